@@ -1,0 +1,57 @@
+"""The rules of architecture.py applied to the real tree; one test a rule, so that a failure names it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import architecture as rules
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("PREFORKD_BUILD", ROOT / "build-check"))
+
+
+@pytest.fixture(scope="module")
+def tree() -> rules.Tree:
+    return rules.Tree(ROOT)
+
+
+def no_complaints(complaints: list[str]) -> None:
+    assert not complaints, "\n".join(["", *complaints])
+
+
+@pytest.mark.parametrize("rule", [
+    rules.check_includes, rules.check_libev_in_one_place, rules.check_logic_headers, rules.check_forks,
+    rules.check_waits, rules.check_forbidden_functions, rules.check_cloexec, rules.check_file_sizes,
+    rules.check_function_sizes, rules.check_file_comments, rules.check_include_guards, rules.check_code_map,
+], ids=lambda rule: rule.__name__.removeprefix("check_"))
+def test_source(tree: rules.Tree, rule: Callable[[rules.Tree], list[str]]) -> None:
+    no_complaints(rule(tree))
+
+
+def test_the_tree_is_there(tree: rules.Tree) -> None:
+    """Rules that look at nothing would find nothing."""
+    assert {source.folder for source in tree.sources} >= {"base", "logic", "os", "lib", "master", "worker", "bin"}
+
+
+def symbols_of(folder: str) -> list[rules.Symbol]:
+    archive = rules.archive_of(BUILD, folder)
+    assert archive, f"{BUILD}/src/{folder} has no archive: build first (./check does)"
+    symbols = rules.read_symbols(archive)
+    assert symbols, f"nm says nothing about {archive}"
+    return symbols
+
+
+def test_logic_calls_nothing_that_acts() -> None:
+    base = {symbol.name for symbol in symbols_of("base") if symbol.kind == "T"}
+    allowed = rules.read_allow_list(Path(__file__).with_name("logic-symbols.allow"))
+    no_complaints(rules.check_logic_symbols(symbols_of("logic"), base, allowed))
+
+
+@pytest.mark.parametrize("folder", ["base", "logic", "os", "lib", "master", "worker"])
+def test_no_mutable_globals(folder: str) -> None:
+    """One struct owns everything and is passed down; who gets no argument (a signal handler) is the exception."""
+    no_complaints(rules.check_no_mutable_globals(symbols_of(folder), rules.MAY_HAVE_STATE.get(folder, set())))
