@@ -1,0 +1,59 @@
+/* Log sinks: where the records of base/log.h go, without ever waiting.
+ *
+ * Owns the sockets and descriptors of one destination, and the count of records that did not get through. master/ opens
+ * one from the configuration and hands log_sink_get() to log_set_sink(); a worker inherits it by fork. What must stay
+ * true: no call here waits for whoever reads the log, and none changes a descriptor that others share with us. What
+ * does not fit is dropped, counted, and reported by a record of its own (`17 log records were dropped`) right after the
+ * next record that gets through; after, not before, so that a reader who makes room for one record at a time gets
+ * records and not reports about reports.
+ *
+ * SIGPIPE must be blocked or ignored: the reader of a pipe on stderr may be gone. SIGTTOU too, for terminals with
+ * `stty tostop`. Reload: open the new sink, log_set_sink() it, close the old one. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/log.h"
+
+enum log_destination {
+        LOG_DESTINATION_AUTO, /* the journal when stderr is the journal, else stderr */
+        LOG_DESTINATION_JOURNAL,
+        LOG_DESTINATION_SYSLOG,
+        LOG_DESTINATION_STDERR,
+};
+
+/* Where the destinations are, for tests; NULL and 0 mean the default. Paths are copied. */
+struct log_sink_places {
+        const char *journal; /* /run/systemd/journal/socket */
+        const char *syslog;  /* /dev/log */
+        int stderr_fd;       /* 2; borrowed, never closed and never changed */
+};
+
+struct log_sink_state;
+
+/* Open a sink; `places` may be NULL. A journald or syslogd that is not there is no error: each record looks for it
+ * anew, so that it may come, go and be restarted. Reads the environment (JOURNAL_STREAM). 0; -ENOMEM; -EMFILE, -ENFILE
+ * (socket(2), open(2), pipe(2)); -ENAMETOOLONG (a path too long for unix(7)); -EBADF (stderr is not open). *ret is left
+ * alone on failure. */
+int log_sink_open(enum log_destination destination, const struct log_sink_places *places, struct log_sink_state **ret);
+
+/* What log_set_sink() takes. It refers to `state`. */
+struct log_sink log_sink_get(struct log_sink_state *state);
+
+/* The destination in use: never LOG_DESTINATION_AUTO. */
+enum log_destination log_sink_destination(const struct log_sink_state *state);
+
+/* Records dropped since the sink was opened, and by those it adopted. */
+uint64_t log_sink_dropped(const struct log_sink_state *state);
+
+/* On reload: count on from an older sink, and report what it has not reported yet. */
+void log_sink_adopt(struct log_sink_state *state, const struct log_sink_state *older);
+
+/* Write the descriptors the sink lives on to `fds`, for fds_close_all_except() in a child that goes on logging (stderr
+ * itself may be among them). Returns how many. */
+#define LOG_SINK_FDS_MAX 3
+size_t log_sink_fds(const struct log_sink_state *state, int fds[LOG_SINK_FDS_MAX]);
+
+/* Close and free; NULL is ignored. It must no longer be the sink of log_set_sink(). */
+void log_sink_close(struct log_sink_state *state);

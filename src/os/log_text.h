@@ -1,0 +1,19 @@
+/* Log records as lines of text: what all sinks have in common.
+ *
+ * Owns nothing; for the log sinks of this folder only. */
+#pragma once
+
+#include <stddef.h>
+
+struct log_record;
+struct text;
+
+/* Append `pool www: worker 4711: file.conf:12: ` as far as the record has it. 0 or -ENOMEM. */
+int log_text_append_prefix(struct text *text, const struct log_record *record);
+
+/* Append `string` so that it stays on its line and cannot speak to a terminal: a newline becomes `\n`, other control
+ * characters but the tab become `\xNN`. 0 or -ENOMEM. */
+int log_text_append_line(struct text *text, const char *string);
+
+/* Cut the text to `max_bytes` at most, between two characters of UTF-8. */
+void log_text_cut(struct text *text, size_t max_bytes);
