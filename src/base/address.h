@@ -1,0 +1,41 @@
+/* Socket addresses as they are written and shown: numeric only, so that nothing here can wait for DNS.
+ *
+ * Forms: `192.0.2.1:80`, `[2001:db8::1]:80`, `[fe80::1%eth0]:80`, `*:80` (every address, IPv6 and IPv4), `localhost:80`
+ * (127.0.0.1), `/path.sock`, `@abstract`. Used by the configuration, the listeners and the peer's environment. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <netinet/in.h>
+
+struct address {
+        union {
+                struct sockaddr any;
+                struct sockaddr_in in;
+                struct sockaddr_in6 in6;
+                struct sockaddr_un un;
+        };
+        socklen_t length; /* as bind(2) and accept(2) count it */
+};
+
+/* Long enough for every result of address_format() and address_format_host(), NUL included. */
+#define ADDRESS_TEXT_MAX 160
+
+/* Parse a listen address. 0, or -EINVAL (no such form), -ERANGE (port outside 1..65535), -ENAMETOOLONG (UNIX path),
+ * -ENODEV (no interface of that name); *ret is left alone on failure. Port 0 is refused: nobody could find it. */
+int address_parse(const char *string, struct address *ret);
+
+/* Write the address in the form that address_parse() reads; unnamed UNIX sockets as "". IPv4-mapped IPv6 addresses are
+ * written as IPv4. `size` is at least ADDRESS_TEXT_MAX. */
+void address_format(const struct address *address, char *text, size_t size);
+
+/* Only the host part: "192.0.2.1", "2001:db8::1", "fe80::1%eth0"; "" for UNIX addresses. */
+void address_format_host(const struct address *address, char *text, size_t size);
+
+/* The port in host order; 0 for UNIX addresses. */
+unsigned address_port(const struct address *address);
+
+/* True if both name the same endpoint. */
+bool address_equal(const struct address *a, const struct address *b);

@@ -1,0 +1,39 @@
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#define MESSAGE_MAX 3001
+
+static struct log_sink sink;
+static int max_wanted_priority = LOG_INFO;
+
+void log_set_sink(const struct log_sink *new_sink, int max_priority)
+{
+        sink = new_sink ? *new_sink : (struct log_sink){0};
+        max_wanted_priority = max_priority;
+}
+
+int log_wants(int priority)
+{
+        return sink.write != NULL && priority <= max_wanted_priority;
+}
+
+void log_emit(int priority, const struct log_fields *fields, const char *format, ...)
+{
+        char message[MESSAGE_MAX];
+        va_list arguments;
+
+        if (!log_wants(priority))
+                return;
+        int saved_errno = errno;
+        va_start(arguments, format);
+        vsnprintf(message, sizeof(message), format, arguments);
+        va_end(arguments);
+        const struct log_record record = {
+                .priority = priority, .fields = fields ? *fields : (struct log_fields){0}, .message = message};
+        sink.write(sink.context, &record);
+        errno = saved_errno;
+}

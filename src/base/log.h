@@ -1,0 +1,50 @@
+/* The log façade: what the rest of the daemon says, without knowing where it goes.
+ *
+ * Owns the one mutable global of the program, the sink. Only master/, worker/ and bin/ log; the layers below return
+ * errors. A sink must never block (see os/log_sink.h) and must not log. Without a sink records are discarded, so that
+ * unit tests are quiet. */
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+#include <syslog.h>
+
+/* What a record carries besides its text; zero or NULL: the record has no such field. The journal gets each under its
+ * own name (`POOL=` …), text targets get pool and pid as a prefix: `pool www: worker 4711: …`. */
+struct log_fields {
+        const char *pool;
+        pid_t worker_pid;
+        uint64_t generation;
+        uint64_t requests;              /* served so far by the worker the record is about */
+        uint64_t request_duration_us;
+        const char *reason;             /* one word: why a worker was forked or retired */
+        const char *file;               /* configuration file and line the record is about */
+        unsigned line;
+};
+
+struct log_record {
+        int priority; /* LOG_EMERG … LOG_DEBUG of <syslog.h> */
+        struct log_fields fields;
+        const char *message;
+};
+
+struct log_sink {
+        void (*write)(void *context, const struct log_record *record);
+        void *context;
+};
+
+/* Send records with a priority up to `max_priority` to `sink`, which must outlive its use; NULL: nowhere. */
+void log_set_sink(const struct log_sink *sink, int max_priority);
+
+/* True if a record of that priority would go anywhere: spares the making of expensive ones. */
+int log_wants(int priority);
+
+/* Emit one record; `fields` may be NULL. Messages are cut at 3,000 bytes. errno is kept. */
+void log_emit(int priority, const struct log_fields *fields, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+
+#define log_error(...) log_emit(LOG_ERR, NULL, __VA_ARGS__)
+#define log_warning(...) log_emit(LOG_WARNING, NULL, __VA_ARGS__)
+#define log_notice(...) log_emit(LOG_NOTICE, NULL, __VA_ARGS__)
+#define log_info(...) log_emit(LOG_INFO, NULL, __VA_ARGS__)
+#define log_debug(...) log_emit(LOG_DEBUG, NULL, __VA_ARGS__)
