@@ -1,0 +1,82 @@
+#include "lib/door.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+static struct {
+        int door_fd;
+        int listen_fd;
+        pid_t parent;
+        struct itimerval orphan_timer;
+        volatile sig_atomic_t closed;
+        volatile sig_atomic_t orphaned;
+} door = {.door_fd = -1, .listen_fd = -1};
+
+void door_close(void)
+{
+        int saved_errno = errno;
+
+        door.closed = 1;
+        if (door.listen_fd >= 0)
+                dup3(door.door_fd, door.listen_fd, O_CLOEXEC);
+        if (!door.orphaned && getppid() != door.parent) {
+                door.orphaned = 1;
+                setitimer(ITIMER_REAL, &door.orphan_timer, NULL);
+        }
+        errno = saved_errno;
+}
+
+static void on_retire_signal(int signal_number)
+{
+        (void)signal_number;
+        door_close();
+}
+
+int door_install(int listen_fd, pid_t parent, unsigned orphan_timeout_ms)
+{
+        /* No SA_RESTART: accept must return with EINTR, and so must the wait for a handler. */
+        const struct sigaction action = {.sa_handler = on_retire_signal};
+        /* Any descriptor that is no socket and always readable will do; this one needs no path, so that it can be had
+         * in a chroot. */
+        _cleanup_(fd_closep) int door_fd = eventfd(1, EFD_CLOEXEC);
+        sigset_t mask;
+
+        if (door_fd < 0)
+                return -errno;
+        door.listen_fd = listen_fd;
+        door.parent = parent;
+        door.orphan_timer.it_value = (struct timeval){.tv_sec = orphan_timeout_ms / 1000,
+                                                      .tv_usec = orphan_timeout_ms % 1000 * 1000L + 1};
+        if (sigaction(DOOR_SIGNAL, &action, NULL) < 0)
+                return -errno;
+        door.door_fd = TAKE_FD(door_fd);
+        if (prctl(PR_SET_PDEATHSIG, DOOR_SIGNAL, 0, 0, 0) < 0)
+                return -errno;
+        door_signal_set(&mask);
+        if (sigprocmask(SIG_UNBLOCK, &mask, NULL) < 0)
+                return -errno;
+        /* A parent that died before the prctl above sends nothing any more. */
+        return getppid() == parent ? 0 : -ESRCH;
+}
+
+void door_signal_set(sigset_t *ret)
+{
+        sigemptyset(ret);
+        sigaddset(ret, DOOR_SIGNAL);
+}
+
+bool door_is_closed(void)
+{
+        return door.closed;
+}
+
+bool door_is_orphaned(void)
+{
+        return door.orphaned;
+}

@@ -1,0 +1,177 @@
+#include "lib/slot.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/idle_set.h"
+
+int slot_attach(struct slot *slot, struct scoreboard *board, uint32_t index, int wake_fd)
+{
+        if (board->magic != SCOREBOARD_MAGIC || board->version != SCOREBOARD_VERSION ||
+            board->slot_bytes != sizeof(struct scoreboard_slot) || board->slot_count != SCOREBOARD_SLOTS)
+                return -EPROTO;
+        if (index >= SCOREBOARD_SLOTS)
+                return -ERANGE;
+        *slot = (struct slot){.board = board, .words = &board->slots[index], .index = index, .wake_fd = wake_fd};
+        return 0;
+}
+
+void slot_wake(struct slot *slot, enum scoreboard_wake reason)
+{
+        static const uint64_t one = 1;
+        _Atomic uint32_t *flag = &slot->board->wake[reason];
+
+        /* The load spares a contended line while the flag is set. It must stay seq_cst, as the exchange is: if it sees
+         * the flag set, the change it follows is ordered before the master's clearing exchange and so before the recount. */
+        if (atomic_load(flag) != 0 || atomic_exchange(flag, 1) != 0)
+                return;
+        /* Only a full counter can make this fail, and then the eventfd is readable anyway. */
+        ssize_t written = write(slot->wake_fd, &one, sizeof(one));
+        (void)written;
+}
+
+static void set_activity(struct slot *slot, enum scoreboard_activity activity, uint64_t now_ns)
+{
+        atomic_store_explicit(&slot->words->activity_since_ns, now_ns, memory_order_relaxed);
+        atomic_store_explicit(&slot->words->activity, activity, memory_order_release);
+}
+
+void slot_ready(struct slot *slot, uint64_t now_ns)
+{
+        slot_idle(slot, now_ns);
+        slot_wake(slot, SCOREBOARD_WAKE_READY);
+}
+
+void slot_idle(struct slot *slot, uint64_t now_ns)
+{
+        struct scoreboard *board = slot->board;
+
+        set_activity(slot, SCOREBOARD_IDLE, now_ns);
+        idle_set_add(board, slot->index);
+        uint32_t high_above = atomic_load(&board->high_above);
+        if (high_above != UINT32_MAX && idle_set_count(board) > high_above)
+                slot_wake(slot, SCOREBOARD_WAKE_HIGH);
+}
+
+/* Lower the low-water mark to `idle` if it is above. */
+static void lower_low_water(struct scoreboard *board, uint32_t idle)
+{
+        uint32_t mark = atomic_load(&board->low_water);
+
+        while (idle < mark && !atomic_compare_exchange_weak(&board->low_water, &mark, idle))
+                ;
+}
+
+void slot_busy(struct slot *slot, uint64_t now_ns)
+{
+        struct scoreboard *board = slot->board;
+
+        atomic_fetch_add_explicit(&slot->words->requests_begun, 1, memory_order_relaxed);
+        set_activity(slot, SCOREBOARD_BUSY, now_ns);
+        idle_set_remove(board, slot->index);
+        uint32_t idle = idle_set_count(board);
+        lower_low_water(board, idle);
+        if (idle < atomic_load(&board->low_below))
+                slot_wake(slot, SCOREBOARD_WAKE_LOW);
+        if (atomic_load(&board->notify_busy))
+                slot_wake(slot, SCOREBOARD_WAKE_BUSY);
+}
+
+unsigned slot_duration_bucket(uint64_t duration_ns)
+{
+        uint64_t us = duration_ns / 1000;
+        unsigned bucket = us == 0 ? 0 : 64 - (unsigned)__builtin_clzll(us);
+
+        return bucket < SCOREBOARD_DURATION_BUCKETS ? bucket : SCOREBOARD_DURATION_BUCKETS - 1;
+}
+
+/* The slot's worker lines have one writer, so a load and a store make an addition. */
+#define ADD_OWN(word, amount)                                                                                          \
+        atomic_store_explicit(&(word), atomic_load_explicit(&(word), memory_order_relaxed) + (amount), memory_order_relaxed)
+
+void slot_done(struct slot *slot, uint64_t now_ns, int handler_status, uint64_t handler_cpu_us)
+{
+        struct scoreboard_slot *words = slot->words;
+        uint64_t since_ns = atomic_load_explicit(&words->activity_since_ns, memory_order_relaxed);
+        uint64_t duration_ns = now_ns > since_ns ? now_ns - since_ns : 0;
+        bool died_of_signal = (handler_status & 0x7f) != 0;
+
+        ADD_OWN(words->busy_ns, duration_ns);
+        ADD_OWN(words->handler_cpu_us, handler_cpu_us);
+        ADD_OWN(words->durations[slot_duration_bucket(duration_ns)], 1);
+        atomic_store_explicit(&words->handler_status, handler_status, memory_order_relaxed);
+        if (died_of_signal)
+                ADD_OWN(words->handler_deaths, 1);
+        atomic_store_explicit(&words->requests_ended, atomic_load_explicit(&words->requests_begun, memory_order_relaxed),
+                              memory_order_release);
+}
+
+void slot_ending(struct slot *slot)
+{
+        atomic_store(&slot->words->activity, SCOREBOARD_ENDING);
+        idle_set_remove(slot->board, slot->index);
+}
+
+void slot_ask_recycle(struct slot *slot, enum scoreboard_recycle reason)
+{
+        if (atomic_load(&slot->words->recycle) != SCOREBOARD_RECYCLE_NONE)
+                return;
+        atomic_store(&slot->words->answer, SCOREBOARD_ANSWER_NONE); /* the last question's; the master is silent until asked */
+        atomic_store(&slot->words->recycle, reason);
+        slot_wake(slot, SCOREBOARD_WAKE_RECYCLE);
+}
+
+bool slot_wait_recycle(struct slot *slot, unsigned timeout_ms)
+{
+        _Atomic uint32_t *answer = &slot->words->answer;
+        const struct timespec timeout = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000L};
+
+        atomic_store(&slot->words->activity, SCOREBOARD_WAITING);
+        if (atomic_load(answer) == SCOREBOARD_ANSWER_NONE &&
+            syscall(SYS_futex, answer, FUTEX_WAIT, SCOREBOARD_ANSWER_NONE, &timeout, NULL, 0) < 0 && errno == EINTR)
+                return false;
+        if (atomic_load(answer) == SCOREBOARD_ANSWER_GO)
+                return true;
+        atomic_store(&slot->words->recycle, SCOREBOARD_RECYCLE_NONE);
+        return false;
+}
+
+/* How many other slots serve `source` and came before `ticket`; those that are drawing their ticket count as earlier. */
+static uint32_t count_earlier(const struct slot *slot, uint64_t source, uint64_t ticket)
+{
+        uint32_t limit = atomic_load(&slot->board->slot_limit), count = 0;
+
+        for (uint32_t i = 0; i < limit && i < SCOREBOARD_SLOTS; i++) {
+                const struct scoreboard_slot *other = &slot->board->slots[i];
+                count += i != slot->index && atomic_load(&other->source) == source &&
+                         atomic_load(&other->source_ticket) < ticket;
+        }
+        return count;
+}
+
+bool slot_enter_source(struct slot *slot, uint64_t source)
+{
+        uint32_t most = atomic_load(&slot->board->max_connections_per_source);
+
+        if (most == 0 || source == 0)
+                return true;
+        /* The ticket is announced as "being drawn" before the source becomes visible, so that of two connections that
+         * arrive together at least one sees the other. */
+        atomic_store(&slot->words->source_ticket, 0);
+        atomic_store(&slot->words->source, source);
+        uint64_t ticket = atomic_fetch_add(&slot->board->tickets, 1) + 1;
+        atomic_store(&slot->words->source_ticket, ticket);
+        if (count_earlier(slot, source, ticket) < most)
+                return true;
+        slot_leave_source(slot);
+        ADD_OWN(slot->words->refused, 1);
+        return false;
+}
+
+void slot_leave_source(struct slot *slot)
+{
+        atomic_store(&slot->words->source, 0);
+}
