@@ -40,9 +40,9 @@ static int convert_error(int error)
         }
 }
 
-static int copy_account(const struct passwd *entry, struct account *ret)
+static int copy_account(const struct passwd *entry, struct account_record *ret)
 {
-        struct account account = {
+        struct account_record account = {
                 .uid = entry->pw_uid,
                 .gid = entry->pw_gid,
                 .name = strdup(entry->pw_name),
@@ -58,7 +58,7 @@ static int copy_account(const struct passwd *entry, struct account *ret)
 }
 
 /* By name, or by uid where `name` is NULL. */
-static int find_user(const char *name, uid_t uid, struct account *ret)
+static int find_user(const char *name, uid_t uid, struct account_record *ret)
 {
         _cleanup_(freep) char *buffer = NULL;
         size_t size = 0;
@@ -75,22 +75,22 @@ static int find_user(const char *name, uid_t uid, struct account *ret)
         return entry ? copy_account(entry, ret) : convert_error(error);
 }
 
-int account_find_by_name(const char *name, struct account *ret)
+int account_find_by_name(const char *name, struct account_record *ret)
 {
         return find_user(name, 0, ret);
 }
 
-int account_find_by_uid(uid_t uid, struct account *ret)
+int account_find_by_uid(uid_t uid, struct account_record *ret)
 {
         return find_user(NULL, uid, ret);
 }
 
-void account_clear(struct account *account)
+void account_clear(struct account_record *account)
 {
         free(account->name);
         free(account->home);
         free(account->shell);
-        *account = (struct account){0};
+        *account = (struct account_record){0};
 }
 
 int account_find_group(const char *name, gid_t *ret_gid)

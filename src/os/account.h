@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-struct account {
+struct account_record {
         uid_t uid;
         gid_t gid; /* primary group */
         char *name;
@@ -19,11 +19,11 @@ struct account {
 /* Look a user up. 0; -ENOENT: there is no such user; -ENOMEM, -EIO, -EMFILE, -ENFILE, -EAGAIN …: the database could not
  * be asked, whether there is such a user is unknown (getpwnam_r(3)). *ret is owned by the caller (account_clear()) and
  * left alone on failure. */
-int account_find_by_name(const char *name, struct account *ret);
-int account_find_by_uid(uid_t uid, struct account *ret);
+int account_find_by_name(const char *name, struct account_record *ret);
+int account_find_by_uid(uid_t uid, struct account_record *ret);
 
 /* Free what an account holds; zeroed accounts too. Usable with _cleanup_(). */
-void account_clear(struct account *account);
+void account_clear(struct account_record *account);
 
 /* Look a group up. 0 or errors as above (getgrnam_r(3)). */
 int account_find_group(const char *name, gid_t *ret_gid);

@@ -1,0 +1,239 @@
+#include "os/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "os/sock_diag.h"
+
+static bool is_unix(const struct address *address)
+{
+        return address->any.sa_family == AF_UNIX;
+}
+
+static bool is_unix_path(const struct address *address)
+{
+        return is_unix(address) && address->un.sun_path[0] != '\0';
+}
+
+static int set_flag(int fd, int level, int option, int value)
+{
+        return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+/* Is the socket file at `address` left over from a process that is gone? 0: yes; -EADDRINUSE: somebody listens. */
+static int check_stale(const struct address *address)
+{
+        struct stat status;
+
+        if (lstat(address->un.sun_path, &status) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        if (!S_ISSOCK(status.st_mode))
+                return -ENOTSOCK;
+        _cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+                return -errno;
+        if (connect(fd, &address->any, address->length) == 0)
+                return -EADDRINUSE;
+        /* EAGAIN: a full queue, so somebody listens. EPROTOTYPE: a datagram socket lives there. */
+        return errno == ECONNREFUSED || errno == ENOENT ? 0 : -EADDRINUSE;
+}
+
+static int bind_unix_path(int fd, const struct listener_options *options, struct listener *listener)
+{
+        const struct address *address = &listener->address;
+        const char *path = address->un.sun_path;
+        struct stat status;
+
+        if (bind(fd, &address->any, address->length) < 0) {
+                if (errno != EADDRINUSE)
+                        return -errno;
+                int r = check_stale(address);
+                if (r < 0)
+                        return r;
+                if (unlink(path) < 0 && errno != ENOENT)
+                        return -errno;
+                if (bind(fd, &address->any, address->length) < 0)
+                        return -errno;
+        }
+        /* Nobody can connect before listen(2), so the window in which the mode is the umask's is harmless. */
+        if (lstat(path, &status) < 0 || chmod(path, options->socket_mode) < 0 ||
+            lchown(path, options->socket_uid, options->socket_gid) < 0) {
+                int saved_errno = errno;
+                unlink(path);
+                return -saved_errno;
+        }
+        listener->device = status.st_dev;
+        listener->inode = status.st_ino;
+        return 0;
+}
+
+static int bind_tcp(int fd, const struct listener_options *options, const struct address *address)
+{
+        int r = set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+
+        if (r == 0 && address->any.sa_family == AF_INET6)
+                r = set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, options->ipv6_only);
+        if (r == 0 && bind(fd, &address->any, address->length) < 0)
+                r = -errno;
+        return r;
+}
+
+/* The socket for an address; a system without IPv6 gets 0.0.0.0 for a dual-stack [::]. */
+static int open_socket(struct address *address, const struct listener_options *options)
+{
+        int type = SOCK_STREAM | SOCK_CLOEXEC | (options->nonblocking ? SOCK_NONBLOCK : 0);
+        int fd = socket(address->any.sa_family, type, 0);
+
+        if (fd < 0 && errno == EAFNOSUPPORT && address->any.sa_family == AF_INET6 && !options->ipv6_only &&
+            IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr)) {
+                in_port_t port = address->in6.sin6_port;
+                *address = (struct address){.in = {.sin_family = AF_INET, .sin_port = port},
+                                            .length = sizeof(address->in)};
+                fd = socket(AF_INET, type, 0);
+        }
+        return fd < 0 ? -errno : fd;
+}
+
+static uint32_t read_effective_backlog(const struct listener *listener, unsigned asked)
+{
+        _cleanup_(file_closep) FILE *file = NULL;
+        struct tcp_info info;
+        socklen_t length = sizeof(info);
+        unsigned somaxconn;
+
+        if (!is_unix(&listener->address)) /* of a listening socket: its maximum */
+                return getsockopt(listener->fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 ? info.tcpi_sacked : asked;
+        file = fopen("/proc/sys/net/core/somaxconn", "re");
+        return file && fscanf(file, "%9u", &somaxconn) == 1 ? MIN_OF(somaxconn, asked) : asked;
+}
+
+int listener_adjust(struct listener *listener, const struct listener_options *options)
+{
+        int flags = fcntl(listener->fd, F_GETFL);
+
+        if (flags < 0)
+                return -errno;
+        if (options->nonblocking && !(flags & O_NONBLOCK) && fcntl(listener->fd, F_SETFL, flags | O_NONBLOCK) < 0)
+                return -errno;
+        if (is_unix_path(&listener->address) &&
+            (chmod(listener->address.un.sun_path, options->socket_mode) < 0 ||
+             lchown(listener->address.un.sun_path, options->socket_uid, options->socket_gid) < 0))
+                return -errno;
+        if (!is_unix(&listener->address)) {
+                int r = set_flag(listener->fd, IPPROTO_TCP, TCP_NODELAY, options->tcp_nodelay);
+                if (r == 0)
+                        r = set_flag(listener->fd, SOL_SOCKET, SO_KEEPALIVE, options->tcp_keepalive);
+                if (r == 0)
+                        r = set_flag(listener->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, options->defer_accept);
+                if (r < 0)
+                        return r;
+        }
+        if (listen(listener->fd, (int)options->backlog) < 0) /* on a listening socket: a new backlog, nothing else */
+                return -errno;
+        listener->effective_backlog = read_effective_backlog(listener, options->backlog);
+        return 0;
+}
+
+int listener_open(const struct address *address, const struct listener_options *options, struct listener *ret)
+{
+        struct listener listener = {.fd = -1, .address = *address};
+        _cleanup_(fd_closep) int fd = open_socket(&listener.address, options);
+
+        if (fd < 0)
+                return fd;
+        int r = is_unix_path(address) ? bind_unix_path(fd, options, &listener)
+                                      : bind_tcp(fd, options, &listener.address);
+        if (r < 0)
+                return r;
+        listener.fd = fd;
+        r = listener_adjust(&listener, options);
+        if (r < 0) {
+                listener.fd = TAKE_FD(fd);
+                listener_close(&listener);
+                return r;
+        }
+        TAKE_FD(fd);
+        listener.address = *address; /* the name it is known by, also where 0.0.0.0 stood in for [::] */
+        *ret = listener;
+        return 0;
+}
+
+int listener_queue_length(const struct listener *listener, uint32_t *ret)
+{
+        struct tcp_info info;
+        socklen_t length = sizeof(info);
+
+        if (is_unix(&listener->address))
+                return sock_diag_unix_queue(listener->fd, ret);
+        if (getsockopt(listener->fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
+                return -errno;
+        *ret = info.tcpi_unacked;
+        return 0;
+}
+
+static void unlink_own_path(const struct listener *listener)
+{
+        struct stat status;
+        const char *path = listener->address.un.sun_path;
+
+        if (is_unix_path(&listener->address) && lstat(path, &status) == 0 && status.st_dev == listener->device &&
+            status.st_ino == listener->inode)
+                unlink(path);
+}
+
+int listener_drain(struct listener *listener)
+{
+        /* Classic BPF on the TCP header: flags at offset 13; SYN without ACK is dropped, everything else passes. */
+        struct sock_filter filter[] = {
+                BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+                BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x02, 0, 1),
+                BPF_STMT(BPF_RET | BPF_K, 0),
+                BPF_STMT(BPF_RET | BPF_K, 0xffff),
+        };
+        const struct sock_fprog program = {.len = ELEMENTS(filter), .filter = filter};
+
+        if (is_unix(&listener->address)) {
+                unlink_own_path(listener);
+                return shutdown(listener->fd, SHUT_RD) < 0 ? -errno : 0;
+        }
+        if (setsockopt(listener->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
+                return -errno;
+        return 0;
+}
+
+int listener_undrain(struct listener *listener)
+{
+        int ignored = 0;
+
+        if (is_unix(&listener->address))
+                return -EOPNOTSUPP;
+        return setsockopt(listener->fd, SOL_SOCKET, SO_DETACH_FILTER, &ignored, sizeof(ignored)) < 0 ? -errno : 0;
+}
+
+bool listener_is_drained(const struct listener *listener)
+{
+        uint32_t queued, half_open;
+
+        if (listener_queue_length(listener, &queued) < 0)
+                return true; /* not a listening socket any more: nothing can be waiting */
+        if (queued > 0)
+                return false;
+        return is_unix(&listener->address) ||
+               sock_diag_half_open(listener->address.any.sa_family, address_port(&listener->address), &half_open) < 0 ||
+               half_open == 0;
+}
+
+void listener_close(struct listener *listener)
+{
+        unlink_own_path(listener);
+        fd_closep(&listener->fd);
+}

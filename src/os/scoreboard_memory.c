@@ -1,0 +1,39 @@
+#include "os/scoreboard_memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+int scoreboard_memory_open(const char *pool_name, struct scoreboard **ret, int *ret_fd)
+{
+        char name[80];
+
+        snprintf(name, sizeof(name), "preforkd:%s", pool_name);
+        _cleanup_(fd_closep) int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        if (fd < 0 || ftruncate(fd, sizeof(struct scoreboard)) < 0)
+                return -errno;
+        if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+                return -errno;
+        struct scoreboard *board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (board == MAP_FAILED)
+                return -errno;
+        board->magic = SCOREBOARD_MAGIC;
+        board->version = SCOREBOARD_VERSION;
+        board->header_bytes = offsetof(struct scoreboard, slots);
+        board->slot_bytes = sizeof(struct scoreboard_slot);
+        board->slot_count = SCOREBOARD_SLOTS;
+        board->high_above = UINT32_MAX;
+        *ret = board;
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+}
+
+void scoreboard_memory_close(struct scoreboard *board)
+{
+        if (board)
+                munmap(board, sizeof(*board));
+}

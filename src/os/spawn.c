@@ -1,0 +1,61 @@
+#include "os/spawn.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int spawn_child(int (*entry)(void *context), void *context, pid_t *ret_pid)
+{
+        pid_t pid = fork();
+
+        if (pid < 0)
+                return -errno;
+        if (pid == 0)
+                _exit(entry(context));
+        *ret_pid = pid;
+        return 0;
+}
+
+/* Between vfork and execve: the memory is the parent's, so nothing here may change it. Returns only on failure. */
+static int become_program(const struct spawn_program *program)
+{
+        sigset_t empty;
+
+        sigemptyset(&empty);
+        if (setpgid(0, 0) < 0 || dup2(program->connection, STDIN_FILENO) < 0 ||
+            dup2(program->connection, STDOUT_FILENO) < 0 ||
+            (program->stderr_is_connection && dup2(program->connection, STDERR_FILENO) < 0))
+                return -errno;
+        for (size_t i = 0; i < program->limit_count; i++)
+                if (setrlimit(program->limits[i].resource, &program->limits[i].value) < 0)
+                        return -errno;
+        if (sigprocmask(SIG_SETMASK, &empty, NULL) < 0)
+                return -errno;
+        execve(program->path, program->arguments, program->environment);
+        return -errno;
+}
+
+int spawn_program(const struct spawn_program *program, pid_t *ret_pid)
+{
+        volatile int failure = 0;
+        sigset_t all, before;
+
+        /* A handler of the parent's must not run in the child, on the parent's memory. */
+        sigfillset(&all);
+        sigprocmask(SIG_SETMASK, &all, &before);
+        pid_t pid = vfork();
+        if (pid == 0) {
+                failure = become_program(program);
+                _exit(127);
+        }
+        int r = pid < 0 ? -errno : failure;
+        if (pid > 0 && r < 0)
+                while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+                        ;
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        if (r < 0)
+                return r;
+        *ret_pid = pid;
+        return 0;
+}
