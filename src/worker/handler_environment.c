@@ -1,0 +1,178 @@
+#include "worker/handler_environment.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+
+#define PEER_VARIABLES_MAX 9
+#define PEER_VARIABLE_SIZE (ADDRESS_TEXT_MAX + 24)
+
+struct handler_environment {
+        struct words fixed;
+        char **vector; /* fixed variables, then the peer's, then NULL */
+        size_t peer_count;
+        char peer[PEER_VARIABLES_MAX][PEER_VARIABLE_SIZE];
+};
+
+/* What the service manager said to preforkd is not for a handler: a copy of NOTIFY_SOCKET lets it speak for us, one of
+ * LISTEN_FDS makes it take its connection for a listening socket. And a peer's variables are the connection's or absent,
+ * never somebody else's. */
+static const char *const withheld[] = {
+        "NOTIFY_SOCKET", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID", "WATCHDOG_PID", "WATCHDOG_USEC",
+        "JOURNAL_STREAM", "LOG_NAMESPACE", "INVOCATION_ID", "CREDENTIALS_DIRECTORY", "RUNTIME_DIRECTORY",
+        "STATE_DIRECTORY", "CACHE_DIRECTORY", "LOGS_DIRECTORY", "CONFIGURATION_DIRECTORY", "SYSTEMD_EXEC_PID", "MAINPID",
+        "MANAGERPID", "SERVICE_RESULT", "EXIT_CODE", "EXIT_STATUS", "MONITOR_SERVICE_RESULT", "MEMORY_PRESSURE_WATCH",
+        "MEMORY_PRESSURE_WRITE", "FDSTORE", "PROTO", "TCPLOCALIP", "TCPLOCALPORT", "TCPLOCALHOST", "TCPREMOTEIP",
+        "TCPREMOTEPORT", "TCPREMOTEHOST", "TCPREMOTEINFO", "REMOTE_ADDR", "REMOTE_PORT", "REMOTE_HOST",
+        "UNIXLOCALPATH", "UNIXREMOTEPATH", "UNIXREMOTEPID", "UNIXREMOTEEUID", "UNIXREMOTEEGID",
+};
+
+static size_t name_length(const char *variable)
+{
+        return strcspn(variable, "=");
+}
+
+static bool same_name(const char *a, const char *b)
+{
+        size_t length = name_length(a);
+
+        return length == name_length(b) && strncmp(a, b, length) == 0;
+}
+
+static bool is_withheld(const char *variable)
+{
+        for (size_t i = 0; i < ELEMENTS(withheld); i++)
+                if (same_name(variable, withheld[i]))
+                        return true;
+        return false;
+}
+
+static int set_variable(struct words *words, const char *variable)
+{
+        for (size_t i = 0; i < words->count; i++) {
+                if (!same_name(words->list[i], variable))
+                        continue;
+                char *copy = strdup(variable);
+                if (!copy)
+                        return -ENOMEM;
+                free(words->list[i]);
+                words->list[i] = copy;
+                return 0;
+        }
+        return words_add(words, variable);
+}
+
+int handler_environment_new(const struct words *variables, char *const *inherited, struct handler_environment **ret)
+{
+        struct handler_environment *environment = calloc(1, sizeof(*environment));
+        int r = environment ? 0 : -ENOMEM;
+
+        for (char *const *variable = inherited; variable && *variable && r == 0; variable++)
+                if (!is_withheld(*variable))
+                        r = set_variable(&environment->fixed, *variable);
+        for (size_t i = 0; i < variables->count && r == 0; i++)
+                r = set_variable(&environment->fixed, variables->list[i]);
+        if (r == 0) {
+                environment->vector = calloc(environment->fixed.count + PEER_VARIABLES_MAX + 1, sizeof(char *));
+                r = environment->vector ? 0 : -ENOMEM;
+        }
+        if (r < 0) {
+                handler_environment_free(environment);
+                return r;
+        }
+        for (size_t i = 0; i < environment->fixed.count; i++)
+                environment->vector[i] = environment->fixed.list[i];
+        *ret = environment;
+        return 0;
+}
+
+/* Add a variable of the connection. */
+static void add_peer(struct handler_environment *environment, const char *format, ...)
+        __attribute__((format(printf, 2, 3)));
+static void add_peer(struct handler_environment *environment, const char *format, ...)
+{
+        char *variable = environment->peer[environment->peer_count];
+        va_list arguments;
+
+        va_start(arguments, format);
+        vsnprintf(variable, PEER_VARIABLE_SIZE, format, arguments);
+        va_end(arguments);
+        environment->vector[environment->fixed.count + environment->peer_count++] = variable;
+}
+
+static void describe_tcp(struct handler_environment *environment, const struct address *peer,
+                         const struct address *local)
+{
+        char host[ADDRESS_TEXT_MAX];
+
+        add_peer(environment, "PROTO=TCP");
+        address_format_host(local, host, sizeof(host));
+        add_peer(environment, "TCPLOCALIP=%s", host);
+        add_peer(environment, "TCPLOCALPORT=%u", address_port(local));
+        address_format_host(peer, host, sizeof(host));
+        add_peer(environment, "TCPREMOTEIP=%s", host);
+        add_peer(environment, "TCPREMOTEPORT=%u", address_port(peer));
+        add_peer(environment, "REMOTE_ADDR=%s", host);
+        add_peer(environment, "REMOTE_PORT=%u", address_port(peer));
+        add_peer(environment, "REMOTE_HOST=%s", host);
+}
+
+static void describe_unix(struct handler_environment *environment, const struct address *peer,
+                          const struct address *local, int connection)
+{
+        char path[ADDRESS_TEXT_MAX];
+        struct ucred credentials;
+        socklen_t length = sizeof(credentials);
+
+        add_peer(environment, "PROTO=UNIX");
+        address_format(local, path, sizeof(path));
+        add_peer(environment, "UNIXLOCALPATH=%s", path);
+        address_format(peer, path, sizeof(path));
+        if (path[0] != '\0')
+                add_peer(environment, "UNIXREMOTEPATH=%s", path);
+        if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0)
+                return;
+        add_peer(environment, "UNIXREMOTEPID=%d", credentials.pid);
+        add_peer(environment, "UNIXREMOTEEUID=%u", credentials.uid);
+        add_peer(environment, "UNIXREMOTEEGID=%u", credentials.gid);
+}
+
+char *const *handler_environment_set_peer(struct handler_environment *environment, const struct address *peer,
+                                          int connection)
+{
+        struct address local = {0};
+
+        local.length = sizeof(local.un);
+        environment->peer_count = 0;
+        if (getsockname(connection, &local.any, &local.length) == 0) {
+                if (local.any.sa_family == AF_UNIX)
+                        describe_unix(environment, peer, &local, connection);
+                else
+                        describe_tcp(environment, peer, &local);
+        }
+        environment->vector[environment->fixed.count + environment->peer_count] = NULL;
+        return environment->vector;
+}
+
+const char *handler_environment_get(const struct handler_environment *environment, const char *name)
+{
+        for (size_t i = 0; i < environment->fixed.count; i++)
+                if (same_name(environment->fixed.list[i], name))
+                        return environment->fixed.list[i] + name_length(name) + 1;
+        return NULL;
+}
+
+void handler_environment_free(struct handler_environment *environment)
+{
+        if (!environment)
+                return;
+        words_clear(&environment->fixed);
+        free(environment->vector);
+        free(environment);
+}

@@ -1,0 +1,76 @@
+#include "worker/recycling.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "lib/door.h"
+
+/* A worker that hears nothing for so long (the master may be stopped) serves on: recycling is upkeep, not a duty. */
+#define ANSWER_TIMEOUT_MS 1000
+
+int recycling_open(struct recycling *recycling)
+{
+        uint32_t random = 0;
+
+        /* Workers are forked from one master: a generator's state would be the same in all of them. */
+        if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
+                random = (uint32_t)getpid() * 2654435761U;
+        *recycling = (struct recycling){.statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC),
+                                        .jitter_permille = (int32_t)(random % 2001) - 1000};
+        /* Without /proc there is no recycling by memory; everything else works. */
+        return 0;
+}
+
+/* The number of the request that is to be the last; 0: none is. */
+static uint64_t last_request(const struct recycling *recycling, const struct scoreboard *board)
+{
+        uint64_t most = atomic_load_explicit(&board->max_requests, memory_order_relaxed);
+        uint32_t jitter = atomic_load_explicit(&board->max_requests_jitter_percent, memory_order_relaxed);
+
+        if (most == 0)
+                return 0;
+        double shift = (double)most * jitter / 100 * recycling->jitter_permille / 1000;
+        double last = (double)most + shift;
+        return (last < 1 ? 1 : (uint64_t)(last + 0.5)) + recycling->postponed;
+}
+
+void recycling_request_begun(const struct recycling *recycling, struct slot *slot)
+{
+        uint64_t last = last_request(recycling, slot->board);
+
+        if (last > 0 && atomic_load_explicit(&slot->words->requests_begun, memory_order_relaxed) >= last)
+                slot_ask_recycle(slot, SCOREBOARD_RECYCLE_REQUESTS);
+}
+
+/* Resident bytes of this process; 0 if unknown. */
+static uint64_t resident_bytes(const struct recycling *recycling)
+{
+        char text[128];
+        unsigned long long total, resident;
+
+        ssize_t length = pread(recycling->statm_fd, text, sizeof(text) - 1, 0);
+        if (length <= 0)
+                return 0;
+        text[length] = '\0';
+        return sscanf(text, "%20llu %20llu", &total, &resident) == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+bool recycling_is_due(struct recycling *recycling, struct slot *slot)
+{
+        uint64_t most = atomic_load_explicit(&slot->board->max_worker_memory_bytes, memory_order_relaxed);
+
+        if (most > 0 && resident_bytes(recycling) > most)
+                slot_ask_recycle(slot, SCOREBOARD_RECYCLE_MEMORY);
+        if (atomic_load(&slot->words->recycle) == SCOREBOARD_RECYCLE_NONE || door_is_closed())
+                return false;
+        if (slot_wait_recycle(slot, ANSWER_TIMEOUT_MS))
+                return true;
+        uint64_t begun = atomic_load_explicit(&slot->words->requests_begun, memory_order_relaxed);
+        recycling->postponed += begun / 10 + 1;
+        return false;
+}

@@ -1,0 +1,148 @@
+#include "worker/worker_setup.h"
+
+#include <bsd/unistd.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "lib/door.h"
+#include "os/credentials.h"
+#include "os/open_fds.h"
+#include "os/resource.h"
+#include "os/signals.h"
+
+static int close_foreign_fds(const struct worker_plan *plan)
+{
+        size_t count = 0, most = plan->listener_count + 6;
+        _cleanup_(freep) int *keep = calloc(most, sizeof(*keep));
+
+        if (!keep)
+                return -ENOMEM;
+        keep[count++] = STDIN_FILENO;
+        keep[count++] = STDOUT_FILENO;
+        keep[count++] = STDERR_FILENO;
+        keep[count++] = plan->wake_fd;
+        keep[count++] = plan->log_write_fd;
+        keep[count++] = plan->log_read_fd;
+        for (size_t i = 0; i < plan->listener_count; i++)
+                keep[count++] = plan->listeners[i];
+        return fds_close_all_except(keep, count);
+}
+
+static int setup_descriptors(const struct worker_plan *plan)
+{
+        int r = close_foreign_fds(plan);
+        if (r < 0)
+                return r;
+        _cleanup_(fd_closep) int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (null_fd < 0)
+                return -errno;
+        if (dup2(null_fd, STDIN_FILENO) < 0 || dup2(null_fd, STDOUT_FILENO) < 0)
+                return -errno;
+        int error_fd = plan->pool->stderr_mode == STDERR_LOG       ? plan->log_write_fd
+                       : plan->pool->stderr_mode == STDERR_INHERIT ? STDERR_FILENO
+                                                                   : null_fd;
+        if (error_fd != STDERR_FILENO && dup2(error_fd, STDERR_FILENO) < 0)
+                return -errno;
+        return 0;
+}
+
+/* The handler's own limits are set on the handler. Here only hard limits are raised, as long as we may: the handler's
+ * process will have no right to. */
+static int setup_limits(const struct worker_plan *plan)
+{
+        for (enum limit i = 0; i < LIMIT_COUNT; i++) {
+                const struct limit_value *wanted = &plan->pool->limits[i];
+                struct rlimit limit;
+
+                if (!wanted->set)
+                        continue;
+                if (getrlimit((__rlimit_resource_t)limit_resource(i), &limit) < 0)
+                        return -errno;
+                if (wanted->hard <= limit.rlim_max)
+                        continue;
+                limit.rlim_max = wanted->hard;
+                if (setrlimit((__rlimit_resource_t)limit_resource(i), &limit) < 0)
+                        return -errno;
+        }
+        return 0;
+}
+
+static int setup_root(const struct worker_plan *plan)
+{
+        const char *root = plan->pool->root_directory;
+
+        return root && (chroot(root) < 0 || chdir("/") < 0) ? -errno : 0;
+}
+
+static int setup_directory(const struct worker_plan *plan)
+{
+        umask(plan->pool->umask);
+        return chdir(plan->pool->directory) < 0 ? -errno : 0;
+}
+
+static int setup_oom_score(const struct worker_plan *plan)
+{
+        return plan->pool->oom_score_adj_set ? credentials_set_oom_score_adj((int)plan->pool->oom_score_adj) : 0;
+}
+
+static int setup_nice(const struct worker_plan *plan)
+{
+        if (plan->pool->nice == getpriority(PRIO_PROCESS, 0))
+                return 0;
+        return setpriority(PRIO_PROCESS, 0, (int)plan->pool->nice) < 0 ? -errno : 0;
+}
+
+static int setup_credentials(const struct worker_plan *plan)
+{
+        const struct pool_config *pool = plan->pool;
+        const struct account_list *list = &pool->supplementary_groups;
+        _cleanup_(freep) gid_t *groups = calloc(list->count + 1, sizeof(*groups));
+
+        if (!groups)
+                return -ENOMEM;
+        for (size_t i = 0; i < list->count; i++)
+                groups[i] = list->items[i].id;
+        const struct credentials credentials = {
+                .change = pool->user.name != NULL,
+                .uid = pool->user.id,
+                .gid = pool->group.id,
+                .groups = groups,
+                .group_count = list->count,
+                .no_new_privileges = pool->no_new_privileges,
+        };
+        return credentials_drop(&credentials);
+}
+
+int worker_setup(const struct worker_plan *plan, struct worker_failure *ret)
+{
+        static const struct {
+                enum worker_stage stage;
+                int (*run)(const struct worker_plan *plan);
+        } steps[] = {
+                {WORKER_STAGE_OOM_SCORE, setup_oom_score}, /* before the root changes: needs /proc */
+                {WORKER_STAGE_DESCRIPTORS, setup_descriptors},
+                {WORKER_STAGE_NICE, setup_nice},
+                {WORKER_STAGE_LIMITS, setup_limits},
+                {WORKER_STAGE_ROOT_DIRECTORY, setup_root},
+                {WORKER_STAGE_CREDENTIALS, setup_credentials},
+                {WORKER_STAGE_DIRECTORY, setup_directory}, /* as the user: root may see directories that he may not */
+        };
+
+        setproctitle("worker %s", plan->pool->name);
+        /* A group of its own: what the terminal sends (Ctrl-C) is for the master, which decides about its workers. */
+        setpgid(0, 0);
+        signals_reset(plan->signals, DOOR_SIGNAL);
+        for (size_t i = 0; i < ELEMENTS(steps); i++) {
+                int r = steps[i].run(plan);
+                if (r < 0) {
+                        *ret = (struct worker_failure){.stage = steps[i].stage, .error = -r};
+                        return r;
+                }
+        }
+        return 0;
+}
