@@ -1,0 +1,17 @@
+/* Which slots of a scoreboard are taken: the lowest free one first, so that the idle set stays short. Pure. */
+#pragma once
+
+#include <stdint.h>
+
+struct slot_allocator;
+
+/* Room for `count` slots, a multiple of 64. 0 or -ENOMEM. */
+int slot_allocator_new(uint32_t count, struct slot_allocator **ret);
+
+/* Take the lowest free slot. 0, or -ENOSPC. */
+int slot_allocator_take(struct slot_allocator *allocator, uint32_t *ret);
+
+/* Give a taken slot back. */
+void slot_allocator_release(struct slot_allocator *allocator, uint32_t slot);
+
+void slot_allocator_free(struct slot_allocator *allocator);

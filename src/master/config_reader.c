@@ -1,0 +1,139 @@
+#include "master/config_reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "logic/config_parse.h"
+#include "master/config_accounts.h"
+
+/* More than any configuration, less than what hurts: a device or an endless pipe named by mistake ends here. */
+#define FILE_MAX_BYTES (16U << 20)
+
+static int read_all(const char *file, struct text *text)
+{
+        _cleanup_(fd_closep) int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        char buffer[16384];
+
+        if (fd < 0)
+                return -errno;
+        for (;;) {
+                ssize_t length = read(fd, buffer, sizeof(buffer));
+                if (length < 0 && errno == EINTR)
+                        continue;
+                if (length <= 0)
+                        return length < 0 ? -errno : 0;
+                if (text->length + (size_t)length > FILE_MAX_BYTES)
+                        return -EFBIG;
+                int r = text_append_bytes(text, buffer, (size_t)length);
+                if (r < 0)
+                        return r;
+        }
+}
+
+static int read_file(struct config *config, const char *file, struct problem_list *problems)
+{
+        _cleanup_(text_clear) struct text text = {0};
+
+        int r = read_all(file, &text);
+        if (r < 0) {
+                problem_add(problems, file, 0, "cannot read it: %s", strerror(-r));
+                return 0;
+        }
+        return config_parse(config, file, text_string(&text), text.length, problems);
+}
+
+static int read_directory(struct config *config, const char *main_file, struct problem_list *problems)
+{
+        const char *slash = strrchr(main_file, '/');
+        _cleanup_(freep) char *pattern = NULL;
+        glob_t found = {0};
+        int r = 0;
+
+        if (asprintf(&pattern, "%.*spools.d/*.conf", slash ? (int)(slash - main_file + 1) : 0, main_file) < 0)
+                return -ENOMEM;
+        int status = glob(pattern, 0, NULL, &found);
+        if (status == GLOB_NOSPACE)
+                r = -ENOMEM;
+        else if (status == GLOB_ABORTED)
+                problem_add(problems, pattern, 0, "cannot read the directory");
+        for (size_t i = 0; i < found.gl_pathc && r == 0; i++)
+                r = read_file(config, found.gl_pathv[i], problems);
+        globfree(&found);
+        return r;
+}
+
+/* The first executable file that `name` can mean in the handler's root and PATH; what a worker will look for again. */
+static int find_handler(const struct pool_config *pool, const char *name, const char *search_path)
+{
+        const char *root = pool->root_directory ? pool->root_directory : "";
+        int failure = ENOENT;
+
+        for (const char *at = strchr(name, '/') ? "" : search_path;; at++) {
+                size_t length = strcspn(at, ":");
+                _cleanup_(freep) char *path = NULL;
+                if (asprintf(&path, "%s%.*s%s%s", root, (int)length, at, length > 0 ? "/" : "", name) < 0)
+                        return -ENOMEM;
+                if (access(path, X_OK) == 0)
+                        return 0;
+                if (errno != ENOENT)
+                        failure = errno;
+                at += length;
+                if (*at == '\0')
+                        return -failure;
+        }
+}
+
+static void check_handler(const struct pool_config *pool, struct problem_list *problems)
+{
+        const struct origin *origin = &pool->origins[POOL_HANDLER];
+        const char *search_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+        if (pool->handler.count == 0)
+                return;
+        for (size_t i = 0; i < pool->environment.count; i++)
+                if (text_starts_with(pool->environment.list[i], "PATH="))
+                        search_path = pool->environment.list[i] + strlen("PATH=");
+        int r = find_handler(pool, pool->handler.list[0], search_path);
+        if (r < 0)
+                problem_add(problems, origin->file, origin->line, "handler: cannot execute \"%s\": %s",
+                            pool->handler.list[0], strerror(-r));
+}
+
+static int read_options(const struct config_source *source, struct config *config, struct problem_list *problems)
+{
+        int r = 0;
+
+        for (const char *const *option = source->options; *option && r == 0; option += 2)
+                r = config_parse_option(config, option[0], option[1], problems);
+        return r;
+}
+
+int config_read(const struct config_source *source, struct config *ret, struct problem_list *problems)
+{
+        const struct config_facts facts = {
+                .is_root = geteuid() == 0, .uid = geteuid(), .from_command_line = source->file == NULL};
+        int r;
+
+        if (source->file) {
+                r = read_file(ret, source->file, problems);
+                if (r == 0)
+                        r = read_directory(ret, source->file, problems);
+        } else
+                r = read_options(source, ret, problems);
+        if (r == 0)
+                r = config_set_defaults(ret);
+        if (r == 0)
+                r = config_accounts_resolve(ret, problems);
+        if (r == 0)
+                r = config_finish(ret, &facts, problems);
+        for (size_t i = 0; i < ret->pool_count && r == 0; i++)
+                check_handler(ret->pools[i], problems);
+        return r;
+}

@@ -1,0 +1,48 @@
+/* A set of listeners, found by name (the canonical text of the address). A pool has two: those it serves and those that
+ * drain. Order is kept. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/problem.h"
+#include "logic/config.h"
+#include "os/listener.h"
+
+struct evloop;
+struct evloop_watch;
+
+struct set_listener {
+        char *name;
+        struct listener listener;
+        struct evloop_watch *watch;  /* set while the master itself waits for connections; NULL: never did */
+        uint64_t drain_generation;   /* closing: the last generation whose workers have it */
+};
+
+struct listener_set {
+        struct set_listener *items;
+        size_t count;
+};
+
+/* Open the listener of `address` as the pool wants it and add it. On failure adds a problem that names the line. 0 or
+ * -errno. */
+int listener_set_open(struct listener_set *set, const struct pool_config *pool, const struct listen_address *address,
+                      struct problem_list *problems);
+
+/* The options a pool's configuration gives its listeners. */
+struct listener_options listener_set_options(const struct pool_config *pool);
+
+/* The one of that name, or NULL. */
+struct set_listener *listener_set_find(const struct listener_set *set, const char *name);
+
+/* Move one from a set to another; `item` is no longer valid. Memory must have been made room for by
+ * listener_set_reserve(), so that this cannot fail. Returns it at its new place. */
+struct set_listener *listener_set_move(struct listener_set *from, struct set_listener *item, struct listener_set *to);
+int listener_set_reserve(struct listener_set *set, size_t more);
+
+/* Sum of the queues; 0 for what cannot be measured. */
+unsigned listener_set_queued(const struct listener_set *set);
+
+/* Close (and unlink) one or all; frees their watches. */
+void listener_set_close_one(struct listener_set *set, struct set_listener *item);
+void listener_set_close(struct listener_set *set);

@@ -1,0 +1,87 @@
+/* The master: the one supervising process. Owns everything; passed down to all of master/.
+ *
+ * It never touches traffic and never waits: every wait is an event or a timer of its loop. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "logic/config.h"
+#include "logic/worker_plan.h"
+#include "os/log_sink.h"
+#include "os/resource.h"
+#include "os/signals.h"
+
+struct evloop;
+struct evloop_watch;
+struct evloop_timer;
+struct config_load;
+struct pool;
+struct reaper;
+struct handler_output;
+
+/* Where the configuration comes from: a file (with pools.d beside it), or the options of the command-line form. */
+struct config_source {
+        const char *file;              /* NULL: the command-line form */
+        const char *const *options;    /* key, value, key, value …, NULL */
+};
+
+/* What bin/ hands over. */
+struct master_setup {
+        struct config_source source;
+        int (*worker_entry)(const struct worker_plan *plan); /* run in the child; its result is the exit code */
+        struct signals_taken signals;
+        struct resource_limits original_limits; /* before anything was raised */
+};
+
+enum master_state {
+        MASTER_STARTING, /* the first configuration is being read */
+        MASTER_RUNNING,
+        MASTER_STOPPING, /* draining and waiting for requests in flight */
+        MASTER_KILLING,  /* out of patience, or told to stop at once */
+};
+
+struct master {
+        const struct master_setup *setup;
+        enum master_state state;
+        int exit_code;
+        pid_t pid;
+        struct config *config; /* the running one; NULL before the first */
+        struct pool **pools;   /* running and draining ones */
+        size_t pool_count;
+        struct evloop *loop;
+        int signal_fd;
+        struct evloop_watch *signal_watch;
+        struct evloop_timer *stop_timer;
+        struct log_sink_state *log_sink;
+        struct reaper *reaper;
+        struct handler_output *outputs; /* list: the pipes that are read for the log */
+        struct config_load *load; /* a configuration being read; NULL: none */
+        bool reload_again;        /* another SIGHUP came meanwhile */
+};
+
+/* Exit codes of the daemon. */
+enum { MASTER_EXIT_OK = 0, MASTER_EXIT_FAILURE = 1, MASTER_EXIT_USAGE = 2, MASTER_EXIT_NOTHING = 3,
+       MASTER_EXIT_CONFIG = 78 };
+
+/* Run the daemon to its end; returns its exit code. All signals of master_signals must be taken (blocked). */
+int master_run(const struct master_setup *setup);
+
+/* The signals the master reads; bin/ takes them as its first act. */
+extern const int master_signals[];
+extern const size_t master_signal_count;
+
+/* Drain every pool, let requests in flight end for shutdown_timeout, then end them; exit with `exit_code`. */
+void master_stop(struct master *master, int exit_code, const char *why);
+
+/* End everything now. */
+void master_stop_now(struct master *master, const char *why);
+
+/* A pool has drained and its last process has been reaped: frees it, and ends the loop when it was the last of a
+ * stopping master. To be called from the event loop, not from the pool's own code. */
+void master_forget_pool(struct master *master, struct pool *pool);
+
+/* The pool of that name that is not draining, or NULL. */
+struct pool *master_find_pool(const struct master *master, const char *name);

@@ -1,0 +1,126 @@
+/* A pool at run time: its listeners, its scoreboard, its workers, and the turn in which they are looked after.
+ *
+ * Owned by struct master. Whatever happens to a pool (a wake-up of a worker, a death, a timer, a reload) ends in
+ * pool_touch(); the next turn of the loop then runs pool_evaluate(), which lets each concern take its step: readiness,
+ * recycling, rolling, scaling, deadlines, draining. Steps look at levels, never at what happened, so that nothing is lost
+ * when events fall together; each returns when it wants to be asked again. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "logic/backoff.h"
+#include "logic/config.h"
+#include "logic/decision_ring.h"
+#include "logic/scale_policy.h"
+#include "logic/worker_plan.h"
+#include "master/listener_set.h"
+#include "master/master.h"
+#include "prefork/scoreboard.h"
+
+#define POOL_NEVER_MS UINT64_MAX /* what a step returns that has nothing to wait for */
+#define POOL_GONE_WORKERS_KEPT 1024
+
+struct pool_worker;
+struct slot_allocator;
+
+/* Counters since the pool was made, of workers that are gone; those of living ones are in their slots. */
+struct pool_totals {
+        uint64_t forked, retired, recycled, died, start_failures;
+        uint64_t requests, busy_ns, handler_cpu_us, handler_deaths, refused;
+        uint64_t saturations, request_timeouts, detached;
+        uint64_t durations[SCOREBOARD_DURATION_BUCKETS];
+        uint64_t gone_requests[POOL_GONE_WORKERS_KEPT]; /* of the last workers that went, for the distribution */
+        uint64_t gone_cpu_ms[POOL_GONE_WORKERS_KEPT];
+        uint64_t gone_count;
+};
+
+/* The workers, counted by what they are to the limits. Detached and retiring ones are in no other count. */
+struct pool_counts {
+        unsigned starting, idle, busy, detached, retiring;
+        unsigned total;     /* against max_workers: starting + idle + busy */
+        unsigned old_total; /* of total, those of an older generation */
+};
+
+struct pool {
+        struct master *master;
+        char *name;
+        const struct pool_config *config; /* of master->config; of `own_config` when draining */
+        struct pool_config *own_config;
+        uint64_t generation;
+        bool draining;   /* removed or stopping: serves what waits, then ends */
+        bool killing;    /* every worker has been told to end now */
+
+        struct listener_set listeners;    /* of the present generation */
+        struct listener_set closing;      /* those that drain */
+        uint64_t closing_since_ms;
+
+        struct scoreboard *board;
+        int board_fd;
+        int wake_fd;
+        struct evloop_watch *wake_watch;
+        struct evloop_timer *timer;
+        bool touched; /* the timer is set to the next turn */
+
+        struct pool_worker *workers; /* list, newest first */
+        unsigned worker_count;       /* length of the list: living processes */
+        struct slot_allocator *slots;
+        struct pool_worker *refuser; /* also in the list */
+
+        struct scale_state scale;
+        bool started; /* the first scaling decision was made */
+        int max_workers_shift; /* TTIN and TTOU, until the next reload */
+        struct backoff backoff;
+        uint64_t requests_seen;      /* by the last look for a success */
+        uint64_t roll_ready;         /* new workers of a roll that became ready and have not replaced one yet */
+        bool fork_failing;           /* inside an episode of fork failures: logged once */
+
+        struct pool_totals totals;
+        struct decision_ring decisions;
+};
+
+/* Make a pool with its scoreboard, wake-up and timer; it has no listeners yet and does nothing until pool_start(). 0 or
+ * -errno. */
+int pool_new(struct master *master, const struct pool_config *config, struct pool **ret);
+
+/* Begin to serve: publishes the limits and takes the first step. */
+void pool_start(struct pool *pool);
+
+/* The configuration has changed (pool->config already points to the new one): publish and look again. */
+void pool_apply_config(struct pool *pool);
+
+/* Serve what waits, then end. The pool keeps a configuration of its own from here on, if `own_config` is given (it is
+ * taken over). master_forget_pool() is called when it is done. */
+void pool_drain(struct pool *pool, struct pool_config *own_config, const char *why);
+
+/* End every worker now. */
+void pool_kill(struct pool *pool);
+
+/* Look at the pool at the next turn of the loop. */
+void pool_touch(struct pool *pool);
+
+/* Count the workers. */
+struct pool_counts pool_count(const struct pool *pool);
+
+/* The limits the scaling policy goes by now. */
+struct scale_limits pool_scale_limits(const struct pool *pool);
+
+/* Sum of requests that have ended, living workers' included. */
+uint64_t pool_requests(const struct pool *pool);
+
+/* Record a decision, and log it: `pool www: +6 workers (spare 0 < 2, 4 queued)`. */
+void pool_decide(struct pool *pool, int priority, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* True when the last process is reaped and nothing is left to drain. */
+bool pool_is_done(const struct pool *pool);
+
+void pool_free(struct pool *pool);
+
+/* The steps (each in its own file): look at the pool, act, and say when to look again (ms of the clock, or
+ * POOL_NEVER_MS). */
+uint64_t scaler_step(struct pool *pool, uint64_t now_ms);
+uint64_t recycler_step(struct pool *pool, uint64_t now_ms);
+uint64_t roller_step(struct pool *pool, uint64_t now_ms);
+uint64_t deadlines_step(struct pool *pool, uint64_t now_ms);
+uint64_t drainer_step(struct pool *pool, uint64_t now_ms);

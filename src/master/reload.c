@@ -1,0 +1,295 @@
+#include "master/reload.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "logic/reload_diff.h"
+#include "master/evloop.h"
+#include "master/pool.h"
+
+/* What phase one made for one step. */
+struct preparation {
+        struct pool *pool;           /* of a pool to add */
+        struct listener_set opened;  /* listeners to take into service */
+};
+
+struct reload {
+        struct master *master;
+        struct config *config;
+        struct reload_plan plan;
+        struct preparation *prepared; /* one a step */
+        struct log_sink_state *log_sink;
+        struct problem_list *problems;
+};
+
+static enum log_destination log_destination_of(int target)
+{
+        static const enum log_destination destinations[] = {
+                [LOG_TARGET_AUTO] = LOG_DESTINATION_AUTO,
+                [LOG_TARGET_JOURNAL] = LOG_DESTINATION_JOURNAL,
+                [LOG_TARGET_SYSLOG] = LOG_DESTINATION_SYSLOG,
+                [LOG_TARGET_STDERR] = LOG_DESTINATION_STDERR,
+        };
+
+        return destinations[target];
+}
+
+/* Descriptors the master needs: one pipe a process, three a pool beside its listeners, and its own few. */
+static uint64_t needed_fds(const struct master *master, const struct config *config)
+{
+        uint64_t needed = 64;
+
+        for (size_t i = 0; i < config->pool_count; i++)
+                needed += pool_config_process_limit(config->pools[i]) + config->pools[i]->listen.count + 8;
+        for (size_t i = 0; i < master->pool_count; i++) /* what is there now may stay for a while */
+                needed += master->pools[i]->worker_count + master->pools[i]->closing.count;
+        return needed;
+}
+
+static int prepare_limits(struct reload *reload)
+{
+        struct resource_raise raise;
+        uint64_t needed = needed_fds(reload->master, reload->config);
+
+        int r = resource_raise_nofile(needed, &raise);
+        if (r < 0)
+                problem_add(reload->problems, NULL, 0,
+                            "the pools need %llu open files, the limit is %llu and cannot be raised further (%s); lower "
+                            "max_workers or raise LimitNOFILE",
+                            (unsigned long long)needed, (unsigned long long)raise.reached, strerror(-r));
+        return r;
+}
+
+static int prepare_log(struct reload *reload)
+{
+        const struct config *running = reload->master->config;
+        int target = reload->config->master.log_target;
+
+        if (running && running->master.log_target == target)
+                return 0;
+        int r = log_sink_open(log_destination_of(target), NULL, &reload->log_sink);
+        if (r < 0)
+                problem_add(reload->problems, NULL, 0, "log_target: cannot open it: %s", strerror(-r));
+        return r;
+}
+
+/* A TCP listener that still drains is taken back rather than bound a second time. */
+static bool can_take_back(const struct pool *pool, const struct listen_address *address)
+{
+        return pool && address->address.any.sa_family != AF_UNIX && listener_set_find(&pool->closing, address->text);
+}
+
+static int prepare_step(struct reload *reload, const struct reload_step *step, struct preparation *prepared)
+{
+        struct pool *running = step->old_pool ? master_find_pool(reload->master, step->old_pool->name) : NULL;
+        size_t listeners = 0;
+        int r = 0;
+
+        if (step->verb != RELOAD_ADD && step->verb != RELOAD_REBIND)
+                return 0;
+        for (size_t i = 0; i < step->new_pool->listen.count; i++) {
+                const struct listen_address *address = &step->new_pool->listen.items[i];
+                listeners++;
+                if (running && (listener_set_find(&running->listeners, address->text) || can_take_back(running, address)))
+                        continue;
+                int opened = listener_set_open(&prepared->opened, step->new_pool, address, reload->problems);
+                r = r < 0 ? r : opened;
+        }
+        if (r == 0 && step->verb == RELOAD_ADD) {
+                r = pool_new(reload->master, step->new_pool, &prepared->pool);
+                running = prepared->pool;
+                if (r < 0)
+                        problem_add(reload->problems, NULL, 0, "pool %s: %s", step->new_pool->name, strerror(-r));
+        }
+        /* Phase two only moves listeners between sets, into room that is made here. */
+        if (r == 0)
+                r = listener_set_reserve(&running->listeners, listeners + running->closing.count);
+        if (r == 0)
+                r = listener_set_reserve(&running->closing, listeners + running->listeners.count);
+        return r;
+}
+
+static int prepare(struct reload *reload)
+{
+        struct master *master = reload->master;
+        static const struct config nothing;
+
+        int r = reload_diff(master->config ? master->config : &nothing, reload->config, &reload->plan, reload->problems);
+        if (r < 0 || problem_list_refuses(reload->problems))
+                return r < 0 ? r : -EINVAL;
+        reload->prepared = calloc(reload->plan.count + 1, sizeof(*reload->prepared));
+        struct pool **pools = realloc(master->pools, (master->pool_count + reload->plan.count + 1) * sizeof(*pools));
+        if (pools)
+                master->pools = pools;
+        if (!reload->prepared || !pools)
+                return -ENOMEM;
+        r = prepare_limits(reload);
+        if (r == 0)
+                r = prepare_log(reload);
+        for (size_t i = 0; i < reload->plan.count; i++) {
+                int step = prepare_step(reload, &reload->plan.steps[i], &reload->prepared[i]);
+                r = r < 0 ? r : step;
+        }
+        return r;
+}
+
+static void undo(struct reload *reload)
+{
+        for (size_t i = 0; reload->prepared && i < reload->plan.count; i++) {
+                listener_set_close(&reload->prepared[i].opened);
+                pool_free(reload->prepared[i].pool);
+        }
+        log_sink_close(reload->log_sink);
+        config_clear(reload->config);
+        free(reload->config);
+}
+
+static void announce_listeners(const struct pool *pool, const struct listener_set *set)
+{
+        const struct log_fields fields = {.pool = pool->name};
+
+        for (size_t i = 0; i < set->count; i++) {
+                unsigned effective = set->items[i].listener.effective_backlog;
+                log_emit(effective < pool->config->backlog ? LOG_NOTICE : LOG_INFO, &fields,
+                         effective < pool->config->backlog
+                                 ? "listening on %s, backlog %u (asked for %llu; net.core.somaxconn cuts it)"
+                                 : "listening on %s, backlog %u",
+                         set->items[i].name, effective, (unsigned long long)pool->config->backlog);
+        }
+}
+
+static void take_into_service(struct pool *pool, struct listener_set *opened)
+{
+        announce_listeners(pool, opened);
+        while (opened->count > 0)
+                listener_set_move(opened, &opened->items[0], &pool->listeners);
+        listener_set_close(opened);
+}
+
+static bool is_listed(const struct pool_config *config, const char *name)
+{
+        for (size_t i = 0; i < config->listen.count; i++)
+                if (text_equal(config->listen.items[i].text, name))
+                        return true;
+        return false;
+}
+
+/* Exchange the listeners: those that are not wanted any more drain, those that drained and are wanted again come back. */
+static void rebind(struct pool *pool, struct listener_set *opened)
+{
+        for (size_t i = pool->closing.count; i-- > 0;) {
+                struct set_listener *item = &pool->closing.items[i];
+                if (is_listed(pool->config, item->name) && listener_undrain(&item->listener) == 0)
+                        listener_set_move(&pool->closing, item, &pool->listeners);
+        }
+        for (size_t i = pool->listeners.count; i-- > 0;) {
+                struct set_listener *item = &pool->listeners.items[i];
+                if (is_listed(pool->config, item->name))
+                        continue;
+                item = listener_set_move(&pool->listeners, item, &pool->closing);
+                item->drain_generation = pool->generation;
+                listener_drain(&item->listener);
+        }
+        take_into_service(pool, opened);
+}
+
+/* Options of open listeners; a failure leaves the old value and is worth a warning, not the reload. */
+static void adjust_listeners(struct pool *pool)
+{
+        const struct listener_options options = listener_set_options(pool->config);
+
+        for (size_t i = 0; i < pool->listeners.count; i++) {
+                struct set_listener *item = &pool->listeners.items[i];
+                int r = listener_adjust(&item->listener, &options);
+                if (r < 0)
+                        pool_decide(pool, LOG_WARNING, "listen %s: cannot apply its new options: %s", item->name,
+                                    strerror(-r));
+        }
+}
+
+static void carry_out(struct reload *reload, struct reload_step *step, struct preparation *prepared)
+{
+        struct master *master = reload->master;
+        _cleanup_(text_clear) struct text changes = {0};
+        struct pool *pool = step->old_pool ? master_find_pool(master, step->old_pool->name) : prepared->pool;
+
+        reload_step_describe(step, &changes);
+        switch (step->verb) {
+        case RELOAD_ADD:
+                master->pools[master->pool_count++] = pool;
+                take_into_service(pool, &prepared->opened);
+                pool_start(pool);
+                break;
+        case RELOAD_DRAIN:
+                pool_drain(pool, config_take_pool(master->config, pool->name), "removed from the configuration");
+                break;
+        case RELOAD_ROLL:
+        case RELOAD_REBIND:
+                pool->config = step->new_pool;
+                if (step->verb == RELOAD_REBIND)
+                        rebind(pool, &prepared->opened);
+                adjust_listeners(pool);
+                pool->generation++;
+                pool->roll_ready = 0;
+                pool_decide(pool, LOG_INFO, "generation %llu (%s changed)", (unsigned long long)pool->generation,
+                            text_string(&changes));
+                pool_apply_config(pool);
+                break;
+        case RELOAD_LIMITS:
+                pool->config = step->new_pool;
+                adjust_listeners(pool);
+                pool_decide(pool, LOG_INFO, "new limits (%s changed)", text_string(&changes));
+                pool_apply_config(pool);
+                break;
+        case RELOAD_KEEP:
+                pool->config = step->new_pool;
+                pool_apply_config(pool);
+                break;
+        case RELOAD_VERB_COUNT:
+                break;
+        }
+}
+
+/* Phase two. Nothing here allocates what it cannot do without, or asks the system for anything it may refuse. */
+static void swap(struct reload *reload)
+{
+        struct master *master = reload->master;
+        struct log_sink_state *old_sink = NULL;
+
+        if (reload->log_sink) {
+                old_sink = master->log_sink;
+                if (old_sink)
+                        log_sink_adopt(reload->log_sink, old_sink);
+                master->log_sink = reload->log_sink;
+        }
+        const struct log_sink sink = log_sink_get(master->log_sink);
+        log_set_sink(&sink, reload->config->master.log_level);
+        log_sink_close(old_sink);
+        for (size_t i = 0; i < reload->plan.count; i++)
+                carry_out(reload, &reload->plan.steps[i], &reload->prepared[i]);
+        if (master->config) {
+                config_clear(master->config);
+                free(master->config);
+        }
+        master->config = reload->config;
+}
+
+int reload_apply(struct master *master, struct config *config, struct problem_list *problems)
+{
+        struct reload reload = {.master = master, .config = config, .problems = problems};
+
+        int r = prepare(&reload);
+        if (r == -ENOMEM)
+                problem_add(problems, NULL, 0, "out of memory");
+        if (r < 0)
+                undo(&reload);
+        else
+                swap(&reload);
+        reload_plan_clear(&reload.plan);
+        free(reload.prepared);
+        return r;
+}

@@ -1,0 +1,143 @@
+/* The scaler: gathers the numbers, asks logic/scale_policy, and carries its decision out, in bounded batches. */
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "lib/idle_set.h"
+#include "master/evloop.h"
+#include "master/pool.h"
+#include "master/pool_worker.h"
+
+/* Forks between two turns of the loop: some 5 ms of work, so that signals and other pools are not kept waiting. */
+#define BATCH 32
+
+static void on_connection_waits(void *context)
+{
+        pool_touch(context);
+}
+
+static struct listener_set *watched_set(struct pool *pool)
+{
+        return pool->draining ? &pool->closing : &pool->listeners;
+}
+
+/* With no worker to wake us, the master itself waits for a connection to arrive; it never accepts one. */
+static void watch_listeners(struct pool *pool, bool wanted)
+{
+        struct listener_set *set = watched_set(pool);
+
+        for (size_t i = 0; i < set->count; i++) {
+                struct set_listener *item = &set->items[i];
+                if (wanted && !item->watch)
+                        evloop_watch_new(pool->master->loop, item->listener.fd, on_connection_waits, pool, &item->watch);
+                else if (wanted)
+                        evloop_watch_resume(item->watch);
+                else if (item->watch)
+                        evloop_watch_pause(item->watch);
+        }
+}
+
+/* Idle workers to retire, those of older generations first. */
+static void retire_idle(struct pool *pool, unsigned count, const char *reason)
+{
+        for (int old_only = 1; old_only >= 0; old_only--)
+                for (struct pool_worker *worker = pool->workers; worker && count > 0; worker = worker->next)
+                        if (pool_worker_counts(worker) && pool_worker_is_idle(worker) &&
+                            (!old_only || worker->generation < pool->generation)) {
+                                pool_worker_retire(worker, reason);
+                                count--;
+                        }
+}
+
+static unsigned fork_batch(struct pool *pool, unsigned wanted)
+{
+        unsigned forked = 0;
+
+        while (forked < MIN_OF(wanted, BATCH)) {
+                const struct listener_set *listeners = pool->draining ? &pool->closing : NULL;
+                if (!pool_worker_fork(pool, WORKER_ROLE_SERVE, listeners, "scale"))
+                        break;
+                forked++;
+        }
+        return forked;
+}
+
+static void handle_saturation(struct pool *pool, const struct scale_decision *decision, const struct scale_input *input)
+{
+        if (decision->saturation_begins) {
+                pool->totals.saturations++;
+                pool_decide(pool, LOG_WARNING, "saturated: all %u workers are in use, %u connections wait; consider raising "
+                            "max_workers", input->total, input->queued);
+        }
+        if (decision->saturation_ends)
+                pool_decide(pool, LOG_INFO, "no longer saturated");
+        bool refuse = pool->scale.saturated && pool->config->when_full == FULL_REFUSE && !pool->draining;
+        if (refuse && !pool->refuser)
+                pool->refuser = pool_worker_fork(pool, WORKER_ROLE_REFUSE, NULL, "refuse");
+}
+
+/* Publish what wakes us. Returns true if a count that has changed meanwhile asks for another look. */
+static bool publish(struct pool *pool, const struct scale_decision *decision)
+{
+        struct scoreboard *board = pool->board;
+        uint32_t idle;
+
+        /* While old listeners drain, idle workers of the old generation hide that new connections find none. */
+        uint32_t low_below = pool->closing.count > 0 && decision->low_below > 0 ? UINT32_MAX : decision->low_below;
+        if (decision->reset_low_water)
+                atomic_store(&board->low_water, idle_set_count(board));
+        if (atomic_load(&board->low_below) == low_below && atomic_load(&board->high_above) == decision->high_above)
+                return false;
+        atomic_store(&board->low_below, low_below);
+        atomic_store(&board->high_above, decision->high_above);
+        idle = idle_set_count(board);
+        return (low_below != UINT32_MAX && idle < low_below && !atomic_load(&board->wake[SCOREBOARD_WAKE_LOW])) ||
+               (decision->high_above != UINT32_MAX && idle > decision->high_above);
+}
+
+static struct scale_input gather(const struct pool *pool, uint64_t now_ms)
+{
+        const struct pool_counts counts = pool_count(pool);
+        const struct listener_set *set = pool->draining ? &pool->closing : &pool->listeners;
+        unsigned queued = listener_set_queued(set);
+
+        return (struct scale_input){
+                .now_ms = now_ms,
+                .idle = counts.idle,
+                .starting = counts.starting,
+                .total = counts.total,
+                .queued = queued,
+                .low_water = atomic_load(&pool->board->low_water),
+                .started = pool->started,
+                .may_fork = !backoff_active(&pool->backoff, now_ms) && !pool->killing && (!pool->draining || queued > 0),
+        };
+}
+
+uint64_t scaler_step(struct pool *pool, uint64_t now_ms)
+{
+        const struct scale_limits limits = pool_scale_limits(pool);
+        const struct scale_input input = gather(pool, now_ms);
+        const struct scale_decision decision = scale_policy_decide(&limits, &input, &pool->scale);
+        uint64_t next_ms = decision.shrink_at_ms > 0 ? decision.shrink_at_ms : POOL_NEVER_MS;
+
+        pool->started |= input.may_fork;
+        handle_saturation(pool, &decision, &input);
+        if (decision.start > 0) {
+                unsigned forked = fork_batch(pool, decision.start);
+                if (forked > 0)
+                        pool_decide(pool, LOG_INFO, "+%u worker%s (%s)", forked, forked == 1 ? "" : "s", decision.reason);
+                if (forked < decision.start)
+                        pool_touch(pool);
+        }
+        if (decision.retire > 0) {
+                pool_decide(pool, LOG_INFO, "-%u worker%s (%s)", decision.retire, decision.retire == 1 ? "" : "s",
+                            decision.reason);
+                retire_idle(pool, decision.retire, "surplus");
+        }
+        watch_listeners(pool, decision.watch_listeners);
+        if (publish(pool, &decision))
+                pool_touch(pool);
+        if (backoff_active(&pool->backoff, now_ms))
+                next_ms = MIN_OF(next_ms, pool->backoff.not_before_ms);
+        return next_ms;
+}
