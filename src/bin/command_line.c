@@ -1,0 +1,212 @@
+#include "bin/command_line.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+const char command_line_help[] =
+        "Usage: preforkd [-c FILE] [-t | -T]\n"
+        "       preforkd --listen ADDRESS [--KEY=VALUE ...] -- HANDLER [ARGUMENT...]\n"
+        "\n"
+        "Keeps a pool of preforked workers in front of a handler program.\n"
+        "\n"
+        "  -c, --config FILE   read FILE and pools.d/*.conf beside it\n"
+        "                      (default " CONFIG_FILE ")\n"
+        "  -t, --test          check the configuration and exit\n"
+        "  -T, --dump          print the effective configuration and exit\n"
+        "      --listen ADDR   serve one pool from the command line: ADDR:PORT, [::]:PORT,\n"
+        "                      *:PORT, /path.sock or @abstract; may be given more than once\n"
+        "      --KEY=VALUE     any option of a pool, or of [preforkd]; see --help-config\n"
+        "  -h, --help          print this and exit\n"
+        "      --help-config   describe every option of the configuration and exit\n"
+        "  -V, --version       print the version and exit\n"
+        "\n"
+        "Signals: HUP reload, TERM and INT stop gracefully, QUIT stop at once, USR1 report,\n"
+        "TTIN and TTOU raise and lower max_workers.\n"
+        "Exit codes: 0, 1 run-time failure, 2 usage, 3 nothing to serve, 78 bad configuration.\n"
+        "See preforkd(8), preforkd.conf(5), preforkd-handler(7).\n";
+
+struct parser {
+        int argc;
+        char **argv;
+        int at;
+        struct command_line line;
+        struct text listen;  /* the addresses given, joined as one value */
+        bool command_chosen;
+        bool has_directory;
+        struct text *problem;
+};
+
+/* Say what is wrong with `argument` (NULL: nothing in particular). */
+static int fail(struct parser *parser, const char *argument, const char *what)
+{
+        int r = argument ? text_appendf(parser->problem, "%s: %s", argument, what) : text_append(parser->problem, what);
+
+        return r < 0 ? r : -EINVAL;
+}
+
+static int add_option(struct parser *parser, const char *key, const char *value)
+{
+        int r = words_add(&parser->line.options, key);
+
+        return r == 0 ? words_add(&parser->line.options, value) : r;
+}
+
+/* The value of `--name=VALUE` or `--name VALUE` (`-c VALUE`); NULL if it is missing. */
+static const char *take_value(struct parser *parser, const char *inline_value)
+{
+        if (inline_value)
+                return inline_value;
+        return parser->at + 1 < parser->argc ? parser->argv[++parser->at] : NULL;
+}
+
+static int add_listen(struct parser *parser, const char *address)
+{
+        int r = parser->listen.length > 0 ? text_append(&parser->listen, " ") : 0;
+
+        return r == 0 ? words_quote(&parser->listen, address) : r;
+}
+
+static int choose(struct parser *parser, enum command command)
+{
+        if (parser->command_chosen && parser->line.command != command)
+                return fail(parser, parser->argv[parser->at],
+                            "only one of -t, -T, --help, --help-config and --version can be given");
+        parser->line.command = command;
+        parser->command_chosen = true;
+        return 0;
+}
+
+static const struct {
+        const char *short_name, *long_name;
+        enum command command;
+} commands[] = {
+        {"-t", "--test", COMMAND_TEST},        {"-T", "--dump", COMMAND_DUMP},
+        {"-h", "--help", COMMAND_HELP},        {"", "--help-config", COMMAND_HELP_CONFIG},
+        {"-V", "--version", COMMAND_VERSION},
+};
+
+/* Any other --key is an option of the configuration. */
+static int parse_option(struct parser *parser, const char *argument, const char *inline_value)
+{
+        _cleanup_(freep) char *key = strndup(argument + 2, strcspn(argument + 2, "="));
+
+        if (!key)
+                return -ENOMEM;
+        const char *value = take_value(parser, inline_value);
+        if (!value)
+                return fail(parser, argument, "expected a value: --key=value");
+        if (text_equal(key, "config")) {
+                parser->line.file = value;
+                return 0;
+        }
+        if (text_equal(key, "listen"))
+                return add_listen(parser, value);
+        if (text_equal(key, "handler"))
+                return fail(parser, argument, "the handler is what follows \"--\"");
+        parser->has_directory |= text_equal(key, "directory") || text_equal(key, "root-directory") ||
+                                 text_equal(key, "root_directory");
+        return add_option(parser, key, value);
+}
+
+static int parse_argument(struct parser *parser)
+{
+        const char *argument = parser->argv[parser->at];
+
+        for (size_t i = 0; i < ELEMENTS(commands); i++)
+                if (text_equal(argument, commands[i].short_name) || text_equal(argument, commands[i].long_name))
+                        return choose(parser, commands[i].command);
+        if (text_starts_with(argument, "-c")) {
+                parser->line.file = take_value(parser, argument[2] != '\0' ? argument + 2 : NULL);
+                return parser->line.file ? 0 : fail(parser, argument, "expected a file");
+        }
+        if (text_starts_with(argument, "--")) {
+                const char *equals = strchr(argument, '=');
+                return parse_option(parser, argument, equals ? equals + 1 : NULL);
+        }
+        return fail(parser, argument,
+                    argument[0] == '-' ? "unknown option" : "unexpected argument; the handler goes after \"--\"");
+}
+
+/* The handler as one value, quoted so that it is split into the same words again. */
+static int add_handler(struct parser *parser)
+{
+        _cleanup_(text_clear) struct text handler = {0};
+        int r = 0;
+
+        for (; parser->at < parser->argc && r == 0; parser->at++) {
+                if (handler.length > 0)
+                        r = text_append(&handler, " ");
+                if (r == 0)
+                        r = words_quote(&handler, parser->argv[parser->at]);
+        }
+        return r == 0 ? add_option(parser, "handler", text_string(&handler)) : r;
+}
+
+/* The command-line form runs where it was started, as tcpserver does; a file's pools run in /. */
+static int add_directory(struct parser *parser)
+{
+        _cleanup_(freep) char *directory = parser->has_directory ? NULL : getcwd(NULL, 0);
+
+        return directory && directory[0] == '/' ? add_option(parser, "directory", directory) : 0;
+}
+
+static int finish_one_pool(struct parser *parser, bool has_handler)
+{
+        if (parser->line.file)
+                return fail(parser, parser->line.file, "a file and a pool on the command line exclude each other");
+        if (parser->listen.length == 0)
+                return fail(parser, NULL, "--listen is missing: where to wait for connections");
+        if (!has_handler)
+                return fail(parser, NULL, "the handler is missing: give it after \"--\"");
+        int r = add_option(parser, "listen", text_string(&parser->listen));
+        if (r == 0)
+                r = add_handler(parser);
+        return r == 0 ? add_directory(parser) : r;
+}
+
+static int parse_all(struct parser *parser)
+{
+        bool separated = false;
+
+        for (parser->at = 1; parser->at < parser->argc; parser->at++) {
+                if (text_equal(parser->argv[parser->at], "--")) {
+                        separated = true;
+                        parser->at++;
+                        break;
+                }
+                int r = parse_argument(parser);
+                if (r < 0)
+                        return r;
+        }
+        enum command command = parser->line.command;
+        if (command == COMMAND_HELP || command == COMMAND_HELP_CONFIG || command == COMMAND_VERSION)
+                return 0;
+        if (separated || parser->listen.length > 0 || parser->line.options.count > 0)
+                return finish_one_pool(parser, separated && parser->at < parser->argc);
+        if (!parser->line.file)
+                parser->line.file = CONFIG_FILE;
+        return 0;
+}
+
+int command_line_parse(int argc, char **argv, struct command_line *ret, struct text *problem)
+{
+        struct parser parser = {.argc = argc, .argv = argv, .problem = problem};
+
+        int r = parse_all(&parser);
+        text_clear(&parser.listen);
+        if (r < 0) {
+                command_line_clear(&parser.line);
+                return r;
+        }
+        *ret = parser.line;
+        return 0;
+}
+
+void command_line_clear(struct command_line *line)
+{
+        words_clear(&line->options);
+}
