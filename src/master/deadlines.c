@@ -91,6 +91,17 @@ static void check_escalation(struct deadlines *deadlines, struct pool_worker *wo
         is_due(deadlines, deadlines->now_ms + worker->pool->config->kill_timeout_ms);
 }
 
+/* A worker that serves nothing and was asked to go. */
+static void check_retirement(struct deadlines *deadlines, struct pool_worker *worker)
+{
+        uint64_t since_ms = MAX_OF(worker->retired_ms, pool_worker_since_ms(worker, deadlines->now_ms));
+
+        if (!is_due(deadlines, since_ms + RETIRE_STUCK_MS))
+                return;
+        log_worker(worker, LOG_WARNING, deadlines->now_ms - since_ms, "does not retire: killed");
+        pool_worker_event(worker, WORKER_EVENT_STUCK);
+}
+
 static void check_worker(struct deadlines *deadlines, struct pool_worker *worker)
 {
         const struct pool_config *config = worker->pool->config;
@@ -121,11 +132,8 @@ static void check_worker(struct deadlines *deadlines, struct pool_worker *worker
         case WORKER_RETIRING:
                 if (pool_worker_is_busy(worker))
                         check_request(deadlines, worker);
-                else if (is_due(deadlines, MAX_OF(worker->retired_ms, pool_worker_since_ms(worker, deadlines->now_ms)) +
-                                                   RETIRE_STUCK_MS)) {
-                        log_worker(worker, LOG_WARNING, deadlines->now_ms - worker->retired_ms, "does not retire: killed");
-                        pool_worker_event(worker, WORKER_EVENT_STUCK);
-                }
+                else
+                        check_retirement(deadlines, worker);
                 break;
         case WORKER_TERMINATING:
         case WORKER_KILLING:

@@ -26,11 +26,6 @@ static uint64_t too_old_at_ms(const struct pool_worker *worker)
         return age_ms > 0 ? worker->forked_ms + age_ms : POOL_NEVER_MS;
 }
 
-static void let_go(struct pool_worker *worker, const char *reason)
-{
-        pool_worker_retire(worker, reason);
-}
-
 /* A pool with more idle workers than it wants, or that starts them on demand only, needs none in the place of one that
  * goes. */
 static bool needs_replacement(const struct pool *pool, const struct pool_counts *counts)
@@ -53,7 +48,7 @@ static void begin(struct pool_worker *worker, const char *reason)
                         worker->replacement->replaces = worker;
         }
         if (!worker->replacement)
-                let_go(worker, reason);
+                pool_worker_retire(worker, reason);
 }
 
 /* One that is being recycled: its replacement is ready, or came to nothing. */
@@ -62,7 +57,7 @@ static void follow_up(struct pool_worker *worker)
         if (worker->retired || (worker->replacement && worker->replacement->state == WORKER_STARTING))
                 return;
         if (worker->replacement) {
-                let_go(worker, "recycled");
+                pool_worker_retire(worker, "recycled");
                 return;
         }
         worker->recycling = false; /* it serves on, and asks again */
