@@ -11,9 +11,6 @@
 /* Forks between two turns of the loop: some 5 ms of work, so that signals and other pools are not kept waiting. */
 #define BATCH 32
 
-/* At max_workers the workers do not wake us: there is nothing we could do. Whether the episode is over is looked up. */
-#define SATURATION_LOOK_MS 1000
-
 static void on_connection_waits(void *context)
 {
         pool_touch(context);
@@ -140,8 +137,6 @@ uint64_t scaler_step(struct pool *pool, uint64_t now_ms)
         watch_listeners(pool, decision.watch_listeners);
         if (publish(pool, &decision))
                 pool_touch(pool);
-        if (pool->scale.saturated)
-                next_ms = MIN_OF(next_ms, now_ms + SATURATION_LOOK_MS);
         if (backoff_active(&pool->backoff, now_ms))
                 next_ms = MIN_OF(next_ms, pool->backoff.not_before_ms);
         return next_ms;
