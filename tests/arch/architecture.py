@@ -187,10 +187,10 @@ def check_logic_headers(tree: Tree) -> list[str]:
 
 def check_forks(tree: Tree) -> list[str]:
     """In the daemon only os/spawn.c makes processes (the preload object is part of handlers, not of the daemon)."""
+    raw = re.compile(r"\b((?:SYS|__NR)_(?:v?fork|clone3?))\b")
     return [f"{source.at(match.start())}: {match.group(1)}(): only os/spawn.c makes processes"
             for source in tree.sources if source.name != "os/spawn.c" and source.folder != "preload"
-            for match in calls(source, FORKING) + list(re.finditer(r"\b(SYS_v?fork|SYS_clone3?|__NR_v?fork|__NR_clone3?)\b",
-                                                                   source.code))]
+            for match in calls(source, FORKING) + list(raw.finditer(source.code))]
 
 
 def check_waits(tree: Tree) -> list[str]:

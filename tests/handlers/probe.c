@@ -122,7 +122,8 @@ static void put_credentials(void)
 
         getresuid(&uid[0], &uid[1], &uid[2]);
         getresgid(&gid[0], &gid[1], &gid[2]);
-        printf("\"uid\":[%u,%u,%u],\n\"gid\":[%u,%u,%u],\n\"groups\":[", uid[0], uid[1], uid[2], gid[0], gid[1], gid[2]);
+        printf("\"uid\":[%u,%u,%u],\n", uid[0], uid[1], uid[2]);
+        printf("\"gid\":[%u,%u,%u],\n\"groups\":[", gid[0], gid[1], gid[2]);
         for (int i = 0; i < count; i++)
                 printf("%s%u", i ? "," : "", groups[i]);
         printf("],\n");

@@ -1,7 +1,7 @@
-/* A handler that takes its time: `handler_wait MILLISECONDS [STATUS]` waits, answers with its pid and its parent's, ends.
+/* A handler that takes its time: `handler_wait MILLISECONDS [STATUS]` waits, then answers with its pid and its parent's.
  *
  * It waits by the clock, not by the connection, so that a client's going does not shorten a request. STATUS is its exit
- * status. With `-` instead of a time it waits for the end of its input: a request that lasts as long as the client says. */
+ * status. With `-` instead of a time it waits for the end of its input: a request that lasts as long as its client. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

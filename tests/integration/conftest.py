@@ -126,8 +126,9 @@ def no_leaks(request: pytest.FixtureRequest, tmp_path: Path, deadline: None) -> 
 
 @pytest.fixture
 def preforkd(request: pytest.FixtureRequest, tmp_path: Path, no_leaks: None) -> Iterator[Callable[..., Daemon]]:
-    """Start daemons: `preforkd({"www": {"listen": …, "handler": …}})`, or `preforkd(arguments=[…])` for the one-line
-    form. Returns when it serves (`ready=False`: at once). At the end of the test each is stopped and looked at.
+    """Start daemons: `preforkd({"www": {"listen": …, "handler": …}})`, or `preforkd(arguments=[…])` for the one-line form.
+
+    Returns when it serves (`ready=False`: at once). At the end of the test each is stopped and looked at.
     """
     daemons: list[Daemon] = []
     request.node.stash[DAEMONS] = daemons

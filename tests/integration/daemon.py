@@ -267,11 +267,13 @@ def read_all(client: socket.socket) -> bytes:
 
 
 def refuses(address: str) -> bool:
-    """True if nobody listens there."""
+    """True if nobody listens there. A listener that is being drained does not answer at all: that is a no."""
     try:
         connect(address, 2).close()
     except (ConnectionRefusedError, FileNotFoundError):
         return True
+    except TimeoutError:
+        return False
     return False
 
 
@@ -376,7 +378,8 @@ class _Exchange:
         self.open -= 1
 
 
-def exchange(addresses: Sequence[str], data: bytes = b"", timeout: float = 20.0, half_close: bool = True) -> list[Reply]:
+def exchange(addresses: Sequence[str], data: bytes = b"", timeout: float = 20.0,
+             half_close: bool = True) -> list[Reply]:
     """One client to each address, all at once; every one sends `data` and reads to the end of its reply."""
     clients = [_Client(address, memoryview(data), Reply()) for address in addresses]
     _Exchange(clients, half_close).run(timeout)
@@ -426,7 +429,7 @@ def user_arguments() -> list[str]:
 
 
 def handler(name: str, directory: Path) -> str:
-    """A program of tests/handlers/, copied to where every user can execute it (the checkout may be in a closed home)."""
+    """A program of tests/handlers/, copied to where every user can execute it: the checkout may be in a closed home."""
     target = directory / f"handler_{name}"
     if not target.exists():
         source = HANDLERS / f"handler_{name}"

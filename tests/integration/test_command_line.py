@@ -250,7 +250,7 @@ def test_one_line_form_takes_every_pool_key(preforkd: Callable[..., Daemon]) -> 
 
 def test_one_line_form_takes_several_listeners(preforkd: Callable[..., Daemon]) -> None:
     first, second = tcp4(), tcp4()
-    preforkd(arguments=["--listen", f"{first} {second}", *user_arguments(), "--", "/bin/cat"])
+    preforkd(arguments=["--listen", first, "--listen", second, *user_arguments(), "--", "/bin/cat"])
     assert request(first, b"1") == b"1"
     assert request(second, b"2") == b"2"
 

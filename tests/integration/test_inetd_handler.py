@@ -32,7 +32,8 @@ def look(preforkd: Start, program: Callable[[str], str]) -> Callable[..., dict[s
 
     def serve(popen: dict[str, Any] | None = None, **keys: Any) -> dict[str, Any]:
         address = keys.pop("listen", None) or tcp4()
-        preforkd({"www": {"listen": address, "handler": [program("probe"), "an argument", "ö;#"], **keys}}, popen=popen)
+        handler = [program("probe"), "an argument", "ö;#"]
+        preforkd({"www": {"listen": address, "handler": handler, **keys}}, popen=popen)
         return json.loads(request(address))
 
     return serve
@@ -73,12 +74,11 @@ def test_a_conversation(preforkd: Start) -> None:
 
 def test_many_clients_one_after_another(preforkd: Start) -> None:
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_workers": 2, "max_spare_workers": 2}})
-    workers = set(daemon.wait_workers(2)) if daemon.workers() else set()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "scaling": "static", "max_workers": 2}})
+    workers = daemon.wait_workers(2)
     for number in range(50):
         assert request(address, b"%d" % number) == b"%d" % number
-    if workers:
-        assert set(daemon.workers()) == workers, "workers outlive their requests"
+    assert daemon.workers() == workers, "workers outlive their requests"
 
 
 def test_many_clients_at_once(preforkd: Start) -> None:
