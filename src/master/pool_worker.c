@@ -136,9 +136,20 @@ static void report_fork_failure(struct pool *pool, int error)
                         pool->config->restart_delay_max_ms);
 }
 
+/* Workers that are on their way out may hold the number of processes up for a moment; their ends make the pool look
+ * again, so that this is no failure. One more than the limit: the refuser. */
+static bool is_crowded(const struct pool *pool)
+{
+        uint64_t most = pool_config_process_limit(pool->config) + (uint64_t)MAX_OF(pool->max_workers_shift, 0) + 1;
+
+        return pool->worker_count >= most;
+}
+
 struct pool_worker *pool_worker_fork(struct pool *pool, enum worker_role role, const struct listener_set *listeners,
                                      const char *reason)
 {
+        if (is_crowded(pool))
+                return NULL;
         struct pool_worker *worker = calloc(1, sizeof(*worker));
         int r = worker ? 0 : -ENOMEM;
 
@@ -146,8 +157,7 @@ struct pool_worker *pool_worker_fork(struct pool *pool, enum worker_role role, c
                 *worker = (struct pool_worker){.pool = pool, .role = role, .generation = pool->generation,
                                                .forked_ms = clock_now_ms(),
                                                .requests_at_fork = pool->requests_seen};
-                r = pool->worker_count >= pool_config_process_limit(pool->config) ? -EAGAIN
-                                                                                  : slot_allocator_take(pool->slots, &worker->slot);
+                r = slot_allocator_take(pool->slots, &worker->slot);
         }
         if (r == 0) {
                 prepare_slot(pool, worker->slot);

@@ -36,7 +36,7 @@ struct pool_worker {
 };
 
 /* Fork a worker. `listeners` NULL: the pool's present ones. `reason` is one word for the log. Returns it, or NULL when it
- * could not be forked (logged, once an episode). */
+ * could not be forked (logged, once an episode) or when workers that are ending still hold their places. */
 struct pool_worker *pool_worker_fork(struct pool *pool, enum worker_role role, const struct listener_set *listeners,
                                      const char *reason);
 

@@ -126,7 +126,7 @@ uint64_t scaler_step(struct pool *pool, uint64_t now_ms)
                 unsigned forked = fork_batch(pool, decision.start);
                 if (forked > 0)
                         pool_decide(pool, LOG_INFO, "+%u worker%s (%s)", forked, forked == 1 ? "" : "s", decision.reason);
-                if (forked < decision.start)
+                if (forked == BATCH && forked < decision.start) /* less: a fork failed, or those that go make room first */
                         pool_touch(pool);
         }
         if (decision.retire > 0) {
