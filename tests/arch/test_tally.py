@@ -53,7 +53,7 @@ def test_a_program_without_cases(tmp_path: Path) -> None:
 
 def test_skips_are_counted_with_their_reasons(tmp_path: Path) -> None:
     skipped = '<testcase name="t"><skipped message="Skipped: needs root"/></testcase>'
-    status, lines = run(tmp_path, unit_dot_json=program("1..2\nok 1 - a\nok 2 # SKIP needs IPv6\n"),
+    status, lines = run(tmp_path, unit_dot_json=program("1..2\nok 1 - a\n# skip: needs IPv6\nnot ok 2 # SKIP b\n"),
                         i_dot_xml=junit(skipped * 2))
     assert (status, lines) == (0, ["3 skipped: needs IPv6 (1); needs root (2)", "1 passed, 0 failed"])
 

@@ -15,9 +15,19 @@
 
 #define NOBODY 65534
 
+/* ./check shows the reason with the count of what was skipped. */
+static void skip_because(const char *reason)
+{
+        print_message("# skip: %s\n", reason);
+        skip();
+}
+
 /* Limits are changed for good, so every test has a process; it returns 0, or the number of the check that failed. */
 static void in_child(int (*body)(void))
 {
+        if (getenv("PREFORKD_UNDER_VALGRIND"))
+                skip_because("valgrind keeps RLIMIT_NOFILE to itself");
+
         int status = 0;
         pid_t pid = fork();
 
@@ -139,7 +149,7 @@ static void test_hard_is_raised_with_privilege(void **state)
 {
         (void)state;
         if (!may_raise_hard())
-                skip();
+                skip_because("needs CAP_SYS_RESOURCE");
         in_child(hard_is_raised_with_privilege);
 }
 
