@@ -105,9 +105,13 @@ static void check_guarantees(const struct pool *p, const struct scale_decision *
         CHECK(p, (d->reason[0] != '\0') == (d->start + d->retire > 0));
         CHECK(p, !d->saturation_begins || !d->saturation_ends);
         CHECK(p, d->shrink_at_ms == 0 || d->shrink_at_ms > p->now_ms);
+        if (d->retire == 0 || total(p) > p->limits.max_workers)
+                return;
         /* One change of direction, from growing to shrinking, a spare_timeout; only a lowered limit does not wait. */
-        if (d->retire > 0 && total(p) <= p->limits.max_workers)
-                CHECK(p, p->workers_started == 0 || p->now_ms >= p->last_start_ms + p->limits.spare_timeout_ms);
+        CHECK(p, p->workers_started == 0 || p->now_ms >= p->last_start_ms + p->limits.spare_timeout_ms);
+        /* Who was needed in that time stays. */
+        unsigned lowest = p->limits.spare_timeout_ms > 0 ? MIN_OF(p->idle, p->low_water) : p->idle;
+        CHECK(p, lowest >= p->limits.max_spare + d->retire);
 }
 
 static void carry_out(struct pool *p, const struct scale_decision *d)
