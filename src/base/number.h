@@ -13,7 +13,7 @@ struct text;
 
 int number_parse(const char *string, uint64_t *ret);                  /* decimal digits */
 int number_parse_octal(const char *string, mode_t *ret);              /* octal digits, at most 07777 */
-int number_parse_duration_ms(const char *string, uint64_t *ret_ms);   /* `500ms` `30s` `5m` `1h`, sums (`1h30m`), bare: seconds */
+int number_parse_duration_ms(const char *string, uint64_t *ret_ms);   /* `500ms` `30s` `5m` `1h30m`; bare: seconds */
 int number_parse_size_bytes(const char *string, uint64_t *ret_bytes); /* bytes, or with K M G T (powers of 1024) */
 int number_parse_percent(const char *string, uint64_t *ret_percent);  /* `25%`; the sign may not be missing */
 

@@ -31,8 +31,8 @@ static inline const char *text_string(const struct text *text)
         return text->bytes ? text->bytes : "";
 }
 
-/* Length of the longest prefix that is valid UTF-8 and free of control characters (tab is allowed): what may be shown to
- * people and written to a line of a file. `length` itself if all of it is. */
+/* Length of the longest prefix that is valid UTF-8 and free of control characters (tab is allowed): what may be shown
+ * to people and written to a line of a file. `length` itself if all of it is. */
 size_t text_printable_length(const char *bytes, size_t length);
 
 /* Append. Return 0, or -ENOMEM with the text unchanged. */

@@ -23,7 +23,8 @@ int words_add(struct words *words, const char *word);
 /* Replace *ret (which is cleared first) by a copy. 0 or -ENOMEM. */
 int words_copy(const struct words *words, struct words *ret);
 
-/* Append one word, or all of them separated by one blank, quoted so that words_split() gives them back. 0 or -ENOMEM. */
+/* Append one word, or all of them separated by one blank, quoted so that words_split() gives them back. 0 or
+ * -ENOMEM. */
 int words_quote(struct text *text, const char *word);
 int words_join(struct text *text, const struct words *words);
 
