@@ -1,0 +1,188 @@
+/* The configuration: what the files say, typed, complete and checked.
+ *
+ * A struct config owns everything below it; zero-initialise, end with config_clear(). It is filled by
+ * config_parse() (one call a file), completed by config_finish() (defaults, cross-key rules), and read by everybody
+ * else. Which options exist, with type, range, default and reload effect, is config_schema's table alone; the fields
+ * here are where its entries store. Durations are in milliseconds and sizes in bytes, whatever unit the file used. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "base/address.h"
+#include "base/problem.h"
+#include "base/words.h"
+
+enum log_target { LOG_TARGET_AUTO, LOG_TARGET_JOURNAL, LOG_TARGET_SYSLOG, LOG_TARGET_STDERR };
+enum handler_type { HANDLER_INETD, HANDLER_LISTENER, HANDLER_MODULE };
+enum start_method { START_EXEC, START_FORKSERVER, START_SNAPSHOT };
+enum scaling { SCALING_DYNAMIC, SCALING_STATIC, SCALING_ONDEMAND };
+enum when_full { FULL_QUEUE, FULL_REFUSE };
+enum stderr_mode { STDERR_LOG, STDERR_INHERIT, STDERR_NULL, STDERR_SOCKET };
+
+/* The resource limits a handler can be given; limit_resource() names the RLIMIT_ constant. */
+enum limit { LIMIT_NOFILE, LIMIT_AS, LIMIT_CORE, LIMIT_CPU, LIMIT_NPROC, LIMIT_COUNT };
+
+struct limit_value {
+        bool set; /* false: the handler keeps what preforkd was started with */
+        rlim_t soft, hard;
+};
+
+/* A user or group as it was written. Numbers are known at once; names stay unresolved until config_loader has looked
+ * them up (logic never does: a look-up can hang). */
+struct account {
+        char *name;    /* NULL: not set */
+        bool resolved; /* `id` is valid */
+        uint32_t id;
+};
+
+struct account_list {
+        struct account *items;
+        size_t count;
+};
+
+struct listen_address {
+        struct address address;
+        char *text; /* as address_format() writes it: the name by which listeners are found */
+};
+
+struct listen_list {
+        struct listen_address *items;
+        size_t count;
+};
+
+/* Where a value was set. line 0: nowhere, the default holds. */
+struct origin {
+        const char *file; /* owned by config->files; NULL: the command line (line is 1 then) */
+        unsigned line;
+        bool refused; /* it was set to something that was refused: for the rules neither missing nor set */
+};
+
+/* Every option of a pool, in the order of the manual. The schema's table is indexed by it. */
+enum pool_option {
+        POOL_LISTEN, POOL_BACKLOG, POOL_SOCKET_USER, POOL_SOCKET_GROUP, POOL_SOCKET_MODE, POOL_IPV6_ONLY,
+        POOL_TCP_NODELAY, POOL_TCP_KEEPALIVE, POOL_DEFER_ACCEPT,
+        POOL_HANDLER_TYPE, POOL_HANDLER, POOL_START_METHOD, POOL_LISTEN_FD, POOL_ACCOUNTING, POOL_RETIRE_SIGNAL,
+        POOL_USER, POOL_GROUP, POOL_SUPPLEMENTARY_GROUPS, POOL_UMASK, POOL_NICE, POOL_DIRECTORY, POOL_ROOT_DIRECTORY,
+        POOL_ENVIRONMENT, POOL_CLEAR_ENVIRONMENT, POOL_OOM_SCORE_ADJ, POOL_LIMIT_NOFILE, POOL_LIMIT_AS,
+        POOL_LIMIT_CORE, POOL_LIMIT_CPU, POOL_LIMIT_NPROC, POOL_NO_NEW_PRIVILEGES, POOL_STDERR,
+        POOL_SCALING, POOL_MIN_SPARE_WORKERS, POOL_MAX_SPARE_WORKERS, POOL_START_WORKERS, POOL_MAX_WORKERS,
+        POOL_SPARE_TIMEOUT, POOL_WHEN_FULL, POOL_MAX_CONNECTIONS_PER_SOURCE,
+        POOL_MAX_REQUESTS, POOL_MAX_REQUESTS_JITTER, POOL_MAX_WORKER_AGE, POOL_MAX_WORKER_MEMORY,
+        POOL_MAX_RECYCLING, POOL_RELOAD_SURGE,
+        POOL_START_TIMEOUT, POOL_REQUEST_TIMEOUT, POOL_KILL_TIMEOUT, POOL_DETACH_AFTER, POOL_MAX_DETACHED_WORKERS,
+        POOL_RESTART_DELAY_MIN, POOL_RESTART_DELAY_MAX,
+        POOL_OPTION_COUNT
+};
+
+struct pool_config {
+        char *name;
+        struct origin section; /* where the pool's section begins */
+        struct origin origins[POOL_OPTION_COUNT];
+
+        struct listen_list listen;
+        uint64_t backlog;
+        struct account socket_user, socket_group;
+        mode_t socket_mode;
+        bool ipv6_only, tcp_nodelay, tcp_keepalive, defer_accept;
+
+        int handler_type; /* enum handler_type; int, because the schema stores every enum through one type */
+        struct words handler;
+        int start_method; /* enum start_method */
+
+        struct account user, group;
+        struct account_list supplementary_groups;
+        mode_t umask;
+        int64_t nice;
+        char *directory, *root_directory; /* root_directory NULL: none */
+        struct words environment;         /* NAME=VALUE each; complete after the loader resolved `user` */
+        bool clear_environment;
+        bool oom_score_adj_set;
+        int64_t oom_score_adj;
+        struct limit_value limits[LIMIT_COUNT];
+        bool no_new_privileges;
+        int stderr_mode; /* enum stderr_mode */
+
+        int scaling; /* enum scaling */
+        uint64_t min_spare_workers, max_spare_workers, start_workers, max_workers;
+        uint64_t spare_timeout_ms;
+        int when_full; /* enum when_full */
+        uint64_t max_connections_per_source; /* 0: no limit */
+
+        uint64_t max_requests; /* 0: never */
+        uint64_t max_requests_jitter_percent;
+        uint64_t max_worker_age_ms;       /* 0: never */
+        uint64_t max_worker_memory_bytes; /* 0: never */
+        uint64_t max_recycling;
+        uint64_t reload_surge_percent;
+
+        uint64_t start_timeout_ms;
+        uint64_t request_timeout_ms; /* 0: none */
+        uint64_t kill_timeout_ms;
+        uint64_t detach_after_ms; /* 0: never */
+        uint64_t max_detached_workers;
+        uint64_t restart_delay_min_ms, restart_delay_max_ms;
+};
+
+enum master_option { MASTER_CONTROL, MASTER_CONTROL_GROUP, MASTER_LOG_LEVEL, MASTER_LOG_TARGET, MASTER_SHUTDOWN_TIMEOUT,
+                     MASTER_OPTION_COUNT };
+
+struct master_config {
+        struct origin origins[MASTER_OPTION_COUNT];
+        int log_level;  /* LOG_… of <syslog.h> */
+        int log_target; /* enum log_target */
+        uint64_t shutdown_timeout_ms;
+};
+
+struct config {
+        struct master_config master;
+        struct pool_config **pools; /* in the order of the files */
+        size_t pool_count;
+        char **files; /* every file that was read; origins point here */
+        size_t file_count;
+};
+
+/* What the rules depend on besides the files. */
+struct config_facts {
+        bool is_root;              /* the master runs with uid 0: every pool must name its user */
+        uint32_t uid, gid;         /* the master's effective ids */
+        bool from_command_line;    /* one pool from the command line: problems speak of --options, not of lines */
+};
+
+/* Slots of a pool's scoreboard, the upper bound of its processes; equal to SCOREBOARD_SLOTS (a test says so). */
+#define POOL_SLOTS 65536
+
+/* The RLIMIT_ constant behind a limit. */
+int limit_resource(enum limit limit);
+
+/* The pool of that name, or NULL. */
+struct pool_config *config_find_pool(const struct config *config, const char *name);
+
+/* Add an empty pool (everything zero) at the end. NULL: out of memory. */
+struct pool_config *config_add_pool(struct config *config, const char *name, struct origin section);
+
+/* The config's own copy of a file's name, for origins; the same pointer for the same name. NULL: out of memory. */
+const char *config_intern_file(struct config *config, const char *file);
+
+/* True if the option means something for the pool as it stands: socket options need a socket of their kind, thresholds
+ * of spare workers something that scales. */
+bool pool_config_uses(const struct pool_config *pool, enum pool_option option);
+
+/* How many workers a roll may start ahead: reload_surge of max_workers, rounded up. */
+uint64_t pool_config_surge(const struct pool_config *pool);
+
+/* Upper bound of processes the pool may have in its own right at one time: max_workers, detached workers and those
+ * that recycling and a roll start ahead. Saturates at POOL_SLOTS; config_finish() refuses a pool that reaches it. */
+uint64_t pool_config_process_limit(const struct pool_config *pool);
+
+/* Take the pool of that name out of the configuration, for the caller to free with pool_config_free(); NULL if there is
+ * none. It forgets where its values were set: the names of files stay with the configuration. */
+struct pool_config *config_take_pool(struct config *config, const char *name);
+
+/* Free one pool; NULL is fine. */
+void pool_config_free(struct pool_config *pool);
+
+void config_clear(struct config *config);
