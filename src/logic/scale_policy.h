@@ -23,8 +23,8 @@ struct scale_limits {
 };
 
 /* What the pool looks like at one moment. `total` is everything that counts against max_workers: starting, idle and
- * busy workers, those whose request is being terminated, and retiring ones that are still busy (they still use what the
- * limit protects). Detached workers are in no count. */
+ * busy workers, and those whose request is being terminated. Retiring and detached workers are in no count: what was asked
+ * to go is bounded by who asked (reload_surge, max_recycling), and its place is free for the one that replaces it. */
 struct scale_input {
         uint64_t now_ms;
         unsigned idle;     /* in the idle set and not retiring */

@@ -132,7 +132,7 @@ static int decode_problem(const char **cursor, const char *end, struct problem_l
 
 static int decode(const char *bytes, size_t length, struct config **ret, struct problem_list *problems)
 {
-        const struct config_facts facts = {.is_root = geteuid() == 0, .uid = geteuid()}; /* the child spoke of --options */
+        const struct config_facts facts = {.is_root = geteuid() == 0, .uid = geteuid(), .gid = getegid()}; /* the child spoke of --options */
         const char *cursor = bytes, *end = bytes + length;
         _cleanup_(problem_list_clear) struct problem_list again = {0}; /* what the child has said already */
         int r;

@@ -118,7 +118,7 @@ static int read_options(const struct config_source *source, struct config *confi
 int config_read(const struct config_source *source, struct config *ret, struct problem_list *problems)
 {
         const struct config_facts facts = {
-                .is_root = geteuid() == 0, .uid = geteuid(), .from_command_line = source->file == NULL};
+                .is_root = geteuid() == 0, .uid = geteuid(), .gid = getegid(), .from_command_line = source->file == NULL};
         int r;
 
         if (source->file) {

@@ -128,6 +128,8 @@ static void check_worker(struct deadlines *deadlines, struct pool_worker *worker
         case WORKER_DETACHED:
                 if (pool_worker_is_busy(worker))
                         check_request(deadlines, worker);
+                else /* nothing to a ready one; a detached one is to go now */
+                        pool_worker_event(worker, WORKER_EVENT_REQUEST_ENDED);
                 break;
         case WORKER_RETIRING:
                 if (pool_worker_is_busy(worker))

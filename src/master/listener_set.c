@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,14 +94,23 @@ struct set_listener *listener_set_move(struct listener_set *from, struct set_lis
         return moved;
 }
 
+/* The queue of one; where its length cannot be had, one if anything waits. */
+static unsigned queued(const struct set_listener *item)
+{
+        struct pollfd poller = {.fd = item->listener.fd, .events = POLLIN};
+        uint32_t length;
+
+        if (listener_queue_length(&item->listener, &length) == 0)
+                return length;
+        return poll(&poller, 1, 0) == 1 && (poller.revents & POLLIN);
+}
+
 unsigned listener_set_queued(const struct listener_set *set)
 {
         unsigned sum = 0;
-        uint32_t length;
 
         for (size_t i = 0; i < set->count; i++)
-                if (listener_queue_length(&set->items[i].listener, &length) == 0)
-                        sum += length;
+                sum += queued(&set->items[i]);
         return sum;
 }
 

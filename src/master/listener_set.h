@@ -40,7 +40,7 @@ struct set_listener *listener_set_find(const struct listener_set *set, const cha
 struct set_listener *listener_set_move(struct listener_set *from, struct set_listener *item, struct listener_set *to);
 int listener_set_reserve(struct listener_set *set, size_t more);
 
-/* Sum of the queues; 0 for what cannot be measured. */
+/* Sum of the queues; a queue that cannot be measured counts as one connection if any waits. */
 unsigned listener_set_queued(const struct listener_set *set);
 
 /* Close (and unlink) one or all; frees their watches. */

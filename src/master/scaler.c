@@ -67,7 +67,7 @@ static void handle_saturation(struct pool *pool, const struct scale_decision *de
         if (decision->saturation_begins) {
                 pool->totals.saturations++;
                 pool_decide(pool, LOG_WARNING, "saturated: all %u workers are in use, %u connections wait; consider raising "
-                            "max_workers", input->total, input->queued);
+                            "max_workers", input->total + decision->start, input->queued);
         }
         if (decision->saturation_ends)
                 pool_decide(pool, LOG_INFO, "no longer saturated");
