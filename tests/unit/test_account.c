@@ -82,7 +82,7 @@ int getgrouplist(const char *name, gid_t gid, gid_t *gids, int *count)
 
 static void test_user_by_name_and_uid(void **state)
 {
-        _cleanup_(account_clear) struct account by_name = {0}, by_uid = {0};
+        _cleanup_(account_clear) struct account_record by_name = {0}, by_uid = {0};
 
         (void)state;
         assert_int_equal(account_find_by_name("root", &by_name), 0);
@@ -98,7 +98,7 @@ static void test_user_by_name_and_uid(void **state)
 
 static void test_not_found_is_not_an_error(void **state)
 {
-        struct account account = {.uid = 12345};
+        struct account_record account = {.uid = 12345};
         gid_t gid = 12345;
 
         (void)state;
@@ -114,7 +114,7 @@ static void test_not_found_is_not_an_error(void **state)
 
 static void test_large_entries(void **state)
 {
-        _cleanup_(account_clear) struct account large = {0}, interrupted = {0};
+        _cleanup_(account_clear) struct account_record large = {0}, interrupted = {0};
         gid_t gid = 0;
 
         (void)state;
