@@ -2,11 +2,16 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "lib/idle_set.h"
+
+/* How often to look whether another worker has drawn its ticket: it needs some 100 ns, or a processor. */
+#define DRAWING_LOOKS 500
+#define DRAWING_LOOKS_BUSY 100
 
 int slot_attach(struct slot *slot, struct scoreboard *board, uint32_t index, int wake_fd)
 {
@@ -139,16 +144,29 @@ bool slot_wait_recycle(struct slot *slot, unsigned timeout_ms)
         return false;
 }
 
-/* How many other slots serve `source` and came before `ticket`; those that are drawing their ticket count as earlier. */
+/* Did what `other` serves come before `ticket`, from the same source? A ticket that is just being drawn is waited for:
+ * to take it for an earlier one turns both away when two arrive together, to take it for a later one lets both in. If
+ * it does not come (the worker was killed in between, or has no processor), the limit goes before the client. */
+static bool came_earlier(const struct scoreboard_slot *other, uint64_t source, uint64_t ticket)
+{
+        for (unsigned looks = 0; looks < DRAWING_LOOKS; looks++) {
+                if (atomic_load(&other->source) != source)
+                        return false;
+                uint64_t others_ticket = atomic_load(&other->source_ticket);
+                if (others_ticket != 0)
+                        return others_ticket < ticket;
+                if (looks >= DRAWING_LOOKS_BUSY)
+                        sched_yield();
+        }
+        return true;
+}
+
 static uint32_t count_earlier(const struct slot *slot, uint64_t source, uint64_t ticket)
 {
         uint32_t limit = atomic_load(&slot->board->slot_limit), count = 0;
 
-        for (uint32_t i = 0; i < limit && i < SCOREBOARD_SLOTS; i++) {
-                const struct scoreboard_slot *other = &slot->board->slots[i];
-                count += i != slot->index && atomic_load(&other->source) == source &&
-                         atomic_load(&other->source_ticket) < ticket;
-        }
+        for (uint32_t i = 0; i < limit && i < SCOREBOARD_SLOTS; i++)
+                count += i != slot->index && came_earlier(&slot->board->slots[i], source, ticket);
         return count;
 }
 
@@ -159,7 +177,7 @@ bool slot_enter_source(struct slot *slot, uint64_t source)
         if (most == 0 || source == 0)
                 return true;
         /* The ticket is announced as "being drawn" before the source becomes visible, so that of two connections that
-         * arrive together at least one sees the other. */
+         * arrive together the later sees the other. */
         atomic_store(&slot->words->source_ticket, 0);
         atomic_store(&slot->words->source, source);
         uint64_t ticket = atomic_fetch_add(&slot->board->tickets, 1) + 1;

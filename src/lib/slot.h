@@ -1,8 +1,8 @@
 /* A worker's side of the scoreboard: its reports, and the wake-ups that follow from them.
  *
  * Used by the built-in worker now, by libprefork's other users later. Every function writes only the slot's worker
- * lines and the shared words; none blocks (the pool's eventfd is non-blocking), none allocates, all are
- * async-signal-safe. */
+ * lines and the shared words; none blocks (the pool's eventfd is non-blocking) but slot_wait_recycle(), none allocates,
+ * all are async-signal-safe. */
 #pragma once
 
 #include <stdbool.h>
