@@ -201,6 +201,10 @@ int listener_drain(struct listener *listener)
         };
         const struct sock_fprog program = {.len = ELEMENTS(filter), .filter = filter};
 
+        /* A worker may come to wait for it together with others that drain. */
+        int flags = fcntl(listener->fd, F_GETFL);
+        if (flags < 0 || fcntl(listener->fd, F_SETFL, flags | O_NONBLOCK) < 0)
+                return -errno;
         if (is_unix(&listener->address)) {
                 unlink_own_path(listener);
                 return shutdown(listener->fd, SHUT_RD) < 0 ? -errno : 0;
@@ -235,5 +239,8 @@ bool listener_is_drained(const struct listener *listener)
 void listener_close(struct listener *listener)
 {
         unlink_own_path(listener);
+        /* A busy worker holds the descriptor until its request ends. Without this the port would stay taken, and with the
+         * filter of listener_drain() clients would wait for an answer in vain. */
+        shutdown(listener->fd, SHUT_RD);
         fd_closep(&listener->fd);
 }

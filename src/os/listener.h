@@ -41,7 +41,7 @@ int listener_queue_length(const struct listener *listener, uint32_t *ret);
 
 /* Begin to drain. TCP: a socket filter drops new SYNs, so that clients try again instead of being reset, while what the
  * kernel has accepted stays in the queue. UNIX: shut for reading: new connects are refused, queued ones can be accepted,
- * and accept(2) fails with EINVAL when none is left; a path is unlinked first. 0 or -errno. */
+ * and accept(2) fails with EINVAL when none is left; a path is unlinked first. Sets O_NONBLOCK. 0 or -errno. */
 int listener_drain(struct listener *listener);
 
 /* Take a draining TCP listener back into service. 0; -EOPNOTSUPP for UNIX sockets, which cannot be; -errno. */
@@ -51,5 +51,6 @@ int listener_undrain(struct listener *listener);
  * kernel). Costs a dump of the half-open sockets: for draining only. */
 bool listener_is_drained(const struct listener *listener);
 
-/* Close; unlink the UNIX path if it is still ours. */
+/* Close, for every process that holds the socket: nobody listens afterwards, and accept(2) fails with EINVAL in workers
+ * that have it still. Unlinks the UNIX path if it is still ours. */
 void listener_close(struct listener *listener);
