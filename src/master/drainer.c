@@ -1,5 +1,5 @@
 /* The drainer: sees listeners that close to their end. What the kernel has accepted on them is served first; only then
- * are the workers that hold them retired and the sockets closed. */
+ * are they closed, and the workers that were there for them alone retired. */
 #include <stddef.h>
 
 #include "base/cleanup.h"
@@ -13,35 +13,61 @@
  * waited for this long. */
 #define HANDSHAKE_GRACE_MS 1000
 
-static bool holds_closing(const struct pool *pool, const struct pool_worker *worker)
+/* Busy workers mostly empty the queue by themselves. */
+#define HELP_AFTER_MS 1000
+
+/* A worker that was forked to drain has all listeners that were closing then. */
+static bool holds(const struct pool_worker *worker, const struct set_listener *item)
 {
-        return worker->drains || pool->draining || worker->generation < pool->generation;
+        if (worker->drains)
+                return worker->generation > item->drain_generation;
+        return worker->generation >= item->since_generation && worker->generation <= item->drain_generation;
 }
 
-/* Is everything that waits on the closing listeners taken? */
-static bool is_drained(struct pool *pool, uint64_t now_ms)
+/* Nobody waits on it, nor will. */
+static bool is_drained(struct set_listener *item, uint64_t now_ms)
 {
-        if (listener_set_queued(&pool->closing) > 0) {
-                pool->closing_since_ms = now_ms;
+        uint32_t queued;
+
+        if (listener_queue_length(&item->listener, &queued) == 0 && queued > 0) {
+                item->drained_since_ms = now_ms;
                 return false;
         }
-        if (now_ms >= pool->closing_since_ms + HANDSHAKE_GRACE_MS)
-                return true;
-        for (size_t i = 0; i < pool->closing.count; i++)
-                if (!listener_is_drained(&pool->closing.items[i].listener))
-                        return false;
-        return true;
+        return now_ms >= item->drained_since_ms + HANDSHAKE_GRACE_MS || listener_is_drained(&item->listener);
 }
 
-/* Connections wait, and every worker that could take them has died: one is forked for them alone. A pool that drains as
- * a whole is scaled as ever. */
-static void replace_lost(struct pool *pool, uint64_t now_ms)
+/* True if connections wait there and nobody is about to take them: the workers that could are dead, or busy and may be for
+ * long. */
+static bool needs_help(const struct pool *pool, const struct set_listener *item, uint64_t now_ms)
 {
-        if (pool->draining || backoff_active(&pool->backoff, now_ms) || listener_set_queued(&pool->closing) == 0)
+        uint32_t queued, holders = 0, takers = 0;
+
+        if (listener_queue_length(&item->listener, &queued) < 0)
+                return false;
+        for (const struct pool_worker *worker = pool->workers; worker; worker = worker->next) {
+                if (!pool_worker_counts(worker) || !holds(worker, item))
+                        continue;
+                holders++;
+                takers += worker->state == WORKER_STARTING || pool_worker_is_idle(worker);
+        }
+        return queued > takers && (holders == 0 || now_ms >= item->closing_since_ms + HELP_AFTER_MS);
+}
+
+/* Fork a worker for the closing listeners alone: within the room of a roll, the first in any case. One a step is enough.
+ * A pool that drains as a whole is scaled as ever. */
+static void help(struct pool *pool, uint64_t now_ms)
+{
+        unsigned helpers = 0;
+        bool needed = false;
+
+        if (pool->draining || backoff_active(&pool->backoff, now_ms))
                 return;
+        for (size_t i = 0; i < pool->closing.count; i++)
+                needed |= needs_help(pool, &pool->closing.items[i], now_ms);
         for (const struct pool_worker *worker = pool->workers; worker; worker = worker->next)
-                if (worker->role == WORKER_ROLE_SERVE && holds_closing(pool, worker) && !worker->retired)
-                        return;
+                helpers += worker->drains && pool_worker_counts(worker);
+        if (!needed || (helpers > 0 && pool_room_ahead(pool) == 0))
+                return;
         struct pool_worker *worker = pool_worker_fork(pool, WORKER_ROLE_SERVE, &pool->closing, "drain");
         if (worker)
                 worker->drains = true;
@@ -52,18 +78,21 @@ static void finish(struct pool *pool)
         for (struct pool_worker *worker = pool->workers; worker; worker = worker->next)
                 if (pool->draining || worker->drains)
                         pool_worker_retire(worker, "drained");
-        listener_set_close(&pool->closing);
         pool_touch(pool);
 }
 
 uint64_t drainer_step(struct pool *pool, uint64_t now_ms)
 {
-        if (pool->closing.count == 0)
-                return POOL_NEVER_MS;
-        if (is_drained(pool, now_ms)) {
-                finish(pool);
+        bool was_closing = pool->closing.count > 0;
+
+        for (size_t i = pool->closing.count; i-- > 0;)
+                if (is_drained(&pool->closing.items[i], now_ms))
+                        listener_set_close_one(&pool->closing, &pool->closing.items[i]);
+        if (pool->closing.count == 0) {
+                if (was_closing)
+                        finish(pool);
                 return POOL_NEVER_MS;
         }
-        replace_lost(pool, now_ms);
+        help(pool, now_ms);
         return now_ms + POLL_MS;
 }

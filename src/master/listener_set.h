@@ -16,7 +16,10 @@ struct set_listener {
         char *name;
         struct listener listener;
         struct evloop_watch *watch;  /* set while the master itself waits for connections; NULL: never did */
-        uint64_t drain_generation;   /* closing: the last generation whose workers have it */
+        uint64_t since_generation;   /* the first generation of workers that has it */
+        uint64_t drain_generation;   /* closing: the last one that has it */
+        uint64_t closing_since_ms;
+        uint64_t drained_since_ms;   /* closing: nobody has waited since then */
 };
 
 struct listener_set {

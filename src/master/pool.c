@@ -155,6 +155,16 @@ void pool_apply_config(struct pool *pool)
         pool_touch(pool);
 }
 
+void pool_close_listener(struct pool *pool, struct set_listener *item, uint64_t last_generation)
+{
+        item = listener_set_move(&pool->listeners, item, &pool->closing);
+        item->drain_generation = last_generation;
+        item->closing_since_ms = item->drained_since_ms = clock_now_ms();
+        if (item->watch) /* who waits there is the drainer's business now, which looks by itself */
+                evloop_watch_pause(item->watch);
+        listener_drain(&item->listener);
+}
+
 void pool_drain(struct pool *pool, struct pool_config *own_config, const char *why)
 {
         if (own_config) {
@@ -164,15 +174,10 @@ void pool_drain(struct pool *pool, struct pool_config *own_config, const char *w
         if (pool->draining)
                 return;
         pool->draining = true;
-        pool->closing_since_ms = clock_now_ms();
         pool_decide(pool, LOG_INFO, "draining (%s)", why);
         /* Room was reserved when the listeners were opened: a stop must not fail for want of memory. */
-        while (pool->listeners.count > 0) {
-                struct set_listener *item =
-                        listener_set_move(&pool->listeners, &pool->listeners.items[0], &pool->closing);
-                item->drain_generation = pool->generation;
-                listener_drain(&item->listener);
-        }
+        while (pool->listeners.count > 0)
+                pool_close_listener(pool, &pool->listeners.items[0], pool->generation);
         pool_touch(pool);
 }
 
@@ -198,6 +203,7 @@ static void count_worker(const struct pool_worker *worker, struct pool_counts *c
         }
         counts->total++;
         counts->old_total += worker->generation < worker->pool->generation;
+        counts->ahead += worker->for_roll && worker->state == WORKER_STARTING;
         if (worker->state == WORKER_STARTING)
                 counts->starting++;
         else if (pool_worker_is_idle(worker))
@@ -212,6 +218,7 @@ struct pool_counts pool_count(const struct pool *pool)
 
         for (const struct pool_worker *worker = pool->workers; worker; worker = worker->next)
                 count_worker(worker, &counts);
+        counts.ahead += (unsigned)pool->roll_ready;
         return counts;
 }
 
@@ -225,6 +232,16 @@ struct scale_limits pool_scale_limits(const struct pool *pool)
         limits.min_spare = MIN_OF(limits.min_spare, limits.max_spare);
         limits.start = MIN_OF(limits.start, limits.max_workers);
         return limits;
+}
+
+unsigned pool_room_ahead(const struct pool *pool)
+{
+        uint64_t most = pool_scale_limits(pool).max_workers + MAX_OF(pool_config_surge(pool->config), (uint64_t)1);
+        uint64_t processes = 0;
+
+        for (const struct pool_worker *worker = pool->workers; worker; worker = worker->next)
+                processes += worker->role == WORKER_ROLE_SERVE && worker->state != WORKER_DETACHED;
+        return processes < most ? (unsigned)(most - processes) : 0;
 }
 
 uint64_t pool_requests(const struct pool *pool)

@@ -41,6 +41,7 @@ struct pool_counts {
         unsigned starting, idle, busy, detached, retiring;
         unsigned total;     /* against max_workers: starting + idle + busy */
         unsigned old_total; /* of total, those of an older generation */
+        unsigned ahead;     /* of total, those that a roll has started and that no older one has gone for yet */
 };
 
 struct pool {
@@ -54,7 +55,6 @@ struct pool {
 
         struct listener_set listeners;    /* of the present generation */
         struct listener_set closing;      /* those that drain */
-        uint64_t closing_since_ms;
 
         struct scoreboard *board;
         int board_fd;
@@ -94,6 +94,10 @@ void pool_apply_config(struct pool *pool);
  * taken over). master_forget_pool() is called when it is done. */
 void pool_drain(struct pool *pool, struct pool_config *own_config, const char *why);
 
+/* Let a listener drain; `item` is one of pool->listeners and not valid any more. Workers of generations up to
+ * `last_generation` have it. Cannot fail: room was reserved when it was opened. */
+void pool_close_listener(struct pool *pool, struct set_listener *item, uint64_t last_generation);
+
 /* End every worker now. */
 void pool_kill(struct pool *pool);
 
@@ -105,6 +109,10 @@ struct pool_counts pool_count(const struct pool *pool);
 
 /* The limits the scaling policy goes by now. */
 struct scale_limits pool_scale_limits(const struct pool *pool);
+
+/* How many workers may be forked ahead of those they replace: as long as no more than max_workers and reload_surge run,
+ * retiring ones included. */
+unsigned pool_room_ahead(const struct pool *pool);
 
 /* Sum of requests that have ended, living workers' included. */
 uint64_t pool_requests(const struct pool *pool);

@@ -10,6 +10,7 @@
 #include "logic/reload_diff.h"
 #include "master/evloop.h"
 #include "master/pool.h"
+#include "master/pool_worker.h"
 
 /* What phase one made for one step. */
 struct preparation {
@@ -77,10 +78,18 @@ static int prepare_log(struct reload *reload)
         return r;
 }
 
-/* A TCP listener that still drains is taken back rather than bound a second time. */
-static bool can_take_back(const struct pool *pool, const struct listen_address *address)
+/* A TCP listener that still drains, of this pool or of one that was removed, is taken back rather than bound a second
+ * time. Returns whose it is, or NULL. `pool` may be NULL. */
+static struct pool *find_draining(const struct master *master, struct pool *pool, const struct listen_address *address)
 {
-        return pool && address->address.any.sa_family != AF_UNIX && listener_set_find(&pool->closing, address->text);
+        if (address->address.any.sa_family == AF_UNIX)
+                return NULL;
+        if (pool && listener_set_find(&pool->closing, address->text))
+                return pool;
+        for (size_t i = 0; i < master->pool_count; i++)
+                if (master->pools[i]->draining && listener_set_find(&master->pools[i]->closing, address->text))
+                        return master->pools[i];
+        return NULL;
 }
 
 static int prepare_step(struct reload *reload, const struct reload_step *step, struct preparation *prepared)
@@ -94,7 +103,8 @@ static int prepare_step(struct reload *reload, const struct reload_step *step, s
         for (size_t i = 0; i < step->new_pool->listen.count; i++) {
                 const struct listen_address *address = &step->new_pool->listen.items[i];
                 listeners++;
-                if (running && (listener_set_find(&running->listeners, address->text) || can_take_back(running, address)))
+                if ((running && listener_set_find(&running->listeners, address->text)) ||
+                    find_draining(reload->master, running, address))
                         continue;
                 int opened = listener_set_open(&prepared->opened, step->new_pool, address, reload->problems);
                 r = r < 0 ? r : opened;
@@ -166,8 +176,35 @@ static void take_into_service(struct pool *pool, struct listener_set *opened)
 {
         announce_listeners(pool, opened);
         while (opened->count > 0)
-                listener_set_move(opened, &opened->items[0], &pool->listeners);
+                listener_set_move(opened, &opened->items[0], &pool->listeners)->since_generation = pool->generation;
         listener_set_close(opened);
+}
+
+/* The workers of a pool that was removed would serve its listener in the old way: they go, and those that its other
+ * listeners need are forked anew. */
+static void take_from(struct pool *owner, struct set_listener *item, struct pool *pool)
+{
+        evloop_watch_free(TAKE_PTR(item->watch)); /* it would wake the owner */
+        item = listener_set_move(&owner->closing, item, &pool->listeners);
+        item->since_generation = pool->generation;
+        pool_decide(pool, LOG_INFO, "listening on %s again", item->name);
+        if (owner == pool)
+                return;
+        for (struct pool_worker *worker = owner->workers; worker; worker = worker->next)
+                pool_worker_retire(worker, "takeover");
+        pool_touch(owner);
+}
+
+/* Those that drained and are wanted again come back. */
+static void take_back(const struct master *master, struct pool *pool)
+{
+        for (size_t i = 0; i < pool->config->listen.count; i++) {
+                const struct listen_address *address = &pool->config->listen.items[i];
+                struct pool *owner = find_draining(master, pool, address);
+                struct set_listener *item = owner ? listener_set_find(&owner->closing, address->text) : NULL;
+                if (item && listener_undrain(&item->listener) == 0)
+                        take_from(owner, item, pool);
+        }
 }
 
 static bool is_listed(const struct pool_config *config, const char *name)
@@ -178,22 +215,13 @@ static bool is_listed(const struct pool_config *config, const char *name)
         return false;
 }
 
-/* Exchange the listeners: those that are not wanted any more drain, those that drained and are wanted again come back. */
-static void rebind(struct pool *pool, struct listener_set *opened)
+/* Exchange the listeners: those that are not wanted any more drain, the new ones are taken into service. */
+static void rebind(const struct master *master, struct pool *pool, struct listener_set *opened)
 {
-        for (size_t i = pool->closing.count; i-- > 0;) {
-                struct set_listener *item = &pool->closing.items[i];
-                if (is_listed(pool->config, item->name) && listener_undrain(&item->listener) == 0)
-                        listener_set_move(&pool->closing, item, &pool->listeners);
-        }
-        for (size_t i = pool->listeners.count; i-- > 0;) {
-                struct set_listener *item = &pool->listeners.items[i];
-                if (is_listed(pool->config, item->name))
-                        continue;
-                item = listener_set_move(&pool->listeners, item, &pool->closing);
-                item->drain_generation = pool->generation;
-                listener_drain(&item->listener);
-        }
+        for (size_t i = pool->listeners.count; i-- > 0;)
+                if (!is_listed(pool->config, pool->listeners.items[i].name))
+                        pool_close_listener(pool, &pool->listeners.items[i], pool->generation - 1);
+        take_back(master, pool);
         take_into_service(pool, opened);
 }
 
@@ -211,6 +239,15 @@ static void adjust_listeners(struct pool *pool)
         }
 }
 
+/* What a roll that is under way has started belongs to the old ones now. */
+static void begin_generation(struct pool *pool)
+{
+        pool->generation++;
+        pool->roll_ready = 0;
+        for (struct pool_worker *worker = pool->workers; worker; worker = worker->next)
+                worker->for_roll = false;
+}
+
 static void carry_out(struct reload *reload, struct reload_step *step, struct preparation *prepared)
 {
         struct master *master = reload->master;
@@ -220,8 +257,10 @@ static void carry_out(struct reload *reload, struct reload_step *step, struct pr
         reload_step_describe(step, &changes);
         switch (step->verb) {
         case RELOAD_ADD:
-                master->pools[master->pool_count++] = pool;
+                take_back(master, pool);
                 take_into_service(pool, &prepared->opened);
+                adjust_listeners(pool);
+                master->pools[master->pool_count++] = pool;
                 pool_start(pool);
                 break;
         case RELOAD_DRAIN:
@@ -230,11 +269,10 @@ static void carry_out(struct reload *reload, struct reload_step *step, struct pr
         case RELOAD_ROLL:
         case RELOAD_REBIND:
                 pool->config = step->new_pool;
+                begin_generation(pool);
                 if (step->verb == RELOAD_REBIND)
-                        rebind(pool, &prepared->opened);
+                        rebind(master, pool, &prepared->opened);
                 adjust_listeners(pool);
-                pool->generation++;
-                pool->roll_ready = 0;
                 pool_decide(pool, LOG_INFO, "generation %llu (%s changed)", (unsigned long long)pool->generation,
                             text_string(&changes));
                 pool_apply_config(pool);

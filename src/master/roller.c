@@ -7,31 +7,14 @@
 #include "master/pool.h"
 #include "master/pool_worker.h"
 
-struct roll {
-        unsigned old_workers; /* of older generations, not retired */
-        unsigned in_flight;   /* replacements that are starting, and old ones that still serve their last request */
-        unsigned starting;    /* replacements that are starting */
-        unsigned surge;       /* the most that may be in flight */
-};
-
-static struct roll look(const struct pool *pool)
+/* How many more may be started ahead. Requests that go on in retired workers count, as long as they take room: with that a
+ * roll waits for them, but only if the pool is full. */
+static unsigned may_start(const struct pool *pool, const struct pool_counts *counts)
 {
-        struct roll roll = {0};
-        unsigned workers = 0;
+        uint64_t most = MIN_OF(MAX_OF(pool_config_surge(pool->config), (uint64_t)1), (uint64_t)counts->old_total);
+        unsigned room = pool_room_ahead(pool);
 
-        for (const struct pool_worker *worker = pool->workers; worker; worker = worker->next) {
-                if (worker->role != WORKER_ROLE_SERVE)
-                        continue;
-                bool is_old = worker->generation < pool->generation;
-                workers += pool_worker_counts(worker);
-                roll.old_workers += is_old && pool_worker_counts(worker);
-                roll.starting += worker->for_roll && worker->state == WORKER_STARTING;
-                roll.in_flight += (worker->for_roll && worker->state == WORKER_STARTING) ||
-                                  (is_old && worker->state == WORKER_RETIRING);
-        }
-        unsigned share = (unsigned)((workers * pool->config->reload_surge_percent + 99) / 100);
-        roll.surge = MAX_OF(share, 1U);
-        return roll;
+        return counts->ahead < most ? (unsigned)MIN_OF(most - counts->ahead, (uint64_t)room) : 0;
 }
 
 /* The old worker whose going costs least: an idle one, then one that is not ready, then a busy one. */
@@ -54,32 +37,31 @@ static struct pool_worker *pick_old(const struct pool *pool)
 
 uint64_t roller_step(struct pool *pool, uint64_t now_ms)
 {
-        struct roll roll = look(pool);
+        struct pool_counts counts = pool_count(pool);
 
-        (void)now_ms;
-        if (roll.old_workers == 0) {
+        if (pool->refuser && pool->refuser->generation < pool->generation) /* it knows the old listeners */
+                pool_worker_retire(pool->refuser, "roll");
+        if (counts.old_total == 0) {
                 pool->roll_ready = 0;
                 return POOL_NEVER_MS;
         }
         /* Workers of the old generation stay as long as old listeners have connections that only they can take. */
-        for (; pool->roll_ready > 0 && roll.old_workers > 0 && pool->closing.count == 0; pool->roll_ready--) {
+        for (; pool->roll_ready > 0 && counts.old_total > 0 && pool->closing.count == 0; pool->roll_ready--) {
                 pool_worker_retire(pick_old(pool), "roll");
-                roll.old_workers--;
+                counts.old_total--;
+                counts.ahead--;
         }
         if (backoff_active(&pool->backoff, now_ms) || pool->draining)
                 return POOL_NEVER_MS;
         unsigned forked = 0;
-        while (roll.in_flight < roll.surge && roll.starting + pool->roll_ready < roll.old_workers) {
+        for (unsigned wanted = may_start(pool, &counts); forked < wanted; forked++) {
                 struct pool_worker *worker = pool_worker_fork(pool, WORKER_ROLE_SERVE, NULL, "roll");
                 if (!worker)
                         break;
                 worker->for_roll = true;
-                roll.in_flight++;
-                roll.starting++;
-                forked++;
         }
         if (forked > 0)
                 pool_decide(pool, LOG_INFO, "+%u worker%s (generation %llu, %u of older ones left)", forked,
-                            forked == 1 ? "" : "s", (unsigned long long)pool->generation, roll.old_workers);
+                            forked == 1 ? "" : "s", (unsigned long long)pool->generation, counts.old_total);
         return POOL_NEVER_MS;
 }

@@ -105,7 +105,7 @@ static struct scale_input gather(const struct pool *pool, uint64_t now_ms)
                 .now_ms = now_ms,
                 .idle = counts.idle,
                 .starting = counts.starting,
-                .total = counts.total,
+                .total = counts.total - MIN_OF(counts.ahead, counts.old_total), /* two that are one: the roll's surge */
                 .queued = queued,
                 .low_water = atomic_load(&pool->board->low_water),
                 .started = pool->started,
