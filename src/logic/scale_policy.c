@@ -18,6 +18,10 @@
 /* How often a saturated pool looks whether it still is. */
 #define SATURATED_PAUSE_MS 10000
 
+/* How long a saturated pool must have had workers to spare until the episode is over. Under load every worker is idle
+ * for a moment between two requests, and some of those moments coincide: one look proves nothing. */
+#define RELIEF_MS 1000
+
 /* One question, with what both halves of the answer need. */
 struct question {
         struct scale_limits limits; /* consistent: min_spare ≤ max_spare ≤ max_workers */
@@ -183,10 +187,10 @@ static void set_shrink_timer(const struct question *q, struct scale_state *state
         d->shrink_at_ms = state->shrink_at_ms;
 }
 
+/* A saturated pool has no surplus: whether it has workers to spare at all is being found out. */
 static void shrink(const struct question *q, struct scale_state *state, struct scale_decision *d)
 {
-        shrink_to_limit(q, d);
-        if (q->limits.scaling == SCALING_STATIC) {
+        if (q->limits.scaling == SCALING_STATIC || state->saturated) {
                 state->shrink_at_ms = 0; /* a reload may have made the pool static while the timer ran */
                 return;
         }
@@ -194,27 +198,48 @@ static void shrink(const struct question *q, struct scale_state *state, struct s
         set_shrink_timer(q, state, d);
 }
 
+/* True when there were enough idle workers for the whole of RELIEF_MS, by the low-water mark, as for a surplus. */
+static bool is_relieved(const struct question *q, struct scale_state *state, struct scale_decision *d)
+{
+        uint64_t now_ms = q->input->now_ms;
+
+        if (idle_left(q, d) < q->enough) {
+                state->relief_at_ms = 0;
+                return false;
+        }
+        if (state->relief_at_ms > now_ms)
+                return false;
+        if (state->relief_at_ms > 0 && q->input->low_water >= q->enough)
+                return true;
+        state->relief_at_ms = saturated_add(now_ms, RELIEF_MS);
+        d->reset_low_water = true;
+        return false;
+}
+
 /* An episode is judged by what the pool is once the decision is carried out. So replacing a worker that ended does not
  * end an episode and begin another. */
 static void follow_saturation(const struct question *q, struct scale_state *state, struct scale_decision *d)
 {
-        bool full = total_then(q, d) >= q->limits.max_workers, calm = idle_left(q, d) >= q->enough;
+        bool full = total_then(q, d) >= q->limits.max_workers;
         bool unmet = q->spare + d->start - d->retire < q->wanted;
 
-        if (state->saturated && (!full || calm)) {
+        if (!state->saturated) {
+                d->saturation_begins = q->input->may_fork && full && idle_left(q, d) < q->enough && unmet;
+                state->saturated = d->saturation_begins;
+                state->relief_at_ms = 0;
+        } else if (!full || is_relieved(q, state, d)) {
                 d->saturation_ends = true;
                 state->saturated = false;
-        } else if (!state->saturated && q->input->may_fork && full && !calm && unmet) {
-                d->saturation_begins = true;
-                state->saturated = true;
+                state->relief_at_ms = 0;
         }
-        if (state->saturated) /* there is no surplus then, so the timer is free */
-                d->shrink_at_ms = saturated_add(q->input->now_ms, SATURATED_PAUSE_MS);
+        if (state->saturated)
+                d->shrink_at_ms = state->relief_at_ms > 0 ? state->relief_at_ms
+                                                          : saturated_add(q->input->now_ms, SATURATED_PAUSE_MS);
 }
 
 /* Under saturation every worker is idle for a moment between two requests: a threshold of few idle workers would wake
- * the master at the busiest time. Half of the pool, or a surplus that is a quarter of it, ends an episode beyond doubt;
- * what is below that is found when the timer asks again. */
+ * the master at the busiest time. Half of the pool, or a surplus that is a quarter of it, is worth a closer look; what is
+ * below that is found when the timer asks again. */
 static unsigned high_above(const struct question *q, const struct scale_state *state, const struct scale_decision *d)
 {
         unsigned max_workers = q->limits.max_workers;
@@ -224,6 +249,8 @@ static unsigned high_above(const struct question *q, const struct scale_state *s
                 return NEVER_HIGH;
         if (total_then(q, d) > max_workers)
                 return q->limits.min_spare; /* whoever becomes idle above that is to go */
+        if (state->relief_at_ms > 0)
+                return NEVER_HIGH;
         if (state->saturated)
                 return MIN_OF(MAX_OF(surplus, max_workers / 4), MAX_OF(q->enough, max_workers / 2));
         return surplus;
@@ -250,8 +277,9 @@ struct scale_decision scale_policy_decide(const struct scale_limits *limits, con
         struct scale_decision decision = {0};
 
         grow(&q, &decision);
-        shrink(&q, state, &decision);
+        shrink_to_limit(&q, &decision);
         follow_saturation(&q, state, &decision);
+        shrink(&q, state, &decision);
         publish(&q, state, &decision);
         return decision;
 }

@@ -39,6 +39,7 @@ struct scale_input {
 /* What the policy remembers between calls; zero-initialise. */
 struct scale_state {
         uint64_t shrink_at_ms; /* 0: no shrink timer is armed */
+        uint64_t relief_at_ms; /* when the episode is over if no worker was missed until then; 0: none are idle */
         bool saturated;        /* inside an episode at max_workers with demand unmet */
 };
 

@@ -189,15 +189,24 @@ static void saturation_is_said_once(void **state)
              "4s idle 1 busy 7 -> timer 14s high 4",
              "# A worker that ended and is replaced is no end of the episode.",
              "5s busy 7 queued 5 -> start 1 (spare 0 < 2, 5 queued) timer 15s high 4",
-             "6s idle 2 busy 6 -> relieved low 2 high 4",
-             "7s idle 1 busy 7 -> timer 17s saturated high 4",
+             "# Workers to spare, at this moment. Once more after a second: one of them was missed meanwhile.",
+             "6s idle 3 busy 5 -> timer 7s reset",
+             "6500ms idle 2 busy 6 water 1 -> timer 7s",
+             "7s idle 3 busy 5 water 1 -> timer 8s reset",
+             "# Missed when the master looked.",
+             "7500ms idle 1 busy 7 water 1 -> timer 17500ms high 4",
+             "9s idle 3 busy 5 water 1 -> timer 10s reset",
+             "10s idle 3 busy 5 water 2 -> relieved low 2 high 4",
+             "11s idle 1 busy 7 -> timer 21s saturated high 4",
              "# The limit was raised.",
              "limits dynamic min 2 max 4 start 2 limit 12 timeout 10s",
-             "8s idle 1 busy 7 -> start 1 (spare 1 < 2) relieved low 1 high 4");
+             "12s idle 1 busy 7 -> start 1 (spare 1 < 2) relieved low 1 high 4");
         PLAY("# A big pool does not let every request's end wake it: a quarter of it must be idle.",
              "limits dynamic min 1 max 8 start 1 limit 64 timeout 10s",
              "1s busy 64 queued 9 -> timer 11s saturated high 16",
-             "2s idle 17 busy 47 -> timer 12s reset relieved low 1");
+             "2s idle 17 busy 47 -> timer 3s reset",
+             "# A surplus begins to count when the episode is over.",
+             "3s idle 17 busy 47 -> timer 13s reset relieved low 1");
 }
 
 static void a_surplus_must_last(void **state)
@@ -268,7 +277,8 @@ static void a_lowered_limit_holds_at_once(void **state)
              "5s busy 1 -> timer 15s saturated high 1",
              "limits static limit 3",
              "6s idle 2 busy 3 -> retire 2 (total 5 > 3) timer 16s high 1",
-             "7s idle 2 busy 1 -> relieved low 1");
+             "7s idle 2 busy 1 -> timer 8s reset",
+             "8s idle 2 busy 1 -> relieved low 1");
 }
 
 static void static_is_all_at_once(void **state)
@@ -283,7 +293,8 @@ static void static_is_all_at_once(void **state)
              "# All are busy: now a waiting connection is news, and then no more.",
              "5s busy 8 -> watch",
              "6s busy 8 queued 1 -> timer 16s saturated high 4",
-             "7s idle 5 busy 3 -> relieved low 1");
+             "7s idle 5 busy 3 -> timer 8s reset",
+             "8s idle 5 busy 3 -> relieved low 1");
 }
 
 static void ondemand_waits_for_connections(void **state)
@@ -297,6 +308,7 @@ static void ondemand_waits_for_connections(void **state)
              "# Busy with the only connection: another one must wake us.",
              "3s busy 1 -> watch high 0",
              "4s busy 1 queued 3 -> start 1 (3 queued, spare 0) timer 14s saturated high 0",
+             "4s idle 2 -> timer 5s reset",
              "5s idle 2 -> timer 15s reset relieved low 1",
              "9s idle 1 busy 1 water 1 -> timer 15s low 1",
              "15s idle 2 water 1 -> retire 1 (idle 1 > 0 for 10s) timer 25s reset low 1",

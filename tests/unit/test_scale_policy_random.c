@@ -290,7 +290,7 @@ static void settle(struct pool *p)
         check_provided(p);
 
         /* Two spare_timeouts, and what it may take until the end of an episode of saturation is seen. */
-        uint64_t until_ms = p->now_ms + 2 * MAX_OF(p->limits.spare_timeout_ms, (uint64_t)1000) + 10000;
+        uint64_t until_ms = p->now_ms + 2 * MAX_OF(p->limits.spare_timeout_ms, (uint64_t)1000) + 10000 + 1000;
         while (p->shrink_at_ms > 0 && p->shrink_at_ms <= until_ms) {
                 p->now_ms = p->shrink_at_ms;
                 turn(p);
