@@ -9,22 +9,65 @@
 #include "base/cleanup.h"
 #include "lib/door.h"
 #include "lib/idle_set.h"
-#include "lib/slot.h"
+#include "os/listener.h"
 #include "worker/worker_setup.h"
 
 #define QUIET_MS 10000 /* nothing came for so long: the pool is not full any more */
-#define YIELD_MS 1     /* an idle worker is about to take what waits */
 
-/* Close what waits on one listener, as long as no worker is idle. */
-static void refuse_waiting(const struct worker_plan *plan, int listener)
+/* A connection is refused if it waited so long in vain. A client sees the end of its reply a moment before its worker is
+ * idle again; one that comes back at once must not find the pool full that it has just left. */
+#define PATIENCE_MS 10
+
+/* Connections that wait now. */
+static uint64_t count_waiting(const struct worker_plan *plan)
 {
-        while (idle_set_count(plan->board) == 0 && !door_is_closed()) {
+        uint64_t sum = 0;
+
+        for (size_t i = 0; i < plan->listener_count; i++) {
+                struct listener listener = {.fd = plan->listeners[i]};
+                socklen_t length = sizeof(listener.address.un);
+                uint32_t queued;
+                if (getsockname(listener.fd, &listener.address.any, &length) < 0 ||
+                    listener_queue_length(&listener, &queued) < 0)
+                        queued = 1; /* not to be had: one at a time, then */
+                sum += queued;
+        }
+        return sum;
+}
+
+/* Connections that workers have taken. Goes back when a slot is used anew. */
+static uint64_t count_taken(const struct worker_plan *plan)
+{
+        uint32_t limit = MIN_OF(atomic_load(&plan->board->slot_limit), (uint32_t)SCOREBOARD_SLOTS);
+        uint64_t sum = 0;
+
+        for (uint32_t i = 0; i < limit; i++)
+                sum += atomic_load(&plan->board->slots[i].requests_begun);
+        return sum;
+}
+
+/* How many connections of those that wait now are still there PATIENCE_MS later: a queue is first-in-first-out, so
+ * whatever the workers took meanwhile was taken from them. */
+static uint64_t count_in_vain(const struct worker_plan *plan)
+{
+        uint64_t before = count_taken(plan), waiting = count_waiting(plan);
+
+        poll(NULL, 0, PATIENCE_MS);
+        uint64_t after = count_taken(plan);
+        return after >= before && after - before < waiting ? waiting - (after - before) : 0;
+}
+
+/* Close what waits on one listener, as long as no worker is idle; at most `most`. Returns how many are left of these. */
+static uint64_t refuse_waiting(const struct worker_plan *plan, int listener, uint64_t most)
+{
+        for (; most > 0 && idle_set_count(plan->board) == 0 && !door_is_closed(); most--) {
                 int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
                 if (connection < 0)
-                        return;
+                        break;
                 close(connection);
                 atomic_fetch_add_explicit(&plan->board->refused, 1, memory_order_relaxed);
         }
+        return most;
 }
 
 static int refuse(const struct worker_plan *plan)
@@ -39,11 +82,9 @@ static int refuse(const struct worker_plan *plan)
                 int ready = poll(pollers, plan->listener_count, QUIET_MS);
                 if (ready == 0)
                         return WORKER_EXIT_RETIRED;
-                if (ready > 0 && idle_set_count(plan->board) > 0)
-                        poll(NULL, 0, YIELD_MS);
-                for (size_t i = 0; ready > 0 && i < plan->listener_count; i++)
-                        if (pollers[i].revents)
-                                refuse_waiting(plan, pollers[i].fd);
+                uint64_t in_vain = ready > 0 ? count_in_vain(plan) : 0;
+                for (size_t i = 0; i < plan->listener_count; i++)
+                        in_vain = refuse_waiting(plan, plan->listeners[i], in_vain);
         }
         return WORKER_EXIT_RETIRED;
 }
