@@ -76,6 +76,17 @@ static void report_durations(const struct pool *pool)
                  (double)percentiles.p50_us / 1000, (double)percentiles.p90_us / 1000, (double)percentiles.p99_us / 1000);
 }
 
+/* By when_full, and by max_connections_per_source in workers that are gone and in those that are here. */
+static uint64_t count_refused(const struct pool *pool)
+{
+        uint64_t refused = pool->totals.refused + atomic_load(&pool->board->refused);
+
+        for (const struct pool_worker *worker = pool->workers; worker; worker = worker->next)
+                if (worker->role == WORKER_ROLE_SERVE)
+                        refused += atomic_load(&pool_worker_slot(worker)->refused);
+        return refused;
+}
+
 void report_pool(const struct pool *pool)
 {
         const struct log_fields fields = {.pool = pool->name, .generation = pool->generation};
@@ -91,7 +102,7 @@ void report_pool(const struct pool *pool)
                  (unsigned long long)totals->recycled, (unsigned long long)totals->died,
                  (unsigned long long)totals->start_failures, (unsigned long long)totals->saturations,
                  (unsigned long long)totals->request_timeouts, (unsigned long long)totals->detached,
-                 (unsigned long long)(totals->refused + atomic_load(&pool->board->refused)));
+                 (unsigned long long)count_refused(pool));
         report_shares(pool);
         report_durations(pool);
 }
