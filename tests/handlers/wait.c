@@ -1,7 +1,8 @@
-/* A handler that takes its time: `handler_wait MILLISECONDS [STATUS]` waits, then answers with its pid and its parent's.
+/* A handler that takes its time: `handler_wait MILLISECONDS [STATUS]` waits, answers with its pid, its parent's, and when
+ * it began and ended to wait (CLOCK_MONOTONIC, ns), ends.
  *
  * It waits by the clock, not by the connection, so that a client's going does not shorten a request. STATUS is its exit
- * status. With `-` instead of a time it waits for the end of its input: a request that lasts as long as its client. */
+ * status. With `-` instead of a time it waits for the end of its input: a request that lasts as long as the client says. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,8 +28,18 @@ static void wait_ms(long ms)
                 ;
 }
 
+static long long now_ns(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (long long)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 int main(int argc, char **argv)
 {
+        long long begun_ns = now_ns();
+
         if (argc < 2) {
                 fprintf(stderr, "usage: handler_wait MILLISECONDS|- [STATUS]\n");
                 return 2;
@@ -37,6 +48,6 @@ int main(int argc, char **argv)
                 wait_for_end_of_input();
         else
                 wait_ms(strtol(argv[1], NULL, 10));
-        printf("%ld %ld\n", (long)getpid(), (long)getppid());
+        printf("%ld %ld %lld %lld\n", (long)getpid(), (long)getppid(), begun_ns, now_ns());
         return argc > 2 ? (int)strtol(argv[2], NULL, 10) : 0;
 }

@@ -1,0 +1,101 @@
+"""What a pool did, from its handlers' answers and from /proc: who served, how many at a time, for how long."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+
+from daemon import Daemon, Reply, children, status_value, title
+
+
+@dataclass(frozen=True)
+class Served:
+    """One answer of `handler_wait`."""
+
+    pid: int
+    worker: int
+    begun_ns: int
+    ended_ns: int
+
+
+def served(reply: bytes | Reply) -> Served:
+    if isinstance(reply, Reply):
+        assert reply.error is None, reply.error
+        reply = reply.data
+    numbers = reply.split()
+    assert len(numbers) == 4, f"no answer of handler_wait: {reply!r}"
+    return Served(*map(int, numbers))
+
+
+def most_at_once(answers: Iterable[Served]) -> int:
+    """The largest number of requests that were served at one moment."""
+    moments = sorted([(answer.begun_ns, 1) for answer in answers] + [(answer.ended_ns, -1) for answer in answers])
+    running = most = 0
+    for _, change in moments:
+        running += change
+        most = max(most, running)
+    return most
+
+
+def per_worker(answers: Sequence[Served]) -> dict[int, int]:
+    """Requests by worker, in the order in which the workers came."""
+    return dict(Counter(answer.worker for answer in answers))
+
+
+def handlers(daemon: Daemon, pool: str = "www") -> list[int]:
+    """The handlers a pool runs now."""
+    return [child for worker in daemon.workers(pool) for child in children(worker)]
+
+
+def resident_kb(pid: int) -> int:
+    return int(status_value(pid, "VmRSS").split()[0])
+
+
+class Watch:
+    """Looks again and again, in a thread, and keeps what it saw: for what must not be exceeded at any moment."""
+
+    def __init__(self, look: Callable[[], int], pause: float = 0.01) -> None:
+        self.look = look
+        self.pause = pause
+        self.seen: list[int] = []
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        while not self._end.is_set():
+            self.seen.append(self.look())
+            self._end.wait(self.pause)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._end.set()
+        self._thread.join(30)
+        assert self.seen, "nothing was looked at"
+
+    @property
+    def most(self) -> int:
+        return max(self.seen)
+
+    @property
+    def least(self) -> int:
+        return min(self.seen)
+
+
+def processes_below(daemon: Daemon) -> int:
+    """Workers and refusers of every pool; the child that reads a configuration is no worker."""
+    return sum(title(pid).startswith("preforkd: worker") for pid in children(daemon.pid))
+
+
+def kill_worker(pid: int, number: int) -> None:
+    """Signal a worker that may be gone already."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass

@@ -1,0 +1,407 @@
+"""Growth, shrinking and the limits of a pool, in every kind of scaling."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from clients import ClientPool
+from daemon import (Daemon, abstract, alive, burst, connect, context_switches, exchange, port_of, read_all, request, stays,
+                    status_value, tcp4, tcp6, wait_until)
+from served import Watch, handlers, most_at_once, per_worker, processes_below, served
+
+Start = Callable[..., Daemon]
+Program = Callable[[str], str]
+
+# What takes this long in a burst must overlap: a pool that grows at the tick of a second would not get there in time.
+LONG_MS = 2000
+
+
+@contextlib.contextmanager
+def chats(address: str, count: int) -> Iterator[list[socket.socket]]:
+    """Conversations that keep their workers until they are closed; the first line of each has come back."""
+    with contextlib.ExitStack() as stack:
+        clients = []
+        for number in range(count):
+            client = stack.enter_context(connect(address))
+            client.sendall(b"chat %d\n" % number)
+            assert client.recv(100) == b"chat %d\n" % number
+            clients.append(client)
+        yield clients
+
+
+@contextlib.contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """A process stands still meanwhile."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_until(lambda: status_value(pid, "State").startswith("T"), "its standstill")
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def still_talks(client: socket.socket) -> bool:
+    client.sendall(b"still here\n")
+    return client.recv(100) == b"still here\n"
+
+
+def listen_address(kind: str, tmp_path: Path) -> str:
+    return {"tcp4": tcp4, "tcp6": tcp6, "unix": lambda: str(tmp_path / "sock"), "abstract": abstract}[kind]()
+
+
+# --- dynamic: growth ------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("kind", ["tcp4", "tcp6", "unix", "abstract"])
+def test_a_burst_is_answered_at_once(preforkd: Start, program: Program, tmp_path: Path, kind: str,
+                                     request: pytest.FixtureRequest) -> None:
+    """Thirty clients at two spare workers: all are served at the same time, whatever the socket's queue is read by."""
+    if kind == "tcp6":
+        request.getfixturevalue("ipv6")
+    address = listen_address(kind, tmp_path)
+    daemon = preforkd({"www": {"listen": address, "handler": [program("wait"), str(LONG_MS)], "min_spare_workers": 2,
+                               "start_workers": 2, "max_workers": 40}})
+    daemon.wait_workers(2)
+    answers = [served(reply) for reply in burst(address, 30)]
+    assert most_at_once(answers) == 30
+    assert daemon.find_log(r"pool www: \+\d+ workers? \(spare [01] < 2(, \d+ queued)?\)$")
+
+
+@pytest.mark.parametrize("kind", ["tcp4", "tcp6", "unix", "abstract"])
+def test_what_waits_is_counted(preforkd: Start, tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
+    """The master sees the whole queue at its first look, whatever the socket's queue is read by. It is stopped while
+    the clients come, so that there is one."""
+    if kind == "tcp6":
+        request.getfixturevalue("ipv6")
+    address = listen_address(kind, tmp_path)
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "min_spare_workers": 2, "start_workers": 2,
+                               "max_workers": 100}})
+    daemon.wait_workers(2)
+    with contextlib.ExitStack() as stack:
+        with stopped(daemon.pid):
+            clients = [stack.enter_context(connect(address)) for _ in range(52)]
+            wait_until(lambda: len(handlers(daemon)) == 2, "both workers in use")
+        # In batches: other pools and signals are not kept waiting for a large one.
+        daemon.wait_log(r"pool www: \+(\d+) workers \(spare 0 < 2, 50 queued\)$")
+        assert all(map(still_talks, clients))
+        daemon.wait_workers(54)
+    assert max(int(number) for number in re.findall(r"\+(\d+) workers", daemon.log())) <= 32
+
+
+def test_a_burst_over_several_listeners(preforkd: Start, program: Program, tmp_path: Path) -> None:
+    addresses = [tcp4(), tcp4(), str(tmp_path / "sock")]
+    daemon = preforkd({"www": {"listen": addresses, "handler": [program("wait"), str(LONG_MS)], "min_spare_workers": 1,
+                               "start_workers": 1, "max_workers": 40}})
+    daemon.wait_workers(1)
+    assert most_at_once(map(served, exchange(addresses * 8))) == 24
+
+
+def test_the_start_is_logged_with_its_reason(preforkd: Start) -> None:
+    daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "start_workers": 3}})
+    daemon.wait_log(r"pool www: \+3 workers \(start\)$")
+    daemon.wait_workers(3)
+
+
+def test_spare_workers_are_kept_while_conversations_go_on(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "min_spare_workers": 2, "max_spare_workers": 2,
+                               "max_workers": 20}})
+    with chats(address, 5):
+        daemon.wait_workers(7)
+        stays(lambda: len(daemon.workers()) == 7, "five busy and two spare workers", 0.5)
+
+
+@pytest.mark.parametrize("scaling", ["dynamic", "static", "ondemand"])
+def test_never_above_max_workers(preforkd: Start, program: Program, scaling: str) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": [program("wait"), "20"], "scaling": scaling,
+                               "max_workers": 4}})
+    with Watch(lambda: processes_below(daemon)) as watch:
+        answers = [served(reply) for reply in burst(address, 60)]
+    assert most_at_once(answers) == 4, "all workers are used, and no more"
+    assert watch.most <= 4
+
+
+# --- dynamic: shrinking ---------------------------------------------------------------------------------------------
+
+def test_a_surplus_goes_under_light_load(preforkd: Start, program: Program) -> None:
+    """First-in-first-out hands every worker a request now and then, so none looks idle for long; the pool shrinks all
+    the same, by the lowest number of idle workers."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": [program("wait"), "300"], "min_spare_workers": 1,
+                               "start_workers": 1, "max_spare_workers": 2, "max_workers": 30, "spare_timeout": "600ms"}})
+    assert most_at_once(map(served, burst(address, 12))) == 12
+    full = len(daemon.workers())
+    assert full >= 12
+    begin, answers = time.monotonic(), []
+    # One at a time: two idle and one busy worker are left, and none of them is surplus.
+    while len(daemon.workers()) > 3:
+        answers += [served(reply) for reply in burst(address, 1)]
+        assert time.monotonic() - begin < 30, f"{len(daemon.workers())} workers stay"
+    assert len(per_worker(answers)) > 1, "the light load went round"
+    reason = daemon.wait_log(r"pool www: -(\d+) workers? \(idle (\d+) > 2 for 600ms\)$")
+    assert int(reason[2]) - int(reason[1]) == 2
+    stays(lambda: len(daemon.workers()) >= 2, "what max_spare_workers allows stays", 1.5)
+
+
+def test_a_surplus_stays_as_long_as_it_is_needed_now_and_then(preforkd: Start, program: Program) -> None:
+    """Bursts that come more often than spare_timeout find the workers of the last one."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": [program("wait"), "50"], "min_spare_workers": 1,
+                               "start_workers": 1, "max_spare_workers": 1, "max_workers": 30, "spare_timeout": "20s"}})
+    burst(address, 10)
+    workers = set(daemon.workers())
+    for _ in range(10):
+        burst(address, 10)
+    assert workers <= set(daemon.workers()), "nobody has gone"
+    assert not daemon.find_log(r"pool www: -\d+ worker")
+
+
+def test_no_request_is_lost_while_a_pool_shrinks_and_grows(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "min_spare_workers": 1, "start_workers": 1,
+                               "max_spare_workers": 1, "max_workers": 30, "spare_timeout": "1ms"}})
+    for number in range(30):
+        replies = burst(address, 12 if number % 2 else 1, b"x")
+        assert [(reply.data, reply.error) for reply in replies] == [(b"x", None)] * len(replies)
+    assert daemon.find_log(r"pool www: -\d+ worker")
+
+
+# --- saturation -----------------------------------------------------------------------------------------------------
+
+SATURATED = r"pool www: saturated: all (\d+) workers are in use, (\d+) connections? waits?"
+
+
+def saturations(daemon: Daemon) -> int:
+    return len(re.findall(SATURATED, daemon.log()))
+
+
+def test_one_warning_for_each_episode_of_saturation(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_workers": 3}})
+    for episode in (1, 2):
+        with chats(address, 3), contextlib.ExitStack() as stack:
+            wait_until(lambda: saturations(daemon) == episode, "the warning")
+            # More and more wait; all of that is the same episode.
+            for _ in range(20):
+                stack.enter_context(connect(address))
+            stays(lambda: saturations(daemon) == episode, "one warning an episode", 0.5)
+            assert len(re.findall("no longer saturated", daemon.log())) == episode - 1
+        wait_until(lambda: len(re.findall("pool www: no longer saturated", daemon.log())) == episode, "its end", 20)
+    assert daemon.wait_log(SATURATED)[1] == "3"
+
+
+def test_sustained_load_is_one_episode(preforkd: Start) -> None:
+    """Workers are idle for a moment between two requests; several at the same moment are no end of the episode."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_workers": 3}})
+    with ClientPool([address], pause=0) as clients:
+        for _ in range(20):
+            clients.wait_served(100)
+        assert saturations(daemon) == 1
+        assert not daemon.find_log("no longer saturated")
+
+
+def test_those_that_wait_in_saturation_are_served_in_the_end(preforkd: Start) -> None:
+    address = tcp4()
+    preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_workers": 2}})
+    with connect(address) as waiting:
+        with chats(address, 1):
+            pass
+        waiting.sendall(b"at last\n")
+        assert waiting.recv(100) == b"at last\n"
+
+
+def test_saturation_ends_in_a_pool_of_one(preforkd: Start) -> None:
+    """No threshold of idle workers can tell there; a look now and then does."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_workers": 1}})
+    with chats(address, 1):
+        daemon.wait_log(SATURATED)
+    daemon.wait_log("pool www: no longer saturated", 20)
+
+
+# --- when_full and max_connections_per_source -----------------------------------------------------------------------
+
+def refused(address: str, host: str = "127.0.0.1") -> bool:
+    """True if a connection was accepted and closed without a word; False if it was echoed. Waits for either."""
+    with socket.socket() as client:
+        client.settimeout(20)
+        client.bind((host, 0))
+        client.connect(("127.0.0.1", port_of(address)))
+        try:
+            client.sendall(b"hello\n")
+            return client.recv(100) == b""
+        except (ConnectionResetError, BrokenPipeError):
+            return True
+
+
+def test_refuse_when_full(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_workers": 2, "when_full": "refuse"}})
+    with chats(address, 2) as clients:
+        for _ in range(5):
+            begin = time.monotonic()
+            assert refused(address)
+            assert time.monotonic() - begin < 5, "at once, not when a worker becomes free"
+        assert all(map(still_talks, clients))
+        clients.pop().close()
+        wait_until(lambda: not refused(address), "a place")
+    daemon.send_signal(signal.SIGUSR1)
+    assert int(daemon.wait_log(r"pool www: .* (\d+) refused")[1]) >= 5
+
+
+def test_a_pool_that_refused_serves_as_before(preforkd: Start) -> None:
+    """One client after another is never refused, not even in the moment in which a worker becomes idle again."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_workers": 1, "when_full": "refuse"}})
+    with chats(address, 1):
+        assert refused(address)
+    wait_until(lambda: not refused(address), "a place")
+    wait_until(lambda: not handlers(daemon), "the end of the last handler")
+    for _ in range(100):
+        assert request(address, b"x") == b"x"
+
+
+def test_a_pool_that_starts_refuses_nobody_it_has_room_for(preforkd: Start) -> None:
+    address = tcp4()
+    preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_workers": 8, "when_full": "refuse",
+                      "scaling": "ondemand"}})
+    replies = burst(address, 8, b"x")
+    assert [(reply.data, reply.error) for reply in replies] == [(b"x", None)] * 8
+
+
+def test_max_connections_per_source(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_workers": 10,
+                               "max_connections_per_source": 2}})
+    with chats(address, 2) as clients:
+        assert refused(address)
+        assert not refused(address, "127.0.0.2"), "another client"
+        assert refused(address)
+        assert all(map(still_talks, clients))
+        clients.pop().close()
+        wait_until(lambda: not refused(address), "a place for the same client")
+    daemon.send_signal(signal.SIGUSR1)
+    assert int(daemon.wait_log(r"pool www: .* (\d+) refused")[1]) >= 2
+
+
+def test_a_killed_worker_gives_its_clients_place_back(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_workers": 4,
+                               "max_connections_per_source": 1}})
+    with chats(address, 1):
+        [busy] = [worker for worker in daemon.workers() if worker in map(parent, handlers(daemon))]
+        os.kill(busy, signal.SIGKILL)
+        wait_until(lambda: not alive(busy), "its end")
+        wait_until(lambda: not refused(address), "a place")
+        for handler in handlers(daemon):
+            os.kill(handler, signal.SIGKILL)
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+# --- ondemand -------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("kind", ["tcp4", "unix"])
+def test_ondemand_starts_none_until_a_connection_waits(preforkd: Start, program: Program, tmp_path: Path,
+                                                      kind: str) -> None:
+    address = listen_address(kind, tmp_path)
+    daemon = preforkd({"www": {"listen": address, "handler": [program("wait"), str(LONG_MS)], "scaling": "ondemand",
+                               "max_workers": 20, "spare_timeout": "300ms"}})
+    stays(lambda: not daemon.workers(), "no worker without a connection", 0.3)
+    for _ in range(2):
+        assert most_at_once(map(served, burst(address, 8))) == 8
+        daemon.wait_workers(0)
+    assert daemon.find_log(r"pool www: \+\d+ workers? \(\d+ queued, spare 0\)$")
+    assert daemon.find_log(r"pool www: -\d+ workers? \(idle \d+ > 0 for 300ms\)$")
+
+
+def test_ondemand_serves_one_after_another(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "scaling": "ondemand",
+                               "spare_timeout": "1ms"}})
+    for number in range(50):
+        assert request(address, b"%d" % number) == b"%d" % number
+    daemon.wait_workers(0)
+
+
+# --- static ---------------------------------------------------------------------------------------------------------
+
+def test_static_replaces_those_that_were_killed(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "scaling": "static", "max_workers": 4}})
+    before = daemon.wait_workers(4)
+    for pid in before[:3]:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not any(map(alive, before[:3])), "their end")
+    after = daemon.wait_workers(4)
+    assert before[3] in after
+    for pid in before[:3]:
+        daemon.wait_log(rf"pool www: worker {pid}: killed by signal 9 \(Killed\) while idle, after 0 requests")
+    assert not daemon.find_log("backing off"), "a kill is no fault of the pool"
+    assert request(address, b"x") == b"x"
+
+
+def test_the_death_of_a_busy_worker_is_logged_with_what_it_did(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "scaling": "static", "max_workers": 1}})
+    [worker] = daemon.wait_workers(1)
+    with chats(address, 1):
+        below = handlers(daemon)
+        os.kill(worker, signal.SIGKILL)
+        daemon.wait_log(rf"worker {worker}: killed by signal 9 \(Killed\) while serving a request for \d+ ms, after 0 req")
+        for handler in below:
+            os.kill(handler, signal.SIGKILL)
+    assert request(address, b"x") == b"x"
+
+
+# --- several pools, and rest ----------------------------------------------------------------------------------------
+
+def test_pools_do_not_share_their_limits(preforkd: Start, program: Program) -> None:
+    full, other = tcp4(), tcp4()
+    daemon = preforkd({"full": {"listen": full, "handler": "/bin/cat", "max_workers": 2},
+                       "www": {"listen": other, "handler": [program("wait"), str(LONG_MS)], "max_workers": 20}})
+    with chats(full, 2), connect(full):
+        daemon.wait_log("pool full: saturated")
+        assert most_at_once(map(served, burst(other, 12))) == 12
+        assert len(daemon.workers("full")) == 2
+    assert not saturations(daemon)
+
+
+def test_max_workers_follows_ttin_and_ttou(preforkd: Start) -> None:
+    daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "scaling": "static", "max_workers": 2}})
+    daemon.wait_workers(2)
+    for number, count in ((signal.SIGTTIN, 3), (signal.SIGTTIN, 4), (signal.SIGTTOU, 3), (signal.SIGTTOU, 2)):
+        daemon.send_signal(number)
+        daemon.wait_workers(count)
+
+
+@pytest.mark.parametrize("scaling", ["dynamic", "static", "ondemand"])
+def test_an_idle_master_sleeps(preforkd: Start, scaling: str) -> None:
+    """Tickless: once a burst and its surplus are over, nothing wakes the master, whatever deadlines are configured."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": [address, tcp4()], "handler": "/bin/cat", "scaling": scaling,
+                               "max_workers": 10, "spare_timeout": "200ms", "request_timeout": "1h",
+                               "detach_after": "1h", "max_requests": 1000, "max_worker_age": "1h",
+                               "max_spare_workers": None if scaling == "static" else 2}})
+    burst(address, 20)
+    spares = {"dynamic": 2, "static": 10, "ondemand": 0}[scaling]
+    wait_until(lambda: len(daemon.workers()) <= max(spares, 2), "the end of the surplus")
+
+    def sleeps() -> bool:
+        before = context_switches(daemon.pid)
+        time.sleep(2)
+        return context_switches(daemon.pid) == before
+
+    wait_until(sleeps, "two seconds of sleep", 30)
