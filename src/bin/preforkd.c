@@ -1,5 +1,4 @@
 /* main(): arguments → configuration → run. */
-#include <bsd/unistd.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "logic/config_print.h"
 #include "master/config_reader.h"
 #include "master/master.h"
+#include "os/process_title.h"
 #include "worker/worker.h"
 
 static int print(const char *string)
@@ -89,7 +89,7 @@ int main(int argc, char **argv, char **environment)
         _cleanup_(text_clear) struct text problem = {0};
         struct master_setup setup = {0};
 
-        setproctitle_init(argc, argv, environment); /* moves argv and the environment: before anybody points there */
+        process_title_init(argc, argv, environment); /* moves argv and the environment: before anybody points there */
         int r = command_line_parse(argc, argv, &line, &problem);
         if (r < 0) {
                 fprintf(stderr, "preforkd: %s\nTry \"preforkd --help\".\n",

@@ -1,6 +1,5 @@
 #include "master/config_load.h"
 
-#include <bsd/unistd.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 #include "master/reaper.h"
 #include "os/clock.h"
 #include "os/open_fds.h"
+#include "os/process_title.h"
 #include "os/signals.h"
 #include "os/spawn.h"
 
@@ -87,7 +87,7 @@ static int run_child(void *context)
         _cleanup_(text_clear) struct text text = {0};
         const int keep[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, load->result_fd};
 
-        setproctitle("reading the configuration");
+        process_title_set("reading the configuration");
         signals_reset(&load->master->setup->signals, 0);
         fds_close_all_except(keep, ELEMENTS(keep));
         int r = config_read(&load->master->setup->source, &config, &problems);

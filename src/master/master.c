@@ -1,6 +1,5 @@
 #include "master/master.h"
 
-#include <bsd/unistd.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include "master/reload.h"
 #include "master/report.h"
 #include "os/clock.h"
+#include "os/process_title.h"
 
 /* SIGPIPE and SIGTTOU are taken so that writing to a log that is gone, or to a terminal with tostop, neither ends nor
  * stops the daemon. */
@@ -280,7 +280,7 @@ int master_run(const struct master_setup *setup)
 {
         struct master master;
 
-        setproctitle("master");
+        process_title_set("master");
         int r = open_master(&master, setup);
         if (r == 0)
                 evloop_run(master.loop);

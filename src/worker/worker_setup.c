@@ -1,6 +1,5 @@
 #include "worker/worker_setup.h"
 
-#include <bsd/unistd.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "lib/door.h"
 #include "os/credentials.h"
 #include "os/open_fds.h"
+#include "os/process_title.h"
 #include "os/resource.h"
 #include "os/signals.h"
 
@@ -133,7 +133,7 @@ int worker_setup(const struct worker_plan *plan, struct worker_failure *ret)
                 {WORKER_STAGE_DIRECTORY, setup_directory}, /* as the user: root may see directories that he may not */
         };
 
-        setproctitle("worker %s", plan->pool->name);
+        process_title_set("worker %s", plan->pool->name);
         /* A group of its own: what the terminal sends (Ctrl-C) is for the master, which decides about its workers. */
         setpgid(0, 0);
         signals_reset(plan->signals, DOOR_SIGNAL);

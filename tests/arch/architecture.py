@@ -397,6 +397,7 @@ def check_logic_symbols(symbols: list[Symbol], defined_below: set[str], allowed:
 # Objects that may have state of their own, because what needs it gets no argument.
 MAY_HAVE_STATE = {
     "base": {"log.c.o"},  # the log sink
+    "os": {"process_title.c.o"},  # the process's one argument space
     "lib": {"door.c.o"},  # the retire signal's handler
     "worker": {"handler.c.o"},  # the same signal's path to the running handler
 }
