@@ -102,15 +102,21 @@ static void check_retirement(struct deadlines *deadlines, struct pool_worker *wo
         pool_worker_event(worker, WORKER_EVENT_STUCK);
 }
 
+/* A worker that was ordered to end with its handler, and has had its time. */
+static void check_kill(struct deadlines *deadlines, struct pool_worker *worker)
+{
+        if (!is_due(deadlines, worker->kill_at_ms))
+                return;
+        worker->kill_at_ms = POOL_NEVER_MS; /* once; a process that survives KILL is the kernel's */
+        reaper_kill(worker->pool->master->reaper, worker->pid, SIGKILL);
+}
+
 static void check_worker(struct deadlines *deadlines, struct pool_worker *worker)
 {
         const struct pool_config *config = worker->pool->config;
 
         if (worker->kill_at_ms > 0) {
-                if (is_due(deadlines, worker->kill_at_ms)) {
-                        worker->kill_at_ms = POOL_NEVER_MS; /* once; a process that survives KILL is the kernel's */
-                        reaper_kill(worker->pool->master->reaper, worker->pid, SIGKILL);
-                }
+                check_kill(deadlines, worker);
                 return;
         }
         if (worker->role != WORKER_ROLE_SERVE)
