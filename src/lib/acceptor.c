@@ -42,6 +42,7 @@ static int open_set(struct acceptor *acceptor)
                 return r;
         acceptor->epoll_fd = TAKE_FD(epoll_fd);
         acceptor->signal_fd = TAKE_FD(signal_fd);
+        acceptor->watched = acceptor->count;
         return 0;
 }
 
@@ -87,10 +88,32 @@ static int accept_once(int listener, struct address *ret_peer, int *ret_fd)
         return is_passing(errno) ? -EINTR : -errno;
 }
 
+/* Was a UNIX listener shut for reading? Nothing comes any more then. No TCP listener says so in this way, nor does what
+ * stands in for one that was retired. */
+static bool is_shut(int listener)
+{
+        struct pollfd poller = {.fd = listener, .events = POLLRDHUP};
+
+        return poll(&poller, 1, 0) == 1 && (poller.revents & POLLRDHUP);
+}
+
+/* As accept_once(), for listeners that can be non-blocking: accept(2) has EAGAIN, not EINVAL, for one that was shut down
+ * and is empty, and poll(2) always finds it readable, so taking that for "none now" would spin. What was queued just
+ * before it was shut is taken. */
+static int accept_next(int listener, struct address *ret_peer, int *ret_fd)
+{
+        int r = accept_once(listener, ret_peer, ret_fd);
+
+        if (r != -EAGAIN || !is_shut(listener))
+                return r;
+        r = accept_once(listener, ret_peer, ret_fd);
+        return r == -EAGAIN ? -ESHUTDOWN : r;
+}
+
 static int wait_on_one(struct acceptor *acceptor, struct address *ret_peer, int *ret_fd)
 {
         for (;;) {
-                int r = accept_once(acceptor->listeners[0], ret_peer, ret_fd);
+                int r = accept_next(acceptor->listeners[0], ret_peer, ret_fd);
                 if (r == -EAGAIN) {
                         struct pollfd poller = {.fd = acceptor->listeners[0], .events = POLLIN};
                         poll(&poller, 1, -1); /* the door makes it readable; EINTR leads to the same next step */
@@ -99,7 +122,7 @@ static int wait_on_one(struct acceptor *acceptor, struct address *ret_peer, int 
         }
 }
 
-/* The retire signal is read before anything is accepted, so that events that are always ready cannot starve it. */
+/* The retire signal is read before anything is waited for, so that events that are always ready cannot starve it. */
 static bool was_retired(const struct acceptor *acceptor)
 {
         struct signalfd_siginfo info;
@@ -109,24 +132,32 @@ static bool was_retired(const struct acceptor *acceptor)
         return door_is_closed();
 }
 
+/* That listener is drained; the others go on. */
+static void stop_watching(struct acceptor *acceptor, int listener)
+{
+        if (epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, listener, NULL) == 0)
+                acceptor->watched--;
+}
+
 static int wait_on_set(struct acceptor *acceptor, struct address *ret_peer, int *ret_fd)
 {
-        for (;;) {
+        while (!was_retired(acceptor) && acceptor->watched > 0) {
                 struct epoll_event event;
 
-                if (was_retired(acceptor))
-                        return -ESHUTDOWN;
                 int ready = epoll_wait(acceptor->epoll_fd, &event, 1, -1);
                 if (ready < 0 && errno != EINTR)
                         return -errno;
-                if (ready < 1 || event.data.u32 == SIGNAL_TAG || was_retired(acceptor))
+                if (ready < 1 || event.data.u32 == SIGNAL_TAG)
                         continue;
-                int r = accept_once(acceptor->listeners[event.data.u32], ret_peer, ret_fd);
-                if (r == -ESHUTDOWN) /* that one is drained; the others go on */
-                        epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, acceptor->listeners[event.data.u32], NULL);
+                /* Even if retired meanwhile: the kernel has woken nobody else for this connection. */
+                int listener = acceptor->listeners[event.data.u32];
+                int r = accept_next(listener, ret_peer, ret_fd);
+                if (r == -ESHUTDOWN)
+                        stop_watching(acceptor, listener);
                 else if (r != -EAGAIN && r != -EINTR)
                         return r;
         }
+        return -ESHUTDOWN;
 }
 
 /* While it waits the retire signal is blocked and read from the signalfd; outside, the door's handler takes it. */
