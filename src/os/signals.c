@@ -109,7 +109,8 @@ void signals_reset(const struct signals_taken *taken, int keep_blocked)
         const struct sigaction standard = {.sa_handler = SIG_DFL};
 
         for (size_t i = 0; i < taken->touched_count; i++)
-                sigaction(taken->touched[i], &standard, NULL);
+                if (taken->touched[i] != keep_blocked)
+                        sigaction(taken->touched[i], &standard, NULL);
         reset_mask(keep_blocked);
 }
 
@@ -118,6 +119,7 @@ void signals_reset_all(int keep_blocked)
         const struct sigaction standard = {.sa_handler = SIG_DFL};
 
         for (int number = 1; number < NSIG; number++)
-                sigaction(number, &standard, NULL); /* KILL, STOP and libc's own refuse, and need it not */
+                if (number != keep_blocked)
+                        sigaction(number, &standard, NULL); /* KILL, STOP and libc's own refuse, and need it not */
         reset_mask(keep_blocked);
 }
