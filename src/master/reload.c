@@ -158,25 +158,25 @@ static void undo(struct reload *reload)
         free(reload->config);
 }
 
-static void announce_listeners(const struct pool *pool, const struct listener_set *set)
+static void announce_listener(const struct pool *pool, const struct set_listener *item)
 {
         const struct log_fields fields = {.pool = pool->name};
+        unsigned effective = item->listener.effective_backlog;
 
-        for (size_t i = 0; i < set->count; i++) {
-                unsigned effective = set->items[i].listener.effective_backlog;
-                log_emit(effective < pool->config->backlog ? LOG_NOTICE : LOG_INFO, &fields,
-                         effective < pool->config->backlog
-                                 ? "listening on %s, backlog %u (asked for %llu; net.core.somaxconn cuts it)"
-                                 : "listening on %s, backlog %u",
-                         set->items[i].name, effective, (unsigned long long)pool->config->backlog);
-        }
+        if (effective < pool->config->backlog)
+                log_emit(LOG_NOTICE, &fields, "listening on %s, backlog %u (asked for %llu; net.core.somaxconn cuts it)",
+                         item->name, effective, (unsigned long long)pool->config->backlog);
+        else
+                log_emit(LOG_INFO, &fields, "listening on %s, backlog %u", item->name, effective);
 }
 
 static void take_into_service(struct pool *pool, struct listener_set *opened)
 {
-        announce_listeners(pool, opened);
-        while (opened->count > 0)
-                listener_set_move(opened, &opened->items[0], &pool->listeners)->since_generation = pool->generation;
+        while (opened->count > 0) {
+                struct set_listener *item = listener_set_move(opened, &opened->items[0], &pool->listeners);
+                item->since_generation = pool->generation;
+                announce_listener(pool, item);
+        }
         listener_set_close(opened);
 }
 
@@ -232,10 +232,13 @@ static void adjust_listeners(struct pool *pool)
 
         for (size_t i = 0; i < pool->listeners.count; i++) {
                 struct set_listener *item = &pool->listeners.items[i];
+                uint32_t effective_before = item->listener.effective_backlog;
                 int r = listener_adjust(&item->listener, &options);
                 if (r < 0)
                         pool_decide(pool, LOG_WARNING, "listen %s: cannot apply its new options: %s", item->name,
                                     strerror(-r));
+                if (item->listener.effective_backlog != effective_before)
+                        announce_listener(pool, item);
         }
 }
 
