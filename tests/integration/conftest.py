@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from daemon import (AS_ROOT, SLOW, Daemon, Timeout, adopt_orphans, alive, children, claimed_ports, handler,
-                    have_ipv6, title, wait_until)
+                    have_ipv6, title, wait_until, with_own_mounts)
 
 # Longer than any wait of a test that works: a test that hangs fails with a traceback instead of stopping the run.
 TEST_DEADLINE = 120
@@ -162,6 +163,15 @@ def program(tmp_path: Path) -> Callable[[str], str]:
 def as_root() -> None:
     if not AS_ROOT:
         pytest.skip("needs root")
+
+
+@pytest.fixture
+def own_mounts(tmp_path: Path) -> Path:
+    """preforkd in a mount namespace of its own, in which a test may change what /etc or /dev hold."""
+    probe = ["unshare", "--mount", "--propagation", "private", "mount", "-t", "tmpfs", "none", "/mnt"]
+    if not AS_ROOT or subprocess.run(probe, capture_output=True, check=False).returncode:
+        pytest.skip("needs root and the right to make a mount namespace")
+    return with_own_mounts(tmp_path)
 
 
 @pytest.fixture

@@ -464,6 +464,21 @@ def run_preforkd(*arguments: str | Path, timeout: float = 20.0, binary: Path = B
     return result
 
 
+def with_own_mounts(directory: Path, *commands: str) -> Path:
+    """A stand-in for preforkd that runs it in a mount namespace of its own, after these shell commands. Needs root."""
+    target = directory / "preforkd-with-own-mounts"
+    inner = " && ".join([*commands, f'exec {shlex.quote(str(BINARY))} "$@"'])
+    target.write_text("#!/bin/sh\n"
+                      f'exec unshare --mount --propagation private sh -c {shlex.quote(inner)} sh "$@"\n')
+    target.chmod(0o755)
+    return target
+
+
+def in_mounts_of(daemon: Daemon, *command: str) -> None:
+    """Run a command where a daemon sees its files."""
+    subprocess.run(["nsenter", f"--target={daemon.pid}", "--mount", *command], check=True, timeout=20 * SLOW)
+
+
 # --- the daemon -----------------------------------------------------------------------------------------------------
 
 class Daemon:

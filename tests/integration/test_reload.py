@@ -1,0 +1,508 @@
+"""SIGHUP: what each kind of change does to the workers, what refuses a reload, and what a thousand reloads leave behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from clients import ClientPool
+from daemon import (SLOW, Daemon, children, connect, free_port, in_mounts_of, read_all, refuses, request,
+                    status_value, stays, tcp4, title, wait_until)
+
+Start = Callable[..., Daemon]
+RELOADED = "^preforkd: reloaded"
+NOT_RELOADED = "not reloaded"
+
+
+def static(count: int, **keys: object) -> dict[str, object]:
+    return {"handler": "/bin/cat", "scaling": "static", "max_workers": count, **keys}
+
+
+def reload_expecting(daemon: Daemon, pattern: str) -> str:
+    """Reload; what the log said until the pattern came."""
+    mark = daemon.log_mark()
+    daemon.hup(pattern)
+    return daemon.log()[mark:]
+
+
+@contextmanager
+def process_census(daemon: Daemon, pool: str = "www") -> Iterator[list[int]]:
+    """The largest number of worker processes that were seen at one time, in a list of one number."""
+    most = [0]
+    end = threading.Event()
+
+    def watch() -> None:
+        while not end.is_set():
+            most[0] = max(most[0], len(daemon.workers(pool)))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield most
+    finally:
+        end.set()
+        thread.join()
+
+
+# --- the verbs ------------------------------------------------------------------------------------------------------
+
+def test_nothing_changed_touches_nothing(preforkd: Start) -> None:
+    daemon = preforkd({"www": {"listen": tcp4(), **static(3)}})
+    workers = daemon.wait_workers(3)
+    log = reload_expecting(daemon, RELOADED)
+    assert not re.search(r"generation|new limits|draining|listening", log), log
+    stays(lambda: daemon.workers() == workers, "the workers stay", 0.3)
+
+
+@pytest.mark.parametrize(("key", "value"), [
+    ("max_workers", 8), ("spare_timeout", "77s"), ("max_requests", 1000), ("max_worker_age", "1h"),
+    ("max_connections_per_source", 50), ("request_timeout", "1h"), ("kill_timeout", "7s"), ("detach_after", "1h"),
+    ("backlog", 33), ("tcp_nodelay", True), ("tcp_keepalive", True), ("when_full", "refuse"), ("reload_surge", "50%"),
+])
+def test_limits_change_without_touching_a_worker(preforkd: Start, key: str, value: object) -> None:
+    """And without touching the request it serves."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "min_spare_workers": 3, "max_spare_workers": 3,
+                               "max_workers": 4}})
+    workers = daemon.wait_workers(3)
+    with connect(address) as client:
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+        workers = daemon.wait_workers(4)  # three spare ones beside the busy one
+        daemon.pools["www"][key] = value
+        log = reload_expecting(daemon, RELOADED)
+        assert re.search(rf"pool www: new limits \({key} changed\)", log), log
+        stays(lambda: set(workers) <= set(daemon.workers()), "the workers stay", 0.3)
+        client.sendall(b"y")
+        assert client.recv(1) == b"y"
+
+
+def test_new_limits_hold(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(2)}})
+    workers = daemon.wait_workers(2)
+    daemon.pools["www"]["max_workers"] = 5
+    daemon.hup(RELOADED)
+    assert set(workers) < set(daemon.wait_workers(5))
+    daemon.pools["www"]["max_workers"] = 1
+    daemon.hup(RELOADED)
+    daemon.wait_workers(1)
+    assert request(address, b"x") == b"x"
+
+
+def test_a_lower_limit_waits_for_requests(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(4)}})
+    daemon.wait_workers(4)
+    clients = [connect(address) for _ in range(4)]
+    for client in clients:
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+    daemon.pools["www"]["max_workers"] = 1
+    daemon.hup(RELOADED)
+    for client in clients:
+        with client:
+            client.sendall(b"y")
+            client.shutdown(socket.SHUT_WR)
+            assert read_all(client) == b"y"
+    daemon.wait_workers(1)
+
+
+def test_a_backlog_that_changes_is_in_force(preforkd: Start) -> None:
+    """And the effective value is logged as at the start."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(1), "backlog": 3}})
+    daemon.pools["www"]["backlog"] = 44
+    log = reload_expecting(daemon, RELOADED)
+    port = int(address.rpartition(":")[2])
+    assert listening_backlog(port) == 44
+    assert re.search(rf"{re.escape(address)}, backlog 44\b", log), log
+
+
+def listening_backlog(port: int) -> int:
+    """What the kernel says of the listening socket (the largest queue), as ss(8) asks it."""
+    output = subprocess.run(["ss", "-Hltn", f"sport = :{port}"], capture_output=True, text=True, check=True).stdout
+    return int(output.split()[2])
+
+
+@pytest.mark.parametrize(("key", "value"), [
+    ("handler", ["/bin/cat", "-u"]), ("environment", "A=1"), ("umask", "077"), ("nice", 3), ("directory", "/tmp"),
+    ("limit_nofile", "77"), ("no_new_privileges", False), ("stderr", "null"),
+])
+def test_a_roll_replaces_every_worker(preforkd: Start, key: str, value: object) -> None:
+    daemon = preforkd({"www": {"listen": tcp4(), **static(3)}})
+    workers = daemon.wait_workers(3)
+    daemon.pools["www"][key] = value
+    log = reload_expecting(daemon, RELOADED)
+    assert re.search(rf"pool www: generation 2 \({key} changed\)", log), log
+    wait_until(lambda: not set(daemon.workers()) & set(workers), "the end of the old workers")
+    daemon.wait_workers(3)
+
+
+@pytest.mark.parametrize(("workers", "surge", "extra"), [(10, "25%", 3), (4, "1%", 1), (6, "100%", 6)])
+def test_a_roll_stays_within_the_surge(preforkd: Start, workers: int, surge: str, extra: int) -> None:
+    """New ones first: never fewer than before, and never more ahead than the surge; by the log, which misses nothing."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(workers, reload_surge=surge)}}, master={"log_level": "debug"})
+    before = daemon.wait_workers(workers)
+    mark = daemon.log_mark()
+    with process_census(daemon) as most, ClientPool([address], count=2):
+        daemon.pools["www"]["environment"] = "A=1"
+        daemon.hup(RELOADED)
+        wait_until(lambda: not set(daemon.workers()) & set(before), "the roll")
+        daemon.wait_workers(workers)
+    ahead = largest = 0
+    for what in re.findall(r"\b(forked|retired) \(roll\)", daemon.log()[mark:]):
+        ahead += 1 if what == "forked" else -1
+        largest = max(largest, ahead)
+        assert 0 <= ahead <= extra, daemon.log()[mark:]
+    assert ahead == 0 and largest > 0
+    assert most[0] <= workers + extra
+
+
+def test_a_roll_waits_for_requests_in_flight(preforkd: Start) -> None:
+    """Within the surge also while the old ones cannot go; and it goes on when they can."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(8, reload_surge="25%")}})
+    old = daemon.wait_workers(8)
+    clients = [connect(address) for _ in range(8)]
+    for client in clients:
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+    daemon.pools["www"]["environment"] = "A=1"
+    with process_census(daemon) as most:
+        daemon.hup(RELOADED)
+        wait_until(lambda: request(address, b"new", timeout=5) == b"new", "a new worker")
+        stays(lambda: set(old) <= set(daemon.workers()), "busy workers stay", 0.3)
+        for client in clients:
+            with client:
+                client.sendall(b"y")
+                client.shutdown(socket.SHUT_WR)
+                assert read_all(client) == b"y"
+        wait_until(lambda: not set(daemon.workers()) & set(old), "the end of the old workers")
+        daemon.wait_workers(8)
+    assert 8 < most[0] <= 10
+
+
+def test_a_rebind_stays_within_the_surge_too(preforkd: Start) -> None:
+    """While the old listener cannot drain the old workers stay, and so the new ones must be few."""
+    old_address, new = tcp4(), tcp4()
+    daemon = preforkd({"www": {"listen": old_address, **static(6, reload_surge="34%")}})
+    daemon.wait_workers(6)
+    clients = [connect(old_address) for _ in range(6)]
+    for client in clients:
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+    waiting = connect(old_address)  # keeps the old listener from draining
+    with process_census(daemon) as most:
+        daemon.pools["www"]["listen"] = new
+        daemon.hup(RELOADED)
+        assert request(new, b"new") == b"new"
+        waiting.sendall(b"z")
+        waiting.shutdown(socket.SHUT_WR)
+        assert read_all(waiting) == b"z"
+        waiting.close()
+        for client in clients:
+            client.close()
+        wait_until(lambda: len(daemon.workers()) == 6, "the roll")
+    # One more than the surge: the worker that serves what waits on the old listener.
+    assert 6 < most[0] <= 6 + 3 + 1
+
+
+def test_a_roll_of_a_roll(preforkd: Start) -> None:
+    """A second change while the first is being rolled out: only the last one's workers stay."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(12, handler="/bin/sh -c 'echo $ROUND'", reload_surge="10%")}})
+    daemon.wait_workers(12)
+    with process_census(daemon) as most:
+        for number in range(1, 8):
+            daemon.pools["www"]["environment"] = f"ROUND={number}"
+            daemon.hup(RELOADED)
+        wait_until(lambda: request(address) == b"7\n", "the last round")
+        old = set(daemon.workers())
+        wait_until(lambda: all(request(address) == b"7\n" for _ in range(24)), "only the last round")
+        daemon.wait_workers(12)
+    assert most[0] <= 12 + 2, old
+
+
+def test_new_workers_that_cannot_start_leave_the_old_ones(preforkd: Start, tmp_path: Path) -> None:
+    """The file is good, the directory vanishes: the new generation fails, backs off, and the old one serves."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(3, restart_delay_max="100ms")}})
+    old = set(daemon.wait_workers(3))
+    daemon.pools["www"]["directory"] = str(tmp_path / "none")
+    daemon.hup(RELOADED)
+    daemon.wait_log("cannot serve: directory")
+    stays(lambda: old <= set(daemon.workers()), "the old workers stay", 0.5)
+    assert request(address, b"x") == b"x"
+    (tmp_path / "none").mkdir()
+    wait_until(lambda: not old & set(daemon.workers()), "the roll goes on", 20)
+    assert request(address, b"x") == b"x"
+
+
+def test_pools_come_and_go(preforkd: Start) -> None:
+    addresses = [tcp4() for _ in range(3)]
+    daemon = preforkd({"one": {"listen": addresses[0], **static(1)}})
+    daemon.pools["two"] = {"listen": addresses[1], **static(2)}
+    daemon.pools["three"] = {"listen": addresses[2], **static(1)}
+    daemon.hup(RELOADED)
+    for address in addresses:
+        assert request(address, b"x") == b"x"
+    kept = daemon.wait_workers(2, "two")
+    del daemon.pools["one"], daemon.pools["three"]
+    daemon.hup(RELOADED)
+    wait_until(lambda: len(children(daemon.pid)) == 2, "the end of the removed pools")
+    assert daemon.workers("two") == kept
+    assert refuses(addresses[0]) and refuses(addresses[2])
+    assert request(addresses[1], b"x") == b"x"
+
+
+# --- what refuses a reload ------------------------------------------------------------------------------------------
+
+def assert_untouched(daemon: Daemon, address: str, workers: list[int]) -> None:
+    stays(lambda: daemon.workers() == workers, "the workers stay", 0.2)
+    assert request(address, b"x") == b"x"
+
+
+def test_a_bad_file_changes_nothing_and_says_everything(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(2)}})
+    workers = daemon.wait_workers(2)
+    good = daemon.config.read_text()
+    lines = good.splitlines() + ["max_worker = 3", "nice = 99", "[www]", "nonsense", "[other]", "listen = 127.0.0.1:0"]
+    daemon.write_raw_config("\n".join(lines) + "\n")
+    mark = daemon.log_mark()
+    daemon.send_signal(signal.SIGHUP)
+    daemon.wait_log(NOT_RELOADED, after=mark)
+    log = daemon.log()[mark:]
+    for offset in range(1, 7):
+        if offset != 5:
+            assert f"{daemon.config}:{len(good.splitlines()) + offset}: " in log, (offset, log)
+    assert "max_workers" in log, "a misspelt key gets a suggestion"
+    assert_untouched(daemon, address, workers)
+    daemon.hup(RELOADED)
+    assert_untouched(daemon, address, workers)
+
+
+def test_a_file_that_is_gone(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(2)}})
+    workers = daemon.wait_workers(2)
+    daemon.config.unlink()
+    daemon.send_signal(signal.SIGHUP)
+    daemon.wait_log(NOT_RELOADED)
+    assert daemon.find_log(re.escape(str(daemon.config)))
+    assert_untouched(daemon, address, workers)
+    daemon.hup(RELOADED)
+
+
+def test_a_configuration_without_pools_is_refused(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(2)}})
+    workers = daemon.wait_workers(2)
+    daemon.write_raw_config("")
+    daemon.send_signal(signal.SIGHUP)
+    daemon.wait_log(NOT_RELOADED)
+    assert daemon.find_log("no pool")
+    assert_untouched(daemon, address, workers)
+
+
+def test_a_listener_that_cannot_be_opened(preforkd: Start) -> None:
+    """Phase one is undone: also what could be opened is closed again, and no limit of the new file holds."""
+    address, fine = tcp4(), tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(2)}})
+    workers = daemon.wait_workers(2)
+    before = daemon.descriptors()
+    with socket.create_server(("127.0.0.1", free_port())) as taken:
+        bad = f"127.0.0.1:{taken.getsockname()[1]}"
+        good_pools = {name: dict(options) for name, options in daemon.pools.items()}
+        daemon.pools["www"]["max_workers"] = 4
+        daemon.pools["new"] = {"listen": fine, **static(1)}
+        daemon.pools["bad"] = {"listen": bad, **static(1)}
+        log = reload_expecting(daemon, NOT_RELOADED)
+        line = daemon.config.read_text().splitlines().index(f"listen = {bad}") + 1
+        assert re.search(rf"{re.escape(str(daemon.config))}:{line}: .*{re.escape(bad)}.*in use", log), log
+        assert_untouched(daemon, address, workers)
+        assert refuses(fine)
+        wait_until(lambda: daemon.descriptors() == before, "the same descriptors")
+    daemon.hup(RELOADED)  # the port is free now
+    assert request(bad, b"x") == b"x"
+    daemon.wait_workers(4)
+    daemon.pools = good_pools
+    daemon.hup(RELOADED)
+    daemon.wait_workers(2)
+
+
+def test_an_address_cannot_go_to_another_pool(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(2)}})
+    workers = daemon.wait_workers(2)
+    daemon.pools = {"renamed": daemon.pools["www"]}
+    log = reload_expecting(daemon, NOT_RELOADED)
+    assert address in log and "renamed" in log
+    assert_untouched(daemon, address, workers)
+
+
+def test_a_handler_that_does_not_exist(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(2)}})
+    workers = daemon.wait_workers(2)
+    daemon.pools["www"]["handler"] = "/no/such/program"
+    log = reload_expecting(daemon, NOT_RELOADED)
+    assert "/no/such/program" in log
+    assert_untouched(daemon, address, workers)
+
+
+def test_a_file_that_hangs_does_not_stop_the_daemon(preforkd: Start) -> None:
+    """A FIFO that nobody writes: the child that reads the configuration waits for ever, the daemon serves. It is given
+    up after ten seconds, and a signal that came meanwhile is not forgotten."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(2)}})
+    workers = daemon.wait_workers(2)
+    pools_d = daemon.config.parent / "pools.d"
+    pools_d.mkdir()
+    os.mkfifo(pools_d / "x.conf")
+    mark = daemon.log_mark()
+    start = time.monotonic()
+    daemon.send_signal(signal.SIGHUP)
+    wait_until(lambda: any("reading" in title(pid) for pid in children(daemon.pid)), "the child that reads")
+    with ClientPool([address], count=4) as clients:
+        while not daemon.find_log(NOT_RELOADED, after=mark):
+            clients.wait_served(1)
+            assert time.monotonic() - start < 15 * SLOW
+    assert time.monotonic() - start > 9
+    assert re.search("longer than 10 s", daemon.log()[mark:])
+    assert daemon.workers() == workers
+    assert not any("reading" in title(pid) for pid in children(daemon.pid))
+    (pools_d / "x.conf").unlink()
+    daemon.hup(RELOADED)
+
+
+def test_a_reload_may_be_asked_for_while_one_hangs(preforkd: Start) -> None:
+    """What is being read may be older than the wish: it is read again."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(2)}})
+    daemon.wait_workers(2)
+    pools_d = daemon.config.parent / "pools.d"
+    pools_d.mkdir()
+    fifo = pools_d / "x.conf"
+    os.mkfifo(fifo)
+    daemon.send_signal(signal.SIGHUP)
+    wait_until(lambda: any("reading" in title(pid) for pid in children(daemon.pid)), "the child that reads")
+    daemon.pools["www"]["max_workers"] = 3
+    daemon.hup(None)
+    writer = wait_until(lambda: open_writer(fifo), "the reader")
+    fifo.unlink()
+    os.write(writer, b"")
+    os.close(writer)
+    daemon.wait_workers(3)
+    assert len(re.findall(RELOADED, daemon.log(), re.MULTILINE)) <= 2
+
+
+def open_writer(fifo: Path) -> int | None:
+    """A descriptor to write to a FIFO that somebody reads; None as long as nobody does. Never waits."""
+    try:
+        return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
+
+
+def test_a_stop_does_not_wait_for_a_file_that_hangs(preforkd: Start) -> None:
+    daemon = preforkd({"www": {"listen": tcp4(), **static(2)}})
+    pools_d = daemon.config.parent / "pools.d"
+    pools_d.mkdir()
+    os.mkfifo(pools_d / "x.conf")
+    daemon.send_signal(signal.SIGHUP)
+    wait_until(lambda: any("reading" in title(pid) for pid in children(daemon.pid)), "the child that reads")
+    start = time.monotonic()
+    daemon.stop()
+    assert time.monotonic() - start < 8 * SLOW
+
+
+def test_a_stop_while_the_first_file_hangs(preforkd: Start, tmp_path: Path) -> None:
+    """Nothing runs yet; TERM ends it as ever."""
+    (tmp_path / "pools.d").mkdir()
+    os.mkfifo(tmp_path / "pools.d" / "x.conf")
+    daemon = preforkd({"www": {"listen": tcp4(), **static(2)}}, ready=False)
+    wait_until(lambda: any("reading" in title(pid) for pid in children(daemon.pid)), "the child that reads")
+    daemon.stop()
+
+
+def test_a_user_look_up_that_hangs(preforkd: Start, tmp_path: Path, own_mounts: Path) -> None:
+    """In a mount namespace of the daemon's own /etc/passwd becomes a FIFO: the child waits for it, the daemon serves."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(2)}}, binary=own_mounts)
+    workers = daemon.wait_workers(2)
+    fifo = tmp_path / "passwd"
+    os.mkfifo(fifo)
+    in_mounts_of(daemon, "mount", "--bind", str(fifo), "/etc/passwd")
+    mark = daemon.log_mark()
+    daemon.hup(None)
+    wait_until(lambda: any("reading" in title(pid) for pid in children(daemon.pid)), "the child that reads")
+    with ClientPool([address], count=4) as clients:
+        while not daemon.find_log(NOT_RELOADED, after=mark):
+            clients.wait_served(1)
+    assert re.search("longer than 10 s.*user database", daemon.log()[mark:])
+    assert daemon.workers() == workers
+    in_mounts_of(daemon, "umount", "/etc/passwd")
+    daemon.hup(RELOADED)
+
+
+# --- many of them ---------------------------------------------------------------------------------------------------
+
+def test_signals_in_quick_succession(preforkd: Start) -> None:
+    """However many come, the last file is the one that runs. Workers are told to go as soon as they are forked."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(1, handler="/bin/sh -c 'echo $ROUND'")}})
+    for number in range(100):
+        daemon.pools["www"]["environment"] = f"ROUND={number}"
+        daemon.hup(None)
+    wait_until(lambda: request(address) == b"99\n", "the last file's worker", 4)
+    daemon.wait_workers(1)
+    assert not daemon.find_log("does not retire")
+
+
+def test_two_hundred_reloads_leave_nothing_behind(preforkd: Start, tmp_path: Path) -> None:
+    """Descriptors, processes, memory: all verbs in turn, refused ones included."""
+    base, moving = tcp4(), [tcp4(), tcp4()]
+    path = str(tmp_path / "www.sock")
+    daemon = preforkd({"base": {"listen": base, **static(1)}, "www": {"listen": moving[0], **static(2)}})
+
+    def round_of(number: int) -> None:
+        www = daemon.pools.setdefault("www", {"listen": moving[0], **static(2)})
+        kind = number % 8
+        www["environment"] = f"A={number}" if kind == 1 else "A=0"
+        www["max_workers"] = 3 if kind == 2 else 2
+        www["listen"] = moving[1] if kind == 3 else f"{moving[0]} {path}" if kind == 4 else moving[0]
+        www["nice"] = 99 if kind == 5 else 0
+        if kind == 6:
+            del daemon.pools["www"]
+        daemon.hup(NOT_RELOADED if kind == 5 else RELOADED)
+
+    def settle() -> int:
+        """Back to the start's configuration and at rest; the resident memory (KiB) of the master then."""
+        daemon.hup(RELOADED)
+        wait_until(lambda: len(daemon.workers("base")) == 1 and len(children(daemon.pid)) == 3, "three workers")
+        wait_until(lambda: daemon.descriptors() == at_start, "the descriptors of the start")
+        return int(status_value(daemon.pid, "VmRSS").split()[0])
+
+    daemon.wait_workers(1, "base")
+    daemon.wait_workers(2, "www")
+    at_start = wait_until(daemon.descriptors, "the descriptors")
+    for number in range(40):  # memory that is kept for later use is got by now
+        round_of(number)
+    memory = settle()
+    for number in range(200):
+        round_of(number)
+    assert settle() <= memory + 400, "the master's memory grows"
+    assert request(base, b"x") == b"x" and request(moving[0], b"x") == b"x"
