@@ -1,0 +1,344 @@
+"""The words held against the program: manuals, sample file and README say what is there, all of it, and nothing else.
+
+What exists is asked of the program itself (`--help`, `--help-config`, `-T`) or, where it does not tell, read from its
+sources. So an option that is added, renamed or given another default fails here until it is documented.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("PREFORKD_BUILD", ROOT / "build-check"))
+PREFORKD = BUILD / "src/bin/preforkd"
+PAGES = ["preforkd.8", "preforkd.conf.5", "preforkd-handler.7"]
+USER = pwd.getpwuid(os.geteuid()).pw_name if os.geteuid() else "nobody"
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([PREFORKD, *arguments], capture_output=True, text=True, check=False, timeout=30)
+
+
+def page(name: str) -> str:
+    return (ROOT / "man" / name).read_text()
+
+
+def source(name: str) -> str:
+    return (ROOT / "src" / name).read_text()
+
+
+def rendered(name: str) -> str:
+    """A manual as people read it, without bold and underline, and each run of blanks as one."""
+    if not shutil.which("mandoc"):
+        pytest.skip("needs mandoc")
+    text = subprocess.run(["mandoc", "-T", "utf8", "-O", "width=200", ROOT / "man" / name], check=True,
+                          capture_output=True, text=True).stdout
+    return re.sub(r"\s+", " ", re.sub(".\b", "", text))
+
+
+def section(text: str, title: str) -> str:
+    """The source of one `.Sh` section."""
+    found = re.search(rf"^\.Sh {re.escape(title)}\n(.*?)(?=^\.Sh |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert found, f"no section {title}"
+    return found.group(1)
+
+
+@dataclass
+class Option:
+    """One option as --help-config describes it."""
+
+    name: str
+    default: str | None
+    help: str
+    takes: str
+    kind: str
+    effect: str
+    of_pool: bool
+
+
+def read_options() -> dict[str, Option]:
+    text = run("--help-config").stdout
+    pools_begin = text.index("[POOL]")
+    found = re.finditer(r"^(\w+)(?: = (.*))?\n +(.*)\n +takes (.*)\n +(.*); a change (.*)$", text, re.MULTILINE)
+    return {m[1]: Option(m[1], m[2], m[3], m[4], m[5], m[6], m.start() > pools_begin) for m in found}
+
+
+OPTIONS = read_options() if PREFORKD.exists() else {}
+
+
+def test_the_program_is_there() -> None:
+    """Without options there would be nothing to compare."""
+    assert PREFORKD.exists(), f"{PREFORKD} is missing: build first (./check does)"
+    rows = re.findall(r"^        \[(?:POOL|MASTER)_\w+\] = \{\"(\w+)\"(.*?\n(?=        \[|\};))",
+                      source("logic/config_schema.c"), re.MULTILINE | re.DOTALL)
+    built = {name for name, rest in rows if not re.search(r"\.not_built = true[^\"]*\.help|\.not_built = true, \.", rest)}
+    assert OPTIONS.keys() == built
+
+
+# --- preforkd.conf(5) -----------------------------------------------------------------------------------------------
+
+def test_every_option_has_an_entry_and_every_entry_an_option() -> None:
+    entries = re.findall(r"^\.It Ic (\w+)$", page("preforkd.conf.5"), re.MULTILINE)
+    assert sorted(entries) == sorted(OPTIONS)
+
+
+def test_options_stand_in_their_section() -> None:
+    text = page("preforkd.conf.5")
+    of_master = re.findall(r"^\.It Ic (\w+)$", section(text, "THE PREFORKD SECTION"), re.MULTILINE)
+    assert set(of_master) == {option.name for option in OPTIONS.values() if not option.of_pool}
+
+
+@pytest.mark.parametrize("option", OPTIONS.values(), ids=OPTIONS.keys())
+def test_entry(option: Option) -> None:
+    """Type, values, default and effect as the option table has them, and then at least a sentence of advice."""
+    default = f"default {option.default}" if option.default is not None \
+        else "required" if "(required)" in option.help else "no default"
+    expected = f" {option.name} {option.kind}: {option.takes}; {default}; a change {option.effect}. "
+    text = rendered("preforkd.conf.5")
+    assert expected in text, f"preforkd.conf(5) does not say:{expected}"
+    entry = page("preforkd.conf.5").split(f".It Ic {option.name}\n.Em")[1].split("\n.It Ic ")[0]
+    advice = entry.split("\n.Pp\n", 1)[1]
+    assert len(advice.split()) >= 5, f"no advice on {option.name}"
+
+
+def reserved_keys() -> list[str]:
+    words = re.findall(r"^\.Li ([\w:]+)", section(page("preforkd.conf.5"), "NOT AVAILABLE YET"), re.MULTILINE)
+    return [word for word in words if "_" in word or word in ("control", "accounting")]
+
+
+def test_what_is_not_available_yet() -> None:
+    """It is refused with these words; what is available is not listed."""
+    keys = reserved_keys()
+    assert set(keys) == set(re.findall(r"\{\"(\w+)\", OPTION_\w+, \.not_built = true", source("logic/config_schema.c")))
+    for arguments in [*([f"--{key}=x"] for key in keys), ["--handler-type=listener"], ["--handler-type=module"],
+                      ["--start-method=forkserver"], ["--start-method=snapshot"], ["--listen=systemd:x"]]:
+        said = run("-t", "--listen=@preforkd-docs", *arguments, "--", "/bin/cat").stderr
+        assert re.search("(is|are) not available yet", said), f"{arguments}: {said}"
+
+
+@pytest.mark.parametrize(("file", "name", "text"), [
+    ("logic/ini_line.h", "INI_LINE_MAX", "at most {} bytes, a name of a section"),
+    ("logic/ini_line.h", "INI_NAME_MAX", "a name of a section or key at most {};"),
+    ("logic/config_parse.c", "POOL_NAME_MAX", "has at most {} bytes"),
+    ("worker/refuser.c", "PATIENCE_MS", "within {} milliseconds"),
+    ("logic/line_splitter.h", "LINE_SPLITTER_MAX", "A line has at most {} bytes"),
+    ("master/handler_output.c", "UNFINISHED_MS", "after {} milliseconds"),
+], ids=lambda value: value if value.isupper() else "")
+def test_numbers(file: str, name: str, text: str) -> None:
+    """Numbers that the manuals repeat from the sources."""
+    found = re.search(rf"^#define {name} (\d+)", source(file), re.MULTILINE)
+    assert found, f"{file}: no {name}"
+    expected = text.format(f"{int(found.group(1)):,}")
+    assert any(expected in rendered(name) for name in PAGES), f"no page says: {expected}"
+
+
+# --- preforkd(8) ----------------------------------------------------------------------------------------------------
+
+def test_command_line() -> None:
+    in_help = set(re.findall(r"(?<![\w-])(--?[a-zA-Z][a-z-]*)(?=[ ,=])", run("--help").stdout.split("Signals:")[0]))
+    in_help -= {"--KEY"}
+    text = page("preforkd.8")
+    documented = set()
+    for line in re.findall(r"^\.It Fl (.*)$", section(text, "DESCRIPTION"), re.MULTILINE):
+        for word in re.split(r" , Fl ", line):
+            name = word.split()[0]
+            documented.add(f"-{name}" if name != "-" else "--KEY")
+    assert documented == in_help | {"--KEY"}
+    chosen = re.findall(r'\{"(-\w)?", "(--[\w-]+)"', source("bin/command_line.c").replace('{"", ', '{"-", '))
+    assert {name for pair in chosen for name in pair if name} <= documented
+
+
+def test_signals() -> None:
+    handled = set(re.findall(r"^        case (SIG\w+):", source("master/master.c"), re.MULTILINE)) - {"SIGCHLD"}
+    entries = re.findall(r"^\.It Dv (SIG.*)$", section(page("preforkd.8"), "SIGNALS"), re.MULTILINE)
+    assert {name for entry in entries for name in re.findall(r"SIG\w+", entry)} == handled
+    said = run("--help").stdout.split("Signals:")[1].split("Exit codes")[0]
+    assert {f"SIG{name}" for name in re.findall(r"\b[A-Z][A-Z0-9]+\b", said)} == handled - {"SIGUSR2"}
+
+
+def test_exit_codes() -> None:
+    enum = re.search(r"enum \{ MASTER_EXIT_OK(.*?)\}", source("master/master.h"), re.DOTALL)
+    assert enum
+    codes = set(re.findall(r"= (\d+)", enum.group(0)))
+    assert set(re.findall(r"^\.It (\d+)$", section(page("preforkd.8"), "EXIT STATUS"), re.MULTILINE)) == codes
+    said = run("--help").stdout.split("Exit codes:")[1].split("\n")[0]
+    assert set(re.findall(r"\b\d+\b", said)) == codes
+
+
+# --- preforkd-handler(7) --------------------------------------------------------------------------------------------
+
+def test_variables_of_a_connection() -> None:
+    given = set(re.findall(r'add_peer\(environment, "(\w+)=', source("worker/handler_environment.c")))
+    entries = re.findall(r"^\.It Ev (.*)$", section(page("preforkd-handler.7"), "ENVIRONMENT"), re.MULTILINE)
+    assert {name for entry in entries for name in entry.split(" , ")} == given
+
+
+def test_variables_that_are_withheld() -> None:
+    table = re.search(r"withheld\[\] = \{(.*?)\};", source("worker/handler_environment.c"), re.DOTALL)
+    assert table
+    withheld = set(re.findall(r'"(\w+)"', table.group(1)))
+    text = page("preforkd.conf.5") + page("preforkd-handler.7")
+    named = set(re.findall(r"\b(?:NOTIFY_SOCKET|LISTEN_FDS|WATCHDOG_\w+|JOURNAL_STREAM|INVOCATION_ID|CREDENTIALS_\w+)\b",
+                           text))
+    assert named and named <= withheld
+
+
+# --- the pages as manuals -------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name", PAGES)
+def test_lint(name: str) -> None:
+    """Clean, but for pages of other packages that are not installed here (and our own, before they are)."""
+    if not shutil.which("mandoc"):
+        pytest.skip("needs mandoc")
+    result = subprocess.run(["mandoc", "-T", "lint", ROOT / "man" / name], capture_output=True, text=True, check=False)
+    complaints = [line for line in result.stdout.splitlines() if "referenced manual not found" not in line]
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_references_among_our_own(name: str) -> None:
+    for title, number in re.findall(r"^\.Xr (preforkd\S*) (\d)", page(name), re.MULTILINE):
+        assert (ROOT / "man" / f"{title}.{number}").exists(), f"{name}: {title}({number})"
+
+
+def all_words() -> str:
+    return "\n".join([(ROOT / "README.md").read_text(), *(page(name) for name in PAGES)])
+
+
+def test_pages_are_installed() -> None:
+    assert set(re.findall(r"'([\w.-]+\.\d)'", (ROOT / "man/meson.build").read_text())) == set(PAGES)
+
+
+def test_options_in_examples() -> None:
+    """Whatever stands behind `preforkd` in an example is an option."""
+    known = set(OPTIONS) | {"listen", "config", "test", "dump", "help", "help_config", "version"}
+    for line in re.findall(r"(?:^|[ `])preforkd (--?\w.*)$", all_words(), re.MULTILINE):
+        for name in re.findall(r"(?<!\S)--([a-z][\w-]*)", line.split(" -- ")[0]):
+            assert name.replace("-", "_") in known, line
+
+
+# --- etc/preforkd.conf ----------------------------------------------------------------------------------------------
+
+SAMPLE = ROOT / "etc/preforkd.conf"
+
+
+def uncomment(text: str, only: set[str] | None = None) -> str:
+    """The sample with its options set: all of them, or only these keys of the pool."""
+    lines = []
+    for line in text.splitlines():
+        found = re.match(r"#(\[.*\]|(\w+) =.*)$", line)
+        wanted = found and (only is None or found.group(1) == "[echo]" or found.group(2) in only)
+        lines.append(line[1:] if wanted else line)
+    return re.sub(r"^user = .*$", f"user = {USER}", "\n".join(lines) + "\n", flags=re.MULTILINE)
+
+
+def test_sample_is_all_comments() -> None:
+    """As it is installed it sets nothing, and preforkd says that there is nothing to serve."""
+    assert all(not line or line.startswith("#") for line in SAMPLE.read_text().splitlines())
+    assert run("-t", "-c", SAMPLE).returncode == 3
+
+
+def test_sample_has_every_option_with_its_default_and_a_remark() -> None:
+    lines = SAMPLE.read_text().splitlines()
+    entries = {}
+    for number, line in enumerate(lines):
+        found = re.match(r"#(\w+) =(?: (.*))?$", line)
+        if found:
+            assert found.group(1) not in entries, line
+            entries[found.group(1)] = found.group(2)
+            if found.group(1) not in ("listen", "handler"):
+                assert re.match(r"# \S+ \S+", lines[number - 1]), f"no remark above {line}"
+    assert entries.keys() == OPTIONS.keys()
+    for name, value in entries.items():
+        if name not in ("listen", "handler", "user", "start_workers"):
+            assert value == OPTIONS[name].default, name
+
+
+@pytest.mark.parametrize("only", [{"listen", "handler", "user"}, None], ids=["few", "all"])
+def test_sample_is_good(tmp_path: Path, only: set[str] | None) -> None:
+    """Setting everything to its default changes nothing."""
+    file = tmp_path / "preforkd.conf"
+    file.write_text(uncomment(SAMPLE.read_text(), only))
+    result = run("-t", "-c", file)
+    assert result.returncode == 0, result.stderr
+    file_of_few = tmp_path / "few.conf"
+    file_of_few.write_text(uncomment(SAMPLE.read_text(), {"listen", "handler", "user"}))
+    assert run("-T", "-c", file).stdout == run("-T", "-c", file_of_few).stdout
+
+
+def test_defaults_are_in_force(tmp_path: Path) -> None:
+    """What -T prints for a pool that sets nothing is what --help-config calls the default."""
+    file = tmp_path / "preforkd.conf"
+    file.write_text(f"[p]\nlisten = [::1]:7007 {tmp_path}/socket\nhandler = /bin/cat\nuser = {USER}\n")
+    values = dict(re.findall(r"^(\w+) = ?(.*)$", run("-T", "-c", file).stdout, re.MULTILINE))
+    assert values.keys() == OPTIONS.keys()
+    for option in OPTIONS.values():
+        if option.default is not None:
+            assert values[option.name] == option.default
+
+
+# --- README.md ------------------------------------------------------------------------------------------------------
+
+def test_links() -> None:
+    for target in re.findall(r"\]\(([^)#]+)", (ROOT / "README.md").read_text()):
+        assert (ROOT / target).exists(), target
+
+
+def test_commands_of_the_checkout() -> None:
+    for command in set(re.findall(r"(?<!\S)\./(\w+)", (ROOT / "README.md").read_text())):
+        assert os.access(ROOT / command, os.X_OK), command
+
+
+def readme_blocks() -> list[str]:
+    return re.findall(r"^```ini\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+
+
+def test_readme_has_its_configurations() -> None:
+    blocks = readme_blocks()
+    assert any("[Service]" in block for block in blocks) and any("handler = " in block for block in blocks)
+
+
+@pytest.mark.parametrize("text", [block for block in readme_blocks() if "[Service]" not in block]
+                         + [block for name in ("preforkd.conf.5",)
+                            for block in re.findall(r"^\.Bd -literal[^\n]*\n(\[\w+\].*?)^\.Ed", page(name),
+                                                    re.MULTILINE | re.DOTALL)])
+def test_configurations_are_good(tmp_path: Path, text: str) -> None:
+    """But for users and programs that are not here."""
+    text = re.sub(r"^user = .*$", f"user = {USER}", text, flags=re.MULTILINE)
+    text = re.sub(r"^handler = \S+", "handler = /bin/cat", text, flags=re.MULTILINE)
+    text = re.sub(r"^socket_group = .*$", "socket_group = 0", text, flags=re.MULTILINE)
+    file = tmp_path / "preforkd.conf"
+    file.write_text(text)
+    result = run("-t", "-c", file)
+    assert result.returncode == 0 and "warning" not in result.stderr, result.stderr
+
+
+def test_the_unit_is_one() -> None:
+    """README and preforkd(8) show the same unit."""
+    unit = next(block for block in readme_blocks() if "[Service]" in block)
+    assert unit in page("preforkd.8")
+
+
+def test_packages_to_build() -> None:
+    """The line that installs them names what ./quickstart installs."""
+    packages = re.search(r"^build_packages=\((.*)\)$", (ROOT / "tools/packages.sh").read_text(), re.MULTILINE)
+    assert packages
+    line = re.search(r"^    apt-get install (.*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert line and set(line.group(1).split()) == set(packages.group(1).split())
+
+
+def test_figures_have_scripts() -> None:
+    """A figure in the README names the script that prints it."""
+    text = (ROOT / "README.md").read_text().split("## Figures")[1].split("\n## ")[0]
+    for name in re.findall(r"tests/bench/(\w+\.?\w*)", text):
+        assert (ROOT / "tests/bench" / name).exists(), name
+    for row in re.findall(r"^\|(?!\s*-|[^|]*figure).*\d.*\|$", text, re.MULTILINE):
+        assert "tests/bench/" in row or re.search(r"`\w+\.py`", row), f"no script: {row}"
