@@ -50,7 +50,9 @@ enum scoreboard_activity {
 };
 
 /* Why a worker wants to be recycled. */
-enum scoreboard_recycle { SCOREBOARD_RECYCLE_NONE, SCOREBOARD_RECYCLE_REQUESTS, SCOREBOARD_RECYCLE_MEMORY };
+enum scoreboard_recycle {
+        SCOREBOARD_RECYCLE_NONE, SCOREBOARD_RECYCLE_REQUESTS, SCOREBOARD_RECYCLE_MEMORY, SCOREBOARD_RECYCLE_AGE
+};
 
 /* The master's answers (slot.answer, a futex word). */
 enum scoreboard_answer {
@@ -111,6 +113,7 @@ struct scoreboard {
         _Atomic uint32_t max_connections_per_source;          /* 0: no limit */
         _Atomic uint64_t max_requests;                        /* 0: no recycling by requests */
         _Atomic uint64_t max_worker_memory_bytes;             /* 0: no recycling by memory */
+        _Atomic uint64_t max_worker_age_ns;                   /* 0: no recycling by age */
         _Atomic uint32_t max_requests_jitter_percent;
 
         _Alignas(SCOREBOARD_LINE) _Atomic uint32_t wake[SCOREBOARD_WAKE_COUNT];

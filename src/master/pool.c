@@ -139,6 +139,7 @@ static void publish_config(struct pool *pool)
         atomic_store(&pool->board->max_requests, pool->config->max_requests);
         atomic_store(&pool->board->max_requests_jitter_percent, (uint32_t)pool->config->max_requests_jitter_percent);
         atomic_store(&pool->board->max_worker_memory_bytes, pool->config->max_worker_memory_bytes);
+        atomic_store(&pool->board->max_worker_age_ns, pool->config->max_worker_age_ms * 1000000);
         atomic_store(&pool->board->max_connections_per_source, (uint32_t)pool->config->max_connections_per_source);
 }
 

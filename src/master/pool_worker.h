@@ -25,6 +25,7 @@ struct pool_worker {
         bool for_roll;      /* forked to replace one of an older generation; cleared when it counted as ready */
         bool drains;        /* accepts on closing listeners only */
         bool recycling;     /* its recycling is under way */
+        bool let_go;        /* … and it was given leave to go after its request */
         struct pool_worker *replacement; /* that is to be ready before it goes; points back by `replaces` */
         struct pool_worker *replaces;
         uint64_t requests_at_fork; /* of the whole pool: a later success excuses a failure */

@@ -7,6 +7,10 @@
 #include "master/pool.h"
 #include "master/pool_worker.h"
 
+/* A worker that is busy when it becomes too old asks when its request ends, by its own clock: as a precaution the master
+ * looks again. */
+#define TOO_OLD_LOOK_MS 1000
+
 static const char *asks_because(const struct pool_worker *worker)
 {
         switch (atomic_load(&pool_worker_slot(worker)->recycle)) {
@@ -14,6 +18,8 @@ static const char *asks_because(const struct pool_worker *worker)
                 return NULL;
         case SCOREBOARD_RECYCLE_MEMORY:
                 return "max_worker_memory";
+        case SCOREBOARD_RECYCLE_AGE:
+                return "max_worker_age";
         default:
                 return "max_requests";
         }
@@ -26,11 +32,22 @@ static uint64_t too_old_at_ms(const struct pool_worker *worker)
         return age_ms > 0 ? worker->forked_ms + age_ms : POOL_NEVER_MS;
 }
 
-/* A pool with more idle workers than it wants, or that starts them on demand only, needs none in the place of one that
- * goes. */
-static bool needs_replacement(const struct pool *pool, const struct pool_counts *counts)
+/* Whether the pool would have fewer spare workers than it may keep if this one went. */
+static bool needs_replacement(const struct pool_worker *worker, const struct pool_counts *counts)
 {
-        return pool->config->scaling != SCALING_ONDEMAND && counts->idle <= pool_scale_limits(pool).max_spare;
+        unsigned others = counts->idle + counts->starting - pool_worker_is_idle(worker);
+
+        return worker->pool->config->scaling != SCALING_ONDEMAND && others < pool_scale_limits(worker->pool).max_spare;
+}
+
+/* One that asked ends by itself after its request and counts until then: max_workers holds while it serves. */
+static void let_go(struct pool_worker *worker, const char *reason)
+{
+        if (asks_because(worker)) {
+                worker->let_go = true;
+                pool_worker_answer(worker, SCOREBOARD_ANSWER_GO);
+        } else
+                pool_worker_retire(worker, reason);
 }
 
 static void begin(struct pool_worker *worker, const char *reason)
@@ -42,34 +59,50 @@ static void begin(struct pool_worker *worker, const char *reason)
         worker->recycling = true;
         pool_decide(pool, LOG_DEBUG, "recycling worker %d (%s, %llu requests)", (int)worker->pid, reason,
                     (unsigned long long)atomic_load(&pool_worker_slot(worker)->requests_ended));
-        if (has_room && needs_replacement(pool, &counts)) {
+        if (has_room && needs_replacement(worker, &counts)) {
                 worker->replacement = pool_worker_fork(pool, WORKER_ROLE_SERVE, NULL, "recycle");
                 if (worker->replacement)
                         worker->replacement->replaces = worker;
         }
         if (!worker->replacement)
-                pool_worker_retire(worker, reason);
+                let_go(worker, reason);
 }
 
-/* One that is being recycled: its replacement is ready, or came to nothing. */
+/* One that is being recycled: its replacement is ready, or came to nothing; or it had left off asking when it was given
+ * leave, and serves on. */
 static void follow_up(struct pool_worker *worker)
 {
         if (worker->retired || (worker->replacement && worker->replacement->state == WORKER_STARTING))
                 return;
         if (worker->replacement) {
-                pool_worker_retire(worker, "recycled");
+                let_go(worker, "recycled");
                 return;
         }
-        worker->recycling = false; /* it serves on, and asks again */
+        if (worker->let_go && asks_because(worker))
+                return;
+        worker->recycling = worker->let_go = false; /* it serves on, and asks again */
         pool_worker_answer(worker, SCOREBOARD_ANSWER_LATER);
+}
+
+/* Those that go, and in a full pool, where replacements cannot come first, the ones that start in the place of those that
+ * have gone. A detached one may take hours to go: the others do not wait for it. */
+static unsigned count_in_progress(const struct pool *pool)
+{
+        bool is_full = pool_count(pool).total >= pool_scale_limits(pool).max_workers;
+        unsigned count = 0;
+
+        for (const struct pool_worker *worker = pool->workers; worker; worker = worker->next) {
+                bool stands_in = is_full && worker->state == WORKER_STARTING && worker->role == WORKER_ROLE_SERVE &&
+                                 !worker->replaces;
+                count += (worker->recycling && worker->state != WORKER_DETACHED) || stands_in;
+        }
+        return count;
 }
 
 uint64_t recycler_step(struct pool *pool, uint64_t now_ms)
 {
-        uint64_t next_ms = POOL_NEVER_MS, in_progress = 0;
+        uint64_t next_ms = POOL_NEVER_MS, in_progress = count_in_progress(pool);
 
-        for (struct pool_worker *worker = pool->workers; worker; worker = worker->next)
-                in_progress += worker->recycling;
         for (struct pool_worker *worker = pool->workers; worker; worker = worker->next) {
                 if (worker->recycling) {
                         follow_up(worker);
@@ -78,16 +111,16 @@ uint64_t recycler_step(struct pool *pool, uint64_t now_ms)
                 if (worker->state != WORKER_READY || !pool_worker_counts(worker) || worker->for_roll)
                         continue;
                 const char *reason = asks_because(worker);
-                bool asked = reason != NULL;
-                if (!asked && now_ms >= too_old_at_ms(worker))
+                bool asked = reason != NULL, is_too_old = !asked && now_ms >= too_old_at_ms(worker);
+                if (is_too_old && pool_worker_is_idle(worker))
                         reason = "max_worker_age";
                 if (reason && in_progress < pool->config->max_recycling) {
                         begin(worker, reason);
                         in_progress++;
                 } else if (asked)
                         pool_worker_answer(worker, SCOREBOARD_ANSWER_LATER);
-                else if (!reason) /* the turn of those that are too old comes when one of the others has gone */
-                        next_ms = MIN_OF(next_ms, too_old_at_ms(worker));
+                else if (!reason) /* the turn of idle ones that are too old comes when one of the others has gone */
+                        next_ms = MIN_OF(next_ms, is_too_old ? now_ms + TOO_OLD_LOOK_MS : too_old_at_ms(worker));
         }
         return next_ms;
 }

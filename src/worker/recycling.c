@@ -13,7 +13,7 @@
 /* A worker that hears nothing for so long (the master may be stopped) serves on: recycling is upkeep, not a duty. */
 #define ANSWER_TIMEOUT_MS 1000
 
-int recycling_open(struct recycling *recycling)
+int recycling_open(struct recycling *recycling, uint64_t now_ns)
 {
         uint32_t random = 0;
 
@@ -21,6 +21,7 @@ int recycling_open(struct recycling *recycling)
         if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
                 random = (uint32_t)getpid() * 2654435761U;
         *recycling = (struct recycling){.statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC),
+                                        .born_ns = now_ns,
                                         .jitter_permille = (int32_t)(random % 2001) - 1000};
         /* Without /proc there is no recycling by memory; everything else works. */
         return 0;
@@ -39,12 +40,22 @@ static uint64_t last_request(const struct recycling *recycling, const struct sco
         return (last < 1 ? 1 : (uint64_t)(last + 0.5)) + recycling->postponed;
 }
 
-void recycling_request_begun(const struct recycling *recycling, struct slot *slot)
+/* The master replaces workers that are idle when they become too old; one that never is has to ask. */
+static bool is_too_old(const struct recycling *recycling, const struct slot *slot, uint64_t now_ns)
+{
+        uint64_t most_ns = atomic_load_explicit(&slot->board->max_worker_age_ns, memory_order_relaxed);
+
+        return most_ns > 0 && now_ns - recycling->born_ns >= most_ns;
+}
+
+void recycling_request_begun(const struct recycling *recycling, struct slot *slot, uint64_t now_ns)
 {
         uint64_t last = last_request(recycling, slot->board);
 
         if (last > 0 && atomic_load_explicit(&slot->words->requests_begun, memory_order_relaxed) >= last)
                 slot_ask_recycle(slot, SCOREBOARD_RECYCLE_REQUESTS);
+        else if (is_too_old(recycling, slot, now_ns))
+                slot_ask_recycle(slot, SCOREBOARD_RECYCLE_AGE);
 }
 
 /* Resident bytes of this process; 0 if unknown. */
@@ -60,12 +71,14 @@ static uint64_t resident_bytes(const struct recycling *recycling)
         return sscanf(text, "%20llu %20llu", &total, &resident) == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
-bool recycling_is_due(struct recycling *recycling, struct slot *slot)
+bool recycling_is_due(struct recycling *recycling, struct slot *slot, uint64_t now_ns)
 {
         uint64_t most = atomic_load_explicit(&slot->board->max_worker_memory_bytes, memory_order_relaxed);
 
         if (most > 0 && resident_bytes(recycling) > most)
                 slot_ask_recycle(slot, SCOREBOARD_RECYCLE_MEMORY);
+        else if (is_too_old(recycling, slot, now_ns))
+                slot_ask_recycle(slot, SCOREBOARD_RECYCLE_AGE);
         if (atomic_load(&slot->words->recycle) == SCOREBOARD_RECYCLE_NONE || door_is_closed())
                 return false;
         if (slot_wait_recycle(slot, ANSWER_TIMEOUT_MS))

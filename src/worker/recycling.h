@@ -12,15 +12,16 @@
 
 struct recycling {
         int statm_fd;           /* /proc/self/statm, opened before the root directory changes */
+        uint64_t born_ns;
         int32_t jitter_permille; /* this worker's share of the jitter, -1000..1000 */
         uint64_t postponed;     /* requests granted on top by an answer LATER */
 };
 
 /* 0 or -errno of open(2). */
-int recycling_open(struct recycling *recycling);
+int recycling_open(struct recycling *recycling, uint64_t now_ns);
 
 /* A request has begun: if it is to be the last, ask. */
-void recycling_request_begun(const struct recycling *recycling, struct slot *slot);
+void recycling_request_begun(const struct recycling *recycling, struct slot *slot, uint64_t now_ns);
 
 /* A request has ended: true if the worker shall end now. Waits for the master's answer if a question is open. */
-bool recycling_is_due(struct recycling *recycling, struct slot *slot);
+bool recycling_is_due(struct recycling *recycling, struct slot *slot, uint64_t now_ns);

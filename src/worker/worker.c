@@ -58,7 +58,7 @@ static int serve(struct worker *worker, int connection, const struct address *pe
         uint64_t begun_ns = clock_now_ns();
 
         slot_busy(&worker->slot, begun_ns);
-        recycling_request_begun(&worker->recycling, &worker->slot);
+        recycling_request_begun(&worker->recycling, &worker->slot, begun_ns);
         if (!slot_enter_source(&worker->slot, source_of(peer))) {
                 close(connection);
                 slot_done(&worker->slot, clock_now_ns(), 0, 0);
@@ -104,7 +104,7 @@ static int run(struct worker *worker)
                 r = serve(worker, connection, &peer);
                 if (r < 0)
                         return report_failure(worker->plan, WORKER_STAGE_EXEC, -r);
-                if (recycling_is_due(&worker->recycling, &worker->slot))
+                if (recycling_is_due(&worker->recycling, &worker->slot, clock_now_ns()))
                         return WORKER_EXIT_RECYCLED;
                 slot_idle(&worker->slot, clock_now_ns());
         }
@@ -118,10 +118,10 @@ static int start(struct worker *worker, struct worker_failure *failure)
         *failure = (struct worker_failure){.stage = WORKER_STAGE_MEMORY};
         int r = slot_attach(&worker->slot, plan->board, plan->slot, plan->wake_fd);
         if (r == 0)
-                r = recycling_open(&worker->recycling);
+                r = recycling_open(&worker->recycling, clock_now_ns());
         if (r < 0)
                 return r;
-        r = worker_setup(plan, failure);
+        r = worker_setup(plan, worker->recycling.statm_fd, failure);
         if (r < 0)
                 return r;
         worker_log_start(plan->log_write_fd);

@@ -15,9 +15,9 @@
 #include "os/resource.h"
 #include "os/signals.h"
 
-static int close_foreign_fds(const struct worker_plan *plan)
+static int close_foreign_fds(const struct worker_plan *plan, int keep_fd)
 {
-        size_t count = 0, most = plan->listener_count + 6;
+        size_t count = 0, most = plan->listener_count + 7;
         _cleanup_(freep) int *keep = calloc(most, sizeof(*keep));
 
         if (!keep)
@@ -28,14 +28,16 @@ static int close_foreign_fds(const struct worker_plan *plan)
         keep[count++] = plan->wake_fd;
         keep[count++] = plan->log_write_fd;
         keep[count++] = plan->log_read_fd;
+        if (keep_fd >= 0)
+                keep[count++] = keep_fd;
         for (size_t i = 0; i < plan->listener_count; i++)
                 keep[count++] = plan->listeners[i];
         return fds_close_all_except(keep, count);
 }
 
-static int setup_descriptors(const struct worker_plan *plan)
+static int setup_descriptors(const struct worker_plan *plan, int keep_fd)
 {
-        int r = close_foreign_fds(plan);
+        int r = close_foreign_fds(plan, keep_fd);
         if (r < 0)
                 return r;
         _cleanup_(fd_closep) int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -118,14 +120,13 @@ static int setup_credentials(const struct worker_plan *plan)
         return credentials_drop(&credentials);
 }
 
-int worker_setup(const struct worker_plan *plan, struct worker_failure *ret)
+int worker_setup(const struct worker_plan *plan, int keep_fd, struct worker_failure *ret)
 {
         static const struct {
                 enum worker_stage stage;
                 int (*run)(const struct worker_plan *plan);
         } steps[] = {
                 {WORKER_STAGE_OOM_SCORE, setup_oom_score}, /* before the root changes: needs /proc */
-                {WORKER_STAGE_DESCRIPTORS, setup_descriptors},
                 {WORKER_STAGE_NICE, setup_nice},
                 {WORKER_STAGE_LIMITS, setup_limits},
                 {WORKER_STAGE_ROOT_DIRECTORY, setup_root},
@@ -137,12 +138,13 @@ int worker_setup(const struct worker_plan *plan, struct worker_failure *ret)
         /* A group of its own: what the terminal sends (Ctrl-C) is for the master, which decides about its workers. */
         setpgid(0, 0);
         signals_reset(plan->signals, DOOR_SIGNAL);
-        for (size_t i = 0; i < ELEMENTS(steps); i++) {
-                int r = steps[i].run(plan);
-                if (r < 0) {
+        int r = setup_descriptors(plan, keep_fd);
+        if (r < 0)
+                *ret = (struct worker_failure){.stage = WORKER_STAGE_DESCRIPTORS, .error = -r};
+        for (size_t i = 0; i < ELEMENTS(steps) && r == 0; i++) {
+                r = steps[i].run(plan);
+                if (r < 0)
                         *ret = (struct worker_failure){.stage = steps[i].stage, .error = -r};
-                        return r;
-                }
         }
-        return 0;
+        return r;
 }

@@ -9,7 +9,7 @@ struct worker_failure {
         int error; /* positive errno */
 };
 
-/* Turn this child into what the plan says. `keep` are further descriptors to keep open. Afterwards 0 and 1 are /dev/null
+/* Turn this child into what the plan says. `keep_fd` is a further descriptor to keep open, or -1. Afterwards 0 and 1 are /dev/null
  * and 2 is what the pool's `stderr` asks for, signals are as a new process has them except that DOOR_SIGNAL is still
  * blocked. 0, or -errno with *ret filled in. */
-int worker_setup(const struct worker_plan *plan, struct worker_failure *ret);
+int worker_setup(const struct worker_plan *plan, int keep_fd, struct worker_failure *ret);

@@ -7,9 +7,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 
-from daemon import Daemon, Reply, children, status_value, title
+from daemon import Daemon, Reply, children, status_value
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ def served(reply: bytes | Reply) -> Served:
 
 def most_at_once(answers: Iterable[Served]) -> int:
     """The largest number of requests that were served at one moment."""
+    answers = list(answers)
     moments = sorted([(answer.begun_ns, 1) for answer in answers] + [(answer.ended_ns, -1) for answer in answers])
     running = most = 0
     for _, change in moments:
@@ -89,8 +91,14 @@ class Watch:
 
 
 def processes_below(daemon: Daemon) -> int:
-    """Workers and refusers of every pool; the child that reads a configuration is no worker."""
-    return sum(title(pid).startswith("preforkd: worker") for pid in children(daemon.pid))
+    """The children of the master: workers and refusers of every pool, those included that have only just been forked.
+    While a configuration is read, the child that reads it is one of them. At one moment: walking through /proc takes so
+    long that some would be counted after others have taken their place."""
+    at_once = Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children")
+    before, now = [""], at_once.read_text().split()
+    while now != before:
+        before, now = now, at_once.read_text().split()
+    return len(now)
 
 
 def kill_worker(pid: int, number: int) -> None:

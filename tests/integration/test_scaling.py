@@ -136,18 +136,19 @@ def test_a_surplus_goes_under_light_load(preforkd: Start, program: Program) -> N
     """First-in-first-out hands every worker a request now and then, so none looks idle for long; the pool shrinks all
     the same, by the lowest number of idle workers."""
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, "handler": [program("wait"), "300"], "min_spare_workers": 1,
-                               "start_workers": 1, "max_spare_workers": 2, "max_workers": 30, "spare_timeout": "600ms"}})
-    assert most_at_once(map(served, burst(address, 12))) == 12
-    full = len(daemon.workers())
-    assert full >= 12
+    daemon = preforkd({"www": {"listen": address, "handler": [program("wait"), "-"], "min_spare_workers": 1,
+                               "start_workers": 1, "max_spare_workers": 2, "max_workers": 30, "spare_timeout": "1s"}})
+    with contextlib.ExitStack() as stack:
+        for _ in range(12):
+            stack.enter_context(connect(address))
+        wait_until(lambda: len(handlers(daemon)) == 12, "twelve requests at once")
     begin, answers = time.monotonic(), []
     # One at a time: two idle and one busy worker are left, and none of them is surplus.
     while len(daemon.workers()) > 3:
         answers += [served(reply) for reply in burst(address, 1)]
         assert time.monotonic() - begin < 30, f"{len(daemon.workers())} workers stay"
     assert len(per_worker(answers)) > 1, "the light load went round"
-    reason = daemon.wait_log(r"pool www: -(\d+) workers? \(idle (\d+) > 2 for 600ms\)$")
+    reason = daemon.wait_log(r"pool www: -(\d+) workers? \(idle (\d+) > 2 for 1s\)$")
     assert int(reason[2]) - int(reason[1]) == 2
     stays(lambda: len(daemon.workers()) >= 2, "what max_spare_workers allows stays", 1.5)
 

@@ -1,0 +1,188 @@
+"""Workers that have served enough are replaced: by requests, by age, by memory; ahead, and only so many at a time."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from clients import ClientPool
+from daemon import Daemon, alive, burst, connect, request, stays, tcp4, wait_until
+from served import Served, Watch, handlers, most_at_once, per_worker, processes_below, served
+
+Start = Callable[..., Daemon]
+Program = Callable[[str], str]
+
+DEBUG = {"log_level": "debug"}
+
+
+def one_after_another(address: str, count: int) -> list[Served]:
+    return [served(request(address)) for _ in range(count)]
+
+
+# --- by requests ----------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("keys", [
+    {"scaling": "static", "max_workers": 1},
+    {"min_spare_workers": 1, "max_spare_workers": 1, "max_workers": 1},
+    {"min_spare_workers": 1, "max_spare_workers": 1, "max_workers": 5},
+    {"scaling": "static", "max_workers": 3},
+], ids=["one", "no room", "room", "three"])
+def test_exactly_max_requests(preforkd: Start, program: Program, keys: dict[str, object]) -> None:
+    """Without jitter, one client after another: every worker that has gone served exactly so many."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": [program("wait"), "0"], "max_requests": 5,
+                               "max_requests_jitter": "0%", "max_recycling": 10, **keys}}, master=DEBUG)
+    counts = per_worker(one_after_another(address, 100))
+    gone = {worker: count for worker, count in counts.items() if not alive(worker)}
+    assert len(gone) >= 100 // 5 - 5 - int(str(keys["max_workers"]))
+    assert set(gone.values()) == {5}, counts
+    assert max(counts.values()) == 5
+    assert daemon.find_log(r"recycling worker \d+ \(max_requests, \d+ requests\)")
+
+
+def test_jitter_spreads_the_ends(preforkd: Start, program: Program) -> None:
+    address = tcp4()
+    preforkd({"www": {"listen": address, "handler": [program("wait"), "0"], "max_requests": 20,
+                      "max_requests_jitter": "50%", "scaling": "static", "max_workers": 1}})
+    counts = list(per_worker(one_after_another(address, 300)).values())[:-1]
+    assert len(counts) >= 300 // 30 - 1
+    assert all(10 <= count <= 30 for count in counts), counts
+    assert len(set(counts)) > 1, f"no jitter: {counts}"
+
+
+def test_the_replacement_is_there_first(preforkd: Start) -> None:
+    """A worker in its last request has a replacement; when it goes, nothing has to be started."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_requests": 1, "max_requests_jitter": "0%",
+                               "min_spare_workers": 1, "max_spare_workers": 1, "max_workers": 4}}, master=DEBUG)
+    [first] = daemon.wait_workers(1)
+    with connect(address) as chat:
+        chat.sendall(b"last\n")
+        assert chat.recv(100) == b"last\n"
+        second = next(worker for worker in daemon.wait_workers(2) if worker != first)
+        assert request(address, b"x") == b"x", "served by the replacement"
+    wait_until(lambda: not alive(first), "the end of the first")
+    assert daemon.find_log(rf"worker {second}: forked \((recycle|scale)\)")
+
+
+@pytest.mark.parametrize("scaling", ["static", "dynamic"])
+def test_recycling_stays_within_max_workers(preforkd: Start, program: Program, scaling: str) -> None:
+    """A worker that serves its last request still counts: no more requests at once than max_workers, whatever goes."""
+    address = tcp4()
+    preforkd({"www": {"listen": address, "handler": [program("wait"), "30"], "max_requests": 1, "max_recycling": 4,
+                      "max_requests_jitter": "0%", "scaling": scaling, "max_workers": 4}})
+    assert most_at_once(map(served, burst(address, 60))) == 4
+
+
+def test_never_more_than_max_recycling_at_once(preforkd: Start, program: Program) -> None:
+    """Every worker wants to go after every request, one may."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": [program("wait"), "30"], "max_requests": 1,
+                               "max_requests_jitter": "0%", "max_recycling": 1, "scaling": "static",
+                               "max_workers": 4}}, master=DEBUG)
+    daemon.wait_workers(4)
+    with Watch(lambda: processes_below(daemon), pause=0) as watch:
+        burst(address, 80)
+    assert 3 <= watch.least and watch.most <= 4
+    assert len(re.findall("recycling worker", daemon.log())) >= 5
+
+
+def test_later(preforkd: Start) -> None:
+    """While another's recycling is not over, a worker that has served enough serves on, and is replaced afterwards."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/sh -c 'echo $PPID; cat'", "max_requests": 1,
+                               "max_requests_jitter": "0%", "max_recycling": 1, "scaling": "static",
+                               "max_workers": 2}})
+    daemon.wait_workers(2)
+    with connect(address) as chat:
+        first = int(chat.recv(100))
+        other = int(request(address))
+        assert other != first
+        begin = time.monotonic()
+        assert [int(request(address)) for _ in range(20)] == [other] * 20, "nobody else is there"
+        assert time.monotonic() - begin < 15, "it is told at once, not after waiting for a word"
+    wait_until(lambda: not alive(first), "the end of the first")
+    wait_until(lambda: request(address) and not alive(other), "the end of the other")
+
+
+def test_nothing_is_lost_when_all_recycle_all_the_time(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_requests": 1, "max_requests_jitter": "0%",
+                               "max_recycling": 10, "max_workers": 12}})
+    with ClientPool([address], count=8, pause=0.005) as clients:
+        clients.wait_served(400)
+    assert not daemon.find_log("backing off|killed|exited")
+
+
+# --- by age ---------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("scaling", ["static", "dynamic"])
+def test_age_replaces_idle_workers(preforkd: Start, scaling: str) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_worker_age": "500ms", "max_recycling": 1,
+                               "scaling": scaling, "max_workers": 3, **({} if scaling == "static" else
+                               {"min_spare_workers": 2, "max_spare_workers": 3, "start_workers": 3})}}, master=DEBUG)
+    before = set(daemon.wait_workers(3))
+    with ClientPool([address], count=1) as clients, Watch(lambda: processes_below(daemon), pause=0) as watch:
+        for _ in range(2):
+            wait_until(lambda: not before & set(daemon.workers()), "nobody of the old ones")
+            before = set(daemon.workers())
+        clients.wait_served(10)
+    assert 2 <= watch.least and watch.most <= 4
+    assert daemon.find_log(r"recycling worker \d+ \(max_worker_age, \d+ requests\)")
+
+
+def test_age_replaces_workers_that_are_never_idle(preforkd: Start, program: Program) -> None:
+    """One that is always busy goes between two requests, and counts until then."""
+    address = tcp4()
+    preforkd({"www": {"listen": address, "handler": [program("wait"), "50"], "max_worker_age": "500ms",
+                      "scaling": "static", "max_workers": 2}})
+    answers = [served(reply) for reply in burst(address, 80)]
+    assert len(per_worker(answers)) >= 4
+    assert most_at_once(answers) == 2
+
+
+def test_a_long_request_is_not_cut_by_age(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_worker_age": "200ms",
+                               "scaling": "static", "max_workers": 2}})
+    before = daemon.wait_workers(2)
+    with connect(address) as chat:
+        wait_until(lambda: len(set(before) & set(daemon.workers())) <= 1, "the end of the idle one")
+        chat.sendall(b"still here\n")
+        assert chat.recv(100) == b"still here\n"
+        [busy] = [worker for worker in before if alive(worker)]
+        stays(lambda: alive(busy), "it serves", 0.6)
+    wait_until(lambda: not alive(busy), "its end after the request")
+
+
+# --- by memory ------------------------------------------------------------------------------------------------------
+
+def test_memory(preforkd: Start, program: Program) -> None:
+    """No worker is as small as the limit, so each goes after one request."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": [program("wait"), "0"], "max_worker_memory": "4K",
+                               "scaling": "static", "max_workers": 1}}, master=DEBUG)
+    assert set(per_worker(one_after_another(address, 10)).values()) == {1}
+    daemon.wait_log(r"recycling worker \d+ \(max_worker_memory, \d+ requests\)")
+
+
+def test_workers_below_the_memory_limit_stay(preforkd: Start, program: Program) -> None:
+    address = tcp4()
+    preforkd({"www": {"listen": address, "handler": [program("wait"), "0"], "max_worker_memory": "256M",
+                      "scaling": "static", "max_workers": 1}})
+    assert len(per_worker(one_after_another(address, 10))) == 1
+
+
+def test_recycling_is_counted_in_the_report(preforkd: Start, program: Program) -> None:
+    import signal
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": [program("wait"), "0"], "max_requests": 2,
+                               "max_requests_jitter": "0%", "scaling": "static", "max_workers": 1}})
+    gone = len(per_worker(one_after_another(address, 11))) - 1
+    daemon.send_signal(signal.SIGUSR1)
+    assert int(daemon.wait_log(r"pool www: .* (\d+) recycled")[1]) == gone == 5
