@@ -97,9 +97,9 @@ static bool is_shut(int listener)
         return poll(&poller, 1, 0) == 1 && (poller.revents & POLLRDHUP);
 }
 
-/* As accept_once(), for listeners that can be non-blocking: accept(2) has EAGAIN, not EINVAL, for one that was shut down
- * and is empty, and poll(2) always finds it readable, so taking that for "none now" would spin. What was queued just
- * before it was shut is taken. */
+/* As accept_once(), for listeners that can be non-blocking: accept(2) has EAGAIN, not EINVAL, for one that was shut
+ * down and is empty, and poll(2) always finds it readable, so taking that for "none now" would spin. What was queued
+ * just before it was shut is taken. */
 static int accept_next(int listener, struct address *ret_peer, int *ret_fd)
 {
         int r = accept_once(listener, ret_peer, ret_fd);

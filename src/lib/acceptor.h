@@ -2,7 +2,7 @@
  *
  * One listener: blocked in accept4(2) itself (the kernel wakes one waiter, first-in-first-out), retired by the door.
  * Several: an epoll set with EPOLLEXCLUSIVE over non-blocking listeners, and in it a signalfd for the retire signal,
- * because epoll_pwait(2) delivers no signal while events are ready. EPOLLEXCLUSIVE wakes one worker for a connection, so
+ * because epoll_pwait(2) delivers no signal while events are ready. EPOLLEXCLUSIVE wakes one worker a connection, so
  * one that was woken accepts before it looks whether it was retired. A listener can be found non-blocking (O_NONBLOCK
  * belongs to the open file all generations share, and is never cleared): then the acceptor polls and tries again. */
 #pragma once
@@ -23,7 +23,8 @@ struct acceptor {
 };
 
 /* Set up waiting on `count` ≥ 1 listeners, several of which must be non-blocking, and install the door (see door.h for
- * `parent` and `orphan_timeout_ms`). To be called with the retire signal blocked. 0 or -errno: of door_install(), epoll_create1(2), signalfd(2). */
+ * `parent` and `orphan_timeout_ms`). To be called with the retire signal blocked. 0 or -errno: of door_install(),
+ * epoll_create1(2), signalfd(2). */
 int acceptor_open(struct acceptor *acceptor, const int *listeners, size_t count, pid_t parent,
                   unsigned orphan_timeout_ms);
 

@@ -1,9 +1,9 @@
 /* The door: how a worker that waits in accept(2) on one listener is told to retire, without a window.
  *
- * The retire signal's handler puts a descriptor that is no socket in the place of the listening one. A worker blocked in
- * accept gets EINTR and finds ENOTSOCK when it tries again; one that was about to call it gets ENOTSOCK; one whose accept
- * had already returned serves that connection and gets ENOTSOCK at the next. No connection is accepted and dropped, and
- * nothing polls.
+ * The retire signal's handler puts a descriptor that is no socket in the place of the listening one. A worker blocked
+ * in accept gets EINTR and finds ENOTSOCK when it tries again; one that was about to call it gets ENOTSOCK; one whose
+ * accept had already returned serves that connection and gets ENOTSOCK at the next. No connection is accepted and
+ * dropped, and nothing polls.
  *
  * The signal is SIGWINCH, whose default action is to do nothing: it cannot hurt a handler that is already executing. It
  * must be blocked until door_install() has run. The state is static because a signal handler has no other way to it:

@@ -30,7 +30,8 @@ void slot_wake(struct slot *slot, enum scoreboard_wake reason)
         _Atomic uint32_t *flag = &slot->board->wake[reason];
 
         /* The load spares a contended line while the flag is set. It must stay seq_cst, as the exchange is: if it sees
-         * the flag set, the change it follows is ordered before the master's clearing exchange and so before the recount. */
+         * the flag set, the change it follows is ordered before the master's clearing exchange and so before the
+         * recount. */
         if (atomic_load(flag) != 0 || atomic_exchange(flag, 1) != 0)
                 return;
         /* Only a full counter can make this fail, and then the eventfd is readable anyway. */
@@ -95,7 +96,8 @@ unsigned slot_duration_bucket(uint64_t duration_ns)
 
 /* The slot's worker lines have one writer, so a load and a store make an addition. */
 #define ADD_OWN(word, amount)                                                                                          \
-        atomic_store_explicit(&(word), atomic_load_explicit(&(word), memory_order_relaxed) + (amount), memory_order_relaxed)
+        atomic_store_explicit(&(word), atomic_load_explicit(&(word), memory_order_relaxed) + (amount),                 \
+                              memory_order_relaxed)
 
 void slot_done(struct slot *slot, uint64_t now_ns, int handler_status, uint64_t handler_cpu_us)
 {
@@ -110,8 +112,8 @@ void slot_done(struct slot *slot, uint64_t now_ns, int handler_status, uint64_t 
         atomic_store_explicit(&words->handler_status, handler_status, memory_order_relaxed);
         if (died_of_signal)
                 ADD_OWN(words->handler_deaths, 1);
-        atomic_store_explicit(&words->requests_ended, atomic_load_explicit(&words->requests_begun, memory_order_relaxed),
-                              memory_order_release);
+        uint64_t begun = atomic_load_explicit(&words->requests_begun, memory_order_relaxed);
+        atomic_store_explicit(&words->requests_ended, begun, memory_order_release);
 }
 
 void slot_ending(struct slot *slot)
@@ -124,7 +126,8 @@ void slot_ask_recycle(struct slot *slot, enum scoreboard_recycle reason)
 {
         if (atomic_load(&slot->words->recycle) != SCOREBOARD_RECYCLE_NONE)
                 return;
-        atomic_store(&slot->words->answer, SCOREBOARD_ANSWER_NONE); /* the last question's; the master is silent until asked */
+        /* The last question's answer; the master says nothing until it is asked. */
+        atomic_store(&slot->words->answer, SCOREBOARD_ANSWER_NONE);
         atomic_store(&slot->words->recycle, reason);
         slot_wake(slot, SCOREBOARD_WAKE_RECYCLE);
 }

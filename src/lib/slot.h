@@ -18,7 +18,7 @@ struct slot {
         int wake_fd; /* the pool's eventfd; not owned */
 };
 
-/* Take slot `index` of a mapped scoreboard. 0, or -EPROTO if the layout is not ours, -ERANGE if there is no such slot. */
+/* Take slot `index` of a mapped scoreboard. 0; -EPROTO if the layout is not ours; -ERANGE if there is no such slot. */
 int slot_attach(struct slot *slot, struct scoreboard *board, uint32_t index, int wake_fd);
 
 /* The worker can serve: joins the idle set and wakes the master (READY). */
@@ -39,8 +39,8 @@ void slot_ending(struct slot *slot);
 /* Ask to be recycled: wakes the master, unless this worker has asked already and got no answer yet. */
 void slot_ask_recycle(struct slot *slot, enum scoreboard_recycle reason);
 
-/* Wait for the answer, at most timeout_ms. Returns true if the worker shall end. On LATER or when time is up the question
- * is withdrawn and false returned. A signal ends the wait early: returns false, the question stays. */
+/* Wait for the answer, at most timeout_ms. Returns true if the worker shall end. On LATER or when time is up the
+ * question is withdrawn and false returned. A signal ends the wait early: returns false, the question stays. */
 bool slot_wait_recycle(struct slot *slot, unsigned timeout_ms);
 
 /* Draw a place among the connections of one client address (`source`, a non-zero hash). True if the connection may be

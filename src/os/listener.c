@@ -115,6 +115,43 @@ static uint32_t read_effective_backlog(const struct listener *listener, unsigned
         return file && fscanf(file, "%9u", &somaxconn) == 1 ? MIN_OF(somaxconn, asked) : asked;
 }
 
+/* Is the file at the listener's path the one it has bound? By now it may be gone, or somebody else's. */
+static bool has_own_path(const struct listener *listener)
+{
+        struct stat status;
+
+        return is_unix_path(&listener->address) && lstat(listener->address.un.sun_path, &status) == 0 &&
+               status.st_dev == listener->device && status.st_ino == listener->inode;
+}
+
+static void unlink_own_path(const struct listener *listener)
+{
+        if (has_own_path(listener))
+                unlink(listener->address.un.sun_path);
+}
+
+static int set_owner_and_mode(const struct listener *listener, const struct listener_options *options)
+{
+        const char *path = listener->address.un.sun_path;
+
+        if (!has_own_path(listener))
+                return -ENOENT;
+        return chmod(path, options->socket_mode) < 0 || lchown(path, options->socket_uid, options->socket_gid) < 0
+                       ? -errno
+                       : 0;
+}
+
+static int set_tcp_options(const struct listener *listener, const struct listener_options *options)
+{
+        int r = set_flag(listener->fd, IPPROTO_TCP, TCP_NODELAY, options->tcp_nodelay);
+
+        if (r == 0)
+                r = set_flag(listener->fd, SOL_SOCKET, SO_KEEPALIVE, options->tcp_keepalive);
+        if (r == 0)
+                r = set_flag(listener->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, options->defer_accept);
+        return r;
+}
+
 int listener_adjust(struct listener *listener, const struct listener_options *options)
 {
         int flags = fcntl(listener->fd, F_GETFL);
@@ -123,19 +160,11 @@ int listener_adjust(struct listener *listener, const struct listener_options *op
                 return -errno;
         if (options->nonblocking && !(flags & O_NONBLOCK) && fcntl(listener->fd, F_SETFL, flags | O_NONBLOCK) < 0)
                 return -errno;
-        if (is_unix_path(&listener->address) &&
-            (chmod(listener->address.un.sun_path, options->socket_mode) < 0 ||
-             lchown(listener->address.un.sun_path, options->socket_uid, options->socket_gid) < 0))
-                return -errno;
-        if (!is_unix(&listener->address)) {
-                int r = set_flag(listener->fd, IPPROTO_TCP, TCP_NODELAY, options->tcp_nodelay);
-                if (r == 0)
-                        r = set_flag(listener->fd, SOL_SOCKET, SO_KEEPALIVE, options->tcp_keepalive);
-                if (r == 0)
-                        r = set_flag(listener->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, options->defer_accept);
-                if (r < 0)
-                        return r;
-        }
+        int r = is_unix_path(&listener->address) ? set_owner_and_mode(listener, options)
+                : is_unix(&listener->address)    ? 0
+                                                 : set_tcp_options(listener, options);
+        if (r < 0)
+                return r;
         if (listen(listener->fd, (int)options->backlog) < 0) /* on a listening socket: a new backlog, nothing else */
                 return -errno;
         listener->effective_backlog = read_effective_backlog(listener, options->backlog);
@@ -177,16 +206,6 @@ int listener_queue_length(const struct listener *listener, uint32_t *ret)
                 return -errno;
         *ret = info.tcpi_unacked;
         return 0;
-}
-
-static void unlink_own_path(const struct listener *listener)
-{
-        struct stat status;
-        const char *path = listener->address.un.sun_path;
-
-        if (is_unix_path(&listener->address) && lstat(path, &status) == 0 && status.st_dev == listener->device &&
-            status.st_ino == listener->inode)
-                unlink(path);
 }
 
 int listener_drain(struct listener *listener)
@@ -239,8 +258,8 @@ bool listener_is_drained(const struct listener *listener)
 void listener_close(struct listener *listener)
 {
         unlink_own_path(listener);
-        /* A busy worker holds the descriptor until its request ends. Without this the port would stay taken, and with the
-         * filter of listener_drain() clients would wait for an answer in vain. */
+        /* A busy worker holds the descriptor until its request ends. Without this the port would stay taken, and with
+         * the filter of listener_drain() clients would wait for an answer in vain. */
         shutdown(listener->fd, SHUT_RD);
         fd_closep(&listener->fd);
 }

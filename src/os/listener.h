@@ -1,7 +1,7 @@
 /* A listener: one listening socket, opened, adjusted, measured and closed.
  *
- * Owned by the master; workers inherit the descriptor. What must stay true: an unchanged listener is never closed, and a
- * UNIX path is only taken over when nobody listens behind it. */
+ * Owned by the master; workers inherit the descriptor. What must stay true: an unchanged listener is never closed, and
+ * a UNIX path is only taken over when nobody listens behind it. */
 #pragma once
 
 #include <stdbool.h>
@@ -27,12 +27,13 @@ struct listener {
         uint32_t effective_backlog; /* after the kernel's cut to net.core.somaxconn */
 };
 
-/* Bind and listen. On success the listener owns an O_CLOEXEC descriptor and 0 is returned. On failure returns -errno and
- * leaves *ret alone: -EADDRINUSE (somebody listens there), -EADDRNOTAVAIL, -EACCES, -ENOTSOCK (the path is a file that
- * is no socket), … For `[::]` without ipv6_only on a system without IPv6, 0.0.0.0 is bound. */
+/* Bind and listen. On success the listener owns an O_CLOEXEC descriptor and 0 is returned. On failure returns -errno
+ * and leaves *ret alone: -EADDRINUSE (somebody listens there), -EADDRNOTAVAIL, -EACCES, -ENOTSOCK (the path is a file
+ * that is no socket), … For `[::]` without ipv6_only on a system without IPv6, 0.0.0.0 is bound. */
 int listener_open(const struct address *address, const struct listener_options *options, struct listener *ret);
 
-/* Set the options that can change on an open listener (all but ipv6_only). 0 or -errno of the first that failed. */
+/* Set the options that can change on an open listener (all but ipv6_only). 0 or -errno of the first that failed;
+ * -ENOENT: the UNIX path is gone, or is not ours any more and left alone. */
 int listener_adjust(struct listener *listener, const struct listener_options *options);
 
 /* Connections that wait in the queue now: tcp(7) TCP_INFO (tcpi_unacked of a listening socket), sock_diag(7) for UNIX
@@ -40,8 +41,8 @@ int listener_adjust(struct listener *listener, const struct listener_options *op
 int listener_queue_length(const struct listener *listener, uint32_t *ret);
 
 /* Begin to drain. TCP: a socket filter drops new SYNs, so that clients try again instead of being reset, while what the
- * kernel has accepted stays in the queue. UNIX: shut for reading: new connects are refused, queued ones can be accepted,
- * and accept(2) fails with EINVAL when none is left; a path is unlinked first. Sets O_NONBLOCK. 0 or -errno. */
+ * kernel has accepted stays in the queue. UNIX: shut for reading: new connects are refused, queued ones can be
+ * accepted, and then poll(2) says POLLRDHUP; a path is unlinked first. Sets O_NONBLOCK. 0 or -errno. */
 int listener_drain(struct listener *listener);
 
 /* Take a draining TCP listener back into service. 0; -EOPNOTSUPP for UNIX sockets, which cannot be; -errno. */

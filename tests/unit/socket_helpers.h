@@ -1,5 +1,5 @@
-/* Listening sockets and clients for tests. Each process listens on an address of its own inside 127/8, so that tests can
- * run side by side. */
+/* Listening sockets and clients for tests. Each process listens on an address of its own inside 127/8, so that tests
+ * can run side by side. */
 #pragma once
 
 #include <arpa/inet.h>

@@ -281,7 +281,8 @@ static unsigned long ticks_of(pid_t pid)
 
         snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
         FILE *file = fopen(path, "re");
-        if (!file || fscanf(file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
+        if (!file ||
+            fscanf(file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
                 user = 0;
         if (file)
                 fclose(file);
@@ -378,7 +379,7 @@ static int retired_in_a_pause(struct place *place)
         return child_wait(worker, CLIENT_MS);
 }
 
-/* --- the master's death -------------------------------------------------------------------------------------------- */
+/* --- the master's death ------------------------------------------------------------------------------------------- */
 
 static const struct place *orphan_place;
 

@@ -149,8 +149,8 @@ static void test_nonblock_flipped_on(void **state)
         play(&scene);
 }
 
-/* Two idle workers and one client: the kernel wakes one of them for its connection, and that one is being retired. If it
- * goes without the connection, nobody else is told, and nothing else happens that could wake the other one. */
+/* Two idle workers and one client: the kernel wakes one of them for its connection, and that one is being retired. If
+ * it goes without the connection, nobody else is told, and nothing else happens that could wake the other one. */
 static void retire_the_one_that_is_woken(struct scene *scene)
 {
         enum { ROUNDS = 400 };

@@ -361,8 +361,8 @@ static void test_source_limit_bounds(void **state)
         assert_false(slot_enter_source(&second, 5));
 }
 
-/* A worker that was killed between announcing its source and drawing its ticket: the limit holds meanwhile, nobody waits
- * for it for long, and once its slot is cleared all is as before. */
+/* A worker that was killed between announcing its source and drawing its ticket: the limit holds meanwhile, nobody
+ * waits for it for long, and once its slot is cleared all is as before. */
 static void test_source_of_a_dead_worker(void **state)
 {
         struct fixture *fixture = *state;

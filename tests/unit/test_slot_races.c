@@ -20,7 +20,7 @@ struct racer {
         uint32_t index;
 };
 
-/* --- killed at any instruction ------------------------------------------------------------------------------------- */
+/* --- killed at any instruction ------------------------------------------------------------------------------------ */
 
 static int flip(void *context)
 {
@@ -82,7 +82,7 @@ static void test_kill_9_leaves_no_drift(void **state)
         assert_true(found_idle > 0 && found_idle < kills); /* it was tried both ways */
 }
 
-/* --- no lost wake-up ----------------------------------------------------------------------------------------------- */
+/* --- no lost wake-up ---------------------------------------------------------------------------------------------- */
 
 /* Each round the worker joins the set and wakes the master, while the master clears the flag and recounts. Either the
  * count has seen the worker or the flag is set again: then it has been woken. */
@@ -189,7 +189,7 @@ static void test_master_asleep_is_woken(void **state)
         wake_master(*state, 3);
 }
 
-/* --- connections of one source ------------------------------------------------------------------------------------- */
+/* --- connections of one source ------------------------------------------------------------------------------------ */
 
 /* Wait until all have come here as often as we have. */
 static bool meet(struct race *race, uint32_t *meetings)
