@@ -1,0 +1,308 @@
+"""What the master makes of each signal, and of the keys and the end of its terminal.
+
+The stops that leave no question open (TERM, INT and QUIT at rest, a second TERM) are in test_command_line.py, reloads in
+test_reload.py, stops under load in test_drain.py.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import signal
+import socket
+import termios
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from daemon import (SLOW, Daemon, burst, connect, context_switches, read_all, refuses, request, stays, tcp4,
+                    wait_until)
+
+Start = Callable[..., Daemon]
+RELOADED = "^preforkd: reloaded"
+
+# Says that it has begun, and cannot be ended by TERM.
+STUBBORN = ["/bin/sh", "-c", "trap '' TERM; echo begun; while :; do sleep 0.1; done"]
+
+
+def static(count: int, **keys: object) -> dict[str, object]:
+    return {"handler": "/bin/cat", "scaling": "static", "max_workers": count, **keys}
+
+
+def in_conversation(address: str) -> socket.socket:
+    """A client whose request is being served."""
+    client = connect(address)
+    client.sendall(b"x")
+    assert client.recv(1) == b"x"
+    return client
+
+
+# --- stopping -------------------------------------------------------------------------------------------------------
+
+def test_quit_ends_requests_at_once(preforkd: Start) -> None:
+    """The handlers' groups with them, whatever they ignore (the fixture looks for what is left)."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(3, handler=STUBBORN)}}, master={"shutdown_timeout": "1h"})
+    clients = [connect(address) for _ in range(3)]
+    for client in clients:
+        assert client.recv(100) == b"begun\n"
+    start = time.monotonic()
+    daemon.stop(signal.SIGQUIT)
+    assert time.monotonic() - start < 5 * SLOW
+    for client in clients:
+        with client:
+            assert client.recv(100) == b""
+
+
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_a_second_signal_ends_requests_at_once(preforkd: Start, second: int) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(1, handler=STUBBORN)}}, master={"shutdown_timeout": "1h"})
+    with connect(address) as client:
+        assert client.recv(100) == b"begun\n"
+        daemon.send_signal(signal.SIGINT)
+        daemon.wait_log("draining")
+        assert daemon.running()
+        daemon.send_signal(second)
+        assert daemon.wait_end(5) == 0
+        assert client.recv(100) == b""
+
+
+def test_shutdown_timeout_ends_requests(preforkd: Start) -> None:
+    """Not before, and soon after; a request that ends in time ends by itself."""
+    short, long = tcp4(), tcp4()
+    daemon = preforkd({"short": {"listen": short, **static(1)}, "long": {"listen": long, **static(1, handler=STUBBORN)}},
+                      master={"shutdown_timeout": "1500ms"})
+    with in_conversation(short) as good, connect(long) as bad:
+        assert bad.recv(100) == b"begun\n"
+        start = time.monotonic()
+        daemon.send_signal(signal.SIGTERM)
+        daemon.wait_log("pool long: draining")
+        good.sendall(b"y")
+        good.shutdown(socket.SHUT_WR)
+        assert read_all(good) == b"y"
+        assert bad.recv(100) == b""
+        assert 1.4 < time.monotonic() - start < 6 * SLOW
+    daemon.wait_log("shutdown_timeout has passed")
+    assert daemon.wait_end() == 0
+
+
+def test_shutdown_timeout_of_zero(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(1, handler=STUBBORN)}}, master={"shutdown_timeout": 0})
+    with connect(address) as client:
+        assert client.recv(100) == b"begun\n"
+        daemon.stop(timeout=5)
+
+
+def test_a_reload_while_stopping_is_no_reload(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(1)}})
+    with in_conversation(address) as client:
+        daemon.send_signal(signal.SIGTERM)
+        daemon.wait_log("draining")
+        daemon.hup("not reloading: stopping")
+        client.shutdown(socket.SHUT_WR)
+        assert read_all(client) == b""
+    assert daemon.wait_end() == 0
+
+
+def test_totals_at_the_end(preforkd: Start) -> None:
+    """The classic servers' statement: what was done, and by whom."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(3)}})
+    burst(address, 30)
+    daemon.stop()
+    log = daemon.log()
+    assert re.search(r"pool www: generation 1: .*in all 3 forked", log), log
+    assert re.search(r"pool www: 30 requests over 3 workers: \d+\.\.\d+, median \d+", log), log
+
+
+# --- reports and limits ---------------------------------------------------------------------------------------------
+
+def test_usr1_reports_totals_and_distribution(preforkd: Start) -> None:
+    address, other = tcp4(), tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(4)}, "other": {"listen": other, **static(1)}})
+    daemon.wait_workers(4)
+    burst(address, 40)
+    with in_conversation(address):
+        mark = daemon.log_mark()
+        daemon.send_signal(signal.SIGUSR1)
+        daemon.wait_log(r"pool other: 0 requests over 1 worker", after=mark)
+        log = daemon.log()[mark:]
+    assert re.search(r"pool www: generation 1: 3 idle, 1 busy, 0 starting, .*in all 4 forked, 0 retired", log), log
+    shares = re.search(r"pool www: 40 requests over 4 workers: (\d+)\.\.(\d+), median (\d+), p90 (\d+); cpu ", log)
+    assert shares, log
+    least, most, median, p90 = map(int, shares.groups())
+    assert least <= median <= p90 <= most and least <= 10 <= most <= 40
+    assert re.search(r"pool www: request durations: median [\d.]+ ms, p90 [\d.]+ ms, p99 [\d.]+ ms", log), log
+
+
+def test_the_report_remembers_workers_that_are_gone(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(1)}})
+    for _ in range(5):
+        request(address)
+    old = daemon.wait_workers(1)
+    daemon.pools["www"]["environment"] = "A=1"
+    daemon.hup(RELOADED)
+    wait_until(lambda: daemon.workers() and daemon.workers() != old and len(daemon.workers()) == 1, "the roll")
+    for _ in range(2):
+        request(address)
+
+    def report() -> str:
+        mark = daemon.log_mark()
+        daemon.send_signal(signal.SIGUSR1)
+        daemon.wait_log(r"requests over", after=mark)
+        return daemon.log()[mark:]
+
+    wait_until(lambda: re.search(r"7 requests over 2 workers: 2\.\.5", report()), "both workers in the report")
+
+
+def test_ttin_and_ttou_shift_max_workers_until_the_next_reload(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(2)}})
+    daemon.wait_workers(2)
+    for count in range(3, 33):
+        daemon.send_signal(signal.SIGTTIN)
+        daemon.wait_log(rf"max_workers is {count} until the next reload")
+    daemon.wait_workers(32)
+    assert not daemon.find_log("cannot fork")
+    mark = daemon.log_mark()
+    for count in range(31, 0, -1):
+        daemon.send_signal(signal.SIGTTOU)
+        daemon.wait_log(rf"max_workers is {count} until the next reload", after=mark)
+    daemon.wait_workers(1)
+    mark = daemon.log_mark()
+    daemon.send_signal(signal.SIGTTOU)  # never none
+    assert request(address, b"x") == b"x"
+    assert not daemon.find_log("max_workers is", after=mark)
+    daemon.hup(RELOADED)
+    daemon.wait_workers(2)
+
+
+def test_ttin_lets_a_full_pool_grow(preforkd: Start) -> None:
+    """At once for those who wait."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(1)}})
+    with in_conversation(address), connect(address) as waiting:
+        waiting.sendall(b"y")
+        waiting.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            waiting.recv(1)
+        daemon.send_signal(signal.SIGTTIN)
+        waiting.settimeout(10 * SLOW)
+        assert waiting.recv(1) == b"y"
+
+
+def test_usr2_is_not_there_yet(preforkd: Start) -> None:
+    """To be replaced when re-execution is built. Until then nothing may happen by it."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(2)}})
+    workers = daemon.wait_workers(2)
+    daemon.send_signal(signal.SIGUSR2)
+    daemon.wait_log("not available yet")
+    assert daemon.workers() == workers and request(address, b"x") == b"x"
+
+
+@pytest.mark.parametrize("number", [signal.SIGPIPE, signal.SIGWINCH, signal.SIGALRM, signal.SIGCHLD])
+def test_signals_that_mean_nothing_do_nothing(preforkd: Start, number: int) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(2)}})
+    workers = daemon.wait_workers(2)
+    before = daemon.log()
+    switches = context_switches(daemon.pid)
+    daemon.send_signal(number)
+    wait_until(lambda: context_switches(daemon.pid) > switches, "the master has read it")
+    stays(lambda: daemon.workers() == workers, "the workers stay", 0.1)
+    assert request(address, b"x") == b"x"
+    assert daemon.log() == before
+
+
+def test_a_worker_that_is_told_to_end_finishes_its_request(preforkd: Start) -> None:
+    """TERM to one worker: as if it were retired, and it is replaced."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(1)}})
+    worker, = daemon.wait_workers(1)
+    with in_conversation(address) as client:
+        os.kill(worker, signal.SIGTERM)
+        stays(lambda: worker in daemon.workers(), "the worker stays", 0.2)
+        client.sendall(b"y")
+        client.shutdown(socket.SHUT_WR)
+        assert read_all(client) == b"y"
+    wait_until(lambda: worker not in daemon.workers(), "the worker's end")
+    assert request(address, b"x") == b"x"
+
+
+# --- terminals ------------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def terminal(preforkd: Start) -> Iterator[Callable[..., tuple[Daemon, int]]]:
+    """A daemon in the foreground of a terminal of its own, and the terminal's other side."""
+    open_sides: list[int] = []
+
+    def start(pools: Any, **options: Any) -> tuple[Daemon, int]:
+        ours, theirs = os.openpty()
+        open_sides.append(ours)
+
+        def take_terminal() -> None:
+            fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+
+        # start_new_session (the default) makes it a session leader, which may take a terminal.
+        daemon = preforkd(pools, popen={"preexec_fn": take_terminal, "pass_fds": [theirs]}, **options)
+        os.close(theirs)
+        return daemon, ours
+
+    yield start
+    for side in open_sides:
+        try:
+            os.close(side)
+        except OSError:
+            pass  # a test has hung up
+
+
+def test_ctrl_c_in_a_terminal_stops_gracefully(terminal: Callable[..., tuple[Daemon, int]]) -> None:
+    """The key's signal goes to the whole foreground group: workers and handlers are not in it."""
+    address = tcp4()
+    daemon, keyboard = terminal({"www": {"listen": address, **static(2)}})
+    with in_conversation(address) as client:
+        os.write(keyboard, b"\x03")
+        daemon.wait_log(r"stopping \(SIGINT\)")
+        wait_until(lambda: refuses(address), "the listener closed")
+        client.sendall(b"y")
+        client.shutdown(socket.SHUT_WR)
+        assert read_all(client) == b"y"
+    assert daemon.wait_end() == 0
+    assert not daemon.find_log("killed by signal")
+
+
+def test_quit_key_in_a_terminal(terminal: Callable[..., tuple[Daemon, int]]) -> None:
+    address = tcp4()
+    daemon, keyboard = terminal({"www": {"listen": address, **static(1, handler=STUBBORN)}})
+    with connect(address) as client:
+        assert client.recv(100) == b"begun\n"
+        os.write(keyboard, b"\x1c")
+        assert daemon.wait_end(5) == 0
+
+
+def test_a_terminal_that_hangs_up_stops_the_daemon(terminal: Callable[..., tuple[Daemon, int]]) -> None:
+    """Not a reload: nobody is there any more who could want one. Requests are finished."""
+    address = tcp4()
+    daemon, keyboard = terminal({"www": {"listen": address, **static(2)}})
+    with in_conversation(address) as client:
+        os.close(keyboard)
+        daemon.wait_log("the terminal hung up")
+        client.sendall(b"y")
+        client.shutdown(socket.SHUT_WR)
+        assert read_all(client) == b"y"
+    assert daemon.wait_end() == 0
+    assert not daemon.find_log("reloaded")
+
+
+def test_hup_from_people_in_a_terminal_is_a_reload(terminal: Callable[..., tuple[Daemon, int]]) -> None:
+    daemon, _ = terminal({"www": {"listen": tcp4(), **static(1)}})
+    daemon.hup(RELOADED)
+    assert daemon.running()
