@@ -17,6 +17,18 @@ int spawn_child(int (*entry)(void *context), void *context, pid_t *ret_pid)
         return 0;
 }
 
+/* A signal that comes before the program executes must not run one of the parent's handlers: it would do so on the
+ * parent's memory, and tell it things that are not so. It does what it would do a moment later. */
+static int forget_signal_handlers(const struct spawn_program *program)
+{
+        const struct sigaction by_default = {.sa_handler = SIG_DFL};
+
+        for (size_t i = 0; i < program->caught_count; i++)
+                if (sigaction(program->caught[i], &by_default, NULL) < 0)
+                        return -errno;
+        return 0;
+}
+
 /* Between vfork and execve: the memory is the parent's, so nothing here may change it. Returns only on failure. */
 static int become_program(const struct spawn_program *program)
 {
@@ -30,13 +42,16 @@ static int become_program(const struct spawn_program *program)
         for (size_t i = 0; i < program->limit_count; i++)
                 if (setrlimit(program->limits[i].resource, &program->limits[i].value) < 0)
                         return -errno;
+        int r = forget_signal_handlers(program);
+        if (r < 0)
+                return r;
         if (sigprocmask(SIG_SETMASK, &empty, NULL) < 0)
                 return -errno;
         execve(program->path, program->arguments, program->environment);
         return -errno;
 }
 
-int spawn_program(const struct spawn_program *program, pid_t *ret_pid)
+int spawn_program(const struct spawn_program *program, volatile pid_t *ret_pid)
 {
         volatile int failure = 0;
         sigset_t all, before;
@@ -53,9 +68,8 @@ int spawn_program(const struct spawn_program *program, pid_t *ret_pid)
         if (pid > 0 && r < 0)
                 while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
                         ;
+        if (r == 0)
+                *ret_pid = pid;
         sigprocmask(SIG_SETMASK, &before, NULL);
-        if (r < 0)
-                return r;
-        *ret_pid = pid;
-        return 0;
+        return r;
 }

@@ -27,10 +27,13 @@ struct spawn_program {
         size_t limit_count;
         int connection;           /* becomes fd 0 and 1 */
         bool stderr_is_connection; /* … and 2; else fd 2 stays what the worker's is */
+        const int *caught;        /* signals for which the caller has handlers (asking for all takes a while) */
+        size_t caught_count;
 };
 
-/* Execute a program as a child, in a process group of its own, with an empty signal mask; dispositions that the caller
- * caught become default by execve(2), and the caller ignores none. Descriptors beyond 0, 1, 2 must be O_CLOEXEC. Has
+/* Execute a program as a child, in a process group of its own, with an empty signal mask; signals that the caller
+ * caught are default, and the caller ignores none. Descriptors beyond 0, 1, 2 must be O_CLOEXEC. Has
  * vfork(2) semantics: when it returns 0 the program is executing; -errno of vfork or of what failed before and in
- * execve (-ENOENT, -EACCES, -ENOEXEC, …), and there is no child then. */
-int spawn_program(const struct spawn_program *program, pid_t *ret_pid);
+ * execve (-ENOENT, -EACCES, -ENOEXEC, …), and there is no child then, and *ret_pid is left alone. The caller's signal
+ * handlers do not run in between, and the first that runs afterwards finds *ret_pid stored. */
+int spawn_program(const struct spawn_program *program, volatile pid_t *ret_pid);

@@ -1,5 +1,6 @@
 #include "worker/handler.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -73,13 +74,16 @@ static void on_term(int signal_number)
         kill(getpid(), DOOR_SIGNAL);
 }
 
+static const struct {
+        int number;
+        void (*handler)(int);
+} signals[] = {{SIGUSR1, on_order}, {SIGALRM, on_orphan_alarm}, {SIGTERM, on_term}};
+
+static const int caught[] = {SIGUSR1, SIGALRM, SIGTERM, DOOR_SIGNAL};
+static_assert(ELEMENTS(caught) == ELEMENTS(signals) + 1, "every signal that has a handler, here or in lib/door");
+
 static int install_signal_handlers(void)
 {
-        static const struct {
-                int number;
-                void (*handler)(int);
-        } signals[] = {{SIGUSR1, on_order}, {SIGALRM, on_orphan_alarm}, {SIGTERM, on_term}};
-
         for (size_t i = 0; i < ELEMENTS(signals); i++) {
                 const struct sigaction action = {.sa_handler = signals[i].handler, .sa_flags = SA_RESTART};
                 if (sigaction(signals[i].number, &action, NULL) < 0)
@@ -204,17 +208,18 @@ int handler_serve(struct handler *handler, int connection, const struct address 
                 .limit_count = handler->limit_count,
                 .connection = connection,
                 .stderr_is_connection = handler->stderr_is_connection,
+                .caught = caught,
+                .caught_count = ELEMENTS(caught),
         };
         struct rusage usage = {0};
         int status = 0;
-        pid_t pid;
 
-        int r = spawn_program(&program, &pid);
-        if (r == 0)
-                running.group = pid;
+        int r = spawn_program(&program, &running.group); /* stored there before an order can come in */
         close(connection);
         if (r < 0)
                 return r;
+        on_order(SIGUSR1); /* one that came while there was no group yet */
+        pid_t pid = running.group;
         wait_for_end(handler, pid);
         running.group = 0;
         while (wait4(pid, &status, 0, &usage) < 0 && errno == EINTR)
