@@ -55,7 +55,7 @@ int acceptor_open(struct acceptor *acceptor, const int *listeners, size_t count,
                 if (r < 0)
                         return r;
         }
-        return door_install(count == 1 ? listeners[0] : -1, parent, orphan_timeout_ms);
+        return door_install(listeners, count, parent, orphan_timeout_ms);
 }
 
 /* Errors of accept(2) that belong to the one connection that is gone, not to the listener (see its NOTES on Linux

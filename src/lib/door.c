@@ -11,20 +11,21 @@
 
 static struct {
         int door_fd;
-        int listen_fd;
+        const int *listen_fds;
+        size_t listen_count;
         pid_t parent;
         struct itimerval orphan_timer;
         volatile sig_atomic_t closed;
         volatile sig_atomic_t orphaned;
-} door = {.door_fd = -1, .listen_fd = -1};
+} door = {.door_fd = -1};
 
 void door_close(void)
 {
         int saved_errno = errno;
 
         door.closed = 1;
-        if (door.listen_fd >= 0)
-                dup3(door.door_fd, door.listen_fd, O_CLOEXEC);
+        for (size_t i = 0; i < door.listen_count; i++)
+                dup3(door.door_fd, door.listen_fds[i], O_CLOEXEC);
         if (!door.orphaned && getppid() != door.parent) {
                 door.orphaned = 1;
                 setitimer(ITIMER_REAL, &door.orphan_timer, NULL);
@@ -38,7 +39,7 @@ static void on_retire_signal(int signal_number)
         door_close();
 }
 
-int door_install(int listen_fd, pid_t parent, unsigned orphan_timeout_ms)
+int door_install(const int *listen_fds, size_t listen_count, pid_t parent, unsigned orphan_timeout_ms)
 {
         /* No SA_RESTART: accept must return with EINTR, and so must the wait for a handler. */
         const struct sigaction action = {.sa_handler = on_retire_signal};
@@ -49,7 +50,8 @@ int door_install(int listen_fd, pid_t parent, unsigned orphan_timeout_ms)
 
         if (door_fd < 0)
                 return -errno;
-        door.listen_fd = listen_fd;
+        door.listen_fds = listen_fds;
+        door.listen_count = listen_count;
         door.parent = parent;
         door.orphan_timer.it_value = (struct timeval){.tv_sec = orphan_timeout_ms / 1000,
                                                       .tv_usec = orphan_timeout_ms % 1000 * 1000L + 1};

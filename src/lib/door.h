@@ -12,18 +12,21 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #define DOOR_SIGNAL SIGWINCH
 
 /* Install the handler, unblock the signal, and have the kernel send it when the parent dies (PR_SET_PDEATHSIG, which
- * must come after the last change of credentials: setresuid(2) clears it). `listen_fd` -1: there is no one listener to
- * replace (the worker asks door_is_closed(), or reads the signal from a signalfd).
+ * must come after the last change of credentials: setresuid(2) clears it). The `listen_count` descriptors in
+ * `listen_fds`, which must outlive the process, are all replaced, so that a worker that serves its last request holds no
+ * listening socket: whoever comes after a master that was killed can bind the address again. An epoll set still refers to
+ * the sockets themselves; who waits in one reads the signal from a signalfd and asks door_is_closed().
  *
  * `parent` is the master's pid: when the signal comes and the parent is another, the master is dead, and after
  * orphan_timeout_ms SIGALRM is raised, for which the worker has a handler. 0, -ESRCH (the master died before we were
  * here), or -errno of eventfd(2), sigaction(2), prctl(2). */
-int door_install(int listen_fd, pid_t parent, unsigned orphan_timeout_ms);
+int door_install(const int *listen_fds, size_t listen_count, pid_t parent, unsigned orphan_timeout_ms);
 
 /* Fill *ret with the retire signal alone. */
 void door_signal_set(sigset_t *ret);

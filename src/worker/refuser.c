@@ -95,8 +95,7 @@ int refuser_run(const struct worker_plan *plan)
 
         if (worker_setup(plan, -1, &failure) < 0)
                 return WORKER_EXIT_START_FAILED;
-        /* The door cannot stand in for a set of listeners; poll(2) returns with EINTR, or within QUIET_MS. */
-        if (door_install(-1, plan->master_pid, 0) < 0)
+        if (door_install(plan->listeners, plan->listener_count, plan->master_pid, 0) < 0)
                 return WORKER_EXIT_ORPHANED;
         return refuse(plan);
 }

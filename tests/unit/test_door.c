@@ -1,6 +1,7 @@
 #include <sys/prctl.h>
 #include <sys/time.h>
 
+#include "base/cleanup.h"
 #include "lib/door.h"
 #include "socket_helpers.h"
 
@@ -42,7 +43,7 @@ static int installs(void)
         block_retire_signal();
         if (door_is_closed() || door_is_orphaned())
                 return 1;
-        if (door_install(listener, getppid(), 1000) != 0)
+        if (door_install(&listener, 1, getppid(), 1000) != 0)
                 return 2;
         if (is_blocked(DOOR_SIGNAL) || door_is_closed() || is_readable(listener))
                 return 3;
@@ -59,7 +60,7 @@ static int closes(void)
         struct itimerval timer;
 
         block_retire_signal();
-        if (door_install(listener, getppid(), 1000) != 0)
+        if (door_install(&listener, 1, getppid(), 1000) != 0)
                 return 1;
         errno = EXDEV;
         kill(getpid(), DOOR_SIGNAL);
@@ -86,7 +87,7 @@ static int closes_on_pending(void)
 
         block_retire_signal();
         kill(getpid(), DOOR_SIGNAL);
-        if (door_install(listener, getppid(), 1000) != 0)
+        if (door_install(&listener, 1, getppid(), 1000) != 0)
                 return 1;
         return door_is_closed() && accept4(listener, NULL, NULL, 0) == -1 && errno == ENOTSOCK ? 0 : 2;
 }
@@ -96,7 +97,7 @@ static int closes_from_inside(void)
         int listener = open_listener();
 
         block_retire_signal();
-        if (door_install(listener, getppid(), 1000) != 0)
+        if (door_install(&listener, 1, getppid(), 1000) != 0)
                 return 1;
         errno = EXDEV;
         door_close();
@@ -105,12 +106,26 @@ static int closes_from_inside(void)
         return accept4(listener, NULL, NULL, 0) == -1 && errno == ENOTSOCK ? 0 : 3;
 }
 
+static int closes_several(void)
+{
+        int listeners[] = {open_listener(), open_listener(), open_listener()};
+
+        block_retire_signal();
+        if (door_install(listeners, ELEMENTS(listeners), getppid(), 1000) != 0)
+                return 1;
+        kill(getpid(), DOOR_SIGNAL);
+        for (size_t i = 0; i < ELEMENTS(listeners); i++)
+                if (accept4(listeners[i], NULL, NULL, 0) != -1 || errno != ENOTSOCK)
+                        return 2;
+        return 0;
+}
+
 static int closes_without_a_listener(void)
 {
         int listener = open_listener();
 
         block_retire_signal();
-        if (door_install(-1, getppid(), 1000) != 0)
+        if (door_install(NULL, 0, getppid(), 1000) != 0)
                 return 1;
         kill(getpid(), DOOR_SIGNAL);
         return door_is_closed() && !is_readable(listener) ? 0 : 2;
@@ -122,7 +137,7 @@ static int interrupts_any_wait(void)
         char byte;
 
         block_retire_signal();
-        if (pipe2(ends, O_CLOEXEC) != 0 || door_install(-1, getppid(), 1000) != 0)
+        if (pipe2(ends, O_CLOEXEC) != 0 || door_install(NULL, 0, getppid(), 1000) != 0)
                 return 1;
         pid_t waker = fork();
         if (waker == 0) {
@@ -150,7 +165,7 @@ static void on_alarm(int number)
 static int finds_the_master_dead(void)
 {
         block_retire_signal();
-        return door_install(-1, getpid(), 0) == -ESRCH ? 0 : 1;
+        return door_install(NULL, 0, getpid(), 0) == -ESRCH ? 0 : 1;
 }
 
 static int orphan_gets_an_alarm(void)
@@ -160,7 +175,7 @@ static int orphan_gets_an_alarm(void)
 
         sigaction(SIGALRM, &action, NULL);
         block_retire_signal();
-        door_install(-1, getpid(), 150);
+        door_install(NULL, 0, getpid(), 150);
         kill(getpid(), DOOR_SIGNAL);
         if (!door_is_closed() || !door_is_orphaned() || alarms != 0)
                 return 1;
@@ -179,7 +194,7 @@ static int orphan_grace_in_seconds(void)
         struct itimerval timer;
 
         block_retire_signal();
-        door_install(-1, getpid(), 70000);
+        door_install(NULL, 0, getpid(), 70000);
         door_close();
         if (getitimer(ITIMER_REAL, &timer) != 0)
                 return 1;
@@ -193,7 +208,7 @@ static int orphan_without_grace(void)
 
         sigaction(SIGALRM, &action, NULL);
         block_retire_signal();
-        door_install(-1, getpid(), 0); /* 0 is "at once", not "never" */
+        door_install(NULL, 0, getpid(), 0); /* 0 is "at once", not "never" */
         door_close();
         while (alarms == 0 && test_now_ms() < end_ms)
                 test_sleep_us(1000);
@@ -211,6 +226,7 @@ IN_CHILD(installs)
 IN_CHILD(closes)
 IN_CHILD(closes_on_pending)
 IN_CHILD(closes_from_inside)
+IN_CHILD(closes_several)
 IN_CHILD(closes_without_a_listener)
 IN_CHILD(interrupts_any_wait)
 IN_CHILD(finds_the_master_dead)
@@ -225,6 +241,7 @@ int main(void)
                 cmocka_unit_test(test_closes),
                 cmocka_unit_test(test_closes_on_pending),
                 cmocka_unit_test(test_closes_from_inside),
+                cmocka_unit_test(test_closes_several),
                 cmocka_unit_test(test_closes_without_a_listener),
                 cmocka_unit_test(test_interrupts_any_wait),
                 cmocka_unit_test(test_finds_the_master_dead),
