@@ -96,6 +96,7 @@ struct pool_config {
         struct account user, group;
         struct account_list supplementary_groups;
         mode_t umask;
+        bool nice_set;
         int64_t nice;
         char *directory, *root_directory; /* root_directory NULL: none */
         struct words environment;         /* NAME=VALUE each; complete after the loader resolved `user` */

@@ -11,6 +11,7 @@
 #include "logic/config_rules.h"
 #include "logic/config_schema.h"
 #include "logic/option_value.h"
+#include "logic/peer_variables.h"
 
 const char *rules_label(const struct rules *rules, enum pool_option option, char label[static OPTION_LABEL_MAX])
 {
@@ -193,6 +194,16 @@ static void warn_privileges(const struct rules *rules, const struct pool_config 
                                    "withholds; set it to no if the handler fails", name);
 }
 
+/* The connection's own variables cannot be set beforehand. */
+static void check_environment(const struct rules *rules, const struct pool_config *pool)
+{
+        for (size_t i = 0; i < pool->environment.count; i++)
+                if (peer_variable_is_one(pool->environment.list[i]))
+                        rules_refuse(rules, pool, POOL_ENVIRONMENT,
+                                     "\"%s\" is set by preforkd for every connection; expected another name",
+                                     pool->environment.list[i]);
+}
+
 /* Refuse the address if an earlier pool, or an earlier place in this list, has it. */
 static void check_address(const struct rules *rules, const struct config *config, size_t pool_index, size_t index)
 {
@@ -227,6 +238,7 @@ int config_finish(struct config *config, const struct config_facts *facts, struc
                 struct pool_config *pool = config->pools[p];
                 check_required(&rules, pool);
                 check_accounts(&rules, pool);
+                check_environment(&rules, pool);
                 config_fit(&rules, pool);
                 check_process_limit(&rules, pool);
                 warn_unused(&rules, pool);

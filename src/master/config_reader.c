@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "logic/config_parse.h"
+#include "logic/config_schema.h"
 #include "master/config_accounts.h"
 
 /* More than any configuration, less than what hurts: a device or an endless pipe named by mistake ends here. */
@@ -90,13 +92,38 @@ static int find_handler(const struct pool_config *pool, const char *name, const 
         }
 }
 
+/* A directory that workers are to go to. Whether the pool's user may enter it shows when they start. */
+static void check_directory(const struct pool_config *pool, enum pool_option option, const char *root,
+                            const char *path, struct problem_list *problems)
+{
+        const struct origin *origin = &pool->origins[option];
+        _cleanup_(freep) char *whole = NULL;
+        struct stat status;
+
+        if (!path || asprintf(&whole, "%s%s", root ? root : "", path) < 0)
+                return;
+        int error = stat(whole, &status) < 0 ? errno : S_ISDIR(status.st_mode) ? 0 : ENOTDIR;
+        /* What we may not look at is left to the worker, whose user may. */
+        if (error != 0 && error != EACCES)
+                problem_add(problems, origin->file, origin->line, "%s: cannot use \"%s\": %s", pool_options[option].name,
+                            whole, strerror(error));
+}
+
+static void check_directories(const struct pool_config *pool, struct problem_list *problems)
+{
+        check_directory(pool, POOL_ROOT_DIRECTORY, NULL, pool->root_directory, problems);
+        check_directory(pool, POOL_DIRECTORY, pool->root_directory, pool->directory, problems);
+}
+
 static void check_handler(const struct pool_config *pool, struct problem_list *problems)
 {
         const struct origin *origin = &pool->origins[POOL_HANDLER];
-        const char *search_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+        const char *search_path = pool->clear_environment ? NULL : getenv("PATH");
 
         if (pool->handler.count == 0)
                 return;
+        if (!search_path)
+                search_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
         for (size_t i = 0; i < pool->environment.count; i++)
                 if (text_starts_with(pool->environment.list[i], "PATH="))
                         search_path = pool->environment.list[i] + strlen("PATH=");
@@ -133,7 +160,9 @@ int config_read(const struct config_source *source, struct config *ret, struct p
                 r = config_accounts_resolve(ret, problems);
         if (r == 0)
                 r = config_finish(ret, &facts, problems);
-        for (size_t i = 0; i < ret->pool_count && r == 0; i++)
+        for (size_t i = 0; i < ret->pool_count && r == 0; i++) {
+                check_directories(ret->pools[i], problems);
                 check_handler(ret->pools[i], problems);
+        }
         return r;
 }

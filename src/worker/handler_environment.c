@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "logic/peer_variables.h"
 
 #define PEER_VARIABLES_MAX 9
 #define PEER_VARIABLE_SIZE (ADDRESS_TEXT_MAX + 24)
@@ -21,16 +22,13 @@ struct handler_environment {
 };
 
 /* What the service manager said to preforkd is not for a handler: a copy of NOTIFY_SOCKET lets it speak for us, one of
- * LISTEN_FDS makes it take its connection for a listening socket. And a peer's variables are the connection's or absent,
- * never somebody else's. */
+ * LISTEN_FDS makes it take its connection for a listening socket. */
 static const char *const withheld[] = {
         "NOTIFY_SOCKET", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID", "WATCHDOG_PID", "WATCHDOG_USEC",
         "JOURNAL_STREAM", "LOG_NAMESPACE", "INVOCATION_ID", "CREDENTIALS_DIRECTORY", "RUNTIME_DIRECTORY",
         "STATE_DIRECTORY", "CACHE_DIRECTORY", "LOGS_DIRECTORY", "CONFIGURATION_DIRECTORY", "SYSTEMD_EXEC_PID", "MAINPID",
         "MANAGERPID", "SERVICE_RESULT", "EXIT_CODE", "EXIT_STATUS", "MONITOR_SERVICE_RESULT", "MEMORY_PRESSURE_WATCH",
-        "MEMORY_PRESSURE_WRITE", "FDSTORE", "PROTO", "TCPLOCALIP", "TCPLOCALPORT", "TCPLOCALHOST", "TCPREMOTEIP",
-        "TCPREMOTEPORT", "TCPREMOTEHOST", "TCPREMOTEINFO", "REMOTE_ADDR", "REMOTE_PORT", "REMOTE_HOST",
-        "UNIXLOCALPATH", "UNIXREMOTEPATH", "UNIXREMOTEPID", "UNIXREMOTEEUID", "UNIXREMOTEEGID",
+        "MEMORY_PRESSURE_WRITE", "FDSTORE",
 };
 
 static size_t name_length(const char *variable)
@@ -74,7 +72,7 @@ int handler_environment_new(const struct words *variables, char *const *inherite
         int r = environment ? 0 : -ENOMEM;
 
         for (char *const *variable = inherited; variable && *variable && r == 0; variable++)
-                if (!is_withheld(*variable))
+                if (!is_withheld(*variable) && !peer_variable_is_one(*variable))
                         r = set_variable(&environment->fixed, *variable);
         for (size_t i = 0; i < variables->count && r == 0; i++)
                 r = set_variable(&environment->fixed, variables->list[i]);

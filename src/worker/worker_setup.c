@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -94,7 +95,7 @@ static int setup_oom_score(const struct worker_plan *plan)
 
 static int setup_nice(const struct worker_plan *plan)
 {
-        if (plan->pool->nice == getpriority(PRIO_PROCESS, 0))
+        if (!plan->pool->nice_set)
                 return 0;
         return setpriority(PRIO_PROCESS, 0, (int)plan->pool->nice) < 0 ? -errno : 0;
 }
@@ -120,6 +121,19 @@ static int setup_credentials(const struct worker_plan *plan)
         return credentials_drop(&credentials);
 }
 
+/* A group of its own: what the terminal sends (Ctrl-C) is for the master, which decides about its workers. What came before
+ * the group changed is pending still, and discarded by being ignored for a moment. */
+static void leave_terminal(void)
+{
+        static const int from_terminal[] = {SIGINT, SIGQUIT, SIGHUP, SIGTSTP};
+
+        setpgid(0, 0);
+        for (size_t i = 0; i < ELEMENTS(from_terminal); i++) {
+                signal(from_terminal[i], SIG_IGN);
+                signal(from_terminal[i], SIG_DFL);
+        }
+}
+
 int worker_setup(const struct worker_plan *plan, int keep_fd, struct worker_failure *ret)
 {
         static const struct {
@@ -135,8 +149,7 @@ int worker_setup(const struct worker_plan *plan, int keep_fd, struct worker_fail
         };
 
         process_title_set("worker %s", plan->pool->name);
-        /* A group of its own: what the terminal sends (Ctrl-C) is for the master, which decides about its workers. */
-        setpgid(0, 0);
+        leave_terminal();
         signals_reset(plan->signals, DOOR_SIGNAL);
         int r = setup_descriptors(plan, keep_fd);
         if (r < 0)

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from daemon import (AS_ROOT, POOL_USER, Daemon, binary_for_everybody, connect, format_config, free_port, refuses,
-                    request, run_preforkd, tcp4, title, user_arguments, wait_until)
+from daemon import (AS_ROOT, POOL_USER, Daemon, binary_for_everybody, clean_environment, connect, format_config,
+                    free_port, refuses, request, run_preforkd, tcp4, title, user_arguments, wait_until)
 
 START_FAILED, USAGE, NOTHING_TO_SERVE, BAD_CONFIG = 1, 2, 3, 78
 
@@ -36,7 +36,7 @@ def config_file(directory: Path, text: str, name: str = "preforkd.conf") -> Path
     return path
 
 
-def good_config(directory: Path, **keys: str) -> Path:
+def good_config(directory: Path, /, **keys: str) -> Path:
     options = {"listen": tcp4(), "handler": "/bin/cat", **keys}
     return config_file(directory, format_config({"www": options}))
 
@@ -222,6 +222,25 @@ def test_a_taken_port_fails_the_start_with_its_address(tmp_path: Path) -> None:
     assert result.returncode == START_FAILED
     assert address in result.stderr
     assert "in use" in result.stderr.lower()
+
+
+@pytest.mark.parametrize(("key", "value"), [("directory", "/nowhere"), ("directory", "/dev/null"),
+                                            ("root_directory", "/nowhere")])
+def test_directories_are_looked_for(tmp_path: Path, key: str, value: str) -> None:
+    path = good_config(tmp_path, **{key: value})
+    result = run_preforkd("-t", "-c", path)
+    assert result.returncode == BAD_CONFIG
+    assert f'{key}: cannot use "{value}' in result.stderr
+
+
+def test_the_handler_is_looked_for_where_workers_do(tmp_path: Path) -> None:
+    """On preforkd's own PATH only if that is passed on."""
+    program = tmp_path / "only-here"
+    program.symlink_to("/bin/cat")
+    environment = clean_environment(PATH=f"{tmp_path}:{os.environ['PATH']}")
+    for passed_on, code in (("no", 0), ("yes", BAD_CONFIG)):
+        path = good_config(tmp_path, handler="only-here", clear_environment=passed_on)
+        assert run_preforkd("-t", "-c", path, env=environment).returncode == code
 
 
 def test_a_bad_file_fails_the_start(tmp_path: Path) -> None:

@@ -213,6 +213,11 @@ def test_nice(look: Callable[..., dict[str, Any]]) -> None:
     assert look(nice=7)["nice"] == 7
 
 
+def test_nice_is_inherited(look: Callable[..., dict[str, Any]]) -> None:
+    """An ordinary user who starts preforkd under nice(1) could not set it back."""
+    assert look(popen={"preexec_fn": lambda: os.nice(5)})["nice"] == os.nice(0) + 5
+
+
 def test_oom_score_adj(look: Callable[..., dict[str, Any]]) -> None:
     assert look(oom_score_adj=500)["oom_score_adj"] == 500
 

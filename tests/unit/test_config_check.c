@@ -47,6 +47,14 @@ static void check_numbers(const char *keys, uint64_t min, uint64_t start, uint64
         assert_int_equal(pool->max_workers, max_workers);
 }
 
+static void test_the_connections_variables(void **state)
+{
+        (void)state;
+        check(BASICS "environment = A=1 REMOTE_ADDR=2 REMOTE_ADDRESS=3\n",
+              "f:4: environment: \"REMOTE_ADDR=2\" is set by preforkd for every connection; expected another name");
+        check(BASICS "environment = NOTIFY_SOCKET=/x proto=TCP\n", "");
+}
+
 static void test_unset_numbers_are_fitted(void **state)
 {
         (void)state;
@@ -242,6 +250,7 @@ static void test_command_line_speaks_of_options(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_the_connections_variables),
                 cmocka_unit_test(test_unset_numbers_are_fitted),
                 cmocka_unit_test(test_set_numbers_that_disagree),
                 cmocka_unit_test(test_ondemand),
