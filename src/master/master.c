@@ -19,6 +19,7 @@
 #include "master/report.h"
 #include "os/clock.h"
 #include "os/process_title.h"
+#include "os/terminal.h"
 
 /* SIGPIPE and SIGTTOU are taken so that writing to a log that is gone, or to a terminal with tostop, neither ends nor
  * stops the daemon. */
@@ -187,6 +188,19 @@ static void shift_max_workers(struct master *master, int by)
         }
 }
 
+/* From people SIGHUP means reload. When the terminal hangs up the kernel sends it, but the shell that runs us may be
+ * faster: it passes its own on to its jobs, and of two that are pending the second is dropped. */
+static void handle_hangup(struct master *master, const struct signals_event *event)
+{
+        bool from_kernel = event->code == SI_KERNEL;
+        bool from_shell = event->pid == getsid(0) && master->had_terminal && !terminal_is_there();
+
+        if (!from_kernel && !from_shell)
+                reload(master);
+        else if (sigismember(&master->setup->signals.ignored, SIGHUP) != 1) /* as nohup(1) asks for */
+                master_stop(master, MASTER_EXIT_OK, "the terminal hung up");
+}
+
 static void handle_signal(struct master *master, const struct signals_event *event)
 {
         switch (event->number) {
@@ -194,11 +208,7 @@ static void handle_signal(struct master *master, const struct signals_event *eve
                 reaper_collect(master->reaper);
                 break;
         case SIGHUP:
-                /* The kernel sends it when the terminal hangs up; from people it means reload. */
-                if (event->code == SI_KERNEL)
-                        master_stop(master, MASTER_EXIT_OK, "the terminal hung up");
-                else
-                        reload(master);
+                handle_hangup(master, event);
                 break;
         case SIGINT:
         case SIGTERM:
@@ -239,7 +249,7 @@ static void on_signal(void *context)
 
 static int open_master(struct master *master, const struct master_setup *setup)
 {
-        *master = (struct master){.setup = setup, .signal_fd = -1, .pid = getpid()};
+        *master = (struct master){.setup = setup, .signal_fd = -1, .pid = getpid(), .had_terminal = terminal_is_there()};
         int r = log_sink_open(LOG_DESTINATION_AUTO, NULL, &master->log_sink);
         if (r < 0)
                 return r;

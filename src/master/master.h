@@ -48,6 +48,7 @@ struct master {
         enum master_state state;
         int exit_code;
         pid_t pid;
+        bool had_terminal;     /* at the start */
         struct config *config; /* the running one; NULL before the first */
         struct pool **pools;   /* running and draining ones */
         size_t pool_count;

@@ -121,8 +121,8 @@ static int setup_credentials(const struct worker_plan *plan)
         return credentials_drop(&credentials);
 }
 
-/* A group of its own: what the terminal sends (Ctrl-C) is for the master, which decides about its workers. What came before
- * the group changed is pending still, and discarded by being ignored for a moment. */
+/* A group of its own: what the terminal sends (Ctrl-C) is for the master, which decides about its workers. What came
+ * before the group changed is pending still, and discarded by being ignored for a moment. */
 static void leave_terminal(void)
 {
         static const int from_terminal[] = {SIGINT, SIGQUIT, SIGHUP, SIGTSTP};

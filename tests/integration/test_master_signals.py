@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pty
 import re
+import shlex
 import signal
 import socket
 import termios
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from daemon import (SLOW, Daemon, burst, connect, context_switches, read_all, refuses, request, stays, tcp4,
-                    wait_until)
+from daemon import (BINARY, SLOW, Daemon, alive, burst, children, connect, context_switches, descendants, read_all,
+                    refuses, request, stays, tcp4, title, user_arguments, wait_until)
 
 Start = Callable[..., Daemon]
 RELOADED = "^preforkd: reloaded"
@@ -123,16 +126,26 @@ def test_totals_at_the_end(preforkd: Start) -> None:
 
 # --- reports and limits ---------------------------------------------------------------------------------------------
 
+def report(daemon: Daemon, until: str) -> str:
+    """What the log gets on SIGUSR1, up to the line with `until`."""
+    mark = daemon.log_mark()
+    daemon.send_signal(signal.SIGUSR1)
+    daemon.wait_log(until, after=mark)
+    return daemon.log()[mark:]
+
+
 def test_usr1_reports_totals_and_distribution(preforkd: Start) -> None:
     address, other = tcp4(), tcp4()
     daemon = preforkd({"www": {"listen": address, **static(4)}, "other": {"listen": other, **static(1)}})
     daemon.wait_workers(4)
     burst(address, 40)
     with in_conversation(address):
-        mark = daemon.log_mark()
-        daemon.send_signal(signal.SIGUSR1)
-        daemon.wait_log(r"pool other: 0 requests over 1 worker", after=mark)
-        log = daemon.log()[mark:]
+        def whole_report() -> str | None:
+            """A client sees the end of its reply a moment before its request counts as ended."""
+            log = report(daemon, "pool other: 0 requests over 1 worker")
+            return log if "pool www: 40 requests" in log else None
+
+        log = wait_until(whole_report, "40 requests in the report")
     assert re.search(r"pool www: generation 1: 3 idle, 1 busy, 0 starting, .*in all 4 forked, 0 retired", log), log
     shares = re.search(r"pool www: 40 requests over 4 workers: (\d+)\.\.(\d+), median (\d+), p90 (\d+); cpu ", log)
     assert shares, log
@@ -152,14 +165,8 @@ def test_the_report_remembers_workers_that_are_gone(preforkd: Start) -> None:
     wait_until(lambda: daemon.workers() and daemon.workers() != old and len(daemon.workers()) == 1, "the roll")
     for _ in range(2):
         request(address)
-
-    def report() -> str:
-        mark = daemon.log_mark()
-        daemon.send_signal(signal.SIGUSR1)
-        daemon.wait_log(r"requests over", after=mark)
-        return daemon.log()[mark:]
-
-    wait_until(lambda: re.search(r"7 requests over 2 workers: 2\.\.5", report()), "both workers in the report")
+    wait_until(lambda: re.search(r"7 requests over 2 workers: 2\.\.5", report(daemon, "requests over")),
+               "both workers in the report")
 
 
 def test_ttin_and_ttou_shift_max_workers_until_the_next_reload(preforkd: Start) -> None:
@@ -213,6 +220,7 @@ def test_signals_that_mean_nothing_do_nothing(preforkd: Start, number: int) -> N
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, **static(2)}})
     workers = daemon.wait_workers(2)
+    daemon.wait_log(r"\+2 workers")
     before = daemon.log()
     switches = context_switches(daemon.pid)
     daemon.send_signal(number)
@@ -279,6 +287,15 @@ def test_ctrl_c_in_a_terminal_stops_gracefully(terminal: Callable[..., tuple[Dae
     assert not daemon.find_log("killed by signal")
 
 
+def test_ctrl_c_does_not_kill_workers_that_are_starting(terminal: Callable[..., tuple[Daemon, int]]) -> None:
+    """They are in the terminal's group until they have left it."""
+    daemon, keyboard = terminal({"www": {"listen": tcp4(), **static(200)}}, ready=False)
+    wait_until(lambda: len(children(daemon.pid)) > 20, "the first workers")
+    os.write(keyboard, b"\x03")
+    assert daemon.wait_end() == 0
+    assert not daemon.find_log("killed by signal")
+
+
 def test_quit_key_in_a_terminal(terminal: Callable[..., tuple[Daemon, int]]) -> None:
     address = tcp4()
     daemon, keyboard = terminal({"www": {"listen": address, **static(1, handler=STUBBORN)}})
@@ -300,6 +317,68 @@ def test_a_terminal_that_hangs_up_stops_the_daemon(terminal: Callable[..., tuple
         assert read_all(client) == b"y"
     assert daemon.wait_end() == 0
     assert not daemon.find_log("reloaded")
+
+
+@pytest.fixture
+def window(tmp_path: Path) -> Iterator[Callable[[str], int]]:
+    """An interactive shell in a terminal of its own, that was given one line; the terminal's other side."""
+    shells: list[tuple[int, int]] = []
+
+    def start(line: str) -> int:
+        pid, side = pty.fork()
+        if pid == 0:
+            os.execv("/bin/bash", ["bash", "--norc", "--noprofile", "-i"])
+        shells.append((pid, side))
+        os.write(side, line.encode() + b"\n")
+        return side
+
+    yield start
+    for pid, side in shells:
+        try:
+            os.close(side)
+        except OSError:
+            pass  # a test has closed the window
+        os.waitpid(pid, 0)
+
+
+def master_listening(log: Path) -> int | None:
+    """The pid of the daemon that logs there, once it serves."""
+    if not log.exists() or " ready: " not in log.read_text():
+        return None
+    for pid in descendants(os.getpid()):
+        if title(pid) == "preforkd: master" and os.path.samefile(f"/proc/{pid}/fd/2", log):
+            return pid
+    return None
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_a_window_that_is_closed_stops_the_daemon(window: Callable[[str], int], tmp_path: Path, background: bool) -> None:
+    """With a shell between us and the terminal, which passes the hang-up on to its jobs before the kernel does."""
+    for number in range(5):
+        address, log = tcp4(), tmp_path / f"log{number}"
+        line = shlex.join([str(BINARY), "--listen", address, *user_arguments(), "--", "/bin/cat"]) + f" 2>{log}"
+        side = window(line + (" &" if background else ""))
+        pid = wait_until(lambda log=log: master_listening(log), "the daemon in the window")
+        assert request(address, b"x") == b"x"
+        os.close(side)
+        wait_until(lambda pid=pid: not alive(pid), "the daemon's end")
+        assert "the terminal hung up" in log.read_text() and "stopped" in log.read_text()
+
+
+def test_nohup_survives_its_window(window: Callable[[str], int], tmp_path: Path) -> None:
+    address, log = tcp4(), tmp_path / "log"
+    line = shlex.join(["nohup", str(BINARY), "--listen", address, *user_arguments(), "--", "/bin/cat"])
+    side = window(f"{line} >/dev/null 2>{log}")
+    pid = wait_until(lambda: master_listening(log), "the daemon in the window")
+    shell = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    os.close(side)
+    wait_until(lambda: not alive(shell), "the shell's end")
+    stays(lambda: alive(pid), "the daemon goes on", 0.3)
+    assert request(address, b"x") == b"x"
+    os.kill(pid, signal.SIGHUP)
+    wait_until(lambda: "reloaded" in log.read_text(), "a reload")
+    os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: not alive(pid), "the daemon's end")
 
 
 def test_hup_from_people_in_a_terminal_is_a_reload(terminal: Callable[..., tuple[Daemon, int]]) -> None:

@@ -504,5 +504,7 @@ def test_two_hundred_reloads_leave_nothing_behind(preforkd: Start, tmp_path: Pat
     memory = settle()
     for number in range(200):
         round_of(number)
-    assert settle() <= memory + 400, "the master's memory grows"
+    # A sanitizer keeps what was freed for a while.
+    sanitized = "libasan" in Path(f"/proc/{daemon.pid}/maps").read_text()
+    assert settle() <= memory + (40000 if sanitized else 400), "the master's memory grows"
     assert request(base, b"x") == b"x" and request(moving[0], b"x") == b"x"
