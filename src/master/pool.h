@@ -70,6 +70,7 @@ struct pool {
 
         struct scale_state scale;
         bool started; /* the first scaling decision was made */
+        bool saturation_told; /* of the present episode */
         int max_workers_shift; /* TTIN and TTOU, until the next reload */
         struct backoff backoff;
         uint64_t requests_seen;      /* by the last look for a success */

@@ -11,6 +11,9 @@
 /* Forks between two turns of the loop: some 5 ms of work, so that signals and other pools are not kept waiting. */
 #define BATCH 32
 
+/* While all workers are in use and nobody has been seen waiting yet, this often is looked for one. */
+#define UNTOLD_LOOK_MS 100
+
 static void on_connection_waits(void *context)
 {
         pool_touch(context);
@@ -62,15 +65,21 @@ static unsigned fork_batch(struct pool *pool, unsigned wanted)
         return forked;
 }
 
+/* An episode is worth a warning once somebody waits: a pool of one is in full use during every request. */
 static void handle_saturation(struct pool *pool, const struct scale_decision *decision, const struct scale_input *input)
 {
-        if (decision->saturation_begins) {
+        unsigned workers = input->total + decision->start;
+
+        if (pool->scale.saturated && !pool->saturation_told && input->queued > 0) {
+                pool->saturation_told = true;
                 pool->totals.saturations++;
-                pool_decide(pool, LOG_WARNING, "saturated: all %u workers are in use, %u connections wait; consider raising "
-                            "max_workers", input->total + decision->start, input->queued);
+                pool_decide(pool, LOG_WARNING, "saturated: %u worker%s in use, %u connection%s; consider raising max_workers",
+                            workers, workers == 1 ? " is" : "s are all", input->queued, input->queued == 1 ? " waits" : "s wait");
         }
-        if (decision->saturation_ends)
+        if (decision->saturation_ends && pool->saturation_told) {
+                pool->saturation_told = false;
                 pool_decide(pool, LOG_INFO, "no longer saturated");
+        }
         bool refuse = pool->scale.saturated && pool->config->when_full == FULL_REFUSE && !pool->draining;
         if (refuse && !pool->refuser)
                 pool->refuser = pool_worker_fork(pool, WORKER_ROLE_REFUSE, NULL, "refuse");
@@ -137,6 +146,8 @@ uint64_t scaler_step(struct pool *pool, uint64_t now_ms)
         watch_listeners(pool, decision.watch_listeners);
         if (publish(pool, &decision))
                 pool_touch(pool);
+        if (pool->scale.saturated && !pool->saturation_told)
+                next_ms = MIN_OF(next_ms, now_ms + UNTOLD_LOOK_MS);
         if (backoff_active(&pool->backoff, now_ms))
                 next_ms = MIN_OF(next_ms, pool->backoff.not_before_ms);
         return next_ms;

@@ -178,7 +178,7 @@ def test_no_request_is_lost_while_a_pool_shrinks_and_grows(preforkd: Start) -> N
 
 # --- saturation -----------------------------------------------------------------------------------------------------
 
-SATURATED = r"pool www: saturated: all (\d+) workers are in use, (\d+) connections? waits?"
+SATURATED = r"pool www: saturated: (\d+) workers? (?:is|are all) in use, (\d+) connections? waits?"
 
 
 def saturations(daemon: Daemon) -> int:
@@ -190,6 +190,8 @@ def test_one_warning_for_each_episode_of_saturation(preforkd: Start) -> None:
     daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_workers": 3}})
     for episode in (1, 2):
         with chats(address, 3), contextlib.ExitStack() as stack:
+            stays(lambda: saturations(daemon) == episode - 1, "no warning while nobody waits", 0.3)
+            stack.enter_context(connect(address))
             wait_until(lambda: saturations(daemon) == episode, "the warning")
             # More and more wait; all of that is the same episode.
             for _ in range(20):
@@ -225,7 +227,7 @@ def test_saturation_ends_in_a_pool_of_one(preforkd: Start) -> None:
     """No threshold of idle workers can tell there; a look now and then does."""
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_workers": 1}})
-    with chats(address, 1):
+    with chats(address, 1), connect(address):
         daemon.wait_log(SATURATED)
     daemon.wait_log("pool www: no longer saturated", 20)
 
