@@ -46,8 +46,15 @@ static uint64_t needed_fds(const struct master *master, const struct config *con
 
         for (size_t i = 0; i < config->pool_count; i++)
                 needed += pool_config_process_limit(config->pools[i]) + config->pools[i]->listen.count + 8;
-        for (size_t i = 0; i < master->pool_count; i++) /* what is there now may stay for a while */
-                needed += master->pools[i]->worker_count + master->pools[i]->closing.count;
+        /* What is there now may stay for a while: listeners that drain, workers of pools that are removed, and workers
+         * that are more than a new limit allows. */
+        for (size_t i = 0; i < master->pool_count; i++) {
+                const struct pool *pool = master->pools[i];
+                const struct pool_config *later = pool->draining ? NULL : config_find_pool(config, pool->name);
+                uint64_t allowed = later ? pool_config_process_limit(later) : 0;
+                needed += pool->listeners.count + pool->closing.count;
+                needed += pool->worker_count > allowed ? pool->worker_count - allowed : 0;
+        }
         return needed;
 }
 
