@@ -17,16 +17,18 @@ const char command_line_help[] =
         "                      (default " CONFIG_FILE ")\n"
         "  -t, --test          check the configuration and exit\n"
         "  -T, --dump          print the effective configuration and exit\n"
-        "      --listen ADDR   serve one pool from the command line: ADDR:PORT, [::]:PORT,\n"
-        "                      *:PORT, /path.sock or @abstract; may be given more than once\n"
+        "      --listen ADDR   serve one pool from the command line: ADDR:PORT,\n"
+        "                      [::]:PORT, *:PORT, /path.sock or @abstract; may be given\n"
+        "                      more than once\n"
         "      --KEY=VALUE     any option of a pool, or of [preforkd]; see --help-config\n"
         "  -h, --help          print this and exit\n"
         "      --help-config   describe every option of the configuration and exit\n"
         "  -V, --version       print the version and exit\n"
         "\n"
-        "Signals: HUP reload, TERM and INT stop gracefully, QUIT stop at once, USR1 report,\n"
-        "TTIN and TTOU raise and lower max_workers.\n"
-        "Exit codes: 0, 1 run-time failure, 2 usage, 3 nothing to serve, 78 bad configuration.\n"
+        "Signals: HUP reload, TERM and INT stop gracefully, QUIT stop at once,\n"
+        "USR1 report, TTIN and TTOU raise and lower max_workers.\n"
+        "Exit codes: 0, 1 run-time failure, 2 usage, 3 nothing to serve,\n"
+        "78 bad configuration.\n"
         "See preforkd(8), preforkd.conf(5), preforkd-handler(7).\n";
 
 struct parser {
@@ -55,12 +57,15 @@ static int add_option(struct parser *parser, const char *key, const char *value)
         return r == 0 ? words_add(&parser->line.options, value) : r;
 }
 
-/* The value of `--name=VALUE` or `--name VALUE` (`-c VALUE`); NULL if it is missing. */
+/* The value of `--name=VALUE` or `--name VALUE` (`-c VALUE`); NULL if it is missing. "--" is the end of the options and
+ * no value, so that who forgot one is told so. */
 static const char *take_value(struct parser *parser, const char *inline_value)
 {
         if (inline_value)
                 return inline_value;
-        return parser->at + 1 < parser->argc ? parser->argv[++parser->at] : NULL;
+        if (parser->at + 1 >= parser->argc || text_equal(parser->argv[parser->at + 1], "--"))
+                return NULL;
+        return parser->argv[++parser->at];
 }
 
 static int add_listen(struct parser *parser, const char *address)
@@ -85,7 +90,7 @@ static const struct {
         enum command command;
 } commands[] = {
         {"-t", "--test", COMMAND_TEST},        {"-T", "--dump", COMMAND_DUMP},
-        {"-h", "--help", COMMAND_HELP},        {"", "--help-config", COMMAND_HELP_CONFIG},
+        {"-h", "--help", COMMAND_HELP},        {NULL, "--help-config", COMMAND_HELP_CONFIG},
         {"-V", "--version", COMMAND_VERSION},
 };
 
@@ -117,7 +122,8 @@ static int parse_argument(struct parser *parser)
         const char *argument = parser->argv[parser->at];
 
         for (size_t i = 0; i < ELEMENTS(commands); i++)
-                if (text_equal(argument, commands[i].short_name) || text_equal(argument, commands[i].long_name))
+                if (text_equal(argument, commands[i].long_name) ||
+                    (commands[i].short_name && text_equal(argument, commands[i].short_name)))
                         return choose(parser, commands[i].command);
         if (text_starts_with(argument, "-c")) {
                 parser->line.file = take_value(parser, argument[2] != '\0' ? argument + 2 : NULL);

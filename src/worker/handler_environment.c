@@ -24,11 +24,11 @@ struct handler_environment {
 /* What the service manager said to preforkd is not for a handler: a copy of NOTIFY_SOCKET lets it speak for us, one of
  * LISTEN_FDS makes it take its connection for a listening socket. */
 static const char *const withheld[] = {
-        "NOTIFY_SOCKET", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID", "WATCHDOG_PID", "WATCHDOG_USEC",
-        "JOURNAL_STREAM", "LOG_NAMESPACE", "INVOCATION_ID", "CREDENTIALS_DIRECTORY", "RUNTIME_DIRECTORY",
-        "STATE_DIRECTORY", "CACHE_DIRECTORY", "LOGS_DIRECTORY", "CONFIGURATION_DIRECTORY", "SYSTEMD_EXEC_PID", "MAINPID",
-        "MANAGERPID", "SERVICE_RESULT", "EXIT_CODE", "EXIT_STATUS", "MONITOR_SERVICE_RESULT", "MEMORY_PRESSURE_WATCH",
-        "MEMORY_PRESSURE_WRITE", "FDSTORE",
+        "NOTIFY_SOCKET", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID", "WATCHDOG_PID",
+        "WATCHDOG_USEC", "JOURNAL_STREAM", "LOG_NAMESPACE", "INVOCATION_ID", "CREDENTIALS_DIRECTORY",
+        "RUNTIME_DIRECTORY", "STATE_DIRECTORY", "CACHE_DIRECTORY", "LOGS_DIRECTORY", "CONFIGURATION_DIRECTORY",
+        "SYSTEMD_EXEC_PID", "MAINPID", "MANAGERPID", "SERVICE_RESULT", "EXIT_CODE", "EXIT_STATUS",
+        "MONITOR_SERVICE_RESULT", "MEMORY_PRESSURE_WATCH", "MEMORY_PRESSURE_WRITE", "FDSTORE",
 };
 
 static size_t name_length(const char *variable)
@@ -43,12 +43,17 @@ static bool same_name(const char *a, const char *b)
         return length == name_length(b) && strncmp(a, b, length) == 0;
 }
 
-static bool is_withheld(const char *variable)
+/* May a handler see a variable of preforkd's own? What has no name or no value is none; execve(2) takes any strings. */
+static bool is_passed_on(const char *variable)
 {
+        size_t length = name_length(variable);
+
+        if (length == 0 || variable[length] != '=')
+                return false;
         for (size_t i = 0; i < ELEMENTS(withheld); i++)
                 if (same_name(variable, withheld[i]))
-                        return true;
-        return false;
+                        return false;
+        return !peer_variable_is_one(variable);
 }
 
 static int set_variable(struct words *words, const char *variable)
@@ -72,7 +77,7 @@ int handler_environment_new(const struct words *variables, char *const *inherite
         int r = environment ? 0 : -ENOMEM;
 
         for (char *const *variable = inherited; variable && *variable && r == 0; variable++)
-                if (!is_withheld(*variable) && !peer_variable_is_one(*variable))
+                if (is_passed_on(*variable))
                         r = set_variable(&environment->fixed, *variable);
         for (size_t i = 0; i < variables->count && r == 0; i++)
                 r = set_variable(&environment->fixed, variables->list[i]);

@@ -36,8 +36,9 @@ static void describe(char *text, size_t size)
         fstat(2, &error);
         snprintf(text, size, "blocked=%u caught=%u leader=%d core=%lu/%lu files=%lu fds=%u out=%d error=%d env=%s",
                  blocked, not_default, getpgrp() == getpid(), (unsigned long)core.rlim_cur,
-                 (unsigned long)core.rlim_max, (unsigned long)files.rlim_cur, under_valgrind() ? 0 : open_files, in.st_ino == out.st_ino,
-                 in.st_ino == error.st_ino, getenv("SPAWN_TEST") ? getenv("SPAWN_TEST") : "none");
+                 (unsigned long)core.rlim_max, (unsigned long)files.rlim_cur, under_valgrind() ? 0 : open_files,
+                 in.st_ino == out.st_ino, in.st_ino == error.st_ino,
+                 getenv("SPAWN_TEST") ? getenv("SPAWN_TEST") : "none");
 }
 
 static int handler_main(const char *what)
