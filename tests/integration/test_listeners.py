@@ -187,9 +187,8 @@ def test_as_many_workers_as_the_limit_was_raised_for(preforkd: Start, tmp_path: 
     """What the start promises holds: every worker has its pipe."""
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, **static(150), "user": None}}, **with_limit(tmp_path, 64, 400))
-    daemon.wait_workers(150)
+    old = set(daemon.wait_workers(150))
     daemon.pools["www"]["environment"] = "A=1"
     daemon.hup(RELOADED)
-    old = set(daemon.workers())
     wait_until(lambda: not old & set(daemon.workers()) and len(daemon.workers()) == 150, "the roll", 20)
     assert not daemon.find_log("cannot fork|Too many open files")
