@@ -111,22 +111,15 @@ static void check_kill(struct deadlines *deadlines, struct pool_worker *worker)
         reaper_kill(worker->pool->master->reaper, worker->pid, SIGKILL);
 }
 
-static void check_worker(struct deadlines *deadlines, struct pool_worker *worker)
+static void check_state(struct deadlines *deadlines, struct pool_worker *worker)
 {
         const struct pool_config *config = worker->pool->config;
 
-        if (worker->kill_at_ms > 0) {
-                check_kill(deadlines, worker);
-                return;
-        }
-        if (worker->role != WORKER_ROLE_SERVE)
-                return;
         switch (worker->state) {
         case WORKER_STARTING:
                 if (is_due(deadlines, worker->forked_ms + config->start_timeout_ms)) {
                         log_worker(worker, LOG_ERR, deadlines->now_ms - worker->forked_ms, "start_timeout: not ready");
-                        backoff_failure(&worker->pool->backoff, deadlines->now_ms, config->restart_delay_min_ms,
-                                        config->restart_delay_max_ms);
+                        pool_note_failure(worker->pool);
                         pool_worker_event(worker, WORKER_EVENT_START_TIMEOUT);
                 }
                 break;
@@ -151,6 +144,14 @@ static void check_worker(struct deadlines *deadlines, struct pool_worker *worker
         case WORKER_STATE_COUNT:
                 break;
         }
+}
+
+static void check_worker(struct deadlines *deadlines, struct pool_worker *worker)
+{
+        if (worker->kill_at_ms == 0 && worker->role == WORKER_ROLE_SERVE)
+                check_state(deadlines, worker);
+        if (worker->kill_at_ms > 0) /* from now on, it may be */
+                check_kill(deadlines, worker);
 }
 
 static struct deadlines check_all(struct pool *pool, uint64_t now_ms)

@@ -93,16 +93,8 @@ static void count_failure(const struct pool_worker *worker, int status)
                 .pool_succeeded_since = pool_requests(pool) > worker->requests_at_fork,
         };
 
-        if (!backoff_is_failure(&death))
-                return;
-        pool->totals.start_failures++;
-        uint64_t now_ms = clock_now_ms();
-        bool was_active = backoff_active(&pool->backoff, now_ms);
-        uint64_t delay_ms = backoff_failure(&pool->backoff, now_ms, pool->config->restart_delay_min_ms,
-                                            pool->config->restart_delay_max_ms);
-        if (!was_active)
-                pool_decide(pool, LOG_WARNING, "backing off: %u failed starts in a row, next in %llu ms",
-                            pool->backoff.failures, (unsigned long long)delay_ms);
+        if (backoff_is_failure(&death))
+                pool_note_failure(pool);
 }
 
 static void unlink_worker(struct pool_worker *worker)

@@ -45,14 +45,27 @@ static void note_ready(struct pool *pool)
         }
 }
 
-/* One request that ended since the last look proves the pool. */
-static void note_success(struct pool *pool)
+void pool_note_success(struct pool *pool)
 {
         uint64_t requests = pool_requests(pool);
 
         if (requests > pool->requests_seen)
                 backoff_success(&pool->backoff);
         pool->requests_seen = requests;
+}
+
+void pool_note_failure(struct pool *pool)
+{
+        uint64_t now_ms = clock_now_ms();
+        bool was_active = backoff_active(&pool->backoff, now_ms);
+
+        pool_note_success(pool); /* what was served before the failure excuses nothing after it */
+        pool->totals.start_failures++;
+        uint64_t delay_ms = backoff_failure(&pool->backoff, now_ms, pool->config->restart_delay_min_ms,
+                                            pool->config->restart_delay_max_ms);
+        if (!was_active)
+                pool_decide(pool, LOG_WARNING, "backing off: %u failed start%s in a row, next in %llu ms",
+                            pool->backoff.failures, pool->backoff.failures == 1 ? "" : "s", (unsigned long long)delay_ms);
 }
 
 static void pool_evaluate(struct pool *pool)
@@ -63,7 +76,7 @@ static void pool_evaluate(struct pool *pool)
 
         pool->touched = false;
         note_ready(pool);
-        note_success(pool);
+        pool_note_success(pool);
         for (size_t i = 0; i < ELEMENTS(steps); i++) {
                 uint64_t step_ms = steps[i](pool, now_ms);
                 next_ms = MIN_OF(next_ms, step_ms);

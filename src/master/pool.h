@@ -118,6 +118,12 @@ unsigned pool_room_ahead(const struct pool *pool);
 /* Sum of requests that have ended, living workers' included. */
 uint64_t pool_requests(const struct pool *pool);
 
+/* One request that has ended since the last look proves the pool. */
+void pool_note_success(struct pool *pool);
+
+/* A worker failed to start: no other one is started for a while. Logged once a delay. */
+void pool_note_failure(struct pool *pool);
+
 /* Record a decision, and log it: `pool www: +6 workers (spare 0 < 2, 4 queued)`. */
 void pool_decide(struct pool *pool, int priority, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

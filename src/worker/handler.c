@@ -186,11 +186,10 @@ static void wait_for_end(const struct handler *handler, pid_t pid)
 {
         siginfo_t info;
 
-        while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) < 0 && errno == EINTR)
-                if (door_is_orphaned()) {
-                        drain_log_until_end(handler, pid);
+        while (!door_is_orphaned())
+                if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0 || errno != EINTR)
                         return;
-                }
+        drain_log_until_end(handler, pid);
 }
 
 static uint64_t timeval_us(const struct timeval *time)

@@ -46,7 +46,9 @@ static void log_outcome(const struct worker *worker, const struct handler_outcom
         if (!WIFSIGNALED(outcome->status))
                 return;
         int number = WTERMSIG(outcome->status);
-        bool ordered = atomic_load(&worker->slot.words->order) != SCOREBOARD_ORDER_NONE;
+        const struct scoreboard_slot *words = worker->slot.words;
+        bool ordered = atomic_load(&words->order) != SCOREBOARD_ORDER_NONE &&
+                       atomic_load(&words->order_request) == atomic_load(&words->requests_begun);
         log_emit(ordered ? LOG_INFO : LOG_NOTICE, NULL, "handler killed by signal %d (%s)%s after %llu ms", number,
                  strsignal(number), WCOREDUMP(outcome->status) ? ", core dumped," : "", (unsigned long long)duration_ms);
 }
