@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
+import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from clients import ClientPool
 from daemon import Daemon, alive, burst, connect, request, stays, tcp4, wait_until
-from served import Served, Watch, handlers, most_at_once, per_worker, processes_below, served
+from served import Served, Watch, most_at_once, per_worker, processes_below, served
 
 Start = Callable[..., Daemon]
 Program = Callable[[str], str]
@@ -179,7 +179,6 @@ def test_workers_below_the_memory_limit_stay(preforkd: Start, program: Program) 
 
 
 def test_recycling_is_counted_in_the_report(preforkd: Start, program: Program) -> None:
-    import signal
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler": [program("wait"), "0"], "max_requests": 2,
                                "max_requests_jitter": "0%", "scaling": "static", "max_workers": 1}})

@@ -1,0 +1,144 @@
+"""Pools whose workers fail to start: doubling delays, no harm to the others, recovery when the cause is gone."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from clients import ClientPool
+from daemon import Daemon, alive, connect, request, stays, tcp4, wait_until
+
+Start = Callable[..., Daemon]
+
+CAT = "#!/bin/sh\nexec /bin/cat\n"
+
+
+def write_handler(path: Path) -> None:
+    scratch = path.with_suffix(".new")
+    scratch.write_text(CAT)
+    scratch.chmod(0o755)
+    scratch.replace(path)
+
+
+def delays(daemon: Daemon, pool: str = "bad", after: int = 0) -> list[tuple[int, int]]:
+    """(failures in a row, ms until the next attempt), as logged."""
+    return [(int(match[1]), int(match[2])) for match in
+            re.finditer(rf"pool {pool}: backing off: (\d+) failed starts? in a row, next in (\d+) ms$",
+                        daemon.log()[after:], re.MULTILINE)]
+
+
+def wait_delays(daemon: Daemon, count: int, after: int = 0) -> list[tuple[int, int]]:
+    return wait_until(lambda: (found := delays(daemon, after=after)) and len(found) >= count and found,
+                      f"{count} delays", 20)
+
+
+@pytest.mark.parametrize("scaling", ["dynamic", "static", "ondemand"])
+def test_a_handler_that_vanishes(preforkd: Start, tmp_path: Path, scaling: str) -> None:
+    bad, good, handler = tcp4(), tcp4(), tmp_path / "handler.sh"
+    write_handler(handler)
+    daemon = preforkd({"bad": {"listen": bad, "handler": str(handler), "scaling": scaling, "max_workers": 3,
+                               "restart_delay_min": "50ms", "restart_delay_max": "400ms"},
+                       "www": {"listen": good, "handler": "/bin/cat"}})
+    assert request(bad, b"x") == b"x"
+    with ClientPool([good], count=2) as clients:
+        handler.unlink()
+        # One client a worker, who finds out; the ones that are started in their place find no handler either.
+        with connect(bad), connect(bad), connect(bad), connect(bad):
+            found = wait_delays(daemon, 7)
+            if found[1] == (1, 50):  # the first request's worker had not yet said that it ended well
+                found.pop(0)
+            assert found[:6] == [(1, 50), (2, 100), (3, 200), (4, 400), (5, 400), (6, 400)]
+        clients.wait_served(20)
+        with connect(bad) as waiting:
+            waiting.sendall(b"hello\n")
+            write_handler(handler)
+            assert waiting.recv(100) == b"hello\n", "who waited is served when the handler is back"
+        mark = daemon.log_mark()
+        assert request(bad, b"x") == b"x"
+        clients.wait_served(20)
+    daemon.wait_log(r"pool bad: worker \d+: cannot serve: handler: No such file or directory$")
+    assert not daemon.find_log("pool www: .*(backing|cannot)")
+    # Another failure is a first one again.
+    handler.unlink()
+    with connect(bad), connect(bad), connect(bad), connect(bad):
+        assert wait_delays(daemon, 1, after=mark)[0] == (1, 50)
+
+
+def test_a_directory_that_vanishes_and_comes_back(preforkd: Start, tmp_path: Path) -> None:
+    """Nobody is lost: the first client waits until a worker can be started."""
+    bad, good, directory = tcp4(), tcp4(), tmp_path / "directory"
+    directory.mkdir()
+    daemon = preforkd({"bad": {"listen": bad, "handler": "/bin/cat", "directory": str(directory), "scaling": "ondemand",
+                               "restart_delay_min": "50ms", "restart_delay_max": "1s"},
+                       "www": {"listen": good, "handler": "/bin/cat"}})
+    directory.rmdir()
+    with connect(bad) as waiting:
+        waiting.sendall(b"hello\n")
+        assert [delay for _, delay in wait_delays(daemon, 5)[:5]] == [50, 100, 200, 400, 800]
+        daemon.wait_log(r"pool bad: worker \d+: cannot serve: directory: No such file or directory$")
+        assert request(good, b"x") == b"x"
+        directory.mkdir()
+        assert waiting.recv(100) == b"hello\n"
+
+
+def test_the_rate_of_failing_starts_is_bounded(preforkd: Start, tmp_path: Path) -> None:
+    """A pool of many: a batch that fails together is one failure, and the next batch waits."""
+    directory = tmp_path / "directory"
+    directory.mkdir()
+    daemon = preforkd({"bad": {"listen": tcp4(), "handler": "/bin/cat", "directory": str(directory),
+                               "scaling": "static", "max_workers": 20, "restart_delay_min": "200ms"}},
+                      master={"log_level": "debug"})
+    workers = daemon.wait_workers(20, "bad")
+    mark = daemon.log_mark()
+    directory.rmdir()
+    for worker in workers:
+        os.kill(worker, signal.SIGKILL)
+    wait_delays(daemon, 3)
+    log = daemon.log()[mark:]
+    assert len(re.findall(r"pool bad: worker \d+: forked", log[:log.index("backing off: 3")])) <= 3 * 20
+    stays(lambda: len(delays(daemon)) <= 4, "the fourth comes after 800 ms, the fifth after 1600", 1.0)
+
+
+def test_workers_of_a_reload_that_cannot_start(preforkd: Start, tmp_path: Path, as_root: None) -> None:
+    """The new generation's workers do not start (their user may not enter the directory, which only they can find out):
+    those of the old one serve on."""
+    closed = tmp_path / "closed"
+    closed.mkdir(0o700)
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "restart_delay_min": "50ms"}})
+    daemon.pools["www"]["directory"] = str(closed)
+    with ClientPool([address], count=4) as clients:
+        daemon.hup()
+        wait_until(lambda: len(delays(daemon, "www")) >= 2, "delays")
+        clients.wait_served(50)
+        before = set(daemon.workers())
+        closed.chmod(0o755)
+        wait_until(lambda: daemon.workers() and not before & set(daemon.workers()), "the new generation")
+        clients.wait_served(50)
+
+
+@pytest.mark.parametrize("handler", ["/bin/false", "/bin/sh -c 'kill -SEGV $$'"])
+def test_a_handlers_failure_is_no_failed_start(preforkd: Start, handler: str) -> None:
+    """Or a client could throttle a pool."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": handler, "max_workers": 2}})
+    for _ in range(30):
+        assert request(address) == b""
+    assert not daemon.find_log("backing off|cannot serve|exited with")
+
+
+def test_workers_that_are_killed_again_and_again_are_replaced_at_once(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "scaling": "static", "max_workers": 1,
+                               "restart_delay_min": "1h", "restart_delay_max": "1h"}})
+    for _ in range(10):
+        [worker] = daemon.wait_workers(1)
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: not alive(worker), "its end")
+    assert request(address, b"x") == b"x"
+    assert not daemon.find_log("backing off")
