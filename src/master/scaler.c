@@ -70,7 +70,9 @@ static void handle_saturation(struct pool *pool, const struct scale_decision *de
 {
         unsigned workers = input->total + decision->start;
 
-        if (pool->scale.saturated && !pool->saturation_told && input->queued > 0) {
+        /* What idle and starting workers are about to take does not wait. */
+        bool somebody_waits = input->queued > input->idle + input->starting + decision->start;
+        if (pool->scale.saturated && !pool->saturation_told && somebody_waits) {
                 pool->saturation_told = true;
                 pool->totals.saturations++;
                 pool_decide(pool, LOG_WARNING, "saturated: %u worker%s in use, %u connection%s; consider raising max_workers",

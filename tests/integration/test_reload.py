@@ -236,16 +236,19 @@ def test_a_roll_of_a_roll(preforkd: Start) -> None:
 
 
 def test_new_workers_that_cannot_start_leave_the_old_ones(preforkd: Start, tmp_path: Path) -> None:
-    """The file is good, the directory vanishes: the new generation fails, backs off, and the old one serves."""
+    """The file is good, but the user may not enter the directory: the new generation fails and backs off, the old one
+    serves."""
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, **static(3, restart_delay_max="100ms")}})
     old = set(daemon.wait_workers(3))
-    daemon.pools["www"]["directory"] = str(tmp_path / "none")
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0)
+    daemon.pools["www"]["directory"] = str(closed)
     daemon.hup(RELOADED)
     daemon.wait_log("cannot serve: directory")
     stays(lambda: old <= set(daemon.workers()), "the old workers stay", 0.5)
     assert request(address, b"x") == b"x"
-    (tmp_path / "none").mkdir()
+    closed.chmod(0o755)
     wait_until(lambda: not old & set(daemon.workers()), "the roll goes on", 20)
     assert request(address, b"x") == b"x"
 

@@ -87,7 +87,7 @@ static void test_defaults_are_the_documented_ones(void **state)
         } cases[] = {
                 {POOL_BACKLOG, "511"}, {POOL_SOCKET_MODE, "0660"}, {POOL_IPV6_ONLY, "no"}, {POOL_TCP_NODELAY, "no"},
                 {POOL_TCP_KEEPALIVE, "no"}, {POOL_DEFER_ACCEPT, "no"}, {POOL_HANDLER_TYPE, "inetd"},
-                {POOL_START_METHOD, "exec"}, {POOL_UMASK, "0022"}, {POOL_NICE, "0"}, {POOL_DIRECTORY, "/"},
+                {POOL_START_METHOD, "exec"}, {POOL_UMASK, "0022"}, {POOL_NICE, ""}, {POOL_DIRECTORY, "/"},
                 {POOL_CLEAR_ENVIRONMENT, "yes"}, {POOL_OOM_SCORE_ADJ, ""}, {POOL_LIMIT_NOFILE, ""},
                 {POOL_NO_NEW_PRIVILEGES, "yes"}, {POOL_STDERR, "log"}, {POOL_SCALING, "dynamic"},
                 {POOL_MIN_SPARE_WORKERS, "1"}, {POOL_MAX_SPARE_WORKERS, "8"}, {POOL_START_WORKERS, "4"},
