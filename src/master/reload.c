@@ -76,13 +76,23 @@ static int prepare_log(struct reload *reload)
 {
         const struct config *running = reload->master->config;
         int target = reload->config->master.log_target;
+        const struct origin *origin = &reload->config->master.origins[MASTER_LOG_TARGET];
+        const char *path;
 
         if (running && running->master.log_target == target)
                 return 0;
         int r = log_sink_open(log_destination_of(target), NULL, &reload->log_sink);
-        if (r < 0)
-                problem_add(reload->problems, NULL, 0, "log_target: cannot open it: %s", strerror(-r));
-        return r;
+        if (r < 0) {
+                problem_add(reload->problems, origin->file, origin->line, "log_target: cannot open it: %s", strerror(-r));
+                return r;
+        }
+        r = log_sink_check(reload->log_sink, &path);
+        if (r < 0) { /* to the log that can still be read */
+                const struct log_fields fields = {.file = origin->file, .line = origin->line};
+                log_emit(LOG_WARNING, &fields, "log_target: %s: %s; records are lost until somebody listens there", path,
+                         strerror(-r));
+        }
+        return 0;
 }
 
 /* A TCP listener that still drains, of this pool or of one that was removed, is taken back rather than bound a second

@@ -21,4 +21,7 @@ int log_datagram_open(const char *path, struct log_datagram *ret);
  * -EACCES … (sendmsg(2), unix(7)). */
 int log_datagram_send(const struct log_datagram *datagram, const void *bytes, size_t length);
 
+/* Is somebody there at present? 0, or what log_datagram_send() would fail with for want of him. */
+int log_datagram_check(const struct log_datagram *datagram);
+
 void log_datagram_close(struct log_datagram *datagram);

@@ -120,6 +120,16 @@ enum log_destination log_sink_destination(const struct log_sink_state *state)
         return state->destination;
 }
 
+int log_sink_check(const struct log_sink_state *state, const char **ret_path)
+{
+        if (state->destination == LOG_DESTINATION_STDERR)
+                return 0;
+        int r = log_datagram_check(&state->datagram);
+        if (r < 0)
+                *ret_path = state->datagram.address.sun_path;
+        return r;
+}
+
 uint64_t log_sink_dropped(const struct log_sink_state *state)
 {
         return state->dropped;
