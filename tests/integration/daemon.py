@@ -491,7 +491,8 @@ class Daemon:
     """One running preforkd with its configuration file and its log. Made by the fixture `preforkd`."""
 
     def __init__(self, directory: Path, pools: Pools | None = None, master: Mapping[str, Value] | None = None,
-                 arguments: Sequence[str] = (), popen: Mapping[str, Any] | None = None, binary: Path = BINARY) -> None:
+                 arguments: Sequence[str] = (), popen: Mapping[str, Any] | None = None, binary: Path = BINARY,
+                 stderr: int | None = None) -> None:
         self.directory = directory
         self.config = directory / "preforkd.conf"
         self.log_path = directory / "log"
@@ -505,7 +506,7 @@ class Daemon:
         self.log_file: IO[bytes] = open(self.log_path, "ab")
         settings: dict[str, Any] = {"env": clean_environment(), "start_new_session": True, **(popen or {})}
         self.process = subprocess.Popen(self.arguments, stdin=subprocess.DEVNULL, stdout=self.log_file,
-                                        stderr=self.log_file, **settings)
+                                        stderr=self.log_file if stderr is None else stderr, **settings)
         self.descriptors_at_start: Counter[str] | None = None
         self.layout_at_start: Any = None
         self.may_leak = False  # set by a test that ends with other descriptors on purpose
