@@ -132,19 +132,18 @@ void slot_ask_recycle(struct slot *slot, enum scoreboard_recycle reason)
         slot_wake(slot, SCOREBOARD_WAKE_RECYCLE);
 }
 
-bool slot_wait_recycle(struct slot *slot, unsigned timeout_ms)
+enum scoreboard_answer slot_wait_recycle(struct slot *slot, unsigned timeout_ms)
 {
         _Atomic uint32_t *answer = &slot->words->answer;
         const struct timespec timeout = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000L};
 
         atomic_store(&slot->words->activity, SCOREBOARD_WAITING);
-        if (atomic_load(answer) == SCOREBOARD_ANSWER_NONE &&
-            syscall(SYS_futex, answer, FUTEX_WAIT, SCOREBOARD_ANSWER_NONE, &timeout, NULL, 0) < 0 && errno == EINTR)
-                return false;
-        if (atomic_load(answer) == SCOREBOARD_ANSWER_GO)
-                return true;
-        atomic_store(&slot->words->recycle, SCOREBOARD_RECYCLE_NONE);
-        return false;
+        if (timeout_ms > 0 && atomic_load(answer) == SCOREBOARD_ANSWER_NONE)
+                syscall(SYS_futex, answer, FUTEX_WAIT, SCOREBOARD_ANSWER_NONE, &timeout, NULL, 0);
+        uint32_t word = atomic_load(answer);
+        if (word == SCOREBOARD_ANSWER_LATER)
+                atomic_store(&slot->words->recycle, SCOREBOARD_RECYCLE_NONE);
+        return word;
 }
 
 /* Did what `other` serves come before `ticket`, from the same source? A ticket that is just being drawn is waited for:

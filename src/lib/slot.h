@@ -39,9 +39,9 @@ void slot_ending(struct slot *slot);
 /* Ask to be recycled: wakes the master, unless this worker has asked already and got no answer yet. */
 void slot_ask_recycle(struct slot *slot, enum scoreboard_recycle reason);
 
-/* Wait for the answer, at most timeout_ms. Returns true if the worker shall end. On LATER or when time is up the
- * question is withdrawn and false returned. A signal ends the wait early: returns false, the question stays. */
-bool slot_wait_recycle(struct slot *slot, unsigned timeout_ms);
+/* Wait for the answer, at most timeout_ms (0: only look), and return it. LATER ends the question. NONE, when the time is up
+ * or a signal came: it stays open, and a later call finds the answer. */
+enum scoreboard_answer slot_wait_recycle(struct slot *slot, unsigned timeout_ms);
 
 /* Draw a place among the connections of one client address (`source`, a non-zero hash). True if the connection may be
  * served; false if max_connections_per_source others that came before are still being served. The place is given back

@@ -1,6 +1,5 @@
 #include "worker/recycling.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +9,8 @@
 #include "base/cleanup.h"
 #include "lib/door.h"
 
-/* A worker that hears nothing for so long (the master may be stopped) serves on: recycling is upkeep, not a duty. */
+/* A worker that hears nothing for so long (the master may be stopped) serves on, and from then on only looks for the
+ * answer: recycling is upkeep, not a duty. */
 #define ANSWER_TIMEOUT_MS 1000
 
 int recycling_open(struct recycling *recycling, uint64_t now_ns)
@@ -81,9 +81,10 @@ bool recycling_is_due(struct recycling *recycling, struct slot *slot, uint64_t n
                 slot_ask_recycle(slot, SCOREBOARD_RECYCLE_AGE);
         if (atomic_load(&slot->words->recycle) == SCOREBOARD_RECYCLE_NONE || door_is_closed())
                 return false;
-        if (slot_wait_recycle(slot, ANSWER_TIMEOUT_MS))
-                return true;
-        uint64_t begun = atomic_load_explicit(&slot->words->requests_begun, memory_order_relaxed);
-        recycling->postponed += begun / 10 + 1;
-        return false;
+        enum scoreboard_answer answer = slot_wait_recycle(slot, recycling->master_silent ? 0 : ANSWER_TIMEOUT_MS);
+        recycling->master_silent = answer == SCOREBOARD_ANSWER_NONE;
+        if (answer == SCOREBOARD_ANSWER_LATER)
+                recycling->postponed +=
+                        atomic_load_explicit(&slot->board->max_requests, memory_order_relaxed) / 10 + 1;
+        return answer == SCOREBOARD_ANSWER_GO;
 }

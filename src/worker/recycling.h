@@ -15,6 +15,7 @@ struct recycling {
         uint64_t born_ns;
         int32_t jitter_permille; /* this worker's share of the jitter, -1000..1000 */
         uint64_t postponed;     /* requests granted on top by an answer LATER */
+        bool master_silent;     /* it left a question without an answer: it is not waited for again until it answers */
 };
 
 /* 0 or -errno of open(2). */

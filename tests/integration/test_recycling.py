@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from clients import ClientPool
-from daemon import Daemon, alive, burst, connect, request, stays, tcp4, wait_until
+from daemon import SLOW, Daemon, alive, burst, connect, request, stays, tcp4, wait_until
 from served import Served, Watch, most_at_once, per_worker, processes_below, served
 
 Start = Callable[..., Daemon]
@@ -52,6 +52,26 @@ def test_jitter_spreads_the_ends(preforkd: Start, program: Program) -> None:
     assert len(counts) >= 300 // 30 - 1
     assert all(10 <= count <= 30 for count in counts), counts
     assert len(set(counts)) > 1, f"no jitter: {counts}"
+
+
+def test_a_stopped_master_is_not_waited_for_again(preforkd: Start) -> None:
+    """A worker that asked in vain serves on at full speed, and goes when the master is back."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_requests": 2, "max_requests_jitter": "0%",
+                               "scaling": "static", "max_workers": 1}})
+    [worker] = daemon.wait_workers(1)
+    daemon.send_signal(signal.SIGSTOP)
+    try:
+        begun = time.monotonic()
+        for _ in range(30):
+            assert request(address, b"x") == b"x"
+        took = time.monotonic() - begun
+    finally:
+        daemon.send_signal(signal.SIGCONT)
+    assert took < 5 * SLOW, f"{took:.1f} s for 30 requests"
+    for _ in range(2):
+        assert request(address, b"x") == b"x"
+    wait_until(lambda: not alive(worker), "the end of a worker that asked long ago")
 
 
 def test_the_replacement_is_there_first(preforkd: Start) -> None:

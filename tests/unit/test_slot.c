@@ -247,13 +247,13 @@ static void test_recycle_question(void **state)
         assert_int_equal(clear_flags(fixture), 0);
 
         slot.words->answer = SCOREBOARD_ANSWER_LATER;
-        assert_false(slot_wait_recycle(&slot, DEADLINE_MS));
+        assert_int_equal(slot_wait_recycle(&slot, DEADLINE_MS), SCOREBOARD_ANSWER_LATER);
         assert_int_equal(slot.words->recycle, SCOREBOARD_RECYCLE_NONE);
         slot_ask_recycle(&slot, SCOREBOARD_RECYCLE_MEMORY); /* and may ask anew */
         assert_int_equal(slot.words->recycle, SCOREBOARD_RECYCLE_MEMORY);
         assert_int_equal(clear_flags(fixture), 1U << SCOREBOARD_WAKE_RECYCLE);
         slot.words->answer = SCOREBOARD_ANSWER_GO;
-        assert_true(slot_wait_recycle(&slot, DEADLINE_MS));
+        assert_int_equal(slot_wait_recycle(&slot, DEADLINE_MS), SCOREBOARD_ANSWER_GO);
 }
 
 static void test_recycle_timeout(void **state)
@@ -263,10 +263,15 @@ static void test_recycle_timeout(void **state)
 
         slot_ask_recycle(&slot, SCOREBOARD_RECYCLE_REQUESTS);
         uint64_t start_ns = test_now_ns();
-        assert_false(slot_wait_recycle(&slot, 30));
+        assert_int_equal(slot_wait_recycle(&slot, 30), SCOREBOARD_ANSWER_NONE);
         assert_true(test_now_ns() - start_ns >= 30000000);
         assert_int_equal(slot.words->activity, SCOREBOARD_WAITING);
-        assert_int_equal(slot.words->recycle, SCOREBOARD_RECYCLE_NONE);
+        assert_int_equal(slot.words->recycle, SCOREBOARD_RECYCLE_REQUESTS); /* the question stays, for a master that wakes up */
+        start_ns = test_now_ns();
+        assert_int_equal(slot_wait_recycle(&slot, 0), SCOREBOARD_ANSWER_NONE);
+        assert_true(test_now_ns() - start_ns < 30000000);
+        slot.words->answer = SCOREBOARD_ANSWER_GO;
+        assert_int_equal(slot_wait_recycle(&slot, 0), SCOREBOARD_ANSWER_GO);
 }
 
 static void on_alarm(int number)
@@ -288,9 +293,9 @@ static void test_recycle_interrupted(void **state)
         sigaction(SIGALRM, &action, NULL);
         setitimer(ITIMER_REAL, &soon, NULL);
         uint64_t start_ms = test_now_ms();
-        bool go = slot_wait_recycle(&slot, DEADLINE_MS);
+        enum scoreboard_answer answer = slot_wait_recycle(&slot, DEADLINE_MS);
         setitimer(ITIMER_REAL, &never, NULL);
-        assert_false(go);
+        assert_int_equal(answer, SCOREBOARD_ANSWER_NONE);
         assert_true(test_now_ms() - start_ms < DEADLINE_MS);
         assert_int_equal(slot.words->recycle, SCOREBOARD_RECYCLE_REQUESTS);
 }
@@ -316,10 +321,10 @@ static void test_recycle_answered_by_another_process(void **state)
         slot_ask_recycle(&slot, SCOREBOARD_RECYCLE_REQUESTS);
         pid_t master = child_start(answer_when_waiting, slot.words);
         uint64_t start_ms = test_now_ms();
-        bool go = slot_wait_recycle(&slot, 4 * DEADLINE_MS);
+        enum scoreboard_answer answer = slot_wait_recycle(&slot, 4 * DEADLINE_MS);
         uint64_t took_ms = test_now_ms() - start_ms;
         assert_int_equal(child_wait(master, DEADLINE_MS), 0);
-        assert_true(go);
+        assert_int_equal(answer, SCOREBOARD_ANSWER_GO);
         assert_true(took_ms < 2 * DEADLINE_MS); /* woken, not timed out */
 }
 
