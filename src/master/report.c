@@ -1,5 +1,6 @@
 #include "master/report.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
@@ -87,22 +88,43 @@ static uint64_t count_refused(const struct pool *pool)
         return refused;
 }
 
+/* Everything since the pool was made: "3 forked, 1 retired, …". 0 or -ENOMEM. */
+static int format_totals(const struct pool *pool, struct text *text)
+{
+        const struct pool_totals *totals = &pool->totals;
+        const struct {
+                uint64_t count;
+                const char *of_what;
+        } rows[] = {
+                {totals->forked, "forked"},
+                {totals->retired, "retired"},
+                {totals->recycled, "recycled"},
+                {totals->died, "died"},
+                {totals->start_failures, "failed starts"},
+                {totals->saturations, "saturations"},
+                {totals->request_timeouts, "request timeouts"},
+                {totals->detached, "detached"},
+                {count_refused(pool), "refused"},
+                {pool_requests(pool), "requests"},
+        };
+        int r = 0;
+
+        for (size_t i = 0; i < ELEMENTS(rows) && r == 0; i++)
+                r = text_appendf(text, "%s%" PRIu64 " %s", i > 0 ? ", " : "", rows[i].count, rows[i].of_what);
+        return r;
+}
+
 void report_pool(const struct pool *pool)
 {
         const struct log_fields fields = {.pool = pool->name, .generation = pool->generation};
-        const struct pool_totals *totals = &pool->totals;
         const struct pool_counts counts = pool_count(pool);
+        _cleanup_(text_clear) struct text totals = {0};
 
-        log_emit(LOG_NOTICE, &fields,
-                 "generation %llu: %u idle, %u busy, %u starting, %u retiring, %u detached; in all %llu forked, %llu retired, "
-                 "%llu recycled, %llu died, %llu failed starts, %llu saturations, %llu request timeouts, %llu detached, "
-                 "%llu refused",
-                 (unsigned long long)pool->generation, counts.idle, counts.busy, counts.starting, counts.retiring,
-                 counts.detached, (unsigned long long)totals->forked, (unsigned long long)totals->retired,
-                 (unsigned long long)totals->recycled, (unsigned long long)totals->died,
-                 (unsigned long long)totals->start_failures, (unsigned long long)totals->saturations,
-                 (unsigned long long)totals->request_timeouts, (unsigned long long)totals->detached,
-                 (unsigned long long)count_refused(pool));
+        if (format_totals(pool, &totals) == 0)
+                log_emit(LOG_NOTICE, &fields,
+                         "generation %" PRIu64 ": %u idle, %u busy, %u starting, %u retiring, %u detached; in all %s",
+                         pool->generation, counts.idle, counts.busy, counts.starting, counts.retiring, counts.detached,
+                         text_string(&totals));
         report_shares(pool);
         report_durations(pool);
 }
