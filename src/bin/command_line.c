@@ -27,8 +27,7 @@ const char command_line_help[] =
         "\n"
         "Signals: HUP reload, TERM and INT stop gracefully, QUIT stop at once,\n"
         "USR1 report, TTIN and TTOU raise and lower max_workers.\n"
-        "Exit codes: 0, 1 run-time failure, 2 usage, 3 nothing to serve,\n"
-        "78 bad configuration.\n"
+        "Exit codes: 0, 1 failure, 2 usage, 3 nothing to serve, 78 bad configuration.\n"
         "See preforkd(8), preforkd.conf(5), preforkd-handler(7).\n";
 
 struct parser {

@@ -607,8 +607,8 @@ static void test_drain_tcp(void **state)
 
 static void set_filter(int fd, bool on)
 {
-        struct sock_filter drop_all[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
-        const struct sock_fprog program = {.len = 1, .filter = drop_all};
+        static struct sock_filter drop_all[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+        static const struct sock_fprog program = {.len = 1, .filter = drop_all};
 
         int option = on ? SO_ATTACH_FILTER : SO_DETACH_FILTER;
 
