@@ -132,11 +132,13 @@ static bool was_retired(const struct acceptor *acceptor)
         return door_is_closed();
 }
 
-/* That listener is drained; the others go on. */
-static void stop_watching(struct acceptor *acceptor, int listener)
+/* That listener is drained; the others go on. False if it is not in the set: the door stands in its place. */
+static bool stop_watching(struct acceptor *acceptor, int listener)
 {
-        if (epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, listener, NULL) == 0)
-                acceptor->watched--;
+        if (epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, listener, NULL) < 0)
+                return false;
+        acceptor->watched--;
+        return true;
 }
 
 static int wait_on_set(struct acceptor *acceptor, struct address *ret_peer, int *ret_fd)
@@ -152,9 +154,9 @@ static int wait_on_set(struct acceptor *acceptor, struct address *ret_peer, int 
                 /* Even if retired meanwhile: the kernel has woken nobody else for this connection. */
                 int listener = acceptor->listeners[event.data.u32];
                 int r = accept_next(listener, ret_peer, ret_fd);
-                if (r == -ESHUTDOWN)
-                        stop_watching(acceptor, listener);
-                else if (r != -EAGAIN && r != -EINTR)
+                if (r == -ESHUTDOWN && stop_watching(acceptor, listener))
+                        continue;
+                if (r != -EAGAIN && r != -EINTR)
                         return r;
         }
         return -ESHUTDOWN;
