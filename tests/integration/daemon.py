@@ -143,6 +143,11 @@ def context_switches(pid: int) -> int:
     return int(status_value(pid, "voluntary_ctxt_switches")) + int(status_value(pid, "nonvoluntary_ctxt_switches"))
 
 
+def is_sanitized(pid: int) -> bool:
+    """True under AddressSanitizer, which keeps what was freed for a while: figures of memory say little then."""
+    return "libasan" in Path(f"/proc/{pid}/maps").read_text()
+
+
 def open_descriptors(pid: int) -> dict[int, str]:
     """What a process has open: number → what it is."""
     found = {}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from clients import ClientPool
-from daemon import Daemon, burst, connect, request, tcp4, wait_until
+from daemon import Daemon, burst, connect, is_sanitized, request, tcp4, wait_until
 from served import Watch, resident_kb
 
 Start = Callable[..., Daemon]
@@ -103,7 +103,7 @@ def test_a_flood_slows_only_its_writer(preforkd: Start, tmp_path: Path, shape: s
             assert request(address, b"calm\n") == b"calm\n"
         clients.wait_served(10)
         assert client.recv(100) == b"100 MB\n"
-    assert watch.most - before < 2000, "kB"
+    assert watch.most - before < (40000 if is_sanitized(daemon.pid) else 2000), "kB"
 
 
 def test_a_writer_that_outlives_its_request(preforkd: Start) -> None:
