@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from clients import ClientPool
-from daemon import (Daemon, abstract, children, connect, open_descriptors, read_all, refuses, request, stays, tcp4, tcp6,
-                    wait_until)
+from daemon import Daemon, connect, read_all, refuses, request, tcp4, tcp6, wait_until
 
 Start = Callable[..., Daemon]
 
@@ -28,16 +27,6 @@ NARROW = {"handler": "/bin/cat", "min_spare_workers": 4, "max_spare_workers": 4,
 @pytest.fixture(params=["roomy", "narrow"])
 def pool(request: pytest.FixtureRequest) -> dict[str, object]:
     return dict(ROOMY if request.param == "roomy" else NARROW)
-
-
-def listening(address: str) -> bool:
-    """True if any process still listens on that TCP port of 127.0.0.1, filtered or not (the kernel's own word)."""
-    port = int(address.rpartition(":")[2])
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        fields = line.split()
-        if int(fields[1].rpartition(":")[2], 16) == port and fields[3] == "0A":
-            return True
-    return False
 
 
 # --- under 24 clients -----------------------------------------------------------------------------------------------

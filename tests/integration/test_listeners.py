@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import grp
 import json
-import os
 import pwd
 import re
 import resource
