@@ -9,8 +9,9 @@
 
 #include "lib/idle_set.h"
 
-/* How often to look whether another worker has drawn its ticket: it needs some 100 ns, or a processor. */
-#define DRAWING_LOOKS 500
+/* How often to look whether another worker has drawn its ticket: it needs some 100 ns, or a processor. Where there are
+ * more processes than processors each look after the first ones may take milliseconds. */
+#define DRAWING_LOOKS 300
 #define DRAWING_LOOKS_BUSY 100
 
 int slot_attach(struct slot *slot, struct scoreboard *board, uint32_t index, int wake_fd)

@@ -42,7 +42,8 @@ int listener_queue_length(const struct listener *listener, uint32_t *ret);
 
 /* Begin to drain. TCP: a socket filter drops new SYNs, so that clients try again instead of being reset, while what the
  * kernel has accepted stays in the queue. UNIX: shut for reading: new connects are refused, queued ones can be
- * accepted, and then poll(2) says POLLRDHUP; a path is unlinked first. Sets O_NONBLOCK. 0 or -errno. */
+ * accepted, and then poll(2) says POLLRDHUP; a path is unlinked first. Sets O_NONBLOCK. 0 or -errno; -EPERM: the kernel
+ * is one that lets nobody attach a filter who has not CAP_NET_ADMIN, and new connections go on arriving. */
 int listener_drain(struct listener *listener);
 
 /* Take a draining TCP listener back into service. 0; -EOPNOTSUPP for UNIX sockets, which cannot be; -errno. */
