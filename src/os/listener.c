@@ -104,6 +104,7 @@ static int open_socket(struct address *address, const struct listener_options *o
 
 static uint32_t read_effective_backlog(const struct listener *listener, unsigned asked)
 {
+        struct sock_diag_unix diag;
         _cleanup_(file_closep) FILE *file = NULL;
         struct tcp_info info;
         socklen_t length = sizeof(info);
@@ -111,6 +112,8 @@ static uint32_t read_effective_backlog(const struct listener *listener, unsigned
 
         if (!is_unix(&listener->address)) /* of a listening socket: its maximum */
                 return getsockopt(listener->fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 ? info.tcpi_sacked : asked;
+        if (sock_diag_unix(listener->fd, &diag) == 0)
+                return diag.backlog;
         file = fopen("/proc/sys/net/core/somaxconn", "re");
         return file && fscanf(file, "%9u", &somaxconn) == 1 ? MIN_OF(somaxconn, asked) : asked;
 }
@@ -134,6 +137,8 @@ static int set_owner_and_mode(const struct listener *listener, const struct list
 {
         const char *path = listener->address.un.sun_path;
 
+        if (listener->tie == LISTENER_ACTIVATED) /* SocketMode= and the like of its unit have decided */
+                return 0;
         if (!has_own_path(listener))
                 return -ENOENT;
         return chmod(path, options->socket_mode) < 0 || lchown(path, options->socket_uid, options->socket_gid) < 0
@@ -141,19 +146,22 @@ static int set_owner_and_mode(const struct listener *listener, const struct list
                        : 0;
 }
 
-static int set_tcp_options(const struct listener *listener, const struct listener_options *options)
+static int set_tcp_options(const struct listener *listener, const struct listener_options *options, unsigned spared)
 {
-        int r = set_flag(listener->fd, IPPROTO_TCP, TCP_NODELAY, options->tcp_nodelay);
+        int r = 0;
 
-        if (r == 0)
+        if (!(spared & LISTENER_NODELAY))
+                r = set_flag(listener->fd, IPPROTO_TCP, TCP_NODELAY, options->tcp_nodelay);
+        if (r == 0 && !(spared & LISTENER_KEEPALIVE))
                 r = set_flag(listener->fd, SOL_SOCKET, SO_KEEPALIVE, options->tcp_keepalive);
-        if (r == 0)
+        if (r == 0 && !(spared & LISTENER_DEFER_ACCEPT))
                 r = set_flag(listener->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, options->defer_accept);
         return r;
 }
 
 int listener_adjust(struct listener *listener, const struct listener_options *options)
 {
+        unsigned spared = listener->tie == LISTENER_ACTIVATED ? options->defaults : 0;
         int flags = fcntl(listener->fd, F_GETFL);
 
         if (flags < 0)
@@ -162,10 +170,11 @@ int listener_adjust(struct listener *listener, const struct listener_options *op
                 return -errno;
         int r = is_unix_path(&listener->address) ? set_owner_and_mode(listener, options)
                 : is_unix(&listener->address)    ? 0
-                                                 : set_tcp_options(listener, options);
+                                                 : set_tcp_options(listener, options, spared);
         if (r < 0)
                 return r;
-        if (listen(listener->fd, (int)options->backlog) < 0) /* on a listening socket: a new backlog, nothing else */
+        /* On a listening socket: a new backlog, nothing else. */
+        if (!(spared & LISTENER_BACKLOG) && listen(listener->fd, (int)options->backlog) < 0)
                 return -errno;
         listener->effective_backlog = read_effective_backlog(listener, options->backlog);
         return 0;
@@ -195,17 +204,90 @@ int listener_open(const struct address *address, const struct listener_options *
         return 0;
 }
 
+bool listener_is_for(const struct address *bound, const struct address *address)
+{
+        bool is_stand_in = bound->any.sa_family == AF_INET && address->any.sa_family == AF_INET6 &&
+                           bound->in.sin_addr.s_addr == htonl(INADDR_ANY) &&
+                           IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr) &&
+                           address_port(bound) == address_port(address);
+
+        return is_stand_in || address_equal(bound, address);
+}
+
+/* Is the file at the path the one that the socket was bound to? Then remember it as ours. */
+static int recognise_path(int fd, struct listener *listener)
+{
+        struct sock_diag_unix diag;
+        struct stat status;
+
+        if (lstat(listener->address.un.sun_path, &status) < 0 || !S_ISSOCK(status.st_mode))
+                return -ESTALE;
+        /* The number alone: what the kernel and stat(2) call the device differs on stacked file systems. */
+        if (sock_diag_unix(fd, &diag) == 0 && diag.path_inode != (uint32_t)status.st_ino)
+                return -ESTALE;
+        listener->device = status.st_dev;
+        listener->inode = status.st_ino;
+        return 0;
+}
+
+/* Can a stored socket still serve as the address it is stored for? */
+static int check_stored(int fd, const struct address *bound, const struct listener_options *options,
+                        struct listener *listener)
+{
+        int v6only = 0;
+        socklen_t length = sizeof(v6only);
+
+        if (is_unix_path(bound))
+                return recognise_path(fd, listener);
+        if (bound->any.sa_family == AF_INET6 &&
+            (getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, &length) < 0 || !!v6only != options->ipv6_only))
+                return -ESTALE;
+        if (bound->any.sa_family == AF_INET && listener->address.any.sa_family == AF_INET6 && options->ipv6_only)
+                return -ESTALE;
+        return 0;
+}
+
+int listener_adopt(int fd, const struct address *bound, const struct address *address, enum listener_tie tie,
+                   const struct listener_options *options, struct listener *ret)
+{
+        struct listener listener = {.fd = fd, .tie = tie, .address = *address};
+        int ignored = 0;
+
+        int r = tie == LISTENER_ACTIVATED ? 0 : check_stored(fd, bound, options, &listener);
+        if (r < 0)
+                return r;
+        listener.address = *bound;
+        if (!is_unix(bound)) /* a filter of listener_drain(); ENOENT: there is none */
+                setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &ignored, sizeof(ignored));
+        r = listener_adjust(&listener, options);
+        if (r < 0)
+                return r;
+        listener.address = *address;
+        *ret = listener;
+        return 0;
+}
+
 int listener_queue_length(const struct listener *listener, uint32_t *ret)
 {
         struct tcp_info info;
         socklen_t length = sizeof(info);
 
-        if (is_unix(&listener->address))
-                return sock_diag_unix_queue(listener->fd, ret);
+        if (is_unix(&listener->address)) {
+                struct sock_diag_unix diag;
+                int r = sock_diag_unix(listener->fd, &diag);
+                if (r == 0)
+                        *ret = diag.queued;
+                return r;
+        }
         if (getsockopt(listener->fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
                 return -errno;
         *ret = info.tcpi_unacked;
         return 0;
+}
+
+bool listener_stays_open(const struct listener *listener)
+{
+        return listener->tie == LISTENER_ACTIVATED || (listener->tie == LISTENER_STORED && is_unix(&listener->address));
 }
 
 int listener_drain(struct listener *listener)
@@ -224,6 +306,8 @@ int listener_drain(struct listener *listener)
         int flags = fcntl(listener->fd, F_GETFL);
         if (flags < 0 || fcntl(listener->fd, F_SETFL, flags | O_NONBLOCK) < 0)
                 return -errno;
+        if (listener_stays_open(listener))
+                return 0;
         if (is_unix(&listener->address)) {
                 unlink_own_path(listener);
                 return shutdown(listener->fd, SHUT_RD) < 0 ? -errno : 0;
@@ -237,6 +321,8 @@ int listener_undrain(struct listener *listener)
 {
         int ignored = 0;
 
+        if (listener_stays_open(listener))
+                return 0;
         if (is_unix(&listener->address))
                 return -EOPNOTSUPP;
         return setsockopt(listener->fd, SOL_SOCKET, SO_DETACH_FILTER, &ignored, sizeof(ignored)) < 0 ? -errno : 0;
@@ -250,13 +336,18 @@ bool listener_is_drained(const struct listener *listener)
                 return true; /* not a listening socket any more: nothing can be waiting */
         if (queued > 0)
                 return false;
-        return is_unix(&listener->address) ||
+        /* One that stays open always has handshakes under way: they are not for us any more. */
+        return is_unix(&listener->address) || listener_stays_open(listener) ||
                sock_diag_half_open(listener->address.any.sa_family, address_port(&listener->address), &half_open) < 0 ||
                half_open == 0;
 }
 
 void listener_close(struct listener *listener)
 {
+        if (listener->tie != LISTENER_OWN) {
+                fd_closep(&listener->fd);
+                return;
+        }
         unlink_own_path(listener);
         /* A busy worker holds the descriptor until its request ends. Without this the port would stay taken, and with
          * the filter of listener_drain() clients would wait for an answer in vain. */

@@ -10,6 +10,11 @@
 
 #include "base/address.h"
 
+/* Options that a socket unit may have set on a socket it made, too. */
+enum {
+        LISTENER_BACKLOG = 1 << 0, LISTENER_NODELAY = 1 << 1, LISTENER_KEEPALIVE = 1 << 2, LISTENER_DEFER_ACCEPT = 1 << 3,
+};
+
 struct listener_options {
         unsigned backlog;
         bool ipv6_only, tcp_nodelay, tcp_keepalive, defer_accept;
@@ -17,10 +22,19 @@ struct listener_options {
         uid_t socket_uid; /* UNIX paths; (uid_t)-1: leave as created */
         gid_t socket_gid;
         mode_t socket_mode;
+        unsigned defaults; /* LISTENER_… bits: nobody has asked for these; an activated socket keeps what its unit set */
+};
+
+/* Who else holds the socket, and goes on with it when we let go. */
+enum listener_tie {
+        LISTENER_OWN,       /* nobody */
+        LISTENER_STORED,    /* the service manager's descriptor store, for our successor */
+        LISTENER_ACTIVATED, /* the service manager, whose socket it is: it starts us again when somebody connects */
 };
 
 struct listener {
         int fd;
+        enum listener_tie tie;
         struct address address;
         dev_t device; /* of a UNIX path, so that only our own file is ever unlinked */
         ino_t inode;
@@ -31,6 +45,16 @@ struct listener {
  * and leaves *ret alone: -EADDRINUSE (somebody listens there), -EADDRNOTAVAIL, -EACCES, -ENOTSOCK (the path is a file
  * that is no socket), … For `[::]` without ipv6_only on a system without IPv6, 0.0.0.0 is bound. */
 int listener_open(const struct address *address, const struct listener_options *options, struct listener *ret);
+
+/* Take over a listening socket that was not opened here: `fd` (which the listener owns on success; close-on-exec
+ * already) listens on `bound`, and is known as `address`. Undoes what listener_drain() of a predecessor did, and applies
+ * the options. 0; -ESTALE: a stored socket that cannot serve as `address` any more, because its path belongs to another
+ * file or ipv6_only has changed; -errno. On failure *ret is left alone and `fd` stays the caller's. */
+int listener_adopt(int fd, const struct address *bound, const struct address *address, enum listener_tie tie,
+                   const struct listener_options *options, struct listener *ret);
+
+/* True if a socket bound to `bound` is what listener_open() would make for `address`. */
+bool listener_is_for(const struct address *bound, const struct address *address);
 
 /* Set the options that can change on an open listener (all but ipv6_only). 0 or -errno of the first that failed;
  * -ENOENT: the UNIX path is gone, or is not ours any more and left alone. */
@@ -43,16 +67,22 @@ int listener_queue_length(const struct listener *listener, uint32_t *ret);
 /* Begin to drain. TCP: a socket filter drops new SYNs, so that clients try again instead of being reset, while what the
  * kernel has accepted stays in the queue. UNIX: shut for reading: new connects are refused, queued ones can be
  * accepted, and then poll(2) says POLLRDHUP; a path is unlinked first. Sets O_NONBLOCK. 0 or -errno; -EPERM: the kernel
- * is one that lets nobody attach a filter who has not CAP_NET_ADMIN, and new connections go on arriving. */
+ * is one that lets nobody attach a filter who has not CAP_NET_ADMIN, and new connections go on arriving.
+ *
+ * What our successor or the service manager goes on with is spared: a stored UNIX listener is not shut (that could never
+ * be undone), an activated one not even filtered, so that new connections still come. */
 int listener_drain(struct listener *listener);
 
-/* Take a draining TCP listener back into service. 0; -EOPNOTSUPP for UNIX sockets, which cannot be; -errno. */
+/* True if listener_drain() leaves this one open to new connections. */
+bool listener_stays_open(const struct listener *listener);
+
+/* Take a draining listener back into service. 0; -EOPNOTSUPP for UNIX sockets that were shut; -errno. */
 int listener_undrain(struct listener *listener);
 
 /* True if nothing waits and no TCP handshake is under way on the listener (its final ACK would still be accepted by the
  * kernel). Costs a dump of the half-open sockets: for draining only. */
 bool listener_is_drained(const struct listener *listener);
 
-/* Close, for every process that holds the socket: nobody listens afterwards, and accept(2) fails with EINVAL in workers
- * that have it still. Unlinks the UNIX path if it is still ours. */
+/* A listener of our own: close it for every process that holds the socket: nobody listens afterwards, and accept(2) fails with EINVAL in workers
+ * that have it still. Unlinks the UNIX path if it is still ours. Any other: close our descriptor, no more. */
 void listener_close(struct listener *listener);

@@ -50,39 +50,45 @@ static int ask(const void *request, size_t length, handle_message handle, void *
         }
 }
 
-struct queue_answer {
-        uint32_t length;
+struct unix_answer {
+        struct sock_diag_unix socket;
         bool known;
 };
 
 static void read_unix_answer(const struct nlmsghdr *message, void *context)
 {
         const struct unix_diag_msg *diag = NLMSG_DATA(message);
-        struct queue_answer *answer = context;
+        struct unix_answer *answer = context;
         int left = (int)message->nlmsg_len - (int)NLMSG_LENGTH(sizeof(*diag));
 
         for (const struct rtattr *attribute = (const struct rtattr *)(diag + 1); RTA_OK(attribute, left);
              attribute = RTA_NEXT_CONST(attribute, left)) {
                 struct unix_diag_rqlen lengths;
-                if (attribute->rta_type != UNIX_DIAG_RQLEN || RTA_PAYLOAD(attribute) < sizeof(lengths))
-                        continue;
-                memcpy(&lengths, RTA_DATA_CONST(attribute), sizeof(lengths));
-                answer->length = lengths.udiag_rqueue;
-                answer->known = true;
+                struct unix_diag_vfs file;
+                if (attribute->rta_type == UNIX_DIAG_RQLEN && RTA_PAYLOAD(attribute) >= sizeof(lengths)) {
+                        memcpy(&lengths, RTA_DATA_CONST(attribute), sizeof(lengths));
+                        answer->socket.queued = lengths.udiag_rqueue;
+                        answer->socket.backlog = lengths.udiag_wqueue;
+                        answer->known = true;
+                } else if (attribute->rta_type == UNIX_DIAG_VFS && RTA_PAYLOAD(attribute) >= sizeof(file)) {
+                        memcpy(&file, RTA_DATA_CONST(attribute), sizeof(file));
+                        answer->socket.path_inode = file.udiag_vfs_ino;
+                }
         }
 }
 
-int sock_diag_unix_queue(int fd, uint32_t *ret)
+int sock_diag_unix(int fd, struct sock_diag_unix *ret)
 {
         struct {
                 struct nlmsghdr header;
                 struct unix_diag_req request;
         } question = {
                 .header = {.nlmsg_len = sizeof(question), .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST},
-                .request = {.sdiag_family = AF_UNIX, .udiag_states = UINT32_MAX, .udiag_show = UDIAG_SHOW_RQLEN,
+                .request = {.sdiag_family = AF_UNIX, .udiag_states = UINT32_MAX,
+                            .udiag_show = UDIAG_SHOW_RQLEN | UDIAG_SHOW_VFS,
                             .udiag_cookie = {INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE}},
         };
-        struct queue_answer answer = {0};
+        struct unix_answer answer = {0};
         struct stat status;
 
         if (fstat(fd, &status) < 0)
@@ -93,7 +99,7 @@ int sock_diag_unix_queue(int fd, uint32_t *ret)
                 return r;
         if (!answer.known)
                 return -ENOENT;
-        *ret = answer.length;
+        *ret = answer.socket;
         return 0;
 }
 

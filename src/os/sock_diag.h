@@ -4,9 +4,16 @@
 
 #include <stdint.h>
 
-/* Length of the accept queue of a listening UNIX socket (UDIAG_SHOW_RQLEN). 0, or -errno: -ENOENT if the kernel has no
- * answer (no CONFIG_UNIX_DIAG). */
-int sock_diag_unix_queue(int fd, uint32_t *ret);
+/* A listening UNIX socket. */
+struct sock_diag_unix {
+        uint32_t queued;     /* connections in its accept queue */
+        uint32_t backlog;    /* the most that fit there */
+        uint32_t path_inode; /* the low 32 bits of the number of the file it was bound to; 0: to none */
+};
+
+/* Look at one (UDIAG_SHOW_RQLEN, UDIAG_SHOW_VFS). 0, or -errno: -ENOENT if the kernel has no answer (no
+ * CONFIG_UNIX_DIAG). */
+int sock_diag_unix(int fd, struct sock_diag_unix *ret);
 
 /* How many TCP handshakes towards local `port` are under way (SYN received, final ACK not yet), any address of the
  * family. 0 or -errno. */

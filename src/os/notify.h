@@ -1,0 +1,28 @@
+/* What the service manager is told: the sd_notify(3) protocol, without waiting.
+ *
+ * Owned by the master alone. libsystemd's sd_notify() waits when the manager does not read; this sends with
+ * MSG_DONTWAIT, and what does not fit is lost (the callers send states, which the next message repeats). What must stay
+ * true: NOTIFY_SOCKET leaves the environment when it has been read, so that no child can speak for us. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct notifier;
+
+/* Read NOTIFY_SOCKET and WATCHDOG_* of the environment and remove them. Without a manager a notifier is made that says
+ * nothing. 0; -ENOMEM; -EINVAL: NOTIFY_SOCKET names no UNIX socket; -EMFILE, -ENFILE (socket(2)). */
+int notifier_new(struct notifier **ret);
+
+/* True if somebody listens. */
+bool notifier_is_heard(const struct notifier *notifier);
+
+/* Milliseconds within which the manager wants to hear WATCHDOG=1 (sd_watchdog_enabled(3)); 0: it does not. */
+uint64_t notifier_watchdog_ms(const struct notifier *notifier);
+
+/* Send lines of NAME=VALUE, with descriptors for FDSTORE=1 (at most 64; NULL and 0: none). 0; -EAGAIN: it does not fit
+ * now; other -errno of sendmsg(2). Without a manager: 0. */
+int notifier_send(struct notifier *notifier, const char *lines, const int *fds, size_t fd_count);
+
+void notifier_free(struct notifier *notifier);
