@@ -17,6 +17,18 @@ int limit_resource(enum limit limit)
         return resources[limit];
 }
 
+const char *listen_address_socket_name(const struct listen_address *listen)
+{
+        return listen->address.any.sa_family == AF_UNSPEC ? listen->text + strlen(LISTEN_SYSTEMD_PREFIX) : NULL;
+}
+
+bool listen_address_equal(const struct listen_address *a, const struct listen_address *b)
+{
+        bool is_named = a->address.any.sa_family == AF_UNSPEC || b->address.any.sa_family == AF_UNSPEC;
+
+        return is_named ? text_equal(a->text, b->text) : address_equal(&a->address, &b->address);
+}
+
 struct pool_config *config_find_pool(const struct config *config, const char *name)
 {
         for (size_t i = 0; i < config->pool_count; i++)
@@ -79,8 +91,8 @@ static bool has_listener(const struct pool_config *pool, enum pool_option option
                         /* An abstract socket has no file that could have an owner. */
                         if (family == AF_UNIX && address->un.sun_path[0] != '\0')
                                 return true;
-                } else if (family == AF_INET6 || (family == AF_INET && option != POOL_IPV6_ONLY))
-                        return true;
+                } else if (family == AF_INET6 || (family != AF_UNIX && option != POOL_IPV6_ONLY))
+                        return true; /* what systemd: names may be a TCP socket */
         }
         return false;
 }

@@ -44,10 +44,14 @@ struct account_list {
         size_t count;
 };
 
+/* `systemd:NAME` is a socket that the service manager made. Which one it is, and so its address, is found out when it is
+ * taken over: until then it has a name alone, and its family is AF_UNSPEC. */
 struct listen_address {
         struct address address;
-        char *text; /* as address_format() writes it: the name by which listeners are found */
+        char *text; /* as address_format() writes it, or `systemd:NAME`: the name by which listeners are found */
 };
+
+#define LISTEN_SYSTEMD_PREFIX "systemd:"
 
 struct listen_list {
         struct listen_address *items;
@@ -158,6 +162,12 @@ struct config_facts {
 
 /* The RLIMIT_ constant behind a limit. */
 int limit_resource(enum limit limit);
+
+/* What follows `systemd:` in a listen address; NULL: it is an address like any other. */
+const char *listen_address_socket_name(const struct listen_address *listen);
+
+/* True if both name the same endpoint. */
+bool listen_address_equal(const struct listen_address *a, const struct listen_address *b);
 
 /* The pool of that name, or NULL. */
 struct pool_config *config_find_pool(const struct config *config, const char *name);

@@ -215,7 +215,7 @@ static void check_address(const struct rules *rules, const struct config *config
                 const struct origin *place = &other->origins[POOL_LISTEN];
                 size_t count = p < pool_index ? other->listen.count : index;
                 for (size_t i = 0; i < count; i++) {
-                        if (!address_equal(&item->address, &other->listen.items[i].address))
+                        if (!listen_address_equal(item, &other->listen.items[i]))
                                 continue;
                         if (p == pool_index)
                                 rules_refuse(rules, pool, POOL_LISTEN, "%s is there twice", item->text);

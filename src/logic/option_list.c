@@ -126,11 +126,8 @@ static void listen_list_clear(struct listen_list *list)
         *list = (struct listen_list){0};
 }
 
-static int listen_list_add(struct listen_list *list, const struct address *address)
+static int listen_list_add(struct listen_list *list, const struct address *address, const char *text)
 {
-        char text[ADDRESS_TEXT_MAX];
-
-        address_format(address, text, sizeof(text));
         char *name = strdup(text);
         struct listen_address *items = realloc(list->items, (list->count + 1) * sizeof(*items));
         if (items)
@@ -148,8 +145,9 @@ static int listen_complain(const struct option *option, const char *word, int er
 {
         int r = option_quote_excerpt(complaint, word);
 
-        if (r == 0 && text_starts_with(word, "systemd:"))
-                r = text_append(complaint, ": sockets of systemd are not available yet");
+        if (r == 0 && text_starts_with(word, LISTEN_SYSTEMD_PREFIX))
+                r = text_append(complaint, " is not systemd:NAME with the FileDescriptorName= of a socket unit: 1 to 255 "
+                                           "printable ASCII characters but \":\"");
         else if (r == 0 && error == -ERANGE)
                 r = text_append(complaint, ": the port is out of range; expected a port from 1 to 65535");
         else if (r == 0 && error == -ENAMETOOLONG)
@@ -164,19 +162,42 @@ static int listen_complain(const struct option *option, const char *word, int er
         return r < 0 ? r : -EINVAL;
 }
 
+/* The names that FileDescriptorName= takes (systemd.socket(5)). */
+static bool is_socket_name(const char *name)
+{
+        size_t length = strlen(name);
+
+        for (size_t i = 0; i < length; i++)
+                if (name[i] < ' ' || name[i] > '~' || name[i] == ':')
+                        return false;
+        return length >= 1 && length <= 255;
+}
+
+/* 0, or -errno of address_parse(). */
+static int listen_parse_word(struct listen_list *list, const char *word)
+{
+        const struct address unknown = {.any.sa_family = AF_UNSPEC};
+        char text[ADDRESS_TEXT_MAX];
+        struct address address;
+
+        if (text_starts_with(word, LISTEN_SYSTEMD_PREFIX))
+                return is_socket_name(word + strlen(LISTEN_SYSTEMD_PREFIX)) ? listen_list_add(list, &unknown, word) : -EINVAL;
+        int r = address_parse(word, &address);
+        if (r < 0)
+                return r;
+        address_format(&address, text, sizeof(text));
+        return listen_list_add(list, &address, text);
+}
+
 static int listen_parse(const struct option *option, void *base, const struct words *words, struct text *complaint)
 {
         _cleanup_(listen_list_clear) struct listen_list list = {0};
         struct listen_list *field = OPTION_FIELD(option, base, struct listen_list);
 
         for (size_t i = 0; i < words->count; i++) {
-                struct address address;
-                int r = address_parse(words->list[i], &address);
+                int r = listen_parse_word(&list, words->list[i]);
                 if (r < 0)
-                        return listen_complain(option, words->list[i], r, complaint);
-                r = listen_list_add(&list, &address);
-                if (r < 0)
-                        return r;
+                        return r == -ENOMEM ? r : listen_complain(option, words->list[i], r, complaint);
         }
         listen_list_clear(field);
         *field = list;
@@ -201,7 +222,8 @@ static int listen_print(const struct option *option, const void *base, struct te
 static int listen_expectation(const struct option *option, struct text *text)
 {
         (void)option;
-        return text_append(text, "ADDRESS:PORT, [IPV6-ADDRESS]:PORT, *:PORT, /path/of/socket or @abstract-name");
+        return text_append(text, "ADDRESS:PORT, [IPV6-ADDRESS]:PORT, *:PORT, /path/of/socket, @abstract-name or "
+                                 "systemd:NAME");
 }
 
 static bool listen_equal(const struct option *option, const void *a, const void *b)
@@ -212,7 +234,7 @@ static bool listen_equal(const struct option *option, const void *a, const void 
         if (list_a->count != list_b->count)
                 return false;
         for (size_t i = 0; i < list_a->count; i++)
-                if (!address_equal(&list_a->items[i].address, &list_b->items[i].address))
+                if (!listen_address_equal(&list_a->items[i], &list_b->items[i]))
                         return false;
         return true;
 }

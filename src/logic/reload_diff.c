@@ -14,10 +14,10 @@ bool pool_option_equal(const struct pool_config *a, const struct pool_config *b,
         return option_value_equal(&pool_options[option], a, b);
 }
 
-static bool listens_on(const struct pool_config *pool, const struct address *address)
+static bool listens_on(const struct pool_config *pool, const struct listen_address *address)
 {
         for (size_t i = 0; i < pool->listen.count; i++)
-                if (address_equal(&pool->listen.items[i].address, address))
+                if (listen_address_equal(&pool->listen.items[i], address))
                         return true;
         return false;
 }
@@ -26,7 +26,7 @@ static bool listens_on(const struct pool_config *pool, const struct address *add
 static bool listens_within(const struct pool_config *a, const struct pool_config *b)
 {
         for (size_t i = 0; i < a->listen.count; i++)
-                if (!listens_on(b, &a->listen.items[i].address))
+                if (!listens_on(b, &a->listen.items[i]))
                         return false;
         return true;
 }
@@ -84,7 +84,7 @@ static void check_moves(const struct config *old_config, const struct pool_confi
                 for (size_t p = 0; p < old_config->pool_count; p++) {
                         const struct listen_address *item = &new_pool->listen.items[i];
                         const struct pool_config *old_pool = old_config->pools[p];
-                        if (text_equal(old_pool->name, new_pool->name) || !listens_on(old_pool, &item->address))
+                        if (text_equal(old_pool->name, new_pool->name) || !listens_on(old_pool, item))
                                 continue;
                         problem_add(problems, place->file, place->line,
                                     "listen: %s belongs to the running pool \"%s\" and cannot move to pool \"%s\" in a "
@@ -104,7 +104,7 @@ static void check_ipv6_only(const struct reload_step *step, struct problem_list 
                 return;
         for (size_t i = 0; i < pool->listen.count; i++) {
                 const struct listen_address *item = &pool->listen.items[i];
-                if (item->address.any.sa_family == AF_INET6 && listens_on(step->old_pool, &item->address))
+                if (item->address.any.sa_family == AF_INET6 && listens_on(step->old_pool, item))
                         problem_add(problems, place->file, place->line,
                                     "ipv6_only: cannot change in a reload while %s stays open; restart, or remove the "
                                     "address in one reload and add it in the next", item->text);

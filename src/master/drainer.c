@@ -24,11 +24,14 @@ static bool holds(const struct pool_worker *worker, const struct set_listener *i
         return worker->generation >= item->since_generation && worker->generation <= item->drain_generation;
 }
 
-/* Nobody waits on it, nor will. */
-static bool is_drained(struct set_listener *item, uint64_t now_ms)
+/* Nobody waits on it, nor will. One that stays open for our successor has been drained when those have been served who
+ * waited when it began to close: under load it never is empty. */
+static bool is_drained(const struct pool *pool, struct set_listener *item, uint64_t now_ms)
 {
         uint32_t queued;
 
+        if (listener_stays_open(&item->listener) && pool_accepted(pool) >= item->drained_at)
+                return true;
         if (listener_queue_length(&item->listener, &queued) == 0 && queued > 0) {
                 item->drained_since_ms = now_ms;
                 return false;
@@ -86,7 +89,7 @@ uint64_t drainer_step(struct pool *pool, uint64_t now_ms)
         bool was_closing = pool->closing.count > 0;
 
         for (size_t i = pool->closing.count; i-- > 0;)
-                if (is_drained(&pool->closing.items[i], now_ms))
+                if (is_drained(pool, &pool->closing.items[i], now_ms))
                         listener_set_close_one(&pool->closing, &pool->closing.items[i]);
         if (pool->closing.count == 0) {
                 if (was_closing)

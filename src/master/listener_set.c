@@ -10,6 +10,15 @@
 #include "base/text.h"
 #include "master/evloop.h"
 
+/* What the configuration does not mention. */
+static unsigned find_defaults(const struct pool_config *pool)
+{
+        return (pool->origins[POOL_BACKLOG].line == 0 ? LISTENER_BACKLOG : 0) |
+               (pool->origins[POOL_TCP_NODELAY].line == 0 ? LISTENER_NODELAY : 0) |
+               (pool->origins[POOL_TCP_KEEPALIVE].line == 0 ? LISTENER_KEEPALIVE : 0) |
+               (pool->origins[POOL_DEFER_ACCEPT].line == 0 ? LISTENER_DEFER_ACCEPT : 0);
+}
+
 struct listener_options listener_set_options(const struct pool_config *pool)
 {
         return (struct listener_options){
@@ -23,6 +32,7 @@ struct listener_options listener_set_options(const struct pool_config *pool)
                 .socket_uid = pool->socket_user.name ? pool->socket_user.id : (uid_t)-1,
                 .socket_gid = pool->socket_group.name ? pool->socket_group.id : (gid_t)-1,
                 .socket_mode = pool->socket_mode,
+                .defaults = find_defaults(pool),
         };
 }
 
@@ -33,6 +43,18 @@ int listener_set_reserve(struct listener_set *set, size_t more)
         if (!items && set->count + more > 0)
                 return -ENOMEM;
         set->items = items;
+        return 0;
+}
+
+int listener_set_add(struct listener_set *set, const char *name, const struct listener *listener)
+{
+        struct set_listener item = {.name = strdup(name), .listener = *listener};
+
+        if (!item.name || listener_set_reserve(set, 1) < 0) {
+                free(item.name);
+                return -ENOMEM;
+        }
+        set->items[set->count++] = item;
         return 0;
 }
 

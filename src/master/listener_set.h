@@ -20,6 +20,7 @@ struct set_listener {
         uint64_t drain_generation;   /* closing: the last one that has it */
         uint64_t closing_since_ms;
         uint64_t drained_since_ms;   /* closing: nobody has waited since then */
+        uint64_t drained_at;         /* closing: when the pool has accepted so many, nobody waits of those that did */
 };
 
 struct listener_set {
@@ -31,6 +32,9 @@ struct listener_set {
  * -errno. */
 int listener_set_open(struct listener_set *set, const struct pool_config *pool, const struct listen_address *address,
                       struct problem_list *problems);
+
+/* Add a listener that was opened elsewhere, under that name; it belongs to the set then. 0 or -ENOMEM. */
+int listener_set_add(struct listener_set *set, const char *name, const struct listener *listener);
 
 /* The options a pool's configuration gives its listeners. */
 struct listener_options listener_set_options(const struct pool_config *pool);

@@ -13,10 +13,13 @@
 #include "master/config_load.h"
 #include "master/evloop.h"
 #include "master/handler_output.h"
+#include "master/keeper.h"
+#include "master/notify_queue.h"
 #include "master/pool.h"
 #include "master/reaper.h"
 #include "master/reload.h"
 #include "master/report.h"
+#include "master/service.h"
 #include "os/clock.h"
 #include "os/process_title.h"
 #include "os/terminal.h"
@@ -64,6 +67,7 @@ void master_stop(struct master *master, int exit_code, const char *why)
         master->exit_code = exit_code;
         config_load_cancel(master->load);
         master->load = NULL;
+        service_stopping(master->service);
         for (size_t i = 0; i < master->pool_count; i++)
                 pool_drain(master->pools[i], NULL, why);
         evloop_timer_set(master->stop_timer, clock_now_ms() + timeout_ms);
@@ -112,30 +116,35 @@ static void reload(struct master *master);
 /* The first configuration: without it there is nothing to run. */
 static void on_first_config(struct master *master, struct config *config, struct problem_list *problems)
 {
-        int exit_code = MASTER_EXIT_CONFIG;
+        int exit_code = MASTER_EXIT_CONFIG, r = -EINVAL;
 
         if (config && config->pool_count == 0) {
                 log_problems(problems);
                 config_clear(config);
                 free(config);
                 log_error("nothing to serve: the configuration has no pool");
+                service_failed(master->service, ENOENT, NULL, "the configuration has no pool");
                 master_stop(master, MASTER_EXIT_NOTHING, "nothing to serve");
                 return;
         }
         if (config) {
                 exit_code = MASTER_EXIT_FAILURE;
-                if (reload_apply(master, config, problems) < 0)
+                r = reload_apply(master, config, problems);
+                if (r < 0)
                         config = NULL;
         }
         log_problems(problems);
         if (!config) {
                 log_error("not started");
+                service_failed(master->service, -r, problems, "the configuration cannot be used");
                 master_stop(master, exit_code, "the configuration cannot be used");
                 return;
         }
         master->state = MASTER_RUNNING;
         log_notice("preforkd %s ready: %zu pool%s, %zu listener%s", PREFORKD_VERSION, config->pool_count,
                    config->pool_count == 1 ? "" : "s", count_listeners(config), count_listeners(config) == 1 ? "" : "s");
+        keeper_settle(master->keeper);
+        service_begin(master->service);
         if (master->reload_again)
                 reload(master);
 }
@@ -155,6 +164,7 @@ static void on_new_config(struct master *master, struct config *config, struct p
                 log_notice("reloaded: %zu pool%s", config->pool_count, config->pool_count == 1 ? "" : "s");
         else
                 log_error("not reloaded: the running configuration stays");
+        service_reloaded(master->service, config ? NULL : problems);
         if (master->reload_again)
                 reload(master);
 }
@@ -170,9 +180,12 @@ static void reload(struct master *master)
                 return;
         }
         master->reload_again = false;
+        service_reloading(master->service);
         int r = config_load_start(master, on_new_config, &master->load);
-        if (r < 0)
+        if (r < 0) {
+                service_reloaded(master->service, &(struct problem_list){0});
                 log_error("not reloaded: cannot start reading the configuration: %s", strerror(-r));
+        }
 }
 
 static void shift_max_workers(struct master *master, int by)
@@ -259,6 +272,12 @@ static int open_master(struct master *master, const struct master_setup *setup)
         if (r == 0)
                 r = reaper_new(&master->reaper);
         if (r == 0)
+                r = notify_queue_new(master->loop, &master->manager);
+        if (r == 0)
+                r = keeper_new(master->manager, &master->keeper);
+        if (r == 0)
+                r = service_new(master, master->manager, &master->service);
+        if (r == 0)
                 r = signals_open_fd(master_signals, master_signal_count, &master->signal_fd);
         if (r == 0)
                 r = evloop_watch_new(master->loop, master->signal_fd, on_signal, master, &master->signal_watch);
@@ -277,6 +296,9 @@ static void close_master(struct master *master)
                 free(master->config);
         }
         free(master->pools);
+        service_free(master->service);
+        keeper_free(master->keeper);
+        notify_queue_free(master->manager);
         evloop_timer_free(master->stop_timer);
         evloop_watch_free(master->signal_watch);
         fd_closep(&master->signal_fd);

@@ -21,6 +21,9 @@ struct config_load;
 struct pool;
 struct reaper;
 struct handler_output;
+struct keeper;
+struct notify_queue;
+struct service;
 
 /* Where the configuration comes from: a file (with pools.d beside it), or the options of the command-line form. */
 struct config_source {
@@ -58,6 +61,9 @@ struct master {
         struct evloop_timer *stop_timer;
         struct log_sink_state *log_sink;
         struct reaper *reaper;
+        struct notify_queue *manager; /* the service manager, if there is one */
+        struct service *service;
+        struct keeper *keeper;
         struct handler_output *outputs; /* list: the pipes that are read for the log */
         struct config_load *load; /* a configuration being read; NULL: none */
         bool reload_again;        /* another SIGHUP came meanwhile */

@@ -14,7 +14,9 @@
 #include "lib/idle_set.h"
 #include "logic/slot_allocator.h"
 #include "master/evloop.h"
+#include "master/keeper.h"
 #include "master/pool_worker.h"
+#include "master/service.h"
 #include "os/clock.h"
 #include "os/scoreboard_memory.h"
 
@@ -75,6 +77,7 @@ static void pool_evaluate(struct pool *pool)
         uint64_t next_ms = POOL_NEVER_MS, now_ms = clock_now_ms();
 
         pool->touched = false;
+        service_touch(pool->master->service);
         note_ready(pool);
         pool_note_success(pool);
         for (size_t i = 0; i < ELEMENTS(steps); i++) {
@@ -176,6 +179,11 @@ void pool_close_listener(struct pool *pool, struct set_listener *item, uint64_t 
         item->closing_since_ms = item->drained_since_ms = clock_now_ms();
         if (item->watch) /* who waits there is the drainer's business now, which looks by itself */
                 evloop_watch_pause(item->watch);
+        if (pool->master->state < MASTER_STOPPING) /* else our successor goes on with it */
+                keeper_release(pool->master->keeper, item);
+        if (listener_stays_open(&item->listener))
+                item->drained_at = pool_accepted(pool) + listener_set_queued(&pool->listeners) +
+                                   listener_set_queued(&pool->closing);
         listener_drain(&item->listener);
 }
 
@@ -265,6 +273,16 @@ uint64_t pool_requests(const struct pool *pool)
         for (const struct pool_worker *worker = pool->workers; worker; worker = worker->next)
                 if (worker->role == WORKER_ROLE_SERVE)
                         sum += atomic_load(&pool_worker_slot(worker)->requests_ended);
+        return sum;
+}
+
+uint64_t pool_accepted(const struct pool *pool)
+{
+        uint64_t sum = pool->totals.requests;
+
+        for (const struct pool_worker *worker = pool->workers; worker; worker = worker->next)
+                if (worker->role == WORKER_ROLE_SERVE)
+                        sum += atomic_load(&pool_worker_slot(worker)->requests_begun);
         return sum;
 }
 

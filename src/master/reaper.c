@@ -14,6 +14,7 @@ struct child {
 
 struct reaper {
         void *children; /* of tsearch(3), ordered by pid */
+        pid_t ended;    /* had ended and was not collected when reaper_is_behind() looked last; 0: none had */
 };
 
 static int compare(const void *a, const void *b)
@@ -73,6 +74,17 @@ void reaper_collect(struct reaper *reaper)
                 free(child);
                 known.callback(known.context, pid, status, &usage);
         }
+}
+
+bool reaper_is_behind(struct reaper *reaper)
+{
+        siginfo_t info = {0};
+
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+                info.si_pid = 0;
+        bool is_behind = info.si_pid != 0 && info.si_pid == reaper->ended;
+        reaper->ended = info.si_pid;
+        return is_behind;
 }
 
 void reaper_free(struct reaper *reaper)

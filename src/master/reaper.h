@@ -5,6 +5,7 @@
  * process's, so a registered pid may be signalled. */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
@@ -24,5 +25,8 @@ int reaper_kill(struct reaper *reaper, pid_t pid, int signal_number);
 
 /* Collect every child that has ended. To be called on SIGCHLD. */
 void reaper_collect(struct reaper *reaper);
+
+/* True if a child that had ended by the last call still has not been collected: SIGCHLD does not reach us. */
+bool reaper_is_behind(struct reaper *reaper);
 
 void reaper_free(struct reaper *reaper);

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "logic/reload_diff.h"
 #include "master/evloop.h"
+#include "master/keeper.h"
 #include "master/pool.h"
 #include "master/pool_worker.h"
 
@@ -123,8 +124,11 @@ static int prepare_step(struct reload *reload, const struct reload_step *step, s
                 if ((running && listener_set_find(&running->listeners, address->text)) ||
                     find_draining(reload->master, running, address))
                         continue;
-                int opened = listener_set_open(&prepared->opened, step->new_pool, address, reload->problems);
-                r = r < 0 ? r : opened;
+                int opened = keeper_open(reload->master->keeper, step->new_pool, address, &prepared->opened,
+                                         reload->problems);
+                if (opened == 0)
+                        opened = listener_set_open(&prepared->opened, step->new_pool, address, reload->problems);
+                r = r < 0 ? r : MIN_OF(opened, 0);
         }
         if (r == 0 && step->verb == RELOAD_ADD) {
                 r = pool_new(reload->master, step->new_pool, &prepared->pool);
@@ -154,7 +158,8 @@ static int prepare(struct reload *reload)
                 master->pools = pools;
         if (!reload->prepared || !pools)
                 return -ENOMEM;
-        r = prepare_limits(reload);
+        keeper_check_unused(master->keeper, reload->config, !master->config, reload->problems);
+        r = problem_list_refuses(reload->problems) ? -EINVAL : prepare_limits(reload);
         if (r == 0)
                 r = prepare_log(reload);
         for (size_t i = 0; i < reload->plan.count; i++) {
@@ -180,7 +185,11 @@ static void announce_listener(const struct pool *pool, const struct set_listener
         const struct log_fields fields = {.pool = pool->name};
         unsigned effective = item->listener.effective_backlog;
 
-        if (effective < pool->config->backlog)
+        if (item->listener.tie == LISTENER_ACTIVATED) { /* what its unit asked for holds */
+                char address[ADDRESS_TEXT_MAX];
+                address_format(&item->listener.address, address, sizeof(address));
+                log_emit(LOG_INFO, &fields, "listening on %s (%s), backlog %u", item->name, address, effective);
+        } else if (effective < pool->config->backlog)
                 log_emit(LOG_NOTICE, &fields, "listening on %s, backlog %u (asked for %llu; net.core.somaxconn cuts it)",
                          item->name, effective, (unsigned long long)pool->config->backlog);
         else
@@ -312,6 +321,14 @@ static void carry_out(struct reload *reload, struct reload_step *step, struct pr
         }
 }
 
+/* Whatever is in service outlives us from now on. */
+static void store_listeners(const struct master *master)
+{
+        for (size_t p = 0; p < master->pool_count; p++)
+                for (size_t i = 0; i < master->pools[p]->listeners.count; i++)
+                        keeper_store(master->keeper, &master->pools[p]->listeners.items[i]);
+}
+
 /* Phase two. Nothing here allocates what it cannot do without, or asks the system for anything it may refuse. */
 static void swap(struct reload *reload)
 {
@@ -329,6 +346,7 @@ static void swap(struct reload *reload)
         log_sink_close(old_sink);
         for (size_t i = 0; i < reload->plan.count; i++)
                 carry_out(reload, &reload->plan.steps[i], &reload->prepared[i]);
+        store_listeners(master);
         if (master->config) {
                 config_clear(master->config);
                 free(master->config);

@@ -119,7 +119,7 @@ def test_what_is_not_available_yet() -> None:
     keys = reserved_keys()
     assert set(keys) == set(re.findall(r"\{\"(\w+)\", OPTION_\w+, \.not_built = true", source("logic/config_schema.c")))
     for arguments in [*([f"--{key}=x"] for key in keys), ["--handler-type=listener"], ["--handler-type=module"],
-                      ["--start-method=forkserver"], ["--start-method=snapshot"], ["--listen=systemd:x"]]:
+                      ["--start-method=forkserver"], ["--start-method=snapshot"]]:
         said = run("-t", "--listen=@preforkd-docs", *arguments, "--", "/bin/cat").stderr
         assert re.search("(is|are) not available yet", said), f"{arguments}: {said}"
 

@@ -154,7 +154,7 @@ static void test_required_keys(void **state)
         check("[a]\nlisten = nowhere:80\nhandler = 'cat\n",
               "f:3: the quote ' is not closed on this line\n"
               "f:2: listen: \"nowhere:80\" is not an address (host names are not looked up); expected ADDRESS:PORT, "
-              "[IPV6-ADDRESS]:PORT, *:PORT, /path/of/socket or @abstract-name");
+              "[IPV6-ADDRESS]:PORT, *:PORT, /path/of/socket, @abstract-name or systemd:NAME");
 }
 
 static void test_refused_values_do_not_count_as_set(void **state)

@@ -172,7 +172,8 @@ static void test_environments(void **state)
 static void test_listen(void **state)
 {
         (void)state;
-        static const char expected[] = "ADDRESS:PORT, [IPV6-ADDRESS]:PORT, *:PORT, /path/of/socket or @abstract-name";
+        static const char expected[] = "ADDRESS:PORT, [IPV6-ADDRESS]:PORT, *:PORT, /path/of/socket, @abstract-name or "
+                                       "systemd:NAME";
         _cleanup_(text_clear) struct text text = {0};
         char path[120];
 
@@ -189,7 +190,12 @@ static void test_listen(void **state)
                   "\"127.0.0.1:70000\": the port is out of range; expected a port from 1 to 65535");
         check_bad(POOL_LISTEN, "[fe80::1%none0]:80",
                   "\"[fe80::1%none0]:80\": there is no network interface of that name");
-        check_bad(POOL_LISTEN, "systemd:web", "\"systemd:web\": sockets of systemd are not available yet");
+        check_good(POOL_LISTEN, "systemd:web.socket @a", "systemd:web.socket @a");
+        check_good(POOL_LISTEN, "'systemd:my web'", "'systemd:my web'");
+        check_bad(POOL_LISTEN, "systemd:", "\"systemd:\" is not systemd:NAME with the FileDescriptorName= of a socket "
+                  "unit: 1 to 255 printable ASCII characters but \":\"");
+        check_bad(POOL_LISTEN, "systemd:a:b", "\"systemd:a:b\" is not systemd:NAME with the FileDescriptorName= of a "
+                  "socket unit: 1 to 255 printable ASCII characters but \":\"");
         memset(path, 'p', sizeof(path));
         path[0] = '/';
         path[108] = '\0';

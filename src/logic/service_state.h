@@ -1,0 +1,37 @@
+/* What a service manager is told about all pools together: whether the daemon is ready, and one line of status. Pure.
+ *
+ * Called by master/service, which counts. Rests on what the master knows without being woken for it: how many requests
+ * are being served is not among it, because an idle or steadily busy pool must not wake anybody. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct text;
+
+struct service_pool {
+        const char *name;
+        unsigned workers;  /* that count against max_workers, starting ones included */
+        unsigned starting; /* of workers */
+        unsigned able;     /* processes that could become ready: they serve, wait or finish a request */
+        unsigned failures; /* failed starts in a row, for which the pool backs off; 0: it does not */
+        bool started;      /* it has made its first decision about workers */
+        bool saturated;
+        bool draining;     /* removed or stopping */
+};
+
+enum service_readiness {
+        SERVICE_STARTING, /* some pool has not come to anything yet */
+        SERVICE_READY,    /* every pool serves, watches its listeners or is backing off, and not all of them are */
+        SERVICE_UNABLE,   /* every pool is backing off: nobody would be served */
+};
+
+enum service_readiness service_readiness_of(const struct service_pool *pools, size_t count);
+
+/* Append "2 pools, 12 workers; git saturated; mail backing off after 3 failed starts": the sums, then the pools of which
+ * there is something to say, some of them if there are many. 0 or -ENOMEM. */
+int service_status_format(const struct service_pool *pools, size_t count, struct text *text);
+
+/* Append what a manager can show of `string`: one line, control characters and what is no UTF-8 as "?", cut to `most`
+ * bytes (between characters). 0 or -ENOMEM. */
+int service_append_line(struct text *text, const char *string, size_t most);

@@ -1,0 +1,17 @@
+/* Names in the service manager's descriptor store (FDNAME= of sd_notify(3)): at most 255 printable ASCII characters, no
+ * colon. Pure.
+ *
+ * Our successor finds a socket by its address; the name is what a stored socket is removed by, and what tells it from
+ * those of socket units. So it depends on the address alone. */
+#pragma once
+
+#include <stdbool.h>
+
+#define STORE_NAME_MAX 256 /* NUL included */
+
+/* The name for the listener `address`, as address_format() writes it: "preforkd/127.0.0.1%3A80". Different addresses get
+ * different names. */
+void store_name_format(const char *address, char name[static STORE_NAME_MAX]);
+
+/* True for names that store_name_format() makes. */
+bool store_name_is_ours(const char *name);

@@ -1,0 +1,116 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "logic/service_state.h"
+#include "logic/store_name.h"
+
+static void test_readiness(void **state)
+{
+        const struct service_pool serves = {.workers = 2, .able = 1, .starting = 1, .started = true},
+                                  starts = {.workers = 1, .starting = 1, .started = true}, new = {.name = "n"},
+                                  watches = {.started = true}, fails = {.started = true, .failures = 3},
+                                  limps = {.started = true, .able = 1, .failures = 3};
+
+        (void)state;
+        assert_int_equal(service_readiness_of((const struct service_pool[]){serves, watches, fails}, 3), SERVICE_READY);
+        assert_int_equal(service_readiness_of((const struct service_pool[]){limps}, 1), SERVICE_READY);
+        assert_int_equal(service_readiness_of((const struct service_pool[]){watches}, 1), SERVICE_READY);
+        assert_int_equal(service_readiness_of((const struct service_pool[]){serves, starts}, 2), SERVICE_STARTING);
+        assert_int_equal(service_readiness_of((const struct service_pool[]){fails, new}, 2), SERVICE_STARTING);
+        assert_int_equal(service_readiness_of((const struct service_pool[]){fails, fails}, 2), SERVICE_UNABLE);
+}
+
+static void check_status(const struct service_pool *pools, size_t count, const char *expected)
+{
+        _cleanup_(text_clear) struct text text = {0};
+
+        assert_int_equal(service_status_format(pools, count, &text), 0);
+        assert_string_equal(text_string(&text), expected);
+}
+
+static void test_status(void **state)
+{
+        struct service_pool many[12];
+
+        (void)state;
+        check_status(&(const struct service_pool){.name = "a", .workers = 1, .able = 1}, 1, "1 pool, 1 worker");
+        check_status((const struct service_pool[]){{.name = "a", .workers = 8, .able = 8, .saturated = true},
+                                                   {.name = "b", .started = true, .failures = 1},
+                                                   {.name = "c", .workers = 2, .starting = 2, .started = true},
+                                                   {.name = "d", .able = 1, .draining = true},
+                                                   {.name = "e", .started = true, .failures = 4, .starting = 1, .workers = 1}},
+                     5, "5 pools, 11 workers; a saturated; b backing off after 1 failed start; c starting; d draining; "
+                        "e backing off after 4 failed starts");
+        for (size_t i = 0; i < ELEMENTS(many); i++)
+                many[i] = (struct service_pool){.name = "x", .able = 1, .draining = true};
+        check_status(many, ELEMENTS(many),
+                     "12 pools, 0 workers; x draining; x draining; x draining; x draining; x draining; x draining; "
+                     "x draining; x draining; and 4 more");
+}
+
+static void check_line(const char *string, size_t most, const char *expected)
+{
+        _cleanup_(text_clear) struct text text = {0};
+
+        assert_int_equal(text_append(&text, "> "), 0);
+        assert_int_equal(service_append_line(&text, string, most), 0);
+        assert_string_equal(text_string(&text), expected);
+}
+
+static void test_line(void **state)
+{
+        (void)state;
+        check_line("", 5, "> ");
+        check_line("a\nREADY=1\x1b", 50, "> a?READY=1?");
+        check_line("\xff\xc3\xa4", 50, "> ?\xc3\xa4");
+        check_line("ab\xc3\xa4", 3, "> ab");
+        check_line("ab\xc3\xa4", 4, "> ab\xc3\xa4");
+        check_line("abc", 0, "> ");
+}
+
+static void check_name(const char *address, const char *expected)
+{
+        char name[STORE_NAME_MAX];
+
+        store_name_format(address, name);
+        assert_string_equal(name, expected);
+        assert_true(store_name_is_ours(name));
+}
+
+static void test_store_names(void **state)
+{
+        char first[109], second[109], first_name[STORE_NAME_MAX], second_name[STORE_NAME_MAX];
+
+        (void)state;
+        check_name("127.0.0.1:80", "preforkd/127.0.0.1%3A80");
+        check_name("[fe80::1%eth0]:80", "preforkd/[fe80%3A%3A1%25eth0]%3A80");
+        check_name("/run/x y.sock", "preforkd//run/x%20y.sock");
+        check_name("@\xc3\xa4", "preforkd/@%C3%A4");
+        assert_false(store_name_is_ours("preforkd.socket"));
+        memset(first, 0xc3, sizeof(first) - 1);
+        first[sizeof(first) - 1] = '\0';
+        memcpy(second, first, sizeof(first));
+        second[sizeof(second) - 2] = '\x01';
+        store_name_format(first, first_name);
+        store_name_format(second, second_name);
+        assert_true(strlen(first_name) < 256);
+        assert_null(strchr(first_name, ':'));
+        assert_string_not_equal(first_name, second_name);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_readiness),
+                cmocka_unit_test(test_status),
+                cmocka_unit_test(test_line),
+                cmocka_unit_test(test_store_names),
+        };
+
+        return cmocka_run_group_tests_name("service_state", tests, NULL, NULL);
+}
