@@ -141,9 +141,11 @@ static int set_owner_and_mode(const struct listener *listener, const struct list
                 return 0;
         if (!has_own_path(listener))
                 return -ENOENT;
-        return chmod(path, options->socket_mode) < 0 || lchown(path, options->socket_uid, options->socket_gid) < 0
-                       ? -errno
-                       : 0;
+        /* Root without CAP_FOWNER has to own a file to change its mode. */
+        if (chmod(path, options->socket_mode) < 0 &&
+            (errno != EPERM || lchown(path, geteuid(), (gid_t)-1) < 0 || chmod(path, options->socket_mode) < 0))
+                return -errno;
+        return lchown(path, options->socket_uid, options->socket_gid) < 0 ? -errno : 0;
 }
 
 static int set_tcp_options(const struct listener *listener, const struct listener_options *options, unsigned spared)
