@@ -11,7 +11,8 @@ build_packages=(gcc libc6-dev meson ninja-build pkgconf libev-dev libinih-dev li
 demo_packages=(netcat-openbsd)
 # What the tests need besides.
 # shellcheck disable=SC2034
-test_packages=(libcmocka-dev python3 python3-pytest python3-pytest-xdist git binutils mandoc)
+test_packages=(libcmocka-dev python3 python3-pytest python3-pytest-xdist git binutils mandoc systemd iproute2 procps perl
+        php-cli)
 # What only `./check --long` needs.
 # shellcheck disable=SC2034
 long_test_packages=(valgrind apache2-utils libasan8 libubsan1)

@@ -1,0 +1,245 @@
+"""preforkd.service through its life: start, reload, restart, stop, watchdog, kill; and what clients see of it."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from daemon import SLOW, Pools, connect, free_port, read_all, refuses, request, tcp4, wait_until
+from machine import Machine
+
+WAIT = "/usr/local/libexec/preforkd/handler_wait"
+
+
+def cat(listen: str, **options: str | int) -> Pools:
+    return {"www": {"listen": listen, "handler": "/bin/cat", **options}}
+
+
+# --- start ----------------------------------------------------------------------------------------------------------
+
+def test_start_ready_and_status(machine: Machine) -> None:
+    address = tcp4()
+    machine.configure(cat(address, scaling="static", max_workers=3))
+    machine.systemctl("start", "preforkd")
+    assert request(address, b"x") == b"x", "started means served"
+    assert machine.status() == "1 pool, 3 workers"
+    assert machine.show("preforkd", "NFileDescriptorStore") == "1"
+
+
+def test_a_bad_configuration_fails_the_start_once(machine: Machine) -> None:
+    machine.configure(cat(tcp4(), max_workers="many"))
+    assert machine.systemctl("start", "preforkd", check=False).returncode != 0
+    assert "preforkd.conf:8: max_workers: " in machine.status()
+    assert machine.show("preforkd", "StatusErrno") == "22"
+    assert machine.show("preforkd", "ExecMainStatus") == "78"
+    assert machine.show("preforkd", "NRestarts") == "0" and machine.show("preforkd", "ActiveState") == "failed"
+
+
+def test_no_pool_that_can_serve_fails_the_start(machine: Machine) -> None:
+    """And one that can is enough, with the other in STATUS."""
+    machine.drop_in("preforkd.service", "[Service]\nRestart=no\n")
+    machine.run("mkdir", "-p", "-m", "700", "/root/closed")
+    bad = {"listen": tcp4(), "handler": "/bin/cat", "directory": "/root/closed"}
+    machine.configure({"bad": bad})
+    assert machine.systemctl("start", "preforkd", check=False).returncode != 0
+    assert machine.status().startswith("Not started: no pool can serve")
+    machine.configure({**cat(tcp4()), "bad": bad})
+    machine.systemctl("start", "preforkd")
+    assert "; bad backing off after " in machine.status()
+
+
+# --- reload ---------------------------------------------------------------------------------------------------------
+
+def test_reload_good_and_bad(machine: Machine) -> None:
+    first, second = tcp4(), tcp4()
+    machine.configure(cat(first))
+    machine.systemctl("start", "preforkd")
+    pid = machine.main_pid()
+    machine.configure(cat(f"{first} {second}"))
+    machine.systemctl("reload", "preforkd")
+    assert request(second, b"x") == b"x", "the reload is over when systemctl says so"
+    assert machine.status().startswith("Reload 1 applied. 1 pool,")
+    machine.configure(cat(first, max_workers="x"))
+    assert machine.systemctl("reload", "preforkd", check=False).returncode != 0
+    assert machine.status().startswith("Reload 2 refused: /usr/local/etc/preforkd/preforkd.conf:8: max_workers: ")
+    assert request(first, b"x") == request(second, b"x") == b"x"
+    taken = socket.create_server(("127.0.0.1", 0))
+    with taken:  # what only the daemon itself can find out
+        machine.configure(cat(f"127.0.0.1:{taken.getsockname()[1]}"))
+        assert machine.systemctl("reload", "preforkd", check=False).returncode != 0
+    assert "somebody else listens there" in machine.status()
+    machine.configure(cat(first))
+    machine.systemctl("reload", "preforkd")
+    assert machine.show("preforkd", "ActiveState") == "active" and machine.main_pid() == pid
+    assert machine.show("preforkd", "NFileDescriptorStore") == "1"
+
+
+def test_reload_by_hand_is_seen(machine: Machine) -> None:
+    machine.configure(cat(tcp4()))
+    machine.systemctl("start", "preforkd")
+    machine.systemctl("kill", "--kill-whom=main", "--signal=HUP", "preforkd")
+    wait_until(lambda: machine.status().startswith("Reload 1 applied"), "the reload")
+    wait_until(lambda: machine.show("preforkd", "ActiveState") == "active", "active again")
+
+
+def test_owners_of_sockets_change_without_cap_fowner(machine: Machine) -> None:
+    path = "/run/preforkd/www.sock"
+    options = {"socket_user": "nobody", "socket_mode": "0600"}
+    machine.configure(cat(path, **options))
+    machine.systemctl("start", "preforkd")
+    machine.configure(cat(path, **{**options, "socket_mode": "0666"}))
+    machine.systemctl("reload", "preforkd")
+    assert machine.run("stat", "-c", "%U %a", path).stdout == "nobody 666\n"
+    machine.configure(cat(path, **options))
+    machine.systemctl("restart", "preforkd")
+    assert machine.run("stat", "-c", "%U %a", path).stdout == "nobody 600\n"
+    assert request(str(machine.path(path)), b"x") == b"x"
+
+
+# --- clients that must not notice -----------------------------------------------------------------------------------
+
+class Clients:
+    """Clients that come one after the other, several at a time; who was not served is an error."""
+
+    def __init__(self, addresses: list[str], each: int) -> None:
+        self.served = {address: 0 for address in addresses}
+        self.errors: list[str] = []
+        self.slowest = 0.0
+        self.stop = threading.Event()
+        self.threads = [threading.Thread(target=self.knock, args=(address,)) for address in addresses for _ in range(each)]
+
+    def knock(self, address: str) -> None:
+        while not self.stop.is_set():
+            start = time.monotonic()
+            try:
+                reply = request(address, b"hello", timeout=60)
+                if reply == b"hello":
+                    self.served[address] += 1
+                else:
+                    self.errors.append(f"{address}: {reply!r} after {time.monotonic() - start:.2f} s")
+            except OSError as error:
+                self.errors.append(f"{address}: {error} after {time.monotonic() - start:.2f} s")
+            self.slowest = max(self.slowest, time.monotonic() - start)
+
+    def wait_for_more(self, count: int = 30) -> None:
+        """Every address has served so many more."""
+        before = dict(self.served)
+        wait_until(lambda: self.errors or all(self.served[address] >= before[address] + count for address in before),
+                   "more requests", 60)
+
+
+@contextmanager
+def clients(*addresses: str, each: int = 2) -> Iterator[Clients]:
+    group = Clients(list(addresses), each)
+    for thread in group.threads:
+        thread.start()
+    try:
+        group.wait_for_more()
+        yield group
+        group.wait_for_more()
+    finally:
+        group.stop.set()
+        for thread in group.threads:
+            thread.join()
+    assert not group.errors, group.errors[:10]
+
+
+def restart(machine: Machine) -> None:
+    machine.systemctl("restart", "preforkd")
+
+
+def kill_master(machine: Machine) -> None:
+    pid = machine.main_pid()
+    machine.kill(pid)
+    wait_until(lambda: machine.main_pid() not in (0, pid) and machine.show("preforkd", "ActiveState") == "active",
+               "a new master", 20)
+
+
+@pytest.mark.parametrize("how", [restart, kill_master], ids=["restart", "kill"])
+def test_no_client_is_refused(machine: Machine, how: Callable[[Machine], None]) -> None:
+    """TCP and UNIX, several times, under load: whoever connects meanwhile waits and is served."""
+    address, path = tcp4(), "/run/preforkd/www.sock"
+    machine.drop_in("preforkd.service", "[Unit]\nStartLimitIntervalSec=0\n")
+    machine.configure({"www": {"listen": f"{address} {path}", "handler": "/bin/cat", "socket_mode": "0666"},
+                       "one": {"listen": "@one", "handler": "/bin/cat"}})
+    machine.systemctl("start", "preforkd")
+    with clients(address, str(machine.path(path)), "@one") as group:
+        for _ in range(3):
+            how(machine)
+            group.wait_for_more()
+    assert machine.show("preforkd", "NFileDescriptorStore") == "3"
+    machine.systemctl("stop", "preforkd")
+    assert refuses(address) and refuses(str(machine.path(path))), "a stop is a stop"
+
+
+def test_requests_outlive_the_master(machine: Machine) -> None:
+    """kill -9 while 8 clients are being served: none is lost, and the next ones are served by the successor."""
+    address = tcp4()
+    machine.configure({"www": {"listen": address, "handler": f"{WAIT} {int(3000 * SLOW)}", "max_workers": 16,
+                               "scaling": "static"}})
+    machine.systemctl("start", "preforkd")
+    busy = [connect(address, 30) for _ in range(8)]
+    wait_until(lambda: len(machine.run("pgrep", "-x", "handler_wait", check=False).stdout.split()) == 8, "8 handlers")
+    kill_master(machine)
+    with connect(address, 30) as later:
+        assert len(read_all(later).split()) == 4
+    answers = [read_all(client) for client in busy]
+    for client in busy:
+        client.close()
+    assert [len(answer.split()) for answer in answers] == [4] * 8
+    assert len({answer.split()[1] for answer in answers}) == 8
+
+
+def test_a_stop_waits_for_requests(machine: Machine) -> None:
+    """Longer than TimeoutStopSec=: the manager is told that it takes so long."""
+    address = tcp4()
+    machine.drop_in("preforkd.service", "[Service]\nTimeoutStopSec=2s\n")
+    machine.configure({"www": {"listen": address, "handler": f"{WAIT} {int(6000 * SLOW)}"}}, {"shutdown_timeout": "60s"})
+    machine.systemctl("start", "preforkd")
+    with connect(address, 30) as client:
+        wait_until(lambda: machine.run("pgrep", "-x", "handler_wait", check=False).stdout, "the handler")
+        stopping = threading.Thread(target=machine.systemctl, args=("stop", "preforkd"))
+        stopping.start()
+        wait_until(lambda: machine.status().startswith("Stopping. "), "STATUS=Stopping")
+        assert len(read_all(client).split()) == 4
+        stopping.join()
+    assert machine.show("preforkd", "Result") == "success"
+    assert "State 'stop-sigterm' timed out" not in machine.run("journalctl", "--no-pager").stdout
+
+
+# --- watchdog -------------------------------------------------------------------------------------------------------
+
+def test_watchdog_ends_a_stopped_master(machine: Machine) -> None:
+    """SIGSTOP: within WatchdogSec= it is killed; a successor serves, and the request in flight ends well."""
+    address = tcp4()
+    machine.drop_in("preforkd.service", f"[Service]\nWatchdogSec={2 * SLOW:g}s\nLimitCORE=0\n")
+    machine.configure({"www": {"listen": address, "handler": f"{WAIT} {int(5000 * SLOW)}"},
+                       "cat": {"listen": f"127.0.0.1:{free_port()}", "handler": "/bin/cat"}})
+    machine.systemctl("start", "preforkd")
+    pid = machine.main_pid()
+    time.sleep(3 * SLOW)
+    assert machine.main_pid() == pid, "a healthy one is left alone"
+    with connect(address, 60) as client:
+        wait_until(lambda: machine.run("pgrep", "-x", "handler_wait", check=False).stdout, "the handler")
+        machine.kill(pid, signal.SIGSTOP)
+        wait_until(lambda: machine.main_pid() not in (0, pid) and machine.show("preforkd", "ActiveState") == "active",
+                   "a new master", 20)
+        assert len(read_all(client).split()) == 4
+    assert any("Watchdog timeout" in record["MESSAGE"] for record in machine.journal())
+    with connect(address, 60) as client:
+        assert len(read_all(client).split()) == 4
+
+
+def test_in_systemd_runs_a_command(machine: Machine) -> None:
+    """The runner by itself: output, exit status, and a machine of its own beside this one."""
+    from machine import HERE  # pylint: disable=import-outside-toplevel
+    result = subprocess.run([HERE / "in-systemd", "sh", "-c", "cat /proc/1/comm; exit 7"], capture_output=True, text=True,
+                            check=False, timeout=90 * SLOW)
+    assert (result.returncode, result.stdout) == (7, "systemd\n"), result.stderr
