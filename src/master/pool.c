@@ -53,6 +53,7 @@ static void note_success(struct pool *pool)
         if (requests > pool->requests_seen)
                 backoff_success(&pool->backoff);
         pool->requests_seen = requests;
+        request_rate_note(&pool->rate, clock_now_ms(), requests);
 }
 
 static void pool_evaluate(struct pool *pool)
@@ -175,6 +176,7 @@ void pool_drain(struct pool *pool, struct pool_config *own_config, const char *w
         if (pool->draining)
                 return;
         pool->draining = true;
+        pool->paused = false; /* those who have waited are served now: the listeners go */
         pool_decide(pool, LOG_INFO, "draining (%s)", why);
         /* Room was reserved when the listeners were opened: a stop must not fail for want of memory. */
         while (pool->listeners.count > 0)
