@@ -135,8 +135,13 @@ struct pool_config {
 enum master_option { MASTER_CONTROL, MASTER_CONTROL_GROUP, MASTER_LOG_LEVEL, MASTER_LOG_TARGET, MASTER_SHUTDOWN_TIMEOUT,
                      MASTER_OPTION_COUNT };
 
+/* Where the control socket is unless somebody says otherwise; preforkctl looks there, too. */
+#define CONFIG_CONTROL_DEFAULT "/run/preforkd/control.sock"
+
 struct master_config {
         struct origin origins[MASTER_OPTION_COUNT];
+        char *control; /* NULL: no control socket */
+        struct account control_group;
         int log_level;  /* LOG_… of <syslog.h> */
         int log_target; /* enum log_target */
         uint64_t shutdown_timeout_ms;

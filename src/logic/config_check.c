@@ -227,6 +227,32 @@ static void check_address(const struct rules *rules, const struct config *config
         }
 }
 
+/* The control socket: a path that a socket can have, and that no pool has. */
+static void check_control(const struct rules *rules, const struct config *config)
+{
+        const struct master_config *master = &config->master;
+        const struct origin *place = &master->origins[MASTER_CONTROL], *group = &master->origins[MASTER_CONTROL_GROUP];
+        struct address address;
+
+        if (!master->control) {
+                if (master->control_group.name)
+                        problem_warn(rules->problems, group->file, group->line,
+                                     "control_group: no effect: there is no control socket");
+                return;
+        }
+        if (address_parse(master->control, &address) < 0) {
+                problem_add(rules->problems, place->file, place->line,
+                            "control: no path that a socket can have; expected at most %zu bytes",
+                            sizeof(address.un.sun_path) - 1);
+                return;
+        }
+        for (size_t p = 0; p < config->pool_count; p++)
+                for (size_t i = 0; i < config->pools[p]->listen.count; i++)
+                        if (address_equal(&config->pools[p]->listen.items[i].address, &address))
+                                rules_refuse(rules, config->pools[p], POOL_LISTEN, "%s is the control socket",
+                                             master->control);
+}
+
 int config_finish(struct config *config, const struct config_facts *facts, struct problem_list *problems)
 {
         const struct rules rules = {.facts = facts, .problems = problems};
@@ -246,5 +272,6 @@ int config_finish(struct config *config, const struct config_facts *facts, struc
                 for (size_t i = 0; i < pool->listen.count; i++)
                         check_address(&rules, config, p, i);
         }
+        check_control(&rules, config);
         return 0;
 }

@@ -37,8 +37,9 @@ static const struct option_choice log_targets[] = {
         {"stderr", LOG_TARGET_STDERR}, {0}};
 
 const struct option master_options[] = {
-        [MASTER_CONTROL] = {"control", OPTION_PATH, .not_built = true, .help = "path of the control socket"},
-        [MASTER_CONTROL_GROUP] = {"control_group", OPTION_ACCOUNT, .not_built = true, .optional = true,
+        [MASTER_CONTROL] = {"control", OPTION_PATH, MASTER_FIELD(control), CONFIG_CONTROL_DEFAULT, .optional = true,
+                .help = "path of the control socket; empty: none"},
+        [MASTER_CONTROL_GROUP] = {"control_group", OPTION_ACCOUNT, MASTER_FIELD(control_group), .optional = true,
                 .help = "who besides root and our own user may use the control socket"},
         [MASTER_LOG_LEVEL] = {"log_level", OPTION_ENUM, MASTER_FIELD(log_level), "info", .choices = log_levels,
                 .help = "the least important records that are logged"},

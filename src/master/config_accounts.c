@@ -164,6 +164,8 @@ int config_accounts_resolve(struct config *config, struct problem_list *problems
 {
         int r = 0;
 
+        resolve_group(&config->master.control_group, &config->master.origins[MASTER_CONTROL_GROUP], "control_group",
+                      problems);
         for (size_t i = 0; i < config->pool_count && r == 0; i++)
                 r = resolve_pool(config->pools[i], problems);
         return r;

@@ -139,6 +139,9 @@ static int read_options(const struct config_source *source, struct config *confi
 
         for (const char *const *option = source->options; *option && r == 0; option += 2)
                 r = config_parse_option(config, option[0], option[1], problems);
+        /* A pool that was started by hand does not take the place of the service's socket. */
+        if (r == 0 && config->master.origins[MASTER_CONTROL].line == 0)
+                r = config_parse_option(config, "control", "", problems);
         return r;
 }
 

@@ -73,6 +73,13 @@ int evloop_watch_new(struct evloop *loop, int fd, evloop_callback callback, void
         return 0;
 }
 
+void evloop_watch_for_writing(struct evloop_watch *watch)
+{
+        ev_io_stop(watch->loop->ev, &watch->io);
+        ev_io_set(&watch->io, watch->io.fd, EV_WRITE);
+        ev_io_start(watch->loop->ev, &watch->io);
+}
+
 void evloop_watch_pause(struct evloop_watch *watch)
 {
         ev_io_stop(watch->loop->ev, &watch->io);

@@ -2,7 +2,7 @@
  *
  * Owned by struct master. A loop of our own, never libev's default one, which would claim SIGCHLD and unblock signals.
  * Watches and timers are allocated here and freed by whoever asked for them; nothing fires after it was freed, also not
- * within the same turn. Tickless: with no timer set and nothing readable the process does not wake. */
+ * within the same turn. Tickless: with no timer set and nothing ready the process does not wake. */
 #pragma once
 
 #include <stdint.h>
@@ -23,6 +23,9 @@ void evloop_stop(struct evloop *loop);
 /* Call back whenever `fd` is readable, from now on. 0 or -ENOMEM. */
 int evloop_watch_new(struct evloop *loop, int fd, evloop_callback callback, void *context, struct evloop_watch **ret);
 void evloop_watch_pause(struct evloop_watch *watch);
+
+/* From now on call back whenever the descriptor can be written to instead. */
+void evloop_watch_for_writing(struct evloop_watch *watch);
 void evloop_watch_resume(struct evloop_watch *watch);
 void evloop_watch_free(struct evloop_watch *watch); /* NULL is fine */
 

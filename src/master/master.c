@@ -10,7 +10,10 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "logic/reload_changes.h"
 #include "master/config_load.h"
+#include "master/control.h"
+#include "master/control_reload.h"
 #include "master/evloop.h"
 #include "master/handler_output.h"
 #include "master/keeper.h"
@@ -68,6 +71,7 @@ void master_stop(struct master *master, int exit_code, const char *why)
         config_load_cancel(master->load);
         master->load = NULL;
         service_stopping(master->service);
+        control_reload_failed(master->control, "preforkd is stopping");
         for (size_t i = 0; i < master->pool_count; i++)
                 pool_drain(master->pools[i], NULL, why);
         evloop_timer_set(master->stop_timer, clock_now_ms() + timeout_ms);
@@ -111,7 +115,7 @@ static size_t count_listeners(const struct config *config)
         return count;
 }
 
-static void reload(struct master *master);
+static void read_again(struct master *master);
 
 /* The first configuration: without it there is nothing to run. */
 static void on_first_config(struct master *master, struct config *config, struct problem_list *problems)
@@ -129,7 +133,7 @@ static void on_first_config(struct master *master, struct config *config, struct
         }
         if (config) {
                 exit_code = MASTER_EXIT_FAILURE;
-                r = reload_apply(master, config, problems);
+                r = reload_apply(master, config, problems, NULL);
                 if (r < 0)
                         config = NULL;
         }
@@ -145,19 +149,26 @@ static void on_first_config(struct master *master, struct config *config, struct
                    config->pool_count == 1 ? "" : "s", count_listeners(config), count_listeners(config) == 1 ? "" : "s");
         keeper_settle(master->keeper);
         service_begin(master->service);
-        if (master->reload_again)
-                reload(master);
+        read_again(master);
+}
+
+/* NULL, with a problem, in the place of a configuration that would leave nothing to serve. */
+static struct config *refuse_empty(struct config *config, struct problem_list *problems)
+{
+        if (!config || config->pool_count > 0)
+                return config;
+        problem_add(problems, NULL, 0, "the configuration has no pool; to stop, send SIGTERM");
+        config_clear(config);
+        free(config);
+        return NULL;
 }
 
 static void on_new_config(struct master *master, struct config *config, struct problem_list *problems)
 {
-        if (config && config->pool_count == 0) {
-                problem_add(problems, NULL, 0, "the configuration has no pool; to stop, send SIGTERM");
-                config_clear(config);
-                free(config);
-                config = NULL;
-        }
-        if (config && reload_apply(master, config, problems) < 0)
+        _cleanup_(reload_changes_clear) struct reload_changes changes = {0};
+
+        config = refuse_empty(config, problems);
+        if (config && reload_apply(master, config, problems, &changes) < 0)
                 config = NULL;
         log_problems(problems);
         if (config)
@@ -165,27 +176,78 @@ static void on_new_config(struct master *master, struct config *config, struct p
         else
                 log_error("not reloaded: the running configuration stays");
         service_reloaded(master->service, config ? NULL : problems);
-        if (master->reload_again)
-                reload(master);
+        const struct control_outcome outcome = {
+                .what = CONTROL_WAIT_RELOAD, .load = master->loads, .accepted = config != NULL, .changes = &changes,
+                .message = "not reloaded: the running configuration stays", .problems = problems};
+        control_reload_done(master->control, &outcome);
+        read_again(master);
 }
 
-static void reload(struct master *master)
+/* What a reload would do: all but the opening of what is new, which would be seen from outside. */
+static void on_tried_config(struct master *master, struct config *config, struct problem_list *problems)
+{
+        _cleanup_(reload_changes_clear) struct reload_changes changes = {0};
+        _cleanup_(reload_plan_clear) struct reload_plan plan = {0};
+        struct control_outcome outcome = {.what = CONTROL_WAIT_DRY_RUN, .load = master->loads, .changes = &changes,
+                                          .message = "a reload would be refused", .problems = problems};
+
+        config = refuse_empty(config, problems);
+        if (config) {
+                int r = reload_diff(master->config, config, &plan, problems);
+                if (r == 0)
+                        r = reload_changes_of(&plan, &master->config->master, &config->master, &changes);
+                if (r < 0)
+                        problem_add(problems, NULL, 0, "%s", strerror(-r));
+                outcome.accepted = !problem_list_refuses(problems);
+                config_clear(config);
+                free(config);
+        }
+        control_reload_done(master->control, &outcome);
+        read_again(master);
+}
+
+/* 0, or -errno, which has been logged and said. */
+static int start_load(struct master *master, config_load_callback callback)
+{
+        int r = config_load_start(master, callback, &master->load);
+
+        if (r == 0) {
+                master->loads++;
+                return 0;
+        }
+        log_error("cannot start reading the configuration: %s", strerror(-r));
+        control_reload_failed(master->control, "cannot start reading the configuration");
+        return r;
+}
+
+void master_reload(struct master *master)
 {
         if (master->state >= MASTER_STOPPING) {
                 log_notice("not reloading: stopping");
                 return;
         }
-        if (master->load) { /* what is being read may be older than the wish */
-                master->reload_again = true;
+        master->reload_again = master->load != NULL; /* what is being read may be older than the wish */
+        if (master->load)
                 return;
-        }
-        master->reload_again = false;
         service_reloading(master->service);
-        int r = config_load_start(master, on_new_config, &master->load);
-        if (r < 0) {
+        if (start_load(master, on_new_config) < 0)
                 service_reloaded(master->service, &(struct problem_list){0});
-                log_error("not reloaded: cannot start reading the configuration: %s", strerror(-r));
-        }
+}
+
+void master_try_config(struct master *master)
+{
+        master->try_again = master->load != NULL;
+        if (!master->load)
+                start_load(master, on_tried_config);
+}
+
+/* What was asked for while a configuration was being read. */
+static void read_again(struct master *master)
+{
+        if (master->reload_again)
+                master_reload(master);
+        if (master->try_again)
+                master_try_config(master);
 }
 
 static void shift_max_workers(struct master *master, int by)
@@ -209,7 +271,7 @@ static void handle_hangup(struct master *master, const struct signals_event *eve
         bool from_shell = event->pid == getsid(0) && master->had_terminal && !terminal_is_there();
 
         if (!from_kernel && !from_shell)
-                reload(master);
+                master_reload(master);
         else if (sigismember(&master->setup->signals.ignored, SIGHUP) != 1) /* as nohup(1) asks for */
                 master_stop(master, MASTER_EXIT_OK, "the terminal hung up");
 }
@@ -262,7 +324,8 @@ static void on_signal(void *context)
 
 static int open_master(struct master *master, const struct master_setup *setup)
 {
-        *master = (struct master){.setup = setup, .signal_fd = -1, .pid = getpid(), .had_terminal = terminal_is_there()};
+        *master = (struct master){.setup = setup, .signal_fd = -1, .pid = getpid(), .had_terminal = terminal_is_there(),
+                                  .started_ms = clock_now_ms()};
         int r = log_sink_open(LOG_DESTINATION_AUTO, NULL, &master->log_sink);
         if (r < 0)
                 return r;
@@ -284,12 +347,15 @@ static int open_master(struct master *master, const struct master_setup *setup)
         if (r == 0)
                 r = evloop_timer_new(master->loop, on_stop_timeout, master, &master->stop_timer);
         if (r == 0)
+                r = control_new(master, &master->control);
+        if (r == 0)
                 r = config_load_start(master, on_first_config, &master->load);
         return r;
 }
 
 static void close_master(struct master *master)
 {
+        control_free(master->control);
         handler_output_finish_all(master);
         if (master->config) {
                 config_clear(master->config);

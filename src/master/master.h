@@ -18,6 +18,7 @@ struct evloop;
 struct evloop_watch;
 struct evloop_timer;
 struct config_load;
+struct control;
 struct pool;
 struct reaper;
 struct handler_output;
@@ -52,6 +53,7 @@ struct master {
         int exit_code;
         pid_t pid;
         bool had_terminal;     /* at the start */
+        uint64_t started_ms;
         struct config *config; /* the running one; NULL before the first */
         struct pool **pools;   /* running and draining ones */
         size_t pool_count;
@@ -66,7 +68,10 @@ struct master {
         struct keeper *keeper;
         struct handler_output *outputs; /* list: the pipes that are read for the log */
         struct config_load *load; /* a configuration being read; NULL: none */
+        uint64_t loads;           /* how many were begun: the number of the last */
         bool reload_again;        /* another SIGHUP came meanwhile */
+        bool try_again;           /* somebody wants to know what a reload would do */
+        struct control *control;
 };
 
 /* Exit codes of the daemon. */
@@ -79,6 +84,12 @@ int master_run(const struct master_setup *setup);
 /* The signals the master reads; bin/ takes them as its first act. */
 extern const int master_signals[];
 extern const size_t master_signal_count;
+
+/* Read the configuration and take it up. When it is done, or not, the log and control clients that wait are told. */
+void master_reload(struct master *master);
+
+/* Read the configuration and tell control clients what a reload would do; nothing changes. */
+void master_try_config(struct master *master);
 
 /* Drain every pool, let requests in flight end for shutdown_timeout, then end them; exit with `exit_code`. */
 void master_stop(struct master *master, int exit_code, const char *why);

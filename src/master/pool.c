@@ -54,6 +54,7 @@ void pool_note_success(struct pool *pool)
         if (requests > pool->requests_seen)
                 backoff_success(&pool->backoff);
         pool->requests_seen = requests;
+        request_rate_note(&pool->rate, clock_now_ms(), requests);
 }
 
 void pool_note_failure(struct pool *pool)
@@ -196,6 +197,7 @@ void pool_drain(struct pool *pool, struct pool_config *own_config, const char *w
         if (pool->draining)
                 return;
         pool->draining = true;
+        pool->paused = false; /* those who have waited are served now: the listeners go */
         pool_decide(pool, LOG_INFO, "draining (%s)", why);
         /* Room was reserved when the listeners were opened: a stop must not fail for want of memory. */
         while (pool->listeners.count > 0)

@@ -13,6 +13,7 @@
 #include "logic/backoff.h"
 #include "logic/config.h"
 #include "logic/decision_ring.h"
+#include "logic/request_rate.h"
 #include "logic/scale_policy.h"
 #include "logic/worker_plan.h"
 #include "master/listener_set.h"
@@ -52,6 +53,7 @@ struct pool {
         uint64_t generation;
         bool draining;   /* removed or stopping: serves what waits, then ends */
         bool killing;    /* every worker has been told to end now */
+        bool paused;     /* by command: no worker serves, the listeners stay open and clients wait */
 
         struct listener_set listeners;    /* of the present generation */
         struct listener_set closing;      /* those that drain */
@@ -78,6 +80,7 @@ struct pool {
         bool fork_failing;           /* inside an episode of fork failures: logged once */
 
         struct pool_totals totals;
+        struct request_rate rate;
         struct decision_ring decisions;
 };
 

@@ -7,7 +7,9 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "logic/reload_changes.h"
 #include "logic/reload_diff.h"
+#include "master/control.h"
 #include "master/evloop.h"
 #include "master/keeper.h"
 #include "master/pool.h"
@@ -25,6 +27,7 @@ struct reload {
         struct reload_plan plan;
         struct preparation *prepared; /* one a step */
         struct log_sink_state *log_sink;
+        struct control_change control;
         struct problem_list *problems;
 };
 
@@ -43,7 +46,7 @@ static enum log_destination log_destination_of(int target)
 /* Descriptors the master needs: one pipe a process, three a pool beside its listeners, and its own few. */
 static uint64_t needed_fds(const struct master *master, const struct config *config)
 {
-        uint64_t needed = 64;
+        uint64_t needed = 64 + CONTROL_CLIENTS_MAX;
 
         for (size_t i = 0; i < config->pool_count; i++)
                 needed += pool_config_process_limit(config->pools[i]) + config->pools[i]->listen.count + 8;
@@ -162,6 +165,8 @@ static int prepare(struct reload *reload)
         r = problem_list_refuses(reload->problems) ? -EINVAL : prepare_limits(reload);
         if (r == 0)
                 r = prepare_log(reload);
+        if (r == 0)
+                r = control_prepare(master->control, &reload->config->master, &reload->control, reload->problems);
         for (size_t i = 0; i < reload->plan.count; i++) {
                 int step = prepare_step(reload, &reload->plan.steps[i], &reload->prepared[i]);
                 r = r < 0 ? r : step;
@@ -175,6 +180,7 @@ static void undo(struct reload *reload)
                 listener_set_close(&reload->prepared[i].opened);
                 pool_free(reload->prepared[i].pool);
         }
+        control_undo(reload->master->control, &reload->control);
         log_sink_close(reload->log_sink);
         config_clear(reload->config);
         free(reload->config);
@@ -269,7 +275,7 @@ static void adjust_listeners(struct pool *pool)
 }
 
 /* What a roll that is under way has started belongs to the old ones now. */
-static void begin_generation(struct pool *pool)
+void reload_begin_generation(struct pool *pool)
 {
         pool->generation++;
         pool->roll_ready = 0;
@@ -298,7 +304,7 @@ static void carry_out(struct reload *reload, struct reload_step *step, struct pr
         case RELOAD_ROLL:
         case RELOAD_REBIND:
                 pool->config = step->new_pool;
-                begin_generation(pool);
+                reload_begin_generation(pool);
                 if (step->verb == RELOAD_REBIND)
                         rebind(master, pool, &prepared->opened);
                 adjust_listeners(pool);
@@ -344,6 +350,7 @@ static void swap(struct reload *reload)
         const struct log_sink sink = log_sink_get(master->log_sink);
         log_set_sink(&sink, reload->config->master.log_level);
         log_sink_close(old_sink);
+        control_commit(master->control, &reload->config->master, &reload->control);
         for (size_t i = 0; i < reload->plan.count; i++)
                 carry_out(reload, &reload->plan.steps[i], &reload->prepared[i]);
         store_listeners(master);
@@ -354,11 +361,15 @@ static void swap(struct reload *reload)
         master->config = reload->config;
 }
 
-int reload_apply(struct master *master, struct config *config, struct problem_list *problems)
+int reload_apply(struct master *master, struct config *config, struct problem_list *problems,
+                 struct reload_changes *changes)
 {
         struct reload reload = {.master = master, .config = config, .problems = problems};
 
         int r = prepare(&reload);
+        if (r == 0 && changes)
+                r = reload_changes_of(&reload.plan, master->config ? &master->config->master : NULL, &config->master,
+                                      changes);
         if (r == -ENOMEM)
                 problem_add(problems, NULL, 0, "out of memory");
         if (r < 0)
@@ -367,5 +378,24 @@ int reload_apply(struct master *master, struct config *config, struct problem_li
                 swap(&reload);
         reload_plan_clear(&reload.plan);
         free(reload.prepared);
+        return r;
+}
+
+int reload_scale(struct master *master, const struct pool *pool, struct config *config, struct problem_list *problems)
+{
+        size_t count = master->pool_count; /* no pool comes or goes */
+        _cleanup_(freep) int *shifts = calloc(count + 1, sizeof(*shifts));
+
+        if (!shifts) {
+                config_clear(config);
+                free(config);
+                return -ENOMEM;
+        }
+        for (size_t i = 0; i < count; i++)
+                shifts[i] = master->pools[i]->max_workers_shift;
+        int r = reload_apply(master, config, problems, NULL);
+        for (size_t i = 0; i < count && r == 0; i++)
+                if (master->pools[i] != pool)
+                        master->pools[i]->max_workers_shift = shifts[i];
         return r;
 }

@@ -120,7 +120,8 @@ static struct scale_input gather(const struct pool *pool, uint64_t now_ms)
                 .queued = queued,
                 .low_water = atomic_load(&pool->board->low_water),
                 .started = pool->started,
-                .may_fork = !backoff_active(&pool->backoff, now_ms) && !pool->killing && (!pool->draining || queued > 0),
+                .may_fork = !backoff_active(&pool->backoff, now_ms) && !pool->killing && !pool->paused &&
+                            (!pool->draining || queued > 0),
         };
 }
 

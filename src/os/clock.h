@@ -10,3 +10,6 @@
  */
 uint64_t clock_now_ms(void);
 uint64_t clock_now_ns(void);
+
+/* Milliseconds since 1970, for people only: it jumps when the clock of the machine is set. */
+uint64_t clock_wall_ms(void);

@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("PREFORKD_BUILD", ROOT / "build-check"))
 PREFORKD = BUILD / "src/bin/preforkd"
-PAGES = ["preforkd.8", "preforkd.conf.5", "preforkd-handler.7"]
+PAGES = ["preforkctl.1", "preforkd.8", "preforkd.conf.5", "preforkd-control.7", "preforkd-handler.7"]
 USER = pwd.getpwuid(os.geteuid()).pw_name if os.geteuid() else "nobody"
 
 
@@ -189,6 +189,79 @@ def test_variables_that_are_withheld() -> None:
     named = set(re.findall(r"\b(?:NOTIFY_SOCKET|LISTEN_FDS|WATCHDOG_\w+|JOURNAL_STREAM|INVOCATION_ID|CREDENTIALS_\w+)\b",
                            text))
     assert named and named <= withheld
+
+
+# --- preforkctl(1) and preforkd-control(7) --------------------------------------------------------------------------
+
+def commands() -> dict[str, str]:
+    """The table of the daemon: what a command is called and what it takes."""
+    return dict(re.findall(r"\[CONTROL_\w+\] = \{\"([\w-]+)\", \"([^\"]*)\"", source("logic/control_request.c")))
+
+
+def entries(text: str) -> dict[str, str]:
+    """Commands that have an entry, and what it says that they take, in the words of the table."""
+    found = {}
+    for line in re.findall(r"^\.It (Ic .*)$", text, re.MULTILINE):
+        words = re.sub(r"\b(Ar|Ic|Ns) ?", "", re.sub(r"Ns = Ns Ar", "=", line))
+        words = re.sub(r" ?= ?", "=", re.sub(r"Op (\w+)", r"[\1]", re.sub(r"Fl -", "--", words)))
+        words = re.sub(r"Op (--[\w-]+)", r"[\1]", words).replace(" ...", "...")
+        name, _, rest = words.strip().partition(" ")
+        found[name] = re.sub(r"(?<![\w-])(pool|pid|path|key|value)\b", lambda match: match.group(0).upper(), rest)
+    return found
+
+
+def test_commands_are_described() -> None:
+    table = commands()
+    assert len(table) == 12
+    protocol = {name: takes for name, takes in entries(section(page("preforkd-control.7"), "DESCRIPTION")).items()}
+    assert protocol == table
+    described = entries(section(page("preforkctl.1"), "COMMANDS"))
+    assert {name: takes for name, takes in described.items() if name in table} == table
+    assert described.keys() - table.keys() == {"top", "help"}
+    said = subprocess.run([BUILD / "src/bin/preforkctl", "help"], capture_output=True, text=True, check=True).stdout
+    for name, takes in table.items():
+        assert f"  {name} {takes} ".replace("  ", " ") in said.replace("  ", " "), name
+
+
+def test_errors_are_described() -> None:
+    text = section(page("preforkd-control.7"), "REPLIES").split("The errors:")[1].split(".El")[0]
+    sources = "".join(source(f"master/control_{name}.c") for name in ("client", "commands", "reload"))
+    used = set(re.findall(r'control_client_refuse\([^,]*, "([\w-]+)"|control_json_error\("([\w-]+)"'
+                          r'|CONSTANT_ERROR\("([\w-]+)"', sources))
+    assert set(re.findall(r"^\.It Li ([\w-]+)$", text, re.MULTILINE)) == {name for names in used for name in names if name}
+
+
+def test_members_are_described() -> None:
+    """Every member of a reply is named in the manual; the other way round, so are states and verbs."""
+    text = page("preforkd-control.7")
+    named = set(re.findall(r"\b[a-z][a-z0-9_]*\b", " ".join(re.findall(r"^\.(?:It )?Ic (.*)$", text, re.MULTILINE))))
+    json_c = source("master/control_json.c")
+    packed = re.findall(r"json_pack\((.*?)\);", json_c, re.DOTALL)
+    members = {name for call in packed for name in re.findall(r'[,(]\s*"([a-z][a-z0-9_]*)",(?!\s*"[a-z])', call)}
+    members |= set(re.findall(r'json_object_set(?:_new)?\([^,]*, "(\w+)"', "".join(
+        source(f"master/control_{name}.c") for name in ("json", "commands", "reload"))))
+    assert {"pools", "counts", "p50", "last_exit", "generation", "dry_run"} <= members
+    assert members <= named, members - named
+    words = set(re.findall(r"^\.Li ([a-z -]+?)(?: [.,;)]+)?$", text, re.MULTILINE))
+    for file, table in (("logic/status.c", r"\[STATUS_\w+\] = \"([a-z ]+)\""),
+                        ("logic/reload_diff.c", r"\[RELOAD_\w+\] = \"([a-z]+)\"")):
+        states = set(re.findall(table, source(file)))
+        assert len(states) >= 6 and states <= words, states - words
+
+
+def test_numbers_of_the_protocol() -> None:
+    text = rendered("preforkd-control.7")
+    for file, name, words in (("logic/control_request.h", "CONTROL_REQUEST_MAX", "at most {} bytes with its newline"),
+                              ("logic/control_request.h", "CONTROL_PROTOCOL", "version of the protocol, {}."),
+                              ("master/control.h", "CONTROL_CLIENTS_MAX", "At most {} clients"),
+                              ("logic/status.h", "STATUS_WORKERS_MAX", "of at most {};")):
+        found = re.search(rf"^#define {name} (\d+)", source(file), re.MULTILINE)
+        assert found and words.format(found.group(1)) in text, name
+
+
+def test_exit_codes_of_preforkctl() -> None:
+    codes = re.findall(r"CTL_EXIT_\w+ = (\d)", source("bin/ctl_client.h"))
+    assert re.findall(r"^\.It (\d)$", section(page("preforkctl.1"), "EXIT STATUS"), re.MULTILINE) == codes
 
 
 # --- the pages as manuals -------------------------------------------------------------------------------------------

@@ -424,8 +424,10 @@ def format_value(value: Value) -> str:
 
 def format_config(pools: Pools, master: Mapping[str, Value] | None = None) -> str:
     """A configuration file. A root master's pools get a `user` where they have none; `None` leaves a key out."""
-    settings: dict[str, Value] = {"shutdown_timeout": f"{int(10 * SLOW)}s", **(master or {})}
-    lines = ["[preforkd]", *(f"{key} = {format_value(value)}" for key, value in settings.items())]
+    # Daemons under test run side by side: none takes the place of the machine's own control socket.
+    settings: dict[str, Value] = {"shutdown_timeout": f"{int(10 * SLOW)}s", "control": "", **(master or {})}
+    lines = ["[preforkd]", *(f"{key} = {format_value(value)}" for key, value in settings.items()
+                             if value is not None)]
     for name, options in pools.items():
         lines += ["", f"[{name}]"]
         if AS_ROOT and "user" not in options:

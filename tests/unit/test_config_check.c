@@ -142,6 +142,28 @@ static void test_a_pool_must_fit_the_scoreboard(void **state)
               "max_detached_workers add, are too many; expected at most 65535 in all");
 }
 
+static void test_the_control_socket(void **state)
+{
+        _cleanup_(config_clear) struct config none = {0}, usual = {0};
+        _cleanup_(text_clear) struct text text = {0};
+
+        (void)state;
+        load_good(&none, "f", "[preforkd]\ncontrol =\n" BASICS);
+        assert_null(none.master.control);
+        load_good(&usual, "f", BASICS);
+        assert_string_equal(usual.master.control, "/run/preforkd/control.sock");
+        check("[preforkd]\ncontrol = /x\ncontrol_group = 7\n[a]\nlisten = /y /x\nhandler = cat\n",
+              "f:5: listen: /x is the control socket");
+        check("[preforkd]\ncontrol_group = 7\ncontrol =\n" BASICS,
+              "warning: f:2: control_group: no effect: there is no control socket");
+        check("[preforkd]\ncontrol = run/x\n" BASICS,
+              "f:2: control: \"run/x\" is not an absolute path; expected an absolute path");
+        for (int i = 0; i < 108; i++)
+                assert_int_equal(text_append(&text, i == 0 ? "[preforkd]\ncontrol = /" : "x"), 0);
+        assert_int_equal(text_append(&text, "\n" BASICS), 0);
+        check(text_string(&text), "f:2: control: no path that a socket can have; expected at most 107 bytes");
+}
+
 static void test_required_keys(void **state)
 {
         (void)state;
@@ -257,6 +279,7 @@ int main(void)
                 cmocka_unit_test(test_static),
                 cmocka_unit_test(test_delays),
                 cmocka_unit_test(test_a_pool_must_fit_the_scoreboard),
+                cmocka_unit_test(test_the_control_socket),
                 cmocka_unit_test(test_required_keys),
                 cmocka_unit_test(test_refused_values_do_not_count_as_set),
                 cmocka_unit_test(test_no_pool_is_no_problem),

@@ -104,8 +104,6 @@ static void test_unknown_keys(void **state)
 static void test_what_is_not_built_is_refused(void **state)
 {
         (void)state;
-        check_refused("[preforkd]\ncontrol = /run/x\ncontrol_group = adm\n",
-                      "f:2: control is not available yet\nf:3: control_group is not available yet");
         check_refused("[a]\nlisten_fd = 0\naccounting = api\nretire_signal = TERM\n",
                       "f:2: listen_fd is not available yet\nf:3: accounting is not available yet\n"
                       "f:4: retire_signal is not available yet");

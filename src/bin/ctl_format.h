@@ -1,0 +1,50 @@
+/* Numbers, documents and tables for people. Used by what preforkctl prints and by what it draws. */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/text.h"
+
+/* Long enough for everything the functions below write. */
+#define CTL_NUMBER_MAX 32
+
+/* "12ms", "4.2s", "3m 10s", "5h 02m", "12d 3h"; "417K", "1.3M"; "0", "3.1", "1200". Each returns `text`. */
+const char *ctl_duration(uint64_t ms, char text[static CTL_NUMBER_MAX]);
+const char *ctl_microseconds(uint64_t us, char text[static CTL_NUMBER_MAX]);
+const char *ctl_size(uint64_t bytes, char text[static CTL_NUMBER_MAX]);
+const char *ctl_rate(double per_second, char text[static CTL_NUMBER_MAX]);
+const char *ctl_count(uint64_t count, char text[static CTL_NUMBER_MAX]);
+
+/* A member of a document by its path, "counts.idle"; 0 or "" where it is missing or something else. */
+json_t *ctl_at(const json_t *object, const char *path);
+uint64_t ctl_number(const json_t *object, const char *path);
+double ctl_real(const json_t *object, const char *path);
+const char *ctl_string(const json_t *object, const char *path);
+
+/* A table: columns are as wide as they must be. */
+#define CTL_COLUMNS_MAX 16
+
+struct ctl_table {
+        struct {
+                const char *title;
+                bool right; /* numbers */
+                size_t width;
+        } columns[CTL_COLUMNS_MAX];
+        size_t column_count;
+        char **cells; /* row by row; owned */
+        size_t cell_count;
+        bool out_of_memory;
+};
+
+void ctl_table_column(struct ctl_table *table, const char *title, bool right);
+
+/* The next cell, from the left; rows fill by themselves. */
+void ctl_table_cell(struct ctl_table *table, const char *cell);
+void ctl_table_number(struct ctl_table *table, uint64_t number);
+
+/* Append the table, each line after `indent` blanks. 0 or -ENOMEM. */
+int ctl_table_render(struct ctl_table *table, unsigned indent, struct text *text);
+
+void ctl_table_clear(struct ctl_table *table);

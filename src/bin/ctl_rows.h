@@ -1,0 +1,34 @@
+/* The workers of a status as rows that can be sorted, with what each used of a processor since the last look. Pure. */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum ctl_sort { CTL_SORT_STATE, CTL_SORT_REQUESTS, CTL_SORT_CPU, CTL_SORT_MEMORY, CTL_SORT_SINCE, CTL_SORT_PID,
+                CTL_SORT_COUNT };
+
+struct ctl_row {
+        const json_t *pool, *worker; /* of the document, which must live as long */
+        uint64_t pid, cpu_ms;
+        double share; /* of one processor, in percent */
+};
+
+struct ctl_rows {
+        struct ctl_row *items;
+        size_t count;
+        uint64_t time_ms; /* when the document came */
+};
+
+/* Make rows of a document. `before` (NULL: none) are those of the last one. 0 or -ENOMEM. */
+int ctl_rows_new(const json_t *document, uint64_t now_ms, const struct ctl_rows *before, struct ctl_rows *ret);
+
+/* Sort; what is most comes first, unless `reverse`. Rows that are equal are in the order of their pids. */
+void ctl_rows_sort(struct ctl_rows *rows, enum ctl_sort by, bool reverse);
+
+/* The key that chooses it, and its name. */
+char ctl_sort_key(enum ctl_sort sort);
+const char *ctl_sort_name(enum ctl_sort sort);
+
+void ctl_rows_clear(struct ctl_rows *rows);

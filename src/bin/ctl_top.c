@@ -1,0 +1,249 @@
+#include "bin/ctl_top.h"
+
+#include <curses.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "bin/ctl_client.h"
+#include "bin/ctl_format.h"
+#include "bin/ctl_rows.h"
+#include "bin/ctl_status.h"
+#include "os/clock.h"
+
+/* A daemon that does not answer must not freeze the screen for long. */
+#define PATIENCE_SECONDS 3
+
+struct top {
+        const struct ctl_top_setup *setup;
+        struct ctl_reply reply; /* the last look, or what became of it */
+        struct ctl_rows rows;
+        enum ctl_sort sort;
+        bool reverse;
+        size_t first; /* row at the top */
+        size_t page;  /* rows that the screen has room for */
+        uint64_t next_ms;
+        bool end;
+};
+
+/* Look. The rows before are kept until the new ones have been compared with them. */
+static void look(struct top *top)
+{
+        _cleanup_(words_clear) struct words request = {0};
+        struct ctl_rows rows = {0};
+        uint64_t now_ms = clock_now_ms();
+
+        top->next_ms = now_ms + top->setup->interval_ms;
+        if (words_add(&request, "status") < 0 || words_add(&request, "--workers") < 0 ||
+            (top->setup->pool && words_add(&request, top->setup->pool) < 0))
+                return;
+        struct ctl_reply reply = ctl_ask(top->setup->socket_path, &request, PATIENCE_SECONDS);
+        if (reply.exit_code == CTL_EXIT_OK && ctl_rows_new(reply.document, now_ms, &top->rows, &rows) == 0)
+                ctl_rows_sort(&rows, top->sort, top->reverse);
+        ctl_rows_clear(&top->rows);
+        top->rows = rows;
+        ctl_reply_clear(&top->reply);
+        top->reply = reply;
+}
+
+/* One line, cut at the edge of the screen. */
+static void put(int *y, attr_t attributes, const char *line, size_t length)
+{
+        if (*y >= LINES)
+                return;
+        attrset(attributes);
+        move(*y, 0);
+        if (attributes & A_REVERSE)
+                hline(' ' | A_REVERSE, COLS);
+        addnstr(line, (int)MIN_OF(length, (size_t)COLS));
+        attrset(A_NORMAL);
+        (*y)++;
+}
+
+/* Lines of a text; the first one is a heading if asked for. */
+static void put_text(int *y, bool heading, const struct text *text)
+{
+        const char *line = text_string(text);
+
+        while (*line != '\0') {
+                size_t length = strcspn(line, "\n");
+                put(y, heading ? A_REVERSE : A_NORMAL, line, length);
+                heading = false;
+                line += length + (line[length] == '\n');
+        }
+}
+
+static void add_row(struct ctl_table *table, const struct ctl_row *row)
+{
+        char text[CTL_NUMBER_MAX];
+
+        ctl_table_number(table, row->pid);
+        ctl_table_cell(table, ctl_string(row->pool, "name"));
+        ctl_table_cell(table, ctl_string(row->worker, "state"));
+        ctl_table_cell(table, ctl_duration(ctl_number(row->worker, "since_ms"), text));
+        ctl_table_number(table, ctl_number(row->worker, "generation"));
+        ctl_table_number(table, ctl_number(row->worker, "requests"));
+        snprintf(text, sizeof(text), "%.1f", row->share);
+        ctl_table_cell(table, text);
+        ctl_table_cell(table, ctl_duration(row->cpu_ms, text));
+        ctl_table_cell(table, ctl_size(ctl_number(row->worker, "memory_bytes"), text));
+        ctl_table_cell(table, ctl_status_exit(row->worker, text));
+}
+
+/* The rows that fit, and no others: a table of thousands need not be made. */
+static void put_workers(struct top *top, int *y)
+{
+        static const char *const titles[] = {"PID", "POOL", "STATE", "SINCE", "GEN", "REQUESTS", "%CPU", "CPU", "MEMORY",
+                                             "LAST EXIT"};
+        _cleanup_(ctl_table_clear) struct ctl_table table = {0};
+        _cleanup_(text_clear) struct text text = {0};
+
+        top->page = LINES > *y + 2 ? (size_t)(LINES - *y - 2) : 1;
+        top->first = MIN_OF(top->first, top->rows.count > top->page ? top->rows.count - top->page : 0);
+        for (size_t i = 0; i < ELEMENTS(titles); i++)
+                ctl_table_column(&table, titles[i], i != 1 && i != 2 && i + 1 < ELEMENTS(titles));
+        for (size_t i = top->first; i < top->rows.count && i < top->first + top->page; i++)
+                add_row(&table, &top->rows.items[i]);
+        if (ctl_table_render(&table, 0, &text) == 0)
+                put_text(y, true, &text);
+}
+
+static void put_help(const struct top *top)
+{
+        char line[256];
+        int length = snprintf(line, sizeof(line), "by %s%s |", ctl_sort_name(top->sort), top->reverse ? ", reversed" : "");
+
+        for (int i = 0; i < CTL_SORT_COUNT; i++)
+                length += snprintf(&line[length], sizeof(line) - (size_t)length, " %c %s", ctl_sort_key((enum ctl_sort)i),
+                                   ctl_sort_name((enum ctl_sort)i));
+        snprintf(&line[length], sizeof(line) - (size_t)length, " | R reverse, arrows scroll, space now, q quit");
+        int y = LINES - 1;
+        put(&y, A_REVERSE, line, strlen(line));
+}
+
+static void draw(struct top *top)
+{
+        _cleanup_(text_clear) struct text summary = {0}, pools = {0};
+        int y = 0;
+
+        erase();
+        if (top->reply.exit_code != CTL_EXIT_OK)
+                put(&y, A_BOLD, text_string(&top->reply.message), top->reply.message.length);
+        else if (ctl_status_summary(top->reply.document, &summary) == 0 &&
+                 ctl_status_pools(top->reply.document, &pools) == 0) {
+                put_text(&y, false, &summary);
+                y++;
+                put_text(&y, true, &pools);
+                y++;
+                put_workers(top, &y);
+        }
+        put_help(top);
+        refresh();
+}
+
+static void scroll_by(struct top *top, long rows)
+{
+        top->first = rows < 0 && (size_t)-rows > top->first ? 0 : top->first + (size_t)rows;
+}
+
+static void handle_key(struct top *top, int key)
+{
+        switch (key) {
+        case 'q':
+        case 'Q':
+                top->end = true;
+                break;
+        case 'R':
+                top->reverse = !top->reverse;
+                break;
+        case ' ':
+                top->next_ms = 0;
+                break;
+        case KEY_UP:
+        case KEY_DOWN:
+                scroll_by(top, key == KEY_UP ? -1 : 1);
+                break;
+        case KEY_PPAGE:
+        case KEY_NPAGE:
+                scroll_by(top, key == KEY_PPAGE ? -(long)top->page : (long)top->page);
+                break;
+        case KEY_HOME:
+                top->first = 0;
+                break;
+        default: /* KEY_RESIZE among them: what is shown is drawn anew after every key */
+                for (int i = 0; i < CTL_SORT_COUNT; i++)
+                        if (key == ctl_sort_key((enum ctl_sort)i))
+                                top->sort = (enum ctl_sort)i;
+        }
+        ctl_rows_sort(&top->rows, top->sort, top->reverse);
+}
+
+/* Wait for a key until it is time to look again. A terminal that has gone ends it. */
+static void wait_for_key(struct top *top)
+{
+        uint64_t now_ms = clock_now_ms();
+        int key;
+
+        timeout(top->next_ms > now_ms ? (int)(top->next_ms - now_ms) : 0);
+        errno = 0;
+        key = getch();
+        if (key != ERR)
+                handle_key(top, key);
+        else if (errno == EIO || (clock_now_ms() < top->next_ms && errno != EINTR))
+                top->end = true; /* before its time: end of file */
+}
+
+/* What would be shown, once. */
+static int print_once(struct top *top)
+{
+        _cleanup_(text_clear) struct text text = {0};
+
+        if (top->reply.exit_code != CTL_EXIT_OK) {
+                fprintf(stderr, "preforkctl: %s\n", text_string(&top->reply.message));
+                return top->reply.exit_code;
+        }
+        if (ctl_status_print(top->reply.document, false, &text) < 0 || fputs(text_string(&text), stdout) < 0 ||
+            fflush(stdout) != 0)
+                return CTL_EXIT_FAILURE;
+        return CTL_EXIT_OK;
+}
+
+static void show(struct top *top)
+{
+        cbreak();
+        noecho();
+        keypad(stdscr, TRUE);
+        set_escdelay(50);
+        curs_set(0);
+        while (!top->end) {
+                draw(top);
+                wait_for_key(top);
+                if (!top->end && clock_now_ms() >= top->next_ms)
+                        look(top);
+        }
+        endwin();
+}
+
+int ctl_top_run(const struct ctl_top_setup *setup)
+{
+        struct top top = {.setup = setup};
+        SCREEN *screen = NULL;
+        int exit_code = CTL_EXIT_OK;
+
+        look(&top);
+        /* Who cannot be asked even once gets an exit code; later failures are shown and got over. */
+        if (top.reply.exit_code == CTL_EXIT_OK && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+                screen = newterm(NULL, stdout, stdin);
+        if (screen) {
+                show(&top);
+                delscreen(screen);
+        } else
+                exit_code = print_once(&top);
+        ctl_rows_clear(&top.rows);
+        ctl_reply_clear(&top.reply);
+        return exit_code;
+}

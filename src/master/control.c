@@ -1,0 +1,255 @@
+#include "master/control.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "logic/control_access.h"
+#include "master/control_client.h"
+#include "master/evloop.h"
+#include "master/master.h"
+#include "os/clock.h"
+#include "os/peer.h"
+
+#define BACKLOG 128
+
+/* A client that is served gives no cause to be dropped for another one this long. */
+#define PATIENCE_MS 1000
+
+/* After an accept(2) that failed for want of descriptors or memory. */
+#define ACCEPT_PAUSE_MS 1000
+
+int control_new(struct master *master, struct control **ret)
+{
+        *ret = calloc(1, sizeof(**ret));
+        if (!*ret)
+                return -ENOMEM;
+        **ret = (struct control){.master = master};
+        return 0;
+}
+
+static void pause_until(struct control *control, uint64_t at_ms)
+{
+        evloop_watch_pause(control->watch);
+        evloop_timer_set(control->pause, at_ms);
+}
+
+void control_has_room(struct control *control)
+{
+        if (control->listening)
+                evloop_watch_resume(control->watch);
+}
+
+static void on_pause_over(void *context)
+{
+        control_has_room(context);
+}
+
+/* Room for one more: if need be in the place of the one that has kept us waiting longest. False: nobody has for long
+ * enough; later. */
+static bool make_room(struct control *control)
+{
+        struct control_client *oldest;
+
+        if (control->client_count < CONTROL_CLIENTS_MAX)
+                return true;
+        oldest = control_client_find_slowest(control);
+        if (!oldest) /* all wait for a reload, which ends by itself: then there is room */
+                evloop_watch_pause(control->watch);
+        else if (clock_now_ms() < control_client_since_ms(oldest) + PATIENCE_MS)
+                pause_until(control, control_client_since_ms(oldest) + PATIENCE_MS);
+        else {
+                control_client_free(oldest);
+                return true;
+        }
+        return false;
+}
+
+static bool is_allowed(const struct control *control, const struct peer *peer)
+{
+        const struct control_client_ids ids = {.uid = peer->uid, .gid = peer->gid, .groups = peer->groups,
+                                               .group_count = peer->group_count};
+
+        return control_access_allowed(&ids, geteuid(), control->has_group ? &control->group : NULL);
+}
+
+static void on_connection(void *context)
+{
+        struct control *control = context;
+        _cleanup_(peer_clear) struct peer peer = {0};
+        _cleanup_(fd_closep) int fd = -1;
+
+        if (!make_room(control))
+                return;
+        int r = peer_accept(control->listener.fd, &fd, &peer);
+        if (r == -EAGAIN || r == -EINTR || r == -ECONNABORTED)
+                return;
+        if (r == 0)
+                r = control_client_new(control, TAKE_FD(fd), &peer, is_allowed(control, &peer));
+        if (r < 0) /* the connection stays in the queue, and would wake us at once */
+                pause_until(control, clock_now_ms() + ACCEPT_PAUSE_MS);
+}
+
+/* Our socket is still what its path leads to: somebody may have cleaned up /run. */
+static bool is_in_place(const struct control *control)
+{
+        struct stat status;
+
+        return lstat(control->path, &status) == 0 && status.st_dev == control->listener.device &&
+               status.st_ino == control->listener.inode;
+}
+
+static struct listener_options listener_options_of(const struct master_config *config)
+{
+        bool has_group = config->control_group.resolved;
+
+        return (struct listener_options){
+                .backlog = BACKLOG,
+                .nonblocking = true,
+                .socket_uid = (uid_t)-1,
+                .socket_gid = has_group ? config->control_group.id : getegid(),
+                .socket_mode = has_group ? 0660 : 0600,
+        };
+}
+
+/* The directory is ours to make, one level of it: /run is empty after a boot. */
+static int make_directory(const char *path)
+{
+        _cleanup_(freep) char *directory = strdup(path);
+
+        if (!directory)
+                return -ENOMEM;
+        *strrchr(directory, '/') = '\0';
+        return directory[0] == '\0' || mkdir(directory, 0755) == 0 || errno == EEXIST ? 0 : -errno;
+}
+
+static int open_new(struct control *control, const struct master_config *config, struct control_change *change)
+{
+        const struct listener_options options = listener_options_of(config);
+        struct address address;
+
+        int r = address_parse(config->control, &address);
+        if (r == 0)
+                r = make_directory(config->control);
+        if (r == 0)
+                r = listener_open(&address, &options, &change->opened);
+        if (r < 0)
+                return r;
+        change->what = CONTROL_OPEN;
+        change->path = strdup(config->control);
+        r = change->path ? 0 : -ENOMEM;
+        if (r == 0)
+                r = evloop_watch_new(control->master->loop, change->opened.fd, on_connection, control, &change->watch);
+        if (r == 0 && !control->pause)
+                r = evloop_timer_new(control->master->loop, on_pause_over, control, &control->pause);
+        if (r < 0)
+                control_undo(control, change);
+        else /* nobody is served before phase two */
+                evloop_watch_pause(change->watch);
+        return r;
+}
+
+static const char *error_text(int error)
+{
+        return error == EADDRINUSE ? "another process listens there" : strerror(error);
+}
+
+/* A change of the group alone is made on the open socket. It is taken back if the reload is not to be. */
+static int adjust(struct control *control, const struct master_config *config, struct control_change *change)
+{
+        const struct listener_options options = listener_options_of(config);
+
+        if (control->has_group == config->control_group.resolved &&
+            (!control->has_group || control->group == config->control_group.id))
+                return 0;
+        change->what = CONTROL_ADJUST;
+        return listener_adjust(&control->listener, &options);
+}
+
+int control_prepare(struct control *control, const struct master_config *config, struct control_change *ret,
+                    struct problem_list *problems)
+{
+        const struct origin *origin = &config->origins[MASTER_CONTROL];
+        int r;
+
+        *ret = (struct control_change){0};
+        if (!config->control) {
+                ret->what = control->listening ? CONTROL_CLOSE : CONTROL_KEEP;
+                return 0;
+        }
+        bool same = control->listening && text_equal(control->path, config->control) && is_in_place(control);
+        if (same) {
+                r = adjust(control, config, ret);
+                origin = &config->origins[MASTER_CONTROL_GROUP];
+        } else
+                r = open_new(control, config, ret);
+        if (r == 0)
+                return 0;
+        if (!same && origin->line == 0 && config->origins[MASTER_CONTROL_GROUP].line == 0) {
+                log_notice("no control socket: cannot open %s: %s", config->control, error_text(-r));
+                return 0;
+        }
+        if (same)
+                control_undo(control, ret);
+        problem_add(problems, origin->file, origin->line, "%s: cannot %s %s: %s", same ? "control_group" : "control",
+                    same ? "change" : "open", config->control, error_text(-r));
+        return r;
+}
+
+static void stop_listening(struct control *control)
+{
+        if (!control->listening)
+                return;
+        evloop_timer_unset(control->pause);
+        evloop_watch_free(TAKE_PTR(control->watch));
+        listener_close(&control->listener);
+        freep(&control->path);
+        control->listening = false;
+}
+
+void control_commit(struct control *control, const struct master_config *config, struct control_change *change)
+{
+        if (change->what == CONTROL_CLOSE || change->what == CONTROL_OPEN)
+                stop_listening(control);
+        control->has_group = config->control_group.resolved;
+        control->group = config->control_group.id;
+        if (change->what != CONTROL_OPEN)
+                return;
+        control->listener = change->opened;
+        control->path = TAKE_PTR(change->path);
+        control->watch = TAKE_PTR(change->watch);
+        control->listening = true;
+        control_has_room(control);
+        log_info("control socket %s", control->path);
+}
+
+void control_undo(struct control *control, struct control_change *change)
+{
+        const struct master_config *running = control->master->config ? &control->master->config->master : NULL;
+
+        if (change->what == CONTROL_ADJUST && running) {
+                const struct listener_options options = listener_options_of(running);
+                listener_adjust(&control->listener, &options);
+        }
+        if (change->what == CONTROL_OPEN) {
+                evloop_watch_free(change->watch);
+                listener_close(&change->opened);
+                free(change->path);
+        }
+        *change = (struct control_change){0};
+}
+
+void control_free(struct control *control)
+{
+        if (!control)
+                return;
+        stop_listening(control);
+        while (control->clients)
+                control_client_free(control->clients);
+        evloop_timer_free(control->pause);
+        free(control);
+}

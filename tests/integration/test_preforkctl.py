@@ -1,0 +1,367 @@
+"""preforkctl: what it prints, its exit codes, and `top` on a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import socket
+import subprocess
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from daemon import BINARY, OUR_BUG, ROOT, SLOW, Daemon, connect, run_preforkd, tcp4, wait_until
+from terminal import Terminal, terminal
+
+Start = Callable[..., Daemon]
+CTL = BINARY.with_name("preforkctl")
+OK, FAILURE, USAGE, NOT_RUNNING, PERMISSION = range(5)
+
+
+class Ctl:
+    """preforkctl, pointed to one socket."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def run(self, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+        result = subprocess.run([CTL, "-s", self.path, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                timeout=40 * SLOW, check=False, **options)  # type: ignore[call-overload]
+        assert not OUR_BUG.search(result.stderr), result.stderr
+        return result
+
+    def do(self, *arguments: str) -> str:
+        """The output of what must succeed, without a word on stderr."""
+        result = self.run(*arguments)
+        assert result.returncode == OK and result.stderr == "", result
+        return result.stdout
+
+
+@pytest.fixture
+def controlled(preforkd: Start, tmp_path: Path) -> tuple[Daemon, Ctl]:
+    path = tmp_path / "control.sock"
+    daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "min_spare_workers": 2, "max_spare_workers": 2},
+                       "mail": {"listen": tcp4(), "handler": "/bin/cat", "scaling": "static", "max_workers": 1}},
+                      master={"control": path})
+    daemon.wait_workers(2)
+    daemon.wait_workers(1, "mail")
+    return daemon, Ctl(path)
+
+
+def address_of(daemon: Daemon) -> str:
+    return str(daemon.pools["www"]["listen"])
+
+
+# --- what it prints ---------------------------------------------------------------------------------------------------
+
+def test_status(controlled: tuple[Daemon, Ctl]) -> None:
+    daemon, ctl = controlled
+    wait_until(lambda: re.search(r"^www +running +1 +2 +0 ", ctl.do("status"), re.MULTILINE), "two idle workers")
+    text = ctl.do("status")
+    assert re.match(rf"preforkd \S+, pid {daemon.pid}, running, up .*: 3 workers", text)
+    assert [line.split()[0] for line in text.splitlines()[2:]] == ["POOL", "www", "mail"]
+    assert all(line == line.rstrip() for line in text.splitlines())
+
+
+def test_status_of_one_pool(controlled: tuple[Daemon, Ctl]) -> None:
+    daemon, ctl = controlled
+    text = ctl.do("status", "www")
+    assert text.startswith("www: running, generation 1\n") and "mail" not in text
+    assert re.search(rf"^ +{re.escape(address_of(daemon))} +0 +511$", text, re.MULTILINE)
+    text = ctl.do("status", "www", "--workers")
+    pids = re.findall(r"^ +(\d+) +idle ", text, re.MULTILINE)
+    assert sorted(map(int, pids)) == sorted(daemon.workers())
+
+
+def test_json_is_the_reply_as_it_came(controlled: tuple[Daemon, Ctl]) -> None:
+    daemon, ctl = controlled
+    document = json.loads(ctl.do("status", "--json"))
+    assert document["protocol"] == 1 and document["master"]["pid"] == daemon.pid
+    result = ctl.run("--json", "restart", "nope")
+    assert result.returncode == FAILURE and json.loads(result.stdout)["error"] == "unknown-pool"
+
+
+def test_why(controlled: tuple[Daemon, Ctl]) -> None:
+    _, ctl = controlled
+    text = ctl.do("why")
+    assert re.match(r"www:\n  \d\d:\d\d:\d\d\.\d{3}  \+2 workers \(start\)\n", text) and "\nmail:\n" in text
+    assert "mail:" not in ctl.do("why", "www")
+
+
+def test_reload(controlled: tuple[Daemon, Ctl]) -> None:
+    daemon, ctl = controlled
+    daemon.pools["www"]["max_workers"] = 9
+    daemon.write_config()
+    assert "www   limits  max_workers" in ctl.do("reload", "--dry-run")
+    assert "www   limits  max_workers" in ctl.do("reload")
+    assert re.search(r"^ +www +keep$", ctl.do("reload"), re.MULTILINE)
+    daemon.pools["www"]["max_worker"] = 9
+    daemon.write_config()
+    result = ctl.run("reload")
+    assert result.returncode == FAILURE and result.stdout == ""
+    assert re.search(rf"^{daemon.config}:\d+: unknown key 'max_worker'", result.stderr, re.MULTILINE)
+    del daemon.pools["www"]["max_worker"]
+
+
+def test_orders(controlled: tuple[Daemon, Ctl]) -> None:
+    daemon, ctl = controlled
+    assert ctl.do("restart", "www") == "www: generation 2 begun\n"
+    assert ctl.do("scale", "www", "max_workers=7") == "www: at most 7 workers, 2 to 2 spare, until the next reload\n"
+    assert ctl.do("drain", "www").startswith("www: paused")
+    assert re.search(r"^www +paused ", ctl.do("status"), re.MULTILINE)
+    assert ctl.do("resume", "www") == "www: resumed\n"
+    pid = daemon.workers("mail")[0]
+    assert ctl.do("kill-worker", str(pid)) == f"mail: worker {pid} killed\n"
+    assert ctl.do("version") == f"preforkctl {_version()}\npreforkd {_version()}, pid {daemon.pid}\n"
+    assert "max_workers = 7" in ctl.do("config")
+    assert ctl.do("stop") == "stopping\n"
+    assert daemon.wait_end() == 0
+
+
+def _version() -> str:
+    return run_preforkd("--version").stdout.split()[1]
+
+
+# --- exit codes -------------------------------------------------------------------------------------------------------
+
+def test_exit_codes_of_failures(controlled: tuple[Daemon, Ctl]) -> None:
+    _, ctl = controlled
+    for arguments in (["restart", "nope"], ["kill-worker", "1"], ["scale", "www", "max_workers=1"], ["upgrade"],
+                      ["top", "nope"]):
+        result = ctl.run(*arguments)
+        assert result.returncode == FAILURE and result.stderr.count("\n") >= 1 and result.stdout == "", result
+    assert "not available yet" in ctl.run("upgrade").stderr
+
+
+@pytest.mark.parametrize("arguments", [
+    [], ["frobnicate"], ["status", "a", "b"], ["status", "--nope"], ["restart"], ["scale", "www"], ["kill-worker", "x"],
+    ["reload", "www"], ["top", "a", "b"], ["top", "-d", "never"], ["top", "-d"], ["status", "-d", "2s"], ["-s"],
+    ["top", "--json"], ["status", "\x1b[2J"], ["status", "x" * 5000],
+], ids=lambda arguments: " ".join(arguments)[:30].replace("\x1b", "ESC"))
+def test_usage_is_checked_without_a_daemon(tmp_path: Path, arguments: list[str]) -> None:
+    result = subprocess.run([CTL, *arguments], capture_output=True, text=True, check=False, timeout=20)
+    assert result.returncode == USAGE and result.stdout == "" and result.stderr.startswith("preforkctl: "), result
+
+
+def test_help_and_version() -> None:
+    for arguments in (["help"], ["-h"], ["--help"]):
+        result = subprocess.run([CTL, *arguments], capture_output=True, text=True, check=True, timeout=20)
+        for word in ("status", "top", "why", "reload", "restart", "scale", "drain", "resume", "kill-worker", "stop",
+                     "upgrade", "config", "version", "--json", "-s"):
+            assert re.search(rf"^ +.*{word}\b", result.stdout, re.MULTILINE), word
+    result = subprocess.run([CTL, "--version"], capture_output=True, text=True, check=True, timeout=20)
+    assert result.stdout == f"preforkctl {_version()}\n"
+
+
+@pytest.mark.parametrize("what", ["nothing", "a dead socket", "no directory"])
+def test_not_running(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "control.sock"
+    if what == "a dead socket":
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dead:
+            dead.bind(str(path))
+    elif what == "no directory":
+        path = tmp_path / "none" / "control.sock"
+    for arguments in (["status"], ["top"], ["stop"]):
+        result = Ctl(path).run(*arguments)
+        assert result.returncode == NOT_RUNNING and str(path) in result.stderr, result
+
+
+def test_no_permission(controlled: tuple[Daemon, Ctl], as_root: None, tmp_path: Path) -> None:
+    """Kept away by the mode, and refused by the daemon."""
+    _, ctl = controlled
+    copy = tmp_path / "preforkctl"
+    copy.write_bytes(CTL.read_bytes())
+    copy.chmod(0o755)
+    for mode in (0o600, 0o666):
+        ctl.path.chmod(mode)
+        result = subprocess.run([copy, "-s", ctl.path, "stop"], user="nobody", group="nogroup", extra_groups=[],
+                                capture_output=True, text=True, check=False, timeout=20)
+        assert result.returncode == PERMISSION and "may not" in result.stderr, result
+
+
+def test_a_stranger_behind_the_socket(tmp_path: Path) -> None:
+    """Nothing, garbage, another protocol: a failure that says so, not a crash."""
+    path = tmp_path / "control.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        for reply in (b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"[]\n", b'{"protocol":2,"ok":true}\n', b'{"ok":true}\n',
+                      b'{"protocol":1,"ok":false}\n', b"{" * 100000):
+            process = subprocess.Popen([CTL, "-s", path, "status"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            client, _ = listener.accept()
+            with client:
+                client.recv(100)
+                client.sendall(reply)
+            _, errors = process.communicate(timeout=20)
+            assert process.returncode == FAILURE and errors.startswith(b"preforkctl: "), (reply[:20], errors)
+
+
+def test_documents_without_what_is_expected(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        for arguments in (["status"], ["status", "x"], ["why"], ["reload"], ["restart", "x"], ["version"], ["config"]):
+            for pools in ("[{}]", "[1]", "{}", "null", '[{"workers":[{}],"listeners":[{}],"decisions":[{}]}]'):
+                process = subprocess.Popen([CTL, "-s", path, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                client, _ = listener.accept()
+                with client:
+                    client.recv(100)
+                    client.sendall(f'{{"protocol":1,"ok":true,"pools":{pools},"changes":{pools}}}\n'.encode())
+                _, errors = process.communicate(timeout=20)
+                assert process.returncode == OK, (arguments, pools, errors)
+
+
+# --- top --------------------------------------------------------------------------------------------------------------
+
+def top(ctl: Ctl, *arguments: str, **size: int) -> AbstractContextManager[Terminal]:
+    return terminal([CTL, "-s", ctl.path, "top", *arguments], **size)
+
+
+def test_top_shows_pools_and_workers(controlled: tuple[Daemon, Ctl]) -> None:
+    daemon, ctl = controlled
+    with top(ctl, "-d", "100ms") as screen:
+        screen.wait(rf"preforkd \S+, pid {daemon.pid}, running")
+        screen.wait(r"POOL +STATE +GEN")
+        for pid in daemon.workers():
+            screen.wait(rf"\b{pid} +www +idle")
+        with connect(address_of(daemon)):
+            screen.wait(r"\d+ +www +busy")
+        screen.type(b"q")
+        assert screen.end() == OK
+
+
+def test_top_sorts(controlled: tuple[Daemon, Ctl]) -> None:
+    _, ctl = controlled
+    with top(ctl) as screen:
+        screen.wait("by state")
+        for key, name in ((b"r", "requests"), (b"c", "cpu"), (b"m", "memory"), (b"t", "time"), (b"p", "pid"),
+                          (b"s", "state")):
+            screen.type(key)
+            screen.wait(f"^by {name} ")
+        screen.type(b"R")
+        screen.wait("reversed")
+        screen.type(b"\x1b[B\x1b[A\x1b[6~\x1b[5~ xyz")
+        screen.type(b"q")
+        assert screen.end() == OK
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 10), (5, 20), (24, 80), (60, 300)])
+def test_top_survives_every_size(controlled: tuple[Daemon, Ctl], size: tuple[int, int]) -> None:
+    """Begins small, is made large, small and large again."""
+    daemon, ctl = controlled
+    with top(ctl, "-d", "100ms", rows=size[0], columns=size[1]) as screen:
+        wait_until(lambda: screen.text() and screen.drawn, "it has begun")
+        for _ in range(3):
+            for rows, columns in ((50, 200), size, (3, 5), (30, 120)):
+                drawn = screen.drawn
+                screen.resize(rows, columns)
+                wait_until(lambda: screen.text() and screen.drawn > drawn, "something is drawn")
+        screen.wait(rf"pid {daemon.pid}")
+        screen.type(b"q")
+        assert screen.end() == OK
+
+
+def test_top_uses_the_room_it_gets(controlled: tuple[Daemon, Ctl]) -> None:
+    daemon, ctl = controlled
+    with top(ctl, "-d", "100ms", rows=6, columns=40) as screen:
+        screen.wait("POOL")
+        assert "LAST EXIT" not in screen.text()
+        screen.resize(40, 120)
+        screen.wait("LAST EXIT")
+        for pid in daemon.workers():
+            screen.wait(rf"\b{pid} +www")
+        screen.type(b"q")
+        assert screen.end() == OK
+
+
+def test_top_outlives_the_daemon(controlled: tuple[Daemon, Ctl]) -> None:
+    """It says that nobody is there, and shows the next one."""
+    daemon, ctl = controlled
+    with top(ctl, "-d", "100ms") as screen:
+        screen.wait(r"www +running")
+        daemon.stop()
+        screen.wait("is not running")
+        screen.type(b"q")
+        assert screen.end() == OK
+
+
+def test_top_of_one_pool(controlled: tuple[Daemon, Ctl]) -> None:
+    _, ctl = controlled
+    with top(ctl, "mail") as screen:
+        screen.wait(r"\d+ +mail +idle")
+        assert "www" not in screen.text()
+        screen.type(b"q")
+        assert screen.end() == OK
+
+
+def test_top_ends_with_its_terminal(controlled: tuple[Daemon, Ctl]) -> None:
+    _, ctl = controlled
+    with top(ctl, "-d", "100ms") as screen:
+        screen.wait("www")
+        os.kill(screen.pid, signal.SIGINT)
+        assert screen.end() in (OK, 1, -signal.SIGINT, 128 + signal.SIGINT)
+    master, slave = pty.openpty()
+    process = subprocess.Popen([CTL, "-s", ctl.path, "top", "-d", "100ms"], stdin=slave, stdout=slave, stderr=slave,
+                               env={**os.environ, "TERM": "vt100"})
+    os.close(slave)
+    wait_until(lambda: select.select([master], [], [], 0)[0], "something is drawn")
+    os.close(master)
+    process.wait(10 * SLOW)
+
+
+@pytest.mark.parametrize("term", ["vt100", "no-such-terminal", ""])
+def test_top_without_a_terminal_prints_once(controlled: tuple[Daemon, Ctl], term: str) -> None:
+    daemon, ctl = controlled
+    result = ctl.run("top", env={**os.environ, "TERM": term})
+    assert result.returncode == OK
+    assert f"pid {daemon.pid}" in result.stdout and "\x1b" not in result.stdout
+    assert all(str(pid) in result.stdout for pid in daemon.workers())
+
+
+def test_top_on_a_terminal_nobody_knows_prints_once(controlled: tuple[Daemon, Ctl]) -> None:
+    daemon, ctl = controlled
+    master, slave = pty.openpty()
+    process = subprocess.Popen([CTL, "-s", ctl.path, "top"], stdin=slave, stdout=slave, stderr=slave,
+                               env={**os.environ, "TERM": "no-such-terminal"})
+    os.close(slave)
+    assert process.wait(10 * SLOW) == OK
+    assert str(daemon.pid).encode() in os.read(master, 65536)
+    os.close(master)
+
+
+# --- completion -------------------------------------------------------------------------------------------------------
+
+def completions(words: list[str], directory: Path) -> list[str]:
+    """What bash offers for the last word."""
+    script = ROOT / "share/bash-completion/completions/preforkctl"
+    line = " ".join(words)
+    program = (f"set -u; . {script}; COMP_WORDS=({' '.join(repr(word) for word in words)}); COMP_CWORD={len(words) - 1}; "
+               f"COMP_LINE='{line}'; COMP_POINT={len(line)}; _preforkctl; printf '%s\\n' \"${{COMPREPLY[@]}}\"")
+    result = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=True, timeout=20,
+                            env={**os.environ, "PATH": f"{directory}:{os.environ['PATH']}"})
+    assert result.stderr == ""
+    return result.stdout.split()
+
+
+def test_completion(controlled: tuple[Daemon, Ctl]) -> None:
+    daemon, ctl = controlled
+    at = ["preforkctl", "-s", str(ctl.path)]
+    offered = completions([*at, ""], CTL.parent)
+    assert {"status", "top", "why", "reload", "restart", "scale", "drain", "resume", "kill-worker", "stop", "config",
+            "version", "help"} <= set(offered)
+    assert completions([*at, "re"], CTL.parent) == ["reload", "restart", "resume"]
+    assert completions([*at, "restart", ""], CTL.parent) == ["www", "mail"]
+    assert completions([*at, "status", "m"], CTL.parent) == ["mail"]
+    assert completions([*at, "reload", "--"], CTL.parent) == ["--dry-run", "--json"]
+    assert set(completions([*at, "kill-worker", ""], CTL.parent)) == {
+        str(pid) for pid in daemon.workers() + daemon.workers("mail")}
+    assert "max_workers=" in completions([*at, "scale", "www", "max_"], CTL.parent)
+    assert completions(["preforkctl", "-s", "/nonexistent", "restart", ""], CTL.parent) == []
