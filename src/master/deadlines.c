@@ -71,6 +71,8 @@ static void check_request(struct deadlines *deadlines, struct pool_worker *worke
         }
 }
 
+static void check_state(struct deadlines *deadlines, struct pool_worker *worker);
+
 /* A request that was told to end. */
 static void check_escalation(struct deadlines *deadlines, struct pool_worker *worker)
 {
@@ -79,6 +81,8 @@ static void check_escalation(struct deadlines *deadlines, struct pool_worker *wo
 
         if (is_over) {
                 pool_worker_event(worker, WORKER_EVENT_REQUEST_ENDED);
+                /* The next request may have begun before notify_busy was set again: nobody but this look sees it. */
+                check_state(deadlines, worker);
                 return;
         }
         if (!is_due(deadlines, worker->escalated_ms + worker->pool->config->kill_timeout_ms))
