@@ -182,9 +182,8 @@ void pool_close_listener(struct pool *pool, struct set_listener *item, uint64_t 
                 evloop_watch_pause(item->watch);
         if (pool->master->state < MASTER_STOPPING) /* else our successor goes on with it */
                 keeper_release(pool->master->keeper, item);
-        if (listener_stays_open(&item->listener))
-                item->drained_at = pool_accepted(pool) + listener_set_queued(&pool->listeners) +
-                                   listener_set_queued(&pool->closing);
+        item->drained_at = pool_accepted(pool) + listener_set_queued(&pool->listeners) +
+                           listener_set_queued(&pool->closing);
         listener_drain(&item->listener);
 }
 

@@ -289,7 +289,7 @@ int listener_queue_length(const struct listener *listener, uint32_t *ret)
 
 bool listener_stays_open(const struct listener *listener)
 {
-        return listener->tie == LISTENER_ACTIVATED || (listener->tie == LISTENER_STORED && is_unix(&listener->address));
+        return listener->tie == LISTENER_ACTIVATED || (listener->tie == LISTENER_STORED && !listener->filtered);
 }
 
 int listener_drain(struct listener *listener)
@@ -308,7 +308,7 @@ int listener_drain(struct listener *listener)
         int flags = fcntl(listener->fd, F_GETFL);
         if (flags < 0 || fcntl(listener->fd, F_SETFL, flags | O_NONBLOCK) < 0)
                 return -errno;
-        if (listener_stays_open(listener))
+        if (listener->tie == LISTENER_ACTIVATED || (listener->tie == LISTENER_STORED && is_unix(&listener->address)))
                 return 0;
         if (is_unix(&listener->address)) {
                 unlink_own_path(listener);
@@ -316,6 +316,7 @@ int listener_drain(struct listener *listener)
         }
         if (setsockopt(listener->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
                 return -errno;
+        listener->filtered = true;
         return 0;
 }
 
@@ -323,11 +324,13 @@ int listener_undrain(struct listener *listener)
 {
         int ignored = 0;
 
-        if (listener_stays_open(listener))
-                return 0;
-        if (is_unix(&listener->address))
+        if (is_unix(&listener->address) && !listener_stays_open(listener))
                 return -EOPNOTSUPP;
-        return setsockopt(listener->fd, SOL_SOCKET, SO_DETACH_FILTER, &ignored, sizeof(ignored)) < 0 ? -errno : 0;
+        if (listener->filtered &&
+            setsockopt(listener->fd, SOL_SOCKET, SO_DETACH_FILTER, &ignored, sizeof(ignored)) < 0)
+                return -errno;
+        listener->filtered = false;
+        return 0;
 }
 
 bool listener_is_drained(const struct listener *listener)

@@ -38,6 +38,7 @@ struct listener {
         struct address address;
         dev_t device; /* of a UNIX path, so that only our own file is ever unlinked */
         ino_t inode;
+        bool filtered; /* listener_drain() keeps new connections away */
         uint32_t effective_backlog; /* after the kernel's cut to net.core.somaxconn */
 };
 
@@ -73,10 +74,12 @@ int listener_queue_length(const struct listener *listener, uint32_t *ret);
  * be undone), an activated one not even filtered, so that new connections still come. */
 int listener_drain(struct listener *listener);
 
-/* True if listener_drain() leaves this one open to new connections. */
+/* True if a draining listener is open to new connections all the same, which somebody else will serve: one that
+ * listener_drain() spares, or a stored one that it could not filter. */
 bool listener_stays_open(const struct listener *listener);
 
-/* Take a draining listener back into service. 0; -EOPNOTSUPP for UNIX sockets that were shut; -errno. */
+/* Take a draining listener back into service. 0, also where nothing kept connections away; -EOPNOTSUPP for UNIX sockets
+ * that were shut; -errno. */
 int listener_undrain(struct listener *listener);
 
 /* True if nothing waits and no TCP handshake is under way on the listener (its final ACK would still be accepted by the

@@ -179,6 +179,39 @@ def test_no_client_is_refused(machine: Machine, how: Callable[[Machine], None]) 
     assert refuses(address) and refuses(str(machine.path(path))), "a stop is a stop"
 
 
+@pytest.mark.parametrize("address", ["tcp", "@full"])
+def test_a_restart_of_a_full_pool(machine: Machine, address: str) -> None:
+    """More clients than workers, all the time: the queue never is empty, and a restart is quick all the same."""
+    address = tcp4() if address == "tcp" else address
+    machine.configure({"www": {"listen": address, "handler": f"{WAIT} 200", "max_workers": 2, "max_spare_workers": 2}})
+    machine.systemctl("start", "preforkd")
+    stop = threading.Event()
+    failures: list[str] = []
+
+    def knock() -> None:
+        while not stop.is_set():
+            try:
+                if len(request(address, timeout=60).split()) != 4:
+                    failures.append("no reply")
+            except OSError as error:
+                failures.append(str(error))
+
+    threads = [threading.Thread(target=knock) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    try:
+        time.sleep(1)
+        start = time.monotonic()
+        machine.systemctl("restart", "preforkd")
+        assert time.monotonic() - start < 8 * SLOW
+        time.sleep(1)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert not failures, failures[:10]
+
+
 def test_requests_outlive_the_master(machine: Machine) -> None:
     """kill -9 while 8 clients are being served: none is lost, and the next ones are served by the successor."""
     address = tcp4()
