@@ -115,7 +115,8 @@ void ctl_rows_sort(struct ctl_rows *rows, enum ctl_sort by, bool reverse)
 {
         struct order order = {.by = by, .reverse = reverse};
 
-        qsort_r(rows->items, rows->count, sizeof(*rows->items), compare, &order);
+        if (rows->count > 0) /* without any there may be no array */
+                qsort_r(rows->items, rows->count, sizeof(*rows->items), compare, &order);
 }
 
 static const struct {
