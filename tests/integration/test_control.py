@@ -156,7 +156,8 @@ def test_config_is_what_is_in_force(controlled: Start) -> None:
 
 
 def test_the_report_tells_the_same(controlled: Start) -> None:
-    daemon, control = controlled()
+    daemon, control = controlled({"www": {"listen": tcp4(), "handler": "/bin/cat", "scaling": "static",
+                                          "max_workers": 2}})
     request(address_of(daemon), b"x")
     pool = wait_for(control, lambda pool: pool["totals"]["requests"] == 1 and pool["counts"]["idle"] == 2, "one request")
     mark = daemon.log_mark()
