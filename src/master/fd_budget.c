@@ -1,0 +1,40 @@
+#include "master/fd_budget.h"
+
+#include <string.h>
+
+#include "master/control.h"
+#include "master/pool.h"
+#include "os/resource.h"
+
+/* Descriptors the master needs: one pipe a process, three a pool beside its listeners, and its own few. */
+static uint64_t needed_fds(const struct master *master, const struct config *config)
+{
+        uint64_t needed = 64 + CONTROL_CLIENTS_MAX;
+
+        for (size_t i = 0; i < config->pool_count; i++)
+                needed += pool_config_process_limit(config->pools[i]) + config->pools[i]->listen.count + 8;
+        /* What is there now may stay for a while: listeners that drain, workers of pools that are removed, and workers
+         * that are more than a new limit allows. */
+        for (size_t i = 0; i < master->pool_count; i++) {
+                const struct pool *pool = master->pools[i];
+                const struct pool_config *later = pool->draining ? NULL : config_find_pool(config, pool->name);
+                uint64_t allowed = later ? pool_config_process_limit(later) : 0;
+                needed += pool->listeners.count + pool->closing.count;
+                needed += pool->worker_count > allowed ? pool->worker_count - allowed : 0;
+        }
+        return needed;
+}
+
+int fd_budget_raise(const struct master *master, const struct config *config, struct problem_list *problems)
+{
+        struct resource_raise raise;
+        uint64_t needed = needed_fds(master, config);
+
+        int r = resource_raise_nofile(needed, &raise);
+        if (r < 0)
+                problem_add(problems, NULL, 0,
+                            "the pools need %llu open files, the limit is %llu and cannot be raised further (%s); lower "
+                            "max_workers or raise LimitNOFILE",
+                            (unsigned long long)needed, (unsigned long long)raise.reached, strerror(-r));
+        return r;
+}
