@@ -40,17 +40,30 @@ static bool needs_replacement(const struct pool_worker *worker, const struct poo
         return worker->pool->config->scaling != SCALING_ONDEMAND && others < pool_scale_limits(worker->pool).max_spare;
 }
 
-/* One that asked ends by itself after its request and counts until then: max_workers holds while it serves. */
-static void let_go(struct pool_worker *worker, const char *reason)
+/* It serves on, with its replacement beside it if there is one, and asks again. */
+static void give_up(struct pool_worker *worker)
+{
+        if (worker->replacement)
+                worker->replacement->replaces = NULL;
+        worker->replacement = NULL;
+        worker->recycling = worker->let_go = false;
+        pool_worker_answer(worker, SCOREBOARD_ANSWER_LATER);
+}
+
+/* One that asked ends by itself after its request and counts until then: max_workers holds while it serves. One that
+ * left off asking (an earlier LATER reached it just now) is not retired instead: under load it is not idle for long. */
+static void let_go(struct pool_worker *worker, const char *reason, uint64_t now_ms)
 {
         if (asks_because(worker)) {
                 worker->let_go = true;
                 pool_worker_answer(worker, SCOREBOARD_ANSWER_GO);
-        } else
+        } else if (now_ms >= too_old_at_ms(worker) && pool_worker_is_idle(worker))
                 pool_worker_retire(worker, reason);
+        else
+                give_up(worker);
 }
 
-static void begin(struct pool_worker *worker, const char *reason)
+static void begin(struct pool_worker *worker, const char *reason, uint64_t now_ms)
 {
         struct pool *pool = worker->pool;
         const struct pool_counts counts = pool_count(pool);
@@ -65,23 +78,21 @@ static void begin(struct pool_worker *worker, const char *reason)
                         worker->replacement->replaces = worker;
         }
         if (!worker->replacement)
-                let_go(worker, reason);
+                let_go(worker, reason, now_ms);
 }
 
 /* One that is being recycled: its replacement is ready, or came to nothing; or it had left off asking when it was given
  * leave, and serves on. */
-static void follow_up(struct pool_worker *worker)
+static void follow_up(struct pool_worker *worker, uint64_t now_ms)
 {
         if (worker->retired || (worker->replacement && worker->replacement->state == WORKER_STARTING))
                 return;
         if (worker->replacement) {
-                let_go(worker, "recycled");
+                let_go(worker, "recycled", now_ms);
                 return;
         }
-        if (worker->let_go && asks_because(worker))
-                return;
-        worker->recycling = worker->let_go = false; /* it serves on, and asks again */
-        pool_worker_answer(worker, SCOREBOARD_ANSWER_LATER);
+        if (!worker->let_go || !asks_because(worker))
+                give_up(worker);
 }
 
 /* Those that go, and in a full pool, where replacements cannot come first, the ones that start in the place of those that
@@ -105,7 +116,7 @@ uint64_t recycler_step(struct pool *pool, uint64_t now_ms)
 
         for (struct pool_worker *worker = pool->workers; worker; worker = worker->next) {
                 if (worker->recycling) {
-                        follow_up(worker);
+                        follow_up(worker, now_ms);
                         continue;
                 }
                 if (worker->state != WORKER_READY || !pool_worker_counts(worker) || worker->for_roll)
@@ -115,7 +126,7 @@ uint64_t recycler_step(struct pool *pool, uint64_t now_ms)
                 if (is_too_old && pool_worker_is_idle(worker))
                         reason = "max_worker_age";
                 if (reason && in_progress < pool->config->max_recycling) {
-                        begin(worker, reason);
+                        begin(worker, reason, now_ms);
                         in_progress++;
                 } else if (asked)
                         pool_worker_answer(worker, SCOREBOARD_ANSWER_LATER);

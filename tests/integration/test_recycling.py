@@ -75,10 +75,12 @@ def test_a_stopped_master_is_not_waited_for_again(preforkd: Start) -> None:
 
 
 def test_the_replacement_is_there_first(preforkd: Start) -> None:
-    """A worker in its last request has a replacement; when it goes, nothing has to be started."""
+    """A worker in its last request has a replacement; when it goes, nothing has to be started. (Without
+    min_spare_workers nothing but recycling would start another worker here.)"""
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_requests": 1, "max_requests_jitter": "0%",
-                               "min_spare_workers": 1, "max_spare_workers": 1, "max_workers": 4}}, master=DEBUG)
+                               "min_spare_workers": 0, "max_spare_workers": 1, "start_workers": 1, "max_workers": 4}},
+                      master=DEBUG)
     [first] = daemon.wait_workers(1)
     with connect(address) as chat:
         chat.sendall(b"last\n")
@@ -86,7 +88,7 @@ def test_the_replacement_is_there_first(preforkd: Start) -> None:
         second = next(worker for worker in daemon.wait_workers(2) if worker != first)
         assert request(address, b"x") == b"x", "served by the replacement"
     wait_until(lambda: not alive(first), "the end of the first")
-    assert daemon.find_log(rf"worker {second}: forked \((recycle|scale)\)")
+    assert daemon.find_log(rf"worker {second}: forked \(recycle\)")
 
 
 @pytest.mark.parametrize("scaling", ["static", "dynamic"])
@@ -106,8 +108,10 @@ def test_never_more_than_max_recycling_at_once(preforkd: Start, program: Program
                                "max_workers": 4}}, master=DEBUG)
     daemon.wait_workers(4)
     with Watch(lambda: processes_below(daemon), pause=0) as watch:
-        burst(address, 80)
-    assert 3 <= watch.least and watch.most <= 4
+        answers = [served(reply) for reply in burst(address, 80)]
+    assert most_at_once(answers) == 4
+    # One idle worker that goes may still be there when the one in its place is.
+    assert 3 <= watch.least and watch.most <= 5
     assert len(re.findall("recycling worker", daemon.log())) >= 5
 
 

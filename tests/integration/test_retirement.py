@@ -65,6 +65,17 @@ def test_no_connection_is_lost_by_shrinking(preforkd: Start, listen: list[str]) 
     assert daemon.find_log(r"pool www: -\d+ worker")
 
 
+def test_an_idle_worker_goes_at_once(preforkd: Start, listen: list[str]) -> None:
+    """Nothing arrives that could wake it; and the pool stays as large as it is."""
+    daemon = preforkd({"www": {"listen": listen, "handler": "/bin/cat", "scaling": "static", "max_workers": 3}})
+    before = daemon.wait_workers(3)
+    for worker in before:
+        os.kill(worker, signal.SIGWINCH)
+    wait_until(lambda: not any(map(alive, before)), "their end", 4)
+    daemon.wait_workers(3)
+    assert not daemon.find_log("does not retire|killed by signal|exited with")
+
+
 def test_a_busy_worker_serves_its_request_to_the_end(preforkd: Start, listen: list[str]) -> None:
     daemon = preforkd({"www": {"listen": listen, "handler": "/bin/cat", "scaling": "static", "max_workers": 1}})
     [worker] = daemon.wait_workers(1)

@@ -147,6 +147,7 @@ def test_a_surplus_goes_under_light_load(preforkd: Start, program: Program) -> N
     while len(daemon.workers()) > 3:
         answers += [served(reply) for reply in burst(address, 1)]
         assert time.monotonic() - begin < 30, f"{len(daemon.workers())} workers stay"
+    assert time.monotonic() - begin >= 0.9, "not before spare_timeout"
     assert len(per_worker(answers)) > 1, "the light load went round"
     reason = daemon.wait_log(r"pool www: -(\d+) workers? \(idle (\d+) > 2 for 1s\)$")
     assert int(reason[2]) - int(reason[1]) == 2
