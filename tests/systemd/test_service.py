@@ -36,7 +36,7 @@ def test_start_ready_and_status(machine: Machine) -> None:
 def test_a_bad_configuration_fails_the_start_once(machine: Machine) -> None:
     machine.configure(cat(tcp4(), max_workers="many"))
     assert machine.systemctl("start", "preforkd", check=False).returncode != 0
-    assert "preforkd.conf:8: max_workers: " in machine.status()
+    assert "preforkd.conf:9: max_workers: " in machine.status()
     assert machine.show("preforkd", "StatusErrno") == "22"
     assert machine.show("preforkd", "ExecMainStatus") == "78"
     assert machine.show("preforkd", "NRestarts") == "0" and machine.show("preforkd", "ActiveState") == "failed"
@@ -68,7 +68,7 @@ def test_reload_good_and_bad(machine: Machine) -> None:
     assert machine.status().startswith("Reload 1 applied. 1 pool,")
     machine.configure(cat(first, max_workers="x"))
     assert machine.systemctl("reload", "preforkd", check=False).returncode != 0
-    assert machine.status().startswith("Reload 2 refused: /usr/local/etc/preforkd/preforkd.conf:8: max_workers: ")
+    assert machine.status().startswith("Reload 2 refused: /usr/local/etc/preforkd/preforkd.conf:9: max_workers: ")
     assert request(first, b"x") == request(second, b"x") == b"x"
     taken = socket.create_server(("127.0.0.1", 0))
     with taken:  # what only the daemon itself can find out

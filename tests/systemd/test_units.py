@@ -139,7 +139,7 @@ def test_a_socket_unit_that_does_not_fit(machine: Machine) -> None:
     """Missing and unused ones are errors with file and line, in STATUS and in the journal."""
     machine.configure({"www": {"listen": "systemd:nobody", "handler": "/bin/cat"}}, instance="web")
     assert machine.systemctl("start", "preforkd@web.service", check=False).returncode != 0
-    assert 'preforkd.conf:6: listen: no socket unit has passed a socket "nobody"' in machine.status("preforkd@web.service")
+    assert 'preforkd.conf:7: listen: no socket unit has passed a socket "nobody"' in machine.status("preforkd@web.service")
     machine.configure({"www": {"listen": tcp4(), "handler": "/bin/cat"}}, instance="web")
     machine.systemctl("start", "preforkd@web.socket")
     assert machine.systemctl("start", "preforkd@web.service", check=False).returncode != 0
