@@ -57,6 +57,10 @@ static void let_go(struct pool_worker *worker, const char *reason, uint64_t now_
         if (asks_because(worker)) {
                 worker->let_go = true;
                 pool_worker_answer(worker, SCOREBOARD_ANSWER_GO);
+                /* It had ceased to wait for an answer and is idle again. Leave first, look then; it does it the other way
+                 * round, so that one of us sees the other. */
+                if (pool_worker_is_idle(worker))
+                        pool_worker_retire(worker, reason);
         } else if (now_ms >= too_old_at_ms(worker) && pool_worker_is_idle(worker))
                 pool_worker_retire(worker, reason);
         else

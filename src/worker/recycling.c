@@ -71,6 +71,12 @@ static uint64_t resident_bytes(const struct recycling *recycling)
         return sscanf(text, "%20llu %20llu", &total, &resident) == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
+bool recycling_was_granted(const struct slot *slot)
+{
+        return atomic_load(&slot->words->recycle) != SCOREBOARD_RECYCLE_NONE &&
+               atomic_load(&slot->words->answer) == SCOREBOARD_ANSWER_GO;
+}
+
 bool recycling_is_due(struct recycling *recycling, struct slot *slot, uint64_t now_ns)
 {
         uint64_t most = atomic_load_explicit(&slot->board->max_worker_memory_bytes, memory_order_relaxed);

@@ -24,5 +24,9 @@ int recycling_open(struct recycling *recycling, uint64_t now_ns);
 /* A request has begun: if it is to be the last, ask. */
 void recycling_request_begun(const struct recycling *recycling, struct slot *slot, uint64_t now_ns);
 
+/* True if leave to go has come after recycling_is_due() had ceased to wait for it. To be asked when the worker is in the
+ * idle set again: the master answers first and then looks whether it is. */
+bool recycling_was_granted(const struct slot *slot);
+
 /* A request has ended: true if the worker shall end now. Waits for the master's answer if a question is open. */
 bool recycling_is_due(struct recycling *recycling, struct slot *slot, uint64_t now_ns);

@@ -109,6 +109,8 @@ static int run(struct worker *worker)
                 if (recycling_is_due(&worker->recycling, &worker->slot, clock_now_ns()))
                         return WORKER_EXIT_RECYCLED;
                 slot_idle(&worker->slot, clock_now_ns());
+                if (recycling_was_granted(&worker->slot))
+                        return WORKER_EXIT_RECYCLED;
         }
 }
 
