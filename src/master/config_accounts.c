@@ -9,8 +9,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "os/account.h"
-
-#define HANDLER_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#include "os/program.h"
 
 static const char *failure_text(int error)
 {
@@ -99,7 +98,7 @@ static int set_default(struct words *environment, const char *name, const char *
 static int complete_environment(struct pool_config *pool, const struct account_record *user)
 {
         struct words *environment = &pool->environment;
-        int r = pool->clear_environment ? set_default(environment, "PATH", HANDLER_PATH) : 0;
+        int r = pool->clear_environment ? set_default(environment, "PATH", PROGRAM_DEFAULT_PATH) : 0;
 
         if (r < 0 || !user->name)
                 return r;

@@ -14,6 +14,7 @@
 #include "logic/config_parse.h"
 #include "logic/config_schema.h"
 #include "master/config_accounts.h"
+#include "os/program.h"
 
 /* More than any configuration, less than what hurts: a device or an endless pipe named by mistake ends here. */
 #define FILE_MAX_BYTES (16U << 20)
@@ -71,27 +72,6 @@ static int read_directory(struct config *config, const char *main_file, struct p
         return r;
 }
 
-/* The first executable file that `name` can mean in the handler's root and PATH; what a worker will look for again. */
-static int find_handler(const struct pool_config *pool, const char *name, const char *search_path)
-{
-        const char *root = pool->root_directory ? pool->root_directory : "";
-        int failure = ENOENT;
-
-        for (const char *at = strchr(name, '/') ? "" : search_path;; at++) {
-                size_t length = strcspn(at, ":");
-                _cleanup_(freep) char *path = NULL;
-                if (asprintf(&path, "%s%.*s%s%s", root, (int)length, at, length > 0 ? "/" : "", name) < 0)
-                        return -ENOMEM;
-                if (access(path, X_OK) == 0)
-                        return 0;
-                if (errno != ENOENT)
-                        failure = errno;
-                at += length;
-                if (*at == '\0')
-                        return -failure;
-        }
-}
-
 /* A directory that workers are to go to. Whether the pool's user may enter it shows when they start. */
 static void check_directory(const struct pool_config *pool, enum pool_option option, const char *root,
                             const char *path, struct problem_list *problems)
@@ -123,11 +103,12 @@ static void check_handler(const struct pool_config *pool, struct problem_list *p
         if (pool->handler.count == 0)
                 return;
         if (!search_path)
-                search_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+                search_path = PROGRAM_DEFAULT_PATH;
         for (size_t i = 0; i < pool->environment.count; i++)
                 if (text_starts_with(pool->environment.list[i], "PATH="))
                         search_path = pool->environment.list[i] + strlen("PATH=");
-        int r = find_handler(pool, pool->handler.list[0], search_path);
+        _cleanup_(freep) char *path = NULL;
+        int r = program_find(pool->root_directory ? pool->root_directory : "", pool->handler.list[0], search_path, &path);
         if (r < 0)
                 problem_add(problems, origin->file, origin->line, "handler: cannot execute \"%s\": %s",
                             pool->handler.list[0], strerror(-r));

@@ -15,11 +15,11 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "lib/door.h"
+#include "os/program.h"
 #include "os/resource.h"
 #include "os/spawn.h"
 #include "worker/handler_environment.h"
 
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define ORPHAN_POLL_MS 50
 
 extern char **environ;
@@ -92,34 +92,6 @@ static int install_signal_handlers(void)
         return 0;
 }
 
-/* The first executable file of that name in `search_path`; a name with a slash is taken as it is. */
-static int find_program(const char *name, const char *search_path, char **ret)
-{
-        int failure = -ENOENT;
-
-        if (strchr(name, '/')) {
-                if (access(name, X_OK) < 0)
-                        return -errno;
-                *ret = strdup(name);
-                return *ret ? 0 : -ENOMEM;
-        }
-        for (const char *at = search_path;; at++) {
-                size_t length = strcspn(at, ":");
-                _cleanup_(freep) char *candidate = NULL;
-                if (asprintf(&candidate, "%.*s/%s", (int)length, at, name) < 0)
-                        return -ENOMEM;
-                if (length > 0 && access(candidate, X_OK) == 0) {
-                        *ret = TAKE_PTR(candidate);
-                        return 0;
-                }
-                if (length > 0 && errno == EACCES)
-                        failure = -EACCES;
-                at += length;
-                if (*at == '\0')
-                        return failure;
-        }
-}
-
 static void add_limit(struct handler *handler, int resource, struct rlimit value)
 {
         handler->limits[handler->limit_count++] = (struct spawn_limit){.resource = resource, .value = value};
@@ -153,7 +125,7 @@ int handler_new(const struct worker_plan *plan, const struct slot *slot, struct 
                                         &handler->environment);
         if (r == 0) {
                 const char *search_path = handler_environment_get(handler->environment, "PATH");
-                r = find_program(pool->handler.list[0], search_path ? search_path : DEFAULT_PATH, &handler->path);
+                r = program_find("", pool->handler.list[0], search_path ? search_path : PROGRAM_DEFAULT_PATH, &handler->path);
         }
         running.slot = slot;
         if (r == 0)
