@@ -46,6 +46,14 @@ void problem_warn(struct problem_list *list, const char *file, unsigned line, co
         va_end(arguments);
 }
 
+void problem_list_add_errors(struct problem_list *list, const struct problem_list *from)
+{
+        for (size_t i = 0; i < from->count; i++)
+                if (!from->items[i].warning)
+                        problem_add(list, from->items[i].file, from->items[i].line, "%s", from->items[i].text);
+        list->out_of_memory |= from->out_of_memory;
+}
+
 bool problem_list_refuses(const struct problem_list *list)
 {
         return list->error_count > 0 || list->out_of_memory;

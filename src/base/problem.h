@@ -29,6 +29,9 @@ void problem_add(struct problem_list *list, const char *file, unsigned line, con
 void problem_warn(struct problem_list *list, const char *file, unsigned line, const char *format, ...)
         __attribute__((format(printf, 4, 5)));
 
+/* Add copies of the errors of another list, without its warnings. */
+void problem_list_add_errors(struct problem_list *list, const struct problem_list *from);
+
 /* True if anything in the list is a reason to refuse. */
 bool problem_list_refuses(const struct problem_list *list);
 

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -21,6 +22,7 @@ struct parser {
         struct problem_list *problems;
         struct pool_config *pool; /* the section we are in, if it is a pool's */
         bool in_master;           /* … if it is [preforkd]; neither: the section was refused and so are its keys */
+        bool canonical;           /* not a user's words */
 };
 
 /* One option about to be set. */
@@ -73,7 +75,9 @@ static void report_unknown_key(struct parser *parser, const char *key, struct or
 {
         struct spelling spelling = {.word = key};
 
-        if (!parser->in_master && master_option_find(key) >= 0)
+        if (parser->canonical)
+                problem_warn(parser->problems, place.file, place.line, "'%s' is not known to this version: ignored", key);
+        else if (!parser->in_master && master_option_find(key) >= 0)
                 problem_add(parser->problems, place.file, place.line,
                             "'%s' is a key of [" MASTER_SECTION "], not of a pool", key);
         else if (parser->in_master && pool_option_find(key) >= 0)
@@ -168,14 +172,14 @@ static bool is_key(const char *word)
         return pool_option_find(word) >= 0 || master_option_find(word) >= 0;
 }
 
-static int parse(struct config *config, const char *file, const char *bytes, size_t length, bool line_directives,
+static int parse(struct config *config, const char *file, const char *bytes, size_t length, bool canonical,
                  struct problem_list *problems)
 {
-        struct parser parser = {.config = config, .problems = problems};
+        struct parser parser = {.config = config, .problems = problems, .canonical = canonical};
         const struct ini_events events = {
                 .context = &parser, .section = on_section, .value = on_value, .is_key = is_key};
 
-        return ini_read(&events, file, bytes, length, line_directives, problems);
+        return ini_read(&events, file, bytes, length, canonical, problems);
 }
 
 int config_parse(struct config *config, const char *file, const char *bytes, size_t length,
@@ -187,6 +191,26 @@ int config_parse(struct config *config, const char *file, const char *bytes, siz
 int config_parse_canonical(struct config *config, const char *bytes, size_t length, struct problem_list *problems)
 {
         return parse(config, NULL, bytes, length, true, problems);
+}
+
+int config_from_canonical(const char *bytes, size_t length, const struct config_facts *facts, struct config **ret,
+                          struct problem_list *problems)
+{
+        _cleanup_(problem_list_clear) struct problem_list finishing = {0};
+        struct config *config = calloc(1, sizeof(*config));
+
+        int r = config ? config_parse_canonical(config, bytes, length, problems) : -ENOMEM;
+        if (r == 0)
+                r = config_finish(config, facts, &finishing);
+        problem_list_add_errors(problems, &finishing);
+        if (r == 0 && !problem_list_refuses(problems)) {
+                *ret = config;
+                return 0;
+        }
+        if (config)
+                config_clear(config);
+        free(config);
+        return r;
 }
 
 /* The command line: the same options under names with dashes. */

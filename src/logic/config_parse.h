@@ -17,8 +17,14 @@ int config_parse(struct config *config, const char *file, const char *bytes, siz
                  struct problem_list *problems);
 
 /* The same for text that config_print() wrote with origins: values get the places that its `#line` directives name,
- * and those at line 0 count as not set. */
+ * and those at line 0 count as not set. Unknown keys are warnings: the writer may be a newer program. */
 int config_parse_canonical(struct config *config, const char *bytes, size_t length, struct problem_list *problems);
+
+/* A whole configuration from such text. 0: *ret is it, for the caller to end by config_clear() and free(), or, if
+ * `problems` refuse, left alone. -ENOMEM. What config_finish() warns of has been said when the text was written, and is
+ * left out. */
+int config_from_canonical(const char *bytes, size_t length, const struct config_facts *facts, struct config **ret,
+                          struct problem_list *problems);
 
 /* Set one option of the command-line form, a pool's or the master's; `key` with dashes or underscores (`max-workers`
  * and `max_workers` are one), without leading dashes. The first key of a pool creates the pool "main". A value is

@@ -79,14 +79,6 @@ static int copy(const struct config *running, struct config *ret, struct problem
         return r < 0 ? r : config_parse_canonical(ret, text_string(&text), text.length, problems);
 }
 
-static void take_errors(const struct problem_list *from, struct problem_list *to)
-{
-        for (size_t i = 0; i < from->count; i++)
-                if (!from->items[i].warning)
-                        problem_add(to, from->items[i].file, from->items[i].line, "%s", from->items[i].text);
-        to->out_of_memory |= from->out_of_memory;
-}
-
 int config_scale(const struct config *running, const char *pool_name, char *const *settings, size_t count,
                  const struct config_facts *facts, struct config **ret, struct problem_list *problems)
 {
@@ -104,7 +96,7 @@ int config_scale(const struct config *running, const char *pool_name, char *cons
         }
         if (r == 0)
                 r = config_finish(config, facts, &found);
-        take_errors(&found, problems);
+        problem_list_add_errors(problems, &found);
         if (r < 0 || problem_list_refuses(&found)) {
                 if (config)
                         config_clear(config);

@@ -4,8 +4,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +16,7 @@
 #include "master/evloop.h"
 #include "master/reaper.h"
 #include "os/clock.h"
+#include "os/memory_file.h"
 #include "os/open_fds.h"
 #include "os/process_title.h"
 #include "os/signals.h"
@@ -65,20 +64,6 @@ static int encode(const struct config *config, const struct problem_list *proble
         return r;
 }
 
-static int write_all(int fd, const char *bytes, size_t length)
-{
-        while (length > 0) {
-                ssize_t written = write(fd, bytes, length);
-                if (written < 0 && errno != EINTR)
-                        return -errno;
-                if (written > 0) {
-                        bytes += written;
-                        length -= (size_t)written;
-                }
-        }
-        return 0;
-}
-
 static int run_child(void *context)
 {
         const struct config_load *load = context;
@@ -94,7 +79,7 @@ static int run_child(void *context)
         if (r == 0)
                 r = encode(&config, &problems, &text);
         if (r == 0)
-                r = write_all(load->result_fd, text_string(&text), text.length);
+                r = memory_file_write(load->result_fd, text_string(&text), text.length);
         return r == 0 ? 0 : 1;
 }
 
@@ -132,50 +117,27 @@ static int decode_problem(const char **cursor, const char *end, struct problem_l
 
 static int decode(const char *bytes, size_t length, struct config **ret, struct problem_list *problems)
 {
-        const struct config_facts facts = {.is_root = geteuid() == 0, .uid = geteuid(), .gid = getegid()}; /* the child spoke of --options */
+        const struct config_facts facts = config_reader_facts(); /* the child has spoken of --options */
         const char *cursor = bytes, *end = bytes + length;
-        _cleanup_(problem_list_clear) struct problem_list again = {0}; /* what the child has said already */
         int r;
 
         while ((r = decode_problem(&cursor, end, problems)) > 0)
                 ;
         if (r < 0 || problem_list_refuses(problems))
                 return r;
-        struct config *config = calloc(1, sizeof(*config));
-        if (!config)
-                return -ENOMEM;
-        r = config_parse_canonical(config, cursor, (size_t)(end - cursor), &again);
-        if (r == 0)
-                r = config_finish(config, &facts, &again);
-        if (r == 0 && problem_list_refuses(&again)) {
-                _cleanup_(text_clear) struct text text = {0};
-                for (size_t i = 0; i < again.count; i++)
-                        if (!again.items[i].warning)
-                                problem_add(problems, again.items[i].file, again.items[i].line, "%s", again.items[i].text);
-        }
-        if (r < 0 || problem_list_refuses(problems)) {
-                config_clear(config);
-                free(config);
-                return r;
-        }
-        *ret = config;
-        return 0;
+        return config_from_canonical(cursor, (size_t)(end - cursor), &facts, ret, problems);
 }
 
 static int decode_result(int fd, struct config **ret, struct problem_list *problems)
 {
-        struct stat status;
+        const char *bytes;
+        size_t length;
 
-        if (fstat(fd, &status) < 0)
-                return -errno;
-        if (status.st_size == 0)
-                return -EPROTO;
-        size_t length = (size_t)status.st_size;
-        char *bytes = mmap(NULL, length, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (bytes == MAP_FAILED)
-                return -errno;
-        int r = decode(bytes, length, ret, problems);
-        munmap(bytes, length);
+        int r = memory_file_map(fd, &bytes, &length);
+        if (r < 0)
+                return r;
+        r = decode(bytes, length, ret, problems);
+        memory_file_unmap(bytes, length);
         return r;
 }
 
@@ -231,8 +193,9 @@ int config_load_start(struct master *master, config_load_callback callback, stru
         if (r < 0)
                 return r;
         *load = (struct config_load){.master = master, .callback = callback, .result_fd = -1};
-        load->result_fd = memfd_create("preforkd:configuration", MFD_CLOEXEC);
-        r = load->result_fd < 0 ? -errno : evloop_timer_new(master->loop, on_deadline, load, &load->deadline);
+        r = memory_file_open("preforkd:configuration", &load->result_fd);
+        if (r == 0)
+                r = evloop_timer_new(master->loop, on_deadline, load, &load->deadline);
         if (r == 0)
                 r = spawn_child(run_child, load, &load->pid);
         if (r == 0 && (r = reaper_add(master->reaper, load->pid, on_child_exit, load)) < 0)

@@ -126,12 +126,17 @@ static int read_options(const struct config_source *source, struct config *confi
         return r;
 }
 
+struct config_facts config_reader_facts(void)
+{
+        return (struct config_facts){.is_root = geteuid() == 0, .uid = geteuid(), .gid = getegid()};
+}
+
 int config_read(const struct config_source *source, struct config *ret, struct problem_list *problems)
 {
-        const struct config_facts facts = {
-                .is_root = geteuid() == 0, .uid = geteuid(), .gid = getegid(), .from_command_line = source->file == NULL};
+        struct config_facts facts = config_reader_facts();
         int r;
 
+        facts.from_command_line = source->file == NULL;
         if (source->file) {
                 r = read_file(ret, source->file, problems);
                 if (r == 0)

@@ -5,6 +5,9 @@
 #include "logic/config.h"
 #include "master/master.h"
 
+/* What the rules depend on, of this process; problems speak of files. */
+struct config_facts config_reader_facts(void);
+
 /* Read the source (a file, then pools.d/<name>.conf beside it in the order of their names; or the command line's options), resolve users
  * and groups to ids, complete environments, look for the handlers' programs, and check every rule. All problems are
  * reported; *ret is owned by the caller and complete only if none refuses. 0 or -ENOMEM. */
