@@ -36,6 +36,19 @@ int slot_allocator_take(struct slot_allocator *allocator, uint32_t *ret)
         return -ENOSPC;
 }
 
+int slot_allocator_claim(struct slot_allocator *allocator, uint32_t slot)
+{
+        uint32_t word = slot / 64;
+        uint64_t bit = 1ULL << (slot % 64);
+
+        if (word >= allocator->word_count)
+                return -EINVAL;
+        if (allocator->taken[word] & bit)
+                return -EBUSY;
+        allocator->taken[word] |= bit;
+        return 0;
+}
+
 void slot_allocator_release(struct slot_allocator *allocator, uint32_t slot)
 {
         uint32_t word = slot / 64;

@@ -11,6 +11,9 @@ int slot_allocator_new(uint32_t count, struct slot_allocator **ret);
 /* Take the lowest free slot. 0, or -ENOSPC. */
 int slot_allocator_take(struct slot_allocator *allocator, uint32_t *ret);
 
+/* Take this slot. 0; -EINVAL: there is none of that number; -EBUSY: it is taken. */
+int slot_allocator_claim(struct slot_allocator *allocator, uint32_t slot);
+
 /* Give a taken slot back. */
 void slot_allocator_release(struct slot_allocator *allocator, uint32_t slot);
 

@@ -135,6 +135,17 @@ uint64_t log_sink_dropped(const struct log_sink_state *state)
         return state->dropped;
 }
 
+uint64_t log_sink_unreported(const struct log_sink_state *state)
+{
+        return state->unreported;
+}
+
+void log_sink_count_dropped(struct log_sink_state *state, uint64_t count)
+{
+        state->dropped += count;
+        state->unreported += count;
+}
+
 void log_sink_adopt(struct log_sink_state *state, const struct log_sink_state *older)
 {
         state->dropped += older->dropped;

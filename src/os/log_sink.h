@@ -51,6 +51,10 @@ int log_sink_check(const struct log_sink_state *state, const char **ret_path);
 /* Records dropped since the sink was opened, and by those it adopted. */
 uint64_t log_sink_dropped(const struct log_sink_state *state);
 
+/* Of those, the ones that no record has reported yet; and to count more of them, of a sink that is gone. */
+uint64_t log_sink_unreported(const struct log_sink_state *state);
+void log_sink_count_dropped(struct log_sink_state *state, uint64_t count);
+
 /* On reload: count on from an older sink, and report what it has not reported yet. */
 void log_sink_adopt(struct log_sink_state *state, const struct log_sink_state *older);
 

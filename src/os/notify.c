@@ -1,6 +1,7 @@
 #include "os/notify.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -62,9 +63,7 @@ int notifier_new(struct notifier **ret)
                 notifier->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
                 r = notifier->fd < 0 ? -errno : 0;
         }
-        unsetenv("NOTIFY_SOCKET");
-        unsetenv("WATCHDOG_USEC");
-        unsetenv("WATCHDOG_PID");
+        notifier_clear_environment();
         if (r < 0) {
                 notifier_free(notifier);
                 return r;
@@ -81,6 +80,30 @@ bool notifier_is_heard(const struct notifier *notifier)
 uint64_t notifier_watchdog_ms(const struct notifier *notifier)
 {
         return notifier->watchdog_ms;
+}
+
+int notifier_set_environment(const struct notifier *notifier)
+{
+        const char *path = notifier->address.sun_path;
+        char socket_text[sizeof(notifier->address.sun_path) + 1] = "", usec_text[24];
+        size_t length = notifier->address_length - offsetof(struct sockaddr_un, sun_path);
+
+        if (notifier->fd < 0)
+                return 0;
+        memcpy(socket_text, path, length);
+        if (path[0] == '\0')
+                socket_text[0] = '@';
+        if (setenv("NOTIFY_SOCKET", socket_text, 1) < 0)
+                return -errno;
+        snprintf(usec_text, sizeof(usec_text), "%llu", (unsigned long long)notifier->watchdog_ms * 1000);
+        return notifier->watchdog_ms > 0 && setenv("WATCHDOG_USEC", usec_text, 1) < 0 ? -errno : 0;
+}
+
+void notifier_clear_environment(void)
+{
+        unsetenv("NOTIFY_SOCKET");
+        unsetenv("WATCHDOG_USEC");
+        unsetenv("WATCHDOG_PID");
 }
 
 int notifier_send(struct notifier *notifier, const char *lines, const int *fds, size_t fd_count)

@@ -25,4 +25,8 @@ uint64_t notifier_watchdog_ms(const struct notifier *notifier);
  * now; other -errno of sendmsg(2). Without a manager: 0. */
 int notifier_send(struct notifier *notifier, const char *lines, const int *fds, size_t fd_count);
 
+/* Put the variables back, or remove them again: for a program that is executed in this process. 0 or -ENOMEM. */
+int notifier_set_environment(const struct notifier *notifier);
+void notifier_clear_environment(void);
+
 void notifier_free(struct notifier *notifier);

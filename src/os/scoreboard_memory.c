@@ -4,9 +4,20 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+
+static int map(int fd, struct scoreboard **ret)
+{
+        struct scoreboard *board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+        if (board == MAP_FAILED)
+                return -errno;
+        *ret = board;
+        return 0;
+}
 
 int scoreboard_memory_open(const char *pool_name, struct scoreboard **ret, int *ret_fd)
 {
@@ -18,9 +29,10 @@ int scoreboard_memory_open(const char *pool_name, struct scoreboard **ret, int *
                 return -errno;
         if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
                 return -errno;
-        struct scoreboard *board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        if (board == MAP_FAILED)
-                return -errno;
+        struct scoreboard *board = NULL;
+        int r = map(fd, &board);
+        if (r < 0)
+                return r;
         board->magic = SCOREBOARD_MAGIC;
         board->version = SCOREBOARD_VERSION;
         board->header_bytes = offsetof(struct scoreboard, slots);
@@ -29,6 +41,28 @@ int scoreboard_memory_open(const char *pool_name, struct scoreboard **ret, int *
         board->high_above = UINT32_MAX;
         *ret = board;
         *ret_fd = TAKE_FD(fd);
+        return 0;
+}
+
+int scoreboard_memory_adopt(int fd, struct scoreboard **ret)
+{
+        struct scoreboard *board = NULL;
+        struct stat status;
+
+        if (fstat(fd, &status) < 0)
+                return -errno;
+        if ((size_t)status.st_size != sizeof(*board))
+                return -EPROTO;
+        int r = map(fd, &board);
+        if (r < 0)
+                return r;
+        if (board->magic != SCOREBOARD_MAGIC || board->version != SCOREBOARD_VERSION ||
+            board->header_bytes != offsetof(struct scoreboard, slots) ||
+            board->slot_bytes != sizeof(struct scoreboard_slot) || board->slot_count != SCOREBOARD_SLOTS) {
+                scoreboard_memory_close(board);
+                return -EPROTO;
+        }
+        *ret = board;
         return 0;
 }
 
