@@ -1,11 +1,14 @@
 #include "bin/command_line.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/number.h"
 
 const char command_line_help[] =
         "Usage: preforkd [-c FILE] [-t | -T]\n"
@@ -26,7 +29,8 @@ const char command_line_help[] =
         "  -V, --version       print the version and exit\n"
         "\n"
         "Signals: HUP reload, TERM and INT stop gracefully, QUIT stop at once,\n"
-        "USR1 report, TTIN and TTOU raise and lower max_workers.\n"
+        "USR1 report, USR2 upgrade in place, TTIN and TTOU raise and lower\n"
+        "max_workers.\n"
         "Exit codes: 0, 1 failure, 2 usage, 3 nothing to serve, 78 bad configuration.\n"
         "See preforkd(8), preforkd.conf(5), preforkd-handler(7).\n";
 
@@ -173,17 +177,44 @@ static int finish_one_pool(struct parser *parser, bool has_handler)
         return r == 0 ? add_directory(parser) : r;
 }
 
+static int parse_take_over(struct parser *parser)
+{
+        static const struct {
+                const char *prefix;
+                enum take_over_mode mode;
+        } modes[] = {{"--take-over=", TAKE_OVER_NOW}, {"--try-take-over=", TAKE_OVER_TRY}};
+        uint64_t fd;
+
+        parser->at = 1;
+        for (size_t i = 0; i < ELEMENTS(modes) && parser->argc > 1; i++) {
+                const char *argument = parser->argv[1];
+                if (!text_starts_with(argument, modes[i].prefix))
+                        continue;
+                if (number_parse(argument + strlen(modes[i].prefix), &fd) < 0 || fd <= STDERR_FILENO || fd > INT_MAX)
+                        return fail(parser, argument, "expected the number of a descriptor");
+                parser->line.take_over = modes[i].mode;
+                parser->line.take_over_fd = (int)fd;
+                parser->at = 2;
+                break;
+        }
+        parser->line.arguments = &parser->argv[MIN_OF(parser->at, parser->argc)];
+        return 0;
+}
+
 static int parse_all(struct parser *parser)
 {
         bool separated = false;
 
-        for (parser->at = 1; parser->at < parser->argc; parser->at++) {
+        int r = parse_take_over(parser);
+        if (r < 0)
+                return r;
+        for (; parser->at < parser->argc; parser->at++) {
                 if (text_equal(parser->argv[parser->at], "--")) {
                         separated = true;
                         parser->at++;
                         break;
                 }
-                int r = parse_argument(parser);
+                r = parse_argument(parser);
                 if (r < 0)
                         return r;
         }

@@ -16,8 +16,15 @@ enum command {
         COMMAND_VERSION,
 };
 
+/* Whether this program was executed by a running one, to take over from it: the option `--take-over=FD`, or
+ * `--try-take-over=FD`, which comes first and is nobody else's. */
+enum take_over_mode { TAKE_OVER_NO, TAKE_OVER_TRY, TAKE_OVER_NOW };
+
 struct command_line {
         enum command command;
+        enum take_over_mode take_over;
+        int take_over_fd;
+        char **arguments;     /* of argv, everything behind the name and that option */
         const char *file;     /* NULL: the command-line form */
         struct words options; /* of the command-line form: key, value, key, value … */
 };

@@ -121,6 +121,10 @@ int ctl_answer_done(const json_t *document, struct text *text)
                                     ctl_number(document, "limits.max_spare_workers"));
         if (text_equal(command, "kill-worker"))
                 return text_appendf(text, "%s: worker %" PRIu64 " killed\n", pool, ctl_number(document, "pid"));
+        if (text_equal(command, "upgrade"))
+                return text_appendf(text, "upgraded from %s to %s: %s, pid %" PRIu64 "\n", ctl_string(document, "from"),
+                                    ctl_string(document, "version"), ctl_string(document, "program"),
+                                    ctl_number(document, "pid"));
         if (text_equal(command, "stop"))
                 return text_append(text, "stopping\n");
         if (text_equal(command, "version"))

@@ -33,7 +33,7 @@ static const char help[] =
         "  resume POOL                serve again\n"
         "  kill-worker PID            end a worker and its handler now\n"
         "  stop [--now]               stop gracefully, or at once\n"
-        "  upgrade [PATH]             re-execute the binary in place (not available yet)\n"
+        "  upgrade [PATH]             go on with another program, in place\n"
         "  config                     the configuration in force\n"
         "  version                    of preforkctl and preforkd\n"
         "  help                       print this\n"
@@ -145,8 +145,30 @@ static int answer(const struct arguments *arguments, const struct control_reques
         return describe(reply->document, request, &text) < 0 ? CTL_EXIT_FAILURE : print(text_string(&text));
 }
 
+/* A path is relative to where we are, not to where the daemon is. 0 or -errno. */
+static int make_absolute(struct words *request, const char *path)
+{
+        _cleanup_(freep) char *directory = getcwd(NULL, 0), *absolute = NULL;
+
+        if (!directory)
+                return -errno;
+        if (asprintf(&absolute, "%s/%s", directory, path) < 0)
+                return -ENOMEM;
+        struct words words = {0};
+        int r = words_add(&words, request->list[0]);
+        if (r == 0)
+                r = words_add(&words, absolute);
+        if (r < 0) {
+                words_clear(&words);
+                return r;
+        }
+        words_clear(request);
+        *request = words;
+        return 0;
+}
+
 /* Requests that cannot be right are refused here: also when there is nobody to ask. */
-static int ask(const struct arguments *arguments)
+static int ask(struct arguments *arguments)
 {
         _cleanup_(control_request_clear) struct control_request request = {0};
         _cleanup_(text_clear) struct text line = {0}, complaint = {0};
@@ -156,6 +178,8 @@ static int ask(const struct arguments *arguments)
                 r = control_request_parse(text_string(&line), line.length, &request, &complaint);
         if (r == -EINVAL)
                 return fail_usage(text_string(&complaint));
+        if (r == 0 && request.path && request.path[0] != '/')
+                r = make_absolute(&arguments->request, request.path);
         if (r < 0) {
                 fprintf(stderr, "preforkctl: %s\n", strerror(-r));
                 return CTL_EXIT_FAILURE;
@@ -177,7 +201,7 @@ static int run_top(const struct arguments *arguments)
         return ctl_top_run(&setup);
 }
 
-static int run(const struct arguments *arguments)
+static int run(struct arguments *arguments)
 {
         const char *command = arguments->request.count > 0 ? arguments->request.list[0] : NULL;
         char message[128];

@@ -11,6 +11,7 @@
 #include "logic/config_print.h"
 #include "master/config_reader.h"
 #include "master/master.h"
+#include "os/image.h"
 #include "os/process_title.h"
 #include "worker/worker.h"
 
@@ -79,6 +80,9 @@ static int run(const struct command_line *line, struct master_setup *setup)
                 break;
         }
         setup->source = source;
+        setup->arguments = line->arguments;
+        setup->take_over = (struct take_over){.wanted = line->take_over != TAKE_OVER_NO,
+                                              .is_trial = line->take_over == TAKE_OVER_TRY, .fd = line->take_over_fd};
         setup->worker_entry = worker_main;
         return master_run(setup);
 }
@@ -87,8 +91,12 @@ int main(int argc, char **argv, char **environment)
 {
         _cleanup_(command_line_clear) struct command_line line = {0};
         _cleanup_(text_clear) struct text problem = {0};
+        _cleanup_(freep) char *program = NULL;
         struct master_setup setup = {0};
 
+        /* While argv[0] is what it was. Only an upgrade needs it. */
+        if (argc > 0 && image_find(argv[0], &program) == 0)
+                setup.program = program;
         process_title_init(argc, argv, environment); /* moves argv and the environment: before anybody points there */
         int r = command_line_parse(argc, argv, &line, &problem);
         if (r < 0) {

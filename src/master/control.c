@@ -127,6 +127,18 @@ static int make_directory(const char *path)
         return directory[0] == '\0' || mkdir(directory, 0755) == 0 || errno == EEXIST ? 0 : -errno;
 }
 
+/* Nobody is served before phase two. */
+static int make_watch(struct control *control, int fd, struct evloop_watch **ret)
+{
+        int r = evloop_watch_new(control->master->loop, fd, on_connection, control, ret);
+
+        if (r == 0)
+                evloop_watch_pause(*ret);
+        if (r == 0 && !control->pause)
+                r = evloop_timer_new(control->master->loop, on_pause_over, control, &control->pause);
+        return r;
+}
+
 static int open_new(struct control *control, const struct master_config *config, struct control_change *change)
 {
         const struct listener_options options = listener_options_of(config);
@@ -143,13 +155,9 @@ static int open_new(struct control *control, const struct master_config *config,
         change->path = strdup(config->control);
         r = change->path ? 0 : -ENOMEM;
         if (r == 0)
-                r = evloop_watch_new(control->master->loop, change->opened.fd, on_connection, control, &change->watch);
-        if (r == 0 && !control->pause)
-                r = evloop_timer_new(control->master->loop, on_pause_over, control, &control->pause);
+                r = make_watch(control, change->opened.fd, &change->watch);
         if (r < 0)
                 control_undo(control, change);
-        else /* nobody is served before phase two */
-                evloop_watch_pause(change->watch);
         return r;
 }
 
@@ -241,6 +249,69 @@ void control_undo(struct control *control, struct control_change *change)
                 free(change->path);
         }
         *change = (struct control_change){0};
+}
+
+static const struct field control_fields[] = {
+        FIELD(struct control, listener.device), FIELD(struct control, listener.inode),
+        FIELD(struct control, listener.effective_backlog),
+};
+
+static json_t *write_clients(const struct control *control, struct document *document)
+{
+        json_t *array = json_array();
+
+        for (const struct control_client *client = control->clients; array && client; client = client->next)
+                if (document_append(array, control_client_write(client, document)) < 0) {
+                        json_decref(array);
+                        array = NULL;
+                }
+        return array;
+}
+
+json_t *control_write(const struct control *control, struct document *document)
+{
+        json_t *object = document_fields(control_fields, ELEMENTS(control_fields), control);
+        int r = document_set(object, "clients", write_clients(control, document));
+
+        if (r == 0 && control->listening)
+                r = document_set(object, "path", document_string(control->path));
+        if (r == 0 && control->listening)
+                r = document_set(object, "fd", document_descriptor(document, control->listener.fd));
+        if (r == 0)
+                return object;
+        json_decref(object);
+        return NULL;
+}
+
+static int read_socket(struct control *control, struct document *document, const json_t *object)
+{
+        const struct account *group = &control->master->config->master.control_group;
+        int r = document_read_fields(document, control_fields, ELEMENTS(control_fields), object, control);
+
+        control->has_group = group->resolved;
+        control->group = group->id;
+        if (r < 0 || !json_object_get(object, "fd"))
+                return r;
+        r = document_read_string(document, object, "path", &control->path);
+        if (r == 0)
+                r = document_take_descriptor(document, object, "fd", &control->listener.fd);
+        if (r == 0 && address_parse(control->path, &control->listener.address) < 0)
+                r = document_complain(document, "control: %s is no path of a socket", control->path);
+        if (r == 0)
+                r = make_watch(control, control->listener.fd, &control->watch);
+        control->listening = r == 0;
+        return r;
+}
+
+int control_read(struct control *control, struct document *document, const json_t *object)
+{
+        const json_t *clients = document_array(object, "clients");
+        int r = read_socket(control, document, object);
+
+        for (size_t i = json_array_size(clients); i-- > 0 && r == 0;)
+                r = control_client_read(control, document, json_array_get(clients, i));
+        control_has_room(control);
+        return r;
 }
 
 void control_free(struct control *control)

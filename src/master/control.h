@@ -12,6 +12,7 @@
 
 #include "base/problem.h"
 #include "logic/config.h"
+#include "master/document.h"
 #include "os/listener.h"
 
 struct master;
@@ -62,6 +63,10 @@ void control_undo(struct control *control, struct control_change *change);
 
 /* A client has gone: there may be room for one that waits. */
 void control_has_room(struct control *control);
+
+/* The socket and its connections: for a hand-over. A new reference or NULL; 0, -EPROTO, -ENOMEM. */
+json_t *control_write(const struct control *control, struct document *document);
+int control_read(struct control *control, struct document *document, const json_t *object);
 
 /* Close the socket and every connection; what can be sent at once still is. NULL is fine. */
 void control_free(struct control *control);

@@ -89,7 +89,7 @@ static void start_sending(struct control_client *client, const char *reply, size
         send_rest(client);
 }
 
-static char *render(struct json_t *document)
+static char *render(json_t *document)
 {
         _cleanup_(freep) char *compact = json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(6));
         size_t length = compact ? strlen(compact) : 0;
@@ -103,7 +103,7 @@ static char *render(struct json_t *document)
         return line;
 }
 
-void control_client_answer(struct control_client *client, struct json_t *document)
+void control_client_answer(struct control_client *client, json_t *document)
 {
         struct control *control = client->control;
         char *output = document ? render(document) : NULL;
@@ -222,6 +222,89 @@ int control_client_new(struct control *control, int fd, const struct peer *peer,
         control->client_count++;
         start_deadline(client);
         return 0;
+}
+
+static const struct field client_fields[] = {
+        FIELD(struct control_client, uid), FIELD(struct control_client, allowed), FIELD(struct control_client, since_ms),
+        FIELD(struct control_client, after_load),
+};
+
+static const char *const state_names[] = {[CONTROL_CLIENT_READING] = "reading", [CONTROL_CLIENT_WAITING] = "waiting",
+                                          [CONTROL_CLIENT_WRITING] = "writing"};
+static const char *const wait_names[] = {[CONTROL_WAIT_NOTHING] = "nothing", [CONTROL_WAIT_RELOAD] = "reload",
+                                         [CONTROL_WAIT_DRY_RUN] = "dry run", [CONTROL_WAIT_UPGRADE] = "upgrade"};
+
+json_t *control_client_write(const struct control_client *client, struct document *document)
+{
+        json_t *object = document_fields(client_fields, ELEMENTS(client_fields), client);
+        int r = document_set(object, "fd", document_descriptor(document, client->fd));
+
+        if (r == 0)
+                r = document_set(object, "state", document_string(state_names[client->state]));
+        if (r == 0)
+                r = document_set(object, "waits_for", document_string(wait_names[client->waits_for]));
+        if (r == 0)
+                r = document_set(object, "request", document_bytes(client->request, client->request_length));
+        if (r == 0)
+                r = document_set(object, "rest", document_bytes(client->rest, client->rest_length));
+        if (r == 0)
+                return object;
+        json_decref(object);
+        return NULL;
+}
+
+/* As far as it had come: its request is read on, it waits on, or its reply is sent on. */
+static int resume(struct control_client *client, struct text *request, struct text *rest)
+{
+        if (request->length > sizeof(client->request))
+                return -EPROTO;
+        if (request->length > 0)
+                memcpy(client->request, request->bytes, request->length);
+        client->request_length = request->length;
+        evloop_timer_set(client->deadline, client->since_ms + DEADLINE_MS);
+        if (client->state == CONTROL_CLIENT_WAITING)
+                control_client_wait(client, client->waits_for, client->after_load);
+        if (client->state != CONTROL_CLIENT_WRITING)
+                return 0;
+        client->rest_length = rest->length;
+        client->output = text_take(rest);
+        client->rest = client->output;
+        client->control->output_bytes += client->output ? strlen(client->output) : 0;
+        evloop_watch_for_writing(client->watch);
+        return client->output ? 0 : -ENOMEM;
+}
+
+int control_client_read(struct control *control, struct document *document, const json_t *object)
+{
+        _cleanup_(text_clear) struct text request = {0}, rest = {0};
+        struct control_client read = {0};
+        unsigned state, waits_for;
+        int fd;
+
+        int r = document_read_fields(document, client_fields, ELEMENTS(client_fields), object, &read);
+        if (r == 0)
+                r = document_read_word(document, object, "state", state_names, ELEMENTS(state_names), &state);
+        if (r == 0)
+                r = document_read_word(document, object, "waits_for", wait_names, ELEMENTS(wait_names), &waits_for);
+        if (r == 0)
+                r = document_read_bytes(document, object, "request", &request);
+        if (r == 0)
+                r = document_read_bytes(document, object, "rest", &rest);
+        if (r == 0)
+                r = document_take_descriptor(document, object, "fd", &fd);
+        if (r < 0)
+                return r;
+        const struct peer peer = {.uid = read.uid};
+        r = control_client_new(control, fd, &peer, read.allowed);
+        if (r < 0)
+                return r;
+        struct control_client *client = control->clients; /* each is put first */
+        client->state = (enum control_client_state)state;
+        client->waits_for = (enum control_wait)waits_for;
+        client->after_load = read.after_load;
+        client->since_ms = read.since_ms;
+        r = resume(client, &request, &rest);
+        return r == -EPROTO ? document_complain(document, "a control client's request is too long") : r;
 }
 
 struct control_client *control_client_find_slowest(const struct control *control)

@@ -9,8 +9,8 @@
 #include <sys/types.h>
 
 #include "logic/control_request.h"
+#include "master/document.h"
 
-struct json_t;
 struct control;
 struct peer;
 
@@ -21,7 +21,7 @@ enum control_client_state {
 };
 
 /* What a client waits for. */
-enum control_wait { CONTROL_WAIT_NOTHING, CONTROL_WAIT_RELOAD, CONTROL_WAIT_DRY_RUN };
+enum control_wait { CONTROL_WAIT_NOTHING, CONTROL_WAIT_RELOAD, CONTROL_WAIT_DRY_RUN, CONTROL_WAIT_UPGRADE };
 
 struct control_client {
         struct control *control;
@@ -47,7 +47,7 @@ struct control_client {
 int control_client_new(struct control *control, int fd, const struct peer *peer, bool allowed);
 
 /* Answer: takes the document over; NULL stands for a lack of memory. The client may be gone when this returns. */
-void control_client_answer(struct control_client *client, struct json_t *document);
+void control_client_answer(struct control_client *client, json_t *document);
 
 /* The same, with an error of a kind (one word) and a sentence. */
 void control_client_refuse(struct control_client *client, const char *error, const char *format, ...)
@@ -59,6 +59,11 @@ void control_client_wait(struct control_client *client, enum control_wait what, 
 /* The one that has let us wait longest, for its request or for its reading the reply; NULL: there is none. */
 struct control_client *control_client_find_slowest(const struct control *control);
 uint64_t control_client_since_ms(const struct control_client *client);
+
+/* What has come in and what is still to be sent: for a hand-over. A new reference or NULL; 0, -EPROTO, -ENOMEM. Nothing is
+ * sent by reading it. */
+json_t *control_client_write(const struct control_client *client, struct document *document);
+int control_client_read(struct control *control, struct document *document, const json_t *object);
 
 /* Close and free. */
 void control_client_free(struct control_client *client);

@@ -9,6 +9,8 @@
 #include "base/text.h"
 #include "logic/config_print.h"
 #include "logic/config_scale.h"
+#include "master/config_reader.h"
+#include "master/config_update.h"
 #include "master/control.h"
 #include "master/control_client.h"
 #include "master/control_json.h"
@@ -17,6 +19,7 @@
 #include "master/pool_orders.h"
 #include "master/reload.h"
 #include "master/status_collect.h"
+#include "master/upgrade.h"
 #include "os/clock.h"
 
 /* A request about to be carried out. */
@@ -100,9 +103,9 @@ static void do_reload(const struct order *order)
                 log_notice("reloading (%s)", order->by);
         control_client_wait(order->client, dry_run ? CONTROL_WAIT_DRY_RUN : CONTROL_WAIT_RELOAD, master->loads);
         if (dry_run)
-                master_try_config(master);
+                config_update_try(master);
         else
-                master_reload(master);
+                config_update_reload(master);
 }
 
 static void do_restart(const struct order *order)
@@ -137,7 +140,7 @@ static void answer_problems(const struct order *order, const char *message, cons
 static void do_scale(const struct order *order)
 {
         const struct control_request *request = order->request;
-        const struct config_facts facts = {.is_root = geteuid() == 0, .uid = geteuid(), .gid = getegid()};
+        const struct config_facts facts = config_reader_facts();
         _cleanup_(problem_list_clear) struct problem_list problems = {0};
         struct config *config;
 
@@ -195,7 +198,20 @@ static void do_stop(const struct order *order)
 
 static void do_upgrade(const struct order *order)
 {
-        control_client_refuse(order->client, "unavailable", "upgrade is not available yet");
+        const char *path = order->request->path;
+        uid_t uid = order->client->uid;
+
+        /* Who may name a program becomes whoever we are; control_group is to command preforkd, no more. */
+        if (path && uid != 0 && uid != geteuid())
+                control_client_refuse(order->client, "permission", "only root and preforkd's own user may name a program");
+        else if (path && path[0] != '/')
+                control_client_refuse(order->client, "usage", "upgrade: '%.64s' is not an absolute path", path);
+        else if (order->master->upgrade)
+                control_client_refuse(order->client, "busy", "an upgrade is under way already");
+        else {
+                control_client_wait(order->client, CONTROL_WAIT_UPGRADE, 0);
+                upgrade_begin(order->master, path, order->by);
+        }
 }
 
 static void do_config(const struct order *order)

@@ -90,18 +90,18 @@ static void on_readable(void *context)
                 output_free(output);
 }
 
-void handler_output_start(const struct pool *pool, pid_t worker_pid, int fd)
+/* NULL: there was no memory; `fd` is closed. */
+static struct handler_output *start(struct master *master, const char *name, pid_t worker_pid, int fd)
 {
-        struct master *master = pool->master;
         struct handler_output *output = calloc(1, sizeof(*output));
         _cleanup_(fd_closep) int owned_fd = fd;
-        _cleanup_(freep) char *pool_name = strdup(pool->name);
+        _cleanup_(freep) char *pool_name = strdup(name);
 
         /* The writing ends are other open files of the pipe and stay blocking: a handler that writes too much waits. */
         if (!output || !pool_name || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ||
             evloop_watch_new(master->loop, fd, on_readable, output, &output->watch) < 0) {
                 free(output);
-                return;
+                return NULL;
         }
         output->master = master;
         output->pool_name = TAKE_PTR(pool_name);
@@ -112,6 +112,77 @@ void handler_output_start(const struct pool *pool, pid_t worker_pid, int fd)
         if (output->next)
                 output->next->link = &output->next;
         master->outputs = output;
+        return output;
+}
+
+void handler_output_start(const struct pool *pool, pid_t worker_pid, int fd)
+{
+        start(pool->master, pool->name, worker_pid, fd);
+}
+
+static const struct field output_fields[] = {
+        FIELD(struct handler_output, worker_pid), FIELD(struct handler_output, splitter.swallowing),
+        FIELD(struct handler_output, splitter.swallowed_bytes),
+};
+
+static json_t *write_output(const struct handler_output *output, struct document *document)
+{
+        const struct line_splitter *splitter = &output->splitter;
+        json_t *object = document_fields(output_fields, ELEMENTS(output_fields), output);
+
+        if (document_set(object, "pool", document_string(output->pool_name)) == 0 &&
+            document_set(object, "fd", document_descriptor(document, output->fd)) == 0 &&
+            document_set(object, "begun", document_bytes(splitter->pending, splitter->length)) == 0)
+                return object;
+        json_decref(object);
+        return NULL;
+}
+
+json_t *handler_output_write(const struct master *master, struct document *document)
+{
+        json_t *array = json_array();
+
+        for (const struct handler_output *output = master->outputs; array && output; output = output->next)
+                if (document_append(array, write_output(output, document)) < 0) {
+                        json_decref(array);
+                        array = NULL;
+                }
+        return array;
+}
+
+static int read_output(struct master *master, struct document *document, const json_t *object)
+{
+        struct handler_output read = {0};
+        _cleanup_(freep) char *pool_name = NULL;
+        _cleanup_(text_clear) struct text begun = {0};
+        int fd;
+
+        int r = document_read_fields(document, output_fields, ELEMENTS(output_fields), object, &read);
+        if (r == 0)
+                r = document_read_string(document, object, "pool", &pool_name);
+        if (r == 0)
+                r = document_read_bytes(document, object, "begun", &begun);
+        if (r == 0)
+                r = document_take_descriptor(document, object, "fd", &fd);
+        if (r < 0)
+                return r;
+        struct handler_output *output = start(master, pool_name, read.worker_pid, fd);
+        if (!output)
+                return -ENOMEM;
+        line_splitter_feed(&output->splitter, text_string(&begun), begun.length, log_line, output);
+        output->splitter.swallowing = read.splitter.swallowing;
+        output->splitter.swallowed_bytes = read.splitter.swallowed_bytes;
+        watch_unfinished(output);
+        return 0;
+}
+
+int handler_output_read(struct master *master, struct document *document, const json_t *array)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < json_array_size(array) && r == 0; i++)
+                r = read_output(master, document, json_array_get(array, i));
+        return r;
 }
 
 void handler_output_finish_all(struct master *master)

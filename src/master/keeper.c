@@ -292,6 +292,66 @@ void keeper_settle(struct keeper *keeper)
         }
 }
 
+static const struct field keeper_fields[] = {
+        FIELD(struct keeper, store_max), FIELD(struct keeper, stored_count), FIELD(struct keeper, is_full),
+};
+
+static const struct field socket_fields[] = {FIELD(struct activation_socket, error)};
+
+static json_t *write_passed(const struct activation *passed, struct document *document)
+{
+        json_t *array = json_array();
+
+        for (size_t i = 0; array && i < passed->count; i++) {
+                const struct activation_socket *socket = &passed->sockets[i];
+                if (socket->fd < 0)
+                        continue;
+                json_t *object = document_fields(socket_fields, ELEMENTS(socket_fields), socket);
+                if (document_set(object, "name", document_string(socket->name)) < 0 ||
+                    document_set(object, "fd", document_descriptor(document, socket->fd)) < 0 ||
+                    document_append(array, json_incref(object)) < 0) {
+                        json_decref(array);
+                        array = NULL;
+                }
+                json_decref(object);
+        }
+        return array;
+}
+
+json_t *keeper_write(const struct keeper *keeper, struct document *document)
+{
+        json_t *object = document_fields(keeper_fields, ELEMENTS(keeper_fields), keeper);
+
+        if (document_set(object, "passed", write_passed(&keeper->passed, document)) == 0)
+                return object;
+        json_decref(object);
+        return NULL;
+}
+
+int keeper_read(struct keeper *keeper, struct document *document, const json_t *object)
+{
+        const json_t *passed = document_array(object, "passed");
+        int r = document_read_fields(document, keeper_fields, ELEMENTS(keeper_fields), object, keeper);
+
+        activation_clear(&keeper->passed); /* there was nothing: LISTEN_FDS was for the first program of this process */
+        keeper->passed.sockets = calloc(json_array_size(passed) + 1, sizeof(*keeper->passed.sockets));
+        if (!keeper->passed.sockets)
+                return -ENOMEM;
+        for (size_t i = 0; i < json_array_size(passed) && r == 0; i++) {
+                struct activation_socket *socket = &keeper->passed.sockets[keeper->passed.count++];
+                const json_t *entry = json_array_get(passed, i);
+                socket->fd = -1;
+                r = document_read_string(document, entry, "name", &socket->name);
+                if (r == 0)
+                        r = document_read_fields(document, socket_fields, ELEMENTS(socket_fields), entry, socket);
+                if (r == 0)
+                        r = document_take_descriptor(document, entry, "fd", &socket->fd);
+                if (r == 0 && socket->error == 0)
+                        socket->error = -activation_examine(socket->fd, &socket->address);
+        }
+        return r;
+}
+
 void keeper_free(struct keeper *keeper)
 {
         if (!keeper)

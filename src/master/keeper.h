@@ -9,6 +9,7 @@
 
 #include "base/problem.h"
 #include "logic/config.h"
+#include "master/document.h"
 #include "master/listener_set.h"
 
 struct keeper;
@@ -35,5 +36,10 @@ void keeper_release(struct keeper *keeper, struct set_listener *item);
 
 /* The first configuration is in force: close the stored listeners that it does not mention. */
 void keeper_settle(struct keeper *keeper);
+
+/* What the manager has for us still, and what we have in its store: for a hand-over. A new reference or NULL; 0, -EPROTO,
+ * -ENOMEM. */
+json_t *keeper_write(const struct keeper *keeper, struct document *document);
+int keeper_read(struct keeper *keeper, struct document *document, const json_t *object);
 
 void keeper_free(struct keeper *keeper); /* closes what nobody took over; NULL is fine */

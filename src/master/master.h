@@ -25,6 +25,7 @@ struct handler_output;
 struct keeper;
 struct notify_queue;
 struct service;
+struct upgrade;
 
 /* Where the configuration comes from: a file (with pools.d beside it), or the options of the command-line form. */
 struct config_source {
@@ -32,9 +33,19 @@ struct config_source {
         const char *const *options;    /* key, value, key, value …, NULL */
 };
 
+/* Of a program that was executed in the place of another: where its state is (master/upgrade). */
+struct take_over {
+        bool wanted;
+        bool is_trial; /* only to find out whether it could be done */
+        int fd;
+};
+
 /* What bin/ hands over. */
 struct master_setup {
         struct config_source source;
+        const char *program;    /* the absolute path of this program */
+        char *const *arguments; /* those it was started with, without its name */
+        struct take_over take_over;
         int (*worker_entry)(const struct worker_plan *plan); /* run in the child; its result is the exit code */
         struct signals_taken signals;
         struct resource_limits original_limits; /* before anything was raised */
@@ -48,7 +59,7 @@ enum master_state {
 };
 
 struct master {
-        const struct master_setup *setup;
+        struct master_setup *setup;
         enum master_state state;
         int exit_code;
         pid_t pid;
@@ -72,24 +83,20 @@ struct master {
         bool reload_again;        /* another SIGHUP came meanwhile */
         bool try_again;           /* somebody wants to know what a reload would do */
         struct control *control;
+        struct upgrade *upgrade; /* under way; NULL: none is */
+        char upgraded_from[64];  /* the version that handed over to this one; "" for a first one */
 };
 
 /* Exit codes of the daemon. */
 enum { MASTER_EXIT_OK = 0, MASTER_EXIT_FAILURE = 1, MASTER_EXIT_USAGE = 2, MASTER_EXIT_NOTHING = 3,
        MASTER_EXIT_CONFIG = 78 };
 
-/* Run the daemon to its end; returns its exit code. All signals of master_signals must be taken (blocked). */
-int master_run(const struct master_setup *setup);
+/* Run the daemon to its end; returns its exit code. What a former program has handed over changes *setup. All signals of master_signals must be taken (blocked). */
+int master_run(struct master_setup *setup);
 
 /* The signals the master reads; bin/ takes them as its first act. */
 extern const int master_signals[];
 extern const size_t master_signal_count;
-
-/* Read the configuration and take it up. When it is done, or not, the log and control clients that wait are told. */
-void master_reload(struct master *master);
-
-/* Read the configuration and tell control clients what a reload would do; nothing changes. */
-void master_try_config(struct master *master);
 
 /* Drain every pool, let requests in flight end for shutdown_timeout, then end them; exit with `exit_code`. */
 void master_stop(struct master *master, int exit_code, const char *why);

@@ -127,6 +127,53 @@ bool notify_queue_is_stuck(const struct notify_queue *queue)
         return !STAILQ_EMPTY(&queue->messages);
 }
 
+int notify_queue_set_environment(const struct notify_queue *queue)
+{
+        return notifier_set_environment(queue->notifier);
+}
+
+void notify_queue_clear_environment(void)
+{
+        notifier_clear_environment();
+}
+
+json_t *notify_queue_write(const struct notify_queue *queue, struct document *document)
+{
+        json_t *array = json_array();
+        const struct message *message;
+
+        STAILQ_FOREACH(message, &queue->messages, entry) {
+                json_t *object = json_object();
+                int r = document_set(object, "lines", document_string(message->lines));
+                if (r == 0 && message->fd >= 0)
+                        r = document_set(object, "fd", document_descriptor(document, message->fd));
+                if (r == 0)
+                        r = document_append(array, json_incref(object));
+                json_decref(object);
+                if (r < 0) {
+                        json_decref(array);
+                        return NULL;
+                }
+        }
+        return array;
+}
+
+int notify_queue_read(struct notify_queue *queue, struct document *document, const json_t *array)
+{
+        for (size_t i = 0; i < json_array_size(array); i++) {
+                const json_t *object = json_array_get(array, i);
+                _cleanup_(text_clear) struct text lines = {0};
+                _cleanup_(fd_closep) int fd = -1;
+                int r = document_read_bytes(document, object, "lines", &lines);
+                if (r == 0 && json_object_get(object, "fd"))
+                        r = document_take_descriptor(document, object, "fd", &fd);
+                if (r < 0)
+                        return r;
+                enqueue(queue, text_string(&lines), fd);
+        }
+        return 0;
+}
+
 void notify_queue_free(struct notify_queue *queue)
 {
         if (!queue)

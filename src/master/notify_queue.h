@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "master/document.h"
+
 struct evloop;
 struct notify_queue;
 
@@ -26,5 +28,12 @@ void notify_queue_say(struct notify_queue *queue, int fd, const char *format, ..
 
 /* True while messages wait. */
 bool notify_queue_is_stuck(const struct notify_queue *queue);
+
+/* For a program that is executed in this process: the variables that were removed, see notifier_set_environment(), and the
+ * messages that wait. A new reference or NULL; 0, -EPROTO, -ENOMEM. */
+int notify_queue_set_environment(const struct notify_queue *queue);
+void notify_queue_clear_environment(void);
+json_t *notify_queue_write(const struct notify_queue *queue, struct document *document);
+int notify_queue_read(struct notify_queue *queue, struct document *document, const json_t *array);
 
 void notify_queue_free(struct notify_queue *queue); /* a last try for what waits; NULL is fine */

@@ -123,21 +123,33 @@ void pool_touch(struct pool *pool)
         pool->touched = true;
 }
 
-int pool_new(struct master *master, const struct pool_config *config, struct pool **ret)
+/* The scoreboard and the eventfd, if there are none yet. */
+static int open_shared(struct pool *pool)
 {
-        struct pool *pool = calloc(1, sizeof(*pool));
+        int r = pool->board_fd >= 0 ? scoreboard_memory_adopt(pool->board_fd, &pool->board)
+                                    : scoreboard_memory_open(pool->name, &pool->board, &pool->board_fd);
 
-        if (!pool)
-                return -ENOMEM;
-        *pool = (struct pool){.master = master, .config = config, .board_fd = -1, .wake_fd = -1, .generation = 1};
-        pool->name = strdup(config->name);
-        int r = pool->name ? scoreboard_memory_open(config->name, &pool->board, &pool->board_fd) : -ENOMEM;
-        if (r == 0)
-                r = slot_allocator_new(SCOREBOARD_SLOTS, &pool->slots);
-        if (r == 0) {
+        if (r == 0 && pool->wake_fd < 0) {
                 pool->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
                 r = pool->wake_fd < 0 ? -errno : 0;
         }
+        return r;
+}
+
+int pool_adopt(struct master *master, const struct pool_config *config, int board_fd, int wake_fd, struct pool **ret)
+{
+        struct pool *pool = calloc(1, sizeof(*pool));
+
+        if (!pool) {
+                fd_closep(&board_fd);
+                fd_closep(&wake_fd);
+                return -ENOMEM;
+        }
+        *pool = (struct pool){.master = master, .config = config, .board_fd = board_fd, .wake_fd = wake_fd, .generation = 1};
+        pool->name = strdup(config->name);
+        int r = pool->name ? open_shared(pool) : -ENOMEM;
+        if (r == 0)
+                r = slot_allocator_new(SCOREBOARD_SLOTS, &pool->slots);
         if (r == 0)
                 r = evloop_watch_new(master->loop, pool->wake_fd, on_wake, pool, &pool->wake_watch);
         if (r == 0)
@@ -148,6 +160,11 @@ int pool_new(struct master *master, const struct pool_config *config, struct poo
         }
         *ret = pool;
         return 0;
+}
+
+int pool_new(struct master *master, const struct pool_config *config, struct pool **ret)
+{
+        return pool_adopt(master, config, -1, -1, ret);
 }
 
 /* What workers read from the scoreboard instead of being told. */

@@ -88,6 +88,10 @@ struct pool {
  * -errno. */
 int pool_new(struct master *master, const struct pool_config *config, struct pool **ret);
 
+/* The same for a pool that a former program of this process has made; its descriptors are taken over, also on failure.
+ * -EPROTO: its scoreboard is none that we know. */
+int pool_adopt(struct master *master, const struct pool_config *config, int board_fd, int wake_fd, struct pool **ret);
+
 /* Begin to serve: publishes the limits and takes the first step. */
 void pool_start(struct pool *pool);
 

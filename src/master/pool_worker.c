@@ -179,6 +179,27 @@ struct pool_worker *pool_worker_fork(struct pool *pool, enum worker_role role, c
         return worker;
 }
 
+int pool_worker_adopt(struct pool *pool, const struct pool_worker *known)
+{
+        struct pool_worker *worker = malloc(sizeof(*worker));
+
+        if (!worker)
+                return -ENOMEM;
+        *worker = *known;
+        worker->pool = pool;
+        int r = slot_allocator_claim(pool->slots, worker->slot) < 0 ? -EINVAL : 0;
+        if (r == 0)
+                r = reaper_add(pool->master->reaper, worker->pid, obituary_write, worker);
+        if (r < 0) {
+                free(worker);
+                return r;
+        }
+        link_worker(pool, worker);
+        if (worker->role == WORKER_ROLE_REFUSE)
+                pool->refuser = worker;
+        return 0;
+}
+
 static void order(struct pool_worker *worker, enum scoreboard_order what)
 {
         struct scoreboard_slot *slot = pool_worker_slot(worker);

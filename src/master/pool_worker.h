@@ -41,6 +41,10 @@ struct pool_worker {
 struct pool_worker *pool_worker_fork(struct pool *pool, enum worker_role role, const struct listener_set *listeners,
                                      const char *reason);
 
+/* Take in a worker that a former program of this process has forked; `known` is copied. 0; -EINVAL: it cannot be, for its
+ * slot is taken, or there is none of that number; -ENOMEM. */
+int pool_worker_adopt(struct pool *pool, const struct pool_worker *known);
+
 /* Feed an event to the lifecycle and carry out the action. */
 void pool_worker_event(struct pool_worker *worker, enum worker_event event);
 

@@ -32,7 +32,7 @@ struct reload {
         struct problem_list *problems;
 };
 
-static enum log_destination log_destination_of(int target)
+enum log_destination reload_log_destination(int target)
 {
         static const enum log_destination destinations[] = {
                 [LOG_TARGET_AUTO] = LOG_DESTINATION_AUTO,
@@ -53,7 +53,7 @@ static int prepare_log(struct reload *reload)
 
         if (running && running->master.log_target == target)
                 return 0;
-        int r = log_sink_open(log_destination_of(target), NULL, &reload->log_sink);
+        int r = log_sink_open(reload_log_destination(target), NULL, &reload->log_sink);
         if (r < 0) {
                 problem_add(reload->problems, origin->file, origin->line, "log_target: cannot open it: %s", strerror(-r));
                 return r;

@@ -18,5 +18,8 @@ int reload_apply(struct master *master, struct config *config, struct problem_li
  * pools stays. */
 int reload_scale(struct master *master, const struct pool *pool, struct config *config, struct problem_list *problems);
 
+/* Where the log goes for a value of log_target. */
+enum log_destination reload_log_destination(int target);
+
 /* From now on new workers of the pool are of another generation, and the roller replaces those that are there. */
 void reload_begin_generation(struct pool *pool);

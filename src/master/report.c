@@ -74,3 +74,12 @@ void report_all(const struct master *master)
         for (size_t i = 0; i < master->pool_count; i++)
                 report_pool(master->pools[i]);
 }
+
+void report_problems(const struct problem_list *problems)
+{
+        for (size_t i = 0; i < problems->count; i++) {
+                const struct problem *problem = &problems->items[i];
+                const struct log_fields fields = {.file = problem->file, .line = problem->line};
+                log_emit(problem->warning ? LOG_WARNING : LOG_ERR, &fields, "%s", problem->text);
+        }
+}

@@ -221,6 +221,13 @@ void service_reloaded(struct service *service, const struct problem_list *proble
                 say(service, "READY=1\n");
 }
 
+void service_upgraded(struct service *service, const char *from)
+{
+        text_truncate(&service->note);
+        text_appendf(&service->note, "Upgraded from %s to " PREFORKD_VERSION, from);
+        service_touch(service);
+}
+
 void service_stopping(struct service *service)
 {
         if (!notify_queue_is_heard(service->manager))
@@ -242,6 +249,31 @@ void service_failed(struct service *service, int error, const struct problem_lis
         note_problem(service, problems, why);
         notify_queue_say(service->manager, -1, "ERRNO=%d\nSTATUS=%s", error, text_string(&service->note));
         service->has_begun = false; /* the reason stays in STATUS */
+}
+
+static const struct field service_fields[] = {
+        FIELD(struct service, has_begun), FIELD(struct service, is_ready), FIELD(struct service, said_ms),
+        FIELD(struct service, reloads),
+};
+
+json_t *service_write(const struct service *service)
+{
+        json_t *object = document_fields(service_fields, ELEMENTS(service_fields), service);
+
+        if (document_set(object, "said", document_string(text_string(&service->said))) == 0 &&
+            document_set(object, "note", document_string(text_string(&service->note))) == 0)
+                return object;
+        json_decref(object);
+        return NULL;
+}
+
+int service_read(struct service *service, struct document *document, const json_t *object)
+{
+        int r = document_read_fields(document, service_fields, ELEMENTS(service_fields), object, service);
+
+        if (r == 0)
+                r = document_read_bytes(document, object, "said", &service->said);
+        return r == 0 ? document_read_bytes(document, object, "note", &service->note) : r;
 }
 
 void service_free(struct service *service)

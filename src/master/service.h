@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/problem.h"
+#include "master/document.h"
 
 struct master;
 struct notify_queue;
@@ -26,10 +27,17 @@ void service_touch(struct service *service);
 void service_reloading(struct service *service);
 void service_reloaded(struct service *service, const struct problem_list *problems);
 
+/* This program has taken over from one of version `from`: in STATUS until the next reload. */
+void service_upgraded(struct service *service, const char *from);
+
 /* The stop begins (STOPPING=1); the manager's patience is extended until we have gone. */
 void service_stopping(struct service *service);
 
 /* The start has failed: ERRNO=, and why in STATUS: the first of `problems` that is an error, or `why`. */
 void service_failed(struct service *service, int error, const struct problem_list *problems, const char *why);
+
+/* What has been said: for a hand-over. A new reference or NULL; 0, -EPROTO, -ENOMEM. */
+json_t *service_write(const struct service *service);
+int service_read(struct service *service, struct document *document, const json_t *object);
 
 void service_free(struct service *service); /* NULL is fine */

@@ -389,7 +389,7 @@ def test_kill_worker_kills_nobody_else(controlled: Start) -> None:
         child.wait()
 
 
-# --- stop, upgrade ----------------------------------------------------------------------------------------------------
+# --- stop ------------------------------------------------------------------------------------------------------------
 
 def test_stop_lets_requests_finish(controlled: Start) -> None:
     daemon, control = controlled()
@@ -429,11 +429,6 @@ def test_a_reload_that_a_stop_overtakes_is_answered(controlled: Start, tmp_path:
     thread.join(10 * SLOW)
     assert replies and replies[0]["error"] == "refused" and "stopping" in replies[0]["message"]
     assert daemon.wait_end() == 0
-
-
-def test_upgrade_is_not_available_yet(controlled: Start) -> None:
-    _, control = controlled()
-    assert control.refused("upgrade", "unavailable")["message"] == "upgrade is not available yet"
 
 
 # --- who may ----------------------------------------------------------------------------------------------------------

@@ -205,16 +205,6 @@ def test_ttin_lets_a_full_pool_grow(preforkd: Start) -> None:
         assert waiting.recv(1) == b"y"
 
 
-def test_usr2_is_not_there_yet(preforkd: Start) -> None:
-    """To be replaced when re-execution is built. Until then nothing may happen by it."""
-    address = tcp4()
-    daemon = preforkd({"www": {"listen": address, **static(2)}})
-    workers = daemon.wait_workers(2)
-    daemon.send_signal(signal.SIGUSR2)
-    daemon.wait_log("not available yet")
-    assert daemon.workers() == workers and request(address, b"x") == b"x"
-
-
 @pytest.mark.parametrize("number", [signal.SIGPIPE, signal.SIGWINCH, signal.SIGALRM, signal.SIGCHLD])
 def test_signals_that_mean_nothing_do_nothing(preforkd: Start, number: int) -> None:
     address = tcp4()

@@ -133,11 +133,24 @@ def _version() -> str:
 
 def test_exit_codes_of_failures(controlled: tuple[Daemon, Ctl]) -> None:
     _, ctl = controlled
-    for arguments in (["restart", "nope"], ["kill-worker", "1"], ["scale", "www", "max_workers=1"], ["upgrade"],
-                      ["top", "nope"]):
+    for arguments in (["restart", "nope"], ["kill-worker", "1"], ["scale", "www", "max_workers=1"],
+                      ["upgrade", "/bin/false"], ["top", "nope"]):
         result = ctl.run(*arguments)
         assert result.returncode == FAILURE and result.stderr.count("\n") >= 1 and result.stdout == "", result
-    assert "not available yet" in ctl.run("upgrade").stderr
+
+
+def test_upgrade(controlled: tuple[Daemon, Ctl], tmp_path: Path) -> None:
+    """To a path that is relative to where the user is; what cannot take over is refused with its reason."""
+    daemon, ctl = controlled
+    (tmp_path / "next").symlink_to(BINARY)
+    said = ctl.run("upgrade", "next", cwd=tmp_path)
+    assert said.returncode == OK and said.stderr == "", said
+    assert said.stdout == f"upgraded from {_version()} to {_version()}: {tmp_path}/next, pid {daemon.pid}\n"
+    assert ctl.do("upgrade") == said.stdout
+    refused = ctl.run("upgrade", "/bin/true")
+    assert refused.returncode == FAILURE and refused.stdout == "", refused
+    assert refused.stderr == ("/bin/true: it cannot take over: its trial ended with code 0 and without a word\n"
+                              "preforkctl: not upgraded: the running program goes on\n")
 
 
 @pytest.mark.parametrize("arguments", [
