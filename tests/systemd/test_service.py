@@ -247,6 +247,39 @@ def test_a_stop_waits_for_requests(machine: Machine) -> None:
     assert "State 'stop-sigterm' timed out" not in machine.run("journalctl", "--no-pager").stdout
 
 
+# --- upgrade ----------------------------------------------------------------------------------------------------------
+
+def test_upgrade_in_place(machine: Machine) -> None:
+    """A package replaces the file; the process of the unit goes on with it, in the unit's sandbox, and under load."""
+    machine.drop_in("preforkd.service", f"[Service]\nWatchdogSec={4 * SLOW:g}s\n")
+    tcp, path = tcp4(), "/run/preforkd/www.sock"
+    machine.configure(cat(f"{tcp} {path}", socket_mode="0666"), {"control": "/run/preforkd/control.sock"})
+    machine.systemctl("start", "preforkd")
+    pid = machine.main_pid()
+    with clients(tcp, str(machine.path(path))) as group:
+        for number in range(1, 6):
+            machine.run("sh", "-c", "cp /usr/local/sbin/preforkd /usr/local/sbin/new && "
+                        "mv /usr/local/sbin/new /usr/local/sbin/preforkd")
+            if number % 2:
+                machine.systemctl("kill", "--kill-whom=main", "--signal=USR2", "preforkd")
+            else:
+                machine.run("preforkctl", "upgrade")
+            wait_until(lambda count=number: sum("has taken over" in record["MESSAGE"]  # type: ignore[misc]
+                                                for record in machine.journal()) == count, "the next program")
+            group.wait_for_more(5)
+    file = "/usr/local/sbin/preforkd"
+    assert machine.run("stat", "-Lc", "%i", f"/proc/{pid}/exe").stdout == machine.run("stat", "-c", "%i", file).stdout
+    wait_until(lambda: machine.status().startswith("Upgraded from "), "STATUS")
+    time.sleep(5 * SLOW)  # longer than the watchdog would wait
+    machine.systemctl("reload", "preforkd")
+    assert machine.main_pid() == pid and machine.show("preforkd", "NFileDescriptorStore") == "2"
+    refused = machine.run("preforkctl", "upgrade", "/bin/true", check=False)
+    assert refused.returncode == 1 and machine.main_pid() == pid
+    with clients(tcp, str(machine.path(path))):
+        machine.systemctl("restart", "preforkd")
+    assert machine.main_pid() != pid and machine.show("preforkd", "NFileDescriptorStore") == "2"
+
+
 # --- watchdog -------------------------------------------------------------------------------------------------------
 
 def test_watchdog_ends_a_stopped_master(machine: Machine) -> None:

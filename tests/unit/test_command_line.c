@@ -228,6 +228,44 @@ static void test_missing_value_before_the_handler(void **state)
         expect_problem(parse("-c", "--", "cat", NULL), "-c: expected a file");
 }
 
+/* What a running preforkd puts before all others; anywhere else it is an option like any other. */
+static void test_take_over(void **state)
+{
+        static char name[] = "preforkd", now[] = "--take-over=5", try[] = "--try-take-over=77", c[] = "-c",
+                    file[] = "/x.conf";
+        static const struct {
+                char *option;
+                enum take_over_mode mode;
+                int fd;
+        } good[] = {{now, TAKE_OVER_NOW, 5}, {try, TAKE_OVER_TRY, 77}};
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(good); i++) {
+                char *argv[] = {name, good[i].option, c, file, NULL};
+                struct command_line line = {0};
+                _cleanup_(text_clear) struct text problem = {0};
+                assert_int_equal(command_line_parse(4, argv, &line, &problem), 0);
+                assert_int_equal(line.take_over, good[i].mode);
+                assert_int_equal(line.take_over_fd, good[i].fd);
+                assert_ptr_equal(line.arguments, &argv[2]);
+                assert_int_equal(line.command, COMMAND_RUN);
+                assert_string_equal(line.file, file);
+                command_line_clear(&line);
+        }
+        char *argv[] = {name, c, file, NULL};
+        struct command_line line = {0};
+        _cleanup_(text_clear) struct text problem = {0};
+        assert_int_equal(command_line_parse(3, argv, &line, &problem), 0);
+        assert_int_equal(line.take_over, TAKE_OVER_NO);
+        assert_ptr_equal(line.arguments, &argv[1]);
+        command_line_clear(&line);
+        expect_problem(parse("--take-over=2", NULL), "--take-over=2: expected the number of a descriptor");
+        expect_problem(parse("--take-over=x", NULL), "--take-over=x: expected the number of a descriptor");
+        expect_problem(parse("--take-over=4294967299", NULL), "--take-over=4294967299: expected the number of a descriptor");
+        expect_problem(parse("-c", "/x.conf", "--take-over=5", NULL),
+                       "/x.conf: a file and a pool on the command line exclude each other");
+}
+
 static void test_help_fits(void **state)
 {
         (void)state;
@@ -252,6 +290,7 @@ int main(void)
                 cmocka_unit_test(test_started_nowhere),
                 cmocka_unit_test(test_mistakes),
                 cmocka_unit_test(test_missing_value_before_the_handler),
+                cmocka_unit_test(test_take_over),
                 cmocka_unit_test(test_help_fits),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

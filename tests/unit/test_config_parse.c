@@ -239,6 +239,45 @@ static void test_canonical_text_has_places(void **state)
         assert_int_equal(config.pools[0]->backlog, 9);
 }
 
+/* The writer may be a newer program. */
+static void test_canonical_text_with_unknown_keys(void **state)
+{
+        static const char text[] = "[preforkd]\nof_a_later_day = 1\n[a]\n#line 9 \"/etc/q.conf\"\nlater_still = x\n"
+                                   "nice = 3\nlog_level = info\n";
+        _cleanup_(config_clear) struct config config = {0};
+        _cleanup_(problem_list_clear) struct problem_list problems = {0};
+
+        (void)state;
+        assert_int_equal(config_parse_canonical(&config, text, strlen(text), &problems), 0);
+        assert_false(problem_list_refuses(&problems));
+        assert_int_equal(problems.count, 3);
+        assert_string_equal(problems.items[0].text, "'of_a_later_day' is not known to this version: ignored");
+        assert_string_equal(problems.items[1].text, "'later_still' is not known to this version: ignored");
+        assert_string_equal(problems.items[1].file, "/etc/q.conf");
+        assert_string_equal(problems.items[2].text, "'log_level' is not known to this version: ignored");
+        assert_int_equal(config.pools[0]->nice, 3);
+}
+
+static void test_from_canonical(void **state)
+{
+        static const char good[] = "[preforkd]\n[a]\nlisten = 127.0.0.1:7007\nhandler = /bin/cat\n";
+        static const char bad[] = "[preforkd]\n[a]\nlisten = 127.0.0.1:7007\n";
+        const struct config_facts facts = {.uid = 1000, .gid = 1000};
+        _cleanup_(problem_list_clear) struct problem_list problems = {0};
+        struct config *config = NULL;
+
+        (void)state;
+        assert_int_equal(config_from_canonical(bad, strlen(bad), &facts, &config, &problems), 0);
+        assert_true(problem_list_refuses(&problems));
+        assert_null(config);
+        problem_list_clear(&problems);
+        assert_int_equal(config_from_canonical(good, strlen(good), &facts, &config, &problems), 0);
+        assert_int_equal(problems.count, 0);
+        assert_int_equal(config->pools[0]->max_workers, 64);
+        config_clear(config);
+        free(config);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -254,6 +293,8 @@ int main(void)
                 cmocka_unit_test(test_command_line),
                 cmocka_unit_test(test_command_line_mistakes),
                 cmocka_unit_test(test_canonical_text_has_places),
+                cmocka_unit_test(test_canonical_text_with_unknown_keys),
+                cmocka_unit_test(test_from_canonical),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

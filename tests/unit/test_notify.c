@@ -48,6 +48,36 @@ static void test_without_a_manager(void **state)
         notifier_free(NULL);
 }
 
+/* What was removed from the environment is put back for the next program of this process, which finds the same manager. */
+static void test_the_environment_of_the_next_program(void **state)
+{
+        char address[64], buffer[256];
+        int manager = open_manager(address);
+        struct notifier *first, *next;
+
+        (void)state;
+        setenv("WATCHDOG_USEC", "30000000", 1);
+        assert_int_equal(notifier_new(&first), 0);
+        assert_int_equal(notifier_set_environment(first), 0);
+        assert_string_equal(getenv("NOTIFY_SOCKET"), address);
+        assert_int_equal(notifier_new(&next), 0);
+        assert_null(getenv("NOTIFY_SOCKET"));
+        assert_int_equal(notifier_watchdog_ms(next), 30000);
+        assert_int_equal(notifier_send(next, "STATUS=next", NULL, 0), 0);
+        assert_int_equal(recv(manager, buffer, sizeof(buffer), 0), strlen("STATUS=next"));
+        notifier_free(next);
+        assert_int_equal(notifier_set_environment(first), 0);
+        notifier_clear_environment();
+        assert_null(getenv("NOTIFY_SOCKET"));
+        assert_null(getenv("WATCHDOG_USEC"));
+        notifier_free(first);
+        assert_int_equal(notifier_new(&first), 0); /* without a manager there is nothing to put back */
+        assert_int_equal(notifier_set_environment(first), 0);
+        assert_null(getenv("NOTIFY_SOCKET"));
+        notifier_free(first);
+        close(manager);
+}
+
 static void test_messages_arrive_and_variables_go(void **state)
 {
         char address[64], buffer[256];
@@ -147,6 +177,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_without_a_manager),
+                cmocka_unit_test(test_the_environment_of_the_next_program),
                 cmocka_unit_test(test_messages_arrive_and_variables_go),
                 cmocka_unit_test(test_descriptors_are_passed),
                 cmocka_unit_test(test_a_full_queue_is_no_wait),

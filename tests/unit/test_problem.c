@@ -69,6 +69,24 @@ static void test_clear_makes_new(void **state)
         problem_list_clear(&list);
 }
 
+static void test_errors_of_another_list(void **state)
+{
+        (void)state;
+        _cleanup_(problem_list_clear) struct problem_list list = {0}, other = {0};
+
+        problem_add(&list, NULL, 0, "first");
+        problem_warn(&other, "w", 1, "a warning");
+        problem_add(&other, "f", 2, "100 %%");
+        problem_list_add_errors(&list, &other);
+        assert_int_equal(list.count, 2);
+        assert_string_equal(list.items[1].text, "100 %");
+        assert_string_equal(list.items[1].file, "f");
+        assert_int_equal(list.items[1].line, 2);
+        other.out_of_memory = true;
+        problem_list_add_errors(&list, &other);
+        assert_true(list.out_of_memory);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -76,6 +94,7 @@ int main(void)
                 cmocka_unit_test(test_warnings_do_not_refuse),
                 cmocka_unit_test(test_lost_problem_refuses),
                 cmocka_unit_test(test_clear_makes_new),
+                cmocka_unit_test(test_errors_of_another_list),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "base/cleanup.h"
 #include "child_helpers.h"
 #include "os/scoreboard_memory.h"
 
@@ -70,6 +71,35 @@ static void test_can_be_mapped_again(void **state)
         close(fd);
 }
 
+/* By another program of the same process: only if it is one, and of the layout we know. */
+static void test_adopt(void **state)
+{
+        struct scoreboard *board = NULL, *other = NULL;
+        _cleanup_(fd_closep) int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+        int fd = -1;
+
+        (void)state;
+        assert_int_equal(scoreboard_memory_open("web", &board, &fd), 0);
+        board->slots[7].requests_begun = 4711;
+        assert_int_equal(scoreboard_memory_adopt(fd, &other), 0);
+        assert_int_equal(other->slots[7].requests_begun, 4711);
+        scoreboard_memory_close(other);
+        other = NULL;
+        assert_int_equal(scoreboard_memory_adopt(null_fd, &other), -EPROTO);
+        assert_int_equal(scoreboard_memory_adopt(-1, &other), -EBADF);
+        uint32_t *const constants[] = {&board->version, &board->header_bytes, &board->slot_bytes, &board->slot_count};
+        for (size_t i = 0; i < ELEMENTS(constants); i++) {
+                (*constants[i])++;
+                assert_int_equal(scoreboard_memory_adopt(fd, &other), -EPROTO);
+                (*constants[i])--;
+        }
+        board->magic++;
+        assert_int_equal(scoreboard_memory_adopt(fd, &other), -EPROTO);
+        assert_null(other);
+        scoreboard_memory_close(board);
+        close(fd);
+}
+
 static void test_long_names(void **state)
 {
         char name[400];
@@ -108,6 +138,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_header_is_filled_in), cmocka_unit_test(test_nobody_can_take_the_pages_away),
                 cmocka_unit_test(test_can_be_mapped_again), cmocka_unit_test(test_long_names),
+                cmocka_unit_test(test_adopt),
                 cmocka_unit_test(test_fails_cleanly),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,6 +80,30 @@ static void test_like_a_model(void **state)
         slot_allocator_free(allocator);
 }
 
+/* A slot that is known to be in use: once, and only if there is one of that number. */
+static void test_claim(void **state)
+{
+        struct slot_allocator *allocator = NULL;
+        uint32_t slot;
+
+        (void)state;
+        assert_int_equal(slot_allocator_new(128, &allocator), 0);
+        assert_int_equal(slot_allocator_claim(allocator, 1), 0);
+        assert_int_equal(slot_allocator_claim(allocator, 127), 0);
+        assert_int_equal(slot_allocator_claim(allocator, 1), -EBUSY);
+        assert_int_equal(slot_allocator_claim(allocator, 128), -EINVAL);
+        assert_int_equal(slot_allocator_claim(allocator, UINT32_MAX), -EINVAL);
+        for (uint32_t expected = 0; expected < 127; expected++)
+                if (expected != 1) {
+                        assert_int_equal(slot_allocator_take(allocator, &slot), 0);
+                        assert_int_equal(slot, expected);
+                }
+        assert_int_equal(slot_allocator_take(allocator, &slot), -ENOSPC);
+        slot_allocator_release(allocator, 1);
+        assert_int_equal(slot_allocator_claim(allocator, 1), 0);
+        slot_allocator_free(allocator);
+}
+
 static int release_twice(void)
 {
         struct slot_allocator *allocator = NULL;
@@ -114,6 +138,7 @@ int main(void)
                 cmocka_unit_test(test_lowest_first),
                 cmocka_unit_test(test_full_and_again),
                 cmocka_unit_test(test_like_a_model),
+                cmocka_unit_test(test_claim),
                 cmocka_unit_test(test_double_release_asserts),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
