@@ -144,6 +144,9 @@ static int read_log(struct document *document, struct master *master)
         if (r < 0)
                 return document_complain(document, "log_target: cannot open it: %s", strerror(-r));
         log_sink_count_dropped(sink, dropped > 0 ? (uint64_t)dropped : 0);
+        const struct log_sink log = log_sink_get(sink);
+        if (!master->setup->take_over.is_trial)
+                log_set_sink(&log, config->log_level);
         log_sink_close(master->log_sink);
         master->log_sink = sink;
         return 0;
@@ -215,10 +218,8 @@ void handover_begin(struct master *master)
 {
         const struct control_outcome outcome = {.what = CONTROL_WAIT_UPGRADE, .load = UINT64_MAX, .accepted = true,
                                                 .from = master->upgraded_from, .program = master->setup->program};
-        const struct log_sink sink = log_sink_get(master->log_sink);
         size_t workers = 0;
 
-        log_set_sink(&sink, master->config->master.log_level);
         master->state = MASTER_RUNNING;
         for (size_t i = 0; i < master->pool_count; i++)
                 workers += master->pools[i]->worker_count;

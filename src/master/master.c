@@ -203,6 +203,7 @@ static int open_master(struct master *master, struct master_setup *setup)
 static void close_master(struct master *master)
 {
         control_free(master->control);
+        upgrade_close(master);
         handler_output_finish_all(master);
         if (master->config) {
                 config_clear(master->config);

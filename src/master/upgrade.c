@@ -177,7 +177,7 @@ static void on_trial_end(void *context, pid_t pid, int status, const struct rusa
         (void)pid;
         (void)usage;
         if (upgrade->cancelled) {
-                upgrade_free(upgrade);
+                upgrade_close(upgrade->master);
                 return;
         }
         bool succeeded = WIFEXITED(status) && WEXITSTATUS(status) == 0 && says_yes(upgrade);
@@ -285,15 +285,19 @@ void upgrade_begin(struct master *master, const char *path, const char *by)
 
 void upgrade_cancel(struct master *master)
 {
-        struct upgrade *upgrade = TAKE_PTR(master->upgrade);
-
-        if (!upgrade)
+        if (!master->upgrade)
                 return;
-        upgrade->cancelled = true;
-        if (upgrade->pid == 0) /* tried, and about to go on */
-                upgrade_free(upgrade);
+        master->upgrade->cancelled = true;
+        if (master->upgrade->pid == 0) /* tried, and about to go on */
+                upgrade_close(master);
         else
-                reaper_kill(master->reaper, upgrade->pid, SIGKILL);
+                reaper_kill(master->reaper, master->upgrade->pid, SIGKILL);
+}
+
+void upgrade_close(struct master *master)
+{
+        if (master->upgrade)
+                upgrade_free(TAKE_PTR(master->upgrade));
 }
 
 /* On trial: the problems on stderr, and the answer. Nothing is put in order, for everything is in service elsewhere. */

@@ -20,6 +20,9 @@ void upgrade_continue(struct master *master);
 /* Give up: the master stops. Tells nobody. */
 void upgrade_cancel(struct master *master);
 
+/* Free what is there of one; its trial is nobody's any more. */
+void upgrade_close(struct master *master);
+
 /* What the program that was executed does, on trial or for good: take the state over from the descriptor in
  * master->setup->take_over. Does not return from a trial, or if it fails: the process ends, and nothing was touched. */
 void upgrade_take_over(struct master *master);
