@@ -196,11 +196,15 @@ int document_take_descriptor(struct document *document, const json_t *object, co
 {
         const json_t *value = json_object_get(object, name);
 
-        for (size_t i = 0; i < document->descriptor_count && json_is_integer(value); i++)
-                if (document->descriptors[i] >= 0 && document->descriptors[i] == json_integer_value(value)) {
-                        *ret_fd = TAKE_FD(document->descriptors[i]);
+        /* They are mostly read in the order in which they were written. */
+        for (size_t i = 0; i < document->descriptor_count && json_is_integer(value); i++) {
+                size_t at = (document->next_descriptor + i) % document->descriptor_count;
+                if (document->descriptors[at] >= 0 && document->descriptors[at] == json_integer_value(value)) {
+                        *ret_fd = TAKE_FD(document->descriptors[at]);
+                        document->next_descriptor = at + 1;
                         return 0;
                 }
+        }
         return document_complain(document, "%s: expected a descriptor that was handed over", name);
 }
 

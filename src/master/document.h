@@ -21,6 +21,7 @@ struct document {
         json_t *root;
         int *descriptors; /* those the document mentions; reading: -1 in the place of one that somebody has taken over */
         size_t descriptor_count;
+        size_t next_descriptor; /* reading: where the next one is looked for first */
         struct text complaint;
 };
 

@@ -262,6 +262,8 @@ static int read_workers(struct document *document, const json_t *array, struct p
         }
         for (size_t i = 0; i < json_array_size(array); i++) {
                 const json_t *object = json_array_get(array, i);
+                if (!json_object_get(object, "replacement"))
+                        continue;
                 struct pool_worker *worker = find_worker(pool, json_integer_value(json_object_get(object, "pid")));
                 struct pool_worker *other = find_worker(pool, json_integer_value(json_object_get(object, "replacement")));
                 if (worker && other && other != worker && !other->replaces) {
