@@ -141,8 +141,10 @@ static int decode_result(int fd, struct config **ret, struct problem_list *probl
         return r;
 }
 
-static void load_free(struct config_load *load)
+void config_load_free(struct config_load *load)
 {
+        if (!load)
+                return;
         evloop_timer_free(load->deadline);
         fd_closep(&load->result_fd);
         free(load);
@@ -158,7 +160,7 @@ static void on_child_exit(void *context, pid_t pid, int status, const struct rus
         (void)pid;
         (void)usage;
         if (load->cancelled) {
-                load_free(load);
+                config_load_free(TAKE_PTR(master->load));
                 return;
         }
         if (load->timed_out)
@@ -172,8 +174,7 @@ static void on_child_exit(void *context, pid_t pid, int status, const struct rus
                         problem_add(&problems, NULL, 0, "cannot take over the configuration: %s", strerror(-r));
         }
         config_load_callback callback = load->callback;
-        load_free(load);
-        master->load = NULL;
+        config_load_free(TAKE_PTR(master->load));
         callback(master, config, &problems);
 }
 
@@ -201,7 +202,7 @@ int config_load_start(struct master *master, config_load_callback callback, stru
         if (r == 0 && (r = reaper_add(master->reaper, load->pid, on_child_exit, load)) < 0)
                 kill(load->pid, SIGKILL);
         if (r < 0) {
-                load_free(load);
+                config_load_free(load);
                 return r;
         }
         evloop_timer_set(load->deadline, clock_now_ms() + DEADLINE_MS);

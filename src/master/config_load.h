@@ -14,5 +14,8 @@ typedef void (*config_load_callback)(struct master *master, struct config *confi
 /* Begin to read. 0 or -errno. */
 int config_load_start(struct master *master, config_load_callback callback, struct config_load **ret);
 
-/* Give up: kills the child, calls nobody. NULL is fine. */
+/* Give up: kills the child, calls nobody. It stays master->load until the child has been reaped. NULL is fine. */
 void config_load_cancel(struct config_load *load);
+
+/* Free one whose child is nobody's any more; NULL is fine. */
+void config_load_free(struct config_load *load);

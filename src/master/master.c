@@ -69,7 +69,6 @@ void master_stop(struct master *master, int exit_code, const char *why)
         master->state = MASTER_STOPPING;
         master->exit_code = exit_code;
         config_load_cancel(master->load);
-        master->load = NULL;
         upgrade_cancel(master);
         service_stopping(master->service);
         control_outcome_fail(master->control, "preforkd is stopping");
@@ -204,6 +203,7 @@ static void close_master(struct master *master)
 {
         control_free(master->control);
         upgrade_close(master);
+        config_load_free(master->load);
         handler_output_finish_all(master);
         if (master->config) {
                 config_clear(master->config);
