@@ -73,38 +73,26 @@ static void compare_pools(struct reload_step *step)
         }
 }
 
-/* An address of the new pool that belongs to a running pool of another name cannot be had without closing that pool's
- * listener while it drains, or is in use. */
-static void check_moves(const struct config *old_config, const struct pool_config *new_pool,
-                        struct problem_list *problems)
+/* The running pool that has the address: the same one, or one that lets go of it now, since an address is in one pool of a
+ * configuration only. */
+static const struct pool_config *find_owner(const struct config *config, const struct listen_address *item)
 {
-        const struct origin *place = &new_pool->origins[POOL_LISTEN];
-
-        for (size_t i = 0; i < new_pool->listen.count; i++)
-                for (size_t p = 0; p < old_config->pool_count; p++) {
-                        const struct listen_address *item = &new_pool->listen.items[i];
-                        const struct pool_config *old_pool = old_config->pools[p];
-                        if (text_equal(old_pool->name, new_pool->name) || !listens_on(old_pool, item))
-                                continue;
-                        problem_add(problems, place->file, place->line,
-                                    "listen: %s belongs to the running pool \"%s\" and cannot move to pool \"%s\" in a "
-                                    "reload; remove it in one reload and add it in the next, or restart",
-                                    item->text, old_pool->name, new_pool->name);
-                }
+        for (size_t i = 0; i < config->pool_count; i++)
+                if (listens_on(config->pools[i], item))
+                        return config->pools[i];
+        return NULL;
 }
 
 /* ipv6_only holds from bind(2) on: it cannot change under a socket that stays. */
-static void check_ipv6_only(const struct reload_step *step, struct problem_list *problems)
+static void check_ipv6_only(const struct config *old_config, const struct pool_config *pool, struct problem_list *problems)
 {
-        const struct pool_config *pool = step->new_pool;
         const struct origin *set = &pool->origins[POOL_IPV6_ONLY];
         const struct origin *place = set->line > 0 ? set : &pool->section;
 
-        if (!step->changed[POOL_IPV6_ONLY])
-                return;
         for (size_t i = 0; i < pool->listen.count; i++) {
                 const struct listen_address *item = &pool->listen.items[i];
-                if (item->address.any.sa_family == AF_INET6 && listens_on(step->old_pool, item))
+                const struct pool_config *owner = find_owner(old_config, item);
+                if (owner && item->address.any.sa_family == AF_INET6 && owner->ipv6_only != pool->ipv6_only)
                         problem_add(problems, place->file, place->line,
                                     "ipv6_only: cannot change in a reload while %s stays open; restart, or remove the "
                                     "address in one reload and add it in the next", item->text);
@@ -124,11 +112,9 @@ int reload_diff(const struct config *old_config, const struct config *new_config
                 step->new_pool = new_config->pools[i];
                 step->old_pool = config_find_pool(old_config, step->new_pool->name);
                 step->verb = RELOAD_ADD;
-                if (step->old_pool) {
+                if (step->old_pool)
                         compare_pools(step);
-                        check_ipv6_only(step, problems);
-                }
-                check_moves(old_config, step->new_pool, problems);
+                check_ipv6_only(old_config, step->new_pool, problems);
         }
         for (size_t i = 0; i < old_config->pool_count; i++)
                 if (!config_find_pool(new_config, old_config->pools[i]->name))

@@ -27,9 +27,9 @@ struct reload_plan {
         size_t count;
 };
 
-/* Compare. Moving an address from one pool to another, or changing `ipv6_only` of an address that stays, cannot be done
- * without closing a listener that stays in use: such changes are problems (with the new file's line). The plan points
- * into both configurations, which must outlive it. 0 or -ENOMEM. */
+/* Compare. Changing `ipv6_only` of an address that stays, in whichever pool, cannot be done without closing a listener that
+ * stays in use: such a change is a problem (with the new file's line). The plan points into both configurations, which
+ * must outlive it. 0 or -ENOMEM. */
 int reload_diff(const struct config *old_config, const struct config *new_config, struct reload_plan *ret,
                 struct problem_list *problems);
 

@@ -13,6 +13,7 @@
 #include "master/evloop.h"
 #include "master/fd_budget.h"
 #include "master/keeper.h"
+#include "master/listener_moves.h"
 #include "master/pool.h"
 #include "master/pool_worker.h"
 
@@ -67,24 +68,10 @@ static int prepare_log(struct reload *reload)
         return 0;
 }
 
-/* A TCP listener that still drains, of this pool or of one that was removed, is taken back rather than bound a second
- * time. Returns whose it is, or NULL. `pool` may be NULL. */
-static struct pool *find_draining(const struct master *master, struct pool *pool, const struct listen_address *address)
-{
-        if (address->address.any.sa_family == AF_UNIX)
-                return NULL;
-        if (pool && listener_set_find(&pool->closing, address->text))
-                return pool;
-        for (size_t i = 0; i < master->pool_count; i++)
-                if (master->pools[i]->draining && listener_set_find(&master->pools[i]->closing, address->text))
-                        return master->pools[i];
-        return NULL;
-}
-
 static int prepare_step(struct reload *reload, const struct reload_step *step, struct preparation *prepared)
 {
         struct pool *running = step->old_pool ? master_find_pool(reload->master, step->old_pool->name) : NULL;
-        size_t listeners = 0;
+        size_t listeners = 0, moving = 0;
         int r = 0;
 
         if (step->verb != RELOAD_ADD && step->verb != RELOAD_REBIND)
@@ -92,9 +79,12 @@ static int prepare_step(struct reload *reload, const struct reload_step *step, s
         for (size_t i = 0; i < step->new_pool->listen.count; i++) {
                 const struct listen_address *address = &step->new_pool->listen.items[i];
                 listeners++;
-                if ((running && listener_set_find(&running->listeners, address->text)) ||
-                    find_draining(reload->master, running, address))
+                if (running && listener_set_find(&running->listeners, address->text))
                         continue;
+                if (listener_moves_find(reload->master, running, address)) {
+                        moving++;
+                        continue;
+                }
                 int opened = keeper_open(reload->master->keeper, step->new_pool, address, &prepared->opened,
                                          reload->problems);
                 if (opened == 0)
@@ -108,6 +98,8 @@ static int prepare_step(struct reload *reload, const struct reload_step *step, s
                         problem_add(reload->problems, NULL, 0, "pool %s: %s", step->new_pool->name, strerror(-r));
         }
         /* Phase two only moves listeners between sets, into room that is made here. */
+        if (r == 0)
+                r = listener_set_reserve(&prepared->opened, moving);
         if (r == 0)
                 r = listener_set_reserve(&running->listeners, listeners + running->closing.count);
         if (r == 0)
@@ -180,33 +172,6 @@ static void take_into_service(struct pool *pool, struct listener_set *opened)
         listener_set_close(opened);
 }
 
-/* The workers of a pool that was removed would serve its listener in the old way: they go, and those that its other
- * listeners need are forked anew. */
-static void take_from(struct pool *owner, struct set_listener *item, struct pool *pool)
-{
-        evloop_watch_free(TAKE_PTR(item->watch)); /* it would wake the owner */
-        item = listener_set_move(&owner->closing, item, &pool->listeners);
-        item->since_generation = pool->generation;
-        pool_decide(pool, LOG_INFO, "listening on %s again", item->name);
-        if (owner == pool)
-                return;
-        for (struct pool_worker *worker = owner->workers; worker; worker = worker->next)
-                pool_worker_retire(worker, "takeover");
-        pool_touch(owner);
-}
-
-/* Those that drained and are wanted again come back. */
-static void take_back(const struct master *master, struct pool *pool)
-{
-        for (size_t i = 0; i < pool->config->listen.count; i++) {
-                const struct listen_address *address = &pool->config->listen.items[i];
-                struct pool *owner = find_draining(master, pool, address);
-                struct set_listener *item = owner ? listener_set_find(&owner->closing, address->text) : NULL;
-                if (item && listener_undrain(&item->listener) == 0)
-                        take_from(owner, item, pool);
-        }
-}
-
 static bool is_listed(const struct pool_config *config, const char *name)
 {
         for (size_t i = 0; i < config->listen.count; i++)
@@ -221,7 +186,7 @@ static void rebind(const struct master *master, struct pool *pool, struct listen
         for (size_t i = pool->listeners.count; i-- > 0;)
                 if (!is_listed(pool->config, pool->listeners.items[i].name))
                         pool_close_listener(pool, &pool->listeners.items[i], pool->generation - 1);
-        take_back(master, pool);
+        listener_moves_take_back(master, pool);
         take_into_service(pool, opened);
 }
 
@@ -260,7 +225,7 @@ static void carry_out(struct reload *reload, struct reload_step *step, struct pr
         reload_step_describe(step, &changes);
         switch (step->verb) {
         case RELOAD_ADD:
-                take_back(master, pool);
+                listener_moves_take_back(master, pool);
                 take_into_service(pool, &prepared->opened);
                 adjust_listeners(pool);
                 master->pools[master->pool_count++] = pool;
@@ -303,6 +268,18 @@ static void store_listeners(const struct master *master)
                         keeper_store(master->keeper, &master->pools[p]->listeners.items[i]);
 }
 
+/* What goes from one running pool to another: before it is closed, and at once for all of them, because two pools may
+ * exchange theirs. */
+static void move_listeners(struct reload *reload)
+{
+        for (size_t i = 0; i < reload->plan.count; i++) {
+                const struct reload_step *step = &reload->plan.steps[i];
+                struct pool *pool = step->old_pool ? master_find_pool(reload->master, step->old_pool->name) : NULL;
+                if (step->verb == RELOAD_ADD || step->verb == RELOAD_REBIND)
+                        listener_moves_collect(reload->master, pool, step->new_pool, &reload->prepared[i].opened);
+        }
+}
+
 /* Phase two. Nothing here allocates what it cannot do without, or asks the system for anything it may refuse. */
 static void swap(struct reload *reload)
 {
@@ -319,6 +296,7 @@ static void swap(struct reload *reload)
         log_set_sink(&sink, reload->config->master.log_level);
         log_sink_close(old_sink);
         control_commit(master->control, &reload->config->master, &reload->control);
+        move_listeners(reload);
         for (size_t i = 0; i < reload->plan.count; i++)
                 carry_out(reload, &reload->plan.steps[i], &reload->prepared[i]);
         store_listeners(master);

@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from clients import ClientPool
-from daemon import (SLOW, Daemon, children, connect, free_port, in_mounts_of, is_sanitized, read_all, refuses, request,
+from daemon import (SLOW, Daemon, abstract, children, connect, free_port, in_mounts_of, is_sanitized, read_all, refuses, request,
                     status_value, stays, tcp4, title, wait_until)
 
 Start = Callable[..., Daemon]
@@ -346,14 +347,86 @@ def test_a_listener_that_cannot_be_opened(preforkd: Start) -> None:
     daemon.wait_workers(2)
 
 
-def test_an_address_cannot_go_to_another_pool(preforkd: Start) -> None:
+# --- addresses that change hands ----------------------------------------------------------------------------------------
+
+def says(word: str) -> dict[str, Any]:
+    """A pool whose clients can tell it from others: it echoes, the pool's word first."""
+    return {"handler": ["/bin/sh", "-c", f"printf {word}:; exec cat"], "min_spare_workers": 2, "max_spare_workers": 4}
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix", "abstract", "two listeners"])
+def test_a_pool_gets_another_name(preforkd: Start, tmp_path: Path, kind: str) -> None:
+    """… again and again, and nobody who connects meanwhile is refused or lost."""
+    listen = {"tcp": [tcp4()], "unix": [str(tmp_path / "socket")], "abstract": [abstract()],
+              "two listeners": [tcp4(), str(tmp_path / "socket")]}[kind]
+    daemon = preforkd({"n0": {"listen": listen, "handler": "/bin/cat", "socket_mode": "0666", "min_spare_workers": 2}})
+    inodes = [os.stat(address).st_ino for address in listen if address.startswith("/")]
+    with ClientPool(listen, count=8) as clients:
+        for number in range(1, 8):
+            clients.wait_served(10)
+            daemon.pools = {f"n{number}": daemon.pools[f"n{number - 1}"]}
+            daemon.hup(RELOADED)
+        clients.wait_served(10)
+    assert clients.refused == 0
+    assert [os.stat(address).st_ino for address in listen if address.startswith("/")] == inodes
+    wait_until(lambda: not daemon.workers("n0") and not daemon.workers("n6"), "the end of the former pools")
+    assert daemon.find_log(rf"pool n6: {re.escape(listen[0])} goes to pool n7")
+    daemon.layout_at_start = None
+
+
+def test_an_address_goes_to_another_pool(preforkd: Start) -> None:
+    """And back, and two pools exchange theirs; each is served by the pool whose it is, from the reload on."""
+    first, second, third = tcp4(), tcp4(), tcp4()
+    daemon = preforkd({"a": {"listen": [first, third], **says("a")}, "b": {"listen": second, **says("b")}})
+
+    def spoken() -> list[bytes]:
+        return [request(address, b"x") for address in (first, second, third)]
+
+    def move(a: list[str], b: list[str], expected: list[bytes]) -> None:
+        daemon.pools["a"]["listen"], daemon.pools["b"]["listen"] = a, b
+        daemon.hup(RELOADED)
+        # A worker of the old pool may have been given a connection just before; it is retired by now.
+        wait_until(lambda: spoken() == expected, "the pools in their new places")
+        for _ in range(10):
+            assert spoken() == expected
+
+    assert spoken() == [b"a:x", b"b:x", b"a:x"]
+    move([first], [second, third], [b"a:x", b"b:x", b"b:x"])
+    move([second, third], [first], [b"b:x", b"a:x", b"a:x"])
+    move([first, third], [second], [b"a:x", b"b:x", b"a:x"])
+    daemon.layout_at_start = None
+
+
+def test_who_waits_is_served_by_the_new_pool(preforkd: Start) -> None:
+    """A request in flight ends as it began; those in the queue are the new pool's."""
     address = tcp4()
+    daemon = preforkd({"old": {"listen": address, **says("old"), "min_spare_workers": 1, "max_spare_workers": 1,
+                               "max_workers": 1}})
+    with connect(address) as busy:
+        busy.sendall(b"x")
+        begun = b""
+        while begun != b"old:x":
+            begun += busy.recv(100)
+        with connect(address) as waiting:
+            waiting.sendall(b"y")
+            waiting.shutdown(socket.SHUT_WR)
+            daemon.pools = {"new": {"listen": address, **says("new")}}
+            daemon.hup(RELOADED)
+            assert read_all(waiting) == b"new:y"
+        busy.sendall(b"z")
+        busy.shutdown(socket.SHUT_WR)
+        assert read_all(busy) == b"z"
+    wait_until(lambda: not daemon.workers("old"), "the end of the old pool")
+
+
+def test_a_refused_move_moves_nothing(preforkd: Start) -> None:
+    address, taken = tcp4(), tcp4()
     daemon = preforkd({"www": {"listen": address, **static(2)}})
     workers = daemon.wait_workers(2)
-    daemon.pools = {"renamed": daemon.pools["www"]}
-    log = reload_expecting(daemon, NOT_RELOADED)
-    assert address in log and "renamed" in log
-    assert_untouched(daemon, address, workers)
+    with socket.create_server(("127.0.0.1", int(taken.rpartition(":")[2]))):
+        daemon.pools = {"renamed": daemon.pools["www"], "other": {"listen": taken, "handler": "/bin/cat"}}
+        reload_expecting(daemon, NOT_RELOADED)
+        assert_untouched(daemon, address, workers)
 
 
 def test_a_handler_that_does_not_exist(preforkd: Start) -> None:
