@@ -43,9 +43,10 @@ void slot_ask_recycle(struct slot *slot, enum scoreboard_recycle reason);
  * or a signal came: it stays open, and a later call finds the answer. */
 enum scoreboard_answer slot_wait_recycle(struct slot *slot, unsigned timeout_ms);
 
-/* Draw a place among the connections of one client address (`source`, a non-zero hash). True if the connection may be
- * served; false if max_connections_per_source others that came before are still being served. The place is given back
- * by slot_leave_source(). */
+/* Draw a place among the connections of one client address (`source`, a hash; 0: one that is not limited). True if the
+ * connection may be served; false, and counted as refused, if max_connections_per_source others that came before are
+ * still being served. The place is given back by slot_leave_source(). To be asked before slot_busy(): a connection that
+ * is closed unserved is no request, and the worker was idle all the time. */
 bool slot_enter_source(struct slot *slot, uint64_t source);
 void slot_leave_source(struct slot *slot);
 

@@ -296,11 +296,12 @@ uint64_t pool_requests(const struct pool *pool)
 
 uint64_t pool_accepted(const struct pool *pool)
 {
-        uint64_t sum = pool->totals.requests;
+        uint64_t sum = pool->totals.requests + pool->totals.refused;
 
         for (const struct pool_worker *worker = pool->workers; worker; worker = worker->next)
                 if (worker->role == WORKER_ROLE_SERVE)
-                        sum += atomic_load(&pool_worker_slot(worker)->requests_begun);
+                        sum += atomic_load(&pool_worker_slot(worker)->requests_begun) +
+                               atomic_load(&pool_worker_slot(worker)->refused);
         return sum;
 }
 

@@ -131,7 +131,8 @@ void pool_note_success(struct pool *pool);
 /* A worker failed to start: no other one is started for a while. Logged once a delay. */
 void pool_note_failure(struct pool *pool);
 
-/* Sum of requests that have begun; those a worker was killed in are forgotten with it. */
+/* Sum of connections that workers have taken: requests that have begun (those a worker was killed in are forgotten with
+ * it) and connections of sources that had too many. */
 uint64_t pool_accepted(const struct pool *pool);
 
 /* Record a decision, and log it: `pool www: +6 workers (spare 0 < 2, 4 queued)`. */

@@ -35,14 +35,14 @@ static uint64_t count_waiting(const struct worker_plan *plan)
         return sum;
 }
 
-/* Connections that workers have taken. Goes back when a slot is used anew. */
+/* Connections that workers have taken, to serve them or to turn them away. Goes back when a slot is used anew. */
 static uint64_t count_taken(const struct worker_plan *plan)
 {
         uint32_t limit = MIN_OF(atomic_load(&plan->board->slot_limit), (uint32_t)SCOREBOARD_SLOTS);
         uint64_t sum = 0;
 
         for (uint32_t i = 0; i < limit; i++)
-                sum += atomic_load(&plan->board->slots[i].requests_begun);
+                sum += atomic_load(&plan->board->slots[i].requests_begun) + atomic_load(&plan->board->slots[i].refused);
         return sum;
 }
 

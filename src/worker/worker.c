@@ -53,7 +53,8 @@ static void log_outcome(const struct worker *worker, const struct handler_outcom
                  strsignal(number), WCOREDUMP(outcome->status) ? ", core dumped," : "", (unsigned long long)duration_ms);
 }
 
-/* Serve one accepted connection. 0, or -errno when the handler could not be executed. */
+/* Serve one accepted connection, which has its place among those of its source. 0, or -errno when the handler could not
+ * be executed. */
 static int serve(struct worker *worker, int connection, const struct address *peer)
 {
         struct handler_outcome outcome = {0};
@@ -61,11 +62,6 @@ static int serve(struct worker *worker, int connection, const struct address *pe
 
         slot_busy(&worker->slot, begun_ns);
         recycling_request_begun(&worker->recycling, &worker->slot, begun_ns);
-        if (!slot_enter_source(&worker->slot, source_of(peer))) {
-                close(connection);
-                slot_done(&worker->slot, clock_now_ns(), 0, 0);
-                return 0;
-        }
         int r = handler_serve(worker->handler, connection, peer, &outcome);
         slot_leave_source(&worker->slot);
         if (r < 0)
@@ -103,6 +99,11 @@ static int run(struct worker *worker)
                         return WORKER_EXIT_LISTENER_FAILED;
                 }
                 worker->short_of_resources = false;
+                /* Before it becomes a request: one too many of its source is never served, only closed. */
+                if (!slot_enter_source(&worker->slot, source_of(&peer))) {
+                        close(connection);
+                        continue;
+                }
                 r = serve(worker, connection, &peer);
                 if (r < 0)
                         return report_failure(worker->plan, WORKER_STAGE_EXEC, -r);

@@ -14,15 +14,29 @@ from pathlib import Path
 import pytest
 
 from clients import ClientPool
+from control import Control, control_of
 from daemon import (Daemon, abstract, alive, burst, connect, context_switches, exchange, port_of, request, stays,
                     status_value, tcp4, tcp6, wait_until)
 from served import Watch, handlers, most_at_once, per_worker, processes_below, served
 
 Start = Callable[..., Daemon]
 Program = Callable[[str], str]
+StartControlled = Callable[[dict[str, object]], tuple[Daemon, Control]]
 
 # What takes this long in a burst must overlap: a pool that grows at the tick of a second would not get there in time.
 LONG_MS = 2000
+
+
+@pytest.fixture
+def controlled(preforkd: Start, tmp_path: Path) -> StartControlled:
+    """A daemon with a control socket and one pool, `www`, that echoes."""
+
+    def start(keys: dict[str, object]) -> tuple[Daemon, Control]:
+        daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", **keys}},
+                          master={"control": tmp_path / "control.sock"})
+        return daemon, control_of(daemon)
+
+    return start
 
 
 @contextlib.contextmanager
@@ -297,6 +311,23 @@ def test_max_connections_per_source(preforkd: Start) -> None:
         wait_until(lambda: not refused(address), "a place for the same client")
     daemon.send_signal(signal.SIGUSR1)
     assert int(daemon.wait_log(r"pool www: .* (\d+) refused")[1]) >= 2
+
+
+def test_what_is_refused_to_a_source_is_no_request(controlled: StartControlled) -> None:
+    """It is counted as refused and as nothing else, and wears no worker out."""
+    daemon, control = controlled({"scaling": "static", "max_workers": 3, "max_connections_per_source": 1,
+                                  "max_requests": 2, "max_requests_jitter": "0%"})
+    address = str(daemon.pools["www"]["listen"])
+    workers = daemon.wait_workers(3)
+    with chats(address, 1):
+        assert all(refused(address) for _ in range(7))
+        pool = control.pool(workers=True)
+        assert (pool["totals"]["refused"], pool["totals"]["requests"], pool["duration_us"]["p99"]) == (7, 0, 0)
+        assert [worker["last_exit"] for worker in pool["workers"]] == [None] * 3
+        assert [worker["requests"] for worker in pool["workers"]] == [0] * 3
+    wait_until(lambda: control.pool()["totals"]["requests"] == 1, "the one that was served")
+    assert not refused(address), "its place is free again"
+    assert control.pool()["totals"]["recycled"] == 0 and set(workers) == set(daemon.workers())
 
 
 def test_a_killed_worker_gives_its_clients_place_back(preforkd: Start) -> None:
