@@ -72,7 +72,8 @@ struct pool {
 
         struct scale_state scale;
         bool started; /* the first scaling decision was made */
-        bool saturation_told; /* of the present episode */
+        bool saturation_told; /* full, and somebody has waited: logged, counted, and the pool's state until
+                               * scale.saturated is over */
         int max_workers_shift; /* TTIN and TTOU, until the next reload */
         struct backoff backoff;
         uint64_t requests_seen;      /* by the last look for a success */

@@ -55,7 +55,7 @@ static struct service_pool describe_pool(const struct pool *pool)
                 .able = counts.idle + counts.busy + counts.detached + counts.retiring,
                 .failures = pool->backoff.succeeded ? 0 : pool->backoff.failures,
                 .started = pool->started,
-                .saturated = pool->scale.saturated,
+                .saturated = pool->saturation_told,
                 .draining = pool->draining,
         };
 }

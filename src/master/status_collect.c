@@ -147,7 +147,7 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
         uint64_t now_ms = clock_now_ms(), not_before_ms = pool->backoff.not_before_ms;
         bool backing_off = backoff_active(&pool->backoff, now_ms);
         const struct status_pool_facts facts = {.draining = pool->draining, .paused = pool->paused,
-                                                .backing_off = backing_off, .saturated = pool->scale.saturated};
+                                                .backing_off = backing_off, .saturated = pool->saturation_told};
         struct status_pool status = {
                 .name = pool->name,
                 .state = status_pool_state_of(&facts),

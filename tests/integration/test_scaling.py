@@ -195,6 +195,7 @@ def test_no_request_is_lost_while_a_pool_shrinks_and_grows(preforkd: Start) -> N
 # --- saturation -----------------------------------------------------------------------------------------------------
 
 SATURATED = r"pool www: saturated: (\d+) workers? (?:is|are all) in use, (\d+) connections? waits?"
+RELIEVED = "pool www: no longer saturated"
 
 
 def saturations(daemon: Daemon) -> int:
@@ -246,6 +247,26 @@ def test_saturation_ends_in_a_pool_of_one(preforkd: Start) -> None:
     with chats(address, 1), connect(address):
         daemon.wait_log(SATURATED)
     daemon.wait_log("pool www: no longer saturated", 20)
+
+
+def saturation(control: Control) -> tuple[str, int]:
+    """The state of the pool, and how many episodes of saturation it counts."""
+    pool = control.pool()
+    return pool["state"], pool["totals"]["saturations"]
+
+
+def test_saturated_is_a_pool_with_clients_that_wait(controlled: StartControlled) -> None:
+    """State, counter and log are of one mind: a pool of one is not saturated by the one request it serves."""
+    daemon, control = controlled({"max_workers": 1})
+    address = str(daemon.pools["www"]["listen"])
+    with chats(address, 1):
+        wait_until(lambda: control.pool()["counts"]["busy"] == 1, "the request")
+        stays(lambda: saturation(control) == ("running", 0), "nobody waits", 0.5)
+        with connect(address):
+            wait_until(lambda: saturation(control) == ("saturated", 1), "somebody waits")
+            assert saturations(daemon) == 1 and not daemon.find_log(RELIEVED)
+    wait_until(lambda: saturation(control) == ("running", 1), "the end of the episode", 20)
+    assert daemon.find_log(RELIEVED)
 
 
 # --- when_full and max_connections_per_source -----------------------------------------------------------------------

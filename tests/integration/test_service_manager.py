@@ -75,6 +75,19 @@ def test_a_pool_that_backs_off_is_told(preforkd: Start, manager: Manager, as_roo
     assert re.match(r"2 pools, [0-9]+ workers?; bad backing off after [12] failed starts?$", ready.value("STATUS") or "")
 
 
+def test_saturated_is_said_when_somebody_waits(preforkd: Start, manager: Manager) -> None:
+    address = tcp4()
+    preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_workers": 1}}, **manager.options())
+    manager.wait("READY=1")
+    with connect(address) as client:
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+        stays(lambda: not any("saturated" in status for status in manager.heard("STATUS")), "nobody waits", 2)
+        with connect(address):
+            manager.wait("STATUS=1 pool, 1 worker; www saturated")
+    manager.wait("STATUS=1 pool, 1 worker", 20, after=len(manager.messages))
+
+
 def test_no_pool_that_can_serve_is_a_failed_start(preforkd: Start, manager: Manager, as_root: None,
                                                   tmp_path: Path) -> None:
     os.mkdir(tmp_path / "closed", 0o700)
