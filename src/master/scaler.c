@@ -78,7 +78,7 @@ static void handle_saturation(struct pool *pool, const struct scale_decision *de
                 pool_decide(pool, LOG_WARNING, "saturated: %u worker%s in use, %u connection%s; consider raising max_workers",
                             workers, workers == 1 ? " is" : "s are all", input->queued, input->queued == 1 ? " waits" : "s wait");
         }
-        if (decision->saturation_ends && pool->saturation_told) {
+        if (pool->saturation_told && !pool->scale.saturated) { /* also when an order has put an end to it */
                 pool->saturation_told = false;
                 pool_decide(pool, LOG_INFO, "no longer saturated");
         }

@@ -269,6 +269,19 @@ def test_saturated_is_a_pool_with_clients_that_wait(controlled: StartControlled)
     assert daemon.find_log(RELIEVED)
 
 
+def test_a_drained_pool_begins_a_new_episode(controlled: StartControlled) -> None:
+    daemon, control = controlled({"max_workers": 2})
+    address = str(daemon.pools["www"]["listen"])
+    for episode in (1, 2):
+        with chats(address, 2), connect(address):
+            wait_until(lambda: saturation(control) == ("saturated", episode), f"episode {episode}")
+            assert saturations(daemon) == episode
+            control.do("drain www")
+            wait_until(lambda: len(re.findall(RELIEVED, daemon.log())) == episode, f"the end of episode {episode}")
+        wait_until(lambda: control.pool()["counts"]["retiring"] == 0, "the end of the requests")
+        control.do("resume www")
+
+
 # --- when_full and max_connections_per_source -----------------------------------------------------------------------
 
 def refused(address: str, host: str = "127.0.0.1") -> bool:
