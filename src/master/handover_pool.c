@@ -14,9 +14,9 @@
 static const struct field pool_fields[] = {
         FIELD(struct pool, generation), FIELD(struct pool, draining), FIELD(struct pool, killing),
         FIELD(struct pool, paused), FIELD(struct pool, started), FIELD(struct pool, saturation_told),
-        FIELD(struct pool, max_workers_shift), FIELD(struct pool, requests_seen), FIELD(struct pool, roll_ready),
-        FIELD(struct pool, fork_failing), FIELD(struct pool, scale.shrink_at_ms), FIELD(struct pool, scale.relief_at_ms),
-        FIELD(struct pool, scale.saturated), FIELD(struct pool, backoff.failures),
+        FIELD(struct pool, refused_before), FIELD(struct pool, max_workers_shift), FIELD(struct pool, requests_seen),
+        FIELD(struct pool, roll_ready), FIELD(struct pool, fork_failing), FIELD(struct pool, scale.shrink_at_ms),
+        FIELD(struct pool, scale.relief_at_ms), FIELD(struct pool, scale.saturated), FIELD(struct pool, backoff.failures),
         FIELD(struct pool, backoff.not_before_ms), FIELD(struct pool, backoff.shortest_ms),
         FIELD(struct pool, backoff.succeeded),
 };

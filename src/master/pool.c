@@ -158,6 +158,7 @@ int pool_adopt(struct master *master, const struct pool_config *config, int boar
                 pool_free(pool);
                 return r;
         }
+        pool->refused_before = atomic_load(&pool->board->refused);
         *ret = pool;
         return 0;
 }

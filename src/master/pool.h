@@ -72,8 +72,9 @@ struct pool {
 
         struct scale_state scale;
         bool started; /* the first scaling decision was made */
-        bool saturation_told; /* full, and somebody has waited: logged, counted, and the pool's state until
+        bool saturation_told; /* full, and somebody waits or was refused: logged, counted, and the pool's state until
                                * scale.saturated is over */
+        uint64_t refused_before; /* board->refused when the last such episode ended */
         int max_workers_shift; /* TTIN and TTOU, until the next reload */
         struct backoff backoff;
         uint64_t requests_seen;      /* by the last look for a success */

@@ -65,26 +65,54 @@ static unsigned fork_batch(struct pool *pool, unsigned wanted)
         return forked;
 }
 
-/* An episode is worth a warning once somebody waits: a pool of one is in full use during every request. */
+static void tell_saturation(struct pool *pool, unsigned workers, uint64_t waiting, uint64_t refused)
+{
+        uint64_t count = waiting > 0 ? waiting : refused;
+        const char *waits = waiting == 1 ? " waits" : "s wait", *was_refused = refused == 1 ? " was refused" : "s were refused";
+
+        pool->saturation_told = true;
+        pool->totals.saturations++;
+        pool_decide(pool, LOG_WARNING, "saturated: %u worker%s in use, %llu connection%s; consider raising max_workers",
+                    workers, workers == 1 ? " is" : "s are all", (unsigned long long)count,
+                    waiting > 0 ? waits : was_refused);
+}
+
+static void tell_relief(struct pool *pool, uint64_t refused)
+{
+        pool->saturation_told = false;
+        pool->refused_before += refused;
+        if (refused > 0)
+                pool_decide(pool, LOG_INFO, "no longer saturated; %llu connection%s refused", (unsigned long long)refused,
+                            refused == 1 ? " was" : "s were");
+        else
+                pool_decide(pool, LOG_INFO, "no longer saturated");
+}
+
+/* An episode is worth a warning once somebody waits: a pool of one is in full use during every request. Where the refuser
+ * was faster than this look, nobody waits any more, but somebody was refused. Its end is told when the refuser has gone,
+ * so that nobody is refused outside an episode. */
 static void handle_saturation(struct pool *pool, const struct scale_decision *decision, const struct scale_input *input)
 {
-        unsigned workers = input->total + decision->start;
+        uint64_t all_refused = atomic_load(&pool->board->refused);
+        uint64_t refused = all_refused - MIN_OF(pool->refused_before, all_refused);
 
         /* What idle and starting workers are about to take does not wait. */
         bool somebody_waits = input->queued > input->idle + input->starting + decision->start;
-        if (pool->scale.saturated && !pool->saturation_told && somebody_waits) {
-                pool->saturation_told = true;
-                pool->totals.saturations++;
-                pool_decide(pool, LOG_WARNING, "saturated: %u worker%s in use, %u connection%s; consider raising max_workers",
-                            workers, workers == 1 ? " is" : "s are all", input->queued, input->queued == 1 ? " waits" : "s wait");
-        }
-        if (pool->saturation_told && !pool->scale.saturated) { /* also when an order has put an end to it */
-                pool->saturation_told = false;
-                pool_decide(pool, LOG_INFO, "no longer saturated");
-        }
-        bool refuse = pool->scale.saturated && pool->config->when_full == FULL_REFUSE && !pool->draining;
-        if (refuse && !pool->refuser)
+        if (!pool->saturation_told && ((pool->scale.saturated && somebody_waits) || refused > 0))
+                tell_saturation(pool, input->total + decision->start, input->queued, refused);
+        if (pool->saturation_told && !pool->scale.saturated && !pool->refuser)
+                tell_relief(pool, refused);
+}
+
+/* A full pool that refuses has a process for it, and no other pool has. */
+static void keep_refuser(struct pool *pool)
+{
+        bool wanted = pool->scale.saturated && pool->config->when_full == FULL_REFUSE && !pool->draining;
+
+        if (wanted && !pool->refuser)
                 pool->refuser = pool_worker_fork(pool, WORKER_ROLE_REFUSE, NULL, "refuse");
+        else if (!wanted && pool->refuser)
+                pool_worker_retire(pool->refuser, "refuse");
 }
 
 /* Publish what wakes us. Returns true if a count that has changed meanwhile asks for another look. */
@@ -134,6 +162,7 @@ uint64_t scaler_step(struct pool *pool, uint64_t now_ms)
 
         pool->started |= input.may_fork;
         handle_saturation(pool, &decision, &input);
+        keep_refuser(pool);
         if (decision.start > 0) {
                 unsigned forked = fork_batch(pool, decision.start);
                 if (forked > 0)

@@ -12,8 +12,6 @@
 #include "os/listener.h"
 #include "worker/worker_setup.h"
 
-#define QUIET_MS 10000 /* nothing came for so long: the pool is not full any more */
-
 /* A connection is refused if it waited so long in vain. A client sees the end of its reply a moment before its worker is
  * idle again; one that comes back at once must not find the pool full that it has just left. */
 #define PATIENCE_MS 10
@@ -79,9 +77,7 @@ static int refuse(const struct worker_plan *plan)
         for (size_t i = 0; i < plan->listener_count; i++)
                 pollers[i] = (struct pollfd){.fd = plan->listeners[i], .events = POLLIN};
         while (!door_is_closed()) {
-                int ready = poll(pollers, plan->listener_count, QUIET_MS);
-                if (ready == 0)
-                        return WORKER_EXIT_RETIRED;
+                int ready = poll(pollers, plan->listener_count, -1); /* the door makes them readable */
                 uint64_t in_vain = ready > 0 ? count_in_vain(plan) : 0;
                 for (size_t i = 0; i < plan->listener_count; i++)
                         in_vain = refuse_waiting(plan, plan->listeners[i], in_vain);

@@ -1,7 +1,8 @@
 /* The refuser: a process that closes connections unserved while no worker of the pool is idle (when_full = refuse).
  *
  * A child of the master like a worker, because the master never touches traffic; holds no slot. Its listeners are
- * non-blocking. It ends when it is retired, when the master dies, or when there was nothing to refuse for a while. */
+ * non-blocking. It ends when it is retired, which the master does when the pool is not full any more, or when the master
+ * dies. */
 #pragma once
 
 #include "logic/worker_plan.h"

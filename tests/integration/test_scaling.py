@@ -194,7 +194,7 @@ def test_no_request_is_lost_while_a_pool_shrinks_and_grows(preforkd: Start) -> N
 
 # --- saturation -----------------------------------------------------------------------------------------------------
 
-SATURATED = r"pool www: saturated: (\d+) workers? (?:is|are all) in use, (\d+) connections? waits?"
+SATURATED = r"pool www: saturated: (\d+) workers? (?:is|are all) in use, (\d+) connections? (?:waits?|(?:was|were) refused)"
 RELIEVED = "pool www: no longer saturated"
 
 
@@ -310,6 +310,35 @@ def test_refuse_when_full(preforkd: Start) -> None:
         wait_until(lambda: not refused(address), "a place")
     daemon.send_signal(signal.SIGUSR1)
     assert int(daemon.wait_log(r"pool www: .* (\d+) refused")[1]) >= 5
+
+
+@pytest.mark.parametrize("scaling", ["dynamic", "static", "ondemand"])
+def test_refusing_is_told(controlled: StartControlled, scaling: str) -> None:
+    """Once an episode, in the log, to `why` and by the counter; and its end, with what it came to."""
+    daemon, control = controlled({"max_workers": 2, "when_full": "refuse", "scaling": scaling})
+    address = str(daemon.pools["www"]["listen"])
+    for episode in (1, 2):
+        with chats(address, 2):
+            for _ in range(3):
+                assert refused(address)
+            wait_until(lambda: saturation(control) == ("saturated", episode), "the episode")
+            assert refused(address)
+        wait_until(lambda: saturation(control) == ("running", episode), "its end", 20)
+        told = [decision["text"] for decision in control.do("why www")["pools"][0]["decisions"]]
+        assert told.count("no longer saturated; 4 connections were refused") == episode, told
+        assert len([text for text in told if text.startswith("saturated: 2 workers are all in use")]) == episode, told
+        assert saturations(daemon) == episode and control.pool()["totals"]["refused"] == 4 * episode
+
+
+def test_nobody_refuses_in_a_pool_that_is_not_full(preforkd: Start) -> None:
+    """Who refuses goes with the episode: nothing that is refused goes untold."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_workers": 1, "when_full": "refuse"}})
+    with chats(address, 1):
+        assert refused(address)
+        daemon.wait_workers(2)
+    daemon.wait_log(RELIEVED, 20)
+    assert len(daemon.wait_workers(1)) == 1
 
 
 def test_a_pool_that_refused_serves_as_before(preforkd: Start) -> None:

@@ -314,7 +314,8 @@ def test_a_line_begun_on_stderr_is_not_lost(controlled: Start) -> None:
     daemon.wait_log("the other")
 
 
-def test_a_refused_pool_goes_on_refusing(controlled: Start) -> None:
+def test_a_refused_pool_goes_on_refusing(controlled: Start, tmp_path: Path) -> None:
+    """… and tells the whole of the episode once, whoever comes next and whatever he knows of it."""
     daemon, control = controlled({"www": {"max_workers": 1, "when_full": "refuse"}})
     address = address_of(daemon)
     with connect(address) as chat:
@@ -327,6 +328,12 @@ def test_a_refused_pool_goes_on_refusing(controlled: Start) -> None:
         assert chat.recv(1) == b"y"
     wait_until(lambda: control.pool()["counts"]["idle"] == 1, "an idle worker")
     assert request(address, b"served") == b"served"
+    wait_until(lambda: "no longer saturated; 2 connections were refused" in decisions_of(control), "the end of it", 20)
+    upgrade(daemon)
+    upgrade(daemon, between(tmp_path, "del state['pools'][0]['refused_before']"))
+    assert request(address, b"served") == b"served"
+    assert control.pool()["totals"]["saturations"] == 1
+    assert len([text for text in decisions_of(control) if "saturated" in text]) == 2
 
 
 @pytest.mark.parametrize("scaling", ["ondemand", "static"])
