@@ -5,7 +5,9 @@
 
 #define NAMED_POOLS_MAX 8
 
-/* With workers that serve, failures of others are no state of the pool. */
+static const char backing_off[] = "backing off";
+
+/* Nobody of the pool could serve. With workers that do, failures of others are no reason not to be ready. */
 static bool is_failing(const struct service_pool *pool)
 {
         return pool->failures > 0 && pool->able == 0;
@@ -29,13 +31,16 @@ enum service_readiness service_readiness_of(const struct service_pool *pools, si
         return failing < count ? SERVICE_READY : SERVICE_UNABLE;
 }
 
-/* What is worth a word about a pool; NULL: nothing. */
+/* What is worth a word about a pool; NULL: nothing. Where several hold, its state (logic/status), but first of all that it
+ * serves nobody. */
 static const char *describe(const struct service_pool *pool)
 {
         if (is_failing(pool))
-                return "backing off";
+                return backing_off;
         if (pool->draining)
                 return "draining";
+        if (pool->backing_off)
+                return backing_off;
         if (pool->saturated)
                 return "saturated";
         return !is_settled(pool) ? "starting" : NULL;
@@ -45,7 +50,7 @@ static int append_pool(struct text *text, const struct service_pool *pool, const
 {
         int r = text_appendf(text, "; %s %s", pool->name, what);
 
-        if (r == 0 && is_failing(pool))
+        if (r == 0 && what == backing_off && pool->failures > 0)
                 r = text_appendf(text, " after %u failed start%s", pool->failures, pool->failures == 1 ? "" : "s");
         return r;
 }

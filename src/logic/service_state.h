@@ -14,7 +14,8 @@ struct service_pool {
         unsigned workers;  /* that count against max_workers, starting ones included */
         unsigned starting; /* of workers */
         unsigned able;     /* processes that could become ready: they serve, wait or finish a request */
-        unsigned failures; /* failed starts in a row, for which the pool backs off; 0: it does not */
+        unsigned failures; /* failed starts in a row since the last success */
+        bool backing_off;  /* no worker may be started for a while, because of them */
         bool started;      /* it has made its first decision about workers */
         bool saturated;
         bool draining;     /* removed or stopping */
@@ -22,8 +23,8 @@ struct service_pool {
 
 enum service_readiness {
         SERVICE_STARTING, /* some pool has not come to anything yet */
-        SERVICE_READY,    /* every pool serves, watches its listeners or is backing off, and not all of them are */
-        SERVICE_UNABLE,   /* every pool is backing off: nobody would be served */
+        SERVICE_READY,    /* every pool serves, watches its listeners or fails to start workers, and not all fail */
+        SERVICE_UNABLE,   /* every pool fails: nobody would be served */
 };
 
 enum service_readiness service_readiness_of(const struct service_pool *pools, size_t count);

@@ -54,6 +54,7 @@ static struct service_pool describe_pool(const struct pool *pool)
                 .starting = counts.starting,
                 .able = counts.idle + counts.busy + counts.detached + counts.retiring,
                 .failures = pool->backoff.succeeded ? 0 : pool->backoff.failures,
+                .backing_off = backoff_active(&pool->backoff, clock_now_ms()),
                 .started = pool->started,
                 .saturated = pool->saturation_told,
                 .draining = pool->draining,

@@ -75,6 +75,23 @@ def test_a_pool_that_backs_off_is_told(preforkd: Start, manager: Manager, as_roo
     assert re.match(r"2 pools, [0-9]+ workers?; bad backing off after [12] failed starts?$", ready.value("STATUS") or "")
 
 
+def test_a_pool_whose_old_workers_live_backs_off_too(preforkd: Start, manager: Manager, as_root: None,
+                                                     tmp_path: Path) -> None:
+    """A reload rolls it to what cannot start: it serves on with what it has, and STATUS says so."""
+    os.mkdir(tmp_path / "closed", 0o700)
+    pool = {"listen": tcp4(), "handler": "/bin/cat", "scaling": "static", "max_workers": 1}
+    daemon = preforkd({"www": pool}, **manager.options())
+    manager.wait("READY=1")
+    daemon.pools["www"] = {**pool, "directory": tmp_path / "closed"}
+    daemon.hup("reloaded")
+    manager.wait(r"STATUS=Reload 1 applied\. 1 pool, [12] workers?; www backing off after [1-9][0-9]* failed starts?", 20)
+    assert request(str(pool["listen"]), b"x") == b"x"
+    daemon.pools["www"] = pool
+    mark = len(manager.messages)
+    daemon.hup("reloaded")
+    manager.wait(r"STATUS=Reload 2 applied\. 1 pool, [12] workers?", 20, after=mark)
+
+
 def test_saturated_is_said_when_somebody_waits(preforkd: Start, manager: Manager) -> None:
     address = tcp4()
     preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_workers": 1}}, **manager.options())

@@ -14,7 +14,7 @@ static void test_readiness(void **state)
         const struct service_pool serves = {.workers = 2, .able = 1, .starting = 1, .started = true},
                                   starts = {.workers = 1, .starting = 1, .started = true}, new = {.name = "n"},
                                   watches = {.started = true}, fails = {.started = true, .failures = 3},
-                                  limps = {.started = true, .able = 1, .failures = 3};
+                                  limps = {.started = true, .able = 1, .failures = 3, .backing_off = true};
 
         (void)state;
         assert_int_equal(service_readiness_of((const struct service_pool[]){serves, watches, fails}, 3), SERVICE_READY);
@@ -46,6 +46,13 @@ static void test_status(void **state)
                                                    {.name = "e", .started = true, .failures = 4, .starting = 1, .workers = 1}},
                      5, "5 pools, 11 workers; a saturated; b backing off after 1 failed start; c starting; d draining; "
                         "e backing off after 4 failed starts");
+        /* Old workers serve while no new one can be started. */
+        check_status((const struct service_pool[]){{.name = "a", .workers = 1, .able = 1, .started = true, .failures = 3,
+                                                    .backing_off = true, .saturated = true},
+                                                   {.name = "b", .workers = 1, .able = 1, .started = true, .backing_off = true},
+                                                   {.name = "c", .workers = 1, .able = 1, .started = true, .failures = 3},
+                                                   {.name = "d", .able = 1, .failures = 1, .backing_off = true, .draining = true}},
+                     4, "4 pools, 3 workers; a backing off after 3 failed starts; b backing off; d draining");
         for (size_t i = 0; i < ELEMENTS(many); i++)
                 many[i] = (struct service_pool){.name = "x", .able = 1, .draining = true};
         check_status(many, ELEMENTS(many),
