@@ -73,9 +73,12 @@ static void begin(struct pool_worker *worker, const char *reason, uint64_t now_m
         const struct pool_counts counts = pool_count(pool);
         bool has_room = counts.total < pool_scale_limits(pool).max_workers;
 
+        /* It asks while it serves its last request, which counts. */
+        uint64_t requests = atomic_load(&pool_worker_slot(worker)->requests_begun);
+
         worker->recycling = true;
-        pool_decide(pool, LOG_DEBUG, "recycling worker %d (%s, %llu requests)", (int)worker->pid, reason,
-                    (unsigned long long)atomic_load(&pool_worker_slot(worker)->requests_ended));
+        pool_decide(pool, LOG_DEBUG, "recycling worker %d (%s, %llu request%s)", (int)worker->pid, reason,
+                    (unsigned long long)requests, requests == 1 ? "" : "s");
         if (has_room && needs_replacement(worker, &counts)) {
                 worker->replacement = pool_worker_fork(pool, WORKER_ROLE_SERVE, NULL, "recycle");
                 if (worker->replacement)
