@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "logic/config_print.h"
 #include "logic/config_scale.h"
+#include "master/config_in_force.h"
 #include "master/config_reader.h"
 #include "master/config_update.h"
 #include "master/control.h"
@@ -216,10 +217,11 @@ static void do_upgrade(const struct order *order)
 
 static void do_config(const struct order *order)
 {
+        _cleanup_(config_in_force_clear) struct config config = {0};
         _cleanup_(text_clear) struct text text = {0};
         json_t *reply = NULL;
 
-        if (config_print(order->master->config, false, &text) == 0) {
+        if (config_in_force(order->master, &config) == 0 && config_print(&config, false, &text) == 0) {
                 reply = control_json_ok(CONTROL_CONFIG);
                 if (json_object_set_new(reply, "config", json_string(text_string(&text))) != 0) {
                         json_decref(reply);

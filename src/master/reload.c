@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "logic/reload_changes.h"
 #include "logic/reload_diff.h"
+#include "master/config_in_force.h"
 #include "master/control.h"
 #include "master/evloop.h"
 #include "master/fd_budget.h"
@@ -25,6 +26,7 @@ struct preparation {
 
 struct reload {
         struct master *master;
+        const struct config *running; /* what the new one is compared with; not owned */
         struct config *config;
         struct reload_plan plan;
         struct preparation *prepared; /* one a step */
@@ -110,9 +112,8 @@ static int prepare_step(struct reload *reload, const struct reload_step *step, s
 static int prepare(struct reload *reload)
 {
         struct master *master = reload->master;
-        static const struct config nothing;
 
-        int r = reload_diff(master->config ? master->config : &nothing, reload->config, &reload->plan, reload->problems);
+        int r = reload_diff(reload->running, reload->config, &reload->plan, reload->problems);
         if (r < 0 || problem_list_refuses(reload->problems))
                 return r < 0 ? r : -EINVAL;
         reload->prepared = calloc(reload->plan.count + 1, sizeof(*reload->prepared));
@@ -307,10 +308,10 @@ static void swap(struct reload *reload)
         master->config = reload->config;
 }
 
-int reload_apply(struct master *master, struct config *config, struct problem_list *problems,
-                 struct reload_changes *changes)
+static int replace(struct master *master, const struct config *running, struct config *config,
+                   struct problem_list *problems, struct reload_changes *changes)
 {
-        struct reload reload = {.master = master, .config = config, .problems = problems};
+        struct reload reload = {.master = master, .running = running, .config = config, .problems = problems};
 
         int r = prepare(&reload);
         if (r == 0 && changes)
@@ -327,6 +328,19 @@ int reload_apply(struct master *master, struct config *config, struct problem_li
         return r;
 }
 
+int reload_apply(struct master *master, struct config *config, struct problem_list *problems,
+                 struct reload_changes *changes)
+{
+        _cleanup_(config_in_force_clear) struct config running = {0};
+
+        if (config_in_force(master, &running) == 0)
+                return replace(master, &running, config, problems, changes);
+        problem_add(problems, NULL, 0, "out of memory");
+        config_clear(config);
+        free(config);
+        return -ENOMEM;
+}
+
 int reload_scale(struct master *master, const struct pool *pool, struct config *config, struct problem_list *problems)
 {
         size_t count = master->pool_count; /* no pool comes or goes */
@@ -339,7 +353,7 @@ int reload_scale(struct master *master, const struct pool *pool, struct config *
         }
         for (size_t i = 0; i < count; i++)
                 shifts[i] = master->pools[i]->max_workers_shift;
-        int r = reload_apply(master, config, problems, NULL);
+        int r = replace(master, master->config, config, problems, NULL); /* in which the others have not changed */
         for (size_t i = 0; i < count && r == 0; i++)
                 if (master->pools[i] != pool)
                         master->pools[i]->max_workers_shift = shifts[i];

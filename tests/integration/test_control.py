@@ -157,6 +157,28 @@ def test_config_is_what_is_in_force(controlled: Start) -> None:
     assert "\nmax_workers = 7\n" in control.do("config")["config"]
 
 
+@pytest.mark.parametrize(("number", "most", "options"), [
+    (signal.SIGTTIN, 5, ["max_workers"]), (signal.SIGTTOU, 3, ["max_spare_workers", "max_workers"])])
+def test_what_signals_made_of_max_workers_is_in_force(controlled: Start, tmp_path: Path, number: int, most: int,
+                                                      options: list[str]) -> None:
+    """… for everybody who asks: as text that could be a file, and in what a reload would do and does."""
+    echo = {"handler": "/bin/cat", "min_spare_workers": 1, "start_workers": 1, "max_spare_workers": 4, "max_workers": 4}
+    daemon, control = controlled({"www": {"listen": tcp4(), **echo}})
+    daemon.send_signal(number)
+    wait_for(control, lambda pool: pool["limits"]["max_workers"] == most, "the signal is taken up")
+    text = control.do("config")["config"]
+    assert f"\nmax_workers = {most}\n" in text
+    (tmp_path / "in-force.conf").write_text(text)
+    assert run_preforkd("-T", "-c", tmp_path / "in-force.conf").stdout == text
+    for line in ("reload --dry-run", "reload"):
+        assert control.pool()["limits"]["max_workers"] == most
+        verb, changed = control.verbs(line)["www"]
+        assert (verb, sorted(changed)) == ("limits", options)
+    assert control.pool()["limits"]["max_workers"] == 4
+    assert "\nmax_workers = 4\n" in control.do("config")["config"]
+    assert control.verbs("reload --dry-run")["www"] == ("keep", [])
+
+
 def test_the_report_tells_the_same(controlled: Start) -> None:
     daemon, control = controlled({"www": {"listen": tcp4(), "handler": "/bin/cat", "scaling": "static",
                                           "max_workers": 2}})
@@ -283,6 +305,7 @@ def test_scale_leaves_other_pools_alone(controlled: Start) -> None:
     control.do("scale www max_workers=9")
     assert control.pool("www")["limits"]["max_workers"] == 9
     assert control.pool("b")["limits"]["max_workers"] == 5
+    assert daemon.find_log("pool www: new limits") and not daemon.find_log("pool b: new limits")
 
 
 @pytest.mark.parametrize(("settings", "text"), [
