@@ -128,7 +128,7 @@ static int start_load(struct master *master, config_load_callback callback)
                 return 0;
         }
         log_error("cannot start reading the configuration: %s", strerror(-r));
-        control_outcome_fail_reloads(master->control, "cannot start reading the configuration");
+        control_outcome_fail_reloads(master->control, "internal", "cannot start reading the configuration");
         return r;
 }
 

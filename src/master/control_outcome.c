@@ -34,7 +34,7 @@ static json_t *document_of(const struct control_outcome *outcome)
         static const struct problem_list none;
         bool is_upgrade = outcome->what == CONTROL_WAIT_UPGRADE;
         json_t *reply = outcome->accepted ? control_json_ok(is_upgrade ? CONTROL_UPGRADE : CONTROL_RELOAD)
-                                          : control_json_error("refused", outcome->message);
+                                          : control_json_error(outcome->error ? outcome->error : "refused", outcome->message);
         int r = is_upgrade ? describe_upgrade(outcome, reply) : describe_reload(outcome, reply);
 
         if (r == 0)
@@ -55,21 +55,21 @@ void control_outcome_tell(struct control *control, const struct control_outcome 
         }
 }
 
-static void fail(struct control *control, enum control_wait what, const char *message)
+static void fail(struct control *control, enum control_wait what, const char *error, const char *message)
 {
-        const struct control_outcome outcome = {.what = what, .load = UINT64_MAX, .message = message};
+        const struct control_outcome outcome = {.what = what, .load = UINT64_MAX, .error = error, .message = message};
 
         control_outcome_tell(control, &outcome);
 }
 
-void control_outcome_fail_reloads(struct control *control, const char *message)
+void control_outcome_fail_reloads(struct control *control, const char *error, const char *message)
 {
-        fail(control, CONTROL_WAIT_RELOAD, message);
-        fail(control, CONTROL_WAIT_DRY_RUN, message);
+        fail(control, CONTROL_WAIT_RELOAD, error, message);
+        fail(control, CONTROL_WAIT_DRY_RUN, error, message);
 }
 
-void control_outcome_fail(struct control *control, const char *message)
+void control_outcome_fail(struct control *control, const char *error, const char *message)
 {
-        control_outcome_fail_reloads(control, message);
-        fail(control, CONTROL_WAIT_UPGRADE, message);
+        control_outcome_fail_reloads(control, error, message);
+        fail(control, CONTROL_WAIT_UPGRADE, error, message);
 }

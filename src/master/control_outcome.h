@@ -16,7 +16,8 @@ struct control_outcome {
         uint64_t load;          /* of reading a configuration: its number; clients that asked when it was being read already
                                  * wait for the next one. Otherwise UINT64_MAX: it is for all of them */
         bool accepted;
-        const char *message;    /* if not: one sentence */
+        const char *error;      /* if not: the word for it; NULL: "refused" */
+        const char *message;    /* … and one sentence */
         const struct reload_changes *changes; /* of a reload that was accepted, or would be */
         const struct problem_list *problems;  /* errors or warnings; NULL: none */
         const char *from;       /* of an upgrade that was accepted: the version before */
@@ -26,8 +27,9 @@ struct control_outcome {
 /* Answer those who wait for it. */
 void control_outcome_tell(struct control *control, const struct control_outcome *outcome);
 
-/* Nothing will come of any of it, for a reason of one sentence: answer everybody who waits. */
-void control_outcome_fail(struct control *control, const char *message);
+/* Nothing will come of any of it, for a reason of one word (an error of preforkd-control(7)) and one sentence: answer
+ * everybody who waits. */
+void control_outcome_fail(struct control *control, const char *error, const char *message);
 
 /* Nothing will come of the reloads alone. */
-void control_outcome_fail_reloads(struct control *control, const char *message);
+void control_outcome_fail_reloads(struct control *control, const char *error, const char *message);

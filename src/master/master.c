@@ -71,7 +71,7 @@ void master_stop(struct master *master, int exit_code, const char *why)
         config_load_cancel(master->load);
         upgrade_cancel(master);
         service_stopping(master->service);
-        control_outcome_fail(master->control, "preforkd is stopping");
+        control_outcome_fail(master->control, "stopping", "preforkd is stopping");
         for (size_t i = 0; i < master->pool_count; i++)
                 pool_drain(master->pools[i], NULL, why);
         evloop_timer_set(master->stop_timer, clock_now_ms() + timeout_ms);

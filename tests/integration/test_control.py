@@ -6,6 +6,7 @@ import grp
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -438,20 +439,38 @@ def test_stop_now(controlled: Start) -> None:
         assert daemon.wait_end(5) == 0
 
 
-def test_a_reload_that_a_stop_overtakes_is_answered(controlled: Start, tmp_path: Path) -> None:
+@pytest.mark.parametrize("line", ["reload", "reload --dry-run", "upgrade"])
+def test_what_a_stop_overtakes_is_answered(controlled: Start, tmp_path: Path, line: str) -> None:
     daemon, control = controlled()
     fifo = tmp_path / "preforkd.conf.fifo"
     os.mkfifo(fifo)
     daemon.config.unlink()
     daemon.config.symlink_to(fifo)  # the child that reads it waits for a writer
-    replies: list[dict[str, Any]] = []
-    thread = threading.Thread(target=lambda: replies.append(control.ask("reload")))
-    thread.start()
-    daemon.wait_log("reloading \\(control")
-    control.do("stop")
-    thread.join(10 * SLOW)
-    assert replies and replies[0]["error"] == "refused" and "stopping" in replies[0]["message"]
+    with control.connect() as first, control.connect() as client:
+        first.sendall(b"reload\n")  # an upgrade waits for its end
+        daemon.wait_log("reloading \\(control")
+        client.sendall(line.encode() + b"\n")
+        control.do("version")  # came later: the line has been read
+        control.do("stop")
+        daemon.config.unlink()  # a report of a failure would wait for it as well
+        for reply in (json.loads(read_all(waiting)) for waiting in (first, client)):
+            assert reply["error"] == "stopping" and "stopping" in reply["message"]
     assert daemon.wait_end() == 0
+
+
+@pytest.mark.parametrize("line", ["reload", "reload --dry-run"])
+def test_a_reload_that_cannot_begin_is_answered(controlled: Start, line: str) -> None:
+    """Without a descriptor for what the child would write there is nobody to read the configuration."""
+    daemon, control = controlled()
+    soft, hard = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
+    with control.connect() as client:
+        control.do("version")  # came later: the client has been accepted
+        resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (3, hard))
+        client.sendall(line.encode() + b"\n")
+        reply = json.loads(read_all(client))
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    assert reply["error"] == "internal" and reply["message"] == "cannot start reading the configuration"
+    assert control.verbs() == {"www": ("keep", [])}
 
 
 # --- who may ----------------------------------------------------------------------------------------------------------
