@@ -45,10 +45,14 @@ static const char help[] =
         "\n"
         "Exit codes: 0, 1 failure or refused, 2 usage, 3 not running, 4 no permission.\n";
 
+/* What is printed instead of asking. */
+enum wish { WISH_NONE, WISH_HELP, WISH_VERSION };
+
 struct arguments {
         const char *socket_path;
         bool json;
-        unsigned interval_ms;
+        unsigned interval_ms; /* 0: not given */
+        enum wish wish;
         const char *wrong;    /* an argument that cannot be used */
         struct words request; /* the command and what belongs to it */
 };
@@ -91,7 +95,15 @@ static bool set_interval(struct arguments *arguments, const char *duration)
         return true;
 }
 
-/* Our own options may stand anywhere; everything else goes into the request. 0 or -ENOMEM. */
+static enum wish find_wish(const char *argument)
+{
+        if (text_equal(argument, "-h") || text_equal(argument, "--help"))
+                return WISH_HELP;
+        return text_equal(argument, "-V") || text_equal(argument, "--version") ? WISH_VERSION : WISH_NONE;
+}
+
+/* Our own options may stand anywhere; everything else goes into the request. Nothing counts behind a wish for help: who
+ * writes `stop --help` does not know yet what it does. 0 or -ENOMEM. */
 static int parse(char **argv, struct arguments *arguments)
 {
         const char *value;
@@ -99,6 +111,9 @@ static int parse(char **argv, struct arguments *arguments)
 
         for (int i = 1; argv[i] && r == 0 && !arguments->wrong; i++) {
                 const char *argument = argv[i];
+                arguments->wish = find_wish(argument);
+                if (arguments->wish != WISH_NONE)
+                        return 0;
                 if (take_option(argv, &i, "-s", "--socket", &value)) {
                         arguments->socket_path = value;
                         arguments->wrong = value && value[0] != '\0' ? NULL : argument;
@@ -193,7 +208,8 @@ static int ask(struct arguments *arguments)
 static int run_top(const struct arguments *arguments)
 {
         const struct words *words = &arguments->request;
-        const struct ctl_top_setup setup = {.socket_path = arguments->socket_path, .interval_ms = arguments->interval_ms,
+        const struct ctl_top_setup setup = {.socket_path = arguments->socket_path,
+                                            .interval_ms = arguments->interval_ms > 0 ? arguments->interval_ms : INTERVAL_MS,
                                             .pool = words->count > 1 ? words->list[1] : NULL};
 
         if (words->count > 2 || arguments->json || (setup.pool && setup.pool[0] == '-'))
@@ -210,22 +226,22 @@ static int run(struct arguments *arguments)
                 snprintf(message, sizeof(message), "%.64s: expected a value that can be used", arguments->wrong);
                 return fail_usage(message);
         }
+        if (arguments->wish == WISH_VERSION)
+                return print("preforkctl " PREFORKD_VERSION "\n");
+        if (arguments->wish == WISH_HELP || (command && text_equal(command, "help")))
+                return print(help);
         if (!command)
                 return fail_usage("expected a command");
-        if (text_equal(command, "help") || text_equal(command, "-h") || text_equal(command, "--help"))
-                return print(help);
-        if (text_equal(command, "-V") || text_equal(command, "--version"))
-                return print("preforkctl " PREFORKD_VERSION "\n");
         if (text_equal(command, "top"))
                 return run_top(arguments);
-        if (arguments->interval_ms != INTERVAL_MS)
+        if (arguments->interval_ms > 0)
                 return fail_usage("-d is for top");
         return ask(arguments);
 }
 
 int main(int argc, char **argv)
 {
-        struct arguments arguments = {.socket_path = CONFIG_CONTROL_DEFAULT, .interval_ms = INTERVAL_MS};
+        struct arguments arguments = {.socket_path = CONFIG_CONTROL_DEFAULT};
 
         (void)argc;
         int r = parse(argv, &arguments);

@@ -111,7 +111,7 @@ static int take_words(const struct form *form, struct control_request *request, 
                 const char *word = request->words.list[i];
                 if (form->flag && text_equal(word, form->flag))
                         request->flag = true;
-                else if (text_starts_with(word, "--"))
+                else if (word[0] == '-') /* no pool's name, no path and no process begins like that */
                         return refuse(complaint, "%s: unknown option '%.64s'", form->name, word);
                 else if (!has_argument && form->argument != ARGUMENT_NONE) {
                         r = take_argument(form, word, request, complaint);

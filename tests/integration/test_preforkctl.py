@@ -156,7 +156,8 @@ def test_upgrade(controlled: tuple[Daemon, Ctl], tmp_path: Path) -> None:
 @pytest.mark.parametrize("arguments", [
     [], ["frobnicate"], ["status", "a", "b"], ["status", "--nope"], ["restart"], ["scale", "www"], ["kill-worker", "x"],
     ["reload", "www"], ["top", "a", "b"], ["top", "-d", "never"], ["top", "-d"], ["status", "-d", "2s"], ["-s"],
-    ["top", "--json"], ["status", "\x1b[2J"], ["status", "x" * 5000],
+    ["top", "--json"], ["status", "\x1b[2J"], ["status", "x" * 5000], ["status", "-x"], ["-x", "status"], ["upgrade", "-x"],
+    ["status", "-d", "1s"], ["-d", "1s", "status"], ["-d", "never", "--help"],
 ], ids=lambda arguments: " ".join(arguments)[:30].replace("\x1b", "ESC"))
 def test_usage_is_checked_without_a_daemon(tmp_path: Path, arguments: list[str]) -> None:
     result = subprocess.run([CTL, *arguments], capture_output=True, text=True, check=False, timeout=20)
@@ -164,13 +165,17 @@ def test_usage_is_checked_without_a_daemon(tmp_path: Path, arguments: list[str])
 
 
 def test_help_and_version() -> None:
-    for arguments in (["help"], ["-h"], ["--help"]):
+    for arguments in (["help"], ["-h"], ["--help"], ["status", "--help"], ["scale", "www", "-h"], ["--json", "-h"],
+                      ["-s", "/nonexistent", "stop", "--help"], ["frobnicate", "-x", "--help"], ["-h", "-V"]):
         result = subprocess.run([CTL, *arguments], capture_output=True, text=True, check=True, timeout=20)
         for word in ("status", "top", "why", "reload", "restart", "scale", "drain", "resume", "kill-worker", "stop",
                      "upgrade", "config", "version", "--json", "-s"):
             assert re.search(rf"^ +.*{word}\b", result.stdout, re.MULTILINE), word
-    result = subprocess.run([CTL, "--version"], capture_output=True, text=True, check=True, timeout=20)
-    assert result.stdout == f"preforkctl {_version()}\n"
+    for arguments in (["-V"], ["--version"], ["status", "-V"], ["stop", "--now", "--version"], ["-V", "--help"]):
+        result = subprocess.run([CTL, *arguments], capture_output=True, text=True, check=True, timeout=20)
+        assert result.stdout == f"preforkctl {_version()}\n" and result.stderr == ""
+    result = subprocess.run([CTL, "-s", "-h", "status"], capture_output=True, text=True, check=False, timeout=20)
+    assert result.returncode == NOT_RUNNING and "control socket -h" in result.stderr, "the value of an option is none itself"
 
 
 @pytest.mark.parametrize("what", ["nothing", "a dead socket", "no directory"])

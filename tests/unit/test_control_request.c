@@ -98,6 +98,8 @@ static void test_what_is_refused(void **state)
         check_refused("STATUS", "unknown command 'STATUS'");
         check_refused("status www b", "status: unexpected 'b'");
         check_refused("status --now", "status: unknown option '--now'");
+        check_refused("status -x", "status: unknown option '-x'");
+        check_refused("upgrade -x", "upgrade: unknown option '-x'");
         check_refused("reload www", "reload: unexpected 'www'");
         check_refused("version 1", "version: unexpected '1'");
         check_refused("restart", "expected: restart POOL");
@@ -108,7 +110,7 @@ static void test_what_is_refused(void **state)
         check_refused("kill-worker", "expected: kill-worker PID");
         check_refused("kill-worker x", "'x' is not the number of a process");
         check_refused("kill-worker 0", "'0' is not the number of a process");
-        check_refused("kill-worker -1", "'-1' is not the number of a process");
+        check_refused("kill-worker -1", "kill-worker: unknown option '-1'");
         check_refused("kill-worker 99999999999", "'99999999999' is not the number of a process");
         check_refused("status 'www", "a quote is not closed");
 }
