@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "bin/ctl_client.h"
 #include "bin/ctl_format.h"
+#include "bin/ctl_output.h"
 #include "bin/ctl_rows.h"
 #include "bin/ctl_status.h"
 #include "os/clock.h"
@@ -206,10 +207,12 @@ static int print_once(struct top *top)
                 fprintf(stderr, "preforkctl: %s\n", text_string(&top->reply.message));
                 return top->reply.exit_code;
         }
-        if (ctl_status_print(top->reply.document, false, &text) < 0 || fputs(text_string(&text), stdout) < 0 ||
-            fflush(stdout) != 0)
+        int r = ctl_status_print(top->reply.document, false, &text);
+        if (r < 0) {
+                fprintf(stderr, "preforkctl: %s\n", strerror(-r));
                 return CTL_EXIT_FAILURE;
-        return CTL_EXIT_OK;
+        }
+        return (int)ctl_output(text_string(&text), NULL);
 }
 
 static void show(struct top *top)

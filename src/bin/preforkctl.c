@@ -9,7 +9,7 @@
 #include "base/words.h"
 #include "bin/ctl_answers.h"
 #include "bin/ctl_client.h"
-#include "bin/ctl_format.h"
+#include "bin/ctl_output.h"
 #include "bin/ctl_status.h"
 #include "bin/ctl_top.h"
 #include "logic/config.h"
@@ -56,11 +56,6 @@ struct arguments {
         const char *wrong;    /* an argument that cannot be used */
         struct words request; /* the command and what belongs to it */
 };
-
-static int print(const char *string)
-{
-        return fputs(string, stdout) < 0 || fflush(stdout) != 0 ? CTL_EXIT_FAILURE : CTL_EXIT_OK;
-}
 
 static int fail_usage(const char *message)
 {
@@ -142,14 +137,31 @@ static int describe(const json_t *document, const struct control_request *reques
         }
 }
 
+/* The name of a command that changes something; NULL for one that only asks. */
+static const char *find_deed(const struct control_request *request)
+{
+        switch (request->command) {
+        case CONTROL_STATUS:
+        case CONTROL_WHY:
+        case CONTROL_CONFIG:
+        case CONTROL_VERSION:
+                return NULL;
+        case CONTROL_RELOAD:
+                return request->flag ? NULL : control_command_name(request->command);
+        default:
+                return control_command_name(request->command);
+        }
+}
+
 static int answer(const struct arguments *arguments, const struct control_request *request,
                   const struct ctl_reply *reply)
 {
         _cleanup_(text_clear) struct text text = {0}, problems = {0};
+        const char *deed = reply->exit_code == CTL_EXIT_OK ? find_deed(request) : NULL;
 
         if (arguments->json && reply->document) {
-                int printed = print(text_string(&reply->bytes));
-                return reply->exit_code != CTL_EXIT_OK ? (int)reply->exit_code : printed;
+                enum ctl_exit printed = ctl_output(text_string(&reply->bytes), deed);
+                return (int)(reply->exit_code != CTL_EXIT_OK ? reply->exit_code : printed);
         }
         if (reply->document && ctl_answer_problems(reply->document, &problems) == 0)
                 fputs(text_string(&problems), stderr);
@@ -157,7 +169,12 @@ static int answer(const struct arguments *arguments, const struct control_reques
                 fprintf(stderr, "preforkctl: %s\n", text_string(&reply->message));
                 return (int)reply->exit_code;
         }
-        return describe(reply->document, request, &text) < 0 ? CTL_EXIT_FAILURE : print(text_string(&text));
+        int r = describe(reply->document, request, &text);
+        if (r < 0) {
+                fprintf(stderr, "preforkctl: %s\n", strerror(-r));
+                return CTL_EXIT_FAILURE;
+        }
+        return (int)ctl_output(text_string(&text), deed);
 }
 
 /* A path is relative to where we are, not to where the daemon is. 0 or -errno. */
@@ -227,9 +244,9 @@ static int run(struct arguments *arguments)
                 return fail_usage(message);
         }
         if (arguments->wish == WISH_VERSION)
-                return print("preforkctl " PREFORKD_VERSION "\n");
+                return (int)ctl_output("preforkctl " PREFORKD_VERSION "\n", NULL);
         if (arguments->wish == WISH_HELP || (command && text_equal(command, "help")))
-                return print(help);
+                return (int)ctl_output(help, NULL);
         if (!command)
                 return fail_usage("expected a command");
         if (text_equal(command, "top"))
@@ -246,6 +263,8 @@ int main(int argc, char **argv)
         (void)argc;
         int r = parse(argv, &arguments);
         int exit_code = r < 0 ? CTL_EXIT_FAILURE : run(&arguments);
+        if (r < 0)
+                fprintf(stderr, "preforkctl: %s\n", strerror(-r));
         words_clear(&arguments.request);
         return exit_code;
 }

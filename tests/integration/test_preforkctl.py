@@ -178,6 +178,34 @@ def test_help_and_version() -> None:
     assert result.returncode == NOT_RUNNING and "control socket -h" in result.stderr, "the value of an option is none itself"
 
 
+FULL = "No space left on device"
+CLOSED = "Bad file descriptor"
+
+
+@pytest.mark.parametrize(("redirection", "why"), [(">/dev/full", FULL), (">&-", CLOSED)])
+def test_stdout_that_cannot_be_written(controlled: tuple[Daemon, Ctl], redirection: str, why: str) -> None:
+    """Said on stderr by every command; and for those that change something, that it was done."""
+    daemon, ctl = controlled
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["sh", "-c", f'exec "$0" "$@" {redirection}', CTL, "-s", ctl.path, *arguments], text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=20 * SLOW, check=False)
+
+    pid = str(daemon.workers("mail")[0])
+    for arguments in (["help"], ["-V"], ["status"], ["status", "--json"], ["status", "www", "--workers"], ["top"], ["why"],
+                      ["reload", "--dry-run"], ["config"], ["version"], ["reload", "--json"], ["reload"],
+                      ["restart", "www"], ["scale", "www", "max=7"], ["drain", "www"], ["resume", "www"],
+                      ["kill-worker", pid], ["upgrade"], ["stop"]):
+        done = arguments[0] in ("restart", "scale", "drain", "resume", "kill-worker", "upgrade", "stop") or (
+            arguments[0] == "reload" and "--dry-run" not in arguments)
+        result = run(*arguments)
+        assert result.returncode == FAILURE, result
+        assert result.stderr == (f"preforkctl: cannot write to stdout: {why}"
+                                 + (f"; done all the same: {arguments[0]}" if done else "") + "\n"), result
+    assert daemon.wait_end() == 0
+    assert run("status", "--json").returncode == NOT_RUNNING
+
+
 @pytest.mark.parametrize("what", ["nothing", "a dead socket", "no directory"])
 def test_not_running(tmp_path: Path, what: str) -> None:
     path = tmp_path / "control.sock"
