@@ -33,6 +33,13 @@ static void fail_to_connect(struct ctl_reply *reply, const char *path, int error
         case ECONNREFUSED:
                 fail(reply, CTL_EXIT_NOT_RUNNING, "preforkd is not running, or not with the control socket %s", path);
                 break;
+        case ENOTDIR: /* paths at which no preforkd can listen */
+        case ELOOP:
+        case ENAMETOOLONG:
+        case EPROTOTYPE:
+                fail(reply, CTL_EXIT_NOT_RUNNING, "preforkd is not running with the control socket %s: %s", path,
+                     strerror(error));
+                break;
         case EACCES:
         case EPERM:
                 fail(reply, CTL_EXIT_PERMISSION, "you may not use the control socket %s: root, preforkd's own user and "

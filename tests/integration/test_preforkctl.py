@@ -206,7 +206,8 @@ def test_stdout_that_cannot_be_written(controlled: tuple[Daemon, Ctl], redirecti
     assert run("status", "--json").returncode == NOT_RUNNING
 
 
-@pytest.mark.parametrize("what", ["nothing", "a dead socket", "no directory"])
+@pytest.mark.parametrize("what", ["nothing", "a dead socket", "no directory", "a file", "below a file", "a long path",
+                                  "a long name", "a loop", "datagrams"])
 def test_not_running(tmp_path: Path, what: str) -> None:
     path = tmp_path / "control.sock"
     if what == "a dead socket":
@@ -214,9 +215,23 @@ def test_not_running(tmp_path: Path, what: str) -> None:
             dead.bind(str(path))
     elif what == "no directory":
         path = tmp_path / "none" / "control.sock"
-    for arguments in (["status"], ["top"], ["stop"]):
-        result = Ctl(path).run(*arguments)
-        assert result.returncode == NOT_RUNNING and str(path) in result.stderr, result
+    elif what in ("a file", "below a file"):
+        path.write_text("precious")
+        path = path if what == "a file" else path / "control.sock"
+    elif what == "a long path":
+        path = tmp_path / "x" / ("y" * (108 - len(str(tmp_path / "x/"))))
+        assert len(str(path)) == 109
+    elif what == "a long name":
+        path = tmp_path / ("z" * 300)
+    elif what == "a loop":
+        path.symlink_to(path)
+    datagrams = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    if what == "datagrams":
+        datagrams.bind(str(path))
+    with datagrams:
+        for arguments in (["status"], ["top"], ["stop"]):
+            result = Ctl(path).run(*arguments)
+            assert result.returncode == NOT_RUNNING and str(path) in result.stderr, result
 
 
 def test_no_permission(controlled: tuple[Daemon, Ctl], as_root: None, tmp_path: Path) -> None:
