@@ -431,6 +431,19 @@ def test_stop_lets_requests_finish(controlled: Start) -> None:
     assert not control.path.exists()
 
 
+def test_a_second_stop_ends_nothing(controlled: Start) -> None:
+    """Other than a second SIGTERM: only --now does."""
+    daemon, control = controlled()
+    with connect(address_of(daemon)) as client:
+        wait_for(control, lambda pool: pool["counts"]["busy"] == 1, "a busy worker")
+        for _ in range(2):
+            control.do("stop")
+        client.sendall(b"x")
+        assert client.recv(1) == b"x", "still served"
+        control.do("stop --now")
+        assert daemon.wait_end(5) == 0
+
+
 def test_stop_now(controlled: Start) -> None:
     daemon, control = controlled()
     with connect(address_of(daemon)):
