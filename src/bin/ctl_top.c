@@ -6,13 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "bin/ctl_client.h"
 #include "bin/ctl_format.h"
 #include "bin/ctl_output.h"
 #include "bin/ctl_rows.h"
+#include "bin/ctl_screen.h"
 #include "bin/ctl_status.h"
 #include "os/clock.h"
 
@@ -28,7 +28,6 @@ struct top {
         size_t first; /* row at the top */
         size_t page;  /* rows that the screen has room for */
         uint64_t next_ms;
-        bool end;
 };
 
 /* Look. The rows before are kept until the new ones have been compared with them. */
@@ -154,10 +153,6 @@ static void scroll_by(struct top *top, long rows)
 static void handle_key(struct top *top, int key)
 {
         switch (key) {
-        case 'q':
-        case 'Q':
-                top->end = true;
-                break;
         case 'R':
                 top->reverse = !top->reverse;
                 break;
@@ -183,21 +178,6 @@ static void handle_key(struct top *top, int key)
         ctl_rows_sort(&top->rows, top->sort, top->reverse);
 }
 
-/* Wait for a key until it is time to look again. A terminal that has gone ends it. */
-static void wait_for_key(struct top *top)
-{
-        uint64_t now_ms = clock_now_ms();
-        int key;
-
-        timeout(top->next_ms > now_ms ? (int)(top->next_ms - now_ms) : 0);
-        errno = 0;
-        key = getch();
-        if (key != ERR)
-                handle_key(top, key);
-        else if (errno == EIO || (clock_now_ms() < top->next_ms && errno != EINTR))
-                top->end = true; /* before its time: end of file */
-}
-
 /* What would be shown, once. */
 static int print_once(struct top *top)
 {
@@ -215,35 +195,33 @@ static int print_once(struct top *top)
         return (int)ctl_output(text_string(&text), NULL);
 }
 
-static void show(struct top *top)
+static void show(struct top *top, struct ctl_screen *screen)
 {
-        cbreak();
-        noecho();
-        keypad(stdscr, TRUE);
-        set_escdelay(50);
-        curs_set(0);
-        while (!top->end) {
+        int key;
+
+        for (;;) {
                 draw(top);
-                wait_for_key(top);
-                if (!top->end && clock_now_ms() >= top->next_ms)
+                if (!ctl_screen_wait(screen, top->next_ms, &key) || key == 'q' || key == 'Q')
+                        return;
+                if (key != ERR)
+                        handle_key(top, key);
+                if (clock_now_ms() >= top->next_ms)
                         look(top);
         }
-        endwin();
 }
 
 int ctl_top_run(const struct ctl_top_setup *setup)
 {
         struct top top = {.setup = setup};
-        SCREEN *screen = NULL;
+        struct ctl_screen screen = {0};
         int exit_code = CTL_EXIT_OK;
 
         look(&top);
         /* Who cannot be asked even once gets an exit code; later failures are shown and got over. */
-        if (top.reply.exit_code == CTL_EXIT_OK && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
-                screen = newterm(NULL, stdout, stdin);
-        if (screen) {
-                show(&top);
-                delscreen(screen);
+        if (top.reply.exit_code == CTL_EXIT_OK && ctl_screen_open(&screen)) {
+                show(&top, &screen);
+                ctl_screen_close(&screen);
+                exit_code = screen.ended_by > 0 ? 128 + screen.ended_by : CTL_EXIT_OK;
         } else
                 exit_code = print_once(&top);
         ctl_rows_clear(&top.rows);

@@ -110,6 +110,10 @@ class Terminal:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
             os.execv(command[0], [str(word) for word in command])
 
+    def echoes(self) -> bool:
+        """As a shell wants it: it echoes, and reads by the line."""
+        return termios.tcgetattr(self.fd)[3] & (termios.ECHO | termios.ICANON) == termios.ECHO | termios.ICANON
+
     def resize(self, rows: int, columns: int) -> None:
         self.read()
         self.screen.resize(rows, columns)

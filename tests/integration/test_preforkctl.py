@@ -363,12 +363,34 @@ def test_top_of_one_pool(controlled: tuple[Daemon, Ctl]) -> None:
         assert screen.end() == OK
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT], ids=lambda number: number.name)
+@pytest.mark.parametrize("interval", ["100ms", "1h"])
+def test_top_ended_by_a_signal(controlled: tuple[Daemon, Ctl], number: signal.Signals, interval: str) -> None:
+    """It dies of it, as programs do, after the terminal is as before: a shell goes by that."""
+    _, ctl = controlled
+    with top(ctl, "-d", interval) as screen:
+        screen.wait("by state")
+        assert not screen.echoes()
+        if number == signal.SIGINT:
+            screen.type(b"\x03")
+        else:
+            os.kill(screen.pid, number)
+        assert screen.end() == -number
+        assert screen.echoes()
+
+
+def test_top_leaves_signals_alone_that_are_ignored(controlled: tuple[Daemon, Ctl]) -> None:
+    _, ctl = controlled
+    with terminal(["/bin/sh", "-c", 'trap "" INT; exec "$0" "$@"', CTL, "-s", ctl.path, "top"]) as screen:
+        screen.wait("by state")
+        screen.type(b"\x03R")
+        screen.wait("reversed")
+        screen.type(b"q")
+        assert screen.end() == OK
+
+
 def test_top_ends_with_its_terminal(controlled: tuple[Daemon, Ctl]) -> None:
     _, ctl = controlled
-    with top(ctl, "-d", "100ms") as screen:
-        screen.wait("www")
-        os.kill(screen.pid, signal.SIGINT)
-        assert screen.end() in (OK, 1, -signal.SIGINT, 128 + signal.SIGINT)
     master, slave = pty.openpty()
     process = subprocess.Popen([CTL, "-s", ctl.path, "top", "-d", "100ms"], stdin=slave, stdout=slave, stderr=slave,
                                env={**os.environ, "TERM": "vt100"})
@@ -387,14 +409,17 @@ def test_top_without_a_terminal_prints_once(controlled: tuple[Daemon, Ctl], term
     assert all(str(pid) in result.stdout for pid in daemon.workers())
 
 
-def test_top_on_a_terminal_nobody_knows_prints_once(controlled: tuple[Daemon, Ctl]) -> None:
+@pytest.mark.parametrize("term", ["no-such-terminal", "dumb", ""])
+def test_top_where_nobody_can_draw_prints_once(controlled: tuple[Daemon, Ctl], term: str) -> None:
     daemon, ctl = controlled
     master, slave = pty.openpty()
     try:  # curses itself leaks what it allocated before it found out
         process = subprocess.Popen([CTL, "-s", ctl.path, "top"], stdin=slave, stdout=slave, stderr=slave,
-                                   env={**os.environ, "TERM": "no-such-terminal", "ASAN_OPTIONS": "detect_leaks=0"})
+                                   env={**os.environ, "TERM": term, "ASAN_OPTIONS": "detect_leaks=0"})
         assert process.wait(10 * SLOW) == OK
-        assert str(daemon.pid).encode() in os.read(master, 65536)
+        said = os.read(master, 65536)
+        assert str(daemon.pid).encode() in said and b"\x1b" not in said
+        assert all(str(pid).encode() in said for pid in daemon.workers())
     finally:
         os.close(slave)
         os.close(master)
