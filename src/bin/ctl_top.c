@@ -13,6 +13,7 @@
 #include "bin/ctl_output.h"
 #include "bin/ctl_rows.h"
 #include "bin/ctl_screen.h"
+#include "bin/ctl_scroll.h"
 #include "bin/ctl_status.h"
 #include "os/clock.h"
 
@@ -25,8 +26,8 @@ struct top {
         struct ctl_rows rows;
         enum ctl_sort sort;
         bool reverse;
-        size_t first; /* row at the top */
-        size_t page;  /* rows that the screen has room for */
+        size_t first; /* row at the top: pools and workers scroll as one list */
+        size_t page;  /* rows that were drawn */
         uint64_t next_ms;
 };
 
@@ -64,15 +65,15 @@ static void put(int *y, attr_t attributes, const char *line, size_t length)
         (*y)++;
 }
 
-/* Lines of a text; the first one is a heading if asked for. */
-static void put_text(int *y, bool heading, const struct text *text)
+/* A table: its heading, and of its rows at most `count` from `first` on. */
+static void put_table(int *y, const struct text *text, size_t first, size_t count)
 {
         const char *line = text_string(text);
 
-        while (*line != '\0') {
+        for (size_t i = 0; *line != '\0'; i++) { /* 0 is the heading */
                 size_t length = strcspn(line, "\n");
-                put(y, heading ? A_REVERSE : A_NORMAL, line, length);
-                heading = false;
+                if (i == 0 || (i > first && i - first <= count))
+                        put(y, i == 0 ? A_REVERSE : A_NORMAL, line, length);
                 line += length + (line[length] == '\n');
         }
 }
@@ -94,52 +95,82 @@ static void add_row(struct ctl_table *table, const struct ctl_row *row)
         ctl_table_cell(table, ctl_status_exit(row->worker, text));
 }
 
-/* The rows that fit, and no others: a table of thousands need not be made. */
-static void put_workers(struct top *top, int *y)
+/* Of the workers those that fit, and no others: a table of thousands need not be made. */
+static void put_workers(struct top *top, int *y, size_t first, size_t count)
 {
         static const char *const titles[] = {"PID", "POOL", "STATE", "SINCE", "GEN", "REQUESTS", "%CPU", "CPU", "MEMORY",
                                              "LAST EXIT"};
         _cleanup_(ctl_table_clear) struct ctl_table table = {0};
         _cleanup_(text_clear) struct text text = {0};
 
-        top->page = LINES > *y + 2 ? (size_t)(LINES - *y - 2) : 1;
-        top->first = MIN_OF(top->first, top->rows.count > top->page ? top->rows.count - top->page : 0);
         for (size_t i = 0; i < ELEMENTS(titles); i++)
                 ctl_table_column(&table, titles[i], i != 1 && i != 2 && i + 1 < ELEMENTS(titles));
-        for (size_t i = top->first; i < top->rows.count && i < top->first + top->page; i++)
+        for (size_t i = first; i < top->rows.count && i < first + count; i++)
                 add_row(&table, &top->rows.items[i]);
         if (ctl_table_render(&table, 0, &text) == 0)
-                put_text(y, true, &text);
+                put_table(y, &text, 0, count);
 }
 
+static void put_pools(const struct top *top, int *y, size_t first, size_t count)
+{
+        _cleanup_(text_clear) struct text text = {0};
+
+        if (ctl_status_pools(top->reply.document, &text) == 0)
+                put_table(y, &text, first, count);
+}
+
+/* What ends the screen comes first: a narrow one cuts the end of the line. */
 static void put_help(const struct top *top)
 {
         char line[256];
-        int length = snprintf(line, sizeof(line), "by %s%s |", ctl_sort_name(top->sort), top->reverse ? ", reversed" : "");
+        int length = snprintf(line, sizeof(line), "by %s%s | q quit, arrows scroll,", ctl_sort_name(top->sort),
+                              top->reverse ? ", reversed" : "");
 
         for (int i = 0; i < CTL_SORT_COUNT; i++)
-                length += snprintf(&line[length], sizeof(line) - (size_t)length, " %c %s", ctl_sort_key((enum ctl_sort)i),
-                                   ctl_sort_name((enum ctl_sort)i));
-        snprintf(&line[length], sizeof(line) - (size_t)length, " | R reverse, arrows scroll, space now, q quit");
+                length += snprintf(&line[length], sizeof(line) - (size_t)length, " %c", ctl_sort_key((enum ctl_sort)i));
+        snprintf(&line[length], sizeof(line) - (size_t)length, " sort, R reverse, space now");
         int y = LINES - 1;
         put(&y, A_REVERSE, line, strlen(line));
 }
 
+/* The line above the tables: what there is that the screen does not show. */
+static void put_position(int *y, const struct ctl_scroll_view *view)
+{
+        char line[96];
+
+        snprintf(line, sizeof(line), view->above + view->below > 0 ? "%zu rows above, %zu below" : "", view->above,
+                 view->below);
+        put(y, A_NORMAL, line, strlen(line));
+}
+
+static void put_tables(struct top *top, int *y)
+{
+        size_t pools = json_array_size(ctl_at(top->reply.document, "pools"));
+        size_t lines = LINES > *y + 2 ? (size_t)(LINES - *y - 2) : 0; /* but for the position and the help */
+        const struct ctl_scroll_view view = ctl_scroll_view(pools, top->rows.count, lines, top->first);
+
+        top->first = view.above;
+        top->page = MAX_OF(view.pools + view.workers, 1);
+        put_position(y, &view);
+        if (view.pools > 0) {
+                put_pools(top, y, view.first_pool, view.pools);
+                (*y)++;
+        }
+        if (view.has_workers)
+                put_workers(top, y, view.first_worker, view.workers);
+}
+
 static void draw(struct top *top)
 {
-        _cleanup_(text_clear) struct text summary = {0}, pools = {0};
+        _cleanup_(text_clear) struct text summary = {0};
         int y = 0;
 
         erase();
         if (top->reply.exit_code != CTL_EXIT_OK)
                 put(&y, A_BOLD, text_string(&top->reply.message), top->reply.message.length);
-        else if (ctl_status_summary(top->reply.document, &summary) == 0 &&
-                 ctl_status_pools(top->reply.document, &pools) == 0) {
-                put_text(&y, false, &summary);
-                y++;
-                put_text(&y, true, &pools);
-                y++;
-                put_workers(top, &y);
+        else if (ctl_status_summary(top->reply.document, &summary) == 0) {
+                put(&y, A_NORMAL, text_string(&summary), strcspn(text_string(&summary), "\n"));
+                put_tables(top, &y);
         }
         put_help(top);
         refresh();
@@ -164,11 +195,17 @@ static void handle_key(struct top *top, int key)
                 scroll_by(top, key == KEY_UP ? -1 : 1);
                 break;
         case KEY_PPAGE:
+                /* Above there may be another heading and a blank line, which take the room of two rows. */
+                scroll_by(top, top->page > 2 ? -(long)top->page + 2 : -1);
+                break;
         case KEY_NPAGE:
-                scroll_by(top, key == KEY_PPAGE ? -(long)top->page : (long)top->page);
+                scroll_by(top, (long)top->page);
                 break;
         case KEY_HOME:
                 top->first = 0;
+                break;
+        case KEY_END: /* drawing knows where that is */
+                top->first = SIZE_MAX / 2;
                 break;
         default: /* KEY_RESIZE among them: what is shown is drawn anew after every key */
                 for (int i = 0; i < CTL_SORT_COUNT; i++)

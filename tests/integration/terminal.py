@@ -26,17 +26,19 @@ TOKEN = re.compile(rb"\x1b\[([0-9;?]*)([@-~])|\x1b[()][0-9A-Za-z]|\x1b([=>78MDEc
 
 
 class Screen:
-    """What a VT100 would show: cells, a cursor, and the few sequences that curses uses for it."""
+    """What a VT100 would show: cells, a cursor, and the sequences that curses uses for it and for an xterm."""
 
     def __init__(self, rows: int, columns: int) -> None:
         self.resize(rows, columns)
         self.pending = b""
+        self.last = " "
 
     def resize(self, rows: int, columns: int) -> None:
         old = getattr(self, "cells", [])
         self.rows, self.columns = rows, columns
         self.cells = [[old[y][x] if y < len(old) and x < len(old[y]) else " " for x in range(columns)]
                       for y in range(rows)]
+        self.top, self.bottom = 0, rows - 1  # what scrolls
         self.y, self.x = min(getattr(self, "y", 0), rows - 1), min(getattr(self, "x", 0), columns - 1)
 
     def feed(self, data: bytes) -> None:
@@ -52,19 +54,23 @@ class Screen:
                 for character in match.group(5).decode(errors="replace"):
                     self.put(character)
             elif match.group(3) == b"M":
-                self.y = max(self.y - 1, 0)
+                if self.y == self.top:
+                    self.scroll(-1, self.top)
+                self.y = max(self.y - (self.y != self.top), 0)
         self.pending = data[at:]
         assert len(self.pending) < 100, f"a sequence that this terminal does not know: {self.pending[:20]!r}"
 
     def put(self, character: str) -> None:
         if self.x >= self.columns:
             self.x, self.y = 0, min(self.y + 1, self.rows - 1)
-        self.cells[self.y][self.x] = character
+        self.cells[self.y][self.x] = self.last = character
         self.x += 1
 
     def control(self, byte: bytes) -> None:
         if byte == b"\r":
             self.x = 0
+        elif byte == b"\n" and self.y == self.bottom:
+            self.scroll(1, self.top)
         elif byte == b"\n":
             self.y = min(self.y + 1, self.rows - 1)
         elif byte == b"\b":
@@ -82,6 +88,20 @@ class Screen:
             steps = max(first, 1)
             self.y = min(max(self.y + {"A": -steps, "B": steps}.get(final, 0), 0), self.rows - 1)
             self.x = min(max(self.x + {"D": -steps, "C": steps}.get(final, 0), 0), self.columns - 1)
+        elif final == "r":
+            self.top, self.bottom = max(first, 1) - 1, (numbers[1] if len(numbers) > 1 else self.rows) - 1
+            self.y = self.x = 0
+        elif final in "STLM":
+            self.scroll(max(first, 1) * (1 if final in "SM" else -1), self.top if final in "ST" else self.y)
+        elif final == "d":
+            self.y = min(max(first, 1), self.rows) - 1
+        elif final == "G":
+            self.x = min(max(first, 1), self.columns) - 1
+        elif final in "P@X":
+            self.edit(final, max(first, 1))
+        elif final == "b":
+            for _ in range(first):
+                self.put(self.last)
         elif final == "K":
             start, end = {0: (self.x, self.columns), 1: (0, self.x + 1)}.get(first, (0, self.columns))
             for x in range(start, min(end, self.columns)):
@@ -91,6 +111,20 @@ class Screen:
                 for x in range(self.x if first == 0 and y == self.y else 0, self.columns):
                     self.cells[y][x] = " "
 
+    def scroll(self, lines: int, top: int) -> None:
+        """Move the lines from one to the end of the region up, or down."""
+        part = self.cells[top:self.bottom + 1]
+        blank = [[" "] * self.columns for _ in range(min(abs(lines), len(part)))]
+        self.cells[top:self.bottom + 1] = part[lines:] + blank if lines > 0 else blank + part[:len(part) - len(blank)]
+
+    def edit(self, final: str, count: int) -> None:
+        """Take characters out of a line, put blanks into it, or in the place of characters."""
+        row, x = self.cells[self.y], self.x
+        count = min(count, self.columns - x)
+        rest = {"P": row[x + count:] + [" "] * count, "@": [" "] * count + row[x:self.columns - count],
+                "X": [" "] * count + row[x + count:]}
+        row[x:] = rest[final]
+
     def text(self) -> str:
         return "\n".join("".join(row).rstrip() for row in self.cells)
 
@@ -98,13 +132,13 @@ class Screen:
 class Terminal:
     """A program on a terminal of its own."""
 
-    def __init__(self, command: Sequence[str | Path], rows: int, columns: int) -> None:
+    def __init__(self, command: Sequence[str | Path], rows: int, columns: int, term: str) -> None:
         self.screen = Screen(rows, columns)
         self.drawn = 0  # bytes, ever
         self.status: int | None = None
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.environ.update(TERM="vt100", LC_ALL="C")
+            os.environ.update(TERM=term, LC_ALL="C")
             os.environ.pop("COLUMNS", None)
             os.environ.pop("LINES", None)
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -165,8 +199,9 @@ class Terminal:
 
 
 @contextmanager
-def terminal(command: Sequence[str | Path], rows: int = 24, columns: int = 100) -> Iterator[Terminal]:
-    program = Terminal(command, rows, columns)
+def terminal(command: Sequence[str | Path], rows: int = 24, columns: int = 100,
+             term: str = "vt100") -> Iterator[Terminal]:
+    program = Terminal(command, rows, columns, term)
     try:
         yield program
     finally:

@@ -14,10 +14,11 @@ import subprocess
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from daemon import BINARY, OUR_BUG, ROOT, SLOW, Daemon, connect, run_preforkd, tcp4, wait_until
+from daemon import BINARY, OUR_BUG, ROOT, SLOW, Daemon, Timeout, connect, run_preforkd, tcp4, wait_until
 from terminal import Terminal, terminal
 
 Start = Callable[..., Daemon]
@@ -282,7 +283,7 @@ def test_documents_without_what_is_expected(tmp_path: Path) -> None:
 
 # --- top --------------------------------------------------------------------------------------------------------------
 
-def top(ctl: Ctl, *arguments: str, **size: int) -> AbstractContextManager[Terminal]:
+def top(ctl: Ctl, *arguments: str, **size: Any) -> AbstractContextManager[Terminal]:
     return terminal([CTL, "-s", ctl.path, "top", *arguments], **size)
 
 
@@ -303,6 +304,7 @@ def test_top_sorts(controlled: tuple[Daemon, Ctl]) -> None:
     _, ctl = controlled
     with top(ctl) as screen:
         screen.wait("by state")
+        assert "s r c m t p sort" in screen.text()
         for key, name in ((b"r", "requests"), (b"c", "cpu"), (b"m", "memory"), (b"t", "time"), (b"p", "pid"),
                           (b"s", "state")):
             screen.type(key)
@@ -339,6 +341,55 @@ def test_top_uses_the_room_it_gets(controlled: tuple[Daemon, Ctl]) -> None:
         screen.wait("LAST EXIT")
         for pid in daemon.workers():
             screen.wait(rf"\b{pid} +www")
+        screen.type(b"q")
+        assert screen.end() == OK
+
+
+@pytest.mark.parametrize("keys", [b"\x1bOB", b"\x1b[6~"], ids=["down", "page down"])
+def test_top_reaches_everything_on_a_small_screen(preforkd: Start, tmp_path: Path, keys: bytes) -> None:
+    """22 pools, more than the screen has lines: pools and workers scroll as one list, to the last and back."""
+    path = tmp_path / "control.sock"
+    pools = [f"pool{number:02}" for number in range(22)]
+    daemon = preforkd({name: {"listen": tcp4(), "handler": "/bin/cat", "scaling": "static", "max_workers": 1}
+                       for name in pools}, master={"control": path})
+    workers = [daemon.wait_workers(1, name)[0] for name in pools]
+    with top(Ctl(path), "-d", "1h", rows=24, columns=80, term="xterm") as screen:
+        rows = [*(rf"^{name} +running" for name in pools), *(rf"^ *{pid} +pool" for pid in workers)]
+
+        def look() -> tuple[int, set[str]]:
+            """The rows on the screen and the first one's number, when all that are due are drawn."""
+
+            def drawn() -> tuple[int, set[str]] | None:
+                text = screen.text()
+                position = re.search(r"^(\d+) rows above, (\d+) below$", text, re.MULTILINE)
+                shown = {row for row in rows if re.search(row, text, re.MULTILINE)}
+                complete = position and len(shown) == len(rows) - int(position[1]) - int(position[2]) and "q quit" in text
+                return (int(position[1]), shown) if position and complete else None
+
+            try:
+                return wait_until(drawn, "a whole screen")
+            except Timeout:
+                raise Timeout(f"not a whole screen:\n{screen.text()}") from None
+
+        above, seen = look()
+        assert (above, len(seen)) == (0, 20) and "PID" not in screen.text()
+        while seen != set(rows):
+            screen.type(keys)
+            before = above
+            wait_until(lambda: look()[0] > before, "the next rows")
+            above, shown = look()
+            seen |= shown
+        screen.wait(", 0 below$")
+        screen.resize(60, 80)
+        screen.wait("^pool00 ")
+        screen.wait(rf"^ *{workers[-1]} ")
+        assert "below" not in screen.text()
+        screen.resize(24, 80)
+        screen.wait("^0 rows above")
+        screen.type(b"\x1bOF")
+        screen.wait(", 0 below$")
+        screen.type(b"\x1bOH")
+        screen.wait("^0 rows above")
         screen.type(b"q")
         assert screen.end() == OK
 
