@@ -478,10 +478,16 @@ def test_top_where_nobody_can_draw_prints_once(controlled: tuple[Daemon, Ctl], t
 
 # --- completion -------------------------------------------------------------------------------------------------------
 
+def split_as_bash(words: list[str]) -> list[str]:
+    """COMP_WORDS: bash breaks words at each `=` and `:`, which become words of their own (COMP_WORDBREAKS)."""
+    return [part for word in words for part in (re.findall(r"[=:]+|[^=:]+", word) or [""])]
+
+
 def completions(words: list[str], directory: Path) -> list[str]:
     """What bash offers for the last word."""
-    script = ROOT / "share/bash-completion/completions/preforkctl"
     line = " ".join(words)
+    words = split_as_bash(words)
+    script = ROOT / "share/bash-completion/completions/preforkctl"
     program = (f"set -u; . {script}; COMP_WORDS=({' '.join(repr(word) for word in words)}); COMP_CWORD={len(words) - 1}; "
                f"COMP_LINE='{line}'; COMP_POINT={len(line)}; _preforkctl; printf '%s\\n' \"${{COMPREPLY[@]}}\"")
     result = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=True, timeout=20,
@@ -504,3 +510,45 @@ def test_completion(controlled: tuple[Daemon, Ctl]) -> None:
         str(pid) for pid in daemon.workers() + daemon.workers("mail")}
     assert "max_workers=" in completions([*at, "scale", "www", "max_"], CTL.parent)
     assert completions(["preforkctl", "-s", "/nonexistent", "restart", ""], CTL.parent) == []
+
+
+SCALE_KEYS = "max_workers="
+
+
+@pytest.mark.parametrize("option", ["-s {}", "-s{}", "--socket {}", "--socket={}"])
+def test_completion_after_every_form_of_the_socket(controlled: tuple[Daemon, Ctl], option: str, tmp_path: Path) -> None:
+    _, ctl = controlled
+    odd = tmp_path / "a=b:c.sock"  # split into five words
+    odd.symlink_to(ctl.path)
+    for path in (ctl.path, odd):
+        at = ["preforkctl", *option.format(path).split(" ")]
+        assert "reload" in completions([*at, ""], CTL.parent)
+        assert completions([*at, "restart", "w"], CTL.parent) == ["www"]
+        assert completions([*at, "--json", "status", "m"], CTL.parent) == ["mail"]
+        assert SCALE_KEYS in completions([*at, "scale", "www", "max_"], CTL.parent)
+        assert SCALE_KEYS in completions([*at, "scale", "www", "max_requests=3", "max_"], CTL.parent)
+        assert completions([*at, "scale", "www", "max_requests=3"], CTL.parent) == []
+
+
+def test_completion_of_the_socket_s_path(tmp_path: Path) -> None:
+    (tmp_path / "one.sock").touch()
+    path = f"{tmp_path}/on"
+    for words in (["-s", path], ["--socket", path], [f"--socket={path}"]):
+        assert completions(["preforkctl", *words], CTL.parent) == [f"{tmp_path}/one.sock"]
+    assert completions(["preforkctl", f"-s{path}"], CTL.parent) == [f"-s{tmp_path}/one.sock"]
+
+
+@pytest.mark.parametrize("option", ["-s {}", "-s{}", "--socket={}"])
+def test_completion_in_a_real_shell(controlled: tuple[Daemon, Ctl], option: str) -> None:
+    """On a terminal, with readline's own way to split a line; no file of a user is read."""
+    _, ctl = controlled
+    script = ROOT / "share/bash-completion/completions/preforkctl"
+    with terminal(["/bin/bash", "--norc", "--noprofile", "-i"], rows=40, columns=200) as screen:
+        screen.type(f"PS1='ready> '; PATH={CTL.parent}:$PATH; . {script}\n".encode())
+        screen.wait("^ready>$")
+        screen.type(f"preforkctl {option.format(ctl.path)} rest\t".encode())
+        screen.wait(r"\.sock restart ?$")
+        screen.type(b"w\t")
+        screen.wait(r"\.sock restart www ?$")
+        screen.type(b"\x15exit\n")
+        screen.end()
