@@ -226,7 +226,7 @@ int master_run(struct master_setup *setup)
 {
         struct master master;
 
-        process_title_set(setup->take_over.is_trial ? "trial of an upgrade" : "master");
+        process_title_set(setup->take_over.is_trial ? UPGRADE_TRIAL_TITLE : "master");
         int r = open_master(&master, setup);
         if (r == 0 && setup->take_over.wanted)
                 upgrade_take_over(&master);

@@ -23,6 +23,7 @@
 #include "master/report.h"
 #include "os/clock.h"
 #include "os/image.h"
+#include "os/process_title.h"
 #include "os/spawn.h"
 
 /* For a trial, as for everything else that may hang in a process of its own. */
@@ -221,6 +222,7 @@ static int run_trial(void *context)
 {
         const struct trial *trial = context;
 
+        process_title_set(UPGRADE_TRIAL_TITLE);
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || dup2(trial->answer_fd, STDOUT_FILENO) < 0 ||
             dup2(trial->words_fd, STDERR_FILENO) < 0)
                 return MASTER_EXIT_FAILURE;

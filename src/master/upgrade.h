@@ -9,6 +9,9 @@
 
 struct upgrade;
 
+/* What ps shows of a trial. */
+#define UPGRADE_TRIAL_TITLE "trial of an upgrade"
+
 /* Begin, for a reason that goes into the log. `path` NULL: the path preforkd was started by. Control clients that wait for
  * it are answered when it is done or has come to nothing, by whichever program runs then. One at a time: while one is under
  * way, the wish for another is left at that. */

@@ -304,7 +304,8 @@ def test_syslog(preforkd: Start, places: Places) -> None:
     request(address)
     syslog.wait(head + r"pool www: worker \d+: one$")
     daemon.send_signal(signal.SIGUSR2)
-    syslog.wait(head + "SIGUSR2")
+    syslog.wait(head + "upgrading: trying .* .SIGUSR2.$")
+    syslog.wait(head + "preforkd [\\d.]+ has taken over")
 
 
 def test_a_syslog_that_is_never_read(preforkd: Start, places: Places) -> None:

@@ -20,7 +20,7 @@ import pytest
 from clients import ClientPool
 from control import Control, control_of
 from daemon import (AS_ROOT, BINARY, POOL_USER, SLOW, Daemon, children, connect, open_descriptors, read_all, request,
-                    run_preforkd, status_value, stays, tcp4, wait_until)
+                    run_preforkd, status_value, stays, tcp4, title, wait_until)
 from manager import Manager
 
 Start = Callable[..., Daemon]
@@ -435,8 +435,8 @@ def test_an_upgrade_waits_for_a_reload(controlled: Start, tmp_path: Path) -> Non
         daemon.wait_log("reloading")
         clients[1].sendall(b"upgrade\n")
         daemon.wait_log("upgrading: trying")
-        wait_until(lambda: not [pid for pid in children(daemon.pid) if "try-take-over" in " ".join(
-            Path(f"/proc/{pid}/cmdline").read_text().split("\0"))], "the end of the trial")
+        wait_until(lambda: not any("take-over" in title(pid) or "trial" in title(pid) for pid in children(daemon.pid)),
+                   "the end of the trial")
         clients[2].sendall(b"reload --dry-run\n")
         control.do("version")
         assert not daemon.find_log("has taken over")
