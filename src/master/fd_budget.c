@@ -6,20 +6,21 @@
 #include "master/pool.h"
 #include "os/resource.h"
 
-/* Descriptors the master needs: one pipe a process, three a pool beside its listeners, and its own few. */
+/* Descriptors the master needs: one pipe a process, three a pool beside its listeners, and its own few. A listener has two
+ * when it drains: itself and its decoy. */
 static uint64_t needed_fds(const struct master *master, const struct config *config)
 {
         uint64_t needed = 64 + CONTROL_CLIENTS_MAX;
 
         for (size_t i = 0; i < config->pool_count; i++)
-                needed += pool_config_process_limit(config->pools[i]) + config->pools[i]->listen.count + 8;
+                needed += pool_config_process_limit(config->pools[i]) + 2 * config->pools[i]->listen.count + 8;
         /* What is there now may stay for a while: listeners that drain, workers of pools that are removed, and workers
          * that are more than a new limit allows. */
         for (size_t i = 0; i < master->pool_count; i++) {
                 const struct pool *pool = master->pools[i];
                 const struct pool_config *later = pool->draining ? NULL : config_find_pool(config, pool->name);
                 uint64_t allowed = later ? pool_config_process_limit(later) : 0;
-                needed += pool->listeners.count + pool->closing.count;
+                needed += 2 * (pool->listeners.count + pool->closing.count);
                 needed += pool->worker_count > allowed ? pool->worker_count - allowed : 0;
         }
         return needed;

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "os/sock_diag.h"
+#include "os/tcp_barrier.h"
 
 static bool is_unix(const struct address *address)
 {
@@ -184,7 +184,7 @@ int listener_adjust(struct listener *listener, const struct listener_options *op
 
 int listener_open(const struct address *address, const struct listener_options *options, struct listener *ret)
 {
-        struct listener listener = {.fd = -1, .address = *address};
+        struct listener listener = {.fd = -1, .decoy_fd = -1, .address = *address};
         _cleanup_(fd_closep) int fd = open_socket(&listener.address, options);
 
         if (fd < 0)
@@ -252,15 +252,14 @@ static int check_stored(int fd, const struct address *bound, const struct listen
 int listener_adopt(int fd, const struct address *bound, const struct address *address, enum listener_tie tie,
                    const struct listener_options *options, struct listener *ret)
 {
-        struct listener listener = {.fd = fd, .tie = tie, .address = *address};
-        int ignored = 0;
+        struct listener listener = {.fd = fd, .decoy_fd = -1, .tie = tie, .address = *address};
 
         int r = tie == LISTENER_ACTIVATED ? 0 : check_stored(fd, bound, options, &listener);
         if (r < 0)
                 return r;
         listener.address = *bound;
-        if (!is_unix(bound)) /* a filter of listener_drain(); ENOENT: there is none */
-                setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &ignored, sizeof(ignored));
+        if (tie == LISTENER_STORED && !is_unix(bound)) /* our predecessor may have been draining it */
+                tcp_barrier_lower(fd, &listener.decoy_fd);
         r = listener_adjust(&listener, options);
         if (r < 0)
                 return r;
@@ -294,16 +293,6 @@ bool listener_stays_open(const struct listener *listener)
 
 int listener_drain(struct listener *listener)
 {
-        /* Classic BPF on the TCP header: flags at offset 13; SYN without ACK is dropped, everything else passes. */
-        struct sock_filter filter[] = {
-                BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
-                BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12),
-                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x02, 0, 1),
-                BPF_STMT(BPF_RET | BPF_K, 0),
-                BPF_STMT(BPF_RET | BPF_K, 0xffff),
-        };
-        const struct sock_fprog program = {.len = ELEMENTS(filter), .filter = filter};
-
         /* A worker may come to wait for it together with others that drain. */
         int flags = fcntl(listener->fd, F_GETFL);
         if (flags < 0 || fcntl(listener->fd, F_SETFL, flags | O_NONBLOCK) < 0)
@@ -314,23 +303,21 @@ int listener_drain(struct listener *listener)
                 unlink_own_path(listener);
                 return shutdown(listener->fd, SHUT_RD) < 0 ? -errno : 0;
         }
-        if (setsockopt(listener->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
-                return -errno;
-        listener->filtered = true;
-        return 0;
+        int r = tcp_barrier_filter(listener->fd);
+        if (r < 0)
+                r = listener->decoy_fd = tcp_barrier_decoy(listener->fd);
+        listener->filtered = r >= 0;
+        return MIN_OF(r, 0);
 }
 
 int listener_undrain(struct listener *listener)
 {
-        int ignored = 0;
-
         if (is_unix(&listener->address) && !listener_stays_open(listener))
                 return -EOPNOTSUPP;
-        if (listener->filtered &&
-            setsockopt(listener->fd, SOL_SOCKET, SO_DETACH_FILTER, &ignored, sizeof(ignored)) < 0)
-                return -errno;
-        listener->filtered = false;
-        return 0;
+        int r = listener->filtered ? tcp_barrier_lower(listener->fd, &listener->decoy_fd) : 0;
+        if (r == 0)
+                listener->filtered = false;
+        return r;
 }
 
 bool listener_is_drained(const struct listener *listener)
@@ -349,13 +336,12 @@ bool listener_is_drained(const struct listener *listener)
 
 void listener_close(struct listener *listener)
 {
-        if (listener->tie != LISTENER_OWN) {
-                fd_closep(&listener->fd);
-                return;
+        if (listener->tie == LISTENER_OWN) {
+                unlink_own_path(listener);
+                /* A busy worker holds the descriptor until its request ends. Without this the port would stay taken, and
+                 * with a filter clients would wait for an answer in vain. */
+                shutdown(listener->fd, SHUT_RD);
         }
-        unlink_own_path(listener);
-        /* A busy worker holds the descriptor until its request ends. Without this the port would stay taken, and with
-         * the filter of listener_drain() clients would wait for an answer in vain. */
-        shutdown(listener->fd, SHUT_RD);
         fd_closep(&listener->fd);
+        fd_closep(&listener->decoy_fd); /* last: nobody comes to the socket before it is shut */
 }

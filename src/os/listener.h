@@ -38,7 +38,8 @@ struct listener {
         struct address address;
         dev_t device; /* of a UNIX path, so that only our own file is ever unlinked */
         ino_t inode;
-        bool filtered; /* listener_drain() keeps new connections away */
+        bool filtered; /* listener_drain() keeps new connections away, by a filter or by a decoy */
+        int decoy_fd;  /* see os/tcp_barrier.h; -1: there is none */
         uint32_t effective_backlog; /* after the kernel's cut to net.core.somaxconn */
 };
 
@@ -65,17 +66,17 @@ int listener_adjust(struct listener *listener, const struct listener_options *op
  * sockets. Never waits. 0 or -errno. */
 int listener_queue_length(const struct listener *listener, uint32_t *ret);
 
-/* Begin to drain. TCP: a socket filter drops new SYNs, so that clients try again instead of being reset, while what the
- * kernel has accepted stays in the queue. UNIX: shut for reading: new connects are refused, queued ones can be
- * accepted, and then poll(2) says POLLRDHUP; a path is unlinked first. Sets O_NONBLOCK. 0 or -errno; -EPERM: the kernel
- * is one that lets nobody attach a filter who has not CAP_NET_ADMIN, and new connections go on arriving.
+/* Begin to drain. TCP: new SYNs are dropped, so that clients try again instead of being reset, while what the kernel has
+ * accepted stays in the queue: by a socket filter, or where the kernel does not let us by a decoy (os/tcp_barrier.h).
+ * UNIX: shut for reading: new connects are refused, queued ones can be accepted, and then poll(2) says POLLRDHUP; a path
+ * is unlinked first. Sets O_NONBLOCK. 0 or -errno, of the decoy: new connections go on arriving then.
  *
  * What our successor or the service manager goes on with is spared: a stored UNIX listener is not shut (that could never
  * be undone), an activated one not even filtered, so that new connections still come. */
 int listener_drain(struct listener *listener);
 
 /* True if a draining listener is open to new connections all the same, which somebody else will serve: one that
- * listener_drain() spares, or a stored one that it could not filter. */
+ * listener_drain() spares, or a stored one that new connections could not be kept from. */
 bool listener_stays_open(const struct listener *listener);
 
 /* Take a draining listener back into service. 0, also where nothing kept connections away; -EOPNOTSUPP for UNIX sockets

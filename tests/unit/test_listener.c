@@ -1,9 +1,12 @@
 #include <linux/filter.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "base/cleanup.h"
 #include "os/listener.h"
 #include "os/sock_diag.h"
+#include "os/tcp_barrier.h"
 #include "socket_helpers.h"
 
 #define CLIENT_MS 10000
@@ -578,29 +581,25 @@ static void serve_one(const struct listener *listener, int client)
         close(client);
 }
 
-static int set_filter(int fd, bool on)
-{
-        static struct sock_filter drop_all[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
-        static const struct sock_fprog program = {.len = 1, .filter = drop_all};
-
-        return setsockopt(fd, SOL_SOCKET, on ? SO_ATTACH_FILTER : SO_DETACH_FILTER, &program, sizeof(program));
-}
-
 /* Newer kernels let nobody attach a filter who has not CAP_NET_ADMIN. */
-static void needs_filters(void)
+static bool can_filter(void)
 {
+        static struct sock_filter pass_all[] = {BPF_STMT(BPF_RET | BPF_K, 0xffff)};
+        static const struct sock_fprog program = {.len = 1, .filter = pass_all};
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        bool allowed = set_filter(fd, true) == 0;
+        bool allowed = setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0;
 
         close(fd);
-        if (!allowed)
-                skip();
+        return allowed;
 }
 
 static void test_drain_tcp(void **state)
 {
         (void)state;
-        needs_filters();
+        if (!can_filter()) {
+                print_message("# skip: needs the right to attach a socket filter\n");
+                skip();
+        }
         struct address address = unique_address(AF_INET);
         struct listener listener = open_listener(&address, &defaults);
         int queued[2] = {connect_to(&address, CLIENT_MS), connect_to(&address, CLIENT_MS)};
@@ -625,25 +624,42 @@ static void test_drain_tcp(void **state)
         listener_close(&listener);
 }
 
+/* As listener_drain() where the kernel lets nobody attach a filter. */
+static int drain_by_decoy(struct listener *listener)
+{
+        listener->decoy_fd = tcp_barrier_decoy(listener->fd);
+        listener->filtered = listener->decoy_fd >= 0;
+        return MIN_OF(listener->decoy_fd, 0);
+}
+
+static void set_min_ttl(int fd, int family, int value)
+{
+        int r = family == AF_INET ? setsockopt(fd, IPPROTO_IP, IP_MINTTL, &value, sizeof(value))
+                                  : setsockopt(fd, IPPROTO_IPV6, IPV6_MINHOPCOUNT, &value, sizeof(value));
+
+        assert_int_equal(r, 0);
+}
+
 /* A handshake that is under way when draining begins: the kernel will accept it, so it is waited for and served. */
-static void half_open_is_waited_for(const struct address *listen, const struct address *connect_address)
+static void half_open_is_waited_for(const struct address *listen, const struct address *connect_address,
+                                    int (*drain)(struct listener *listener))
 {
         struct listener listener = open_listener(listen, &defaults);
         uint64_t end_ms = test_now_ms() + CLIENT_MS;
         uint32_t half_open = 0;
         int client = socket(connect_address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-        assert_int_equal(set_filter(client, true), 0); /* deaf to the answer to its SYN */
+        set_min_ttl(client, connect_address->any.sa_family, 255); /* deaf to the answer to its SYN */
         assert_int_equal(connect(client, &connect_address->any, connect_address->length), -1);
         while (half_open == 0 && test_now_ms() < end_ms)
                 assert_int_equal(sock_diag_half_open(listen->any.sa_family, address_port(listen), &half_open), 0);
         assert_int_equal(half_open, 1);
         assert_int_equal(sock_diag_half_open(listen->any.sa_family, address_port(listen) + 1, &half_open), 0);
         assert_int_equal(half_open, 0);
-        assert_int_equal(listener_drain(&listener), 0);
+        assert_int_equal(drain(&listener), 0);
         assert_int_equal(queue_length(&listener), 0);
         assert_false(listener_is_drained(&listener));
-        assert_int_equal(set_filter(client, false), 0);
+        set_min_ttl(client, connect_address->any.sa_family, 0);
         assert_true(is_connected(client, CLIENT_MS)); /* by the kernel's next SYN-ACK */
         while (queue_length(&listener) == 0 && test_now_ms() < end_ms)
                 sched_yield();
@@ -660,8 +676,9 @@ static void test_drain_waits_for_handshakes(void **state)
         struct address address = unique_address(AF_INET);
 
         (void)state;
-        needs_filters();
-        half_open_is_waited_for(&address, &address);
+        if (can_filter())
+                half_open_is_waited_for(&address, &address, listener_drain);
+        half_open_is_waited_for(&address, &address, drain_by_decoy);
 }
 
 /* IPv4 handshakes are listed as such, also towards a dual-stack listener. */
@@ -671,7 +688,6 @@ static void test_drain_waits_for_handshakes_dual_stack(void **state)
         unsigned port;
 
         (void)state;
-        needs_filters();
         if (!has_ipv6())
                 skip();
         struct listener probe = open_on_free_port("*", &defaults, &port);
@@ -680,7 +696,160 @@ static void test_drain_waits_for_handshakes_dual_stack(void **state)
         struct address listen = address_of(text);
         snprintf(text, sizeof(text), "127.0.0.1:%u", port);
         struct address client = address_of(text);
-        half_open_is_waited_for(&listen, &client);
+        if (can_filter())
+                half_open_is_waited_for(&listen, &client, listener_drain);
+        half_open_is_waited_for(&listen, &client, drain_by_decoy);
+}
+
+/* Clients that connect by and by. */
+static void serve_in_any_order(const struct listener *listener, const int *clients, size_t count)
+{
+        for (size_t i = 0; i < count; i++) {
+                assert_true(is_connected(clients[i], CLIENT_MS));
+                fcntl(clients[i], F_SETFL, 0);
+                assert_int_equal(send(clients[i], "q", 1, MSG_NOSIGNAL), 1);
+        }
+        fcntl(listener->fd, F_SETFL, fcntl(listener->fd, F_GETFL) & ~O_NONBLOCK);
+        for (size_t i = 0; i < count; i++)
+                assert_true(answer_one(accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC)));
+        for (size_t i = 0; i < count; i++) {
+                char byte;
+                assert_int_equal(recv(clients[i], &byte, 1, 0), 1);
+                close(clients[i]);
+        }
+}
+
+/* Are new clients kept away from the listener, and what the kernel had accepted not? And nobody any more when it is over. */
+static void keeps_away(const struct address *listen, const struct address *connect_address)
+{
+        struct listener listener = open_listener(listen, &defaults);
+        int queued[2] = {connect_to(connect_address, CLIENT_MS), connect_to(connect_address, CLIENT_MS)};
+
+        for (unsigned round = 0; round < 2; round++) {
+                int late[8];
+                assert_int_equal(drain_by_decoy(&listener), 0);
+                assert_int_equal(fcntl(listener.decoy_fd, F_GETFD), FD_CLOEXEC);
+                for (unsigned i = 0; i < ELEMENTS(late); i++)
+                        late[i] = begin_connecting(connect_address);
+                for (unsigned i = 0; round == 0 && i < ELEMENTS(queued); i++) {
+                        assert_false(listener_is_drained(&listener));
+                        serve_one(&listener, queued[i]);
+                }
+                assert_true(listener_is_drained(&listener));
+                poll(NULL, 0, 50);
+                for (unsigned i = 0; i < ELEMENTS(late); i++) { /* they wait, and are not turned away */
+                        assert_false(is_connected(late[i], 0));
+                        assert_false(has_failed(late[i]));
+                }
+                assert_int_equal(listener_undrain(&listener), 0);
+                assert_int_equal(listener.decoy_fd, -1);
+                assert_int_equal(get_option(listener.fd, SOL_SOCKET, SO_REUSEPORT), 0);
+                serve_in_any_order(&listener, late, ELEMENTS(late));
+        }
+        listener_close(&listener);
+}
+
+static void test_decoy(void **state)
+{
+        struct address address = unique_address(AF_INET);
+
+        (void)state;
+        keeps_away(&address, &address);
+}
+
+static void test_decoy_tcp6(void **state)
+{
+        static const char *const hosts[] = {"[::1]", "127.0.0.1"};
+        char text[32];
+        unsigned port;
+
+        (void)state;
+        if (!has_ipv6()) {
+                print_message("# skip: needs IPv6\n");
+                skip();
+        }
+        for (size_t i = 0; i < ELEMENTS(hosts); i++) {
+                struct listener probe = open_on_free_port("*", &defaults, &port);
+                listener_close(&probe);
+                snprintf(text, sizeof(text), "*:%u", port);
+                struct address listen = address_of(text);
+                snprintf(text, sizeof(text), "%s:%u", hosts[i], port);
+                struct address client = address_of(text);
+                keeps_away(&listen, &client);
+        }
+}
+
+/* Its own SYN the decoy would not drop, and then nobody would ever accept it. */
+static void test_decoy_is_passed_by(void **state)
+{
+        struct address address = unique_address(AF_INET);
+        struct listener listener = open_listener(&address, &defaults);
+        int ttl = 255;
+
+        (void)state;
+        assert_int_equal(drain_by_decoy(&listener), 0);
+        for (unsigned i = 0; i < 8; i++) {
+                int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+                assert_int_equal(setsockopt(client, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl)), 0);
+                assert_int_equal(connect(client, &address.any, address.length), 0);
+                serve_one(&listener, client);
+        }
+        listener_close(&listener);
+}
+
+/* Gone at once, also for those whose SYN the decoy has dropped. */
+static void test_decoy_goes_with_its_listener(void **state)
+{
+        struct address address = unique_address(AF_INET);
+        struct listener listener = open_listener(&address, &defaults);
+
+        (void)state;
+        assert_int_equal(drain_by_decoy(&listener), 0);
+        int held = fcntl(listener.fd, F_DUPFD_CLOEXEC, 0);
+        listener_close(&listener);
+        assert_int_equal(connect_to(&address, CLIENT_MS), -ECONNREFUSED);
+        struct listener next = open_listener(&address, &defaults);
+        assert_true(reaches(&address, &next));
+        listener_close(&next);
+        close(held);
+}
+
+/* Where it cannot be had the listener is as before. */
+static void test_no_decoy(void **state)
+{
+        struct address address = unique_address(AF_INET);
+        struct listener listener = open_listener(&address, &defaults);
+        struct rlimit before, none;
+
+        (void)state;
+        getrlimit(RLIMIT_NOFILE, &before);
+        none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+        setrlimit(RLIMIT_NOFILE, &none);
+        int r = tcp_barrier_decoy(listener.fd);
+        setrlimit(RLIMIT_NOFILE, &before);
+        assert_int_equal(r, -EMFILE);
+        assert_int_equal(get_option(listener.fd, SOL_SOCKET, SO_REUSEPORT), 0);
+        assert_true(reaches(&address, &listener));
+        listener_close(&listener);
+}
+
+/* A predecessor was draining it when it ended, and its decoy ended with it. */
+static void test_adopt_undrains(void **state)
+{
+        struct address address = unique_address(AF_INET);
+        struct listener adopted, listener = open_listener(&address, &defaults);
+
+        (void)state;
+        listener.tie = LISTENER_STORED;
+        assert_int_equal(drain_by_decoy(&listener), 0);
+        assert_false(listener_stays_open(&listener));
+        close(listener.decoy_fd);
+        assert_int_equal(listener_adopt(listener.fd, &address, &address, LISTENER_STORED, &defaults, &adopted), 0);
+        assert_int_equal(adopted.decoy_fd, -1);
+        assert_int_equal(get_option(adopted.fd, SOL_SOCKET, SO_REUSEPORT), 0);
+        assert_true(reaches(&address, &adopted));
+        adopted.tie = LISTENER_OWN;
+        listener_close(&adopted);
 }
 
 static void drain_unix(struct address address)
@@ -794,6 +963,12 @@ int main(void)
                 cmocka_unit_test(test_drain_tcp),
                 cmocka_unit_test(test_drain_waits_for_handshakes),
                 cmocka_unit_test(test_drain_waits_for_handshakes_dual_stack),
+                cmocka_unit_test(test_decoy),
+                cmocka_unit_test(test_decoy_tcp6),
+                cmocka_unit_test(test_decoy_is_passed_by),
+                cmocka_unit_test(test_decoy_goes_with_its_listener),
+                cmocka_unit_test(test_no_decoy),
+                cmocka_unit_test(test_adopt_undrains),
                 cmocka_unit_test(test_drain_unix),
                 cmocka_unit_test(test_drained_path_is_free),
                 cmocka_unit_test(test_close_for_everybody),
