@@ -202,7 +202,10 @@ void pool_close_listener(struct pool *pool, struct set_listener *item, uint64_t 
                 keeper_release(pool->master->keeper, item);
         item->drained_at = pool_accepted(pool) + listener_set_queued(&pool->listeners) +
                            listener_set_queued(&pool->closing);
-        listener_drain(&item->listener);
+        int r = listener_drain(&item->listener);
+        if (r < 0)
+                pool_decide(pool, LOG_WARNING, "cannot keep new connections from %s while it drains (%s): the last of them may "
+                            "be reset", item->name, strerror(-r));
 }
 
 void pool_drain(struct pool *pool, struct pool_config *own_config, const char *why)

@@ -3,6 +3,7 @@ decoy instead."""
 
 from __future__ import annotations
 
+import re
 import selectors
 import signal
 import socket
@@ -13,7 +14,7 @@ import pytest
 
 from clients import ClientPool
 from daemon import BINARY, Daemon, connect, endpoint, read_all, refuses, tcp4, tcp6, wait_until
-from forbidden import MIN_HOP_COUNT, MIN_TTL, UNPRIVILEGED, needs_to_forbid
+from forbidden import MIN_HOP_COUNT, MIN_TTL, POWERLESS, UNPRIVILEGED, needs_to_forbid
 from manager import Manager
 
 Start = Callable[..., Daemon]
@@ -179,6 +180,22 @@ def test_a_successor_serves_who_came_through(preforkd: Start, store: Manager) ->
     assert_served(late, b"late")
     say(busy, b"y")
     assert_served(busy, b"y")
+
+
+def test_what_cannot_be_done_is_said(preforkd: Start) -> None:
+    """No filter, no decoy: one warning for each listener. Who waits is served as ever."""
+    address, second, new = tcp4(), tcp4(), tcp4()
+    www = {**ONE_WORKER, "listen": f"{address} {second}"}
+    daemon = preforkd({"www": www}, popen=POWERLESS)
+    busy, waiting = occupy(address), connect(address)
+    daemon.pools["www"]["listen"] = new
+    daemon.hup(RELOADED)
+    for draining in (address, second):
+        assert len(re.findall(rf"pool www: .*keep new connections.* {re.escape(draining)}\b.*\(Operation not permitted\)",
+                              daemon.log())) == 1, daemon.log()
+    for number, client in enumerate((busy, waiting)):
+        say(client, b"%d" % number)
+        assert_served(client, b"%d" % number)
 
 
 # --- under load -----------------------------------------------------------------------------------------------------
