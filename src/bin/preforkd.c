@@ -12,6 +12,7 @@
 #include "master/config_reader.h"
 #include "master/master.h"
 #include "os/image.h"
+#include "os/open_fds.h"
 #include "os/process_title.h"
 #include "worker/worker.h"
 
@@ -94,14 +95,17 @@ int main(int argc, char **argv, char **environment)
         _cleanup_(freep) char *program = NULL;
         struct master_setup setup = {0};
 
-        /* While argv[0] is what it was. Only an upgrade needs it. */
-        if (argc > 0 && image_find(argv[0], &program) == 0)
-                setup.program = program;
+        int r = fds_open_standard();
+        /* While argv[0] is what it was. Only an upgrade needs it, and is executed by it. */
+        if (argc > 0 && image_find(argv[0], &program) < 0 && argv[0][0] == '/')
+                program = strdup(argv[0]);
+        setup.program = program;
         process_title_init(argc, argv, environment); /* moves argv and the environment: before anybody points there */
-        int r = command_line_parse(argc, argv, &line, &problem);
+        if (r == 0)
+                r = command_line_parse(argc, argv, &line, &problem);
         if (r < 0) {
                 fprintf(stderr, "preforkd: %s\nTry \"preforkd --help\".\n",
-                        r == -ENOMEM ? strerror(ENOMEM) : text_string(&problem));
+                        problem.length == 0 ? strerror(-r) : text_string(&problem));
                 return MASTER_EXIT_USAGE;
         }
         if (line.command == COMMAND_RUN)

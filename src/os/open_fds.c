@@ -1,6 +1,7 @@
 #include "os/open_fds.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <unistd.h>
 
@@ -28,4 +29,16 @@ int fds_close_all_except(const int *keep, size_t count)
                         return 0;
                 from = end + 1;
         }
+}
+
+int fds_open_standard(void)
+{
+        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+                if (fcntl(fd, F_GETFD) >= 0)
+                        continue;
+                /* The lowest that is free is this one. It stays for whomever we execute, as those that were given would. */
+                if (open("/dev/null", O_RDWR | O_CLOEXEC) != fd || fcntl(fd, F_SETFD, 0) < 0)
+                        return -errno;
+        }
+        return 0;
 }
