@@ -59,8 +59,10 @@ struct pool_config *config_take_pool(struct config *config, const char *name)
                 if (!text_equal(pool->name, name))
                         continue;
                 memmove(&config->pools[i], &config->pools[i + 1], (--config->pool_count - i) * sizeof(pool));
-                pool->section = (struct origin){0};
-                memset(pool->origins, 0, sizeof(pool->origins));
+                /* The lines stay: what was set counts as set wherever the pool is written down and read again. */
+                pool->section.file = NULL;
+                for (int option = 0; option < POOL_OPTION_COUNT; option++)
+                        pool->origins[option].file = NULL;
                 return pool;
         }
         return NULL;

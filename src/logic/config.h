@@ -195,7 +195,7 @@ uint64_t pool_config_surge(const struct pool_config *pool);
 uint64_t pool_config_process_limit(const struct pool_config *pool);
 
 /* Take the pool of that name out of the configuration, for the caller to free with pool_config_free(); NULL if there is
- * none. It forgets where its values were set: the names of files stay with the configuration. */
+ * none. It forgets the files its values were set in: their names stay with the configuration. */
 struct pool_config *config_take_pool(struct config *config, const char *name);
 
 /* Free one pool; NULL is fine. */
