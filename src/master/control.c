@@ -58,7 +58,7 @@ static bool make_room(struct control *control)
         if (control->client_count < CONTROL_CLIENTS_MAX)
                 return true;
         oldest = control_client_find_slowest(control);
-        if (!oldest) /* all wait for a reload, which ends by itself: then there is room */
+        if (!oldest) /* all wait for a reload or an upgrade, which ends by itself: then there is room */
                 evloop_watch_pause(control->watch);
         else if (clock_now_ms() < control_client_since_ms(oldest) + PATIENCE_MS)
                 pause_until(control, control_client_since_ms(oldest) + PATIENCE_MS);
@@ -290,6 +290,7 @@ static int read_socket(struct control *control, struct document *document, const
 
         control->has_group = group->resolved;
         control->group = group->id;
+        control->listener.decoy_fd = -1;
         if (r < 0 || !json_object_get(object, "fd"))
                 return r;
         r = document_read_string(document, object, "path", &control->path);

@@ -94,7 +94,7 @@ static void do_why(const struct order *order)
                 control_client_answer(order->client, reply);
 }
 
-/* Answered by control_reload when it is done. */
+/* Answered by control_outcome when it is done. */
 static void do_reload(const struct order *order)
 {
         bool dry_run = order->request->flag;

@@ -25,7 +25,7 @@ static int describe_upgrade(const struct control_outcome *outcome, json_t *reply
         if (r == 0)
                 r = json_object_set_new(reply, "version", json_string(PREFORKD_VERSION));
         if (r == 0)
-                r = json_object_set_new(reply, "program", control_json_text(outcome->program));
+                r = json_object_set_new(reply, "program", outcome->program ? control_json_text(outcome->program) : json_null());
         return r == 0 ? json_object_set_new(reply, "pid", json_integer(getpid())) : r;
 }
 

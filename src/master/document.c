@@ -129,7 +129,9 @@ static int load_descriptors(struct document *document)
                 return -ENOMEM;
         for (size_t i = 0; i < count; i++) {
                 json_int_t number = json_integer_value(json_array_get(list, i));
-                if (number <= STDERR_FILENO || number > INT_MAX || fcntl((int)number, F_SETFD, FD_CLOEXEC) < 0)
+                /* Handed over is what was left open on purpose; one that is closed on execution has been mentioned before. */
+                if (number <= STDERR_FILENO || number > INT_MAX || fcntl((int)number, F_GETFD) != 0 ||
+                    fcntl((int)number, F_SETFD, FD_CLOEXEC) < 0)
                         return document_complain(document, "descriptor %lld was not handed over", (long long)number);
                 document->descriptors[document->descriptor_count++] = (int)number;
         }

@@ -22,11 +22,21 @@ static json_t *encode(const struct field *field, const char *at)
         return json_integer(field->kind == FIELD_SIGNED ? (json_int_t)(int32_t)narrow : (json_int_t)narrow);
 }
 
+/* The zeros at the end go without saying. */
+static size_t used_length(const struct field *field, const char *at)
+{
+        size_t bytes = field->count * field->size;
+
+        while (bytes > 0 && at[bytes - 1] == 0)
+                bytes--;
+        return (bytes + field->size - 1) / field->size;
+}
+
 static json_t *encode_array(const struct field *field, const char *at)
 {
         json_t *array = json_array();
 
-        for (size_t i = 0; array && i < field->count; i++)
+        for (size_t i = 0, length = used_length(field, at); array && i < length; i++)
                 if (json_array_append_new(array, encode(field, at + i * field->size)) != 0) {
                         json_decref(array);
                         array = NULL;

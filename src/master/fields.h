@@ -36,7 +36,7 @@ struct field {
          .count = sizeof(FIELD_MEMBER(type, member)) / sizeof(FIELD_MEMBER(type, member)[0])}
 
 /* Add the fields of the structure at `base` to `object`. Numbers above 2^63 - 1 are written as negative ones, which is what
- * JSON libraries can hold. 0 or -ENOMEM. */
+ * JSON libraries can hold; of arrays the zeros at the end are left out. 0 or -ENOMEM. */
 int fields_write(const struct field *fields, size_t count, const void *base, json_t *object);
 
 /* Set the fields of the structure at `base` to what `object` says. What it does not mention is left alone, what is not in

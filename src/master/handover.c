@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -24,6 +25,7 @@
 #include "master/service.h"
 
 static const struct field master_fields[] = {
+        FIELD(struct master, pid),
         FIELD(struct master, had_terminal), FIELD(struct master, started_ms), FIELD(struct master, loads),
         FIELD(struct master, reload_again), FIELD(struct master, try_again),
 };
@@ -170,6 +172,16 @@ static int read_pools(struct document *document, struct master *master)
         return r;
 }
 
+/* A program that stands before us, a shell script for one, must become us, not start us: children are collected by their
+ * parent alone. A trial is a child of the process itself. */
+static int check_place(struct document *document, const struct master *master)
+{
+        if ((master->setup->take_over.is_trial ? getppid() : getpid()) == master->pid)
+                return 0;
+        return document_complain(document, "it would not run as process %d, but as a child of what was executed there; a "
+                                 "script must end in \"exec\"", (int)master->pid);
+}
+
 static int read_parts(struct document *document, struct master *master, struct problem_list *problems)
 {
         const json_t *root = document->root;
@@ -177,6 +189,8 @@ static int read_parts(struct document *document, struct master *master, struct p
 
         snprintf(master->upgraded_from, sizeof(master->upgraded_from), "%s", from ? from : "unknown");
         int r = document_read_fields(document, master_fields, ELEMENTS(master_fields), document_object(root, "master"), master);
+        if (r == 0)
+                r = check_place(document, master);
         if (r == 0)
                 r = read_setup(document, master->setup);
         if (r == 0)
@@ -214,10 +228,11 @@ int handover_read(struct master *master, int fd, struct problem_list *problems)
         return r;
 }
 
-void handover_begin(struct master *master)
+void handover_begin(struct master *master, const struct problem_list *problems)
 {
         const struct control_outcome outcome = {.what = CONTROL_WAIT_UPGRADE, .load = UINT64_MAX, .accepted = true,
-                                                .from = master->upgraded_from, .program = master->setup->program};
+                                                .from = master->upgraded_from, .program = master->setup->program,
+                                                .problems = problems};
         size_t workers = 0;
 
         master->state = MASTER_RUNNING;

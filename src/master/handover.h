@@ -18,5 +18,6 @@ int handover_write(const struct master *master, struct document *document);
  * -errno: then there is nothing to be done but to exit without touching anything. */
 int handover_read(struct master *master, int fd, struct problem_list *problems);
 
-/* Begin: collect the children that have ended meanwhile, look at every pool, and answer who waited for it. */
-void handover_begin(struct master *master);
+/* Begin: collect the children that have ended meanwhile, look at every pool, and answer who waited for it, with the
+ * warnings there were. */
+void handover_begin(struct master *master, const struct problem_list *problems);

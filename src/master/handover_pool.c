@@ -64,7 +64,9 @@ static json_t *write_listener(const struct set_listener *item, struct document *
 
         if (document_set(object, "name", document_string(item->name)) == 0 &&
             document_set(object, "tie", document_string(tie_names[item->listener.tie])) == 0 &&
-            document_set(object, "fd", document_descriptor(document, item->listener.fd)) == 0)
+            document_set(object, "fd", document_descriptor(document, item->listener.fd)) == 0 &&
+            (item->listener.decoy_fd < 0 ||
+             document_set(object, "decoy", document_descriptor(document, item->listener.decoy_fd)) == 0))
                 return object;
         json_decref(object);
         return NULL;
@@ -144,13 +146,15 @@ static json_t *write_rate(const struct request_rate *rate)
         return array;
 }
 
-/* A pool that drains has a configuration of its own. */
+/* A pool that drains has a configuration of its own. The rest of the present one is not its: the control socket may be
+ * where it listened. */
 static json_t *write_own_config(const struct pool *pool)
 {
         struct pool_config *pools[] = {pool->own_config};
-        const struct config alone = {.master = pool->master->config->master, .pools = pools, .pool_count = 1};
+        struct config alone = {.master = pool->master->config->master, .pools = pools, .pool_count = 1};
         _cleanup_(text_clear) struct text text = {0};
 
+        alone.master.control = NULL;
         return config_print(&alone, true, &text) == 0 ? document_string(text_string(&text)) : NULL;
 }
 
@@ -197,6 +201,8 @@ static int read_listener(struct document *document, const json_t *object, struct
                 r = document_read_fields(document, listener_fields, ELEMENTS(listener_fields), object, item);
         if (r == 0)
                 r = document_take_descriptor(document, object, "fd", &listener->fd);
+        if (r == 0 && json_object_get(object, "decoy"))
+                r = document_take_descriptor(document, object, "decoy", &listener->decoy_fd);
         if (r < 0)
                 return r;
         listener->tie = (enum listener_tie)tie;
@@ -210,7 +216,7 @@ static int read_listener(struct document *document, const json_t *object, struct
 static int read_listeners(struct document *document, const json_t *array, struct listener_set *set)
 {
         for (size_t i = 0; i < json_array_size(array); i++) {
-                struct set_listener item = {.listener.fd = -1};
+                struct set_listener item = {.listener = {.fd = -1, .decoy_fd = -1}};
                 int r = read_listener(document, json_array_get(array, i), &item);
                 if (r == 0)
                         r = listener_set_reserve(set, 1);

@@ -228,6 +228,8 @@ int master_run(struct master_setup *setup)
 
         process_title_set(setup->take_over.is_trial ? UPGRADE_TRIAL_TITLE : "master");
         int r = open_master(&master, setup);
+        if (r < 0 && setup->take_over.is_trial)
+                upgrade_answer_trial(r, &(struct problem_list){0});
         if (r == 0 && setup->take_over.wanted)
                 upgrade_take_over(&master);
         else if (r == 0)

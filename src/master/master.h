@@ -66,6 +66,7 @@ struct master {
         bool had_terminal;     /* at the start */
         uint64_t started_ms;
         struct config *config; /* the running one; NULL before the first */
+        uint64_t config_serial; /* how many there have been in this program */
         struct pool **pools;   /* running and draining ones */
         size_t pool_count;
         struct evloop *loop;

@@ -306,6 +306,7 @@ static void swap(struct reload *reload)
                 free(master->config);
         }
         master->config = reload->config;
+        master->config_serial++;
 }
 
 static int replace(struct master *master, const struct config *running, struct config *config,

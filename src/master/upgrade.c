@@ -32,7 +32,7 @@
 /* What a trial says when all is well; anything else, also nothing, is a no. */
 #define YES "preforkd: ready to take over\n"
 
-/* Of what a trial says otherwise, so much is passed on. */
+/* Of what a trial says otherwise, so much is passed on; ours says no more, so that it never waits for a reader. */
 #define WORDS_MAX 4096
 
 struct upgrade {
@@ -40,6 +40,7 @@ struct upgrade {
         char *path;
         char by[48];
         struct image_file file; /* as it was tried */
+        uint64_t config_serial; /* of the configuration it was tried with */
         pid_t pid;              /* of the trial; 0: it has succeeded */
         bool timed_out, cancelled;
         int answer_fd, words_fd; /* what it writes to stdout and stderr */
@@ -128,30 +129,22 @@ static void replace_ourselves(struct upgrade *upgrade)
         fail(master, upgrade, &problems);
 }
 
-void upgrade_continue(struct master *master)
-{
-        /* A configuration that is being read would be lost, and with it the replies to those who wait for it. */
-        if (master->upgrade && master->upgrade->pid == 0 && !master->load)
-                replace_ourselves(master->upgrade);
-}
-
 struct word_context {
         const char *path;
         struct problem_list *problems;
-        bool as_warnings;
 };
 
 static void take_word(void *context, const struct line *line)
 {
         const struct word_context *words = context;
 
-        (words->as_warnings ? problem_warn : problem_add)(words->problems, words->path, 0, "%s", line->bytes);
+        problem_add(words->problems, words->path, 0, "%s", line->bytes);
 }
 
 /* What the trial had to say on its stderr, line by line. */
-static void take_words(const struct upgrade *upgrade, bool as_warnings, struct problem_list *problems)
+static void take_words(const struct upgrade *upgrade, struct problem_list *problems)
 {
-        struct word_context context = {.path = upgrade->path, .problems = problems, .as_warnings = as_warnings};
+        struct word_context context = {.path = upgrade->path, .problems = problems};
         struct line_splitter splitter = {0};
         char words[WORDS_MAX];
 
@@ -170,25 +163,37 @@ static bool says_yes(const struct upgrade *upgrade)
         return length > 0 && text_equal(answer, YES);
 }
 
+/* What a trial has left behind has our descriptors. Its group is named by a process that has just been reaped or is a child
+ * still, so that nobody else can have the number. */
+static void kill_group(pid_t pid)
+{
+        kill(-pid, SIGKILL);
+}
+
+static void end_trial(const struct upgrade *upgrade)
+{
+        kill_group(upgrade->pid);
+        reaper_kill(upgrade->master->reaper, upgrade->pid, SIGKILL); /* it may not have got its group yet */
+}
+
 static void on_trial_end(void *context, pid_t pid, int status, const struct rusage *usage)
 {
         _cleanup_(problem_list_clear) struct problem_list problems = {0};
         struct upgrade *upgrade = context;
 
-        (void)pid;
         (void)usage;
         if (upgrade->cancelled) {
+                kill_group(pid);
                 upgrade_close(upgrade->master);
                 return;
         }
-        bool succeeded = WIFEXITED(status) && WEXITSTATUS(status) == 0 && says_yes(upgrade);
-        take_words(upgrade, succeeded, &problems);
-        if (succeeded) {
-                report_problems(&problems);
+        kill_group(pid);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && says_yes(upgrade)) {
                 upgrade->pid = 0;
                 evloop_timer_set(upgrade->timer, 0); /* from a turn of its own: we are in the middle of the reaping */
                 return;
         }
+        take_words(upgrade, &problems);
         if (upgrade->timed_out)
                 problem_add(&problems, upgrade->path, 0, "its trial took longer than %d s", DEADLINE_MS / 1000);
         else if (WIFSIGNALED(status))
@@ -209,7 +214,7 @@ static void on_timer(void *context)
                 return;
         }
         upgrade->timed_out = true;
-        reaper_kill(upgrade->master->reaper, upgrade->pid, SIGKILL);
+        end_trial(upgrade);
 }
 
 /* The child of a trial. */
@@ -223,6 +228,7 @@ static int run_trial(void *context)
         const struct trial *trial = context;
 
         process_title_set(UPGRADE_TRIAL_TITLE);
+        setpgid(0, 0);
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || dup2(trial->answer_fd, STDOUT_FILENO) < 0 ||
             dup2(trial->words_fd, STDERR_FILENO) < 0)
                 return MASTER_EXIT_FAILURE;
@@ -254,7 +260,37 @@ static int start_trial(struct upgrade *upgrade)
                 kill(upgrade->pid, SIGKILL);
         if (r == 0)
                 evloop_timer_set(upgrade->timer, clock_now_ms() + DEADLINE_MS);
+        upgrade->config_serial = upgrade->master->config_serial;
         return r;
+}
+
+/* With the configuration of now: what nobody has tried is not executed. */
+static void try_again(struct upgrade *upgrade)
+{
+        _cleanup_(problem_list_clear) struct problem_list problems = {0};
+
+        log_notice("upgrading: trying %s again, for the configuration has changed", upgrade->path);
+        fd_closep(&upgrade->answer_fd);
+        fd_closep(&upgrade->words_fd);
+        evloop_timer_free(TAKE_PTR(upgrade->timer));
+        int r = start_trial(upgrade);
+        if (r == 0)
+                return;
+        problem_add(&problems, upgrade->path, 0, "cannot execute it: %s", strerror(-r));
+        fail(upgrade->master, upgrade, &problems);
+}
+
+void upgrade_continue(struct master *master)
+{
+        struct upgrade *upgrade = master->upgrade;
+
+        /* A configuration that is being read would be lost, and with it the replies to those who wait for it. */
+        if (!upgrade || upgrade->pid != 0 || master->load)
+                return;
+        if (upgrade->config_serial != master->config_serial)
+                try_again(upgrade);
+        else
+                replace_ourselves(upgrade);
 }
 
 void upgrade_begin(struct master *master, const char *path, const char *by)
@@ -266,7 +302,7 @@ void upgrade_begin(struct master *master, const char *path, const char *by)
                 return;
         }
         path = path ? path : master->setup->program;
-        struct upgrade *upgrade = calloc(1, sizeof(*upgrade));
+        struct upgrade *upgrade = path ? calloc(1, sizeof(*upgrade)) : NULL;
         int r = !path ? -ENOENT : upgrade ? 0 : -ENOMEM;
         if (r == 0) {
                 *upgrade = (struct upgrade){.master = master, .path = strdup(path), .answer_fd = -1, .words_fd = -1};
@@ -293,7 +329,7 @@ void upgrade_cancel(struct master *master)
         if (master->upgrade->pid == 0) /* tried, and about to go on */
                 upgrade_close(master);
         else
-                reaper_kill(master->reaper, master->upgrade->pid, SIGKILL);
+                end_trial(master->upgrade);
 }
 
 void upgrade_close(struct master *master)
@@ -302,16 +338,17 @@ void upgrade_close(struct master *master)
                 upgrade_free(TAKE_PTR(master->upgrade));
 }
 
-/* On trial: the problems on stderr, and the answer. Nothing is put in order, for everything is in service elsewhere. */
-static _Noreturn void answer_trial(int r, const struct problem_list *problems)
+void upgrade_answer_trial(int r, const struct problem_list *problems)
 {
-        for (size_t i = 0; i < problems->count; i++) {
-                _cleanup_(text_clear) struct text text = {0};
-                if (problem_format(&problems->items[i], &text) == 0)
-                        dprintf(STDERR_FILENO, "%s\n", text_string(&text));
-        }
-        if (r < 0)
+        _cleanup_(text_clear) struct text text = {0};
+
+        for (size_t i = 0; i < problems->count && text.length < WORDS_MAX / 2; i++)
+                if (!problems->items[i].warning && problem_format(&problems->items[i], &text) == 0)
+                        text_append(&text, "\n");
+        if (r < 0) {
+                dprintf(STDERR_FILENO, "%s", text.length > 0 ? text_string(&text) : strerror(-r));
                 _exit(MASTER_EXIT_FAILURE);
+        }
         ssize_t written = write(STDOUT_FILENO, YES, strlen(YES));
         _exit(written == (ssize_t)strlen(YES) ? MASTER_EXIT_OK : MASTER_EXIT_FAILURE);
 }
@@ -323,12 +360,12 @@ void upgrade_take_over(struct master *master)
 
         int r = handover_read(master, take_over->fd, &problems);
         if (take_over->is_trial)
-                answer_trial(r, &problems);
+                upgrade_answer_trial(r, &problems);
         close(take_over->fd);
         report_problems(&problems);
         if (r < 0) {
-                log_error("cannot take over, though the trial could: ending; the workers finish their requests");
+                log_error("cannot take over: ending; workers finish their requests");
                 _exit(MASTER_EXIT_FAILURE);
         }
-        handover_begin(master);
+        handover_begin(master, &problems);
 }

@@ -1,10 +1,11 @@
 /* The upgrade in place: another program (or the same file, which a package has replaced) goes on as this process.
  *
  * First a trial: the program is executed as a child, with a copy of the state and of the descriptors, and says whether it
- * could take over; whatever it does, it has ten seconds, and this master goes on meanwhile. Then the state is written
+ * could take over; it and its process group have ten seconds, and this master goes on meanwhile. Then the state is written
  * afresh and the program executed in the master's place. If that fails the master goes on as if nothing had been. */
 #pragma once
 
+#include "base/problem.h"
 #include "master/master.h"
 
 struct upgrade;
@@ -25,6 +26,10 @@ void upgrade_cancel(struct master *master);
 
 /* Free what is there of one; its trial is nobody's any more. */
 void upgrade_close(struct master *master);
+
+/* On trial: say what came of it, on stdout or stderr, and end. Nothing is put in order, for everything is in service
+ * elsewhere, and of warnings the program itself will speak. */
+_Noreturn void upgrade_answer_trial(int r, const struct problem_list *problems);
 
 /* What the program that was executed does, on trial or for good: take the state over from the descriptor in
  * master->setup->take_over. Does not return from a trial, or if it fails: the process ends, and nothing was touched. */

@@ -19,8 +19,9 @@ import pytest
 
 from clients import ClientPool
 from control import Control, control_of
-from daemon import (AS_ROOT, BINARY, POOL_USER, SLOW, Daemon, children, connect, open_descriptors, read_all, request,
-                    run_preforkd, status_value, stays, tcp4, title, wait_until)
+from daemon import (AS_ROOT, BINARY, POOL_USER, SLOW, Daemon, alive, children, connect, open_descriptors, read_all, request,
+                    run_preforkd, status_value, stays, tcp4, title, wait_until,
+                    with_own_mounts)
 from manager import Manager
 
 Start = Callable[..., Daemon]
@@ -49,6 +50,14 @@ def decisions_of(control: Control) -> list[str]:
     return [decision["text"] for decision in pool["decisions"]]
 
 
+def assert_closed_on_execution(daemon: Daemon) -> None:
+    """Every descriptor of the master but the first three."""
+    for fd in open_descriptors(daemon.pid):
+        info = Path(f"/proc/{daemon.pid}/fdinfo/{fd}").read_text()
+        flags = re.search(r"^flags:\s+([0-7]+)$", info, re.MULTILINE)
+        assert fd <= 2 or (flags and int(flags[1], 8) & os.O_CLOEXEC), (fd, open_descriptors(daemon.pid)[fd])
+
+
 def upgrade(daemon: Daemon, path: Path | None = None) -> None:
     """By signal, or to a program by command, and wait until it has taken over."""
     mark = daemon.log_mark()
@@ -57,6 +66,14 @@ def upgrade(daemon: Daemon, path: Path | None = None) -> None:
     else:
         daemon.send_signal(signal.SIGUSR2)
     daemon.wait_log("has taken over from", after=mark)
+
+
+def kill_workers(daemon: Daemon, pool: str = "www") -> None:
+    """So that those that serve from here on are the present program's."""
+    before = daemon.workers(pool)
+    for worker in before:
+        os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: daemon.workers(pool) and not set(daemon.workers(pool)) & set(before), "other workers")
 
 
 def between(directory: Path, action: str, only_in_earnest: bool = True) -> Path:
@@ -174,8 +191,8 @@ def test_what_a_handler_gets_is_the_same(preforkd: Start, tmp_path: Path, progra
     assert "256" in before["limits"]
     upgrade(daemon)
     upgrade(daemon)
-    for _ in range(3):  # by workers that the present program has forked
-        assert probe() == before
+    kill_workers(daemon)
+    assert probe() == before
 
 
 def test_requests_in_flight_go_on(controlled: Start) -> None:
@@ -288,6 +305,91 @@ def test_what_drains_goes_on_draining(controlled: Start) -> None:
     wait_until(lambda: len(control.do("status")["pools"]) == 1, "the end of mail")
     wait_until(lambda: len(control.pool()["listeners"]) == 1, "the end of the listener")
     daemon.layout_at_start = None
+
+
+def test_a_pool_that_drains_keeps_its_configuration(controlled: Start) -> None:
+    """Limits, and what new workers of it are like: it has to serve what waits in its queue."""
+    listen, expected = [tcp4(), tcp4()], b"/usr\n77\n0027\n"
+    daemon, control = controlled({"www": {}, "old": {
+        "listen": listen, "handler": ["/bin/sh", "-c", "pwd; ulimit -n; umask; cat"], "directory": "/usr", "umask": "0027",
+        "scaling": "static", "max_workers": 1, "request_timeout": "1h", "limit_nofile": 77}})
+    wait_until(lambda: control.pool("old")["counts"]["idle"] == 1, "the worker")
+    control.do("scale old max_workers=2")
+    with connect(listen[0]) as busy, connect(listen[0]) as other:
+        for client in (busy, other):
+            assert client.makefile("rb").read(len(expected)) == expected
+        with connect(listen[1]) as waiting:
+            wait_until(lambda: control.pool("old")["queue"] == 1, "one that waits")
+            del daemon.pools["old"]
+            daemon.hup("reloaded")
+            before = control.pool("old")
+            upgrade(daemon)
+            after = control.pool("old")
+            assert (after["state"], after["limits"]) == ("draining", before["limits"])
+            for worker in daemon.workers("old"):  # the present program forks for those who wait
+                os.kill(worker, signal.SIGKILL)
+            waiting.shutdown(1)
+            assert read_all(waiting) == expected
+    wait_until(lambda: len(control.do("status")["pools"]) == 1, "the end of the old pool")
+    daemon.layout_at_start = None
+
+
+def test_a_listener_that_drains_is_kept_from_new_connections(controlled: Start) -> None:
+    """By whichever means: they are not refused, and not accepted by anybody."""
+    extra = tcp4()
+    daemon, control = controlled({"www": {"listen": [tcp4(), extra], "request_timeout": "1h"}})
+    with connect(extra) as first, connect(extra) as second:
+        for client in (first, second):
+            client.sendall(b"x")
+            assert client.recv(1) == b"x"
+        with connect(extra) as waiting:
+            wait_until(lambda: control.pool()["queue"] == 1, "one that waits")
+            daemon.pools["www"]["listen"] = [daemon.pools["www"]["listen"][0]]
+            daemon.pools["www"]["max_workers"] = 2
+            daemon.hup("reloaded")
+            upgrade(daemon)
+            queued = next(item for item in control.pool()["listeners"] if item["address"] == extra)
+            assert queued["closing"]
+            with pytest.raises((TimeoutError, ConnectionRefusedError)):
+                connect(extra, 0.5 / SLOW).close()
+            waiting.sendall(b"z")
+            waiting.settimeout(10 * SLOW)
+            assert waiting.recv(1) == b"z"
+        first.close()
+        second.close()
+    wait_until(lambda: len(control.pool()["listeners"]) == 1, "the end of the listener")
+    daemon.layout_at_start = None
+
+
+def test_saturation_goes_on(controlled: Start) -> None:
+    """One episode, told once, and its end."""
+    daemon, control = controlled()
+    with connect(address_of(daemon)) as one, connect(address_of(daemon)) as two, connect(address_of(daemon)) as waiting:
+        for client in (one, two, waiting):
+            client.sendall(b"x")
+        daemon.wait_log("saturated: 2 workers are all in use")
+        upgrade(daemon)
+        assert (control.pool()["state"], control.pool()["totals"]["saturations"]) == ("saturated", 1)
+        stays(lambda: control.pool()["totals"]["saturations"] == 1, "the episode is the same", 0.5)
+    daemon.wait_log("no longer saturated")
+    assert len(re.findall("saturated: 2 workers", daemon.log())) == 1
+
+
+def test_figures_go_on(controlled: Start) -> None:
+    """How long requests took, how many a second there were, and how the workers that are gone have shared them."""
+    daemon, control = controlled({"www": {"max_requests": 5, "max_requests_jitter": "0%"}})
+    for _ in range(22):
+        request(address_of(daemon), b"x")
+    wait_until(lambda: control.pool()["totals"]["requests"] == 22 and control.pool()["counts"]["idle"] == 2, "22 requests")
+    before = control.pool()
+    upgrade(daemon)
+    after = control.pool()
+    assert before["duration_us"]["p50"] > 0 and after["duration_us"] == before["duration_us"]
+    assert after["totals"] == before["totals"]
+    assert after["rate_window_ms"] > 0
+    mark = daemon.log_mark()
+    daemon.send_signal(signal.SIGUSR1)
+    assert int(daemon.wait_log(r"22 requests over (\d+) workers", after=mark)[1]) >= 4
 
 
 def test_recycling_goes_on(controlled: Start) -> None:
@@ -553,20 +655,118 @@ def test_a_file_that_changes_after_its_trial(controlled: Start, tmp_path: Path) 
 
 def test_a_program_that_fails_to_execute_after_its_trial(controlled: Start, tmp_path: Path) -> None:
     """Everything is as before: descriptors are closed on execution again, and nothing of ours is in the environment."""
-    daemon, control = controlled({"www": {"handler": ["/bin/sh", "-c", "env; ls -l /proc/self/fd; cat"],
-                                          "clear_environment": "no", "max_requests": 1}})
-    interpreter, program = tmp_path / "interpreter", tmp_path / "program"
-    shutil.copy("/bin/dash", interpreter)
-    program.write_text(f"#!{interpreter}\nrm {interpreter}\nexec {BINARY} \"$@\"\n")
+    with Manager(tmp_path) as manager:
+        daemon, control = controlled({"www": {"handler": ["/bin/sh", "-c", "env; ls -l /proc/self/fd; cat"],
+                                              "clear_environment": "no"}}, **manager.options())
+        interpreter, program = tmp_path / "interpreter", tmp_path / "program"
+        shutil.copy("/bin/dash", interpreter)
+        program.write_text(f"#!{interpreter}\nrm {interpreter}\nexec {BINARY} \"$@\"\n")
+        program.chmod(0o755)
+        control.refused(f"upgrade {program}", "refused")
+        assert_closed_on_execution(daemon)
+        kill_workers(daemon)
+        reply = request(address_of(daemon)).decode()
+        assert "NOTIFY_SOCKET" not in reply and "memfd" not in reply
+        assert len(re.findall(r"^l.* -> ", reply, re.MULTILINE)) == 4, reply  # 0, 1, 2, and the directory
+        upgrade(daemon)
+        assert_closed_on_execution(daemon)
+
+
+def test_a_script_that_does_not_become_preforkd(controlled: Start, tmp_path: Path) -> None:
+    """It would be the master's process, and preforkd its child, whose workers are another's."""
+    daemon, control = controlled()
+    workers = sorted(daemon.wait_workers(2))
+    program = tmp_path / "script"
+    program.write_text(f"#!/bin/sh\n{BINARY} \"$@\"\n")
+    program.chmod(0o755)
+    reply = control.refused(f"upgrade {program}", "refused")
+    assert any("as a child of what was executed" in problem["text"] for problem in reply["problems"]), reply
+    assert sorted(daemon.workers()) == workers
+
+
+def test_what_a_trial_leaves_behind_goes_with_it(controlled: Start, tmp_path: Path) -> None:
+    """It has our descriptors. It is not waited for, either."""
+    daemon, control = controlled()
+    program = tmp_path / "script"
+    program.write_text(f"#!/bin/sh\nsleep 1000 & echo $! >{tmp_path}/left\n")
     program.chmod(0o755)
     control.refused(f"upgrade {program}", "refused")
-    reply = request(address_of(daemon)).decode()
-    assert "NOTIFY_SOCKET" not in reply and "memfd" not in reply
-    assert len(re.findall(r"^l.* -> ", reply, re.MULTILINE)) == 4, reply  # 0, 1, 2, and the directory
+    left = int((tmp_path / "left").read_text())
+    wait_until(lambda: not alive(left), "the end of what the trial has left behind")
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["its path known", "its path unknown"])
+def test_without_proc(preforkd: Start, tmp_path: Path, as_root: None, known: bool) -> None:
+    """What the kernel says of our path cannot be had then: what we were called by is taken, if it is a path."""
+    if subprocess.run(["unshare", "--mount", "true"], check=False).returncode:
+        pytest.skip("needs the right to make a mount namespace")
+    if b"libasan" in BINARY.read_bytes():
+        pytest.skip("LeakSanitizer needs /proc")
+    words = f'import os, sys; os.execv("{BINARY}", ["nobody-knows", *sys.argv[1:]])'
+    unknown = [] if known else [f"exec /usr/bin/python3 -ISc '{words}' \"$@\""]
+    daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "scaling": "static", "max_workers": 2}},
+                      master={"control": tmp_path / "control.sock"},
+                      binary=with_own_mounts(tmp_path, "mount -t tmpfs none /proc", *unknown))
+    for _ in range(0 if known else 3):  # nothing may be lost by trying
+        mark = daemon.log_mark()
+        daemon.send_signal(signal.SIGUSR2)
+        daemon.wait_log("cannot execute it: No such file", after=mark)
+    upgrade(daemon, None if known else BINARY)
     upgrade(daemon)
+    assert request(address_of(daemon), b"x") == b"x"
+
+
+@pytest.mark.parametrize("how", ["during its trial", "while it waits"])
+def test_a_configuration_that_nobody_has_tried(controlled: Start, tmp_path: Path, how: str) -> None:
+    """What the new program cannot take is found out before it is executed, also when it came after the trial."""
+    daemon, control = controlled()
+    workers = sorted(daemon.wait_workers(2))
+    program = between(tmp_path, "if 'max_workers = 3' in state['config']:\n"
+                      "    state['config'] = state['config'].replace('max_workers = 3', 'max_workers = of a later day')\n"
+                      f"if not os.path.exists({str(tmp_path / 'tried')!r}):\n"
+                      f"    open({str(tmp_path / 'tried')!r}, 'w').close()\n"
+                      f"    while not os.path.exists({str(tmp_path / 'go')!r}):\n"
+                      "        time.sleep(0.01)", only_in_earnest=False)
+    fifo = tmp_path / "pools.d" / "slow.conf"
+    with control.connect() as client:
+        client.sendall(f"upgrade {program}\n".encode())
+        wait_until(lambda: (tmp_path / "tried").exists(), "the trial")
+        daemon.pools["www"]["max_workers"] = 3
+        if how == "while it waits":
+            fifo.parent.mkdir()
+            os.mkfifo(fifo)
+            daemon.hup(None)
+            wait_until(lambda: any("reading" in title(pid) for pid in children(daemon.pid)), "the reading")
+            (tmp_path / "go").touch()
+            wait_until(lambda: not any("trial" in title(pid) or "between" in title(pid) for pid in children(daemon.pid)),
+                       "the end of the trial")
+            with open(fifo, "w", encoding="utf-8"):
+                pass
+        else:
+            daemon.hup("reloaded: 1 pool")
+            (tmp_path / "go").touch()
+        reply = json.loads(read_all(client))
+    assert not reply["ok"] and any("max_workers" in problem["text"] for problem in reply["problems"]), reply
+    assert daemon.find_log("again, for the configuration has changed")
+    assert set(workers) <= set(daemon.workers())
+    assert request(address_of(daemon), b"still") == b"still"
+
+
+def test_started_without_standard_descriptors(preforkd: Start, tmp_path: Path) -> None:
+    """Nothing that matters gets their numbers."""
+    starter = tmp_path / "starter"
+    starter.write_text(f"#!/bin/sh\nexec {BINARY} \"$@\" <&- >&-\n")
+    starter.chmod(0o755)
+    daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat"}}, binary=starter)
+    for _ in range(2):
+        upgrade(daemon)
+    assert request(address_of(daemon), b"x") == b"x"
+    assert [open_descriptors(daemon.pid)[fd] for fd in (0, 1)] == ["/dev/null"] * 2
 
 
 # --- older and newer --------------------------------------------------------------------------------------------------
+
+MANY_KEYS = "state['config'] += ''.join('of_a_later_day_%d = 1\\n' % number for number in range(2000))"
 
 EVERYWHERE = """
 def add(value):
@@ -594,6 +794,23 @@ def test_from_a_newer_program(controlled: Start, tmp_path: Path) -> None:
     assert request(address_of(daemon), b"two") == b"two"
     upgrade(daemon)
     daemon.hup("reloaded")
+
+
+def test_many_keys_that_are_not_known(controlled: Start, tmp_path: Path) -> None:
+    """However much there is to say, the trial does not wait for somebody to listen; who asked is told."""
+    daemon, control = controlled()
+    reply = control.do(f"upgrade {between(tmp_path, MANY_KEYS, only_in_earnest=False)}")
+    assert len(reply["problems"]) == 2000 and reply["problems"][0]["severity"] == "warning"
+    assert len(re.findall(r"of_a_later_day_1999' is not known", daemon.log())) == 1
+
+
+def test_descriptors_of_a_newer_program_are_closed(controlled: Start, tmp_path: Path) -> None:
+    """What nobody takes over is not left open."""
+    daemon, _ = controlled()
+    upgrade(daemon, between(tmp_path, "extra = os.open('/etc/passwd', os.O_RDONLY)\nos.set_inheritable(extra, True)\n"
+                            "state['descriptors'].append(extra)"))
+    assert "/etc/passwd" not in open_descriptors(daemon.pid).values()
+    assert_closed_on_execution(daemon)
 
 
 def test_from_an_older_program(controlled: Start, tmp_path: Path) -> None:
@@ -626,6 +843,7 @@ def test_from_an_older_program(controlled: Start, tmp_path: Path) -> None:
     ("state['pools'] = []", "pool www is missing"),
     ("state['pools'][0]['name'] = 'other'", "has no configuration"),
     ("state['descriptors'].append(4711)", "4711 was not handed over"),
+    ("state['descriptors'] *= 2", "was not handed over"),
     ("state = {}", "format"),
 ])
 def test_a_state_that_cannot_be_taken_over(controlled: Start, tmp_path: Path, change: str, reason: str) -> None:
@@ -659,6 +877,7 @@ def test_the_service_manager_notices_nothing_but_the_status(preforkd: Start, tmp
         manager.wait("READY=1")
         daemon.wait_ready()
         assert len(manager.store) == 1
+        daemon.hup("reloaded")
         for number in range(3):
             manager.receive_all()
             mark = len(manager.messages)
@@ -678,9 +897,27 @@ def test_the_service_manager_notices_nothing_but_the_status(preforkd: Start, tmp
         del daemon.pools["mail"]
         daemon.hup("reloaded")
         wait_until(lambda: manager.receive_all() and len(manager.store) == 1, "the listener to leave the store")
+        assert any(value.startswith("Reload 3 applied") for value in manager.heard("STATUS")), "reloads are counted on"
         daemon.stop()
         manager.wait("STOPPING=1")
         assert len(manager.store) == 1
+
+
+def test_what_waits_for_the_service_manager_is_not_lost(preforkd: Start, tmp_path: Path) -> None:
+    """One that does not read for a while gets all of it from the next program, in order, descriptors included."""
+    with Manager(tmp_path, store_max=100) as manager:
+        daemon = preforkd({"p0": {"listen": tcp4(), "handler": "/bin/cat", "scaling": "ondemand"}}, ready=False,
+                          **manager.options())
+        manager.wait("READY=1")
+        daemon.wait_ready()
+        for number in range(1, 30):  # more than the socket holds
+            daemon.pools[f"p{number}"] = {"listen": tcp4(), "handler": "/bin/cat", "scaling": "ondemand"}
+        daemon.hup("reloaded: 30 pools")
+        upgrade(daemon)
+        upgrade(daemon)
+        wait_until(lambda: manager.receive_all() and len(manager.store) == 30, "every listener in the store")
+        manager.wait("READY=1", after=3)
+        daemon.layout_at_start = None
 
 
 def test_activated_sockets_stay_activated(preforkd: Start, tmp_path: Path) -> None:
@@ -767,9 +1004,14 @@ def test_an_upgraded_daemon_sleeps(controlled: Start) -> None:
 
 
 def test_no_descriptor_is_left_over(controlled: Start) -> None:
-    daemon, _ = controlled()
-    before = sorted(re.sub(r"\d{3,}", "N", target) for target in open_descriptors(daemon.pid).values())
+    daemon, control = controlled()
+    wait_until(lambda: control.pool()["counts"]["idle"] == 2, "a daemon that has nothing to do")
+
+    def descriptors() -> list[str]:
+        return sorted(re.sub(r"\d{3,}", "N", target) for target in open_descriptors(daemon.pid).values())
+
+    upgrade(daemon)
+    before = descriptors()
     for _ in range(5):
         upgrade(daemon)
-    after = sorted(re.sub(r"\d{3,}", "N", target) for target in open_descriptors(daemon.pid).values())
-    assert after == before
+    wait_until(lambda: descriptors() == before, "the same descriptors")

@@ -26,11 +26,13 @@ static bool is_open(int fd)
         return fcntl(fd, F_GETFD) >= 0;
 }
 
-/* Save what was written and load it, as another program would. */
+/* Save what was written and load it, as another program would: descriptors that are handed over survive the exec. */
 static void pass_on(struct document *written, struct document *read)
 {
         _cleanup_(fd_closep) int fd = -1;
 
+        for (size_t i = 0; i < written->descriptor_count; i++)
+                fcntl(written->descriptors[i], F_SETFD, 0);
         assert_int_equal(document_save(written, &fd), 0);
         assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
         assert_int_equal(document_load(fd, read), 0);
@@ -90,7 +92,6 @@ static void test_descriptors(void **state)
         assert_int_equal(document_set(written.root, "taken", document_descriptor(&written, taken)), 0);
         assert_int_equal(document_set(written.root, "left", document_descriptor(&written, left)), 0);
         assert_int_equal(document_set(written.root, "foreign", json_integer(foreign)), 0);
-        fcntl(taken, F_SETFD, 0);
         pass_on(&written, &read);
         assert_int_equal(fcntl(taken, F_GETFD), FD_CLOEXEC);
         assert_int_equal(document_take_descriptor(&read, read.root, "taken", &got), 0);
@@ -148,6 +149,30 @@ static void test_what_is_no_document(void **state)
         }
 }
 
+/* One that is mentioned twice, or that was not left open on purpose, is somebody's already. */
+static void test_descriptors_of_others(void **state)
+{
+        int fd = open_null();
+        _cleanup_(fd_closep) int state_fd = -1;
+        struct document written, read;
+
+        (void)state;
+        for (int times = 1; times <= 2; times++) {
+                assert_int_equal(document_new(&written), 0);
+                for (int i = 0; i < times; i++)
+                        json_decref(document_descriptor(&written, fd));
+                assert_int_equal(fcntl(fd, F_SETFD, times == 1 ? FD_CLOEXEC : 0), 0);
+                fd_closep(&state_fd);
+                assert_int_equal(document_save(&written, &state_fd), 0);
+                assert_int_equal(document_load(state_fd, &read), -EPROTO);
+                assert_non_null(strstr(text_string(&read.complaint), "was not handed over"));
+                document_forget(&read);
+                document_forget(&written);
+                assert_true(is_open(fd));
+        }
+        close(fd);
+}
+
 static void test_words(void **state)
 {
         static const char *const words[] = {"one", "two"};
@@ -173,6 +198,7 @@ int main(void)
                 cmocka_unit_test(test_descriptors),
                 cmocka_unit_test(test_forgetting_closes_nothing),
                 cmocka_unit_test(test_what_is_no_document),
+                cmocka_unit_test(test_descriptors_of_others),
                 cmocka_unit_test(test_words),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

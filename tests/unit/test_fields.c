@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "base/cleanup.h"
@@ -70,6 +71,30 @@ static void test_of_another_version(void **state)
         }
 }
 
+/* Long lists are mostly empty. */
+static void test_zeros_at_the_end_are_left_out(void **state)
+{
+        static const struct {
+                uint64_t list[3];
+                const char *text;
+        } cases[] = {{{0, 0, 0}, "[]"}, {{7, 0, 0}, "[7]"}, {{0, 256, 0}, "[0,256]"}, {{0, 0, 1ULL << 60}, "[0,0,1152921504606846976]"}};
+        static const struct field list[] = {FIELD_ARRAY(struct sample, list)};
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                struct sample sample = {0}, back = {0};
+                json_t *object = json_object();
+                _cleanup_(text_clear) struct text complaint = {0};
+                memcpy(sample.list, cases[i].list, sizeof(sample.list));
+                assert_int_equal(fields_write(list, 1, &sample, object), 0);
+                _cleanup_(freep) char *text = json_dumps(json_object_get(object, "list"), JSON_COMPACT);
+                assert_string_equal(text, cases[i].text);
+                assert_int_equal(fields_read(list, 1, object, &back, &complaint), 0);
+                assert_memory_equal(&back, &sample, sizeof(back));
+                json_decref(object);
+        }
+}
+
 static void test_what_does_not_fit(void **state)
 {
         static const struct {
@@ -106,6 +131,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_there_and_back),
                 cmocka_unit_test(test_of_another_version),
+                cmocka_unit_test(test_zeros_at_the_end_are_left_out),
                 cmocka_unit_test(test_what_does_not_fit),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
