@@ -7,12 +7,12 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "logic/reload_changes.h"
-#include "master/config_in_force.h"
 #include "master/config_load.h"
 #include "master/control_outcome.h"
 #include "master/keeper.h"
 #include "master/pool.h"
 #include "master/reload.h"
+#include "master/reload_trial.h"
 #include "master/report.h"
 #include "master/service.h"
 #include "master/upgrade.h"
@@ -92,24 +92,15 @@ static void on_new_config(struct master *master, struct config *config, struct p
         config_update_again(master);
 }
 
-/* What a reload would do: all but the opening of what is new, which would be seen from outside. */
 static void on_tried_config(struct master *master, struct config *config, struct problem_list *problems)
 {
         _cleanup_(reload_changes_clear) struct reload_changes changes = {0};
-        _cleanup_(config_in_force_clear) struct config running = {0};
-        _cleanup_(reload_plan_clear) struct reload_plan plan = {0};
         struct control_outcome outcome = {.what = CONTROL_WAIT_DRY_RUN, .load = master->loads, .changes = &changes,
                                           .message = "a reload would be refused", .problems = problems};
 
         config = refuse_empty(config, problems);
         if (config) {
-                int r = config_in_force(master, &running);
-                if (r == 0)
-                        r = reload_diff(&running, config, &plan, problems);
-                if (r == 0)
-                        r = reload_changes_of(&plan, &running.master, &config->master, &changes);
-                if (r < 0)
-                        problem_add(problems, NULL, 0, "%s", strerror(-r));
+                reload_try(master, config, problems, &changes);
                 outcome.accepted = !problem_list_refuses(problems);
                 config_clear(config);
                 free(config);

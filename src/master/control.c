@@ -178,6 +178,49 @@ static int adjust(struct control *control, const struct master_config *config, s
         return listener_adjust(&control->listener, &options);
 }
 
+/* The open socket is the one that is asked for. */
+static bool is_same(const struct control *control, const struct master_config *config)
+{
+        return control->listening && text_equal(control->path, config->control) && is_in_place(control);
+}
+
+/* One that nobody asked for is done without. */
+static bool is_default(const struct master_config *config)
+{
+        return config->origins[MASTER_CONTROL].line == 0 && config->origins[MASTER_CONTROL_GROUP].line == 0;
+}
+
+/* What open_new() would meet. A directory that is to be made is looked at as a socket in its place would be. */
+static int try_new(const struct master_config *config)
+{
+        const struct listener_options options = listener_options_of(config);
+        _cleanup_(freep) char *directory = strdup(config->control);
+        struct address address;
+
+        if (!directory)
+                return -ENOMEM;
+        int r = address_parse(config->control, &address);
+        if (r == 0)
+                r = listener_try(&address, &options);
+        *strrchr(directory, '/') = '\0';
+        if (r == -ENOENT && directory[0] != '\0')
+                r = address_parse(directory, &address) == 0 ? listener_try(&address, &options) : r;
+        return r;
+}
+
+int control_try(const struct control *control, const struct master_config *config, struct problem_list *problems)
+{
+        const struct origin *origin = &config->origins[MASTER_CONTROL];
+
+        if (!config->control || is_same(control, config) || is_default(config))
+                return 0;
+        int r = try_new(config);
+        if (r < 0)
+                problem_add(problems, origin->file, origin->line, "control: cannot open %s: %s", config->control,
+                            error_text(-r));
+        return r;
+}
+
 int control_prepare(struct control *control, const struct master_config *config, struct control_change *ret,
                     struct problem_list *problems)
 {
@@ -189,7 +232,7 @@ int control_prepare(struct control *control, const struct master_config *config,
                 ret->what = control->listening ? CONTROL_CLOSE : CONTROL_KEEP;
                 return 0;
         }
-        bool same = control->listening && text_equal(control->path, config->control) && is_in_place(control);
+        bool same = is_same(control, config);
         if (same) {
                 r = adjust(control, config, ret);
                 origin = &config->origins[MASTER_CONTROL_GROUP];
@@ -197,7 +240,7 @@ int control_prepare(struct control *control, const struct master_config *config,
                 r = open_new(control, config, ret);
         if (r == 0)
                 return 0;
-        if (!same && origin->line == 0 && config->origins[MASTER_CONTROL_GROUP].line == 0) {
+        if (!same && is_default(config)) {
                 log_notice("no control socket: cannot open %s: %s", config->control, error_text(-r));
                 return 0;
         }

@@ -57,6 +57,10 @@ int control_new(struct master *master, struct control **ret);
 int control_prepare(struct control *control, const struct master_config *config, struct control_change *ret,
                     struct problem_list *problems);
 
+/* Would that do? Nothing is opened or made. 0, or -errno with a problem. A group that cannot be given to the socket is not
+ * found out. */
+int control_try(const struct control *control, const struct master_config *config, struct problem_list *problems);
+
 /* Phase two: what was prepared replaces what is there; cannot fail. Or: take it back. */
 void control_commit(struct control *control, const struct master_config *config, struct control_change *change);
 void control_undo(struct control *control, struct control_change *change);

@@ -26,16 +26,27 @@ static uint64_t needed_fds(const struct master *master, const struct config *con
         return needed;
 }
 
-int fd_budget_raise(const struct master *master, const struct config *config, struct problem_list *problems)
+static int find_room(const struct master *master, const struct config *config,
+                     int (*raise_nofile)(uint64_t needed, struct resource_raise *ret), struct problem_list *problems)
 {
         struct resource_raise raise;
         uint64_t needed = needed_fds(master, config);
 
-        int r = resource_raise_nofile(needed, &raise);
+        int r = raise_nofile(needed, &raise);
         if (r < 0)
                 problem_add(problems, NULL, 0,
                             "the pools need %llu open files, the limit is %llu and cannot be raised further (%s); lower "
                             "max_workers or raise LimitNOFILE",
                             (unsigned long long)needed, (unsigned long long)raise.reached, strerror(-r));
         return r;
+}
+
+int fd_budget_raise(const struct master *master, const struct config *config, struct problem_list *problems)
+{
+        return find_room(master, config, resource_raise_nofile, problems);
+}
+
+int fd_budget_try(const struct master *master, const struct config *config, struct problem_list *problems)
+{
+        return find_room(master, config, resource_try_nofile, problems);
 }

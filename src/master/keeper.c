@@ -195,6 +195,16 @@ int keeper_open(struct keeper *keeper, const struct pool_config *pool, const str
                                                    : open_stored(keeper, pool, address, set);
 }
 
+int keeper_try(const struct keeper *keeper, const struct pool_config *pool, const struct listen_address *address,
+               struct problem_list *problems)
+{
+        const char *name = listen_address_socket_name(address);
+
+        if (!name)
+                return 0;
+        return find_activated(keeper, pool, name, problems) ? 1 : -ENOENT;
+}
+
 static bool is_used(const struct config *config, const char *name)
 {
         for (size_t p = 0; p < config->pool_count; p++)

@@ -23,6 +23,11 @@ int keeper_new(struct notify_queue *manager, struct keeper **ret);
 int keeper_open(struct keeper *keeper, const struct pool_config *pool, const struct listen_address *address,
                 struct listener_set *set, struct problem_list *problems);
 
+/* What keeper_open() would do with a socket of a socket unit, and nothing changes. 1: there it is; 0: the address is of
+ * another kind; -errno, with a problem added. */
+int keeper_try(const struct keeper *keeper, const struct pool_config *pool, const struct listen_address *address,
+               struct problem_list *problems);
+
 /* Sockets of socket units that no pool of `config` listens on: clients could connect there and would wait for ever. An
  * error at the start, a warning later, when the socket stays available by its name. */
 void keeper_check_unused(const struct keeper *keeper, const struct config *config, bool is_start,

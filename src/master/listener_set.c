@@ -70,21 +70,36 @@ static const char *open_error_text(int error)
         }
 }
 
+static int cannot_open(const struct pool_config *pool, const struct listen_address *address, int error,
+                       struct problem_list *problems)
+{
+        const struct origin *origin = &pool->origins[POOL_LISTEN];
+
+        problem_add(problems, origin->file, origin->line, "pool %s: listen: cannot open %s: %s", pool->name, address->text,
+                    open_error_text(-error));
+        return error;
+}
+
+int listener_set_try(const struct pool_config *pool, const struct listen_address *address, struct problem_list *problems)
+{
+        const struct listener_options options = listener_set_options(pool);
+
+        int r = listener_try(&address->address, &options);
+        return r < 0 ? cannot_open(pool, address, r, problems) : 0;
+}
+
 int listener_set_open(struct listener_set *set, const struct pool_config *pool, const struct listen_address *address,
                       struct problem_list *problems)
 {
         const struct listener_options options = listener_set_options(pool);
-        const struct origin *origin = &pool->origins[POOL_LISTEN];
         struct set_listener item = {.name = strdup(address->text)};
 
         int r = item.name ? listener_set_reserve(set, 1) : -ENOMEM;
         if (r == 0)
                 r = listener_open(&address->address, &options, &item.listener);
         if (r < 0) {
-                problem_add(problems, origin->file, origin->line, "pool %s: listen: cannot open %s: %s", pool->name,
-                            address->text, open_error_text(-r));
                 free(item.name);
-                return r;
+                return cannot_open(pool, address, r, problems);
         }
         set->items[set->count++] = item;
         return 0;

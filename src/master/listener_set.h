@@ -33,6 +33,9 @@ struct listener_set {
 int listener_set_open(struct listener_set *set, const struct pool_config *pool, const struct listen_address *address,
                       struct problem_list *problems);
 
+/* Would that do? Nothing is opened: see listener_try(). 0 or -errno, with a problem. */
+int listener_set_try(const struct pool_config *pool, const struct listen_address *address, struct problem_list *problems);
+
 /* Add a listener that was opened elsewhere, under that name; it belongs to the set then. 0 or -ENOMEM. */
 int listener_set_add(struct listener_set *set, const char *name, const struct listener *listener);
 

@@ -206,6 +206,32 @@ int listener_open(const struct address *address, const struct listener_options *
         return 0;
 }
 
+/* Can a socket be made at the path, so far as files go? */
+static int try_path(const char *path)
+{
+        char directory[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+        struct stat status;
+
+        if (lstat(path, &status) == 0 && !S_ISSOCK(status.st_mode))
+                return -ENOTSOCK;
+        snprintf(directory, sizeof(directory), "%.*s", (int)MAX_OF(strrchr(path, '/') - path, 1), path);
+        if (stat(directory, &status) < 0)
+                return -errno;
+        if (!S_ISDIR(status.st_mode))
+                return -ENOTDIR;
+        return faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) < 0 ? -errno : 0;
+}
+
+int listener_try(const struct address *address, const struct listener_options *options)
+{
+        struct address to_bind = *address;
+
+        if (is_unix_path(address))
+                return try_path(address->un.sun_path);
+        _cleanup_(fd_closep) int fd = open_socket(&to_bind, options);
+        return fd < 0 ? fd : bind_tcp(fd, options, &to_bind);
+}
+
 bool listener_is_for(const struct address *bound, const struct address *address)
 {
         bool is_stand_in = bound->any.sa_family == AF_INET && address->any.sa_family == AF_INET6 &&

@@ -48,6 +48,12 @@ struct listener {
  * that is no socket), … For `[::]` without ipv6_only on a system without IPv6, 0.0.0.0 is bound. */
 int listener_open(const struct address *address, const struct listener_options *options, struct listener *ret);
 
+/* Would listener_open() do? As far as that can be told without being seen: what has an address of its own is bound, but does
+ * not listen, so that who connects meanwhile finds what was there before, and let go at once; of a UNIX path only the
+ * directory and the kind of file are looked at, for whether somebody listens behind it is known by connecting alone. 0 or
+ * the -errno of listener_open(). */
+int listener_try(const struct address *address, const struct listener_options *options);
+
 /* Take over a listening socket that was not opened here: `fd` (which the listener owns on success; close-on-exec
  * already) listens on `bound`, and is known as `address`. Undoes what listener_drain() of a predecessor did, and applies
  * the options. 0; -ESTALE: a stored socket that cannot serve as `address` any more, because its path belongs to another

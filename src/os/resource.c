@@ -76,3 +76,14 @@ int resource_raise_nofile(uint64_t needed, struct resource_raise *ret)
                 ret->reached = wanted.rlim_cur;
         return r;
 }
+
+int resource_try_nofile(uint64_t needed, struct resource_raise *ret)
+{
+        struct rlimit before;
+
+        if (getrlimit(RLIMIT_NOFILE, &before) < 0)
+                return -errno;
+        int r = resource_raise_nofile(needed, ret);
+        int restored = resource_set(RESOURCE_NOFILE, &before); /* down, which is always allowed */
+        return r < 0 ? r : restored;
+}

@@ -28,6 +28,9 @@ int resource_read(struct resource_limits *ret);
  * it could be made. *ret is filled in on all three, so that a message can give the numbers. */
 int resource_raise_nofile(uint64_t needed, struct resource_raise *ret);
 
+/* The same, and all limits as before when it returns: only the kernel knows whether it would raise them. */
+int resource_try_nofile(uint64_t needed, struct resource_raise *ret);
+
 /* Set one limit of this process. 0; -EPERM: a raise of the hard limit without CAP_SYS_RESOURCE; -EINVAL: soft above
  * hard. Async-signal-safe, as is the next one. */
 int resource_set(enum resource resource, const struct rlimit *limit);

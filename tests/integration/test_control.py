@@ -235,15 +235,115 @@ def test_a_refused_reload_tells_every_problem(controlled: Start, line: str) -> N
     assert request(address_of(daemon), b"x") == b"x"
 
 
-def test_a_reload_that_cannot_open_its_listener(controlled: Start) -> None:
-    """Found in phase one alone: a dry run opens nothing."""
+def refused_alike(control: Control, *texts: str) -> None:
+    """By a dry run as by the reload, with the same problems."""
+    tried = control.refused("reload --dry-run", "refused")["problems"]
+    assert tried == control.refused("reload", "refused")["problems"]
+    assert [problem["severity"] for problem in tried] == ["error"] * len(texts)
+    for text, problem in zip(texts, tried):
+        assert text in problem["text"], problem
+
+
+@pytest.mark.parametrize(("listen", "text"), [
+    ("systemd:none", 'no socket unit has passed a socket "none"'),
+    ("{}/missing/x.sock", "cannot open {}/missing/x.sock: No such file or directory"),
+    ("{}/preforkd.conf/x.sock", "cannot open {}/preforkd.conf/x.sock: Not a directory"),
+    ("{}/preforkd.conf", "the path exists and is not a socket"),
+    ("192.0.2.1:7007", "no interface of this machine has that address"),
+    ("127.0.0.1:{port}", "somebody else listens there"),
+    ("@{name}", "somebody else listens there"),
+])
+def test_a_dry_run_finds_listeners_that_cannot_be_opened(controlled: Start, tmp_path: Path, listen: str, text: str) -> None:
     daemon, control = controlled()
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        daemon.pools["b"] = {"listen": f"127.0.0.1:{taken.getsockname()[1]}", "handler": "/bin/cat"}
+    name = f"preforkd-test-{os.getpid()}-taken"
+    with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_UNIX) as named:
+        named.bind(f"\0{name}")
+        named.listen()
+        listen = listen.format(tmp_path, port=tcp.getsockname()[1], name=name)
+        daemon.pools["b"] = {"listen": listen, "handler": "/bin/cat"}
         daemon.write_config()
-        assert control.verbs("reload --dry-run")["b"] == ("add", [])
-        assert "somebody else listens there" in control.refused("reload", "refused")["problems"][0]["text"]
+        refused_alike(control, text.format(tmp_path))
+        daemon.pools["b"]["listen"] = tcp4()
+        daemon.pools["www"]["listen"] = f"{address_of(daemon)} {listen}"
+        daemon.write_config()
+        refused_alike(control, text.format(tmp_path))
     del daemon.pools["b"]
+    daemon.pools["www"]["listen"] = address_of(daemon).split()[0]
+
+
+def test_a_dry_run_is_not_seen(controlled: Start, tmp_path: Path) -> None:
+    """Neither by who connects to what would be opened, nor in the file system."""
+    daemon, control = controlled()
+    address, abstract, path = tcp4(), f"@preforkd-test-{os.getpid()}-new", tmp_path / "new.sock"
+    taken = tmp_path / "taken.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(taken))
+        listener.listen()
+        listener.setblocking(False)
+        daemon.pools["b"] = {"listen": f"{address} {abstract} {path} {taken}", "handler": "/bin/cat"}
+        daemon.master["control"] = tmp_path / "made" / "control.sock"
+        daemon.write_config()
+        before = sorted(tmp_path.iterdir()), Path(f"/proc/{daemon.pid}/limits").read_text()
+        for _ in range(3):
+            assert control.verbs("reload --dry-run")["b"] == ("add", [])
+            assert refuses(address) and refuses(abstract)
+        assert (sorted(tmp_path.iterdir()), Path(f"/proc/{daemon.pid}/limits").read_text()) == before
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+        # What the manual says that a dry run cannot know.
+        assert f"cannot open {taken}: somebody else" in control.refused("reload", "refused")["problems"][0]["text"]
+    del daemon.pools["b"]
+    daemon.master["control"] = control.path
+
+
+def test_a_dry_run_leaves_what_is_open_alone(controlled: Start, tmp_path: Path) -> None:
+    """Listeners that stay, and one that drains and would be taken back, are no addresses that somebody has."""
+    daemon, control = controlled({"www": {"listen": f"{tcp4()} {tcp4()} {tmp_path}/w.sock", "handler": "/bin/cat"}})
+    first, second, path = address_of(daemon).split()
+    with connect(second):
+        wait_for(control, lambda pool: pool["counts"]["busy"] == 1, "a busy worker")
+        for listen in (f"{first} {path}", f"{first} {second} {path}", f"{path} {tcp4()}"):
+            daemon.pools["www"]["listen"] = listen
+            daemon.write_config()
+            assert control.verbs("reload --dry-run") == control.verbs() == {"www": ("rebind", ["listen"])}
+
+
+@pytest.mark.parametrize("kind", ["control", "pool"])
+def test_a_dry_run_as_an_ordinary_user(preforkd: Start, tmp_path: Path, as_root: None, kind: str) -> None:
+    """Who may not write into a directory, or have so many files open."""
+    own = tmp_path / "own"
+    own.mkdir()
+    os.chown(own, 65534, 65534)
+    (tmp_path / "closed").mkdir()
+    daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "user": None}}, master={"control": own / "c.sock"},
+                      binary=binary_for_everybody(tmp_path), popen={
+                          "user": "nobody", "group": "nogroup", "extra_groups": [],
+                          "preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (1000, 4000))})
+    control = control_of(daemon)
+    path = tmp_path / "closed" / "x.sock"
+    if kind == "control":
+        daemon.master["control"] = path
+    else:
+        daemon.pools["b"] = {"listen": str(path), "handler": "/bin/cat", "user": None}
+    daemon.write_config()
+    refused_alike(control, f"cannot open {path}: ")
+    daemon.pools["b"] = {"listen": tcp4(), "handler": "/bin/cat", "user": None, "max_workers": 40000}
+    daemon.master["control"] = own / "c.sock"
+    daemon.write_config()
+    refused_alike(control, "open files, the limit is 4000")
+    del daemon.pools["b"]
+
+
+@pytest.mark.parametrize("path", ["no/such/directory", "preforkd.conf/c.sock", "preforkd.conf"])
+def test_a_dry_run_looks_at_the_control_socket(controlled: Start, tmp_path: Path, path: str) -> None:
+    daemon, control = controlled()
+    daemon.master["control"] = tmp_path / path
+    daemon.write_config()
+    tried = control.refused("reload --dry-run", "refused")["problems"]
+    assert [problem["text"].startswith(f"control: cannot open {tmp_path / path}: ") for problem in tried] == [True]
+    assert [problem["line"] for problem in tried] == [
+        problem["line"] for problem in control.refused("reload", "refused")["problems"]]
+    daemon.master["control"] = control.path
 
 
 def test_a_file_without_pools_is_refused(controlled: Start) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from control import control_of
 from daemon import (SLOW, Daemon, abstract, connect, endpoint, format_config, free_port, refuses, request, run_preforkd,
                     stays, tcp4, title, wait_until)
 from manager import Manager
@@ -286,18 +287,24 @@ def test_sockets_that_are_no_listeners_or_twice(preforkd: Start, manager: Manage
     assert daemon.find_log(r'listen: 2 sockets are called "two"')
 
 
-def test_activated_sockets_and_reload(preforkd: Start, manager: Manager) -> None:
+def test_activated_sockets_and_reload(preforkd: Start, manager: Manager, tmp_path: Path) -> None:
     """A pool comes, goes and comes again; the socket stays at hand by its name."""
     port, address = free_port(), tcp4()
     web = manager.listen(socket.AF_INET, ("127.0.0.1", port))
-    daemon = preforkd(pools(www=["systemd:web", address]), **manager.options([("web", web)]))
+    daemon = preforkd(pools(www=["systemd:web", address]), master={"control": tmp_path / "control.sock"},
+                      **manager.options([("web", web)]))
     daemon.pools["www"]["listen"] = address
+    daemon.write_config()
+    warned = [problem["text"] for problem in control_of(daemon).do("reload --dry-run")["problems"]]
+    assert len(warned) == 1 and warned[0].startswith('no pool listens any more on the socket "web"')
     daemon.hup("reloaded")
     assert daemon.find_log(r'no pool listens any more on the socket "web"')
     with connect(f"127.0.0.1:{port}") as early:  # waits until somebody takes it
         early.sendall(b"early")
         early.shutdown(socket.SHUT_WR)
         daemon.pools["other"] = {"listen": "systemd:web", "handler": "/bin/cat"}
+        daemon.write_config()
+        assert control_of(daemon).verbs("reload --dry-run")["other"] == ("add", [])
         daemon.hup("reloaded")
         assert early.recv(100) == b"early"
     assert request(f"127.0.0.1:{port}", b"x") == b"x"

@@ -344,6 +344,46 @@ static void test_path_without_directory(void **state)
         assert_int_equal(listener_open(&address, &defaults, &listener), -ENOENT);
 }
 
+static int try_as_nobody(void)
+{
+        struct address address = path_address();
+
+        if (geteuid() == 0 && (chmod(directory, 0755) < 0 || setresuid(65534, 65534, 65534) < 0))
+                return 1;
+        return geteuid() != 65534 || listener_try(&address, &defaults) == -EACCES ? 0 : 2;
+}
+
+/* What opening would say, without a trace of it. */
+static void test_trying(void **state)
+{
+        struct address tcp = unique_address(AF_INET), named = unique_address(AF_UNIX), path = path_address();
+        struct address none = address_of("/tmp/preforkd-no-such-directory/socket"), file = address_of("/dev/null/socket"),
+                       device = address_of("/dev/null"), foreign = address_of("192.0.2.1:7007");
+        int lowest = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+        (void)state;
+        close(lowest);
+        for (int i = 0; i < 2; i++) {
+                assert_int_equal(listener_try(&tcp, &defaults), 0);
+                assert_int_equal(listener_try(&named, &defaults), 0);
+                assert_int_equal(listener_try(&path, &defaults), 0);
+        }
+        assert_int_equal(access(socket_path, F_OK), -1);
+        assert_int_equal(connect_to(&tcp, CLIENT_MS), -ECONNREFUSED);
+        assert_int_equal(connect_to(&named, CLIENT_MS), -ECONNREFUSED);
+        assert_int_equal(fcntl(lowest, F_GETFD), -1);
+        assert_int_equal(listener_try(&none, &defaults), -ENOENT);
+        assert_int_equal(listener_try(&file, &defaults), -ENOTDIR);
+        assert_int_equal(listener_try(&device, &defaults), -ENOTSOCK);
+        assert_int_equal(listener_try(&foreign, &defaults), -EADDRNOTAVAIL);
+        int tcp_fd = listen_on(&tcp, 0), named_fd = listen_on(&named, 0);
+        assert_int_equal(listener_try(&tcp, &defaults), -EADDRINUSE);
+        assert_int_equal(listener_try(&named, &defaults), -EADDRINUSE);
+        close(tcp_fd);
+        close(named_fd);
+        in_child(try_as_nobody);
+}
+
 static int fail_as_nobody(void)
 {
         struct address address = path_address();
@@ -940,6 +980,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_tcp4),
                 cmocka_unit_test(test_no_such_address),
+                cmocka_unit_test(test_trying),
                 cmocka_unit_test(test_tcp6),
                 cmocka_unit_test(test_dual_stack),
                 cmocka_unit_test(test_ipv6_only),

@@ -70,6 +70,23 @@ static int enough_is_left_alone(void)
         return now.rlim_cur == 100 && now.rlim_max == 200 ? 0 : 2;
 }
 
+static int trying_changes_nothing(void)
+{
+        struct resource_raise raise;
+        struct rlimit now;
+
+        if (limited_to(100, 200) != 0 || resource_try_nofile(150, &raise) != 0 || raise.reached != 150)
+                return 1;
+        if (geteuid() == 0 && (setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
+                return 2;
+        if (resource_try_nofile(300, &raise) != -EPERM || raise.reached != 200)
+                return 3;
+        if (resource_try_nofile(raise.ceiling + 1, &raise) != -ERANGE)
+                return 4;
+        getrlimit(RLIMIT_NOFILE, &now);
+        return now.rlim_cur == 100 && now.rlim_max == 200 ? 0 : 5;
+}
+
 static int hard_needs_privilege(void)
 {
         struct resource_raise raise;
@@ -139,6 +156,12 @@ static void test_enough_is_left_alone(void **state)
         in_child(enough_is_left_alone);
 }
 
+static void test_trying_changes_nothing(void **state)
+{
+        (void)state;
+        in_child(trying_changes_nothing);
+}
+
 static void test_hard_needs_privilege(void **state)
 {
         (void)state;
@@ -172,6 +195,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_soft_is_raised),
                 cmocka_unit_test(test_enough_is_left_alone),
+                cmocka_unit_test(test_trying_changes_nothing),
                 cmocka_unit_test(test_hard_needs_privilege),
                 cmocka_unit_test(test_hard_is_raised_with_privilege),
                 cmocka_unit_test(test_restored),
