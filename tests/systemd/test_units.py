@@ -169,3 +169,24 @@ def test_journal_fields(machine: Machine) -> None:
     assert machine.systemctl("reload", "preforkd", check=False).returncode != 0
     problem = next(record for record in machine.journal() if "max_workers: " in record["MESSAGE"] and "CONFIG_LINE" in record)
     assert problem["CONFIG_FILE"] == "/usr/local/etc/preforkd/preforkd.conf" and int(problem["CONFIG_LINE"]) > 1
+
+
+def test_the_journal_knows_one_identifier(machine: Machine) -> None:
+    """Whatever of the unit writes, stderr of handlers and ExecReload= among them; and a refusal is said once."""
+    address = tcp4()
+    machine.write("/usr/local/libexec/preforkd/complain", "#!/bin/sh\necho to the journal >&2\n", 0o755)
+    pool = {"listen": address, "handler": "/usr/local/libexec/preforkd/complain", "user": "preforkd", "stderr": "inherit"}
+    machine.configure({"www": pool})
+    machine.systemctl("start", "preforkd")
+    request(address)
+    machine.systemctl("reload", "preforkd")
+    machine.configure({"www": {**pool, "max_workers": "x"}})
+    assert machine.systemctl("reload", "preforkd", check=False).returncode != 0
+    # A reload that cannot even begin: the script's own complaint.
+    machine.drop_in("preforkd.service", "[Service]\nExecReload=\nExecReload=/usr/local/libexec/preforkd/reload\n")
+    assert machine.systemctl("reload", "preforkd", check=False).returncode != 0
+    records = [record for record in machine.journal() if record.get("_SYSTEMD_UNIT") == "preforkd.service"]
+    assert {record["SYSLOG_IDENTIFIER"] for record in records} == {"preforkd"}
+    assert [record["_COMM"] for record in records if "max_workers: " in record["MESSAGE"]] == ["preforkd"]
+    assert any("to the journal" in record["MESSAGE"] for record in records)
+    assert any(record["_COMM"] != "preforkd" for record in records)
