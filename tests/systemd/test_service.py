@@ -103,6 +103,35 @@ def test_owners_of_sockets_change_without_cap_fowner(machine: Machine) -> None:
     assert request(str(machine.path(path)), b"x") == b"x"
 
 
+def test_files_of_others_without_cap_dac_override(machine: Machine) -> None:
+    """What preforkd(8) says that the bounding set costs the master, and its ways out."""
+    machine.run("sh", "-ec", "rm -rf /run/www; mkdir -m 755 /run/www; chown nobody: /run/www")
+    machine.configure(cat("/run/www/www.sock"))
+    machine.drop_in("preforkd.service", "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestart=no\n")
+
+    def start() -> str:
+        """OK, or why not."""
+        if machine.systemctl("start", "preforkd", check=False).returncode != 0:
+            return machine.status()
+        machine.systemctl("stop", "preforkd")
+        return "OK"
+
+    assert "cannot open /run/www/www.sock: permission denied" in start()
+    machine.run("sh", "-ec", "chgrp root /run/www; chmod 775 /run/www")
+    assert start() == "OK"
+    machine.run("sh", "-ec", "chmod 755 /run/www; chown root: /run/www")
+    assert start() == "OK"
+    machine.run("chown", "nobody:", "/run/www")
+    machine.drop_in("preforkd.service", "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestart=no\nCapabilityBoundingSet=CAP_DAC_OVERRIDE\n")
+    assert start() == "OK"
+    machine.drop_in("preforkd.service", "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestart=no\n")
+    machine.configure(cat(tcp4()))
+    machine.run("sh", "-ec", "cd /usr/local/etc/preforkd; chown nobody: preforkd.conf; chmod 600 preforkd.conf")
+    assert "Permission denied" in start()
+    machine.run("chown", "root:", "/usr/local/etc/preforkd/preforkd.conf")
+    assert start() == "OK"
+
+
 # --- clients that must not notice -----------------------------------------------------------------------------------
 
 class Clients:
