@@ -13,8 +13,9 @@
 #include "worker/worker_setup.h"
 
 /* A connection is refused if it waited so long in vain. A client sees the end of its reply a moment before its worker is
- * idle again; one that comes back at once must not find the pool full that it has just left. */
-#define PATIENCE_MS 10
+ * idle again, and where all processors are in use that moment may take a while; one that comes back at once must not find
+ * the pool full that it has just left. */
+#define PATIENCE_MS 50
 
 /* Connections that wait now. */
 static uint64_t count_waiting(const struct worker_plan *plan)
