@@ -295,10 +295,14 @@ def test_quit_key_in_a_terminal(terminal: Callable[..., tuple[Daemon, int]]) -> 
         assert daemon.wait_end(5) == 0
 
 
-def test_a_terminal_that_hangs_up_stops_the_daemon(terminal: Callable[..., tuple[Daemon, int]]) -> None:
+@pytest.mark.parametrize("upgraded", [False, True])
+def test_a_terminal_that_hangs_up_stops_the_daemon(terminal: Callable[..., tuple[Daemon, int]], upgraded: bool) -> None:
     """Not a reload: nobody is there any more who could want one. Requests are finished."""
     address = tcp4()
     daemon, keyboard = terminal({"www": {"listen": address, **static(2)}})
+    if upgraded:
+        daemon.send_signal(signal.SIGUSR2)
+        daemon.wait_log("has taken over")
     with in_conversation(address) as client:
         os.close(keyboard)
         daemon.wait_log("the terminal hung up")
@@ -341,6 +345,11 @@ def master_listening(log: Path) -> int | None:
     return None
 
 
+def wait_upgraded(pid: int, log: Path) -> None:
+    os.kill(pid, signal.SIGUSR2)
+    wait_until(lambda: "has taken over" in log.read_text(), "the next program")
+
+
 @pytest.mark.parametrize("background", [False, True])
 def test_a_window_that_is_closed_stops_the_daemon(window: Callable[[str], int], tmp_path: Path, background: bool) -> None:
     """With a shell between us and the terminal, which passes the hang-up on to its jobs before the kernel does."""
@@ -350,16 +359,21 @@ def test_a_window_that_is_closed_stops_the_daemon(window: Callable[[str], int], 
         side = window(line + (" &" if background else ""))
         pid = wait_until(lambda log=log: master_listening(log), "the daemon in the window")
         assert request(address, b"x") == b"x"
+        if number % 2:
+            wait_upgraded(pid, log)
         os.close(side)
         wait_until(lambda pid=pid: not alive(pid), "the daemon's end")
         assert "the terminal hung up" in log.read_text() and "stopped" in log.read_text()
 
 
-def test_nohup_survives_its_window(window: Callable[[str], int], tmp_path: Path) -> None:
+@pytest.mark.parametrize("upgraded", [False, True])
+def test_nohup_survives_its_window(window: Callable[[str], int], tmp_path: Path, upgraded: bool) -> None:
     address, log = tcp4(), tmp_path / "log"
     line = shlex.join(["nohup", str(BINARY), "--listen", address, *user_arguments(), "--", "/bin/cat"])
     side = window(f"{line} >/dev/null 2>{log}")
     pid = wait_until(lambda: master_listening(log), "the daemon in the window")
+    if upgraded:
+        wait_upgraded(pid, log)
     shell = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     os.close(side)
     wait_until(lambda: not alive(shell), "the shell's end")
