@@ -241,6 +241,7 @@ def test_a_worker_that_is_told_to_end_finishes_its_request(preforkd: Start) -> N
 def terminal(preforkd: Start) -> Iterator[Callable[..., tuple[Daemon, int]]]:
     """A daemon in the foreground of a terminal of its own, and the terminal's other side."""
     open_sides: list[int] = []
+    daemons: list[Daemon] = []
 
     def start(pools: Any, **options: Any) -> tuple[Daemon, int]:
         ours, theirs = os.openpty()
@@ -252,9 +253,14 @@ def terminal(preforkd: Start) -> Iterator[Callable[..., tuple[Daemon, int]]]:
         # start_new_session (the default) makes it a session leader, which may take a terminal.
         daemon = preforkd(pools, popen={"preexec_fn": take_terminal, "pass_fds": [theirs]}, **options)
         os.close(theirs)
+        daemons.append(daemon)
         return daemon, ours
 
     yield start
+    for daemon in daemons:  # before they are hung up upon, and go while they are looked at
+        if daemon.running():
+            daemon.check_descriptors()
+            daemon.stop()
     for side in open_sides:
         try:
             os.close(side)
