@@ -182,12 +182,11 @@ static void on_trial_end(void *context, pid_t pid, int status, const struct rusa
         struct upgrade *upgrade = context;
 
         (void)usage;
+        kill_group(pid);
         if (upgrade->cancelled) {
-                kill_group(pid);
                 upgrade_close(upgrade->master);
                 return;
         }
-        kill_group(pid);
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && says_yes(upgrade)) {
                 upgrade->pid = 0;
                 evloop_timer_set(upgrade->timer, 0); /* from a turn of its own: we are in the middle of the reaping */
