@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "base/address.h"
@@ -12,6 +13,16 @@
 
 #define MAX_TTL 255
 #define NETWORK(offset) ((uint32_t)SKF_NET_OFF + (offset)) /* in the IP header, which lies before what is loaded from */
+
+static int attach(int fd, int option, struct sock_filter *steps, unsigned short count)
+{
+        struct sock_fprog program;
+
+        memset(&program, 0, sizeof(program)); /* what lies between the members is the kernel's to read, too */
+        program.len = count;
+        program.filter = steps;
+        return setsockopt(fd, SOL_SOCKET, option, &program, sizeof(program)) < 0 ? -errno : 0;
+}
 
 int tcp_barrier_filter(int fd)
 {
@@ -23,9 +34,7 @@ int tcp_barrier_filter(int fd)
                 BPF_STMT(BPF_RET | BPF_K, 0),
                 BPF_STMT(BPF_RET | BPF_K, 0xffff),
         };
-        const struct sock_fprog program = {.len = ELEMENTS(filter), .filter = filter};
-
-        return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ? -errno : 0;
+        return attach(fd, SO_ATTACH_FILTER, filter, ELEMENTS(filter));
 }
 
 static int set_option(int fd, int level, int option, int value)
@@ -58,9 +67,7 @@ static int attach_program(int fd)
                 BPF_STMT(BPF_RET | BPF_K, 1),
                 BPF_STMT(BPF_RET | BPF_K, 0),
         };
-        const struct sock_fprog program = {.len = ELEMENTS(steps), .filter = steps};
-
-        return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program)) < 0 ? -errno : 0;
+        return attach(fd, SO_ATTACH_REUSEPORT_CBPF, steps, ELEMENTS(steps));
 }
 
 /* A socket that drops what comes to it, ready to listen where `fd` does: with a share in the port from the beginning. */
