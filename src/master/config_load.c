@@ -73,7 +73,7 @@ static int run_child(void *context)
         const int keep[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, load->result_fd};
 
         process_title_set("reading the configuration");
-        signals_reset(&load->master->setup->signals, 0);
+        signals_reset(&load->master->setup->signals, NULL);
         fds_close_all_except(keep, ELEMENTS(keep));
         int r = config_read(&load->master->setup->source, &config, &problems);
         if (r == 0)

@@ -94,32 +94,35 @@ int signals_read(int fd, struct signals_event *ret)
         return 0;
 }
 
-static void reset_mask(int keep_blocked)
+static bool is_kept(const sigset_t *keep_blocked, int number)
 {
-        sigset_t mask;
-
-        sigemptyset(&mask);
-        if (keep_blocked > 0)
-                sigaddset(&mask, keep_blocked);
-        sigprocmask(SIG_SETMASK, &mask, NULL);
+        return keep_blocked && sigismember(keep_blocked, number) == 1;
 }
 
-void signals_reset(const struct signals_taken *taken, int keep_blocked)
+static void reset_mask(const sigset_t *keep_blocked)
+{
+        sigset_t empty;
+
+        sigemptyset(&empty);
+        sigprocmask(SIG_SETMASK, keep_blocked ? keep_blocked : &empty, NULL);
+}
+
+void signals_reset(const struct signals_taken *taken, const sigset_t *keep_blocked)
 {
         const struct sigaction standard = {.sa_handler = SIG_DFL};
 
         for (size_t i = 0; i < taken->touched_count; i++)
-                if (taken->touched[i] != keep_blocked)
+                if (!is_kept(keep_blocked, taken->touched[i]))
                         sigaction(taken->touched[i], &standard, NULL);
         reset_mask(keep_blocked);
 }
 
-void signals_reset_all(int keep_blocked)
+void signals_reset_all(const sigset_t *keep_blocked)
 {
         const struct sigaction standard = {.sa_handler = SIG_DFL};
 
         for (int number = 1; number < NSIG; number++)
-                if (number != keep_blocked)
+                if (!is_kept(keep_blocked, number))
                         sigaction(number, &standard, NULL); /* KILL, STOP and libc's own refuse, and need it not */
         reset_mask(keep_blocked);
 }

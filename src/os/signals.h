@@ -39,11 +39,11 @@ int signals_open_fd(const int *signals, size_t count, int *ret_fd);
 int signals_read(int fd, struct signals_event *ret);
 
 /* In a child: every disposition that the daemon changed or inherited as ignored becomes the default, then the mask is
- * emptied, in this order, because a signal unblocked while our handlers still stand would vanish in one. `keep_blocked`
- * (0: none) stays as it is, mask and disposition, until the child has a handler of its own for it: a default action of
- * being ignored would discard what is pending. Async-signal-safe, cannot fail. */
-void signals_reset(const struct signals_taken *taken, int keep_blocked);
+ * emptied, in this order, because a signal unblocked while our handlers still stand would vanish in one. Those in
+ * `keep_blocked` (NULL: none) stay as they are, mask and disposition, until the child has handlers of its own for them: a
+ * default action of being ignored would discard what is pending. Async-signal-safe, cannot fail. */
+void signals_reset(const struct signals_taken *taken, const sigset_t *keep_blocked);
 
 /* The same without knowledge: every signal there is. For a process that did not call signals_take() itself; costs some
  * ten microseconds more. */
-void signals_reset_all(int keep_blocked);
+void signals_reset_all(const sigset_t *keep_blocked);

@@ -82,14 +82,19 @@ static const struct {
 static const int caught[] = {SIGUSR1, SIGALRM, SIGTERM, DOOR_SIGNAL};
 static_assert(ELEMENTS(caught) == ELEMENTS(signals) + 1, "every signal that has a handler, here or in lib/door");
 
+/* SIGTERM has been blocked until now. */
 static int install_signal_handlers(void)
 {
+        sigset_t term;
+
         for (size_t i = 0; i < ELEMENTS(signals); i++) {
                 const struct sigaction action = {.sa_handler = signals[i].handler, .sa_flags = SA_RESTART};
                 if (sigaction(signals[i].number, &action, NULL) < 0)
                         return -errno;
         }
-        return 0;
+        sigemptyset(&term);
+        sigaddset(&term, SIGTERM);
+        return sigprocmask(SIG_UNBLOCK, &term, NULL) < 0 ? -errno : 0;
 }
 
 static void add_limit(struct handler *handler, int resource, struct rlimit value)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -89,10 +90,13 @@ static int refuse(const struct worker_plan *plan)
 int refuser_run(const struct worker_plan *plan)
 {
         struct worker_failure failure;
+        sigset_t none;
 
         if (worker_setup(plan, -1, &failure) < 0)
                 return WORKER_EXIT_START_FAILED;
         if (door_install(plan->listeners, plan->listener_count, plan->master_pid, 0) < 0)
                 return WORKER_EXIT_ORPHANED;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL); /* SIGTERM ends it as it ends anybody: it has nothing to finish */
         return refuse(plan);
 }

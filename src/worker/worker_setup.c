@@ -134,6 +134,13 @@ static void leave_terminal(void)
         }
 }
 
+/* What asks a worker to go waits until it has a handler for it: it would be lost otherwise, or a death for no reason. */
+static void until_handled(sigset_t *ret)
+{
+        door_signal_set(ret);
+        sigaddset(ret, SIGTERM);
+}
+
 int worker_setup(const struct worker_plan *plan, int keep_fd, struct worker_failure *ret)
 {
         static const struct {
@@ -148,9 +155,12 @@ int worker_setup(const struct worker_plan *plan, int keep_fd, struct worker_fail
                 {WORKER_STAGE_DIRECTORY, setup_directory}, /* as the user: root may see directories that he may not */
         };
 
+        sigset_t waiting;
+
         process_title_set("worker %s", plan->pool->name);
         leave_terminal();
-        signals_reset(plan->signals, DOOR_SIGNAL);
+        until_handled(&waiting);
+        signals_reset(plan->signals, &waiting);
         int r = setup_descriptors(plan, keep_fd);
         if (r < 0)
                 *ret = (struct worker_failure){.stage = WORKER_STAGE_DESCRIPTORS, .error = -r};

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from clients import ClientPool
-from daemon import Daemon, abstract, alive, connect, request, status_value, tcp4, wait_until
+from daemon import Daemon, abstract, alive, children, connect, request, status_value, tcp4, wait_until
 from served import kill_worker
 
 Start = Callable[..., Daemon]
@@ -46,6 +46,19 @@ def test_no_connection_is_lost_by_retiring(preforkd: Start, listen: list[str], n
         clients.wait_served(100)
     assert not daemon.find_log("killed by signal|exited with|backing off")
     daemon.wait_workers(6)
+
+
+def test_workers_that_are_starting_are_told_to_go(preforkd: Start, listen: list[str]) -> None:
+    """From their first moment on: they retire when they are ready, and that is no failure of the pool."""
+    daemon = preforkd({"www": {"listen": listen, "handler": "/bin/cat", "scaling": "static", "max_workers": 3}})
+    told: set[int] = set()
+    while len(told) < 200:
+        for worker in set(children(daemon.pid)) - told:
+            told.add(worker)
+            kill_worker(worker, signal.SIGTERM)
+    daemon.wait_workers(3)
+    assert not daemon.find_log("killed by signal|exited with|backing off")
+    assert request(listen[0], b"x") == b"x"
 
 
 def test_no_connection_is_lost_by_recycling(preforkd: Start, listen: list[str]) -> None:
