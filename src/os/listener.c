@@ -346,18 +346,26 @@ int listener_undrain(struct listener *listener)
         return r;
 }
 
+/* One that stays open always has handshakes under way: they are not for us any more. */
+static bool has_handshakes(const struct listener *listener)
+{
+        uint32_t half_open;
+
+        return !is_unix(&listener->address) && !listener_stays_open(listener) &&
+               sock_diag_half_open(listener->address.any.sa_family, address_port(&listener->address), &half_open) == 0 &&
+               half_open > 0;
+}
+
 bool listener_is_drained(const struct listener *listener)
 {
-        uint32_t queued, half_open;
+        uint32_t queued;
 
-        if (listener_queue_length(listener, &queued) < 0)
-                return true; /* not a listening socket any more: nothing can be waiting */
-        if (queued > 0)
+        /* Handshakes first: one that ends between the two looks is in the queue then, and the other way round would be in
+         * neither. */
+        if (has_handshakes(listener))
                 return false;
-        /* One that stays open always has handshakes under way: they are not for us any more. */
-        return is_unix(&listener->address) || listener_stays_open(listener) ||
-               sock_diag_half_open(listener->address.any.sa_family, address_port(&listener->address), &half_open) < 0 ||
-               half_open == 0;
+        /* Not a listening socket any more: nothing can be waiting. */
+        return listener_queue_length(listener, &queued) < 0 || queued == 0;
 }
 
 void listener_close(struct listener *listener)
