@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
-#include "base/text.h"
+#include "child_helpers.h"
 #include "os/image.h"
 
 static char own_path[4096];
@@ -19,10 +19,13 @@ static char own_path[4096];
 /* What is said of us is believed where it is true. */
 static void test_find(void **state)
 {
-        _cleanup_(freep) char *directory = getcwd(NULL, 0), *found = NULL;
+        _cleanup_(freep) char *directory = NULL, *found = NULL;
         char link[] = "/tmp/preforkd-test-image-XXXXXX", name[8192];
 
         (void)state;
+        if (under_valgrind()) /* which answers for readlink(2) of /proc/self/exe, but not for stat(2) */
+                skip();
+        directory = getcwd(NULL, 0);
         assert_int_equal(image_find("no such name", &found), 0);
         assert_string_equal(found, own_path);
         freep(&found);
