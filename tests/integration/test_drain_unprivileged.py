@@ -132,7 +132,8 @@ def test_taken_back_while_it_drains(preforkd: Start, removed: bool) -> None:
     address, base, other = tcp4(), tcp4(), tcp4()
     www = {**ONE_WORKER, "listen": address}
     daemon = preforkd({"base": {**ONE_WORKER, "listen": base}, "www": www}, popen=UNPRIVILEGED)
-    busy, waiting, half_open = occupy(address), connect(address), HalfOpen(address)
+    # So many that those who come to help cannot empty the queue before the listener is wanted again.
+    busy, waiting, half_open = occupy(address), [connect(address) for _ in range(6)], HalfOpen(address)
     if removed:
         del daemon.pools["www"]
     else:
@@ -143,11 +144,11 @@ def test_taken_back_while_it_drains(preforkd: Start, removed: bool) -> None:
     daemon.hup(RELOADED)
     assert daemon.find_log("listening on .* again")
     late = connect(address)
-    for number, client in enumerate([waiting, came_through, late]):
+    for number, client in enumerate([*waiting, came_through, late]):
         say(client, b"%d" % number)
     say(busy, b"")
     assert_served(busy, b"")
-    for number, client in enumerate([waiting, came_through, late]):
+    for number, client in enumerate([*waiting, came_through, late]):
         assert_served(client, b"%d" % number)
 
 
@@ -172,11 +173,11 @@ def test_a_successor_serves_who_came_through(preforkd: Start, store: Manager) ->
     options = store.options()
     second = preforkd(pools, popen={**options["popen"], **UNPRIVILEGED}, binary=options["binary"])
     assert second.find_log("taking over the stored listener")
+    assert is_connected(late, 10)  # by its next SYN
+    late.settimeout(30)
+    say(late, b"late")  # before the others are waited for: nothing says who is first in the one worker's queue
     for client in (*waiting, came_through):
         assert_served(client, b"through")
-    assert is_connected(late, 10)  # by its next SYN
-    late.settimeout(10)
-    say(late, b"late")
     assert_served(late, b"late")
     say(busy, b"y")
     assert_served(busy, b"y")
