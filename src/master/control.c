@@ -302,13 +302,11 @@ static const struct field control_fields[] = {
 static json_t *write_clients(const struct control *control, struct document *document)
 {
         json_t *array = json_array();
+        int r = 0;
 
-        for (const struct control_client *client = control->clients; array && client; client = client->next)
-                if (document_append(array, control_client_write(client, document)) < 0) {
-                        json_decref(array);
-                        array = NULL;
-                }
-        return array;
+        for (const struct control_client *client = control->clients; r == 0 && client; client = client->next)
+                r = document_append(array, control_client_write(client, document));
+        return document_finish(array, r);
 }
 
 json_t *control_write(const struct control *control, struct document *document)
@@ -320,10 +318,7 @@ json_t *control_write(const struct control *control, struct document *document)
                 r = document_set(object, "path", document_string(control->path));
         if (r == 0 && control->listening)
                 r = document_set(object, "fd", document_descriptor(document, control->listener.fd));
-        if (r == 0)
-                return object;
-        json_decref(object);
-        return NULL;
+        return document_finish(object, r);
 }
 
 static int read_socket(struct control *control, struct document *document, const json_t *object)

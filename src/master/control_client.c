@@ -247,10 +247,7 @@ json_t *control_client_write(const struct control_client *client, struct documen
                 r = document_set(object, "request", document_bytes(client->request, client->request_length));
         if (r == 0)
                 r = document_set(object, "rest", document_bytes(client->rest, client->rest_length));
-        if (r == 0)
-                return object;
-        json_decref(object);
-        return NULL;
+        return document_finish(object, r);
 }
 
 /* As far as it had come: its request is read on, it waits on, or its reply is sent on. */

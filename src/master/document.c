@@ -52,10 +52,7 @@ json_t *document_fields(const struct field *fields, size_t count, const void *ba
 {
         json_t *object = json_object();
 
-        if (!object || fields_write(fields, count, base, object) == 0)
-                return object;
-        json_decref(object);
-        return NULL;
+        return document_finish(object, object ? fields_write(fields, count, base, object) : 0);
 }
 
 int document_set(json_t *object, const char *name, json_t *value)
@@ -66,6 +63,14 @@ int document_set(json_t *object, const char *name, json_t *value)
 int document_append(json_t *array, json_t *value)
 {
         return json_array_append_new(array, value) == 0 ? 0 : -ENOMEM;
+}
+
+json_t *document_finish(json_t *value, int r)
+{
+        if (r == 0)
+                return value;
+        json_decref(value);
+        return NULL;
 }
 
 static int set_descriptors(struct document *document)

@@ -42,6 +42,9 @@ json_t *document_fields(const struct field *fields, size_t count, const void *ba
 int document_set(json_t *object, const char *name, json_t *value);
 int document_append(json_t *array, json_t *value);
 
+/* What has been made: the object or array if all went well (`r` is 0), else NULL, and it is gone. */
+json_t *document_finish(json_t *value, int r);
+
 /* Write it into a new memfd (O_CLOEXEC, owned by the caller). 0 or -errno. */
 int document_save(struct document *document, int *ret_fd);
 

@@ -129,25 +129,23 @@ static json_t *write_output(const struct handler_output *output, struct document
 {
         const struct line_splitter *splitter = &output->splitter;
         json_t *object = document_fields(output_fields, ELEMENTS(output_fields), output);
+        int r = document_set(object, "pool", document_string(output->pool_name));
 
-        if (document_set(object, "pool", document_string(output->pool_name)) == 0 &&
-            document_set(object, "fd", document_descriptor(document, output->fd)) == 0 &&
-            document_set(object, "begun", document_bytes(splitter->pending, splitter->length)) == 0)
-                return object;
-        json_decref(object);
-        return NULL;
+        if (r == 0)
+                r = document_set(object, "fd", document_descriptor(document, output->fd));
+        if (r == 0)
+                r = document_set(object, "begun", document_bytes(splitter->pending, splitter->length));
+        return document_finish(object, r);
 }
 
 json_t *handler_output_write(const struct master *master, struct document *document)
 {
         json_t *array = json_array();
+        int r = 0;
 
-        for (const struct handler_output *output = master->outputs; array && output; output = output->next)
-                if (document_append(array, write_output(output, document)) < 0) {
-                        json_decref(array);
-                        array = NULL;
-                }
-        return array;
+        for (const struct handler_output *output = master->outputs; r == 0 && output; output = output->next)
+                r = document_append(array, write_output(output, document));
+        return document_finish(array, r);
 }
 
 static int read_output(struct master *master, struct document *document, const json_t *object)

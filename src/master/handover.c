@@ -41,26 +41,23 @@ static_assert(ELEMENTS(limit_names) == RESOURCE_COUNT, "every resource has its n
 static json_t *write_ignored(const struct signals_taken *signals)
 {
         json_t *array = json_array();
+        int r = 0;
 
-        for (int number = 1; array && number < NSIG; number++)
-                if (sigismember(&signals->ignored, number) == 1 && document_append(array, json_integer(number)) < 0) {
-                        json_decref(array);
-                        array = NULL;
-                }
-        return array;
+        for (int number = 1; r == 0 && number < NSIG; number++)
+                if (sigismember(&signals->ignored, number) == 1)
+                        r = document_append(array, json_integer(number));
+        return document_finish(array, r);
 }
 
 static json_t *write_limits(const struct resource_limits *limits)
 {
         json_t *object = json_object();
+        int r = 0;
 
-        for (int i = 0; object && i < RESOURCE_COUNT; i++)
-                if (document_set(object, limit_names[i],
-                                 document_fields(limit_fields, ELEMENTS(limit_fields), &limits->of[i])) < 0) {
-                        json_decref(object);
-                        object = NULL;
-                }
-        return object;
+        for (int i = 0; r == 0 && i < RESOURCE_COUNT; i++)
+                r = document_set(object, limit_names[i],
+                                 document_fields(limit_fields, ELEMENTS(limit_fields), &limits->of[i]));
+        return document_finish(object, r);
 }
 
 static json_t *write_config(const struct config *config)
@@ -73,13 +70,11 @@ static json_t *write_config(const struct config *config)
 static json_t *write_pools(const struct master *master, struct document *document)
 {
         json_t *array = json_array();
+        int r = 0;
 
-        for (size_t i = 0; array && i < master->pool_count; i++)
-                if (document_append(array, handover_pool_write(master->pools[i], document)) < 0) {
-                        json_decref(array);
-                        array = NULL;
-                }
-        return array;
+        for (size_t i = 0; r == 0 && i < master->pool_count; i++)
+                r = document_append(array, handover_pool_write(master->pools[i], document));
+        return document_finish(array, r);
 }
 
 int handover_write(const struct master *master, struct document *document)

@@ -61,27 +61,25 @@ static const char *const tie_names[] = {[LISTENER_OWN] = "own", [LISTENER_STORED
 static json_t *write_listener(const struct set_listener *item, struct document *document)
 {
         json_t *object = document_fields(listener_fields, ELEMENTS(listener_fields), item);
+        int r = document_set(object, "name", document_string(item->name));
 
-        if (document_set(object, "name", document_string(item->name)) == 0 &&
-            document_set(object, "tie", document_string(tie_names[item->listener.tie])) == 0 &&
-            document_set(object, "fd", document_descriptor(document, item->listener.fd)) == 0 &&
-            (item->listener.decoy_fd < 0 ||
-             document_set(object, "decoy", document_descriptor(document, item->listener.decoy_fd)) == 0))
-                return object;
-        json_decref(object);
-        return NULL;
+        if (r == 0)
+                r = document_set(object, "tie", document_string(tie_names[item->listener.tie]));
+        if (r == 0)
+                r = document_set(object, "fd", document_descriptor(document, item->listener.fd));
+        if (r == 0 && item->listener.decoy_fd >= 0)
+                r = document_set(object, "decoy", document_descriptor(document, item->listener.decoy_fd));
+        return document_finish(object, r);
 }
 
 static json_t *write_listeners(const struct listener_set *set, struct document *document)
 {
         json_t *array = json_array();
+        int r = 0;
 
-        for (size_t i = 0; array && i < set->count; i++)
-                if (document_append(array, write_listener(&set->items[i], document)) < 0) {
-                        json_decref(array);
-                        array = NULL;
-                }
-        return array;
+        for (size_t i = 0; r == 0 && i < set->count; i++)
+                r = document_append(array, write_listener(&set->items[i], document));
+        return document_finish(array, r);
 }
 
 static json_t *write_worker(const struct pool_worker *worker)
@@ -93,40 +91,35 @@ static json_t *write_worker(const struct pool_worker *worker)
                 r = document_set(object, "state", document_string(worker_state_name(worker->state)));
         if (r == 0 && worker->replacement)
                 r = document_set(object, "replacement", json_integer(worker->replacement->pid));
-        if (r == 0)
-                return object;
-        json_decref(object);
-        return NULL;
+        return document_finish(object, r);
 }
 
 static json_t *write_workers(const struct pool *pool)
 {
         json_t *array = json_array();
+        int r = 0;
 
-        for (const struct pool_worker *worker = pool->workers; array && worker; worker = worker->next)
-                if (document_append(array, write_worker(worker)) < 0) {
-                        json_decref(array);
-                        array = NULL;
-                }
-        return array;
+        for (const struct pool_worker *worker = pool->workers; r == 0 && worker; worker = worker->next)
+                r = document_append(array, write_worker(worker));
+        return document_finish(array, r);
+}
+
+static json_t *write_decision(const struct decision *decision)
+{
+        json_t *object = document_fields(decision_fields, ELEMENTS(decision_fields), decision);
+
+        return document_finish(object, document_set(object, "text", document_string(decision->text)));
 }
 
 /* Oldest first, as they were made. */
 static json_t *write_decisions(const struct decision_ring *ring)
 {
         json_t *array = json_array();
+        int r = 0;
 
-        for (size_t age = decision_ring_length(ring); array && age-- > 0;) {
-                const struct decision *decision = decision_ring_at(ring, age);
-                json_t *object = document_fields(decision_fields, ELEMENTS(decision_fields), decision);
-                if (document_set(object, "text", document_string(decision->text)) < 0 ||
-                    document_append(array, json_incref(object)) < 0) {
-                        json_decref(array);
-                        array = NULL;
-                }
-                json_decref(object);
-        }
-        return array;
+        for (size_t age = decision_ring_length(ring); r == 0 && age-- > 0;)
+                r = document_append(array, write_decision(decision_ring_at(ring, age)));
+        return document_finish(array, r);
 }
 
 /* Pairs of a time and a number of requests, oldest first. */
@@ -134,16 +127,14 @@ static json_t *write_rate(const struct request_rate *rate)
 {
         uint64_t kept = MIN_OF(rate->count, (uint64_t)REQUEST_RATE_SAMPLES);
         json_t *array = json_array();
+        int r = 0;
 
-        for (uint64_t at = rate->count - kept; array && at < rate->count; at++) {
+        for (uint64_t at = rate->count - kept; r == 0 && at < rate->count; at++) {
                 uint64_t time_ms = rate->samples[at % REQUEST_RATE_SAMPLES].time_ms;
                 uint64_t requests = rate->samples[at % REQUEST_RATE_SAMPLES].requests;
-                if (document_append(array, json_pack("[I, I]", (json_int_t)time_ms, (json_int_t)requests)) < 0) {
-                        json_decref(array);
-                        array = NULL;
-                }
+                r = document_append(array, json_pack("[I, I]", (json_int_t)time_ms, (json_int_t)requests));
         }
-        return array;
+        return document_finish(array, r);
 }
 
 /* A pool that drains has a configuration of its own. The rest of the present one is not its: the control socket may be
@@ -181,10 +172,7 @@ json_t *handover_pool_write(const struct pool *pool, struct document *document)
                 r = document_set(object, "rate", write_rate(&pool->rate));
         if (r == 0)
                 r = document_set(object, "decisions", write_decisions(&pool->decisions));
-        if (r == 0)
-                return object;
-        json_decref(object);
-        return NULL;
+        return document_finish(object, r);
 }
 
 /* Reading. */

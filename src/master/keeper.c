@@ -308,34 +308,32 @@ static const struct field keeper_fields[] = {
 
 static const struct field socket_fields[] = {FIELD(struct activation_socket, error)};
 
+static json_t *write_socket(const struct activation_socket *socket, struct document *document)
+{
+        json_t *object = document_fields(socket_fields, ELEMENTS(socket_fields), socket);
+        int r = document_set(object, "name", document_string(socket->name));
+
+        if (r == 0)
+                r = document_set(object, "fd", document_descriptor(document, socket->fd));
+        return document_finish(object, r);
+}
+
 static json_t *write_passed(const struct activation *passed, struct document *document)
 {
         json_t *array = json_array();
+        int r = 0;
 
-        for (size_t i = 0; array && i < passed->count; i++) {
-                const struct activation_socket *socket = &passed->sockets[i];
-                if (socket->fd < 0)
-                        continue;
-                json_t *object = document_fields(socket_fields, ELEMENTS(socket_fields), socket);
-                if (document_set(object, "name", document_string(socket->name)) < 0 ||
-                    document_set(object, "fd", document_descriptor(document, socket->fd)) < 0 ||
-                    document_append(array, json_incref(object)) < 0) {
-                        json_decref(array);
-                        array = NULL;
-                }
-                json_decref(object);
-        }
-        return array;
+        for (size_t i = 0; r == 0 && i < passed->count; i++)
+                if (passed->sockets[i].fd >= 0)
+                        r = document_append(array, write_socket(&passed->sockets[i], document));
+        return document_finish(array, r);
 }
 
 json_t *keeper_write(const struct keeper *keeper, struct document *document)
 {
         json_t *object = document_fields(keeper_fields, ELEMENTS(keeper_fields), keeper);
 
-        if (document_set(object, "passed", write_passed(&keeper->passed, document)) == 0)
-                return object;
-        json_decref(object);
-        return NULL;
+        return document_finish(object, document_set(object, "passed", write_passed(&keeper->passed, document)));
 }
 
 int keeper_read(struct keeper *keeper, struct document *document, const json_t *object)

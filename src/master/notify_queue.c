@@ -137,25 +137,25 @@ void notify_queue_clear_environment(void)
         notifier_clear_environment();
 }
 
+static json_t *write_message(const struct message *message, struct document *document)
+{
+        json_t *object = json_object();
+        int r = document_set(object, "lines", document_string(message->lines));
+
+        if (r == 0 && message->fd >= 0)
+                r = document_set(object, "fd", document_descriptor(document, message->fd));
+        return document_finish(object, r);
+}
+
 json_t *notify_queue_write(const struct notify_queue *queue, struct document *document)
 {
         json_t *array = json_array();
         const struct message *message;
+        int r = 0;
 
-        STAILQ_FOREACH(message, &queue->messages, entry) {
-                json_t *object = json_object();
-                int r = document_set(object, "lines", document_string(message->lines));
-                if (r == 0 && message->fd >= 0)
-                        r = document_set(object, "fd", document_descriptor(document, message->fd));
-                if (r == 0)
-                        r = document_append(array, json_incref(object));
-                json_decref(object);
-                if (r < 0) {
-                        json_decref(array);
-                        return NULL;
-                }
-        }
-        return array;
+        STAILQ_FOREACH(message, &queue->messages, entry)
+                r = r == 0 ? document_append(array, write_message(message, document)) : r;
+        return document_finish(array, r);
 }
 
 int notify_queue_read(struct notify_queue *queue, struct document *document, const json_t *array)

@@ -260,12 +260,11 @@ static const struct field service_fields[] = {
 json_t *service_write(const struct service *service)
 {
         json_t *object = document_fields(service_fields, ELEMENTS(service_fields), service);
+        int r = document_set(object, "said", document_string(text_string(&service->said)));
 
-        if (document_set(object, "said", document_string(text_string(&service->said))) == 0 &&
-            document_set(object, "note", document_string(text_string(&service->note))) == 0)
-                return object;
-        json_decref(object);
-        return NULL;
+        if (r == 0)
+                r = document_set(object, "note", document_string(text_string(&service->note)));
+        return document_finish(object, r);
 }
 
 int service_read(struct service *service, struct document *document, const json_t *object)
