@@ -131,23 +131,22 @@ struct set_listener *listener_set_move(struct listener_set *from, struct set_lis
         return moved;
 }
 
-/* The queue of one; where its length cannot be had, one if anything waits. */
-static unsigned queued(const struct set_listener *item)
+uint32_t listener_set_queue_of(const struct set_listener *item, bool *ret_exact)
 {
         struct pollfd poller = {.fd = item->listener.fd, .events = POLLIN};
         uint32_t length;
 
-        if (listener_queue_length(&item->listener, &length) == 0)
-                return length;
-        return poll(&poller, 1, 0) == 1 && (poller.revents & POLLIN);
+        *ret_exact = listener_queue_length(&item->listener, &length) == 0;
+        return *ret_exact ? length : poll(&poller, 1, 0) == 1 && (poller.revents & POLLIN);
 }
 
 unsigned listener_set_queued(const struct listener_set *set)
 {
         unsigned sum = 0;
+        bool exact;
 
         for (size_t i = 0; i < set->count; i++)
-                sum += queued(&set->items[i]);
+                sum += listener_set_queue_of(&set->items[i], &exact);
         return sum;
 }
 

@@ -2,6 +2,7 @@
  * drain. Order is kept. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,6 +50,9 @@ struct set_listener *listener_set_find(const struct listener_set *set, const cha
  * listener_set_reserve(), so that this cannot fail. Returns it at its new place. */
 struct set_listener *listener_set_move(struct listener_set *from, struct set_listener *item, struct listener_set *to);
 int listener_set_reserve(struct listener_set *set, size_t more);
+
+/* The queue of one; where its length cannot be had, one if anything waits, and *ret_exact is false. */
+uint32_t listener_set_queue_of(const struct set_listener *item, bool *ret_exact);
 
 /* Sum of the queues; a queue that cannot be measured counts as one connection if any waits. */
 unsigned listener_set_queued(const struct listener_set *set);

@@ -1,7 +1,6 @@
 #include "master/status_collect.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 
@@ -95,13 +94,9 @@ static int collect_workers(const struct pool *pool, struct status_pool *status)
 
 static void collect_listener(const struct set_listener *item, bool closing, struct status_listener *status)
 {
-        struct pollfd poller = {.fd = item->listener.fd, .events = POLLIN};
-
         *status = (struct status_listener){
                 .address = item->name, .backlog = item->listener.effective_backlog, .closing = closing};
-        status->queue_known = listener_queue_length(&item->listener, &status->queue) == 0;
-        if (!status->queue_known)
-                status->queue = poll(&poller, 1, 0) == 1 && (poller.revents & POLLIN);
+        status->queue = listener_set_queue_of(item, &status->queue_known);
 }
 
 static int collect_listeners(const struct pool *pool, struct status_pool *status)
