@@ -15,9 +15,9 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "lib/door.h"
-#include "os/program.h"
-#include "os/resource.h"
-#include "os/spawn.h"
+#include "os/process/program.h"
+#include "os/process/resource.h"
+#include "os/process/spawn.h"
 #include "worker/handler_environment.h"
 
 #define ORPHAN_POLL_MS 50

@@ -9,7 +9,7 @@
 
 #include "base/address.h"
 #include "lib/slot.h"
-#include "logic/worker_plan.h"
+#include "logic/protocol/worker_plan.h"
 
 struct handler;
 

@@ -9,7 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "logic/peer_variables.h"
+#include "logic/config/peer_variables.h"
 
 #define PEER_VARIABLES_MAX 9
 #define PEER_VARIABLE_SIZE (ADDRESS_TEXT_MAX + 24)

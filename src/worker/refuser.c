@@ -10,7 +10,7 @@
 #include "base/cleanup.h"
 #include "lib/door.h"
 #include "lib/idle_set.h"
-#include "os/listener.h"
+#include "os/net/listener.h"
 #include "worker/worker_setup.h"
 
 /* A connection is refused if it waited so long in vain. A client sees the end of its reply a moment before its worker is

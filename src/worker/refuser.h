@@ -5,7 +5,7 @@
  * dies. */
 #pragma once
 
-#include "logic/worker_plan.h"
+#include "logic/protocol/worker_plan.h"
 
 /* Run to the end; returns an exit code (enum worker_exit). */
 int refuser_run(const struct worker_plan *plan);

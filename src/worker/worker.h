@@ -5,7 +5,7 @@
  * plan, which the master made, and nothing else. */
 #pragma once
 
-#include "logic/worker_plan.h"
+#include "logic/protocol/worker_plan.h"
 
 /* Run a worker to its end; returns its exit code (enum worker_exit). To be called in the child with all the master's
  * signals still blocked. */

@@ -10,11 +10,11 @@
 
 #include "base/cleanup.h"
 #include "lib/door.h"
-#include "os/credentials.h"
-#include "os/open_fds.h"
-#include "os/process_title.h"
-#include "os/resource.h"
-#include "os/signals.h"
+#include "os/process/credentials.h"
+#include "os/process/open_fds.h"
+#include "os/process/resource.h"
+#include "os/process/signals.h"
+#include "os/process/title.h"
 
 static int close_foreign_fds(const struct worker_plan *plan, int keep_fd)
 {

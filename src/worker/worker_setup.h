@@ -2,7 +2,7 @@
  * and credentials, in that order. */
 #pragma once
 
-#include "logic/worker_plan.h"
+#include "logic/protocol/worker_plan.h"
 
 struct worker_failure {
         enum worker_stage stage;

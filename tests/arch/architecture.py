@@ -12,19 +12,44 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# Which folders a folder may include from, besides system headers and the public headers in include/prefork/.
-# `logic` decides and never acts, `os` acts and never decides, `lib` is what becomes libprefork: they do not know each
-# other. `master` and `worker` are the two sides of a fork.
+# Which rooms a room may include from, besides itself, system headers and the public headers in include/prefork/. A name that
+# ends in a slash stands for all rooms of a layer. `logic` decides and never acts, `os` acts and never decides, `lib` is what
+# becomes libprefork: they do not know each other. `master` and `worker` are the two sides of a fork. Doors are one-way:
+# nothing a room may include may include it.
+BASE_OS = {"base", "os/"}
 MAY_INCLUDE: dict[str, set[str]] = {
-    "base": {"base"},
-    "logic": {"base", "logic"},
-    "os": {"base", "os"},
-    "lib": {"base", "lib"},
-    "master": {"base", "logic", "os", "lib", "master"},
-    "worker": {"base", "logic", "os", "lib", "worker"},
-    "preload": {"base", "lib", "preload"},
-    "bin": {"base", "logic", "os", "lib", "master", "worker", "bin"},
+    "base": set(),
+    "logic/config": {"base"},
+    "logic/policy": {"base", "logic/config"},
+    "logic/status": {"base", "logic/config", "logic/policy"},
+    "logic/protocol": {"base", "logic/config"},
+    "os": {"base"},
+    "os/process": {"base", "os"},
+    "os/net": {"base", "os"},
+    "os/log": {"base", "os"},
+    "lib": {"base"},
+    "preload": {"base", "lib"},
+    "worker": {"base", "logic/", "os/", "lib"},
+    "master/loop": BASE_OS,
+    "master/state": BASE_OS,
+    "master/manager": BASE_OS | {"logic/", "master/loop", "master/state"},
+    "master/config": BASE_OS | {"logic/", "master/loop"},
+    "master/pool": BASE_OS | {"logic/", "lib", "master/loop", "master/state"},
+    "master/status": BASE_OS | {"logic/", "lib", "master/pool"},
+    "master/reload": BASE_OS | {"logic/", "master/loop", "master/manager", "master/config", "master/pool"},
+    "master/upgrade": BASE_OS | {"logic/", "master/loop", "master/state"},
+    "master/control": BASE_OS | {"logic/", "master/loop", "master/state", "master/pool", "master/status", "master/reload",
+                                 "master/upgrade"},
+    "master/daemon": BASE_OS | {"logic/", "master/"},
+    "ctl": {"base", "logic/", "os/"},
+    "bin": BASE_OS | {"logic/", "lib", "master/", "worker"},
 }
+LAYERS = {room.split("/", 1)[0] for room in MAY_INCLUDE}
+
+# What still breaks the rules above, each as "file includes file"; it only gets shorter, for one that is mended and still
+# stands here fails as well.
+NOT_YET: set[str] = {
+    line for line in Path(__file__).with_name("not-yet").read_text().splitlines() if line and not line.startswith("#")}
 
 # logic/ is pure: headers that give types, constants and computing functions, none that gives system calls.
 LOGIC_SYSTEM_HEADERS = {
@@ -84,6 +109,21 @@ class Source:
     def folder(self) -> str:
         return self.name.split("/", 1)[0]
 
+    @property
+    def room(self) -> str:
+        """The folder it stands in, as MAY_INCLUDE names it: "os", "master/pool"."""
+        return self.name.rsplit("/", 1)[0]
+
+    @property
+    def module(self) -> str:
+        """Header and source together: "os/net/listener"."""
+        return self.name.rsplit(".", 1)[0]
+
+    def includes(self) -> list[tuple[str, str, int]]:
+        """(bracket or quote, what is included, where) of each #include."""
+        return [(match.group(1), match.group(2), match.start()) for match in
+                re.finditer(r'^[ \t]*#[ \t]*include[ \t]+(["<])([^">\n]+)[">]', self.code, re.MULTILINE)]
+
     def line_of(self, offset: int) -> int:
         return self.text.count("\n", 0, offset) + 1
 
@@ -140,38 +180,93 @@ def call_text(source: Source, match: re.Match[str]) -> str:
 
 # --- includes -------------------------------------------------------------------------------------------------------
 
+def may_include(room: str, other: str) -> bool:
+    """True if a file in `room` may include one in the room `other`."""
+    return other == room or other in MAY_INCLUDE[room] or other.split("/", 1)[0] + "/" in MAY_INCLUDE[room]
+
+
 def check_includes(tree: Tree) -> list[str]:
-    """Layers include only what is below them."""
+    """Rooms include only what the table gives them."""
     complaints = []
     for source in tree.sources + tree.public:
         public = source in tree.public
-        if not public and source.folder not in MAY_INCLUDE:
-            complaints.append(f"{source.name}: folder {source.folder}/ has no rule in MAY_INCLUDE; give it one")
+        if not public and source.room not in MAY_INCLUDE:
+            complaints.append(f"{source.name}: room {source.room}/ has no rule in MAY_INCLUDE; give it one")
             continue
-        for match in re.finditer(r'^[ \t]*#[ \t]*include[ \t]+(["<])([^">\n]+)[">]', source.code, re.MULTILINE):
-            folder = match.group(2).split("/", 1)[0] if "/" in match.group(2) else ""
-            if folder == "prefork":
+        for bracket, name, where in source.includes():
+            layer, room = name.split("/", 1)[0] if "/" in name else "", name.rsplit("/", 1)[0]
+            if layer == "prefork":
                 continue
-            if match.group(1) == "<":
-                if folder in MAY_INCLUDE:
-                    complaints.append(f"{source.at(match.start())}: includes <{match.group(2)}> as a system header; "
-                                      "write it with quotes")
-                continue
-            if public:
-                complaints.append(f"{source.at(match.start())}: a public header includes \"{match.group(2)}\"; "
+            if bracket == "<":
+                if layer in LAYERS:
+                    complaints.append(f"{source.at(where)}: includes <{name}> as a system header; write it with quotes")
+            elif public:
+                complaints.append(f"{source.at(where)}: a public header includes \"{name}\"; "
                                   "it may use system and public headers alone")
-            elif not folder:
-                complaints.append(f"{source.at(match.start())}: includes \"{match.group(2)}\" without its folder")
-            elif folder not in MAY_INCLUDE[source.folder]:
-                complaints.append(f"{source.at(match.start())}: {source.folder}/ must not include {folder}/ "
-                                  f"(\"{match.group(2)}\")")
+            elif not layer:
+                complaints.append(f"{source.at(where)}: includes \"{name}\" without its folder")
+            elif not may_include(source.room, room) and f"{source.name} includes {name}" not in NOT_YET:
+                complaints.append(f"{source.at(where)}: {source.room}/ must not include {room}/ (\"{name}\")")
     return complaints
 
 
+def inside_a_room(tree: Tree) -> dict[str, set[str]]:
+    """Which module includes which, within a room."""
+    modules = {source.module for source in tree.sources}
+    graph: dict[str, set[str]] = {module: set() for module in modules}
+    for source in tree.sources:
+        for _, name, _ in source.includes():
+            other = name.rsplit(".", 1)[0]
+            if other in modules and other != source.module and f"{source.name} includes {name}" not in NOT_YET:
+                graph[source.module].add(other)
+    return graph
+
+
+def check_circles(tree: Tree) -> list[str]:
+    """No circle of modules anywhere: a module can be read when those it includes have been."""
+    graph = inside_a_room(tree)
+    complaints = []
+    done: set[str] = set()
+
+    def visit(module: str, path: list[str]) -> None:
+        if module in path:
+            complaints.append(" includes ".join(path[path.index(module):] + [module]) + ": a circle")
+        elif module not in done:
+            for other in sorted(graph[module]):
+                visit(other, path + [module])
+            done.add(module)
+
+    for module in sorted(graph):
+        visit(module, [])
+    return complaints
+
+
+def check_doors_are_one_way(_: Tree) -> list[str]:
+    """The table itself: no room may be reached from a room that it may include."""
+    complaints = []
+    for room in MAY_INCLUDE:
+        seen: set[str] = set()
+        todo = [room]
+        while todo:
+            current = todo.pop()
+            behind = {other for other in MAY_INCLUDE if other != current and may_include(current, other)}
+            if room in behind:
+                complaints.append(f"{room}/ may include {current}/ by way of others, and {current}/ {room}/")
+            todo += behind - seen - {room}
+            seen |= behind
+    return complaints
+
+
+def check_not_yet(tree: Tree) -> list[str]:
+    """An exception that is not needed any more goes."""
+    there = {f"{source.name} includes {name}" for source in tree.sources for _, name, _ in source.includes()}
+    return [f"not-yet: \"{line}\": is not so any more; remove the line" for line in sorted(NOT_YET - there)]
+
+
 def check_libev_in_one_place(tree: Tree) -> list[str]:
-    """Only master/evloop knows the event library, so that it can be reasoned about (and replaced) in one place."""
-    return [f"{source.at(match.start())}: only master/evloop.[ch] includes <ev.h>"
-            for source in tree.sources if source.name not in ("master/evloop.c", "master/evloop.h")
+    """Only loop/evloop knows the event library, so that it can be reasoned about (and replaced) in one place."""
+    return [f"{source.at(match.start())}: only master/loop/evloop.[ch] includes <ev.h>"
+            for source in tree.sources if source.name not in ("master/loop/evloop.c", "master/loop/evloop.h")
             for match in re.finditer(r"#[ \t]*include[ \t]*[<\"]ev\.h", source.code)]
 
 
@@ -186,19 +281,19 @@ def check_logic_headers(tree: Tree) -> list[str]:
 # --- who may act ----------------------------------------------------------------------------------------------------
 
 def check_forks(tree: Tree) -> list[str]:
-    """In the daemon only os/spawn.c makes processes (the preload object is part of handlers, not of the daemon)."""
+    """In the daemon only os/process/spawn.c makes processes (the preload object is part of handlers, not of the daemon)."""
     raw = re.compile(r"\b((?:SYS|__NR)_(?:v?fork|clone3?))\b")
-    return [f"{source.at(match.start())}: {match.group(1)}(): only os/spawn.c makes processes"
-            for source in tree.sources if source.name != "os/spawn.c" and source.folder != "preload"
+    return [f"{source.at(match.start())}: {match.group(1)}(): only os/process/spawn.c makes processes"
+            for source in tree.sources if source.name != "os/process/spawn.c" and source.folder != "preload"
             for match in calls(source, FORKING) + list(raw.finditer(source.code))]
 
 
 def check_waits(tree: Tree) -> list[str]:
-    """Only master/reaper.c collects the master's children, and only worker/handler.c a worker's handler."""
-    return [f"{source.at(match.start())}: {match.group(1)}(): only master/reaper.c, worker/handler.c and os/ "
+    """Only master/loop/reaper.c collects the master's children, and only worker/handler.c a worker's handler."""
+    return [f"{source.at(match.start())}: {match.group(1)}(): only master/loop/reaper.c, worker/handler.c and os/ "
             "collect children"
             for source in tree.sources
-            if source.name not in ("master/reaper.c", "worker/handler.c") and source.folder not in ("os", "preload")
+            if source.name not in ("master/loop/reaper.c", "worker/handler.c") and source.folder not in ("os", "preload")
             for match in calls(source, WAITING)]
 
 
@@ -316,7 +411,7 @@ def check_include_guards(tree: Tree) -> list[str]:
             and not re.search(r"^#\s*ifndef\s+\w+\s*\n#\s*define", source.code, re.MULTILINE)]
 
 
-MODULE_LINE = re.compile(r"^\s*(?:[-*]|\|)\s*`(?:src/|include/)?([a-z_]+/[a-z0-9_]+)(?:\.(?:\[ch\]|[chS]))?`")
+MODULE_LINE = re.compile(r"^\s*(?:[-*]|\|)\s*`(?:src/|include/)?([a-z_]+(?:/[a-z0-9_]+)+)(?:\.(?:\[ch\]|[chS]))?`")
 
 
 def check_code_map(tree: Tree) -> list[str]:
@@ -336,7 +431,7 @@ def check_code_map(tree: Tree) -> list[str]:
         if match.group(1) in listed:
             complaints.append(f"src/README.md:{number}: {match.group(1)} has a line already ({listed[match.group(1)]})")
         listed[match.group(1)] = number
-    modules = {source.name.rsplit(".", 1)[0] for source in tree.sources + tree.public}
+    modules = {source.module for source in tree.sources + tree.public}
     complaints += [f"src/README.md: no line for module `{name}`" for name in sorted(modules - listed.keys())]
     complaints += [f"src/README.md:{listed[name]}: there is no module `{name}`"
                    for name in sorted(listed.keys() - modules)]
@@ -372,10 +467,9 @@ def read_symbols(archive: Path) -> list[Symbol]:
     return symbols
 
 
-def archive_of(build: Path, folder: str) -> Path | None:
-    """The archive a folder is built into, whatever it is called."""
-    found = sorted((build / "src" / folder).glob("lib*.a"))
-    return found[0] if found else None
+def archives_of(build: Path, folder: str) -> list[Path]:
+    """The archives a folder is built into, whatever they are called."""
+    return sorted((build / "src" / folder).glob("lib*.a"))
 
 
 def read_allow_list(path: Path) -> list[re.Pattern[str]]:

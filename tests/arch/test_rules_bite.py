@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -27,22 +28,25 @@ def function(lines: int, comment: str = "") -> str:
 
 
 BROKEN: list[tuple[Callable[[rules.Tree], list[str]], str, str]] = [
-    (rules.check_includes, "src/logic/a.c", '#include "os/spawn.h"\n'),
-    (rules.check_includes, "src/os/a.c", '#include "logic/config.h"\n'),
-    (rules.check_includes, "src/lib/a.c", '#include "os/spawn.h"\n'),
-    (rules.check_includes, "src/master/a.c", '#include "worker/worker.h"\n'),
-    (rules.check_includes, "src/worker/a.c", '#include "master/master.h"\n'),
-    (rules.check_includes, "src/base/a.c", '#include "logic/config.h"\n'),
+    (rules.check_includes, "src/logic/policy/a.c", '#include "os/process/spawn.h"\n'),
+    (rules.check_includes, "src/logic/config/a.c", '#include "logic/policy/scale.h"\n'),
+    (rules.check_includes, "src/os/a.c", '#include "logic/config/config.h"\n'),
+    (rules.check_includes, "src/os/a.c", '#include "os/net/listener.h"\n'),
+    (rules.check_includes, "src/lib/a.c", '#include "os/process/spawn.h"\n'),
+    (rules.check_includes, "src/master/pool/a.c", '#include "worker/worker.h"\n'),
+    (rules.check_includes, "src/worker/a.c", '#include "master/daemon/daemon.h"\n'),
+    (rules.check_includes, "src/base/a.c", '#include "logic/config/config.h"\n'),
     (rules.check_includes, "src/base/a.c", '#include "text.h"\n'),
-    (rules.check_includes, "src/base/a.c", "#include <logic/config.h>\n"),
+    (rules.check_includes, "src/base/a.c", "#include <logic/config/config.h>\n"),
     (rules.check_includes, "src/novel/a.c", "int a;\n"),
+    (rules.check_includes, "src/logic/a.c", "int a;\n"),
     (rules.check_includes, "include/prefork/a.h", '#include "base/text.h"\n'),
-    (rules.check_libev_in_one_place, "src/master/pool.c", "#include <ev.h>\n"),
-    (rules.check_logic_headers, "src/logic/a.c", "#include <unistd.h>\n"),
-    (rules.check_forks, "src/master/a.c", "void f(void)\n{\n        fork();\n}\n"),
+    (rules.check_libev_in_one_place, "src/master/pool/pool.c", "#include <ev.h>\n"),
+    (rules.check_logic_headers, "src/logic/policy/a.c", "#include <unistd.h>\n"),
+    (rules.check_forks, "src/master/pool/a.c", "void f(void)\n{\n        fork();\n}\n"),
     (rules.check_forks, "src/os/a.c", "void f(void)\n{\n        syscall(SYS_clone3, 0);\n}\n"),
     (rules.check_forks, "src/worker/a.c", "void f(void)\n{\n        posix_spawn (a);\n}\n"),
-    (rules.check_waits, "src/master/pool.c", "void f(void)\n{\n        waitpid(1, NULL, 0);\n}\n"),
+    (rules.check_waits, "src/master/pool/pool.c", "void f(void)\n{\n        waitpid(1, NULL, 0);\n}\n"),
     (rules.check_waits, "src/worker/a.c", "void f(void)\n{\n        waitid(P_ALL, 0, NULL, 0);\n}\n"),
     (rules.check_forbidden_functions, "src/base/a.c", "int a = atoi(b);\n"),
     (rules.check_forbidden_functions, "src/base/a.c", "int a = strtok(b, c);\n"),
@@ -71,9 +75,37 @@ def test_a_broken_tree_is_noticed(tmp_path: Path, rule: Callable[[rules.Tree], l
     assert len(complaints) == 1, complaints
 
 
+ROOMS = sorted(rules.MAY_INCLUDE)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_closed_door_is_noticed(tmp_path: Path, room: str) -> None:
+    """From each room into each other one: complained of exactly where the table has no door."""
+    includes = "".join(f'#include "{other}/a.h"\n' for other in ROOMS)
+    complaints = rules.check_includes(make_tree(tmp_path, {f"src/{room}/b.c": includes}))
+    closed = {other for other in ROOMS if not rules.may_include(room, other)}
+    assert {re.search(r"must not include (.*)/ \(", line)[1] for line in complaints} == closed
+    assert closed or room in ("bin",)
+
+
+def test_circles_are_noticed(tmp_path: Path) -> None:
+    """Of two files, of three, by way of a header, and between rooms."""
+    for chain in (["os/a", "os/b"], ["os/a", "os/b", "os/c"], ["master/pool/a", "os/net/b"]):
+        files = {f"src/{name}.h": HEAD + f'#include "{following}.h"\n'
+                 for name, following in zip(chain, chain[1:] + chain[:1])}
+        assert len(rules.check_circles(make_tree(tmp_path / str(len(chain)) / chain[1], files))) == 1
+    split = {"src/os/a.h": HEAD, "src/os/a.c": '#include "os/b.h"\n', "src/os/b.h": HEAD + '#include "os/a.h"\n'}
+    assert rules.check_circles(make_tree(tmp_path / "split", split)) == ["os/a includes os/b includes os/a: a circle"]
+
+
+def test_doors_both_ways_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(rules.MAY_INCLUDE, "base", {"ctl"})
+    assert any(line.startswith("base/ may include ctl/") for line in rules.check_doors_are_one_way(rules.Tree(tmp_path)))
+
+
 GOOD = {
-    "src/README.md": "# Map\n\n- `os/a`: opens\n- `os/spawn`: makes processes\n- `master/evloop`: the loop\n"
-                     "- `logic/b`: decides\n- `prefork/slot`: what workers report\n",
+    "src/README.md": "# Map\n\n- `os/a`: opens\n- `os/process/spawn`: makes processes\n- `master/loop/evloop`: the loop\n"
+                     "- `logic/policy/b`: decides\n- `prefork/slot`: what workers report\n",
     "src/os/a.h": HEAD,
     "src/os/a.c": '#include "os/a.h"\n#include "base/text.h"\n\n/* long: it is long because it is a test of length */\n'
                   + function(60) +
@@ -84,11 +116,11 @@ GOOD = {
                   "/* cloexec: handed to the handler on purpose */\nint e = dup(x);\n"
                   'FILE *f = fopen(path, "re");\n#define FLAGS (O_RDONLY | O_CLOEXEC)\nint g = open(path, FLAGS);\n'
                   "int type = SOCK_STREAM | SOCK_CLOEXEC;\nint h = socket(AF_INET, type, 0);\n",
-    "src/os/spawn.h": HEAD,
-    "src/os/spawn.c": "int a = fork();\n",
-    "src/master/evloop.h": HEAD,
-    "src/master/evloop.c": '#include <ev.h>\n#include "os/spawn.h"\n#include "logic/b.h"\n#include "prefork/slot.h"\n',
-    "src/logic/b.h": HEAD + "#include <stdint.h>\n",
+    "src/os/process/spawn.h": HEAD,
+    "src/os/process/spawn.c": "int a = fork();\n",
+    "src/master/loop/evloop.h": HEAD,
+    "src/master/loop/evloop.c": '#include <ev.h>\n#include "os/process/spawn.h"\n#include "base/b.h"\n#include "prefork/slot.h"\n',
+    "src/logic/policy/b.h": HEAD + "#include <stdint.h>\n",
     "include/prefork/slot.h": HEAD + "#include <stdint.h>\n",
 }
 

@@ -32,7 +32,9 @@ def page(name: str) -> str:
 
 
 def source(name: str) -> str:
-    return (ROOT / "src" / name).read_text()
+    """A source file, or all files of a room one after the other, so that what moves inside of it is still found."""
+    path = ROOT / "src" / name
+    return path.read_text() if path.is_file() else "".join(file.read_text() for file in sorted(path.glob("*.[ch]")))
 
 
 def rendered(name: str) -> str:
@@ -78,7 +80,7 @@ def test_the_program_is_there() -> None:
     """Without options there would be nothing to compare."""
     assert PREFORKD.exists(), f"{PREFORKD} is missing: build first (./check does)"
     rows = re.findall(r"^        \[(?:POOL|MASTER)_\w+\] = \{\"(\w+)\"(.*?\n(?=        \[|\};))",
-                      source("logic/config_schema.c"), re.MULTILINE | re.DOTALL)
+                      source("logic/config"), re.MULTILINE | re.DOTALL)
     built = {name for name, rest in rows if not re.search(r"\.not_built = true[^\"]*\.help|\.not_built = true, \.", rest)}
     assert OPTIONS.keys() == built
 
@@ -117,7 +119,7 @@ def reserved_keys() -> list[str]:
 def test_what_is_not_available_yet() -> None:
     """It is refused with these words; what is available is not listed."""
     keys = reserved_keys()
-    assert set(keys) == set(re.findall(r"\{\"(\w+)\", OPTION_\w+, \.not_built = true", source("logic/config_schema.c")))
+    assert set(keys) == set(re.findall(r"\{\"(\w+)\", OPTION_\w+, \.not_built = true", source("logic/config")))
     for arguments in [*([f"--{key}=x"] for key in keys), ["--handler-type=listener"], ["--handler-type=module"],
                       ["--start-method=forkserver"], ["--start-method=snapshot"]]:
         said = run("-t", "--listen=@preforkd-docs", *arguments, "--", "/bin/cat").stderr
@@ -125,12 +127,12 @@ def test_what_is_not_available_yet() -> None:
 
 
 @pytest.mark.parametrize(("file", "name", "text"), [
-    ("logic/ini_line.h", "INI_LINE_MAX", "at most {} bytes, a name of a section"),
-    ("logic/ini_line.h", "INI_NAME_MAX", "a name of a section or key at most {};"),
-    ("logic/config_parse.c", "POOL_NAME_MAX", "has at most {} bytes"),
+    ("logic/config", "INI_LINE_MAX", "at most {} bytes, a name of a section"),
+    ("logic/config", "INI_NAME_MAX", "a name of a section or key at most {};"),
+    ("logic/config", "POOL_NAME_MAX", "has at most {} bytes"),
     ("worker/refuser.c", "PATIENCE_MS", "within {} milliseconds"),
-    ("logic/line_splitter.h", "LINE_SPLITTER_MAX", "A line has at most {} bytes"),
-    ("master/handler_output.c", "UNFINISHED_MS", "after {} milliseconds"),
+    ("logic/protocol", "LINE_SPLITTER_MAX", "A line has at most {} bytes"),
+    ("master/pool", "UNFINISHED_MS", "after {} milliseconds"),
 ], ids=lambda value: value if value.isupper() else "")
 def test_numbers(file: str, name: str, text: str) -> None:
     """Numbers that the manuals repeat from the sources."""
@@ -152,12 +154,12 @@ def test_command_line() -> None:
             name = word.split()[0]
             documented.add(f"-{name}" if name != "-" else "--KEY")
     assert documented == in_help | {"--KEY"}
-    chosen = re.findall(r'\{"(-\w)?", "(--[\w-]+)"', source("bin/command_line.c").replace('{"", ', '{"-", '))
+    chosen = re.findall(r'\{"(-\w)?", "(--[\w-]+)"', source("bin").replace('{"", ', '{"-", '))
     assert {name for pair in chosen for name in pair if name} <= documented
 
 
 def test_signals() -> None:
-    handled = set(re.findall(r"^        case (SIG\w+):", source("master/master.c"), re.MULTILINE)) - {"SIGCHLD"}
+    handled = set(re.findall(r"^        case (SIG\w+):", source("master/daemon"), re.MULTILINE)) - {"SIGCHLD"}
     entries = re.findall(r"^\.It Dv (SIG.*)$", section(page("preforkd.8"), "SIGNALS"), re.MULTILINE)
     assert {name for entry in entries for name in re.findall(r"SIG\w+", entry)} == handled
     said = run("--help").stdout.split("Signals:")[1].split("Exit codes")[0]
@@ -165,7 +167,7 @@ def test_signals() -> None:
 
 
 def test_exit_codes() -> None:
-    enum = re.search(r"enum \{ MASTER_EXIT_OK(.*?)\}", source("master/master.h"), re.DOTALL)
+    enum = re.search(r"enum \{ MASTER_EXIT_OK(.*?)\}", source("master/daemon"), re.DOTALL)
     assert enum
     codes = set(re.findall(r"= (\d+)", enum.group(0)))
     assert set(re.findall(r"^\.It (\d+)$", section(page("preforkd.8"), "EXIT STATUS"), re.MULTILINE)) == codes
@@ -176,13 +178,13 @@ def test_exit_codes() -> None:
 # --- preforkd-handler(7) --------------------------------------------------------------------------------------------
 
 def test_variables_of_a_connection() -> None:
-    given = set(re.findall(r'add_peer\(environment, "(\w+)=', source("worker/handler_environment.c")))
+    given = set(re.findall(r'add_peer\(environment, "(\w+)=', source("worker")))
     entries = re.findall(r"^\.It Ev (.*)$", section(page("preforkd-handler.7"), "ENVIRONMENT"), re.MULTILINE)
     assert {name for entry in entries for name in entry.split(" , ")} == given
 
 
 def test_variables_that_are_withheld() -> None:
-    table = re.search(r"withheld\[\] = \{(.*?)\};", source("worker/handler_environment.c"), re.DOTALL)
+    table = re.search(r"withheld\[\] = \{(.*?)\};", source("worker"), re.DOTALL)
     assert table
     withheld = set(re.findall(r'"(\w+)"', table.group(1)))
     text = page("preforkd.conf.5") + page("preforkd-handler.7")
@@ -195,7 +197,7 @@ def test_variables_that_are_withheld() -> None:
 
 def commands() -> dict[str, str]:
     """The table of the daemon: what a command is called and what it takes."""
-    return dict(re.findall(r"\[CONTROL_\w+\] = \{\"([\w-]+)\", \"([^\"]*)\"", source("logic/control_request.c")))
+    return dict(re.findall(r"\[CONTROL_\w+\] = \{\"([\w-]+)\", \"([^\"]*)\"", source("logic/protocol")))
 
 
 def entries(text: str) -> dict[str, str]:
@@ -218,14 +220,14 @@ def test_commands_are_described() -> None:
     described = entries(section(page("preforkctl.1"), "COMMANDS"))
     assert {name: takes for name, takes in described.items() if name in table} == table
     assert described.keys() - table.keys() == {"top", "help"}
-    said = subprocess.run([BUILD / "src/bin/preforkctl", "help"], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run([BUILD / "src/ctl/preforkctl", "help"], capture_output=True, text=True, check=True).stdout
     for name, takes in table.items():
         assert f"  {name} {takes} ".replace("  ", " ") in said.replace("  ", " "), name
 
 
 def test_errors_are_described() -> None:
     text = section(page("preforkd-control.7"), "REPLIES").split("The errors:")[1].split(".El")[0]
-    sources = "".join(source(f"master/control_{name}.c") for name in ("client", "commands", "outcome"))
+    sources = source("master/control")
     used = set(re.findall(r'control_client_refuse\([^,]*, "([\w-]+)"|control_json_error\("([\w-]+)"'
                           r'|CONSTANT_ERROR\("([\w-]+)"', sources))
     assert set(re.findall(r"^\.It Li ([\w-]+)$", text, re.MULTILINE)) == {name for names in used for name in names if name}
@@ -235,32 +237,31 @@ def test_members_are_described() -> None:
     """Every member of a reply is named in the manual; the other way round, so are states and verbs."""
     text = page("preforkd-control.7")
     named = set(re.findall(r"\b[a-z][a-z0-9_]*\b", " ".join(re.findall(r"^\.(?:It )?Ic (.*)$", text, re.MULTILINE))))
-    json_c = source("master/control_json.c")
+    json_c = source("master/status")
     packed = re.findall(r"json_pack\((.*?)\);", json_c, re.DOTALL)
     members = {name for call in packed for name in re.findall(r'[,(]\s*"([a-z][a-z0-9_]*)",(?!\s*"[a-z])', call)}
-    members |= set(re.findall(r'json_object_set(?:_new)?\([^,]*, "(\w+)"', "".join(
-        source(f"master/control_{name}.c") for name in ("json", "commands", "outcome"))))
+    members |= set(re.findall(r'json_object_set(?:_new)?\([^,]*, "(\w+)"', source("master/status") + source("master/control")))
     assert {"pools", "counts", "p50", "last_exit", "generation", "dry_run"} <= members
     assert members <= named, members - named
     words = set(re.findall(r"^\.Li ([a-z -]+?)(?: [.,;)]+)?$", text, re.MULTILINE))
-    for file, table in (("logic/status.c", r"\[STATUS_\w+\] = \"([a-z ]+)\""),
-                        ("logic/reload_diff.c", r"\[RELOAD_\w+\] = \"([a-z]+)\"")):
+    for file, table in (("logic/status", r"\[STATUS_\w+\] = \"([a-z ]+)\""),
+                        ("logic/policy", r"\[RELOAD_\w+\] = \"([a-z]+)\"")):
         states = set(re.findall(table, source(file)))
         assert len(states) >= 6 and states <= words, states - words
 
 
 def test_numbers_of_the_protocol() -> None:
     text = rendered("preforkd-control.7")
-    for file, name, words in (("logic/control_request.h", "CONTROL_REQUEST_MAX", "at most {} bytes with its newline"),
-                              ("logic/control_request.h", "CONTROL_PROTOCOL", "version of the protocol, {}."),
-                              ("master/control.h", "CONTROL_CLIENTS_MAX", "At most {} clients"),
-                              ("logic/status.h", "STATUS_WORKERS_MAX", "of at most {};")):
+    for file, name, words in (("logic/protocol", "CONTROL_REQUEST_MAX", "at most {} bytes with its newline"),
+                              ("logic/protocol", "CONTROL_PROTOCOL", "version of the protocol, {}."),
+                              ("master/control", "CONTROL_CLIENTS_MAX", "At most {} clients"),
+                              ("logic/status", "STATUS_WORKERS_MAX", "of at most {};")):
         found = re.search(rf"^#define {name} (\d+)", source(file), re.MULTILINE)
         assert found and words.format(found.group(1)) in text, name
 
 
 def test_exit_codes_of_preforkctl() -> None:
-    codes = re.findall(r"CTL_EXIT_\w+ = (\d)", source("bin/ctl_client.h"))
+    codes = re.findall(r"CTL_EXIT_\w+ = (\d)", source("ctl"))
     assert re.findall(r"^\.It (\d)$", section(page("preforkctl.1"), "EXIT STATUS"), re.MULTILINE) == codes
 
 

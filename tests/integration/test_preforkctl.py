@@ -22,7 +22,7 @@ from daemon import BINARY, OUR_BUG, ROOT, SLOW, Daemon, Timeout, connect, run_pr
 from terminal import Terminal, terminal
 
 Start = Callable[..., Daemon]
-CTL = BINARY.with_name("preforkctl")
+CTL = BINARY.parents[1] / "ctl/preforkctl"
 OK, FAILURE, USAGE, NOT_RUNNING, PERMISSION = range(5)
 
 

@@ -3,10 +3,10 @@
 
 #include <sys/eventfd.h>
 
-#include "child_helpers.h"
 #include "lib/idle_set.h"
 #include "lib/slot.h"
 #include "os/scoreboard_memory.h"
+#include "unit/child_helpers.h"
 
 struct fixture {
         struct scoreboard *board;

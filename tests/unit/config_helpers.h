@@ -6,8 +6,8 @@
 #include "base/cleanup.h"
 #include "base/problem.h"
 #include "base/text.h"
-#include "logic/config.h"
-#include "logic/config_parse.h"
+#include "logic/config/config.h"
+#include "logic/config/parse.h"
 
 /* An ordinary user's master: no rule about accounts applies to a file without them. */
 static const struct config_facts own_user = {.uid = 1000, .gid = 1000};

@@ -20,7 +20,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "os/log_sink.h"
+#include "os/log/sink.h"
 
 #define RECORDS_ENOUGH 100000 /* more than any queue here holds */
 #define READ_MAX 400000

@@ -10,7 +10,7 @@
 
 #include "base/address.h"
 #include "base/text.h"
-#include "child_helpers.h"
+#include "unit/child_helpers.h"
 
 /* An address that no other test has: 127.x.y.z:7007 or the abstract name of a UNIX socket. */
 static inline struct address unique_address(int family)

@@ -1,0 +1,120 @@
+/* main(): arguments → configuration → run. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/problem.h"
+#include "base/text.h"
+#include "bin/command_line.h"
+#include "logic/config/print.h"
+#include "master/config/config_reader.h"
+#include "master/daemon/daemon.h"
+#include "os/process/image.h"
+#include "os/process/open_fds.h"
+#include "os/process/title.h"
+#include "worker/worker.h"
+
+static int print(const char *string)
+{
+        return fputs(string, stdout) < 0 || fflush(stdout) != 0 ? MASTER_EXIT_FAILURE : MASTER_EXIT_OK;
+}
+
+static int print_config_help(void)
+{
+        _cleanup_(text_clear) struct text text = {0};
+
+        return config_print_help(&text) < 0 ? MASTER_EXIT_FAILURE : print(text_string(&text));
+}
+
+static void print_problems(const struct problem_list *problems)
+{
+        for (size_t i = 0; i < problems->count; i++) {
+                _cleanup_(text_clear) struct text text = {0};
+                if (problem_format(&problems->items[i], &text) == 0)
+                        fprintf(stderr, "%s%s\n", problems->items[i].warning ? "warning: " : "", text_string(&text));
+        }
+}
+
+/* -t and -T: read here, where waiting harms nobody. */
+static int examine(const struct config_source *source, bool dump)
+{
+        _cleanup_(config_clear) struct config config = {0};
+        _cleanup_(problem_list_clear) struct problem_list problems = {0};
+        _cleanup_(text_clear) struct text text = {0};
+
+        int r = config_read(source, &config, &problems);
+        print_problems(&problems);
+        if (r < 0) {
+                fprintf(stderr, "preforkd: %s\n", strerror(-r));
+                return MASTER_EXIT_FAILURE;
+        }
+        if (problem_list_refuses(&problems))
+                return MASTER_EXIT_CONFIG;
+        if (config.pool_count == 0) {
+                fprintf(stderr, "preforkd: nothing to serve: the configuration has no pool\n");
+                return MASTER_EXIT_NOTHING;
+        }
+        if (dump)
+                return config_print(&config, false, &text) < 0 ? MASTER_EXIT_FAILURE : print(text_string(&text));
+        fprintf(stderr, "preforkd: the configuration is good: %zu pool%s\n", config.pool_count,
+                config.pool_count == 1 ? "" : "s");
+        return MASTER_EXIT_OK;
+}
+
+static int run(const struct command_line *line, struct master_setup *setup)
+{
+        const struct config_source source = {.file = line->file, .options = (const char *const *)line->options.list};
+
+        switch (line->command) {
+        case COMMAND_HELP:
+                return print(command_line_help);
+        case COMMAND_HELP_CONFIG:
+                return print_config_help();
+        case COMMAND_VERSION:
+                return print("preforkd " PREFORKD_VERSION "\n");
+        case COMMAND_TEST:
+        case COMMAND_DUMP:
+                return examine(&source, line->command == COMMAND_DUMP);
+        case COMMAND_RUN:
+                break;
+        }
+        setup->source = source;
+        setup->arguments = line->arguments;
+        setup->take_over = (struct take_over){.wanted = line->take_over != TAKE_OVER_NO,
+                                              .is_trial = line->take_over == TAKE_OVER_TRY, .fd = line->take_over_fd};
+        setup->worker_entry = worker_main;
+        return master_run(setup);
+}
+
+int main(int argc, char **argv, char **environment)
+{
+        _cleanup_(command_line_clear) struct command_line line = {0};
+        _cleanup_(text_clear) struct text problem = {0};
+        _cleanup_(freep) char *program = NULL;
+        struct master_setup setup = {0};
+
+        int r = fds_open_standard();
+        /* While argv[0] is what it was. Only an upgrade needs it, and is executed by it. */
+        if (argc > 0 && image_find(argv[0], &program) < 0 && argv[0][0] == '/')
+                program = strdup(argv[0]);
+        setup.program = program;
+        process_title_init(argc, argv, environment); /* moves argv and the environment: before anybody points there */
+        if (r == 0)
+                r = command_line_parse(argc, argv, &line, &problem);
+        if (r < 0) {
+                fprintf(stderr, "preforkd: %s\nTry \"preforkd --help\".\n",
+                        problem.length == 0 ? strerror(-r) : text_string(&problem));
+                return MASTER_EXIT_USAGE;
+        }
+        if (line.command == COMMAND_RUN)
+                r = signals_take(master_signals, master_signal_count, &setup.signals);
+        if (r == 0)
+                r = resource_read(&setup.original_limits);
+        if (r < 0) {
+                fprintf(stderr, "preforkd: cannot start: %s\n", strerror(-r));
+                return MASTER_EXIT_FAILURE;
+        }
+        return run(&line, &setup);
+}

@@ -1,0 +1,187 @@
+#include "ctl/format.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+const char *ctl_duration(uint64_t ms, char text[static CTL_NUMBER_MAX])
+{
+        uint64_t seconds = ms / 1000, minutes = seconds / 60, hours = minutes / 60, days = hours / 24;
+
+        if (ms < 1000)
+                snprintf(text, CTL_NUMBER_MAX, "%" PRIu64 "ms", ms);
+        else if (seconds < 10)
+                snprintf(text, CTL_NUMBER_MAX, "%" PRIu64 ".%" PRIu64 "s", seconds, ms % 1000 / 100);
+        else if (minutes == 0)
+                snprintf(text, CTL_NUMBER_MAX, "%" PRIu64 "s", seconds);
+        else if (hours == 0)
+                snprintf(text, CTL_NUMBER_MAX, "%" PRIu64 "m %02" PRIu64 "s", minutes, seconds % 60);
+        else if (days == 0)
+                snprintf(text, CTL_NUMBER_MAX, "%" PRIu64 "h %02" PRIu64 "m", hours, minutes % 60);
+        else
+                snprintf(text, CTL_NUMBER_MAX, "%" PRIu64 "d %02" PRIu64 "h", days, hours % 24);
+        return text;
+}
+
+const char *ctl_microseconds(uint64_t us, char text[static CTL_NUMBER_MAX])
+{
+        if (us < 1000)
+                snprintf(text, CTL_NUMBER_MAX, "%" PRIu64 "us", us);
+        else if (us < 100000)
+                snprintf(text, CTL_NUMBER_MAX, "%" PRIu64 ".%" PRIu64 "ms", us / 1000, us % 1000 / 100);
+        else
+                ctl_duration(us / 1000, text);
+        return text;
+}
+
+const char *ctl_size(uint64_t bytes, char text[static CTL_NUMBER_MAX])
+{
+        static const char units[] = "KMGTP";
+        double value = (double)bytes / 1024;
+        size_t unit = 0;
+
+        for (; value >= 1000 && units[unit + 1] != '\0'; unit++)
+                value /= 1024;
+        snprintf(text, CTL_NUMBER_MAX, value < 10 && unit > 0 ? "%.1f%c" : "%.0f%c", value, units[unit]);
+        return text;
+}
+
+const char *ctl_rate(double per_second, char text[static CTL_NUMBER_MAX])
+{
+        if (per_second <= 0)
+                snprintf(text, CTL_NUMBER_MAX, "0");
+        else
+                snprintf(text, CTL_NUMBER_MAX, per_second < 100 ? "%.1f" : "%.0f", per_second);
+        return text;
+}
+
+const char *ctl_count(uint64_t count, char text[static CTL_NUMBER_MAX])
+{
+        snprintf(text, CTL_NUMBER_MAX, "%" PRIu64, count);
+        return text;
+}
+
+json_t *ctl_at(const json_t *object, const char *path)
+{
+        const json_t *at = object;
+
+        while (at) {
+                char key[64];
+                size_t length = strcspn(path, ".");
+                snprintf(key, sizeof(key), "%.*s", (int)length, path);
+                at = json_object_get(at, key);
+                if (path[length] == '\0')
+                        break;
+                path += length + 1;
+        }
+        return (json_t *)(uintptr_t)at; /* as json_object_get() itself does */
+}
+
+uint64_t ctl_number(const json_t *object, const char *path)
+{
+        json_int_t number = json_integer_value(ctl_at(object, path));
+
+        return number > 0 ? (uint64_t)number : 0;
+}
+
+double ctl_real(const json_t *object, const char *path)
+{
+        return json_number_value(ctl_at(object, path));
+}
+
+const char *ctl_string(const json_t *object, const char *path)
+{
+        const char *string = json_string_value(ctl_at(object, path));
+
+        return string ? string : "";
+}
+
+/* Places on a screen: bytes that do not continue a character. */
+static size_t width_of(const char *string)
+{
+        size_t width = 0;
+
+        for (; *string != '\0'; string++)
+                width += ((unsigned char)*string & 0xc0) != 0x80;
+        return width;
+}
+
+void ctl_table_column(struct ctl_table *table, const char *title, bool right)
+{
+        if (table->column_count == CTL_COLUMNS_MAX)
+                return;
+        table->columns[table->column_count].title = title;
+        table->columns[table->column_count].right = right;
+        table->columns[table->column_count++].width = width_of(title);
+}
+
+void ctl_table_cell(struct ctl_table *table, const char *cell)
+{
+        size_t column = table->cell_count % table->column_count, width = width_of(cell);
+        char **cells = realloc(table->cells, (table->cell_count + 1) * sizeof(*cells));
+        char *copy = cells ? strdup(cell) : NULL;
+
+        if (cells)
+                table->cells = cells;
+        if (!copy) {
+                table->out_of_memory = true;
+                return;
+        }
+        table->cells[table->cell_count++] = copy;
+        table->columns[column].width = MAX_OF(table->columns[column].width, width);
+}
+
+void ctl_table_number(struct ctl_table *table, uint64_t number)
+{
+        char text[CTL_NUMBER_MAX];
+
+        ctl_table_cell(table, ctl_count(number, text));
+}
+
+/* One cell, filled up with blanks on the side that its column says; nothing trails. */
+static int append_cell(const struct ctl_table *table, size_t column, const char *cell, struct text *text)
+{
+        size_t blanks = table->columns[column].width - MIN_OF(width_of(cell), table->columns[column].width);
+        bool right = table->columns[column].right, last = column + 1 == table->column_count;
+        int r = column > 0 ? text_append(text, "  ") : 0;
+
+        if (r == 0 && right)
+                r = text_appendf(text, "%*s", (int)blanks, "");
+        if (r == 0)
+                r = text_append(text, cell);
+        if (r == 0 && !right && !last)
+                r = text_appendf(text, "%*s", (int)blanks, "");
+        if (r < 0 || !last)
+                return r;
+        while (text->length > 0 && text->bytes[text->length - 1] == ' ')
+                text->bytes[--text->length] = '\0';
+        return text_append(text, "\n");
+}
+
+int ctl_table_render(struct ctl_table *table, unsigned indent, struct text *text)
+{
+        size_t columns = table->column_count;
+        int r = table->out_of_memory ? -ENOMEM : text_appendf(text, "%*s", (int)indent, "");
+
+        for (size_t i = 0; i < columns && r == 0; i++)
+                r = append_cell(table, i, table->columns[i].title, text);
+        for (size_t i = 0; i < table->cell_count && r == 0; i++) {
+                if (i % columns == 0)
+                        r = text_appendf(text, "%*s", (int)indent, "");
+                if (r == 0)
+                        r = append_cell(table, i % columns, table->cells[i], text);
+        }
+        return r;
+}
+
+void ctl_table_clear(struct ctl_table *table)
+{
+        for (size_t i = 0; i < table->cell_count; i++)
+                free(table->cells[i]);
+        free(table->cells);
+        *table = (struct ctl_table){0};
+}

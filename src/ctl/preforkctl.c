@@ -1,0 +1,270 @@
+/* main() of preforkctl: arguments → a request → an answer for people, and an exit code for programs. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/number.h"
+#include "base/text.h"
+#include "base/words.h"
+#include "ctl/answers.h"
+#include "ctl/client.h"
+#include "ctl/output.h"
+#include "ctl/status.h"
+#include "ctl/top.h"
+#include "logic/config/config.h"
+#include "logic/protocol/control_request.h"
+
+#define INTERVAL_MS 1000
+#define INTERVAL_MIN_MS 100
+
+static const char help[] =
+        "Usage: preforkctl [-s SOCKET] [--json] COMMAND [ARGUMENT...]\n"
+        "\n"
+        "Asks a running preforkd, and tells it what to do.\n"
+        "\n"
+        "  status [POOL] [--workers]  what it does now; one pool in full; every worker\n"
+        "  top [POOL] [-d INTERVAL]   the same live on the whole screen\n"
+        "  why [POOL]                 its last decisions, and the numbers behind them\n"
+        "  reload [--dry-run]         read the configuration, and say what changed\n"
+        "  restart POOL               replace every worker, new ones first\n"
+        "  scale POOL KEY=VALUE...    other limits until the next reload (max_workers=20)\n"
+        "  drain POOL                 retire its workers; clients wait\n"
+        "  resume POOL                serve again\n"
+        "  kill-worker PID            end a worker and its handler now\n"
+        "  stop [--now]               stop gracefully, or at once\n"
+        "  upgrade [PATH]             go on with another program, in place\n"
+        "  config                     the configuration in force\n"
+        "  version                    of preforkctl and preforkd\n"
+        "  help                       print this\n"
+        "\n"
+        "  -s, --socket SOCKET  the control socket (default " CONFIG_CONTROL_DEFAULT ")\n"
+        "      --json           print the reply as it came, see preforkd-control(7)\n"
+        "  -h, --help           print this and exit\n"
+        "  -V, --version        print preforkctl's own version and exit\n"
+        "\n"
+        "Exit codes: 0, 1 failure or refused, 2 usage, 3 not running, 4 no permission.\n";
+
+/* What is printed instead of asking. */
+enum wish { WISH_NONE, WISH_HELP, WISH_VERSION };
+
+struct arguments {
+        const char *socket_path;
+        bool json;
+        unsigned interval_ms; /* 0: not given */
+        enum wish wish;
+        const char *wrong;    /* an argument that cannot be used */
+        struct words request; /* the command and what belongs to it */
+};
+
+static int fail_usage(const char *message)
+{
+        fprintf(stderr, "preforkctl: %s\nTry \"preforkctl help\".\n", message);
+        return CTL_EXIT_USAGE;
+}
+
+/* The value of `-sVALUE`, `-s VALUE`, `--socket=VALUE` or `--socket VALUE`, if the argument at *at is that option. */
+static bool take_option(char **argv, int *at, const char *short_name, const char *long_name, const char **ret)
+{
+        const char *argument = argv[*at];
+        size_t length = strlen(long_name);
+
+        if (text_equal(argument, short_name) || text_equal(argument, long_name))
+                *ret = argv[*at + 1] ? argv[++*at] : NULL;
+        else if (strncmp(argument, long_name, length) == 0 && argument[length] == '=')
+                *ret = &argument[length + 1];
+        else if (text_starts_with(argument, short_name))
+                *ret = &argument[2];
+        else
+                return false;
+        return true;
+}
+
+static bool set_interval(struct arguments *arguments, const char *duration)
+{
+        uint64_t ms;
+
+        if (!duration || number_parse_duration_ms(duration, &ms) < 0 || ms < INTERVAL_MIN_MS || ms > 3600000)
+                return false;
+        arguments->interval_ms = (unsigned)ms;
+        return true;
+}
+
+static enum wish find_wish(const char *argument)
+{
+        if (text_equal(argument, "-h") || text_equal(argument, "--help"))
+                return WISH_HELP;
+        return text_equal(argument, "-V") || text_equal(argument, "--version") ? WISH_VERSION : WISH_NONE;
+}
+
+/* Our own options may stand anywhere; everything else goes into the request. Nothing counts behind a wish for help: who
+ * writes `stop --help` does not know yet what it does. 0 or -ENOMEM. */
+static int parse(char **argv, struct arguments *arguments)
+{
+        const char *value;
+        int r = 0;
+
+        for (int i = 1; argv[i] && r == 0 && !arguments->wrong; i++) {
+                const char *argument = argv[i];
+                arguments->wish = find_wish(argument);
+                if (arguments->wish != WISH_NONE)
+                        return 0;
+                if (take_option(argv, &i, "-s", "--socket", &value)) {
+                        arguments->socket_path = value;
+                        arguments->wrong = value && value[0] != '\0' ? NULL : argument;
+                } else if (take_option(argv, &i, "-d", "--delay", &value))
+                        arguments->wrong = set_interval(arguments, value) ? NULL : argument;
+                else if (text_equal(argument, "--json"))
+                        arguments->json = true;
+                else
+                        r = words_add(&arguments->request, argument);
+        }
+        return r;
+}
+
+/* The answer of a command for people. */
+static int describe(const json_t *document, const struct control_request *request, struct text *text)
+{
+        switch (request->command) {
+        case CONTROL_STATUS:
+                return ctl_status_print(document, request->pool != NULL, text);
+        case CONTROL_WHY:
+                return ctl_answer_why(document, text);
+        case CONTROL_RELOAD:
+                return ctl_answer_reload(document, text);
+        default:
+                return ctl_answer_done(document, text);
+        }
+}
+
+/* The name of a command that changes something; NULL for one that only asks. */
+static const char *find_deed(const struct control_request *request)
+{
+        switch (request->command) {
+        case CONTROL_STATUS:
+        case CONTROL_WHY:
+        case CONTROL_CONFIG:
+        case CONTROL_VERSION:
+                return NULL;
+        case CONTROL_RELOAD:
+                return request->flag ? NULL : control_command_name(request->command);
+        default:
+                return control_command_name(request->command);
+        }
+}
+
+static int answer(const struct arguments *arguments, const struct control_request *request,
+                  const struct ctl_reply *reply)
+{
+        _cleanup_(text_clear) struct text text = {0}, problems = {0};
+        const char *deed = reply->exit_code == CTL_EXIT_OK ? find_deed(request) : NULL;
+
+        if (arguments->json && reply->document) {
+                enum ctl_exit printed = ctl_output(text_string(&reply->bytes), deed);
+                return (int)(reply->exit_code != CTL_EXIT_OK ? reply->exit_code : printed);
+        }
+        if (reply->document && ctl_answer_problems(reply->document, &problems) == 0)
+                fputs(text_string(&problems), stderr);
+        if (reply->exit_code != CTL_EXIT_OK) {
+                fprintf(stderr, "preforkctl: %s\n", text_string(&reply->message));
+                return (int)reply->exit_code;
+        }
+        int r = describe(reply->document, request, &text);
+        if (r < 0) {
+                fprintf(stderr, "preforkctl: %s\n", strerror(-r));
+                return CTL_EXIT_FAILURE;
+        }
+        return (int)ctl_output(text_string(&text), deed);
+}
+
+/* A path is relative to where we are, not to where the daemon is. 0 or -errno. */
+static int make_absolute(struct words *request, const char *path)
+{
+        _cleanup_(freep) char *directory = getcwd(NULL, 0), *absolute = NULL;
+
+        if (!directory)
+                return -errno;
+        if (asprintf(&absolute, "%s/%s", directory, path) < 0)
+                return -ENOMEM;
+        struct words words = {0};
+        int r = words_add(&words, request->list[0]);
+        if (r == 0)
+                r = words_add(&words, absolute);
+        if (r < 0) {
+                words_clear(&words);
+                return r;
+        }
+        words_clear(request);
+        *request = words;
+        return 0;
+}
+
+/* Requests that cannot be right are refused here: also when there is nobody to ask. */
+static int ask(struct arguments *arguments)
+{
+        _cleanup_(control_request_clear) struct control_request request = {0};
+        _cleanup_(text_clear) struct text line = {0}, complaint = {0};
+
+        int r = words_join(&line, &arguments->request);
+        if (r == 0)
+                r = control_request_parse(text_string(&line), line.length, &request, &complaint);
+        if (r == -EINVAL)
+                return fail_usage(text_string(&complaint));
+        if (r == 0 && request.path && request.path[0] != '/')
+                r = make_absolute(&arguments->request, request.path);
+        if (r < 0) {
+                fprintf(stderr, "preforkctl: %s\n", strerror(-r));
+                return CTL_EXIT_FAILURE;
+        }
+        struct ctl_reply reply = ctl_ask(arguments->socket_path, &arguments->request, CTL_PATIENCE_SECONDS);
+        int exit_code = answer(arguments, &request, &reply);
+        ctl_reply_clear(&reply);
+        return exit_code;
+}
+
+static int run_top(const struct arguments *arguments)
+{
+        const struct words *words = &arguments->request;
+        const struct ctl_top_setup setup = {.socket_path = arguments->socket_path,
+                                            .interval_ms = arguments->interval_ms > 0 ? arguments->interval_ms : INTERVAL_MS,
+                                            .pool = words->count > 1 ? words->list[1] : NULL};
+
+        if (words->count > 2 || arguments->json || (setup.pool && setup.pool[0] == '-'))
+                return fail_usage("expected: top [POOL] [-d INTERVAL]");
+        return ctl_top_run(&setup);
+}
+
+static int run(struct arguments *arguments)
+{
+        const char *command = arguments->request.count > 0 ? arguments->request.list[0] : NULL;
+        char message[128];
+
+        if (arguments->wrong) {
+                snprintf(message, sizeof(message), "%.64s: expected a value that can be used", arguments->wrong);
+                return fail_usage(message);
+        }
+        if (arguments->wish == WISH_VERSION)
+                return (int)ctl_output("preforkctl " PREFORKD_VERSION "\n", NULL);
+        if (arguments->wish == WISH_HELP || (command && text_equal(command, "help")))
+                return (int)ctl_output(help, NULL);
+        if (!command)
+                return fail_usage("expected a command");
+        if (text_equal(command, "top"))
+                return run_top(arguments);
+        if (arguments->interval_ms > 0)
+                return fail_usage("-d is for top");
+        return ask(arguments);
+}
+
+int main(int argc, char **argv)
+{
+        struct arguments arguments = {.socket_path = CONFIG_CONTROL_DEFAULT};
+
+        (void)argc;
+        int r = parse(argv, &arguments);
+        int exit_code = r < 0 ? CTL_EXIT_FAILURE : run(&arguments);
+        if (r < 0)
+                fprintf(stderr, "preforkctl: %s\n", strerror(-r));
+        words_clear(&arguments.request);
+        return exit_code;
+}

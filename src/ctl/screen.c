@@ -1,0 +1,128 @@
+#include "ctl/screen.h"
+
+#include <curses.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <term.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "os/clock.h"
+#include "os/process/signals.h"
+
+static const int ending_signals[] = {SIGINT, SIGTERM, SIGQUIT};
+
+/* Asked before anything is drawn: curses takes every terminal that it knows, and draws on one whose cursor cannot be moved
+ * as if it had a single line. */
+static bool can_be_drawn_on(void)
+{
+        int error;
+
+        if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || setupterm(NULL, STDOUT_FILENO, &error) != OK)
+                return false;
+        /* curses' own declarations do not say that it only reads the name. */
+        char name[] = "cup";
+        const char *move = tigetstr(name);
+        bool can = move && move != (const char *)-1; /* NULL: it has none, -1: it is no string */
+        del_curterm(cur_term);
+        return can;
+}
+
+/* nohup, a job in the background: who started us wants it to pass by, and a blocked signal would be queued for us all the
+ * same. */
+static bool is_ignored(int number)
+{
+        struct sigaction action;
+
+        return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+/* 0 or -errno. */
+static int take_signals(struct ctl_screen *screen)
+{
+        int taken[ELEMENTS(ending_signals)];
+        size_t count = 0;
+        sigset_t set;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGWINCH); /* its handler is curses'; it runs while we wait, so that none comes unseen */
+        for (size_t i = 0; i < ELEMENTS(ending_signals); i++)
+                if (!is_ignored(ending_signals[i])) {
+                        taken[count++] = ending_signals[i];
+                        sigaddset(&set, ending_signals[i]);
+                }
+        int r = signals_open_fd(taken, count, &screen->signal_fd);
+        if (r < 0)
+                return r;
+        sigprocmask(SIG_BLOCK, &set, &screen->before);
+        screen->waiting = screen->before;
+        for (size_t i = 0; i < count; i++)
+                sigaddset(&screen->waiting, taken[i]);
+        sigdelset(&screen->waiting, SIGWINCH);
+        return 0;
+}
+
+static void release_signals(struct ctl_screen *screen)
+{
+        fd_closep(&screen->signal_fd);
+        /* curses has put handlers of its own in the place of defaults. */
+        for (size_t i = 0; i < ELEMENTS(ending_signals); i++)
+                if (!is_ignored(ending_signals[i]))
+                        signal(ending_signals[i], SIG_DFL);
+        sigprocmask(SIG_SETMASK, &screen->before, NULL);
+}
+
+bool ctl_screen_open(struct ctl_screen *screen)
+{
+        *screen = (struct ctl_screen){.signal_fd = -1};
+        if (!can_be_drawn_on() || take_signals(screen) < 0)
+                return false;
+        screen->curses = newterm(NULL, stdout, stdin);
+        if (!screen->curses) {
+                release_signals(screen);
+                return false;
+        }
+        cbreak();
+        noecho();
+        keypad(stdscr, TRUE);
+        set_escdelay(50);
+        curs_set(0);
+        timeout(0); /* who waits is ctl_screen_wait() */
+        return true;
+}
+
+bool ctl_screen_wait(struct ctl_screen *screen, uint64_t until_ms, int *ret_key)
+{
+        struct pollfd files[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = screen->signal_fd, .events = POLLIN}};
+        uint64_t now_ms = clock_now_ms(), rest_ms = until_ms > now_ms ? until_ms - now_ms : 0;
+        const struct timespec rest = {.tv_sec = (time_t)(rest_ms / 1000), .tv_nsec = (long)(rest_ms % 1000) * 1000000};
+        struct signals_event event;
+
+        *ret_key = getch(); /* what curses has read already */
+        if (*ret_key != ERR)
+                return true;
+        int ready = ppoll(files, ELEMENTS(files), &rest, &screen->waiting);
+        if (ready < 0 && errno != EINTR)
+                return false;
+        if (ready > 0 && files[1].revents && signals_read(screen->signal_fd, &event) == 0) {
+                screen->ended_by = event.number;
+                return false;
+        }
+        if (ready > 0 && (files[0].revents & (POLLHUP | POLLERR | POLLNVAL)))
+                return false;
+        errno = 0;
+        *ret_key = getch();
+        return *ret_key != ERR || errno != EIO;
+}
+
+void ctl_screen_close(struct ctl_screen *screen)
+{
+        endwin();
+        delscreen(screen->curses);
+        screen->curses = NULL;
+        release_signals(screen);
+        if (screen->ended_by != 0)
+                raise(screen->ended_by);
+}

@@ -1,0 +1,208 @@
+#include "ctl/status.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "ctl/format.h"
+
+int ctl_status_summary(const json_t *document, struct text *text)
+{
+        const json_t *master = ctl_at(document, "master");
+        char uptime[CTL_NUMBER_MAX], rate[CTL_NUMBER_MAX];
+
+        return text_appendf(text, "preforkd %s, pid %" PRIu64 ", %s, up %s: %" PRIu64 " workers (%" PRIu64 " idle, %" PRIu64
+                            " busy), %" PRIu64 " requests, %s/s\n",
+                            ctl_string(master, "version"), ctl_number(master, "pid"), ctl_string(master, "state"),
+                            ctl_duration(ctl_number(master, "uptime_ms"), uptime), ctl_number(master, "counts.total"),
+                            ctl_number(master, "counts.idle"), ctl_number(master, "counts.busy"),
+                            ctl_number(master, "totals.requests"), ctl_rate(ctl_real(master, "requests_per_second"), rate));
+}
+
+static const struct {
+        const char *title;
+        const char *path;
+} count_columns[] = {
+        {"GEN", "generation"},        {"IDLE", "counts.idle"},         {"BUSY", "counts.busy"},
+        {"START", "counts.starting"}, {"RETIRE", "counts.retiring"},   {"DETACH", "counts.detached"},
+        {"MAX", "limits.max_workers"}, {"QUEUE", "queue"},
+};
+
+int ctl_status_pools(const json_t *document, struct text *text)
+{
+        _cleanup_(ctl_table_clear) struct ctl_table table = {0};
+        char rate[CTL_NUMBER_MAX];
+        const json_t *pool;
+        size_t index;
+
+        ctl_table_column(&table, "POOL", false);
+        ctl_table_column(&table, "STATE", false);
+        for (size_t i = 0; i < ELEMENTS(count_columns); i++)
+                ctl_table_column(&table, count_columns[i].title, true);
+        ctl_table_column(&table, "REQ/S", true);
+        ctl_table_column(&table, "REQUESTS", true);
+        json_array_foreach(ctl_at(document, "pools"), index, pool) {
+                ctl_table_cell(&table, ctl_string(pool, "name"));
+                ctl_table_cell(&table, ctl_string(pool, "state"));
+                for (size_t i = 0; i < ELEMENTS(count_columns); i++)
+                        ctl_table_number(&table, ctl_number(pool, count_columns[i].path));
+                ctl_table_cell(&table, ctl_rate(ctl_real(pool, "requests_per_second"), rate));
+                ctl_table_number(&table, ctl_number(pool, "totals.requests"));
+        }
+        return ctl_table_render(&table, 0, text);
+}
+
+static int append_workers(const json_t *pool, struct text *text)
+{
+        int r = text_appendf(text, "  workers    %" PRIu64 " of at most %" PRIu64 ": %" PRIu64 " idle, %" PRIu64 " busy, %"
+                             PRIu64 " starting; besides %" PRIu64 " retiring, %" PRIu64 " detached\n",
+                             ctl_number(pool, "counts.total"), ctl_number(pool, "limits.max_workers"),
+                             ctl_number(pool, "counts.idle"), ctl_number(pool, "counts.busy"),
+                             ctl_number(pool, "counts.starting"), ctl_number(pool, "counts.retiring"),
+                             ctl_number(pool, "counts.detached"));
+
+        if (r == 0 && ctl_number(pool, "counts.old") > 0)
+                r = text_appendf(text, "  roll       %" PRIu64 " of an older generation left\n", ctl_number(pool, "counts.old"));
+        if (r == 0)
+                r = text_appendf(text, "  spare      %" PRIu64 " to %" PRIu64 " (%s)\n",
+                                 ctl_number(pool, "limits.min_spare_workers"), ctl_number(pool, "limits.max_spare_workers"),
+                                 ctl_string(pool, "limits.scaling"));
+        return r;
+}
+
+static int append_requests(const json_t *pool, struct text *text)
+{
+        char rate[CTL_NUMBER_MAX], p50[CTL_NUMBER_MAX], p90[CTL_NUMBER_MAX], p99[CTL_NUMBER_MAX], cpu[CTL_NUMBER_MAX];
+
+        return text_appendf(text, "  requests   %" PRIu64 ", %s a second; median %s, 90%% within %s, 99%% within %s; handlers' "
+                            "CPU %s\n",
+                            ctl_number(pool, "totals.requests"), ctl_rate(ctl_real(pool, "requests_per_second"), rate),
+                            ctl_microseconds(ctl_number(pool, "duration_us.p50"), p50),
+                            ctl_microseconds(ctl_number(pool, "duration_us.p90"), p90),
+                            ctl_microseconds(ctl_number(pool, "duration_us.p99"), p99),
+                            ctl_duration(ctl_number(pool, "totals.handler_cpu_ms"), cpu));
+}
+
+static int append_totals(const json_t *pool, struct text *text)
+{
+        return text_appendf(text,
+                            "  limits met %" PRIu64 " saturations, %" PRIu64 " refused, %" PRIu64 " request timeouts, %" PRIu64
+                            " detached\n"
+                            "  restarts   %" PRIu64 " forked: %" PRIu64 " retired, %" PRIu64 " recycled, %" PRIu64
+                            " died, %" PRIu64 " failed to start; %" PRIu64 " handlers died of a signal\n",
+                            ctl_number(pool, "totals.saturations"), ctl_number(pool, "totals.refused"),
+                            ctl_number(pool, "totals.request_timeouts"), ctl_number(pool, "totals.detached"),
+                            ctl_number(pool, "totals.forked"), ctl_number(pool, "totals.retired"),
+                            ctl_number(pool, "totals.recycled"), ctl_number(pool, "totals.died"),
+                            ctl_number(pool, "totals.start_failures"), ctl_number(pool, "totals.handler_deaths"));
+}
+
+static int append_listeners(const json_t *pool, struct text *text)
+{
+        _cleanup_(ctl_table_clear) struct ctl_table table = {0};
+        const json_t *listener;
+        size_t index;
+
+        ctl_table_column(&table, "LISTENER", false);
+        ctl_table_column(&table, "QUEUE", true);
+        ctl_table_column(&table, "BACKLOG", true);
+        ctl_table_column(&table, "", false);
+        json_array_foreach(ctl_at(pool, "listeners"), index, listener) {
+                ctl_table_cell(&table, ctl_string(listener, "address"));
+                ctl_table_number(&table, ctl_number(listener, "queue"));
+                ctl_table_number(&table, ctl_number(listener, "backlog"));
+                ctl_table_cell(&table, json_is_true(ctl_at(listener, "closing")) ? "closing" : "");
+        }
+        int r = text_append(text, "\n");
+        return r < 0 ? r : ctl_table_render(&table, 2, text);
+}
+
+int ctl_status_pool(const json_t *pool, struct text *text)
+{
+        char pause[CTL_NUMBER_MAX];
+        int r = text_appendf(text, "%s: %s, generation %" PRIu64 "\n\n", ctl_string(pool, "name"), ctl_string(pool, "state"),
+                             ctl_number(pool, "generation"));
+
+        if (r == 0)
+                r = append_workers(pool, text);
+        if (r == 0 && ctl_number(pool, "backoff.next_start_ms") > 0)
+                r = text_appendf(text, "  back-off   %" PRIu64 " failed starts in a row, the next in %s\n",
+                                 ctl_number(pool, "backoff.failures"),
+                                 ctl_duration(ctl_number(pool, "backoff.next_start_ms"), pause));
+        if (r == 0)
+                r = append_requests(pool, text);
+        if (r == 0)
+                r = append_totals(pool, text);
+        return r < 0 ? r : append_listeners(pool, text);
+}
+
+const char *ctl_status_exit(const json_t *worker, char text[static 32])
+{
+        const json_t *signal = ctl_at(worker, "last_exit.signal"), *code = ctl_at(worker, "last_exit.code");
+
+        if (signal)
+                snprintf(text, 32, "signal %" PRIu64, ctl_number(worker, "last_exit.signal"));
+        else if (code)
+                snprintf(text, 32, "exit %" PRIu64, ctl_number(worker, "last_exit.code"));
+        else
+                snprintf(text, 32, "-");
+        return text;
+}
+
+static void add_worker(struct ctl_table *table, const json_t *worker)
+{
+        char text[CTL_NUMBER_MAX];
+
+        ctl_table_number(table, ctl_number(worker, "pid"));
+        ctl_table_cell(table, ctl_string(worker, "state"));
+        ctl_table_cell(table, ctl_duration(ctl_number(worker, "since_ms"), text));
+        ctl_table_cell(table, ctl_duration(ctl_number(worker, "age_ms"), text));
+        ctl_table_number(table, ctl_number(worker, "generation"));
+        ctl_table_number(table, ctl_number(worker, "requests"));
+        ctl_table_cell(table, ctl_duration(ctl_number(worker, "cpu_ms"), text));
+        ctl_table_cell(table, ctl_number(worker, "memory_bytes") > 0 ? ctl_size(ctl_number(worker, "memory_bytes"), text)
+                                                                     : "-");
+        ctl_table_cell(table, ctl_status_exit(worker, text));
+}
+
+int ctl_status_workers(const json_t *pool, struct text *text)
+{
+        static const char *const titles[] = {"PID", "STATE", "SINCE", "AGE", "GEN", "REQUESTS", "CPU", "MEMORY", "LAST EXIT"};
+        _cleanup_(ctl_table_clear) struct ctl_table table = {0};
+        uint64_t left_out = ctl_number(pool, "workers_left_out");
+        const json_t *worker;
+        size_t index;
+
+        for (size_t i = 0; i < ELEMENTS(titles); i++)
+                ctl_table_column(&table, titles[i], i != 1 && i + 1 < ELEMENTS(titles));
+        json_array_foreach(ctl_at(pool, "workers"), index, worker)
+                add_worker(&table, worker);
+        int r = ctl_table_render(&table, 2, text);
+        if (r == 0 && left_out > 0)
+                r = text_appendf(text, "  and %" PRIu64 " more\n", left_out);
+        return r;
+}
+
+int ctl_status_print(const json_t *document, bool in_full, struct text *text)
+{
+        const json_t *pool;
+        size_t index;
+        int r = in_full ? 0 : ctl_status_summary(document, text);
+
+        if (r == 0 && !in_full)
+                r = text_append(text, "\n");
+        if (r == 0 && !in_full)
+                r = ctl_status_pools(document, text);
+        json_array_foreach(ctl_at(document, "pools"), index, pool) {
+                if (r == 0 && in_full)
+                        r = text_append(text, index > 0 ? "\n" : "");
+                if (r == 0 && in_full)
+                        r = ctl_status_pool(pool, text);
+                if (r < 0 || !ctl_at(pool, "workers"))
+                        continue;
+                r = in_full ? text_append(text, "\n") : text_appendf(text, "\n%s:\n", ctl_string(pool, "name"));
+                if (r == 0)
+                        r = ctl_status_workers(pool, text);
+        }
+        return r;
+}

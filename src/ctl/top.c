@@ -1,0 +1,267 @@
+#include "ctl/top.h"
+
+#include <curses.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "ctl/client.h"
+#include "ctl/format.h"
+#include "ctl/output.h"
+#include "ctl/rows.h"
+#include "ctl/screen.h"
+#include "ctl/scroll.h"
+#include "ctl/status.h"
+#include "os/clock.h"
+
+/* A daemon that does not answer must not freeze the screen for long. */
+#define PATIENCE_SECONDS 3
+
+struct top {
+        const struct ctl_top_setup *setup;
+        struct ctl_reply reply; /* the last look, or what became of it */
+        struct ctl_rows rows;
+        enum ctl_sort sort;
+        bool reverse;
+        size_t first; /* row at the top: pools and workers scroll as one list */
+        size_t page;  /* rows that were drawn */
+        uint64_t next_ms;
+};
+
+/* Look. The rows before are kept until the new ones have been compared with them. */
+static void look(struct top *top)
+{
+        _cleanup_(words_clear) struct words request = {0};
+        struct ctl_rows rows = {0};
+        uint64_t now_ms = clock_now_ms();
+
+        top->next_ms = now_ms + top->setup->interval_ms;
+        if (words_add(&request, "status") < 0 || words_add(&request, "--workers") < 0 ||
+            (top->setup->pool && words_add(&request, top->setup->pool) < 0))
+                return;
+        struct ctl_reply reply = ctl_ask(top->setup->socket_path, &request, PATIENCE_SECONDS);
+        if (reply.exit_code == CTL_EXIT_OK && ctl_rows_new(reply.document, now_ms, &top->rows, &rows) == 0)
+                ctl_rows_sort(&rows, top->sort, top->reverse);
+        ctl_rows_clear(&top->rows);
+        top->rows = rows;
+        ctl_reply_clear(&top->reply);
+        top->reply = reply;
+}
+
+/* One line, cut at the edge of the screen. */
+static void put(int *y, attr_t attributes, const char *line, size_t length)
+{
+        if (*y >= LINES)
+                return;
+        attrset(attributes);
+        move(*y, 0);
+        if (attributes & A_REVERSE)
+                hline(' ' | A_REVERSE, COLS);
+        addnstr(line, (int)MIN_OF(length, (size_t)COLS));
+        attrset(A_NORMAL);
+        (*y)++;
+}
+
+/* A table: its heading, and of its rows at most `count` from `first` on. */
+static void put_table(int *y, const struct text *text, size_t first, size_t count)
+{
+        const char *line = text_string(text);
+
+        for (size_t i = 0; *line != '\0'; i++) { /* 0 is the heading */
+                size_t length = strcspn(line, "\n");
+                if (i == 0 || (i > first && i - first <= count))
+                        put(y, i == 0 ? A_REVERSE : A_NORMAL, line, length);
+                line += length + (line[length] == '\n');
+        }
+}
+
+static void add_row(struct ctl_table *table, const struct ctl_row *row)
+{
+        char text[CTL_NUMBER_MAX];
+
+        ctl_table_number(table, row->pid);
+        ctl_table_cell(table, ctl_string(row->pool, "name"));
+        ctl_table_cell(table, ctl_string(row->worker, "state"));
+        ctl_table_cell(table, ctl_duration(ctl_number(row->worker, "since_ms"), text));
+        ctl_table_number(table, ctl_number(row->worker, "generation"));
+        ctl_table_number(table, ctl_number(row->worker, "requests"));
+        snprintf(text, sizeof(text), "%.1f", row->share);
+        ctl_table_cell(table, text);
+        ctl_table_cell(table, ctl_duration(row->cpu_ms, text));
+        ctl_table_cell(table, ctl_size(ctl_number(row->worker, "memory_bytes"), text));
+        ctl_table_cell(table, ctl_status_exit(row->worker, text));
+}
+
+/* Of the workers those that fit, and no others: a table of thousands need not be made. */
+static void put_workers(struct top *top, int *y, size_t first, size_t count)
+{
+        static const char *const titles[] = {"PID", "POOL", "STATE", "SINCE", "GEN", "REQUESTS", "%CPU", "CPU", "MEMORY",
+                                             "LAST EXIT"};
+        _cleanup_(ctl_table_clear) struct ctl_table table = {0};
+        _cleanup_(text_clear) struct text text = {0};
+
+        for (size_t i = 0; i < ELEMENTS(titles); i++)
+                ctl_table_column(&table, titles[i], i != 1 && i != 2 && i + 1 < ELEMENTS(titles));
+        for (size_t i = first; i < top->rows.count && i < first + count; i++)
+                add_row(&table, &top->rows.items[i]);
+        if (ctl_table_render(&table, 0, &text) == 0)
+                put_table(y, &text, 0, count);
+}
+
+static void put_pools(const struct top *top, int *y, size_t first, size_t count)
+{
+        _cleanup_(text_clear) struct text text = {0};
+
+        if (ctl_status_pools(top->reply.document, &text) == 0)
+                put_table(y, &text, first, count);
+}
+
+/* What ends the screen comes first: a narrow one cuts the end of the line. */
+static void put_help(const struct top *top)
+{
+        char line[256];
+        int length = snprintf(line, sizeof(line), "by %s%s | q quit, arrows scroll,", ctl_sort_name(top->sort),
+                              top->reverse ? ", reversed" : "");
+
+        for (int i = 0; i < CTL_SORT_COUNT; i++)
+                length += snprintf(&line[length], sizeof(line) - (size_t)length, " %c", ctl_sort_key((enum ctl_sort)i));
+        snprintf(&line[length], sizeof(line) - (size_t)length, " sort, R reverse, space now");
+        int y = LINES - 1;
+        put(&y, A_REVERSE, line, strlen(line));
+}
+
+/* The line above the tables: what there is that the screen does not show. */
+static void put_position(int *y, const struct ctl_scroll_view *view)
+{
+        char line[96];
+
+        snprintf(line, sizeof(line), view->above + view->below > 0 ? "%zu rows above, %zu below" : "", view->above,
+                 view->below);
+        put(y, A_NORMAL, line, strlen(line));
+}
+
+static void put_tables(struct top *top, int *y)
+{
+        size_t pools = json_array_size(ctl_at(top->reply.document, "pools"));
+        size_t lines = LINES > *y + 2 ? (size_t)(LINES - *y - 2) : 0; /* but for the position and the help */
+        const struct ctl_scroll_view view = ctl_scroll_view(pools, top->rows.count, lines, top->first);
+
+        top->first = view.above;
+        top->page = MAX_OF(view.pools + view.workers, 1);
+        put_position(y, &view);
+        if (view.pools > 0) {
+                put_pools(top, y, view.first_pool, view.pools);
+                (*y)++;
+        }
+        if (view.has_workers)
+                put_workers(top, y, view.first_worker, view.workers);
+}
+
+static void draw(struct top *top)
+{
+        _cleanup_(text_clear) struct text summary = {0};
+        int y = 0;
+
+        erase();
+        if (top->reply.exit_code != CTL_EXIT_OK)
+                put(&y, A_BOLD, text_string(&top->reply.message), top->reply.message.length);
+        else if (ctl_status_summary(top->reply.document, &summary) == 0) {
+                put(&y, A_NORMAL, text_string(&summary), strcspn(text_string(&summary), "\n"));
+                put_tables(top, &y);
+        }
+        put_help(top);
+        refresh();
+}
+
+static void scroll_by(struct top *top, long rows)
+{
+        top->first = rows < 0 && (size_t)-rows > top->first ? 0 : top->first + (size_t)rows;
+}
+
+static void handle_key(struct top *top, int key)
+{
+        switch (key) {
+        case 'R':
+                top->reverse = !top->reverse;
+                break;
+        case ' ':
+                top->next_ms = 0;
+                break;
+        case KEY_UP:
+        case KEY_DOWN:
+                scroll_by(top, key == KEY_UP ? -1 : 1);
+                break;
+        case KEY_PPAGE:
+                /* Above there may be another heading and a blank line, which take the room of two rows. */
+                scroll_by(top, top->page > 2 ? -(long)top->page + 2 : -1);
+                break;
+        case KEY_NPAGE:
+                scroll_by(top, (long)top->page);
+                break;
+        case KEY_HOME:
+                top->first = 0;
+                break;
+        case KEY_END: /* drawing knows where that is */
+                top->first = SIZE_MAX / 2;
+                break;
+        default: /* KEY_RESIZE among them: what is shown is drawn anew after every key */
+                for (int i = 0; i < CTL_SORT_COUNT; i++)
+                        if (key == ctl_sort_key((enum ctl_sort)i))
+                                top->sort = (enum ctl_sort)i;
+        }
+        ctl_rows_sort(&top->rows, top->sort, top->reverse);
+}
+
+/* What would be shown, once. */
+static int print_once(struct top *top)
+{
+        _cleanup_(text_clear) struct text text = {0};
+
+        if (top->reply.exit_code != CTL_EXIT_OK) {
+                fprintf(stderr, "preforkctl: %s\n", text_string(&top->reply.message));
+                return top->reply.exit_code;
+        }
+        int r = ctl_status_print(top->reply.document, false, &text);
+        if (r < 0) {
+                fprintf(stderr, "preforkctl: %s\n", strerror(-r));
+                return CTL_EXIT_FAILURE;
+        }
+        return (int)ctl_output(text_string(&text), NULL);
+}
+
+static void show(struct top *top, struct ctl_screen *screen)
+{
+        int key;
+
+        for (;;) {
+                draw(top);
+                if (!ctl_screen_wait(screen, top->next_ms, &key) || key == 'q' || key == 'Q')
+                        return;
+                if (key != ERR)
+                        handle_key(top, key);
+                if (clock_now_ms() >= top->next_ms)
+                        look(top);
+        }
+}
+
+int ctl_top_run(const struct ctl_top_setup *setup)
+{
+        struct top top = {.setup = setup};
+        struct ctl_screen screen = {0};
+        int exit_code = CTL_EXIT_OK;
+
+        look(&top);
+        /* Who cannot be asked even once gets an exit code; later failures are shown and got over. */
+        if (top.reply.exit_code == CTL_EXIT_OK && ctl_screen_open(&screen)) {
+                show(&top, &screen);
+                ctl_screen_close(&screen);
+                exit_code = screen.ended_by > 0 ? 128 + screen.ended_by : CTL_EXIT_OK;
+        } else
+                exit_code = print_once(&top);
+        ctl_rows_clear(&top.rows);
+        ctl_reply_clear(&top.reply);
+        return exit_code;
+}

@@ -1,0 +1,277 @@
+/* The rules of a whole configuration, and config_finish(), which completes one: defaults, fitting, rules. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "logic/config/option_value.h"
+#include "logic/config/parse.h"
+#include "logic/config/rules.h"
+#include "logic/config/schema.h"
+#include "logic/config/peer_variables.h"
+
+const char *rules_label(const struct rules *rules, enum pool_option option, char label[static OPTION_LABEL_MAX])
+{
+        bool dashes = rules->facts->from_command_line;
+
+        snprintf(label, OPTION_LABEL_MAX, "%s%s", dashes ? "--" : "", pool_options[option].name);
+        for (char *at = label; dashes && *at != '\0'; at++)
+                if (*at == '_')
+                        *at = '-';
+        return label;
+}
+
+static void report(const struct rules *rules, bool warning, const struct pool_config *pool, enum pool_option option,
+                   const char *format, va_list arguments)
+{
+        _cleanup_(text_clear) struct text text = {0};
+        char label[OPTION_LABEL_MAX];
+        const struct origin *place =
+                pool->origins[option].line > 0 ? &pool->origins[option] : &pool->section;
+
+        if (text_appendv(&text, format, arguments) < 0) {
+                rules->problems->out_of_memory = true;
+                return;
+        }
+        (warning ? problem_warn : problem_add)(rules->problems, place->file, place->line, "%s: %s",
+                                               rules_label(rules, option, label), text_string(&text));
+}
+
+void rules_refuse(const struct rules *rules, const struct pool_config *pool, enum pool_option option,
+                  const char *format, ...)
+{
+        va_list arguments;
+
+        va_start(arguments, format);
+        report(rules, false, pool, option, format, arguments);
+        va_end(arguments);
+}
+
+void rules_warn(const struct rules *rules, const struct pool_config *pool, enum pool_option option,
+                const char *format, ...)
+{
+        va_list arguments;
+
+        va_start(arguments, format);
+        report(rules, true, pool, option, format, arguments);
+        va_end(arguments);
+}
+
+void rules_refuse_order(const struct rules *rules, const struct pool_config *pool, enum pool_option lesser,
+                        enum pool_option greater, const char *lesser_text, const char *greater_text)
+{
+        const struct origin *other = &pool->origins[greater];
+        char label[OPTION_LABEL_MAX];
+
+        rules_label(rules, greater, label);
+        if (other->file)
+                rules_refuse(rules, pool, lesser, "%s is more than %s, which is %s at %s:%u", lesser_text, label,
+                             greater_text, other->file, other->line);
+        else
+                rules_refuse(rules, pool, lesser, "%s is more than %s, which is %s", lesser_text, label, greater_text);
+}
+
+static int set_default(const struct option *option, void *base, const struct origin *origin)
+{
+        _cleanup_(text_clear) struct text complaint = {0};
+
+        if (option->not_built || !option->default_text || (origin->line > 0 && !origin->refused))
+                return 0;
+        /* The table's defaults are good (its unit test): nothing but memory can fail. */
+        return option_value_parse(option, base, option->default_text, &complaint);
+}
+
+int config_set_defaults(struct config *config)
+{
+        int r = 0;
+
+        for (int i = 0; i < MASTER_OPTION_COUNT && r == 0; i++)
+                r = set_default(&master_options[i], &config->master, &config->master.origins[i]);
+        for (size_t p = 0; p < config->pool_count; p++)
+                for (int i = 0; i < POOL_OPTION_COUNT && r == 0; i++)
+                        r = set_default(&pool_options[i], config->pools[p], &config->pools[p]->origins[i]);
+        return r;
+}
+
+static void check_required(const struct rules *rules, const struct pool_config *pool)
+{
+        const struct origin *section = &pool->section;
+
+        if (pool->listen.count == 0 && !pool->origins[POOL_LISTEN].refused) {
+                if (rules->facts->from_command_line)
+                        problem_add(rules->problems, NULL, 0,
+                                    "--listen is missing: where are connections to come from?");
+                else
+                        problem_add(rules->problems, section->file, section->line,
+                                    "pool \"%s\" has no listen: where are connections to come from?", pool->name);
+        }
+        if (pool->handler.count == 0 && !pool->origins[POOL_HANDLER].refused) {
+                if (rules->facts->from_command_line)
+                        problem_add(rules->problems, NULL, 0,
+                                    "no handler: expected a program and its arguments behind --");
+                else
+                        problem_add(rules->problems, section->file, section->line,
+                                    "pool \"%s\" has no handler: which program is to serve?", pool->name);
+        }
+}
+
+static void check_own_id(const struct rules *rules, const struct pool_config *pool, enum pool_option option,
+                         const struct account *account, uint32_t own)
+{
+        if (rules_is_set(pool, option) && account->resolved && account->id != own)
+                rules_refuse(rules, pool, option,
+                             "only root can run workers as %" PRIu32 "; expected our own, %" PRIu32 ", or no such key",
+                             account->id, own);
+}
+
+static void check_accounts(const struct rules *rules, const struct pool_config *pool)
+{
+        const struct config_facts *facts = rules->facts;
+        bool has_user = pool->user.name || pool->user.resolved || pool->origins[POOL_USER].refused;
+
+        if (facts->is_root && !has_user && facts->from_command_line)
+                problem_add(rules->problems, NULL, 0,
+                            "--user is missing: preforkd runs as root; write --user=root if workers are to, too");
+        else if (facts->is_root && !has_user)
+                problem_add(rules->problems, pool->section.file, pool->section.line,
+                            "pool \"%s\" has no user, and preforkd runs as root; write user = root if workers are "
+                            "to, too", pool->name);
+        if (facts->is_root)
+                return;
+        check_own_id(rules, pool, POOL_USER, &pool->user, facts->uid);
+        check_own_id(rules, pool, POOL_GROUP, &pool->group, facts->gid);
+        if (rules_is_set(pool, POOL_SUPPLEMENTARY_GROUPS) && pool->supplementary_groups.count > 0)
+                rules_refuse(rules, pool, POOL_SUPPLEMENTARY_GROUPS, "only root can set the groups of workers");
+}
+
+static void check_process_limit(const struct rules *rules, const struct pool_config *pool)
+{
+        if (pool_config_process_limit(pool) >= POOL_SLOTS)
+                rules_refuse(rules, pool, POOL_MAX_WORKERS,
+                             "%" PRIu64 " workers, with those that reload_surge (%" PRIu64 "%%), max_recycling and "
+                             "max_detached_workers add, are too many; expected at most %d in all",
+                             pool->max_workers, pool->reload_surge_percent, POOL_SLOTS - 1);
+}
+
+/* Settings that have no effect: harmless, but hardly what was meant. */
+static void warn_unused(const struct rules *rules, const struct pool_config *pool)
+{
+        static const struct {
+                enum pool_option option;
+                const char *why;
+        } unused[] = {
+                {POOL_SOCKET_USER, "no UNIX socket with a path"},  {POOL_SOCKET_GROUP, "no UNIX socket with a path"},
+                {POOL_SOCKET_MODE, "no UNIX socket with a path"},  {POOL_IPV6_ONLY, "no IPv6 address"},
+                {POOL_TCP_NODELAY, "no TCP address"},              {POOL_TCP_KEEPALIVE, "no TCP address"},
+                {POOL_DEFER_ACCEPT, "no TCP address"},
+        };
+
+        for (size_t i = 0; i < ELEMENTS(unused) && pool->listen.count > 0; i++)
+                if (rules_is_set(pool, unused[i].option) && !pool_config_uses(pool, unused[i].option))
+                        rules_warn(rules, pool, unused[i].option, "no effect: the pool listens on %s", unused[i].why);
+        if (rules_is_set(pool, POOL_SPARE_TIMEOUT) && !pool_config_uses(pool, POOL_SPARE_TIMEOUT))
+                rules_warn(rules, pool, POOL_SPARE_TIMEOUT, "no effect: scaling is static");
+}
+
+/* Programs that are setuid or setgid for a reason, and so fail as handlers with no_new_privileges. */
+static void warn_privileges(const struct rules *rules, const struct pool_config *pool)
+{
+        static const char *const helpers[] = {
+                "sendmail", "sudo", "su", "doas", "pkexec", "newgrp", "sg", "unix_chkpwd", "passwd", "chsh", "chfn",
+                "crontab", "at", "mount", "umount", "fusermount", "fusermount3", "exim", "exim4", "postdrop",
+                "postqueue", "qmail-queue", "dma", "procmail", "ssh-keysign",
+        };
+        const char *program = pool->handler.count > 0 ? pool->handler.list[0] : "";
+        const char *slash = strrchr(program, '/');
+        const char *name = slash ? slash + 1 : program;
+
+        for (size_t i = 0; i < ELEMENTS(helpers) && pool->no_new_privileges; i++)
+                if (text_equal(name, helpers[i]))
+                        rules_warn(rules, pool, POOL_HANDLER, "%s needs privileges that no_new_privileges = yes "
+                                   "withholds; set it to no if the handler fails", name);
+}
+
+/* The connection's own variables cannot be set beforehand. */
+static void check_environment(const struct rules *rules, const struct pool_config *pool)
+{
+        for (size_t i = 0; i < pool->environment.count; i++)
+                if (peer_variable_is_one(pool->environment.list[i]))
+                        rules_refuse(rules, pool, POOL_ENVIRONMENT,
+                                     "\"%s\" is set by preforkd for every connection; expected another name",
+                                     pool->environment.list[i]);
+}
+
+/* Refuse the address if an earlier pool, or an earlier place in this list, has it. */
+static void check_address(const struct rules *rules, const struct config *config, size_t pool_index, size_t index)
+{
+        const struct pool_config *pool = config->pools[pool_index];
+        const struct listen_address *item = &pool->listen.items[index];
+
+        for (size_t p = 0; p <= pool_index; p++) {
+                const struct pool_config *other = config->pools[p];
+                const struct origin *place = &other->origins[POOL_LISTEN];
+                size_t count = p < pool_index ? other->listen.count : index;
+                for (size_t i = 0; i < count; i++) {
+                        if (!listen_address_equal(item, &other->listen.items[i]))
+                                continue;
+                        if (p == pool_index)
+                                rules_refuse(rules, pool, POOL_LISTEN, "%s is there twice", item->text);
+                        else
+                                rules_refuse(rules, pool, POOL_LISTEN, "%s already belongs to pool \"%s\" (%s:%u)",
+                                             item->text, other->name, place->file ? place->file : "-", place->line);
+                        return;
+                }
+        }
+}
+
+/* The control socket: a path that a socket can have, and that no pool has. */
+static void check_control(const struct rules *rules, const struct config *config)
+{
+        const struct master_config *master = &config->master;
+        const struct origin *place = &master->origins[MASTER_CONTROL], *group = &master->origins[MASTER_CONTROL_GROUP];
+        struct address address;
+
+        if (!master->control) {
+                if (master->control_group.name)
+                        problem_warn(rules->problems, group->file, group->line,
+                                     "control_group: no effect: there is no control socket");
+                return;
+        }
+        if (address_parse(master->control, &address) < 0) {
+                problem_add(rules->problems, place->file, place->line,
+                            "control: no path that a socket can have; expected at most %zu bytes",
+                            sizeof(address.un.sun_path) - 1);
+                return;
+        }
+        for (size_t p = 0; p < config->pool_count; p++)
+                for (size_t i = 0; i < config->pools[p]->listen.count; i++)
+                        if (address_equal(&config->pools[p]->listen.items[i].address, &address))
+                                rules_refuse(rules, config->pools[p], POOL_LISTEN, "%s is the control socket",
+                                             master->control);
+}
+
+int config_finish(struct config *config, const struct config_facts *facts, struct problem_list *problems)
+{
+        const struct rules rules = {.facts = facts, .problems = problems};
+        int r = config_set_defaults(config);
+
+        if (r < 0)
+                return r;
+        for (size_t p = 0; p < config->pool_count; p++) {
+                struct pool_config *pool = config->pools[p];
+                check_required(&rules, pool);
+                check_accounts(&rules, pool);
+                check_environment(&rules, pool);
+                config_fit(&rules, pool);
+                check_process_limit(&rules, pool);
+                warn_unused(&rules, pool);
+                warn_privileges(&rules, pool);
+                for (size_t i = 0; i < pool->listen.count; i++)
+                        check_address(&rules, config, p, i);
+        }
+        check_control(&rules, config);
+        return 0;
+}

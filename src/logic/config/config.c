@@ -1,0 +1,158 @@
+#include "logic/config/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "logic/config/option_value.h"
+#include "logic/config/schema.h"
+
+int limit_resource(enum limit limit)
+{
+        static const int resources[LIMIT_COUNT] = {
+                [LIMIT_NOFILE] = RLIMIT_NOFILE, [LIMIT_AS] = RLIMIT_AS, [LIMIT_CORE] = RLIMIT_CORE,
+                [LIMIT_CPU] = RLIMIT_CPU, [LIMIT_NPROC] = RLIMIT_NPROC};
+
+        return resources[limit];
+}
+
+const char *listen_address_socket_name(const struct listen_address *listen)
+{
+        return listen->address.any.sa_family == AF_UNSPEC ? listen->text + strlen(LISTEN_SYSTEMD_PREFIX) : NULL;
+}
+
+bool listen_address_equal(const struct listen_address *a, const struct listen_address *b)
+{
+        bool is_named = a->address.any.sa_family == AF_UNSPEC || b->address.any.sa_family == AF_UNSPEC;
+
+        return is_named ? text_equal(a->text, b->text) : address_equal(&a->address, &b->address);
+}
+
+struct pool_config *config_find_pool(const struct config *config, const char *name)
+{
+        for (size_t i = 0; i < config->pool_count; i++)
+                if (text_equal(config->pools[i]->name, name))
+                        return config->pools[i];
+        return NULL;
+}
+
+struct pool_config *config_add_pool(struct config *config, const char *name, struct origin section)
+{
+        _cleanup_(freep) struct pool_config *pool = calloc(1, sizeof(*pool));
+        _cleanup_(freep) char *name_copy = strdup(name);
+        struct pool_config **pools = realloc(config->pools, (config->pool_count + 1) * sizeof(*pools));
+
+        if (pools)
+                config->pools = pools;
+        if (!pool || !name_copy || !pools)
+                return NULL;
+        pool->name = TAKE_PTR(name_copy);
+        pool->section = section;
+        return config->pools[config->pool_count++] = TAKE_PTR(pool);
+}
+
+struct pool_config *config_take_pool(struct config *config, const char *name)
+{
+        for (size_t i = 0; i < config->pool_count; i++) {
+                struct pool_config *pool = config->pools[i];
+                if (!text_equal(pool->name, name))
+                        continue;
+                memmove(&config->pools[i], &config->pools[i + 1], (--config->pool_count - i) * sizeof(pool));
+                /* The lines stay: what was set counts as set wherever the pool is written down and read again. */
+                pool->section.file = NULL;
+                for (int option = 0; option < POOL_OPTION_COUNT; option++)
+                        pool->origins[option].file = NULL;
+                return pool;
+        }
+        return NULL;
+}
+
+const char *config_intern_file(struct config *config, const char *file)
+{
+        for (size_t i = 0; i < config->file_count; i++)
+                if (text_equal(config->files[i], file))
+                        return config->files[i];
+
+        char *copy = strdup(file);
+        char **files = copy ? realloc(config->files, (config->file_count + 1) * sizeof(*files)) : NULL;
+        if (!files) {
+                free(copy);
+                return NULL;
+        }
+        config->files = files;
+        return config->files[config->file_count++] = copy;
+}
+
+static bool has_listener(const struct pool_config *pool, enum pool_option option)
+{
+        for (size_t i = 0; i < pool->listen.count; i++) {
+                const struct address *address = &pool->listen.items[i].address;
+                int family = address->any.sa_family;
+                if (option == POOL_SOCKET_USER || option == POOL_SOCKET_GROUP || option == POOL_SOCKET_MODE) {
+                        /* An abstract socket has no file that could have an owner. */
+                        if (family == AF_UNIX && address->un.sun_path[0] != '\0')
+                                return true;
+                } else if (family == AF_INET6 || (family != AF_UNIX && option != POOL_IPV6_ONLY))
+                        return true; /* what systemd: names may be a TCP socket */
+        }
+        return false;
+}
+
+bool pool_config_uses(const struct pool_config *pool, enum pool_option option)
+{
+        switch (option) {
+        case POOL_SOCKET_USER:
+        case POOL_SOCKET_GROUP:
+        case POOL_SOCKET_MODE:
+        case POOL_IPV6_ONLY:
+        case POOL_TCP_NODELAY:
+        case POOL_TCP_KEEPALIVE:
+        case POOL_DEFER_ACCEPT:
+                return has_listener(pool, option);
+        case POOL_MIN_SPARE_WORKERS:
+        case POOL_MAX_SPARE_WORKERS:
+        case POOL_START_WORKERS:
+        case POOL_SPARE_TIMEOUT:
+                return pool->scaling != SCALING_STATIC;
+        default:
+                return true;
+        }
+}
+
+uint64_t pool_config_surge(const struct pool_config *pool)
+{
+        return (pool->max_workers * pool->reload_surge_percent + 99) / 100;
+}
+
+uint64_t pool_config_process_limit(const struct pool_config *pool)
+{
+        uint64_t detached = pool->detach_after_ms > 0 ? pool->max_detached_workers : 0;
+
+        /* No term is past 65,000 (config_schema), so the sum cannot overflow. */
+        return MIN_OF(pool->max_workers + detached + pool->max_recycling + pool_config_surge(pool),
+                      (uint64_t)POOL_SLOTS);
+}
+
+void pool_config_free(struct pool_config *pool)
+{
+        if (!pool)
+                return;
+        for (int i = 0; i < POOL_OPTION_COUNT; i++)
+                option_value_clear(&pool_options[i], pool);
+        free(pool->name);
+        free(pool);
+}
+
+void config_clear(struct config *config)
+{
+        for (size_t i = 0; i < config->pool_count; i++)
+                pool_config_free(config->pools[i]);
+        free(config->pools);
+        for (int i = 0; i < MASTER_OPTION_COUNT; i++)
+                option_value_clear(&master_options[i], &config->master);
+        for (size_t i = 0; i < config->file_count; i++)
+                free(config->files[i]);
+        free(config->files);
+        *config = (struct config){0};
+}

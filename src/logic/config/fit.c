@@ -1,0 +1,140 @@
+/* The numbers that depend on each other: fitted where they were left unset, refused where they disagree. Part of
+ * config_finish(). */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "base/number.h"
+#include "base/text.h"
+#include "logic/config/rules.h"
+#include "logic/config/schema.h"
+
+/* Four numbers of workers, each no more than the next. */
+static const enum pool_option chain[] = {POOL_MIN_SPARE_WORKERS, POOL_START_WORKERS, POOL_MAX_SPARE_WORKERS,
+                                         POOL_MAX_WORKERS};
+
+static uint64_t *worker_count(struct pool_config *pool, enum pool_option option)
+{
+        switch (option) {
+        case POOL_MIN_SPARE_WORKERS:
+                return &pool->min_spare_workers;
+        case POOL_START_WORKERS:
+                return &pool->start_workers;
+        case POOL_MAX_SPARE_WORKERS:
+                return &pool->max_spare_workers;
+        default:
+                return &pool->max_workers;
+        }
+}
+
+/* Report every set number that is more than the next set one. True if there is none. */
+static bool check_chain(const struct rules *rules, struct pool_config *pool)
+{
+        int previous = -1;
+        bool agrees = true;
+
+        for (size_t i = 0; i < ELEMENTS(chain); i++) {
+                char lesser[24], greater[24];
+                if (!rules_is_set(pool, chain[i]))
+                        continue;
+                if (previous >= 0 && *worker_count(pool, chain[previous]) > *worker_count(pool, chain[i])) {
+                        snprintf(lesser, sizeof(lesser), "%" PRIu64, *worker_count(pool, chain[previous]));
+                        snprintf(greater, sizeof(greater), "%" PRIu64, *worker_count(pool, chain[i]));
+                        rules_refuse_order(rules, pool, chain[previous], chain[i], lesser, greater);
+                        agrees = false;
+                }
+                previous = (int)i;
+        }
+        return agrees;
+}
+
+/* The value nearest to the present one that agrees with the numbers that are set. */
+static void clamp(struct pool_config *pool, size_t link)
+{
+        uint64_t *value = worker_count(pool, chain[link]);
+
+        if (rules_is_set(pool, chain[link]))
+                return;
+        for (size_t i = 0; i < link; i++)
+                if (rules_is_set(pool, chain[i]))
+                        *value = MAX_OF(*value, *worker_count(pool, chain[i]));
+        for (size_t i = link + 1; i < ELEMENTS(chain); i++)
+                if (rules_is_set(pool, chain[i]))
+                        *value = MIN_OF(*value, *worker_count(pool, chain[i]));
+}
+
+static void fit_chain(const struct rules *rules, struct pool_config *pool)
+{
+        if (!check_chain(rules, pool))
+                return;
+        for (size_t i = 0; i < ELEMENTS(chain); i++)
+                if (chain[i] != POOL_START_WORKERS)
+                        clamp(pool, i);
+        if (!rules_is_set(pool, POOL_START_WORKERS) && pool->scaling == SCALING_DYNAMIC)
+                pool->start_workers = pool->min_spare_workers + (pool->max_spare_workers - pool->min_spare_workers) / 2;
+}
+
+/* ondemand: no worker before a connection waits, so nothing is kept ready unless max_spare_workers says so. */
+static void fit_ondemand(const struct rules *rules, struct pool_config *pool)
+{
+        static const enum pool_option zero[] = {POOL_MIN_SPARE_WORKERS, POOL_START_WORKERS};
+        bool agrees = true;
+
+        for (size_t i = 0; i < ELEMENTS(zero); i++) {
+                if (rules_is_set(pool, zero[i]) && *worker_count(pool, zero[i]) > 0) {
+                        rules_refuse(rules, pool, zero[i], "scaling is ondemand, which starts no worker before a "
+                                     "connection waits; expected 0, or another scaling");
+                        agrees = false;
+                }
+                *worker_count(pool, zero[i]) = 0;
+        }
+        if (!rules_is_set(pool, POOL_MAX_SPARE_WORKERS))
+                pool->max_spare_workers = 0;
+        if (agrees)
+                fit_chain(rules, pool);
+}
+
+/* static: the thresholds have no meaning. They are set to what makes a pool of max_workers even to code that only
+ * looks at them. Setting one is an error: php-fpm passes over it in silence, and its users wonder. */
+static void fit_static(const struct rules *rules, struct pool_config *pool)
+{
+        for (size_t i = 0; chain[i] != POOL_MAX_WORKERS; i++) {
+                if (rules_is_set(pool, chain[i]))
+                        rules_refuse(rules, pool, chain[i],
+                                     "scaling is static, which always runs max_workers; remove this key");
+                *worker_count(pool, chain[i]) = pool->max_workers;
+        }
+}
+
+static void fit_delays(const struct rules *rules, struct pool_config *pool)
+{
+        bool min_set = rules_is_set(pool, POOL_RESTART_DELAY_MIN), max_set = rules_is_set(pool, POOL_RESTART_DELAY_MAX);
+        _cleanup_(text_clear) struct text min = {0}, max = {0};
+
+        if (pool->restart_delay_min_ms <= pool->restart_delay_max_ms)
+                return;
+        if (min_set && !max_set)
+                pool->restart_delay_max_ms = pool->restart_delay_min_ms;
+        else if (max_set && !min_set)
+                pool->restart_delay_min_ms = pool->restart_delay_max_ms;
+        else {
+                /* Without memory the texts are short; the problem is there all the same. */
+                (void)number_format_duration_ms(&min, pool->restart_delay_min_ms);
+                (void)number_format_duration_ms(&max, pool->restart_delay_max_ms);
+                rules_refuse_order(rules, pool, POOL_RESTART_DELAY_MIN, POOL_RESTART_DELAY_MAX, text_string(&min),
+                                   text_string(&max));
+        }
+}
+
+void config_fit(const struct rules *rules, struct pool_config *pool)
+{
+        fit_delays(rules, pool);
+        if (pool->origins[POOL_SCALING].refused)
+                return; /* we do not know which rules hold */
+        if (pool->scaling == SCALING_STATIC)
+                fit_static(rules, pool);
+        else if (pool->scaling == SCALING_ONDEMAND)
+                fit_ondemand(rules, pool);
+        else
+                fit_chain(rules, pool);
+}

@@ -1,0 +1,293 @@
+#include "logic/config/ini_reader.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/number.h"
+#include "base/problem.h"
+#include "base/text.h"
+#include "logic/config/ini_line.h"
+
+/* What an indented line would continue. */
+enum open_value { OPEN_NONE, OPEN_VALUE, OPEN_REFUSED };
+
+struct reader {
+        const struct ini_events *events;
+        struct problem_list *problems;
+        bool line_directives;
+        const char *cursor, *end;
+        int result; /* the first -ENOMEM; ends the reading */
+
+        struct text file; /* the name for problems; empty: none */
+        unsigned line;    /* of `current` */
+        struct ini_line current;
+        bool in_section;
+
+        enum open_value open;
+        bool joined; /* the value's last line ended in a backslash */
+        struct text value;
+        char key[INI_NAME_MAX + 1];
+        unsigned key_line;
+};
+
+static const char *file_name(const struct reader *reader)
+{
+        return reader->file.length > 0 ? text_string(&reader->file) : NULL;
+}
+
+static void note(struct reader *reader, int r)
+{
+        if (r < 0 && reader->result == 0)
+                reader->result = r;
+}
+
+static void report_value(struct reader *reader, const char *value)
+{
+        const struct ini_place place = {.file = file_name(reader), .line = reader->key_line};
+
+        if (reader->result == 0)
+                note(reader, reader->events->value(reader->events->context, reader->key, value, place));
+}
+
+/* The open value cannot be trusted: what of it was read already must not be taken for the whole. */
+static void refuse_value(struct reader *reader)
+{
+        if (reader->open == OPEN_VALUE)
+                report_value(reader, NULL);
+        reader->open = OPEN_REFUSED;
+}
+
+/* The value is complete. */
+static void finish_value(struct reader *reader)
+{
+        if (reader->open == OPEN_VALUE && reader->joined) {
+                problem_add(reader->problems, file_name(reader), reader->key_line,
+                            "%s: its last line ends in a backslash, but no indented line follows", reader->key);
+                refuse_value(reader);
+        }
+        if (reader->open == OPEN_VALUE)
+                report_value(reader, text_string(&reader->value));
+        reader->open = OPEN_NONE;
+}
+
+/* libinih found a pair: the one on the current line, or one more line of the open value. */
+static int on_pair(void *context, const char *section, const char *name, const char *value)
+{
+        struct reader *reader = context;
+        _cleanup_(freep) char *piece = strdup(value);
+        (void)section; /* our own section event has told */
+
+        if (!piece) {
+                note(reader, -ENOMEM);
+                return 0;
+        }
+        ini_line_decode(piece);
+        if (reader->current.kind == INI_LINE_KEY) {
+                text_truncate(&reader->value);
+                snprintf(reader->key, sizeof(reader->key), "%s", name);
+                reader->key_line = reader->line;
+                reader->open = OPEN_VALUE;
+        } else if (!reader->joined && reader->value.length > 0)
+                note(reader, text_append(&reader->value, " "));
+        note(reader, text_append(&reader->value, piece));
+        reader->joined = reader->current.joins_next;
+        return 1;
+}
+
+/* `#line N "FILE"`; anything else that starts with #line is a comment like others. */
+static void take_directive(struct reader *reader, const char *at, const char *end)
+{
+        static const char start[] = "#line ";
+        _cleanup_(text_clear) struct text digits = {0}, file = {0};
+        uint64_t line;
+        int r = 0;
+
+        if ((size_t)(end - at) < strlen(start) || strncmp(at, start, strlen(start)) != 0 || end[-1] != '"')
+                return;
+        const char *quote = memchr(at, '"', (size_t)(end - at));
+        at += strlen(start);
+        if (quote == end - 1 || quote - at < 2)
+                return;
+        r = text_append_bytes(&digits, at, (size_t)(quote - at - 1));
+        for (at = quote + 1; at < end - 1 && r == 0; at++) {
+                bool escaped = *at == '\\' && at + 1 < end - 1;
+                at += escaped;
+                r = text_append_bytes(&file, escaped && *at == 'n' ? "\n" : at, 1);
+        }
+        note(reader, r);
+        if (r < 0 || number_parse(text_string(&digits), &line) < 0 || line > INT32_MAX)
+                return;
+        finish_value(reader);
+        text_clear(&reader->file);
+        reader->file = file;
+        file = (struct text){0};
+        reader->line = (unsigned)line - 1; /* the next line counts up */
+}
+
+/* True if the continuation may go to libinih. */
+static bool accept_continuation(struct reader *reader)
+{
+        const struct ini_line *line = &reader->current;
+
+        if (reader->open == OPEN_REFUSED)
+                return false;
+        if (reader->open == OPEN_NONE)
+                problem_add(reader->problems, file_name(reader), reader->line,
+                            "an indented line, but there is no value right above that it could continue");
+        else if (line->name[0] != '\0' && reader->events->is_key(line->name))
+                problem_add(reader->problems, file_name(reader), reader->line,
+                            "the line is indented and so would continue %s, but looks like the key %s; "
+                            "remove the blanks in front, or put the word in quotes", reader->key, line->name);
+        else if (line->bracketed)
+                problem_add(reader->problems, file_name(reader), reader->line,
+                            "the line is indented and so would continue %s, but looks like a section; "
+                            "remove the blanks in front, or put it in quotes", reader->key);
+        else
+                return true;
+        refuse_value(reader);
+        return false;
+}
+
+/* A key whose line was refused: the caller learns that it is there. */
+static void skip_key(struct reader *reader)
+{
+        finish_value(reader);
+        if (reader->current.name[0] != '\0' && reader->in_section) {
+                snprintf(reader->key, sizeof(reader->key), "%s", reader->current.name);
+                reader->key_line = reader->line;
+                report_value(reader, NULL);
+        }
+        reader->open = OPEN_REFUSED;
+}
+
+/* The current line was refused, or cannot stand here. */
+static void skip_line(struct reader *reader)
+{
+        switch (reader->current.kind) {
+        case INI_LINE_SECTION:
+                /* What follows belongs to a section we do not know the name of; it is not "before any section". */
+                finish_value(reader);
+                reader->in_section = true;
+                note(reader, reader->events->section(reader->events->context, "",
+                                                     (struct ini_place){file_name(reader), reader->line}));
+                break;
+        case INI_LINE_KEY:
+                skip_key(reader);
+                break;
+        case INI_LINE_CONTINUATION:
+                refuse_value(reader);
+                break;
+        default:
+                break;
+        }
+}
+
+/* True if the current line, which is in order by itself, may go to libinih. */
+static bool accept_line(struct reader *reader)
+{
+        switch (reader->current.kind) {
+        case INI_LINE_SECTION:
+                finish_value(reader);
+                reader->in_section = true;
+                note(reader, reader->events->section(reader->events->context, reader->current.name,
+                                                     (struct ini_place){file_name(reader), reader->line}));
+                return true;
+        case INI_LINE_KEY:
+                if (!reader->in_section) {
+                        problem_add(reader->problems, file_name(reader), reader->line,
+                                    "%s: no section above; expected [preforkd] or [POOL] first", reader->current.name);
+                        skip_key(reader);
+                        return false;
+                }
+                finish_value(reader);
+                return true;
+        case INI_LINE_CONTINUATION:
+                return accept_continuation(reader);
+        case INI_LINE_BLANK:
+                finish_value(reader);
+                return false;
+        default:
+                return false;
+        }
+}
+
+/* Take the next line of the text. True if it is for libinih, and then in reader->current.text. */
+static bool take_line(struct reader *reader)
+{
+        _cleanup_(text_clear) struct text complaint = {0};
+        const char *at = reader->cursor, *newline = memchr(at, '\n', (size_t)(reader->end - at));
+        const char *end = newline ? newline : reader->end;
+
+        reader->cursor = newline ? newline + 1 : reader->end;
+        reader->line++;
+        if (newline && end > at && end[-1] == '\r')
+                end--; /* saved on another system; nothing is lost by taking it */
+        int r = ini_line_scan(at, (size_t)(end - at), &reader->current, &complaint);
+        if (r == -EINVAL) {
+                problem_add(reader->problems, file_name(reader), reader->line, "%s", text_string(&complaint));
+                skip_line(reader);
+        }
+        if (r == -ENOMEM)
+                note(reader, r);
+        if (r < 0)
+                return false;
+        if (reader->line_directives && reader->current.kind == INI_LINE_COMMENT)
+                take_directive(reader, at, end);
+        return accept_line(reader);
+}
+
+/* The reader function of libinih: lines one by one, so that we know the number of the one it is at. */
+static char *next_line(char *buffer, int size, void *stream)
+{
+        struct reader *reader = stream;
+
+        while (reader->result == 0 && reader->cursor < reader->end) {
+                if (!take_line(reader) || reader->result < 0)
+                        continue;
+                size_t length = strlen(reader->current.text);
+                if (size > 0 && length < (size_t)size) {
+                        memcpy(buffer, reader->current.text, length + 1);
+                        return buffer;
+                }
+                /* A library with a buffer smaller than everybody's. */
+                problem_add(reader->problems, file_name(reader), reader->line,
+                            "a line of %zu bytes; at most %d fit", length, size - 1);
+                skip_line(reader);
+        }
+        finish_value(reader);
+        return NULL;
+}
+
+static void reader_clear(struct reader *reader)
+{
+        text_clear(&reader->file);
+        text_clear(&reader->value);
+}
+
+int ini_read(const struct ini_events *events, const char *file, const char *bytes, size_t length, bool line_directives,
+             struct problem_list *problems)
+{
+        static const char byte_order_mark[] = "\xef\xbb\xbf";
+        _cleanup_(reader_clear) struct reader reader = {
+                .events = events, .problems = problems, .line_directives = line_directives,
+                .cursor = bytes, .end = bytes + length};
+        size_t mark = strlen(byte_order_mark);
+
+        if (length >= mark && memcmp(bytes, byte_order_mark, mark) == 0)
+                reader.cursor += mark;
+        int r = file ? text_append(&reader.file, file) : 0;
+        if (r < 0)
+                return r;
+        r = ini_parse_stream(next_line, &reader, on_pair, &reader);
+        if (reader.result < 0)
+                return reader.result;
+        if (r == -2)
+                return -ENOMEM;
+        if (r != 0) /* our scan and libinih disagree: say so rather than go on with half a file */
+                problem_add(problems, file, 0, "libinih does not understand the text");
+        return 0;
+}

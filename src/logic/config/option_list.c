@@ -1,0 +1,249 @@
+/* The types that are lists of words: commands, environments, listen addresses. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "logic/config/option_types.h"
+#include "logic/config/option_value.h"
+
+/* Words: a program and its arguments. */
+
+static int words_replace(const struct option *option, void *base, const struct words *words)
+{
+        struct words copy = {0}, *field = OPTION_FIELD(option, base, struct words);
+        int r = words_copy(words, &copy);
+
+        if (r < 0)
+                return r;
+        words_clear(field);
+        *field = copy;
+        return 0;
+}
+
+static int command_parse(const struct option *option, void *base, const struct words *words, struct text *complaint)
+{
+        const char *program = words->list[0];
+        int r = 0;
+
+        if (program[0] == '\0')
+                r = text_append(complaint, "the program's name is empty");
+        else if (program[0] != '/' && strchr(program, '/')) {
+                r = option_quote_excerpt(complaint, program);
+                if (r == 0)
+                        r = text_append(complaint, " is a relative path; expected an absolute path, or a plain name to "
+                                                   "be found in PATH");
+        } else
+                return words_replace(option, base, words);
+        return r < 0 ? r : -EINVAL;
+}
+
+static int command_print(const struct option *option, const void *base, struct text *text)
+{
+        return words_join(text, OPTION_FIELD_CONST(option, base, struct words));
+}
+
+static int command_expectation(const struct option *option, struct text *text)
+{
+        (void)option;
+        return text_append(text, "a program and its arguments");
+}
+
+static bool command_equal(const struct option *option, const void *a, const void *b)
+{
+        const struct words *words_a = OPTION_FIELD_CONST(option, a, struct words);
+        const struct words *words_b = OPTION_FIELD_CONST(option, b, struct words);
+
+        if (words_a->count != words_b->count)
+                return false;
+        for (size_t i = 0; i < words_a->count; i++)
+                if (!text_equal(words_a->list[i], words_b->list[i]))
+                        return false;
+        return true;
+}
+
+static void command_clear(const struct option *option, void *base)
+{
+        words_clear(OPTION_FIELD(option, base, struct words));
+}
+
+const struct option_operations option_words = {
+        .takes_list = true, .noun = "a command", .parse = command_parse, .print = command_print,
+        .expectation = command_expectation, .equal = command_equal, .clear = command_clear};
+
+/* Environments: NAME=VALUE words. */
+
+/* Length of the variable's name, or 0 if the word is no assignment. */
+static size_t name_length(const char *word)
+{
+        size_t length = 0;
+
+        while (isalnum((unsigned char)word[length]) || word[length] == '_')
+                length++;
+        return word[length] != '=' || isdigit((unsigned char)word[0]) ? 0 : length;
+}
+
+static int environment_parse(const struct option *option, void *base, const struct words *words,
+                             struct text *complaint)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < words->count; i++) {
+                size_t length = name_length(words->list[i]);
+                if (length == 0) {
+                        r = option_quote_excerpt(complaint, words->list[i]);
+                        if (r == 0)
+                                r = text_append(complaint, " is not NAME=VALUE (a value with blanks needs quotes)");
+                        return r < 0 ? r : -EINVAL;
+                }
+                for (size_t j = 0; j < i; j++)
+                        if (strncmp(words->list[i], words->list[j], length + 1) == 0) {
+                                r = text_appendf(complaint, "%.*s is set twice", (int)length, words->list[i]);
+                                return r < 0 ? r : -EINVAL;
+                        }
+        }
+        return words_replace(option, base, words);
+}
+
+static int environment_expectation(const struct option *option, struct text *text)
+{
+        (void)option;
+        return text_append(text, "NAME=VALUE words");
+}
+
+const struct option_operations option_environment = {
+        .takes_list = true, .noun = "an environment", .parse = environment_parse, .print = command_print,
+        .expectation = environment_expectation, .equal = command_equal, .clear = command_clear};
+
+/* Listen addresses. */
+
+static void listen_list_clear(struct listen_list *list)
+{
+        for (size_t i = 0; i < list->count; i++)
+                free(list->items[i].text);
+        free(list->items);
+        *list = (struct listen_list){0};
+}
+
+static int listen_list_add(struct listen_list *list, const struct address *address, const char *text)
+{
+        char *name = strdup(text);
+        struct listen_address *items = realloc(list->items, (list->count + 1) * sizeof(*items));
+        if (items)
+                list->items = items;
+        if (!name || !items) {
+                free(name);
+                return -ENOMEM;
+        }
+        items[list->count++] = (struct listen_address){.address = *address, .text = name};
+        return 0;
+}
+
+/* Returns -EINVAL, or -ENOMEM. */
+static int listen_complain(const struct option *option, const char *word, int error, struct text *complaint)
+{
+        int r = option_quote_excerpt(complaint, word);
+
+        if (r == 0 && text_starts_with(word, LISTEN_SYSTEMD_PREFIX))
+                r = text_append(complaint, " is not systemd:NAME with the FileDescriptorName= of a socket unit: 1 to 255 "
+                                           "printable ASCII characters but \":\"");
+        else if (r == 0 && error == -ERANGE)
+                r = text_append(complaint, ": the port is out of range; expected a port from 1 to 65535");
+        else if (r == 0 && error == -ENAMETOOLONG)
+                r = text_append(complaint, ": the path is too long for a socket; at most 107 bytes fit");
+        else if (r == 0 && error == -ENODEV)
+                r = text_append(complaint, ": there is no network interface of that name");
+        else if (r == 0) {
+                r = text_append(complaint, " is not an address (host names are not looked up); expected ");
+                if (r == 0)
+                        r = option_value_expectation(option, complaint);
+        }
+        return r < 0 ? r : -EINVAL;
+}
+
+/* The names that FileDescriptorName= takes (systemd.socket(5)). */
+static bool is_socket_name(const char *name)
+{
+        size_t length = strlen(name);
+
+        for (size_t i = 0; i < length; i++)
+                if (name[i] < ' ' || name[i] > '~' || name[i] == ':')
+                        return false;
+        return length >= 1 && length <= 255;
+}
+
+/* 0, or -errno of address_parse(). */
+static int listen_parse_word(struct listen_list *list, const char *word)
+{
+        const struct address unknown = {.any.sa_family = AF_UNSPEC};
+        char text[ADDRESS_TEXT_MAX];
+        struct address address;
+
+        if (text_starts_with(word, LISTEN_SYSTEMD_PREFIX))
+                return is_socket_name(word + strlen(LISTEN_SYSTEMD_PREFIX)) ? listen_list_add(list, &unknown, word) : -EINVAL;
+        int r = address_parse(word, &address);
+        if (r < 0)
+                return r;
+        address_format(&address, text, sizeof(text));
+        return listen_list_add(list, &address, text);
+}
+
+static int listen_parse(const struct option *option, void *base, const struct words *words, struct text *complaint)
+{
+        _cleanup_(listen_list_clear) struct listen_list list = {0};
+        struct listen_list *field = OPTION_FIELD(option, base, struct listen_list);
+
+        for (size_t i = 0; i < words->count; i++) {
+                int r = listen_parse_word(&list, words->list[i]);
+                if (r < 0)
+                        return r == -ENOMEM ? r : listen_complain(option, words->list[i], r, complaint);
+        }
+        listen_list_clear(field);
+        *field = list;
+        list = (struct listen_list){0};
+        return 0;
+}
+
+static int listen_print(const struct option *option, const void *base, struct text *text)
+{
+        const struct listen_list *list = OPTION_FIELD_CONST(option, base, struct listen_list);
+        int r = 0;
+
+        for (size_t i = 0; i < list->count && r == 0; i++) {
+                if (i > 0)
+                        r = text_append(text, " ");
+                if (r == 0)
+                        r = words_quote(text, list->items[i].text);
+        }
+        return r;
+}
+
+static int listen_expectation(const struct option *option, struct text *text)
+{
+        (void)option;
+        return text_append(text, "ADDRESS:PORT, [IPV6-ADDRESS]:PORT, *:PORT, /path/of/socket, @abstract-name or "
+                                 "systemd:NAME");
+}
+
+static bool listen_equal(const struct option *option, const void *a, const void *b)
+{
+        const struct listen_list *list_a = OPTION_FIELD_CONST(option, a, struct listen_list);
+        const struct listen_list *list_b = OPTION_FIELD_CONST(option, b, struct listen_list);
+
+        if (list_a->count != list_b->count)
+                return false;
+        for (size_t i = 0; i < list_a->count; i++)
+                if (!listen_address_equal(&list_a->items[i], &list_b->items[i]))
+                        return false;
+        return true;
+}
+
+static void listen_clear(const struct option *option, void *base)
+{
+        listen_list_clear(OPTION_FIELD(option, base, struct listen_list));
+}
+
+const struct option_operations option_listen = {
+        .takes_list = true, .noun = "an address", .parse = listen_parse, .print = listen_print,
+        .expectation = listen_expectation, .equal = listen_equal, .clear = listen_clear};

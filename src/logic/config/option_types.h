@@ -1,0 +1,34 @@
+/* Inside of option_value: the operations of each type. No business of anybody else.
+ *
+ * Each option_*.c file implements some types; option_value.c holds the table that is indexed by enum option_type and
+ * does what all types share: splitting into words, counting them, wording the complaint. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/words.h"
+#include "logic/config/schema.h"
+
+struct text;
+
+#define OPTION_FIELD(option, base, type) ((type *)(void *)((char *)(base) + (option)->offset))
+#define OPTION_FIELD_CONST(option, base, type) ((type const *)(const void *)((const char *)(base) + (option)->offset))
+
+struct option_operations {
+        bool takes_list;  /* any number of words; else exactly one */
+        const char *noun; /* `"x" is not NOUN` */
+
+        /* Replace the field by what the words say (at least one). 0, -EINVAL (not of that form), -ERANGE, -ENOMEM; the
+         * field is left alone on failure. May explain itself in `complaint`; else the caller words it. */
+        int (*parse)(const struct option *option, void *base, const struct words *words, struct text *complaint);
+        int (*print)(const struct option *option, const void *base, struct text *text);
+        int (*expectation)(const struct option *option, struct text *text);
+        bool (*equal)(const struct option *option, const void *a, const void *b);
+        void (*clear)(const struct option *option, void *base);
+};
+
+extern const struct option_operations option_bool, option_number, option_signed, option_mode, option_duration,
+        option_size, option_percent, option_enum, option_path;                         /* option_scalar.c */
+extern const struct option_operations option_limit, option_limit_size;                 /* option_limit.c */
+extern const struct option_operations option_words, option_environment, option_listen; /* option_list.c */
+extern const struct option_operations option_account, option_account_list;             /* option_account.c */

@@ -1,0 +1,112 @@
+#include "logic/config/option_value.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "base/words.h"
+#include "logic/config/option_types.h"
+
+#define EXCERPT_MAX 80
+
+static const struct option_operations *const operations[] = {
+        [OPTION_BOOL] = &option_bool,         [OPTION_NUMBER] = &option_number,
+        [OPTION_SIGNED] = &option_signed,     [OPTION_MODE] = &option_mode,
+        [OPTION_DURATION] = &option_duration, [OPTION_SIZE] = &option_size,
+        [OPTION_PERCENT] = &option_percent,   [OPTION_ENUM] = &option_enum,
+        [OPTION_PATH] = &option_path,         [OPTION_WORDS] = &option_words,
+        [OPTION_LISTEN] = &option_listen,     [OPTION_ENVIRONMENT] = &option_environment,
+        [OPTION_ACCOUNT] = &option_account,   [OPTION_ACCOUNT_LIST] = &option_account_list,
+        [OPTION_LIMIT] = &option_limit,       [OPTION_LIMIT_SIZE] = &option_limit_size,
+};
+static_assert(ELEMENTS(operations) == OPTION_TYPE_COUNT, "operations for every enum option_type");
+
+int option_quote_excerpt(struct text *text, const char *string)
+{
+        size_t length = strlen(string), shown = length;
+
+        if (length > EXCERPT_MAX) /* not in the middle of a character */
+                for (shown = EXCERPT_MAX; shown > 0 && ((unsigned char)string[shown] & 0xc0) == 0x80; shown--)
+                        ;
+        int r = text_append(text, "\"");
+        if (r == 0)
+                r = text_append_bytes(text, string, shown);
+        if (r == 0)
+                r = text_append(text, shown < length ? "…\"" : "\"");
+        return r;
+}
+
+/* `"value" what; expected …`. Returns -EINVAL, or -ENOMEM. */
+static int complain(const struct option *option, const char *value, const char *what, const char *noun,
+                    struct text *complaint)
+{
+        int r = option_quote_excerpt(complaint, value);
+
+        if (r == 0)
+                r = text_appendf(complaint, " %s%s; expected ", what, noun);
+        if (r == 0)
+                r = option_value_expectation(option, complaint);
+        return r < 0 ? r : -EINVAL;
+}
+
+static int parse_empty(const struct option *option, void *base, struct text *complaint)
+{
+        if (option->optional) {
+                option_value_clear(option, base);
+                return 0;
+        }
+        int r = text_append(complaint, "no value; expected ");
+        if (r == 0)
+                r = option_value_expectation(option, complaint);
+        return r < 0 ? r : -EINVAL;
+}
+
+int option_value_parse(const struct option *option, void *base, const char *string, struct text *complaint)
+{
+        const struct option_operations *type = operations[option->type];
+        _cleanup_(words_clear) struct words words = {0};
+        size_t complaint_length = complaint->length;
+
+        int r = words_split(string, &words);
+        if (r == -EINVAL)
+                return complain(option, string, "has an unclosed quote or ends in a backslash", "", complaint);
+        if (r < 0)
+                return r;
+        if (words.count == 0)
+                return parse_empty(option, base, complaint);
+        if (!type->takes_list && words.count > 1)
+                return complain(option, string, "is more than one word (quotes make it one)", "", complaint);
+
+        r = type->parse(option, base, &words, complaint);
+        if ((r == -EINVAL || r == -ERANGE) && complaint->length == complaint_length)
+                r = r == -EINVAL ? complain(option, string, "is not ", type->noun, complaint)
+                                 : complain(option, string, "is out of range", "", complaint);
+        return r == -ERANGE ? -EINVAL : r;
+}
+
+int option_value_print(const struct option *option, const void *base, struct text *text)
+{
+        return option->not_built ? 0 : operations[option->type]->print(option, base, text);
+}
+
+int option_value_expectation(const struct option *option, struct text *text)
+{
+        return operations[option->type]->expectation(option, text);
+}
+
+bool option_value_equal(const struct option *option, const void *a, const void *b)
+{
+        return option->not_built || operations[option->type]->equal(option, a, b);
+}
+
+void option_value_clear(const struct option *option, void *base)
+{
+        if (!option->not_built)
+                operations[option->type]->clear(option, base);
+}
+
+bool pool_option_equal(const struct pool_config *a, const struct pool_config *b, enum pool_option option)
+{
+        return option_value_equal(&pool_options[option], a, b);
+}

@@ -1,0 +1,112 @@
+#include "logic/config/print.h"
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "logic/config/ini_writer.h"
+#include "logic/config/option_value.h"
+#include "logic/config/schema.h"
+
+struct printer {
+        struct text *text;
+        bool with_origins;
+};
+
+static int print_option(const struct printer *printer, const struct option *option, const void *base,
+                        const struct origin *origin)
+{
+        _cleanup_(text_clear) struct text value = {0};
+        int r = option_value_print(option, base, &value);
+
+        if (r == 0 && printer->with_origins)
+                r = ini_write_line_directive(printer->text,
+                                             (struct ini_place){.file = origin->file, .line = origin->line});
+        return r < 0 ? r : ini_write_value(printer->text, option->name, text_string(&value));
+}
+
+/* True if the field holds what the option's default stands for (unset, if it has none). Without memory: false, which
+ * prints too much rather than too little. */
+static bool holds_default(const struct pool_config *pool, enum pool_option option)
+{
+        const struct option *entry = &pool_options[option];
+        _cleanup_(text_clear) struct text value = {0};
+
+        return option_value_print(entry, pool, &value) == 0 &&
+               text_equal(text_string(&value), entry->default_text ? entry->default_text : "");
+}
+
+/* An option that means nothing for the pool would earn a warning, or with static scaling an error, when read back. */
+static bool is_printed(const struct pool_config *pool, enum pool_option option)
+{
+        bool threshold = option == POOL_MIN_SPARE_WORKERS || option == POOL_MAX_SPARE_WORKERS ||
+                         option == POOL_START_WORKERS;
+
+        if (pool_options[option].not_built)
+                return false;
+        return pool_config_uses(pool, option) || (!threshold && !holds_default(pool, option));
+}
+
+static int print_pool(const struct printer *printer, const struct pool_config *pool)
+{
+        int r = text_append(printer->text, "\n");
+
+        if (r == 0 && printer->with_origins)
+                r = ini_write_line_directive(printer->text, (struct ini_place){.file = pool->section.file,
+                                                                               .line = pool->section.line});
+        if (r == 0)
+                r = text_appendf(printer->text, "[%s]\n", pool->name);
+        for (int i = 0; i < POOL_OPTION_COUNT && r == 0; i++)
+                if (is_printed(pool, (enum pool_option)i))
+                        r = print_option(printer, &pool_options[i], pool, &pool->origins[i]);
+        return r;
+}
+
+int config_print(const struct config *config, bool with_origins, struct text *text)
+{
+        const struct printer printer = {.text = text, .with_origins = with_origins};
+        int r = text_append(text, "[preforkd]\n");
+
+        for (int i = 0; i < MASTER_OPTION_COUNT && r == 0; i++)
+                if (!master_options[i].not_built)
+                        r = print_option(&printer, &master_options[i], &config->master, &config->master.origins[i]);
+        for (size_t i = 0; i < config->pool_count && r == 0; i++)
+                r = print_pool(&printer, config->pools[i]);
+        return r;
+}
+
+int config_print_pool_value(const struct pool_config *pool, enum pool_option option, struct text *text)
+{
+        return option_value_print(&pool_options[option], pool, text);
+}
+
+static int print_help(const struct option *option, struct text *text)
+{
+        int r = 0;
+
+        if (option->not_built)
+                return 0;
+        if (option->default_text)
+                r = text_appendf(text, "\n%s = %s\n", option->name, option->default_text);
+        else
+                r = text_appendf(text, "\n%s\n", option->name);
+        if (r == 0)
+                r = text_appendf(text, "        %s\n        takes %s", option->help,
+                                 option->optional ? "nothing, or " : "");
+        if (r == 0)
+                r = option_value_expectation(option, text);
+        return r < 0 ? r : text_appendf(text, "\n        %s; a change %s\n", option_type_name(option->type),
+                                        reload_effect_name(option->effect));
+}
+
+int config_print_help(struct text *text)
+{
+        int r = text_append(text, "Every key with its default. Files are INI; the manual is preforkd.conf(5).\n\n"
+                                  "[preforkd]\n");
+
+        for (int i = 0; i < MASTER_OPTION_COUNT && r == 0; i++)
+                r = print_help(&master_options[i], text);
+        if (r == 0)
+                r = text_append(text, "\n[POOL]  any other section: a pool of that name\n");
+        for (int i = 0; i < POOL_OPTION_COUNT && r == 0; i++)
+                r = print_help(&pool_options[i], text);
+        return r;
+}

@@ -1,0 +1,24 @@
+/* The effective configuration as text: every option of every pool, with the values that hold, in canonical form.
+ *
+ * What `preforkd -T` prints, and what the configuration child hands to the master. Reading it back gives an equal
+ * configuration (a property the unit tests check), long values included: they are wrapped to the lines that the reader
+ * takes. An option that means nothing for its pool (tcp_nodelay without a TCP socket) and holds its default is left
+ * out, so that the text can be used as a file without a warning. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "logic/config/config.h"
+
+struct text;
+
+/* Append the whole configuration. With `with_origins`, `#line N "FILE"` directives let config_parse_canonical() report
+ * problems at the places of the original files and tell defaults (`#line 0`) from what was set. 0 or -ENOMEM. */
+int config_print(const struct config *config, bool with_origins, struct text *text);
+
+/* Append the value of one option as the configuration would write it ("" for unset). 0 or -ENOMEM. */
+int config_print_pool_value(const struct pool_config *pool, enum pool_option option, struct text *text);
+
+/* Append the reference of every option (--help-config): name, default, help, values, type, reload
+ * effect. 0 or -ENOMEM. */
+int config_print_help(struct text *text);

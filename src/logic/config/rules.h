@@ -1,0 +1,38 @@
+/* Inside of config_finish(): what its parts share. No business of anybody else.
+ *
+ * config_check.c has the rules, config_fit.c fits the numbers that depend on each other. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "logic/config/config.h"
+
+#define OPTION_LABEL_MAX 64
+
+struct rules {
+        const struct config_facts *facts;
+        struct problem_list *problems;
+};
+
+/* True if the user set the option to a value that was accepted. */
+static inline bool rules_is_set(const struct pool_config *pool, enum pool_option option)
+{
+        return pool->origins[option].line > 0 && !pool->origins[option].refused;
+}
+
+/* The option's name as its user writes it: max_workers, or --max-workers. Returns `label`. */
+const char *rules_label(const struct rules *rules, enum pool_option option, char label[static OPTION_LABEL_MAX]);
+
+/* An error about one option, `NAME: text`, at the place where it was set, or else where the pool begins. */
+void rules_refuse(const struct rules *rules, const struct pool_config *pool, enum pool_option option,
+                  const char *format, ...) __attribute__((format(printf, 4, 5)));
+void rules_warn(const struct rules *rules, const struct pool_config *pool, enum pool_option option,
+                const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* An error about two options of which the first may not be more than the second: names both, and both places. */
+void rules_refuse_order(const struct rules *rules, const struct pool_config *pool, enum pool_option lesser,
+                        enum pool_option greater, const char *lesser_text, const char *greater_text);
+
+/* Fit min_spare_workers ≤ start_workers ≤ max_spare_workers ≤ max_workers and restart_delay_min ≤ restart_delay_max:
+ * values that were set stay, the others move; set ones that disagree are problems. Defaults are in place. */
+void config_fit(const struct rules *rules, struct pool_config *pool);

@@ -1,0 +1,214 @@
+#include "logic/config/schema.h"
+
+#include <assert.h>
+#include <syslog.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+
+#define POOL_FIELD(field) .offset = offsetof(struct pool_config, field)
+#define MASTER_FIELD(field) .offset = offsetof(struct master_config, field)
+
+/* Bounds that several options share. A year is more than any deadline here means, and keeps sums of times far from
+ * overflow; 65,000 leaves some of a scoreboard's slots to workers that are being replaced. */
+#define YEAR_MS (UINT64_C(8760) * 3600 * 1000)
+#define WORKERS_MAX 65000
+#define NUMBER_MAX UINT32_MAX
+#define MEMORY_MAX (UINT64_C(1) << 50)
+#define LIMIT_MAX ((uint64_t)RLIM_INFINITY - 1)
+
+static const struct option_choice handler_types[] = {
+        {"inetd", HANDLER_INETD}, {"listener", HANDLER_LISTENER, .not_built = true},
+        {"module", HANDLER_MODULE, .not_built = true}, {0}};
+static const struct option_choice start_methods[] = {
+        {"exec", START_EXEC}, {"forkserver", START_FORKSERVER, .not_built = true},
+        {"snapshot", START_SNAPSHOT, .not_built = true}, {0}};
+static const struct option_choice stderr_modes[] = {
+        {"log", STDERR_LOG}, {"inherit", STDERR_INHERIT}, {"null", STDERR_NULL}, {"socket", STDERR_SOCKET}, {0}};
+static const struct option_choice scalings[] = {
+        {"dynamic", SCALING_DYNAMIC}, {"static", SCALING_STATIC}, {"ondemand", SCALING_ONDEMAND}, {0}};
+static const struct option_choice when_fulls[] = {{"queue", FULL_QUEUE}, {"refuse", FULL_REFUSE}, {0}};
+/* The words of syslog.conf and, where they differ, of php-fpm and Apache; the first of a value is the one printed. */
+static const struct option_choice log_levels[] = {
+        {"emerg", LOG_EMERG}, {"alert", LOG_ALERT}, {"crit", LOG_CRIT}, {"err", LOG_ERR}, {"error", LOG_ERR},
+        {"warning", LOG_WARNING}, {"notice", LOG_NOTICE}, {"info", LOG_INFO}, {"debug", LOG_DEBUG}, {0}};
+static const struct option_choice log_targets[] = {
+        {"auto", LOG_TARGET_AUTO}, {"journal", LOG_TARGET_JOURNAL}, {"syslog", LOG_TARGET_SYSLOG},
+        {"stderr", LOG_TARGET_STDERR}, {0}};
+
+const struct option master_options[] = {
+        [MASTER_CONTROL] = {"control", OPTION_PATH, MASTER_FIELD(control), CONFIG_CONTROL_DEFAULT, .optional = true,
+                .help = "path of the control socket; empty: none"},
+        [MASTER_CONTROL_GROUP] = {"control_group", OPTION_ACCOUNT, MASTER_FIELD(control_group), .optional = true,
+                .help = "who besides root and our own user may use the control socket"},
+        [MASTER_LOG_LEVEL] = {"log_level", OPTION_ENUM, MASTER_FIELD(log_level), "info", .choices = log_levels,
+                .help = "the least important records that are logged"},
+        [MASTER_LOG_TARGET] = {"log_target", OPTION_ENUM, MASTER_FIELD(log_target), "auto", .choices = log_targets,
+                .help = "where records go; auto: the journal if stderr is connected to it, else stderr"},
+        [MASTER_SHUTDOWN_TIMEOUT] = {"shutdown_timeout", OPTION_DURATION, MASTER_FIELD(shutdown_timeout_ms), "30s",
+                .max = YEAR_MS, .help = "how long busy workers may finish on a stop before they are killed"},
+};
+static_assert(ELEMENTS(master_options) == MASTER_OPTION_COUNT, "a row for every enum master_option");
+
+const struct option pool_options[] = {
+        [POOL_LISTEN] = {"listen", OPTION_LISTEN, POOL_FIELD(listen), .effect = EFFECT_REBIND,
+                .help = "addresses to accept connections on (required)"},
+        [POOL_BACKLOG] = {"backlog", OPTION_NUMBER, POOL_FIELD(backlog), "511", .min = 1, .max = INT32_MAX,
+                .effect = EFFECT_LISTENER, .help = "connections the kernel queues; it cuts this to net.core.somaxconn"},
+        [POOL_SOCKET_USER] = {"socket_user", OPTION_ACCOUNT, POOL_FIELD(socket_user), .optional = true,
+                .effect = EFFECT_LISTENER, .help = "owner of UNIX sockets; unset: the master's user"},
+        [POOL_SOCKET_GROUP] = {"socket_group", OPTION_ACCOUNT, POOL_FIELD(socket_group), .optional = true,
+                .effect = EFFECT_LISTENER, .help = "group of UNIX sockets; unset: the master's group"},
+        [POOL_SOCKET_MODE] = {"socket_mode", OPTION_MODE, POOL_FIELD(socket_mode), "0660", .max = 0777,
+                .effect = EFFECT_LISTENER, .help = "permissions of UNIX sockets"},
+        [POOL_IPV6_ONLY] = {"ipv6_only", OPTION_BOOL, POOL_FIELD(ipv6_only), "no", .effect = EFFECT_REBIND,
+                .help = "IPv6 sockets do not take IPv4 connections"},
+        [POOL_TCP_NODELAY] = {"tcp_nodelay", OPTION_BOOL, POOL_FIELD(tcp_nodelay), "no", .effect = EFFECT_LISTENER,
+                .help = "send small segments at once (TCP_NODELAY)"},
+        [POOL_TCP_KEEPALIVE] = {"tcp_keepalive", OPTION_BOOL, POOL_FIELD(tcp_keepalive), "no",
+                .effect = EFFECT_LISTENER, .help = "probe silent peers (SO_KEEPALIVE)"},
+        [POOL_DEFER_ACCEPT] = {"defer_accept", OPTION_BOOL, POOL_FIELD(defer_accept), "no", .effect = EFFECT_LISTENER,
+                .help = "wake a worker only when the client has sent something (TCP_DEFER_ACCEPT)"},
+
+        [POOL_HANDLER_TYPE] = {"handler_type", OPTION_ENUM, POOL_FIELD(handler_type), "inetd",
+                .choices = handler_types, .effect = EFFECT_ROLL, .help = "inetd: the connection on stdin and stdout"},
+        [POOL_HANDLER] = {"handler", OPTION_WORDS, POOL_FIELD(handler), .effect = EFFECT_ROLL,
+                .help = "program and arguments that serve a connection (required)"},
+        [POOL_START_METHOD] = {"start_method", OPTION_ENUM, POOL_FIELD(start_method), "exec",
+                .choices = start_methods, .effect = EFFECT_ROLL, .help = "exec: a new process for every connection"},
+        [POOL_LISTEN_FD] = {"listen_fd", OPTION_NUMBER, .not_built = true, .effect = EFFECT_ROLL,
+                .help = "the descriptor on which a listener gets its first socket"},
+        [POOL_ACCOUNTING] = {"accounting", OPTION_ENUM, .not_built = true, .effect = EFFECT_ROLL,
+                .help = "how a listener's activity is known"},
+        [POOL_RETIRE_SIGNAL] = {"retire_signal", OPTION_ENUM, .not_built = true, .effect = EFFECT_ROLL,
+                .help = "the signal that asks a listener to end"},
+
+        [POOL_USER] = {"user", OPTION_ACCOUNT, POOL_FIELD(user), .optional = true, .effect = EFFECT_ROLL,
+                .help = "the user workers run as; required when preforkd runs as root"},
+        [POOL_GROUP] = {"group", OPTION_ACCOUNT, POOL_FIELD(group), .optional = true, .effect = EFFECT_ROLL,
+                .help = "the group workers run as; unset: the user's own"},
+        [POOL_SUPPLEMENTARY_GROUPS] = {"supplementary_groups", OPTION_ACCOUNT_LIST, POOL_FIELD(supplementary_groups),
+                .optional = true, .effect = EFFECT_ROLL,
+                .help = "groups in addition to those the user is a member of"},
+        [POOL_UMASK] = {"umask", OPTION_MODE, POOL_FIELD(umask), "0022", .max = 0777, .effect = EFFECT_ROLL,
+                .help = "permissions that new files do not get"},
+        [POOL_NICE] = {"nice", OPTION_SIGNED, POOL_FIELD(nice), .min = (uint64_t)-20, .max = 19, .optional = true,
+                .set_offset = offsetof(struct pool_config, nice_set), .effect = EFFECT_ROLL,
+                .help = "scheduling priority, -20 is the highest; unset: preforkd's own"},
+        [POOL_DIRECTORY] = {"directory", OPTION_PATH, POOL_FIELD(directory), "/", .effect = EFFECT_ROLL,
+                .help = "working directory, seen from root_directory"},
+        [POOL_ROOT_DIRECTORY] = {"root_directory", OPTION_PATH, POOL_FIELD(root_directory), .optional = true,
+                .effect = EFFECT_ROLL, .help = "the directory that workers see as / (chroot)"},
+        [POOL_ENVIRONMENT] = {"environment", OPTION_ENVIRONMENT, POOL_FIELD(environment), .optional = true,
+                .effect = EFFECT_ROLL, .help = "variables of the handler's environment"},
+        [POOL_CLEAR_ENVIRONMENT] = {"clear_environment", OPTION_BOOL, POOL_FIELD(clear_environment), "yes",
+                .effect = EFFECT_ROLL, .help = "no: handlers also get preforkd's own environment"},
+        [POOL_OOM_SCORE_ADJ] = {"oom_score_adj", OPTION_SIGNED, POOL_FIELD(oom_score_adj), .min = (uint64_t)-1000,
+                .max = 1000, .optional = true, .set_offset = offsetof(struct pool_config, oom_score_adj_set),
+                .effect = EFFECT_ROLL, .help = "how much the kernel prefers workers when memory runs out"},
+        [POOL_LIMIT_NOFILE] = {"limit_nofile", OPTION_LIMIT, POOL_FIELD(limits[LIMIT_NOFILE]), .min = 3,
+                .max = LIMIT_MAX, .optional = true, .effect = EFFECT_ROLL, .help = "open files of a handler"},
+        [POOL_LIMIT_AS] = {"limit_as", OPTION_LIMIT_SIZE, POOL_FIELD(limits[LIMIT_AS]), .max = LIMIT_MAX,
+                .optional = true, .effect = EFFECT_ROLL, .help = "address space of a handler"},
+        [POOL_LIMIT_CORE] = {"limit_core", OPTION_LIMIT_SIZE, POOL_FIELD(limits[LIMIT_CORE]), .max = LIMIT_MAX,
+                .optional = true, .effect = EFFECT_ROLL, .help = "size of a handler's core dump"},
+        [POOL_LIMIT_CPU] = {"limit_cpu", OPTION_LIMIT, POOL_FIELD(limits[LIMIT_CPU]), .min = 1, .max = LIMIT_MAX,
+                .optional = true, .effect = EFFECT_ROLL, .help = "seconds of CPU time of a handler"},
+        [POOL_LIMIT_NPROC] = {"limit_nproc", OPTION_LIMIT, POOL_FIELD(limits[LIMIT_NPROC]), .max = LIMIT_MAX,
+                .optional = true, .effect = EFFECT_ROLL, .help = "processes of the handler's user"},
+        [POOL_NO_NEW_PRIVILEGES] = {"no_new_privileges", OPTION_BOOL, POOL_FIELD(no_new_privileges), "yes",
+                .effect = EFFECT_ROLL, .help = "setuid programs (sendmail, sudo) get no privileges from a handler"},
+        [POOL_STDERR] = {"stderr", OPTION_ENUM, POOL_FIELD(stderr_mode), "log", .choices = stderr_modes,
+                .effect = EFFECT_ROLL, .help = "where a handler's stderr goes"},
+
+        [POOL_SCALING] = {"scaling", OPTION_ENUM, POOL_FIELD(scaling), "dynamic", .choices = scalings,
+                .help = "static: all max_workers at once; ondemand: none until a connection waits"},
+        [POOL_MIN_SPARE_WORKERS] = {"min_spare_workers", OPTION_NUMBER, POOL_FIELD(min_spare_workers), "1",
+                .max = WORKERS_MAX, .help = "workers are started when fewer than this are idle"},
+        [POOL_MAX_SPARE_WORKERS] = {"max_spare_workers", OPTION_NUMBER, POOL_FIELD(max_spare_workers), "8",
+                .max = WORKERS_MAX, .help = "workers are retired when more than this stay idle for spare_timeout"},
+        [POOL_START_WORKERS] = {"start_workers", OPTION_NUMBER, POOL_FIELD(start_workers), .max = WORKERS_MAX,
+                .help = "workers at the start; unset: the middle of the two above"},
+        [POOL_MAX_WORKERS] = {"max_workers", OPTION_NUMBER, POOL_FIELD(max_workers), "64", .min = 1,
+                .max = WORKERS_MAX, .help = "the most workers at one time"},
+        [POOL_SPARE_TIMEOUT] = {"spare_timeout", OPTION_DURATION, POOL_FIELD(spare_timeout_ms), "10s", .min = 1,
+                .max = YEAR_MS, .help = "how long a surplus must last before it is retired"},
+        [POOL_WHEN_FULL] = {"when_full", OPTION_ENUM, POOL_FIELD(when_full), "queue", .choices = when_fulls,
+                .help = "at max_workers, connections wait in the backlog or are closed at once"},
+        [POOL_MAX_CONNECTIONS_PER_SOURCE] = {"max_connections_per_source", OPTION_NUMBER,
+                POOL_FIELD(max_connections_per_source), "0", .max = WORKERS_MAX,
+                .help = "connections of one client address at one time; 0: no limit"},
+
+        [POOL_MAX_REQUESTS] = {"max_requests", OPTION_NUMBER, POOL_FIELD(max_requests), "0", .max = NUMBER_MAX,
+                .help = "a worker is replaced after this many requests; 0: never"},
+        [POOL_MAX_REQUESTS_JITTER] = {"max_requests_jitter", OPTION_PERCENT, POOL_FIELD(max_requests_jitter_percent),
+                "10%", .max = 100, .help = "spread of max_requests, so that workers do not end together"},
+        [POOL_MAX_WORKER_AGE] = {"max_worker_age", OPTION_DURATION, POOL_FIELD(max_worker_age_ms), "0",
+                .max = YEAR_MS, .help = "a worker older than this is replaced; 0: never"},
+        [POOL_MAX_WORKER_MEMORY] = {"max_worker_memory", OPTION_SIZE, POOL_FIELD(max_worker_memory_bytes), "0",
+                .max = MEMORY_MAX, .help = "a worker with more resident memory is replaced; 0: never"},
+        [POOL_MAX_RECYCLING] = {"max_recycling", OPTION_NUMBER, POOL_FIELD(max_recycling), "2", .min = 1,
+                .max = WORKERS_MAX, .help = "how many workers may be replaced ahead at one time"},
+        [POOL_RELOAD_SURGE] = {"reload_surge", OPTION_PERCENT, POOL_FIELD(reload_surge_percent), "25%", .min = 1,
+                .max = 100, .help = "share of max_workers that a reload may start ahead"},
+
+        [POOL_START_TIMEOUT] = {"start_timeout", OPTION_DURATION, POOL_FIELD(start_timeout_ms), "10s", .min = 1,
+                .max = YEAR_MS, .help = "a worker that is not ready by then is killed"},
+        [POOL_REQUEST_TIMEOUT] = {"request_timeout", OPTION_DURATION, POOL_FIELD(request_timeout_ms), "0",
+                .max = YEAR_MS, .help = "a request that runs longer is ended by SIGTERM; 0: never"},
+        [POOL_KILL_TIMEOUT] = {"kill_timeout", OPTION_DURATION, POOL_FIELD(kill_timeout_ms), "5s", .max = YEAR_MS,
+                .help = "time from SIGTERM to SIGKILL"},
+        [POOL_DETACH_AFTER] = {"detach_after", OPTION_DURATION, POOL_FIELD(detach_after_ms), "0", .max = YEAR_MS,
+                .help = "a request that runs longer stops counting against max_workers; 0: never"},
+        [POOL_MAX_DETACHED_WORKERS] = {"max_detached_workers", OPTION_NUMBER, POOL_FIELD(max_detached_workers), "16",
+                .max = WORKERS_MAX, .help = "the most workers that do not count against max_workers"},
+        [POOL_RESTART_DELAY_MIN] = {"restart_delay_min", OPTION_DURATION, POOL_FIELD(restart_delay_min_ms), "100ms",
+                .min = 1, .max = YEAR_MS, .help = "the first delay when workers fail to start; doubled each time"},
+        [POOL_RESTART_DELAY_MAX] = {"restart_delay_max", OPTION_DURATION, POOL_FIELD(restart_delay_max_ms), "30s",
+                .min = 1, .max = YEAR_MS, .help = "the longest delay when workers fail to start"},
+};
+static_assert(ELEMENTS(pool_options) == POOL_OPTION_COUNT, "a row for every enum pool_option");
+
+static const char *const type_names[] = {
+        [OPTION_BOOL] = "yes/no", [OPTION_NUMBER] = "number", [OPTION_SIGNED] = "number", [OPTION_MODE] = "mode",
+        [OPTION_DURATION] = "duration", [OPTION_SIZE] = "size", [OPTION_PERCENT] = "percentage",
+        [OPTION_ENUM] = "word", [OPTION_PATH] = "path", [OPTION_WORDS] = "command",
+        [OPTION_ENVIRONMENT] = "variables", [OPTION_LISTEN] = "addresses", [OPTION_ACCOUNT] = "account",
+        [OPTION_ACCOUNT_LIST] = "accounts", [OPTION_LIMIT] = "limit", [OPTION_LIMIT_SIZE] = "limit",
+};
+static_assert(ELEMENTS(type_names) == OPTION_TYPE_COUNT, "a name for every enum option_type");
+
+const char *option_type_name(enum option_type type)
+{
+        return type_names[type];
+}
+
+const char *reload_effect_name(enum reload_effect effect)
+{
+        static const char *const names[] = {
+                [EFFECT_IN_PLACE] = "applies in place",
+                [EFFECT_LISTENER] = "applies to the open sockets",
+                [EFFECT_ROLL] = "replaces the workers",
+                [EFFECT_REBIND] = "reopens the sockets",
+        };
+
+        return names[effect];
+}
+
+static int find(const struct option *options, int count, const char *name)
+{
+        for (int i = 0; i < count; i++)
+                if (text_equal(options[i].name, name))
+                        return i;
+        return -1;
+}
+
+int pool_option_find(const char *name)
+{
+        return find(pool_options, POOL_OPTION_COUNT, name);
+}
+
+int master_option_find(const char *name)
+{
+        return find(master_options, MASTER_OPTION_COUNT, name);
+}

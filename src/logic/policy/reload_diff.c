@@ -1,0 +1,149 @@
+#include "logic/policy/reload_diff.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "logic/config/option_value.h"
+
+static bool listens_on(const struct pool_config *pool, const struct listen_address *address)
+{
+        for (size_t i = 0; i < pool->listen.count; i++)
+                if (listen_address_equal(&pool->listen.items[i], address))
+                        return true;
+        return false;
+}
+
+/* True if every listener of `a` is one of `b`. No list has an address twice (config_finish). */
+static bool listens_within(const struct pool_config *a, const struct pool_config *b)
+{
+        for (size_t i = 0; i < a->listen.count; i++)
+                if (!listens_on(b, &a->listen.items[i]))
+                        return false;
+        return true;
+}
+
+/* What a change of the option asks for, as these two pools stand. */
+static enum reload_effect change_effect(const struct pool_config *old_pool, const struct pool_config *new_pool,
+                                        enum pool_option option)
+{
+        bool same_set = listens_within(old_pool, new_pool) && listens_within(new_pool, old_pool);
+
+        /* The same addresses in another order: the sockets stay, but workers got them in the old order. */
+        if (option == POOL_LISTEN && same_set)
+                return EFFECT_ROLL;
+        /* No IPv6 address on either side: nothing that the option is about. */
+        if (option == POOL_IPV6_ONLY && !pool_config_uses(old_pool, option) && !pool_config_uses(new_pool, option))
+                return EFFECT_IN_PLACE;
+        return pool_options[option].effect;
+}
+
+static enum reload_verb effect_verb(enum reload_effect effect)
+{
+        switch (effect) {
+        case EFFECT_REBIND:
+                return RELOAD_REBIND;
+        case EFFECT_ROLL:
+                return RELOAD_ROLL;
+        default:
+                return RELOAD_LIMITS;
+        }
+}
+
+static void compare_pools(struct reload_step *step)
+{
+        static_assert(RELOAD_KEEP < RELOAD_LIMITS && RELOAD_LIMITS < RELOAD_ROLL && RELOAD_ROLL < RELOAD_REBIND,
+                      "verbs are ordered by strength");
+
+        step->verb = RELOAD_KEEP;
+        for (int i = 0; i < POOL_OPTION_COUNT; i++) {
+                enum pool_option option = (enum pool_option)i;
+                step->changed[i] = !pool_option_equal(step->old_pool, step->new_pool, option);
+                if (step->changed[i])
+                        step->verb = MAX_OF(step->verb,
+                                            effect_verb(change_effect(step->old_pool, step->new_pool, option)));
+        }
+}
+
+/* The running pool that has the address: the same one, or one that lets go of it now, since an address is in one pool of a
+ * configuration only. */
+static const struct pool_config *find_owner(const struct config *config, const struct listen_address *item)
+{
+        for (size_t i = 0; i < config->pool_count; i++)
+                if (listens_on(config->pools[i], item))
+                        return config->pools[i];
+        return NULL;
+}
+
+/* ipv6_only holds from bind(2) on: it cannot change under a socket that stays. */
+static void check_ipv6_only(const struct config *old_config, const struct pool_config *pool, struct problem_list *problems)
+{
+        const struct origin *set = &pool->origins[POOL_IPV6_ONLY];
+        const struct origin *place = set->line > 0 ? set : &pool->section;
+
+        for (size_t i = 0; i < pool->listen.count; i++) {
+                const struct listen_address *item = &pool->listen.items[i];
+                const struct pool_config *owner = find_owner(old_config, item);
+                if (owner && item->address.any.sa_family == AF_INET6 && owner->ipv6_only != pool->ipv6_only)
+                        problem_add(problems, place->file, place->line,
+                                    "ipv6_only: cannot change in a reload while %s stays open; restart, or remove the "
+                                    "address in one reload and add it in the next", item->text);
+        }
+}
+
+int reload_diff(const struct config *old_config, const struct config *new_config, struct reload_plan *ret,
+                struct problem_list *problems)
+{
+        size_t most = old_config->pool_count + new_config->pool_count;
+        struct reload_plan plan = {.steps = calloc(MAX_OF(most, (size_t)1), sizeof(*plan.steps))};
+
+        if (!plan.steps)
+                return -ENOMEM;
+        for (size_t i = 0; i < new_config->pool_count; i++) {
+                struct reload_step *step = &plan.steps[plan.count++];
+                step->new_pool = new_config->pools[i];
+                step->old_pool = config_find_pool(old_config, step->new_pool->name);
+                step->verb = RELOAD_ADD;
+                if (step->old_pool)
+                        compare_pools(step);
+                check_ipv6_only(old_config, step->new_pool, problems);
+        }
+        for (size_t i = 0; i < old_config->pool_count; i++)
+                if (!config_find_pool(new_config, old_config->pools[i]->name))
+                        plan.steps[plan.count++] =
+                                (struct reload_step){.verb = RELOAD_DRAIN, .old_pool = old_config->pools[i]};
+        *ret = plan;
+        return 0;
+}
+
+int reload_step_describe(const struct reload_step *step, struct text *text)
+{
+        const char *separator = "";
+        int r = 0;
+
+        for (int i = 0; i < POOL_OPTION_COUNT && r == 0; i++)
+                if (step->changed[i]) {
+                        r = text_appendf(text, "%s%s", separator, pool_options[i].name);
+                        separator = ", ";
+                }
+        return r;
+}
+
+const char *reload_verb_name(enum reload_verb verb)
+{
+        static const char *const names[] = {
+                [RELOAD_KEEP] = "keep", [RELOAD_LIMITS] = "limits", [RELOAD_ROLL] = "roll",
+                [RELOAD_REBIND] = "rebind", [RELOAD_ADD] = "add", [RELOAD_DRAIN] = "drain",
+        };
+        static_assert(ELEMENTS(names) == RELOAD_VERB_COUNT, "a name for every enum reload_verb");
+
+        return names[verb];
+}
+
+void reload_plan_clear(struct reload_plan *plan)
+{
+        free(plan->steps);
+        *plan = (struct reload_plan){0};
+}

@@ -1,0 +1,285 @@
+#include "logic/policy/scale.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "base/number.h"
+#include "base/saturating.h"
+#include "base/text.h"
+
+#define NEVER_HIGH UINT32_MAX
+
+/* For a surplus beside a queue when spare_timeout is 0: these may be workers that say idle and do not accept (they may
+ * be stopped), so that asking again at once would not help. */
+#define SURPLUS_PAUSE_MS 1000
+
+/* How often a saturated pool looks whether it still is. */
+#define SATURATED_PAUSE_MS 10000
+
+/* How long a saturated pool must have had workers to spare until the episode is over. Under load every worker is idle
+ * for a moment between two requests, and some of those moments coincide: one look proves nothing. */
+#define RELIEF_MS 1000
+
+/* One question, with what both halves of the answer need. */
+struct question {
+        struct scale_limits limits; /* consistent: min_spare ≤ max_spare ≤ max_workers */
+        const struct scale_input *input;
+        uint64_t spare;   /* idle and starting */
+        uint64_t wanted;  /* how many spare workers there should be, waiting connections included */
+        unsigned enough;  /* idle workers from which on the pool is not short of any: at least one */
+        uint64_t deficit; /* workers missing; 0: none */
+        bool first;       /* the deficit is start_workers: the pool's first decision */
+};
+
+static unsigned clamp(uint64_t value, unsigned most)
+{
+        return value < most ? (unsigned)value : most;
+}
+
+static uint64_t excess(uint64_t value, uint64_t limit)
+{
+        return value > limit ? value - limit : 0;
+}
+
+struct scale_limits scale_limits_of(const struct pool_config *pool)
+{
+        return (struct scale_limits){
+                .scaling = pool->scaling,
+                .min_spare = clamp(pool->min_spare_workers, UINT32_MAX),
+                .max_spare = clamp(pool->max_spare_workers, UINT32_MAX),
+                .start = clamp(pool->start_workers, UINT32_MAX),
+                .max_workers = clamp(pool->max_workers, UINT32_MAX),
+                .spare_timeout_ms = pool->spare_timeout_ms,
+        };
+}
+
+static struct scale_limits consistent(struct scale_limits limits)
+{
+        if (limits.scaling != SCALING_DYNAMIC)
+                limits.min_spare = 0;
+        limits.min_spare = MIN_OF(limits.min_spare, limits.max_workers);
+        limits.max_spare = MIN_OF(MAX_OF(limits.max_spare, limits.min_spare), limits.max_workers);
+        return limits;
+}
+
+/* Idle workers once the decision is carried out. */
+static unsigned idle_left(const struct question *q, const struct scale_decision *d)
+{
+        return q->input->idle - d->retire;
+}
+
+/* Everything that counts against max_workers then. A total that contradicts the idle count does not wrap. */
+static uint64_t total_then(const struct question *q, const struct scale_decision *d)
+{
+        return excess((uint64_t)q->input->total + d->start, d->retire);
+}
+
+static struct question ask(const struct scale_limits *limits, const struct scale_input *input)
+{
+        struct question q = {
+                .limits = consistent(*limits),
+                .input = input,
+                .spare = (uint64_t)input->idle + input->starting,
+        };
+
+        q.wanted = (uint64_t)q.limits.min_spare + input->queued;
+        q.enough = MAX_OF(q.limits.min_spare, 1U);
+        q.deficit = excess(q.wanted, q.spare);
+        if (q.limits.scaling == SCALING_STATIC)
+                q.deficit = excess(q.limits.max_workers, input->total);
+        else if (q.limits.scaling == SCALING_DYNAMIC && !input->started) {
+                uint64_t missing = excess(q.limits.start, input->total);
+                q.first = missing > 0 && missing >= q.deficit;
+                q.deficit = MAX_OF(q.deficit, missing);
+        }
+        return q;
+}
+
+static void explain(struct scale_decision *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void explain(struct scale_decision *d, const char *format, ...)
+{
+        va_list arguments;
+
+        va_start(arguments, format);
+        vsnprintf(d->reason, sizeof(d->reason), format, arguments);
+        va_end(arguments);
+}
+
+static void explain_start(const struct question *q, struct scale_decision *d)
+{
+        unsigned queued = q->input->queued, min_spare = q->limits.min_spare;
+
+        if (q->limits.scaling == SCALING_STATIC)
+                explain(d, "static %u", q->limits.max_workers);
+        else if (q->first)
+                explain(d, "start");
+        else if (q->spare < min_spare && queued > 0)
+                explain(d, "spare %" PRIu64 " < %u, %u queued", q->spare, min_spare, queued);
+        else if (q->spare < min_spare)
+                explain(d, "spare %" PRIu64 " < %u", q->spare, min_spare);
+        else
+                explain(d, "%u queued, spare %" PRIu64, queued, q->spare);
+}
+
+static void grow(const struct question *q, struct scale_decision *d)
+{
+        if (!q->input->may_fork)
+                return;
+        d->start = clamp(q->deficit, (unsigned)excess(q->limits.max_workers, q->input->total));
+        if (d->start > 0)
+                explain_start(q, d);
+}
+
+/* The limit was lowered, or workers that did not count before do now: idle ones go at once, down to min_spare. */
+static void shrink_to_limit(const struct question *q, struct scale_decision *d)
+{
+        uint64_t over = excess(q->input->total, q->limits.max_workers);
+
+        d->retire = clamp(over, (unsigned)excess(q->input->idle, q->limits.min_spare));
+        if (d->retire > 0)
+                explain(d, "total %u > %u", q->input->total, q->limits.max_workers);
+}
+
+static void explain_surplus(const struct question *q, unsigned lowest, struct scale_decision *d)
+{
+        _cleanup_(text_clear) struct text duration = {0};
+
+        if (q->limits.spare_timeout_ms > 0 && number_format_duration_ms(&duration, q->limits.spare_timeout_ms) == 0)
+                explain(d, "idle %u > %u for %s", lowest, q->limits.max_spare, text_string(&duration));
+        else
+                explain(d, "idle %u > %u", lowest, q->limits.max_spare);
+}
+
+/* Retire what was never needed above max_spare since the timer was armed. */
+static void shrink_surplus(const struct question *q, const struct scale_state *state, struct scale_decision *d)
+{
+        const struct scale_input *input = q->input;
+        bool at_once = q->limits.spare_timeout_ms == 0;
+        bool due = at_once || (state->shrink_at_ms > 0 && input->now_ms >= state->shrink_at_ms);
+        unsigned lowest = at_once ? input->idle : MIN_OF(input->idle, input->low_water);
+
+        /* Workers that are idle beside a queue are just being woken: so many are no surplus. */
+        unsigned surplus = clamp(excess(q->spare, q->wanted), (unsigned)excess(lowest, q->limits.max_spare));
+        if (!due || q->deficit > 0 || surplus <= d->retire)
+                return;
+        d->retire = surplus;
+        explain_surplus(q, lowest, d);
+}
+
+/* Arm, rearm, keep or disarm the shrink timer for the idle workers that stay. */
+static void set_shrink_timer(const struct question *q, struct scale_state *state, struct scale_decision *d)
+{
+        bool running = state->shrink_at_ms > q->input->now_ms;
+        uint64_t pause_ms = q->limits.spare_timeout_ms > 0 ? q->limits.spare_timeout_ms : SURPLUS_PAUSE_MS;
+        uint64_t from_now_ms = saturated_add(q->input->now_ms, pause_ms);
+
+        if (idle_left(q, d) <= q->limits.max_spare)
+                state->shrink_at_ms = 0;
+        else if (!running || q->deficit > 0) {
+                /* While there is demand the timer starts afresh: no shrinking within spare_timeout of growth. */
+                state->shrink_at_ms = from_now_ms;
+                d->reset_low_water = true;
+        } else
+                state->shrink_at_ms = MIN_OF(state->shrink_at_ms, from_now_ms); /* spare_timeout was lowered */
+        d->shrink_at_ms = state->shrink_at_ms;
+}
+
+/* A saturated pool has no surplus: whether it has workers to spare at all is being found out. */
+static void shrink(const struct question *q, struct scale_state *state, struct scale_decision *d)
+{
+        if (q->limits.scaling == SCALING_STATIC || state->saturated) {
+                state->shrink_at_ms = 0; /* a reload may have made the pool static while the timer ran */
+                return;
+        }
+        shrink_surplus(q, state, d);
+        set_shrink_timer(q, state, d);
+}
+
+/* True when there were enough idle workers for the whole of RELIEF_MS, by the low-water mark, as for a surplus. */
+static bool is_relieved(const struct question *q, struct scale_state *state, struct scale_decision *d)
+{
+        uint64_t now_ms = q->input->now_ms;
+
+        if (idle_left(q, d) < q->enough) {
+                state->relief_at_ms = 0;
+                return false;
+        }
+        if (state->relief_at_ms > now_ms)
+                return false;
+        if (state->relief_at_ms > 0 && q->input->low_water >= q->enough)
+                return true;
+        state->relief_at_ms = saturated_add(now_ms, RELIEF_MS);
+        d->reset_low_water = true;
+        return false;
+}
+
+/* An episode is judged by what the pool is once the decision is carried out. So replacing a worker that ended does not
+ * end an episode and begin another. */
+static void follow_saturation(const struct question *q, struct scale_state *state, struct scale_decision *d)
+{
+        bool full = total_then(q, d) >= q->limits.max_workers;
+        bool unmet = q->spare + d->start - d->retire < q->wanted;
+
+        if (!state->saturated) {
+                d->saturation_begins = q->input->may_fork && full && idle_left(q, d) < q->enough && unmet;
+                state->saturated = d->saturation_begins;
+                state->relief_at_ms = 0;
+        } else if (!full || is_relieved(q, state, d)) {
+                d->saturation_ends = true;
+                state->saturated = false;
+                state->relief_at_ms = 0;
+        }
+        if (state->saturated)
+                d->shrink_at_ms = state->relief_at_ms > 0 ? state->relief_at_ms
+                                                          : saturated_add(q->input->now_ms, SATURATED_PAUSE_MS);
+}
+
+/* Under saturation every worker is idle for a moment between two requests: a threshold of few idle workers would wake
+ * the master at the busiest time. Half of the pool, or a surplus that is a quarter of it, is worth a closer look; what is
+ * below that is found when the timer asks again. */
+static unsigned high_above(const struct question *q, const struct scale_state *state, const struct scale_decision *d)
+{
+        unsigned max_workers = q->limits.max_workers;
+        unsigned surplus = q->limits.scaling == SCALING_STATIC ? NEVER_HIGH : q->limits.max_spare;
+
+        if (state->shrink_at_ms > 0)
+                return NEVER_HIGH;
+        if (total_then(q, d) > max_workers)
+                return q->limits.min_spare; /* whoever becomes idle above that is to go */
+        if (state->relief_at_ms > 0)
+                return NEVER_HIGH;
+        if (state->saturated)
+                return MIN_OF(MAX_OF(surplus, max_workers / 4), MAX_OF(q->enough, max_workers / 2));
+        return surplus;
+}
+
+/* Say what is worth a wake-up. Starting workers count as spare: until they are ready, which wakes by itself, fewer idle
+ * ones will do. */
+static void publish(const struct question *q, const struct scale_state *state, struct scale_decision *d)
+{
+        uint64_t starting = (uint64_t)q->input->starting + d->start;
+        bool listening = q->input->may_fork && !state->saturated;
+
+        d->watch_listeners = listening && idle_left(q, d) == 0 && starting == 0;
+        /* While the listeners are watched, a worker that goes busy has nothing to add. */
+        if (listening && !d->watch_listeners)
+                d->low_below = (unsigned)excess(q->enough, starting);
+        d->high_above = high_above(q, state, d);
+}
+
+struct scale_decision scale_policy_decide(const struct scale_limits *limits, const struct scale_input *input,
+                                          struct scale_state *state)
+{
+        const struct question q = ask(limits, input);
+        struct scale_decision decision = {0};
+
+        grow(&q, &decision);
+        shrink_to_limit(&q, &decision);
+        follow_saturation(&q, state, &decision);
+        shrink(&q, state, &decision);
+        publish(&q, state, &decision);
+        return decision;
+}

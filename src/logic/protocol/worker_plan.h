@@ -1,0 +1,56 @@
+/* The worker plan: everything a new worker is told. Data only.
+ *
+ * The master fills one in and forks; the child finds it in its copy of the memory. It lives here because master/ and
+ * worker/ do not know each other. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "logic/config/config.h"
+#include "prefork/scoreboard.h"
+
+struct signals_taken;
+struct resource_limits;
+
+enum worker_role {
+        WORKER_ROLE_SERVE,
+        WORKER_ROLE_REFUSE, /* closes connections unserved while no worker is idle (when_full = refuse) */
+};
+
+struct worker_plan {
+        enum worker_role role;
+        const struct pool_config *pool;
+        struct scoreboard *board;
+        uint32_t slot; /* WORKER_ROLE_REFUSE has none */
+        const int *listeners;
+        size_t listener_count;
+        int wake_fd;      /* the pool's eventfd */
+        int log_write_fd; /* pipe to the master: the worker's own words, and the handlers' stderr */
+        int log_read_fd;  /* its other end: kept, so that a handler whose master died is not killed by SIGPIPE */
+        pid_t master_pid;
+        uint64_t orphan_timeout_ms;             /* how long a request may go on after the master's death */
+        const struct signals_taken *signals;    /* what to put back */
+        const struct resource_limits *original; /* the limits preforkd was started with */
+};
+
+/* Where the start of a worker can fail; reported in the slot (start_stage, with start_errno). */
+enum worker_stage {
+        WORKER_STAGE_NONE, WORKER_STAGE_DESCRIPTORS, WORKER_STAGE_OOM_SCORE, WORKER_STAGE_NICE, WORKER_STAGE_LIMITS,
+        WORKER_STAGE_ROOT_DIRECTORY, WORKER_STAGE_DIRECTORY, WORKER_STAGE_CREDENTIALS, WORKER_STAGE_HANDLER,
+        WORKER_STAGE_MEMORY, WORKER_STAGE_LISTENERS, WORKER_STAGE_EXEC, WORKER_STAGE_COUNT
+};
+
+/* The stage for people: "root_directory", "user", "handler" …; a number outside the enum gives "unknown stage". */
+const char *worker_stage_name(uint32_t stage);
+
+/* Exit codes of a worker. */
+enum worker_exit {
+        WORKER_EXIT_RETIRED = 0,   /* the door was closed */
+        WORKER_EXIT_RECYCLED = 10, /* went by itself, with the master's leave */
+        WORKER_EXIT_ORPHANED = 11, /* the master died */
+        WORKER_EXIT_ORDERED = 12,  /* ended on SCOREBOARD_ORDER_DIE */
+        WORKER_EXIT_START_FAILED = 13, /* start_stage and start_errno say why */
+        WORKER_EXIT_LISTENER_FAILED = 14, /* accept failed for good; start_errno says why */
+};

@@ -1,0 +1,103 @@
+#include "logic/status/status.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+
+enum status_pool_state status_pool_state_of(const struct status_pool_facts *facts)
+{
+        if (facts->draining)
+                return STATUS_POOL_DRAINING;
+        if (facts->paused)
+                return STATUS_POOL_PAUSED;
+        if (facts->backing_off)
+                return STATUS_POOL_BACKING_OFF;
+        return facts->saturated ? STATUS_POOL_SATURATED : STATUS_POOL_RUNNING;
+}
+
+enum status_worker_state status_worker_state_of(enum worker_state lifecycle, bool busy, bool refuses)
+{
+        static const enum status_worker_state states[] = {
+                [WORKER_STARTING] = STATUS_WORKER_STARTING,
+                [WORKER_READY] = STATUS_WORKER_IDLE,
+                [WORKER_DETACHED] = STATUS_WORKER_DETACHED,
+                [WORKER_RETIRING] = STATUS_WORKER_RETIRING,
+                [WORKER_TERMINATING] = STATUS_WORKER_TERMINATING,
+                [WORKER_KILLING] = STATUS_WORKER_KILLING,
+                [WORKER_GONE] = STATUS_WORKER_KILLING,
+        };
+        static_assert(ELEMENTS(states) == WORKER_STATE_COUNT, "a word for every enum worker_state");
+
+        if (refuses)
+                return STATUS_WORKER_REFUSING;
+        return lifecycle == WORKER_READY && busy ? STATUS_WORKER_BUSY : states[lifecycle];
+}
+
+const char *status_pool_state_name(enum status_pool_state state)
+{
+        static const char *const names[] = {
+                [STATUS_POOL_RUNNING] = "running",         [STATUS_POOL_SATURATED] = "saturated",
+                [STATUS_POOL_BACKING_OFF] = "backing off", [STATUS_POOL_PAUSED] = "paused",
+                [STATUS_POOL_DRAINING] = "draining",
+        };
+        static_assert(ELEMENTS(names) == STATUS_POOL_STATE_COUNT, "a name for every enum status_pool_state");
+
+        return names[state];
+}
+
+const char *status_worker_state_name(enum status_worker_state state)
+{
+        static const char *const names[] = {
+                [STATUS_WORKER_STARTING] = "starting",       [STATUS_WORKER_IDLE] = "idle",
+                [STATUS_WORKER_BUSY] = "busy",               [STATUS_WORKER_DETACHED] = "detached",
+                [STATUS_WORKER_RETIRING] = "retiring",       [STATUS_WORKER_TERMINATING] = "terminating",
+                [STATUS_WORKER_KILLING] = "killing",         [STATUS_WORKER_REFUSING] = "refusing",
+        };
+        static_assert(ELEMENTS(names) == STATUS_WORKER_STATE_COUNT, "a name for every enum status_worker_state");
+
+        return names[state];
+}
+
+void status_add_up(struct status *status, const struct status_pool *pool)
+{
+        struct status_counts *counts = &status->counts;
+        struct status_totals *totals = &status->totals;
+
+        counts->starting += pool->counts.starting;
+        counts->idle += pool->counts.idle;
+        counts->busy += pool->counts.busy;
+        counts->detached += pool->counts.detached;
+        counts->retiring += pool->counts.retiring;
+        counts->total += pool->counts.total;
+        counts->old_total += pool->counts.old_total;
+        totals->forked += pool->totals.forked;
+        totals->retired += pool->totals.retired;
+        totals->recycled += pool->totals.recycled;
+        totals->died += pool->totals.died;
+        totals->start_failures += pool->totals.start_failures;
+        totals->saturations += pool->totals.saturations;
+        totals->request_timeouts += pool->totals.request_timeouts;
+        totals->detached += pool->totals.detached;
+        totals->refused += pool->totals.refused;
+        totals->requests += pool->totals.requests;
+        totals->busy_ms += pool->totals.busy_ms;
+        totals->handler_cpu_ms += pool->totals.handler_cpu_ms;
+        totals->handler_deaths += pool->totals.handler_deaths;
+        status->requests_per_second += pool->rate.per_second;
+}
+
+void status_pool_clear(struct status_pool *pool)
+{
+        free(pool->listeners);
+        free(pool->workers);
+        *pool = (struct status_pool){0};
+}
+
+void status_clear(struct status *status)
+{
+        for (size_t i = 0; i < status->pool_count; i++)
+                status_pool_clear(&status->pools[i]);
+        free(status->pools);
+        *status = (struct status){0};
+}

@@ -1,0 +1,126 @@
+/* The status: what the daemon does right now, in numbers; the one structure that every output renders. Pure.
+ *
+ * master/status_collect fills it in; the report in the log (SIGUSR1), the control socket's `status` and all that come
+ * after read it. Strings are borrowed from the master: a status is used within the turn of the loop in which it was
+ * collected. Durations are in milliseconds; what workers say of themselves is gossip and shown as it is. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "logic/policy/scale.h"
+#include "logic/policy/worker_fsm.h"
+#include "logic/status/request_rate.h"
+#include "logic/status/request_stats.h"
+
+enum status_pool_state {
+        STATUS_POOL_RUNNING,
+        STATUS_POOL_SATURATED,   /* at max_workers, and clients wait or are refused */
+        STATUS_POOL_BACKING_OFF, /* workers fail to start: none is started for a while */
+        STATUS_POOL_PAUSED,      /* drained by command, until it is resumed */
+        STATUS_POOL_DRAINING,    /* removed, or the daemon stops */
+        STATUS_POOL_STATE_COUNT
+};
+
+struct status_listener {
+        const char *address;
+        uint32_t queue;   /* connections that wait */
+        bool queue_known; /* false: the kernel does not tell; `queue` is 1 if any waits */
+        uint32_t backlog; /* the most that may wait */
+        bool closing;
+};
+
+/* What a worker does, in one word: the lifecycle and the activity together. */
+enum status_worker_state {
+        STATUS_WORKER_STARTING, STATUS_WORKER_IDLE, STATUS_WORKER_BUSY, STATUS_WORKER_DETACHED, STATUS_WORKER_RETIRING,
+        STATUS_WORKER_TERMINATING, STATUS_WORKER_KILLING, STATUS_WORKER_REFUSING,
+        STATUS_WORKER_STATE_COUNT
+};
+
+struct status_worker {
+        pid_t pid;
+        enum status_worker_state state;
+        bool busy; /* serves a request, whatever the state */
+        uint64_t generation;
+        uint64_t age_ms;   /* since its fork */
+        uint64_t since_ms; /* how long it has done what it does */
+        uint64_t requests;
+        uint64_t cpu_ms;       /* with its handlers that have ended */
+        uint64_t memory_bytes; /* resident; 0: unknown */
+        bool has_exit;         /* a handler has ended: exit_code, or exit_signal if that is not 0 */
+        int exit_code, exit_signal;
+};
+
+/* Workers by what they are to the limits. */
+struct status_counts {
+        unsigned starting, idle, busy, detached, retiring;
+        unsigned total;     /* against max_workers: starting + idle + busy */
+        unsigned old_total; /* of total, those of an older generation */
+};
+
+/* Since the pool was made. */
+struct status_totals {
+        uint64_t forked, retired, recycled, died, start_failures, saturations, request_timeouts, detached, refused;
+        uint64_t requests, busy_ms, handler_cpu_ms, handler_deaths;
+};
+
+struct status_pool {
+        const char *name;
+        enum status_pool_state state;
+        uint64_t generation;
+        struct status_counts counts;
+        struct scale_limits limits; /* those that hold, with what commands and signals made of them */
+        unsigned failures;          /* failed starts in a row */
+        uint64_t next_start_ms;     /* backing off: from now */
+        struct status_totals totals;
+        struct request_rate_value rate;
+        struct request_durations durations;
+        struct request_summary requests_each, cpu_ms_each; /* how workers share; STATUS_SPREAD */
+        struct status_listener *listeners;
+        size_t listener_count;
+        struct status_worker *workers; /* STATUS_WORKERS, newest first */
+        size_t worker_count;
+        size_t workers_left_out; /* processes beyond STATUS_WORKERS_MAX */
+};
+
+struct status {
+        const char *version;
+        const char *state; /* "running", "stopping" … */
+        pid_t pid;
+        uint64_t started_wall_ms, uptime_ms;
+        struct status_pool *pools;
+        size_t pool_count;
+        struct status_counts counts; /* sums over the pools */
+        struct status_totals totals;
+        double requests_per_second;
+};
+
+/* How much to collect: bits. */
+enum { STATUS_WORKERS = 1, STATUS_SPREAD = 2 };
+
+/* The most workers of a pool that are listed: what a person, a screen and a reply can take. */
+#define STATUS_WORKERS_MAX 4096
+
+/* What decides the state of a pool. */
+struct status_pool_facts {
+        bool draining, paused, backing_off, saturated;
+};
+
+/* The one that says most, where several hold. */
+enum status_pool_state status_pool_state_of(const struct status_pool_facts *facts);
+
+/* The one word, from the lifecycle and what the worker says. */
+enum status_worker_state status_worker_state_of(enum worker_state lifecycle, bool busy, bool refuses);
+
+/* "running", "backing off" …; "idle", "busy" … */
+const char *status_pool_state_name(enum status_pool_state state);
+const char *status_worker_state_name(enum status_worker_state state);
+
+/* Add a pool's numbers to those of the whole. */
+void status_add_up(struct status *status, const struct status_pool *pool);
+
+/* Free what was allocated. */
+void status_pool_clear(struct status_pool *pool);
+void status_clear(struct status *status);

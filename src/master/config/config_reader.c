@@ -1,0 +1,157 @@
+#include "master/config/config_reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "logic/config/parse.h"
+#include "logic/config/schema.h"
+#include "master/config/config_accounts.h"
+#include "os/process/program.h"
+
+/* More than any configuration, less than what hurts: a device or an endless pipe named by mistake ends here. */
+#define FILE_MAX_BYTES (16U << 20)
+
+static int read_all(const char *file, struct text *text)
+{
+        _cleanup_(fd_closep) int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        char buffer[16384];
+
+        if (fd < 0)
+                return -errno;
+        for (;;) {
+                ssize_t length = read(fd, buffer, sizeof(buffer));
+                if (length < 0 && errno == EINTR)
+                        continue;
+                if (length <= 0)
+                        return length < 0 ? -errno : 0;
+                if (text->length + (size_t)length > FILE_MAX_BYTES)
+                        return -EFBIG;
+                int r = text_append_bytes(text, buffer, (size_t)length);
+                if (r < 0)
+                        return r;
+        }
+}
+
+static int read_file(struct config *config, const char *file, struct problem_list *problems)
+{
+        _cleanup_(text_clear) struct text text = {0};
+
+        int r = read_all(file, &text);
+        if (r < 0) {
+                problem_add(problems, file, 0, "cannot read it: %s", strerror(-r));
+                return 0;
+        }
+        return config_parse(config, file, text_string(&text), text.length, problems);
+}
+
+static int read_directory(struct config *config, const char *main_file, struct problem_list *problems)
+{
+        const char *slash = strrchr(main_file, '/');
+        _cleanup_(freep) char *pattern = NULL;
+        glob_t found = {0};
+        int r = 0;
+
+        if (asprintf(&pattern, "%.*spools.d/*.conf", slash ? (int)(slash - main_file + 1) : 0, main_file) < 0)
+                return -ENOMEM;
+        int status = glob(pattern, 0, NULL, &found);
+        if (status == GLOB_NOSPACE)
+                r = -ENOMEM;
+        else if (status == GLOB_ABORTED)
+                problem_add(problems, pattern, 0, "cannot read the directory");
+        for (size_t i = 0; i < found.gl_pathc && r == 0; i++)
+                r = read_file(config, found.gl_pathv[i], problems);
+        globfree(&found);
+        return r;
+}
+
+/* A directory that workers are to go to. Whether the pool's user may enter it shows when they start. */
+static void check_directory(const struct pool_config *pool, enum pool_option option, const char *root,
+                            const char *path, struct problem_list *problems)
+{
+        const struct origin *origin = &pool->origins[option];
+        _cleanup_(freep) char *whole = NULL;
+        struct stat status;
+
+        if (!path || asprintf(&whole, "%s%s", root ? root : "", path) < 0)
+                return;
+        int error = stat(whole, &status) < 0 ? errno : S_ISDIR(status.st_mode) ? 0 : ENOTDIR;
+        /* What we may not look at is left to the worker, whose user may. */
+        if (error != 0 && error != EACCES)
+                problem_add(problems, origin->file, origin->line, "%s: cannot use \"%s\": %s", pool_options[option].name,
+                            whole, strerror(error));
+}
+
+static void check_directories(const struct pool_config *pool, struct problem_list *problems)
+{
+        check_directory(pool, POOL_ROOT_DIRECTORY, NULL, pool->root_directory, problems);
+        check_directory(pool, POOL_DIRECTORY, pool->root_directory, pool->directory, problems);
+}
+
+static void check_handler(const struct pool_config *pool, struct problem_list *problems)
+{
+        const struct origin *origin = &pool->origins[POOL_HANDLER];
+        const char *search_path = pool->clear_environment ? NULL : getenv("PATH");
+
+        if (pool->handler.count == 0)
+                return;
+        if (!search_path)
+                search_path = PROGRAM_DEFAULT_PATH;
+        for (size_t i = 0; i < pool->environment.count; i++)
+                if (text_starts_with(pool->environment.list[i], "PATH="))
+                        search_path = pool->environment.list[i] + strlen("PATH=");
+        _cleanup_(freep) char *path = NULL;
+        int r = program_find(pool->root_directory ? pool->root_directory : "", pool->handler.list[0], search_path, &path);
+        if (r < 0)
+                problem_add(problems, origin->file, origin->line, "handler: cannot execute \"%s\": %s",
+                            pool->handler.list[0], strerror(-r));
+}
+
+static int read_options(const struct config_source *source, struct config *config, struct problem_list *problems)
+{
+        int r = 0;
+
+        for (const char *const *option = source->options; *option && r == 0; option += 2)
+                r = config_parse_option(config, option[0], option[1], problems);
+        /* A pool that was started by hand does not take the place of the service's socket. */
+        if (r == 0 && config->master.origins[MASTER_CONTROL].line == 0)
+                r = config_parse_option(config, "control", "", problems);
+        return r;
+}
+
+struct config_facts config_reader_facts(void)
+{
+        return (struct config_facts){.is_root = geteuid() == 0, .uid = geteuid(), .gid = getegid()};
+}
+
+int config_read(const struct config_source *source, struct config *ret, struct problem_list *problems)
+{
+        struct config_facts facts = config_reader_facts();
+        int r;
+
+        facts.from_command_line = source->file == NULL;
+        if (source->file) {
+                r = read_file(ret, source->file, problems);
+                if (r == 0)
+                        r = read_directory(ret, source->file, problems);
+        } else
+                r = read_options(source, ret, problems);
+        if (r == 0)
+                r = config_set_defaults(ret);
+        if (r == 0)
+                r = config_accounts_resolve(ret, problems);
+        if (r == 0)
+                r = config_finish(ret, &facts, problems);
+        for (size_t i = 0; i < ret->pool_count && r == 0; i++) {
+                check_directories(ret->pools[i], problems);
+                check_handler(ret->pools[i], problems);
+        }
+        return r;
+}

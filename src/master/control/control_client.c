@@ -1,0 +1,320 @@
+#include "master/control/control_client.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "master/control/control_commands.h"
+#include "master/control/control_socket.h"
+#include "master/daemon/daemon.h"
+#include "master/loop/evloop.h"
+#include "master/status/status_json.h"
+#include "os/clock.h"
+#include "os/net/peer.h"
+
+/* For the request to come in, and again for the reply to be read. */
+#define DEADLINE_MS 10000
+
+/* Blocks of CONTROL_REQUEST_MAX bytes that are read and forgotten when a connection ends. */
+#define DISCARD_MAX 256
+
+/* What can be said without memory. */
+#define CONSTANT_ERROR(error, message)                                                                                 \
+        "{\"protocol\":1,\"ok\":false,\"error\":\"" error "\",\"message\":\"" message "\"}\n"
+static_assert(CONTROL_PROTOCOL == 1, "the number is written out above");
+static const char out_of_memory[] = CONSTANT_ERROR("internal", "out of memory");
+static const char too_much_output[] = CONSTANT_ERROR("busy", "too many replies wait to be read");
+
+void control_client_free(struct control_client *client)
+{
+        struct control *control = client->control;
+        char rest[CONTROL_REQUEST_MAX];
+
+        /* A child that was just forked may still have the descriptor. */
+        shutdown(client->fd, SHUT_RDWR);
+        /* Closing with unread bytes would give the reader of the reply an error in the place of its end. No more can come
+         * now, and a socket does not hold more than this. */
+        for (int i = 0; i < DISCARD_MAX && recv(client->fd, rest, sizeof(rest), MSG_DONTWAIT) > 0; i++)
+                ;
+        evloop_watch_free(client->watch);
+        evloop_timer_free(client->deadline);
+        fd_closep(&client->fd);
+        *client->link = client->next;
+        if (client->next)
+                client->next->link = client->link;
+        control->client_count--;
+        control->output_bytes -= client->output ? strlen(client->output) : 0;
+        free(client->output);
+        free(client);
+        control_has_room(control);
+}
+
+static void start_deadline(struct control_client *client)
+{
+        client->since_ms = clock_now_ms();
+        evloop_timer_set(client->deadline, client->since_ms + DEADLINE_MS);
+}
+
+/* Send what the socket takes; the rest when it takes more. */
+static void send_rest(struct control_client *client)
+{
+        while (client->rest_length > 0) {
+                ssize_t sent = send(client->fd, client->rest, client->rest_length, MSG_DONTWAIT | MSG_NOSIGNAL);
+                if (sent < 0 && errno == EINTR)
+                        continue;
+                if (sent < 0 && errno == EAGAIN)
+                        return;
+                if (sent < 0)
+                        break;
+                client->rest += sent;
+                client->rest_length -= (size_t)sent;
+        }
+        control_client_free(client);
+}
+
+static void start_sending(struct control_client *client, const char *reply, size_t length)
+{
+        client->state = CONTROL_CLIENT_WRITING;
+        client->waits_for = CONTROL_WAIT_NOTHING;
+        client->rest = reply;
+        client->rest_length = length;
+        evloop_watch_for_writing(client->watch);
+        start_deadline(client);
+        send_rest(client);
+}
+
+static char *render(json_t *document)
+{
+        _cleanup_(freep) char *compact = json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(6));
+        size_t length = compact ? strlen(compact) : 0;
+        char *line = compact ? realloc(compact, length + 2) : NULL;
+
+        if (!line)
+                return NULL;
+        compact = NULL;
+        line[length] = '\n';
+        line[length + 1] = '\0';
+        return line;
+}
+
+void control_client_answer(struct control_client *client, json_t *document)
+{
+        struct control *control = client->control;
+        char *output = document ? render(document) : NULL;
+
+        json_decref(document);
+        if (!output) {
+                start_sending(client, out_of_memory, strlen(out_of_memory));
+                return;
+        }
+        size_t length = strlen(output);
+        if (control->output_bytes + length > CONTROL_OUTPUT_MAX) {
+                free(output);
+                start_sending(client, too_much_output, strlen(too_much_output));
+                return;
+        }
+        control->output_bytes += length;
+        client->output = output;
+        start_sending(client, output, length);
+}
+
+void control_client_refuse(struct control_client *client, const char *error, const char *format, ...)
+{
+        _cleanup_(text_clear) struct text message = {0};
+        va_list arguments;
+
+        va_start(arguments, format);
+        int r = text_appendv(&message, format, arguments);
+        va_end(arguments);
+        control_client_answer(client, r == 0 ? control_json_error(error, text_string(&message)) : NULL);
+}
+
+void control_client_wait(struct control_client *client, enum control_wait what, uint64_t after_load)
+{
+        client->state = CONTROL_CLIENT_WAITING;
+        client->waits_for = what;
+        client->after_load = after_load;
+        evloop_watch_pause(client->watch);
+        evloop_timer_unset(client->deadline);
+}
+
+/* The line is complete, or will never be. */
+static void on_request(struct control_client *client, char *newline)
+{
+        if (newline && !client->allowed)
+                control_client_refuse(client, "permission", "user %u may not control this preforkd", (unsigned)client->uid);
+        else if (newline) {
+                evloop_watch_pause(client->watch);
+                *newline = '\0';
+                control_execute(client, (size_t)(newline - client->request));
+        } else if (client->request_length == sizeof(client->request))
+                control_client_refuse(client, "usage", "the request is longer than %d bytes", CONTROL_REQUEST_MAX);
+        else if (client->request_length > 0)
+                control_client_refuse(client, "usage", "the request ends before its newline");
+        else
+                control_client_free(client);
+}
+
+static void on_readable(struct control_client *client)
+{
+        size_t room = sizeof(client->request) - client->request_length;
+        char *end = &client->request[client->request_length];
+
+        ssize_t length = recv(client->fd, end, room, MSG_DONTWAIT);
+        if (length < 0 && (errno == EAGAIN || errno == EINTR))
+                return;
+        if (length < 0) {
+                control_client_free(client);
+                return;
+        }
+        client->request_length += (size_t)length;
+        char *newline = memchr(end, '\n', (size_t)length);
+        if (newline || length == 0 || client->request_length == sizeof(client->request))
+                on_request(client, newline);
+}
+
+static void on_ready(void *context)
+{
+        struct control_client *client = context;
+
+        if (client->state == CONTROL_CLIENT_READING)
+                on_readable(client);
+        else
+                send_rest(client);
+}
+
+static void on_deadline(void *context)
+{
+        control_client_free(context);
+}
+
+int control_client_new(struct control *control, int fd, const struct peer *peer, bool allowed)
+{
+        struct control_client *client = calloc(1, sizeof(*client));
+        _cleanup_(fd_closep) int owned = fd;
+
+        if (!client)
+                return -ENOMEM;
+        client->control = control;
+        client->fd = fd;
+        client->uid = peer->uid;
+        client->allowed = allowed;
+        int r = evloop_watch_new(control->master->loop, fd, on_ready, client, &client->watch);
+        if (r == 0)
+                r = evloop_timer_new(control->master->loop, on_deadline, client, &client->deadline);
+        if (r < 0) {
+                evloop_watch_free(client->watch);
+                free(client);
+                return r;
+        }
+        owned = -1;
+        client->next = control->clients;
+        client->link = &control->clients;
+        if (client->next)
+                client->next->link = &client->next;
+        control->clients = client;
+        control->client_count++;
+        start_deadline(client);
+        return 0;
+}
+
+static const struct field client_fields[] = {
+        FIELD(struct control_client, uid), FIELD(struct control_client, allowed), FIELD(struct control_client, since_ms),
+        FIELD(struct control_client, after_load),
+};
+
+static const char *const state_names[] = {[CONTROL_CLIENT_READING] = "reading", [CONTROL_CLIENT_WAITING] = "waiting",
+                                          [CONTROL_CLIENT_WRITING] = "writing"};
+static const char *const wait_names[] = {[CONTROL_WAIT_NOTHING] = "nothing", [CONTROL_WAIT_RELOAD] = "reload",
+                                         [CONTROL_WAIT_DRY_RUN] = "dry run", [CONTROL_WAIT_UPGRADE] = "upgrade"};
+
+json_t *control_client_write(const struct control_client *client, struct document *document)
+{
+        json_t *object = document_fields(client_fields, ELEMENTS(client_fields), client);
+        int r = document_set(object, "fd", document_descriptor(document, client->fd));
+
+        if (r == 0)
+                r = document_set(object, "state", document_string(state_names[client->state]));
+        if (r == 0)
+                r = document_set(object, "waits_for", document_string(wait_names[client->waits_for]));
+        if (r == 0)
+                r = document_set(object, "request", document_bytes(client->request, client->request_length));
+        if (r == 0)
+                r = document_set(object, "rest", document_bytes(client->rest, client->rest_length));
+        return document_finish(object, r);
+}
+
+/* As far as it had come: its request is read on, it waits on, or its reply is sent on. */
+static int resume(struct control_client *client, struct text *request, struct text *rest)
+{
+        if (request->length > sizeof(client->request))
+                return -EPROTO;
+        if (request->length > 0)
+                memcpy(client->request, request->bytes, request->length);
+        client->request_length = request->length;
+        evloop_timer_set(client->deadline, client->since_ms + DEADLINE_MS);
+        if (client->state == CONTROL_CLIENT_WAITING)
+                control_client_wait(client, client->waits_for, client->after_load);
+        if (client->state != CONTROL_CLIENT_WRITING)
+                return 0;
+        client->rest_length = rest->length;
+        client->output = text_take(rest);
+        client->rest = client->output;
+        client->control->output_bytes += client->output ? strlen(client->output) : 0;
+        evloop_watch_for_writing(client->watch);
+        return client->output ? 0 : -ENOMEM;
+}
+
+int control_client_read(struct control *control, struct document *document, const json_t *object)
+{
+        _cleanup_(text_clear) struct text request = {0}, rest = {0};
+        struct control_client read = {0};
+        unsigned state, waits_for;
+        int fd;
+
+        int r = document_read_fields(document, client_fields, ELEMENTS(client_fields), object, &read);
+        if (r == 0)
+                r = document_read_word(document, object, "state", state_names, ELEMENTS(state_names), &state);
+        if (r == 0)
+                r = document_read_word(document, object, "waits_for", wait_names, ELEMENTS(wait_names), &waits_for);
+        if (r == 0)
+                r = document_read_bytes(document, object, "request", &request);
+        if (r == 0)
+                r = document_read_bytes(document, object, "rest", &rest);
+        if (r == 0)
+                r = document_take_descriptor(document, object, "fd", &fd);
+        if (r < 0)
+                return r;
+        const struct peer peer = {.uid = read.uid};
+        r = control_client_new(control, fd, &peer, read.allowed);
+        if (r < 0)
+                return r;
+        struct control_client *client = control->clients; /* each is put first */
+        client->state = (enum control_client_state)state;
+        client->waits_for = (enum control_wait)waits_for;
+        client->after_load = read.after_load;
+        client->since_ms = read.since_ms;
+        r = resume(client, &request, &rest);
+        return r == -EPROTO ? document_complain(document, "a control client's request is too long") : r;
+}
+
+struct control_client *control_client_find_slowest(const struct control *control)
+{
+        struct control_client *slowest = NULL;
+
+        for (struct control_client *client = control->clients; client; client = client->next)
+                if (client->state != CONTROL_CLIENT_WAITING && (!slowest || client->since_ms <= slowest->since_ms))
+                        slowest = client;
+        return slowest;
+}
+
+uint64_t control_client_since_ms(const struct control_client *client)
+{
+        return client->since_ms;
+}

@@ -1,0 +1,289 @@
+#include "master/control/control_commands.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "logic/config/print.h"
+#include "logic/config/scale.h"
+#include "master/config/config_reader.h"
+#include "master/control/control_client.h"
+#include "master/control/control_socket.h"
+#include "master/daemon/daemon.h"
+#include "master/pool/pool.h"
+#include "master/pool/pool_orders.h"
+#include "master/reload/effective_config.h"
+#include "master/reload/reload.h"
+#include "master/reload/reload_queue.h"
+#include "master/status/status_collect.h"
+#include "master/status/status_json.h"
+#include "master/upgrade/upgrade.h"
+#include "os/clock.h"
+
+/* A request about to be carried out. */
+struct order {
+        struct master *master;
+        struct control_client *client;
+        const struct control_request *request;
+        struct pool *pool; /* the one that was named, if the command needs one that serves */
+        char by[48];       /* "control, user 0", for logs */
+};
+
+static void refuse_pool(const struct order *order)
+{
+        control_client_refuse(order->client, "unknown-pool", "there is no pool \"%.64s\"", order->request->pool);
+}
+
+/* The beginning of a reply about one pool. */
+static json_t *about_pool(const struct order *order)
+{
+        json_t *reply = control_json_ok(order->request->command);
+
+        if (json_object_set_new(reply, "pool", control_json_text(order->pool->name)) == 0 &&
+            json_object_set_new(reply, "generation", json_integer((json_int_t)order->pool->generation)) == 0)
+                return reply;
+        json_decref(reply);
+        return NULL;
+}
+
+static void do_status(const struct order *order)
+{
+        unsigned detail = order->request->flag ? STATUS_WORKERS : 0;
+        _cleanup_(status_clear) struct status status = {0};
+
+        if (status_collect(order->master, order->request->pool, detail, &status) < 0)
+                control_client_answer(order->client, NULL);
+        else if (order->request->pool && status.pool_count == 0)
+                refuse_pool(order);
+        else
+                control_client_answer(order->client, control_json_status(&status));
+}
+
+static json_t *why_json(const struct order *order, size_t *found)
+{
+        uint64_t now_ms = clock_now_ms(), wall_ms = clock_wall_ms();
+        json_t *reply = control_json_ok(CONTROL_WHY), *pools = json_array();
+        int r = json_object_set_new(reply, "pools", pools);
+
+        for (size_t i = 0; i < order->master->pool_count && r == 0; i++) {
+                const struct pool *pool = order->master->pools[i];
+                if (order->request->pool && !text_equal(pool->name, order->request->pool))
+                        continue;
+                (*found)++;
+                r = json_array_append_new(pools, json_pack("{s:o, s:o}", "name", control_json_text(pool->name), "decisions",
+                                                           control_json_decisions(&pool->decisions, now_ms, wall_ms)));
+        }
+        if (r == 0)
+                return reply;
+        json_decref(reply);
+        return NULL;
+}
+
+static void do_why(const struct order *order)
+{
+        size_t found = 0;
+        json_t *reply = why_json(order, &found);
+
+        if (order->request->pool && found == 0) {
+                json_decref(reply);
+                refuse_pool(order);
+        } else
+                control_client_answer(order->client, reply);
+}
+
+/* Answered by control_outcome when it is done. */
+static void do_reload(const struct order *order)
+{
+        bool dry_run = order->request->flag;
+        struct master *master = order->master;
+
+        if (!dry_run)
+                log_notice("reloading (%s)", order->by);
+        control_client_wait(order->client, dry_run ? CONTROL_WAIT_DRY_RUN : CONTROL_WAIT_RELOAD, master->loads);
+        if (dry_run)
+                config_update_try(master);
+        else
+                config_update_reload(master);
+}
+
+static void do_restart(const struct order *order)
+{
+        pool_order_restart(order->pool, order->by);
+        control_client_answer(order->client, about_pool(order));
+}
+
+static void do_drain(const struct order *order)
+{
+        pool_order_pause(order->pool, order->by);
+        control_client_answer(order->client, about_pool(order));
+}
+
+static void do_resume(const struct order *order)
+{
+        pool_order_resume(order->pool, order->by);
+        control_client_answer(order->client, about_pool(order));
+}
+
+static void answer_problems(const struct order *order, const char *message, const struct problem_list *problems)
+{
+        json_t *reply = control_json_error("refused", message);
+
+        if (json_object_set_new(reply, "problems", control_json_problems(problems)) != 0) {
+                json_decref(reply);
+                reply = NULL;
+        }
+        control_client_answer(order->client, reply);
+}
+
+static void do_scale(const struct order *order)
+{
+        const struct control_request *request = order->request;
+        const struct config_facts facts = config_reader_facts();
+        _cleanup_(problem_list_clear) struct problem_list problems = {0};
+        struct config *config;
+
+        int r = config_scale(order->master->config, request->pool, request->settings, request->setting_count, &facts,
+                             &config, &problems);
+        if (r == 0 && config)
+                r = reload_scale(order->master, order->pool, config, &problems);
+        if (r == -ENOMEM)
+                control_client_answer(order->client, NULL);
+        else if (r < 0 || problem_list_refuses(&problems))
+                answer_problems(order, "the limits stay as they are", &problems);
+        else {
+                const struct scale_limits limits = pool_scale_limits(order->pool);
+                json_t *reply = about_pool(order);
+                pool_decide(order->pool, LOG_NOTICE, "max_workers %u, spare %u to %u until the next reload (%s)",
+                            limits.max_workers, limits.min_spare, limits.max_spare, order->by);
+                if (json_object_set_new(reply, "limits", control_json_limits(&limits)) != 0) {
+                        json_decref(reply);
+                        reply = NULL;
+                }
+                control_client_answer(order->client, reply);
+        }
+}
+
+static void do_kill_worker(const struct order *order)
+{
+        int pid = (int)order->request->worker;
+        const struct pool *pool = pool_order_kill_worker(order->master, order->request->worker, order->by);
+
+        if (!pool)
+                control_client_refuse(order->client, "unknown-worker", "%d is not a worker of this preforkd", pid);
+        else {
+                json_t *reply = control_json_ok(CONTROL_KILL_WORKER);
+                if (json_object_set_new(reply, "pid", json_integer(pid)) != 0 ||
+                    json_object_set_new(reply, "pool", control_json_text(pool->name)) != 0) {
+                        json_decref(reply);
+                        reply = NULL;
+                }
+                control_client_answer(order->client, reply);
+        }
+}
+
+/* Answered first: there may be nobody to answer afterwards. */
+static void do_stop(const struct order *order)
+{
+        struct master *master = order->master;
+        bool now = order->request->flag;
+
+        control_client_answer(order->client, control_json_ok(CONTROL_STOP));
+        if (now)
+                master_stop_now(master, order->by);
+        else
+                master_stop(master, MASTER_EXIT_OK, order->by);
+}
+
+static void do_upgrade(const struct order *order)
+{
+        const char *path = order->request->path;
+        uid_t uid = order->client->uid;
+
+        /* Who may name a program becomes whoever we are; control_group is to command preforkd, no more. */
+        if (path && uid != 0 && uid != geteuid())
+                control_client_refuse(order->client, "permission", "only root and preforkd's own user may name a program");
+        else if (path && path[0] != '/')
+                control_client_refuse(order->client, "usage", "upgrade: '%.64s' is not an absolute path", path);
+        else if (order->master->upgrade)
+                control_client_refuse(order->client, "busy", "an upgrade is under way already");
+        else {
+                control_client_wait(order->client, CONTROL_WAIT_UPGRADE, 0);
+                upgrade_begin(order->master, path, order->by);
+        }
+}
+
+static void do_config(const struct order *order)
+{
+        _cleanup_(config_in_force_clear) struct config config = {0};
+        _cleanup_(text_clear) struct text text = {0};
+        json_t *reply = NULL;
+
+        if (config_in_force(order->master, &config) == 0 && config_print(&config, false, &text) == 0) {
+                reply = control_json_ok(CONTROL_CONFIG);
+                if (json_object_set_new(reply, "config", json_string(text_string(&text))) != 0) {
+                        json_decref(reply);
+                        reply = NULL;
+                }
+        }
+        control_client_answer(order->client, reply);
+}
+
+static void do_version(const struct order *order)
+{
+        json_t *reply = control_json_ok(CONTROL_VERSION);
+
+        if (json_object_set_new(reply, "version", json_string(PREFORKD_VERSION)) != 0 ||
+            json_object_set_new(reply, "pid", json_integer(order->master->pid)) != 0) {
+                json_decref(reply);
+                reply = NULL;
+        }
+        control_client_answer(order->client, reply);
+}
+
+static const struct {
+        void (*execute)(const struct order *order);
+        bool needs_pool;  /* one that serves */
+        bool while_stopping;
+} commands[] = {
+        [CONTROL_STATUS] = {do_status, .while_stopping = true},
+        [CONTROL_WHY] = {do_why, .while_stopping = true},
+        [CONTROL_RELOAD] = {do_reload},
+        [CONTROL_RESTART] = {do_restart, .needs_pool = true},
+        [CONTROL_SCALE] = {do_scale, .needs_pool = true},
+        [CONTROL_DRAIN] = {do_drain, .needs_pool = true},
+        [CONTROL_RESUME] = {do_resume, .needs_pool = true},
+        [CONTROL_KILL_WORKER] = {do_kill_worker, .while_stopping = true},
+        [CONTROL_STOP] = {do_stop, .while_stopping = true},
+        [CONTROL_UPGRADE] = {do_upgrade},
+        [CONTROL_CONFIG] = {do_config, .while_stopping = true},
+        [CONTROL_VERSION] = {do_version, .while_stopping = true},
+};
+
+void control_execute(struct control_client *client, size_t length)
+{
+        struct master *master = client->control->master;
+        _cleanup_(control_request_clear) struct control_request request = {0};
+        _cleanup_(text_clear) struct text complaint = {0};
+        struct order order = {.master = master, .client = client, .request = &request};
+
+        int r = control_request_parse(client->request, length, &request, &complaint);
+        if (r == -EINVAL) {
+                control_client_refuse(client, "usage", "%s", text_string(&complaint));
+                return;
+        }
+        if (r < 0) {
+                control_client_answer(client, NULL);
+                return;
+        }
+        snprintf(order.by, sizeof(order.by), "control, user %u", (unsigned)client->uid);
+        order.pool = commands[request.command].needs_pool ? master_find_pool(master, request.pool) : NULL;
+        if (master->state >= MASTER_STOPPING && !commands[request.command].while_stopping)
+                control_client_refuse(client, "stopping", "preforkd is stopping");
+        else if (commands[request.command].needs_pool && !order.pool)
+                refuse_pool(&order);
+        else
+                commands[request.command].execute(&order);
+}

@@ -1,0 +1,75 @@
+#include "master/control/control_outcome.h"
+
+#include <unistd.h>
+
+#include "master/control/control_socket.h"
+#include "master/status/status_json.h"
+
+static int describe_reload(const struct control_outcome *outcome, json_t *reply)
+{
+        json_t *dry_run = json_boolean(outcome->what == CONTROL_WAIT_DRY_RUN);
+        int r = json_object_set_new(reply, "dry_run", dry_run);
+
+        if (r == 0 && outcome->accepted)
+                r = json_object_set_new(reply, "changes", control_json_changes(outcome->changes));
+        if (r == 0 && outcome->accepted)
+                r = json_object_set_new(reply, "master_options", control_json_words(&outcome->changes->master_options));
+        return r;
+}
+
+static int describe_upgrade(const struct control_outcome *outcome, json_t *reply)
+{
+        if (!outcome->accepted)
+                return 0;
+        int r = json_object_set_new(reply, "from", control_json_text(outcome->from));
+        if (r == 0)
+                r = json_object_set_new(reply, "version", json_string(PREFORKD_VERSION));
+        if (r == 0)
+                r = json_object_set_new(reply, "program", outcome->program ? control_json_text(outcome->program) : json_null());
+        return r == 0 ? json_object_set_new(reply, "pid", json_integer(getpid())) : r;
+}
+
+static json_t *document_of(const struct control_outcome *outcome)
+{
+        static const struct problem_list none;
+        bool is_upgrade = outcome->what == CONTROL_WAIT_UPGRADE;
+        json_t *reply = outcome->accepted ? control_json_ok(is_upgrade ? CONTROL_UPGRADE : CONTROL_RELOAD)
+                                          : control_json_error(outcome->error ? outcome->error : "refused", outcome->message);
+        int r = is_upgrade ? describe_upgrade(outcome, reply) : describe_reload(outcome, reply);
+
+        if (r == 0)
+                r = json_object_set_new(reply, "problems",
+                                        control_json_problems(outcome->problems ? outcome->problems : &none));
+        if (r == 0)
+                return reply;
+        json_decref(reply);
+        return NULL;
+}
+
+void control_outcome_tell(struct control *control, const struct control_outcome *outcome)
+{
+        for (struct control_client *client = control->clients, *next; client; client = next) {
+                next = client->next; /* an answer may free the client, and no other */
+                if (client->waits_for == outcome->what && client->after_load < outcome->load)
+                        control_client_answer(client, document_of(outcome));
+        }
+}
+
+static void fail(struct control *control, enum control_wait what, const char *error, const char *message)
+{
+        const struct control_outcome outcome = {.what = what, .load = UINT64_MAX, .error = error, .message = message};
+
+        control_outcome_tell(control, &outcome);
+}
+
+void control_outcome_fail_reloads(struct control *control, const char *error, const char *message)
+{
+        fail(control, CONTROL_WAIT_RELOAD, error, message);
+        fail(control, CONTROL_WAIT_DRY_RUN, error, message);
+}
+
+void control_outcome_fail(struct control *control, const char *error, const char *message)
+{
+        control_outcome_fail_reloads(control, error, message);
+        fail(control, CONTROL_WAIT_UPGRADE, error, message);
+}

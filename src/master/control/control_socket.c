@@ -1,0 +1,365 @@
+#include "master/control/control_socket.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "logic/protocol/control_access.h"
+#include "master/control/control_client.h"
+#include "master/daemon/daemon.h"
+#include "master/loop/evloop.h"
+#include "os/clock.h"
+#include "os/net/peer.h"
+
+#define BACKLOG 128
+
+/* A client that is served gives no cause to be dropped for another one this long. */
+#define PATIENCE_MS 1000
+
+/* After an accept(2) that failed for want of descriptors or memory. */
+#define ACCEPT_PAUSE_MS 1000
+
+int control_new(struct master *master, struct control **ret)
+{
+        *ret = calloc(1, sizeof(**ret));
+        if (!*ret)
+                return -ENOMEM;
+        **ret = (struct control){.master = master};
+        return 0;
+}
+
+static void pause_until(struct control *control, uint64_t at_ms)
+{
+        evloop_watch_pause(control->watch);
+        evloop_timer_set(control->pause, at_ms);
+}
+
+void control_has_room(struct control *control)
+{
+        if (control->listening)
+                evloop_watch_resume(control->watch);
+}
+
+static void on_pause_over(void *context)
+{
+        control_has_room(context);
+}
+
+/* Room for one more: if need be in the place of the one that has kept us waiting longest. False: nobody has for long
+ * enough; later. */
+static bool make_room(struct control *control)
+{
+        struct control_client *oldest;
+
+        if (control->client_count < CONTROL_CLIENTS_MAX)
+                return true;
+        oldest = control_client_find_slowest(control);
+        if (!oldest) /* all wait for a reload or an upgrade, which ends by itself: then there is room */
+                evloop_watch_pause(control->watch);
+        else if (clock_now_ms() < control_client_since_ms(oldest) + PATIENCE_MS)
+                pause_until(control, control_client_since_ms(oldest) + PATIENCE_MS);
+        else {
+                control_client_free(oldest);
+                return true;
+        }
+        return false;
+}
+
+static bool is_allowed(const struct control *control, const struct peer *peer)
+{
+        const struct control_client_ids ids = {.uid = peer->uid, .gid = peer->gid, .groups = peer->groups,
+                                               .group_count = peer->group_count};
+
+        return control_access_allowed(&ids, geteuid(), control->has_group ? &control->group : NULL);
+}
+
+static void on_connection(void *context)
+{
+        struct control *control = context;
+        _cleanup_(peer_clear) struct peer peer = {0};
+        _cleanup_(fd_closep) int fd = -1;
+
+        if (!make_room(control))
+                return;
+        int r = peer_accept(control->listener.fd, &fd, &peer);
+        if (r == -EAGAIN || r == -EINTR || r == -ECONNABORTED)
+                return;
+        if (r == 0)
+                r = control_client_new(control, TAKE_FD(fd), &peer, is_allowed(control, &peer));
+        if (r < 0) /* the connection stays in the queue, and would wake us at once */
+                pause_until(control, clock_now_ms() + ACCEPT_PAUSE_MS);
+}
+
+/* Our socket is still what its path leads to: somebody may have cleaned up /run. */
+static bool is_in_place(const struct control *control)
+{
+        struct stat status;
+
+        return lstat(control->path, &status) == 0 && status.st_dev == control->listener.device &&
+               status.st_ino == control->listener.inode;
+}
+
+static struct listener_options listener_options_of(const struct master_config *config)
+{
+        bool has_group = config->control_group.resolved;
+
+        return (struct listener_options){
+                .backlog = BACKLOG,
+                .nonblocking = true,
+                .socket_uid = (uid_t)-1,
+                .socket_gid = has_group ? config->control_group.id : getegid(),
+                .socket_mode = has_group ? 0660 : 0600,
+        };
+}
+
+/* The directory is ours to make, one level of it: /run is empty after a boot. */
+static int make_directory(const char *path)
+{
+        _cleanup_(freep) char *directory = strdup(path);
+
+        if (!directory)
+                return -ENOMEM;
+        *strrchr(directory, '/') = '\0';
+        return directory[0] == '\0' || mkdir(directory, 0755) == 0 || errno == EEXIST ? 0 : -errno;
+}
+
+/* Nobody is served before phase two. */
+static int make_watch(struct control *control, int fd, struct evloop_watch **ret)
+{
+        int r = evloop_watch_new(control->master->loop, fd, on_connection, control, ret);
+
+        if (r == 0)
+                evloop_watch_pause(*ret);
+        if (r == 0 && !control->pause)
+                r = evloop_timer_new(control->master->loop, on_pause_over, control, &control->pause);
+        return r;
+}
+
+static int open_new(struct control *control, const struct master_config *config, struct control_change *change)
+{
+        const struct listener_options options = listener_options_of(config);
+        struct address address;
+
+        int r = address_parse(config->control, &address);
+        if (r == 0)
+                r = make_directory(config->control);
+        if (r == 0)
+                r = listener_open(&address, &options, &change->opened);
+        if (r < 0)
+                return r;
+        change->what = CONTROL_OPEN;
+        change->path = strdup(config->control);
+        r = change->path ? 0 : -ENOMEM;
+        if (r == 0)
+                r = make_watch(control, change->opened.fd, &change->watch);
+        if (r < 0)
+                control_undo(control, change);
+        return r;
+}
+
+static const char *error_text(int error)
+{
+        return error == EADDRINUSE ? "another process listens there" : strerror(error);
+}
+
+/* A change of the group alone is made on the open socket. It is taken back if the reload is not to be. */
+static int adjust(struct control *control, const struct master_config *config, struct control_change *change)
+{
+        const struct listener_options options = listener_options_of(config);
+
+        if (control->has_group == config->control_group.resolved &&
+            (!control->has_group || control->group == config->control_group.id))
+                return 0;
+        change->what = CONTROL_ADJUST;
+        return listener_adjust(&control->listener, &options);
+}
+
+/* The open socket is the one that is asked for. */
+static bool is_same(const struct control *control, const struct master_config *config)
+{
+        return control->listening && text_equal(control->path, config->control) && is_in_place(control);
+}
+
+/* One that nobody asked for is done without. */
+static bool is_default(const struct master_config *config)
+{
+        return config->origins[MASTER_CONTROL].line == 0 && config->origins[MASTER_CONTROL_GROUP].line == 0;
+}
+
+/* What open_new() would meet. A directory that is to be made is looked at as a socket in its place would be. */
+static int try_new(const struct master_config *config)
+{
+        const struct listener_options options = listener_options_of(config);
+        _cleanup_(freep) char *directory = strdup(config->control);
+        struct address address;
+
+        if (!directory)
+                return -ENOMEM;
+        int r = address_parse(config->control, &address);
+        if (r == 0)
+                r = listener_try(&address, &options);
+        *strrchr(directory, '/') = '\0';
+        if (r == -ENOENT && directory[0] != '\0')
+                r = address_parse(directory, &address) == 0 ? listener_try(&address, &options) : r;
+        return r;
+}
+
+int control_try(const struct control *control, const struct master_config *config, struct problem_list *problems)
+{
+        const struct origin *origin = &config->origins[MASTER_CONTROL];
+
+        if (!config->control || is_same(control, config) || is_default(config))
+                return 0;
+        int r = try_new(config);
+        if (r < 0)
+                problem_add(problems, origin->file, origin->line, "control: cannot open %s: %s", config->control,
+                            error_text(-r));
+        return r;
+}
+
+int control_prepare(struct control *control, const struct master_config *config, struct control_change *ret,
+                    struct problem_list *problems)
+{
+        const struct origin *origin = &config->origins[MASTER_CONTROL];
+        int r;
+
+        *ret = (struct control_change){0};
+        if (!config->control) {
+                ret->what = control->listening ? CONTROL_CLOSE : CONTROL_KEEP;
+                return 0;
+        }
+        bool same = is_same(control, config);
+        if (same) {
+                r = adjust(control, config, ret);
+                origin = &config->origins[MASTER_CONTROL_GROUP];
+        } else
+                r = open_new(control, config, ret);
+        if (r == 0)
+                return 0;
+        if (!same && is_default(config)) {
+                log_notice("no control socket: cannot open %s: %s", config->control, error_text(-r));
+                return 0;
+        }
+        if (same)
+                control_undo(control, ret);
+        problem_add(problems, origin->file, origin->line, "%s: cannot %s %s: %s", same ? "control_group" : "control",
+                    same ? "change" : "open", config->control, error_text(-r));
+        return r;
+}
+
+static void stop_listening(struct control *control)
+{
+        if (!control->listening)
+                return;
+        evloop_timer_unset(control->pause);
+        evloop_watch_free(TAKE_PTR(control->watch));
+        listener_close(&control->listener);
+        freep(&control->path);
+        control->listening = false;
+}
+
+void control_commit(struct control *control, const struct master_config *config, struct control_change *change)
+{
+        if (change->what == CONTROL_CLOSE || change->what == CONTROL_OPEN)
+                stop_listening(control);
+        control->has_group = config->control_group.resolved;
+        control->group = config->control_group.id;
+        if (change->what != CONTROL_OPEN)
+                return;
+        control->listener = change->opened;
+        control->path = TAKE_PTR(change->path);
+        control->watch = TAKE_PTR(change->watch);
+        control->listening = true;
+        control_has_room(control);
+        log_info("control socket %s", control->path);
+}
+
+void control_undo(struct control *control, struct control_change *change)
+{
+        const struct master_config *running = control->master->config ? &control->master->config->master : NULL;
+
+        if (change->what == CONTROL_ADJUST && running) {
+                const struct listener_options options = listener_options_of(running);
+                listener_adjust(&control->listener, &options);
+        }
+        if (change->what == CONTROL_OPEN) {
+                evloop_watch_free(change->watch);
+                listener_close(&change->opened);
+                free(change->path);
+        }
+        *change = (struct control_change){0};
+}
+
+static const struct field control_fields[] = {
+        FIELD(struct control, listener.device), FIELD(struct control, listener.inode),
+        FIELD(struct control, listener.effective_backlog),
+};
+
+static json_t *write_clients(const struct control *control, struct document *document)
+{
+        json_t *array = json_array();
+        int r = 0;
+
+        for (const struct control_client *client = control->clients; r == 0 && client; client = client->next)
+                r = document_append(array, control_client_write(client, document));
+        return document_finish(array, r);
+}
+
+json_t *control_write(const struct control *control, struct document *document)
+{
+        json_t *object = document_fields(control_fields, ELEMENTS(control_fields), control);
+        int r = document_set(object, "clients", write_clients(control, document));
+
+        if (r == 0 && control->listening)
+                r = document_set(object, "path", document_string(control->path));
+        if (r == 0 && control->listening)
+                r = document_set(object, "fd", document_descriptor(document, control->listener.fd));
+        return document_finish(object, r);
+}
+
+static int read_socket(struct control *control, struct document *document, const json_t *object)
+{
+        const struct account *group = &control->master->config->master.control_group;
+        int r = document_read_fields(document, control_fields, ELEMENTS(control_fields), object, control);
+
+        control->has_group = group->resolved;
+        control->group = group->id;
+        control->listener.decoy_fd = -1;
+        if (r < 0 || !json_object_get(object, "fd"))
+                return r;
+        r = document_read_string(document, object, "path", &control->path);
+        if (r == 0)
+                r = document_take_descriptor(document, object, "fd", &control->listener.fd);
+        if (r == 0 && address_parse(control->path, &control->listener.address) < 0)
+                r = document_complain(document, "control: %s is no path of a socket", control->path);
+        if (r == 0)
+                r = make_watch(control, control->listener.fd, &control->watch);
+        control->listening = r == 0;
+        return r;
+}
+
+int control_read(struct control *control, struct document *document, const json_t *object)
+{
+        const json_t *clients = document_array(object, "clients");
+        int r = read_socket(control, document, object);
+
+        for (size_t i = json_array_size(clients); i-- > 0 && r == 0;)
+                r = control_client_read(control, document, json_array_get(clients, i));
+        control_has_room(control);
+        return r;
+}
+
+void control_free(struct control *control)
+{
+        if (!control)
+                return;
+        stop_listening(control);
+        while (control->clients)
+                control_client_free(control->clients);
+        evloop_timer_free(control->pause);
+        free(control);
+}

@@ -1,0 +1,113 @@
+/* The master: the one supervising process. Owns everything; passed down to all of master/.
+ *
+ * It never touches traffic and never waits: every wait is an event or a timer of its loop. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "logic/config/config.h"
+#include "logic/protocol/worker_plan.h"
+#include "os/log/sink.h"
+#include "os/process/resource.h"
+#include "os/process/signals.h"
+
+struct evloop;
+struct evloop_watch;
+struct evloop_timer;
+struct config_load;
+struct control;
+struct pool;
+struct reaper;
+struct handler_output;
+struct keeper;
+struct notify_queue;
+struct service;
+struct upgrade;
+
+/* Where the configuration comes from: a file (with pools.d beside it), or the options of the command-line form. */
+struct config_source {
+        const char *file;              /* NULL: the command-line form */
+        const char *const *options;    /* key, value, key, value …, NULL */
+};
+
+/* Of a program that was executed in the place of another: where its state is (master/upgrade). */
+struct take_over {
+        bool wanted;
+        bool is_trial; /* only to find out whether it could be done */
+        int fd;
+};
+
+/* What bin/ hands over. */
+struct master_setup {
+        struct config_source source;
+        const char *program;    /* the absolute path of this program */
+        char *const *arguments; /* those it was started with, without its name */
+        struct take_over take_over;
+        int (*worker_entry)(const struct worker_plan *plan); /* run in the child; its result is the exit code */
+        struct signals_taken signals;
+        struct resource_limits original_limits; /* before anything was raised */
+};
+
+enum master_state {
+        MASTER_STARTING, /* the first configuration is being read */
+        MASTER_RUNNING,
+        MASTER_STOPPING, /* draining and waiting for requests in flight */
+        MASTER_KILLING,  /* out of patience, or told to stop at once */
+};
+
+struct master {
+        struct master_setup *setup;
+        enum master_state state;
+        int exit_code;
+        pid_t pid;
+        bool had_terminal;     /* at the start */
+        uint64_t started_ms;
+        struct config *config; /* the running one; NULL before the first */
+        uint64_t config_serial; /* how many there have been in this program */
+        struct pool **pools;   /* running and draining ones */
+        size_t pool_count;
+        struct evloop *loop;
+        int signal_fd;
+        struct evloop_watch *signal_watch;
+        struct evloop_timer *stop_timer;
+        struct log_sink_state *log_sink;
+        struct reaper *reaper;
+        struct notify_queue *manager; /* the service manager, if there is one */
+        struct service *service;
+        struct keeper *keeper;
+        struct handler_output *outputs; /* list: the pipes that are read for the log */
+        struct config_load *load; /* a configuration being read; NULL: none */
+        uint64_t loads;           /* how many were begun: the number of the last */
+        bool reload_again;        /* another SIGHUP came meanwhile */
+        bool try_again;           /* somebody wants to know what a reload would do */
+        struct control *control;
+        struct upgrade *upgrade; /* under way; NULL: none is */
+        char upgraded_from[64];  /* the version that handed over to this one; "" for a first one */
+};
+
+/* Exit codes of the daemon. */
+enum { MASTER_EXIT_OK = 0, MASTER_EXIT_FAILURE = 1, MASTER_EXIT_USAGE = 2, MASTER_EXIT_NOTHING = 3,
+       MASTER_EXIT_CONFIG = 78 };
+
+/* Run the daemon to its end; returns its exit code. What a former program has handed over changes *setup. All signals of master_signals must be taken (blocked). */
+int master_run(struct master_setup *setup);
+
+/* The signals the master reads; bin/ takes them as its first act. */
+extern const int master_signals[];
+extern const size_t master_signal_count;
+
+/* Drain every pool, let requests in flight end for shutdown_timeout, then end them; exit with `exit_code`. */
+void master_stop(struct master *master, int exit_code, const char *why);
+
+/* End everything now. */
+void master_stop_now(struct master *master, const char *why);
+
+/* A pool has drained and its last process has been reaped: frees it, and ends the loop when it was the last of a
+ * stopping master. To be called from the event loop, not from the pool's own code. */
+void master_forget_pool(struct master *master, struct pool *pool);
+
+/* The pool of that name that is not draining, or NULL. */
+struct pool *master_find_pool(const struct master *master, const char *name);

@@ -1,0 +1,369 @@
+#include "master/manager/fd_store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/number.h"
+#include "base/text.h"
+#include "logic/protocol/fd_store_name.h"
+#include "master/manager/manager_link.h"
+#include "os/activation.h"
+
+struct keeper {
+        struct notify_queue *manager;
+        struct activation passed; /* sockets of socket units for good; stored ones until somebody takes them over */
+        uint64_t store_max;       /* what fits into the store; 0: there is none */
+        uint64_t stored_count;
+        bool is_full;             /* said once */
+};
+
+/* systemd tells since 254; for older ones the unit does (Environment=FDSTORE=…). Without it there may be no store, and a
+ * listener that was believed to be kept would be dropped with those who wait in it. */
+static uint64_t read_store_max(void)
+{
+        const char *text = getenv("FDSTORE");
+        uint64_t max = 0;
+
+        if (text && number_parse(text, &max) < 0)
+                max = 0;
+        unsetenv("FDSTORE");
+        return max;
+}
+
+int keeper_new(struct notify_queue *manager, struct keeper **ret)
+{
+        struct keeper *keeper = calloc(1, sizeof(*keeper));
+
+        if (!keeper)
+                return -ENOMEM;
+        *keeper = (struct keeper){.manager = manager, .store_max = read_store_max()};
+        int r = activation_receive(&keeper->passed);
+        if (r == -EINVAL)
+                log_warning("LISTEN_FDS, LISTEN_FDNAMES and the descriptors passed do not fit together: ignored");
+        else if (r < 0) {
+                keeper_free(keeper);
+                return r;
+        }
+        if (!notify_queue_is_heard(manager))
+                keeper->store_max = 0;
+        *ret = keeper;
+        return 0;
+}
+
+static void say_removed(struct keeper *keeper, const char *name)
+{
+        notify_queue_say(keeper->manager, -1, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+}
+
+static const char *unusable_text(int error)
+{
+        switch (error) {
+        case EINVAL: return "it does not listen";
+        case ENOTSOCK: return "it is no socket";
+        case ESOCKTNOSUPPORT: return "it is no stream socket (ListenStream= makes one)";
+        default: return strerror(error);
+        }
+}
+
+static void append_names(const struct keeper *keeper, struct text *text)
+{
+        const char *separator = "";
+
+        for (size_t i = 0; i < keeper->passed.count; i++)
+                if (!store_name_is_ours(keeper->passed.sockets[i].name)) {
+                        text_appendf(text, "%s%s", separator, keeper->passed.sockets[i].name);
+                        separator = ", ";
+                }
+}
+
+/* The one socket of that name. NULL: there is not exactly one that can be used, and a problem says so. */
+static const struct activation_socket *find_activated(const struct keeper *keeper, const struct pool_config *pool,
+                                                      const char *name, struct problem_list *problems)
+{
+        const struct origin *origin = &pool->origins[POOL_LISTEN];
+        const struct activation_socket *found = NULL;
+        _cleanup_(text_clear) struct text names = {0};
+        size_t count = 0;
+
+        for (size_t i = 0; i < keeper->passed.count; i++)
+                if (text_equal(keeper->passed.sockets[i].name, name)) {
+                        found = &keeper->passed.sockets[i];
+                        count++;
+                }
+        append_names(keeper, &names);
+        if (count == 0)
+                problem_add(problems, origin->file, origin->line,
+                            "listen: no socket unit has passed a socket \"%s\" (FileDescriptorName=); passed: %s", name,
+                            names.length > 0 ? text_string(&names) : "none");
+        else if (count > 1)
+                problem_add(problems, origin->file, origin->line,
+                            "listen: %zu sockets are called \"%s\"; give each a socket unit and a FileDescriptorName= of its "
+                            "own", count, name);
+        else if (found->error != 0)
+                problem_add(problems, origin->file, origin->line, "listen: \"%s\" cannot be used: %s", name,
+                            unusable_text(found->error));
+        return count == 1 && found->error == 0 ? found : NULL;
+}
+
+/* The pool gets a duplicate: the socket stays at hand for a later configuration. */
+static int open_activated(const struct keeper *keeper, const struct pool_config *pool, const struct listen_address *address,
+                          struct listener_set *set, struct problem_list *problems)
+{
+        const char *name = listen_address_socket_name(address);
+        const struct activation_socket *socket = find_activated(keeper, pool, name, problems);
+        const struct listener_options options = listener_set_options(pool);
+        struct listener listener;
+
+        if (!socket)
+                return -ENOENT;
+        _cleanup_(fd_closep) int fd = fcntl(socket->fd, F_DUPFD_CLOEXEC, 3);
+        int r = fd < 0 ? -errno
+                       : listener_adopt(fd, &socket->address, &socket->address, LISTENER_ACTIVATED, &options, &listener);
+        if (r == 0)
+                r = listener_set_add(set, address->text, &listener);
+        if (r < 0) {
+                const struct origin *origin = &pool->origins[POOL_LISTEN];
+                problem_add(problems, origin->file, origin->line, "listen: cannot take over \"%s\": %s", name, strerror(-r));
+                return r;
+        }
+        TAKE_FD(fd);
+        return 1;
+}
+
+static struct activation_socket *find_stored(const struct keeper *keeper, const struct address *address)
+{
+        for (size_t i = 0; i < keeper->passed.count; i++) {
+                struct activation_socket *socket = &keeper->passed.sockets[i];
+                if (socket->fd >= 0 && socket->error == 0 && store_name_is_ours(socket->name) &&
+                    listener_is_for(&socket->address, address))
+                        return socket;
+        }
+        return NULL;
+}
+
+/* Nobody is to reach a socket by the old address: it is shut for every process that has it, the manager included, so that
+ * the address can be bound anew at once. */
+static void discard(struct keeper *keeper, struct activation_socket *socket)
+{
+        say_removed(keeper, socket->name);
+        shutdown(socket->fd, SHUT_RD);
+        fd_closep(&socket->fd);
+}
+
+static int open_stored(struct keeper *keeper, const struct pool_config *pool, const struct listen_address *address,
+                       struct listener_set *set)
+{
+        struct activation_socket *socket = find_stored(keeper, &address->address);
+        const struct listener_options options = listener_set_options(pool);
+        const struct log_fields fields = {.pool = pool->name};
+        char name[STORE_NAME_MAX];
+        struct listener listener;
+
+        if (!socket)
+                return 0;
+        int r = listener_adopt(socket->fd, &socket->address, &address->address, LISTENER_STORED, &options, &listener);
+        if (r == 0)
+                r = listener_set_add(set, address->text, &listener);
+        if (r < 0) {
+                log_emit(LOG_NOTICE, &fields, "the stored listener %s cannot be taken over (%s): opening it anew",
+                         address->text, r == -ESTALE ? "it has changed" : strerror(-r));
+                discard(keeper, socket);
+                return 0;
+        }
+        log_emit(LOG_INFO, &fields, "taking over the stored listener %s", address->text);
+        TAKE_FD(socket->fd);
+        /* It is removed by its name: if that is another one by now (`*:80` has become `0.0.0.0:80`), it is stored again. */
+        store_name_format(address->text, name);
+        if (text_equal(name, socket->name) && keeper->stored_count < keeper->store_max)
+                keeper->stored_count++;
+        else {
+                say_removed(keeper, socket->name);
+                set->items[set->count - 1].listener.tie = LISTENER_OWN;
+        }
+        return 1;
+}
+
+int keeper_open(struct keeper *keeper, const struct pool_config *pool, const struct listen_address *address,
+                struct listener_set *set, struct problem_list *problems)
+{
+        return listen_address_socket_name(address) ? open_activated(keeper, pool, address, set, problems)
+                                                   : open_stored(keeper, pool, address, set);
+}
+
+int keeper_try(const struct keeper *keeper, const struct pool_config *pool, const struct listen_address *address,
+               struct problem_list *problems)
+{
+        const char *name = listen_address_socket_name(address);
+
+        if (!name)
+                return 0;
+        return find_activated(keeper, pool, name, problems) ? 1 : -ENOENT;
+}
+
+static bool is_used(const struct config *config, const char *name)
+{
+        for (size_t p = 0; p < config->pool_count; p++)
+                for (size_t i = 0; i < config->pools[p]->listen.count; i++) {
+                        const char *used = listen_address_socket_name(&config->pools[p]->listen.items[i]);
+                        if (used && text_equal(used, name))
+                                return true;
+                }
+        return false;
+}
+
+void keeper_check_unused(const struct keeper *keeper, const struct config *config, bool is_start,
+                         struct problem_list *problems)
+{
+        const char *file = config->file_count > 0 ? config->files[0] : NULL;
+
+        for (size_t i = 0; i < keeper->passed.count; i++) {
+                const struct activation_socket *socket = &keeper->passed.sockets[i];
+                char address[ADDRESS_TEXT_MAX] = "no listening socket";
+                if (store_name_is_ours(socket->name) || is_used(config, socket->name))
+                        continue;
+                if (socket->error == 0)
+                        address_format(&socket->address, address, sizeof(address));
+                if (is_start)
+                        problem_add(problems, file, 0,
+                                    "no pool listens on the socket \"%s\" that a socket unit has passed (%s); add listen = "
+                                    LISTEN_SYSTEMD_PREFIX "%s, or take the unit away", socket->name, address, socket->name);
+                else
+                        problem_warn(problems, file, 0,
+                                     "no pool listens any more on the socket \"%s\" of a socket unit (%s): clients wait there, "
+                                     "and the next start will be refused", socket->name, address);
+        }
+}
+
+void keeper_store(struct keeper *keeper, struct set_listener *item)
+{
+        char name[STORE_NAME_MAX];
+
+        if (item->listener.tie != LISTENER_OWN || keeper->store_max == 0)
+                return;
+        if (keeper->stored_count >= keeper->store_max) {
+                if (!keeper->is_full)
+                        log_warning("the service manager's store has room for %llu listeners only: others do not outlive a "
+                                    "restart; raise FileDescriptorStoreMax=", (unsigned long long)keeper->store_max);
+                keeper->is_full = true;
+                return;
+        }
+        store_name_format(item->name, name);
+        notify_queue_say(keeper->manager, item->listener.fd, "FDSTORE=1\nFDNAME=%s", name);
+        item->listener.tie = LISTENER_STORED;
+        keeper->stored_count++;
+}
+
+void keeper_release(struct keeper *keeper, struct set_listener *item)
+{
+        char name[STORE_NAME_MAX];
+
+        if (item->listener.tie != LISTENER_STORED)
+                return;
+        store_name_format(item->name, name);
+        say_removed(keeper, name);
+        item->listener.tie = LISTENER_OWN;
+        keeper->stored_count--;
+}
+
+/* What nobody claims, of our predecessor's. */
+static void retire_stored(struct keeper *keeper, struct activation_socket *socket)
+{
+        char text[ADDRESS_TEXT_MAX] = "";
+        struct listener listener;
+        const struct listener_options options = {.backlog = 1, .socket_mode = 0600, .socket_uid = (uid_t)-1,
+                                                 .socket_gid = (gid_t)-1};
+
+        if (socket->error == 0)
+                address_format(&socket->address, text, sizeof(text));
+        log_notice("the stored listener %s is not configured any more: closed", text[0] != '\0' ? text : socket->name);
+        /* As if it were in service, so that its path goes with it if it is still its own. */
+        if (socket->error == 0 && socket->address.any.sa_family == AF_UNIX &&
+            listener_adopt(socket->fd, &socket->address, &socket->address, LISTENER_STORED, &options, &listener) == 0) {
+                say_removed(keeper, socket->name);
+                listener.tie = LISTENER_OWN;
+                listener_close(&listener);
+                TAKE_FD(socket->fd);
+                return;
+        }
+        discard(keeper, socket);
+}
+
+void keeper_settle(struct keeper *keeper)
+{
+        for (size_t i = 0; i < keeper->passed.count; i++) {
+                struct activation_socket *socket = &keeper->passed.sockets[i];
+                if (socket->fd >= 0 && store_name_is_ours(socket->name))
+                        retire_stored(keeper, socket);
+        }
+}
+
+static const struct field keeper_fields[] = {
+        FIELD(struct keeper, store_max), FIELD(struct keeper, stored_count), FIELD(struct keeper, is_full),
+};
+
+static const struct field socket_fields[] = {FIELD(struct activation_socket, error)};
+
+static json_t *write_socket(const struct activation_socket *socket, struct document *document)
+{
+        json_t *object = document_fields(socket_fields, ELEMENTS(socket_fields), socket);
+        int r = document_set(object, "name", document_string(socket->name));
+
+        if (r == 0)
+                r = document_set(object, "fd", document_descriptor(document, socket->fd));
+        return document_finish(object, r);
+}
+
+static json_t *write_passed(const struct activation *passed, struct document *document)
+{
+        json_t *array = json_array();
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < passed->count; i++)
+                if (passed->sockets[i].fd >= 0)
+                        r = document_append(array, write_socket(&passed->sockets[i], document));
+        return document_finish(array, r);
+}
+
+json_t *keeper_write(const struct keeper *keeper, struct document *document)
+{
+        json_t *object = document_fields(keeper_fields, ELEMENTS(keeper_fields), keeper);
+
+        return document_finish(object, document_set(object, "passed", write_passed(&keeper->passed, document)));
+}
+
+int keeper_read(struct keeper *keeper, struct document *document, const json_t *object)
+{
+        const json_t *passed = document_array(object, "passed");
+        int r = document_read_fields(document, keeper_fields, ELEMENTS(keeper_fields), object, keeper);
+
+        activation_clear(&keeper->passed); /* there was nothing: LISTEN_FDS was for the first program of this process */
+        keeper->passed.sockets = calloc(json_array_size(passed) + 1, sizeof(*keeper->passed.sockets));
+        if (!keeper->passed.sockets)
+                return -ENOMEM;
+        for (size_t i = 0; i < json_array_size(passed) && r == 0; i++) {
+                struct activation_socket *socket = &keeper->passed.sockets[keeper->passed.count++];
+                const json_t *entry = json_array_get(passed, i);
+                socket->fd = -1;
+                r = document_read_string(document, entry, "name", &socket->name);
+                if (r == 0)
+                        r = document_read_fields(document, socket_fields, ELEMENTS(socket_fields), entry, socket);
+                if (r == 0)
+                        r = document_take_descriptor(document, entry, "fd", &socket->fd);
+                if (r == 0 && socket->error == 0)
+                        socket->error = -activation_examine(socket->fd, &socket->address);
+        }
+        return r;
+}
+
+void keeper_free(struct keeper *keeper)
+{
+        if (!keeper)
+                return;
+        activation_clear(&keeper->passed);
+        free(keeper);
+}

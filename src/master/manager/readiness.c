@@ -1,0 +1,289 @@
+#include "master/manager/readiness.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "logic/status/service_state.h"
+#include "master/daemon/daemon.h"
+#include "master/loop/evloop.h"
+#include "master/manager/manager_link.h"
+#include "master/manager/watchdog.h"
+#include "master/pool/pool.h"
+#include "os/clock.h"
+
+#define STATUS_PAUSE_MS 1000
+#define STATUS_MAX 900 /* a problem may be long; a status is one line */
+
+/* While it drains, the manager is asked for so much more time, so often: a master that hangs is not waited for much longer
+ * than TimeoutStopSec=. */
+#define EXTEND_MS 15000
+#define EXTEND_EVERY_MS 5000
+
+struct service {
+        struct master *master;
+        struct notify_queue *manager;
+        struct watchdog *watchdog;      /* NULL: not wanted */
+        struct evloop_timer *timer;     /* the next look */
+        struct evloop_timer *extend_timer;
+        bool is_due;                    /* the timer is set */
+        bool has_begun, is_ready, is_stopping;
+        uint64_t said_ms;               /* when STATUS was said last */
+        struct text said;               /* what it was */
+        struct text note;               /* goes before the numbers: how the last reload ended */
+        unsigned reloads;
+};
+
+static void set_timer(struct service *service, uint64_t at_ms)
+{
+        evloop_timer_set(service->timer, at_ms);
+        service->is_due = true;
+}
+
+static struct service_pool describe_pool(const struct pool *pool)
+{
+        const struct pool_counts counts = pool_count(pool);
+
+        return (struct service_pool){
+                .name = pool->name,
+                .workers = counts.total,
+                .starting = counts.starting,
+                .able = counts.idle + counts.busy + counts.detached + counts.retiring,
+                .failures = pool->backoff.succeeded ? 0 : pool->backoff.failures,
+                .backing_off = backoff_active(&pool->backoff, clock_now_ms()),
+                .started = pool->started,
+                .saturated = pool->saturation_told,
+                .draining = pool->draining,
+        };
+}
+
+/* All pools, for the caller to free. NULL: out of memory; the next look may have some. */
+static struct service_pool *describe_pools(const struct master *master)
+{
+        struct service_pool *pools = calloc(master->pool_count + 1, sizeof(*pools));
+
+        for (size_t i = 0; pools && i < master->pool_count; i++)
+                pools[i] = describe_pool(master->pools[i]);
+        return pools;
+}
+
+static int format_status(const struct service *service, struct text *text)
+{
+        _cleanup_(freep) struct service_pool *pools = describe_pools(service->master);
+        int r = pools ? 0 : -ENOMEM;
+
+        if (r == 0 && service->note.length > 0)
+                r = text_appendf(text, "%s. ", text_string(&service->note));
+        return r == 0 ? service_status_format(pools, service->master->pool_count, text) : r;
+}
+
+/* Say `state` (lines that end in a newline, or "") with the status of now. */
+static void say(struct service *service, const char *state)
+{
+        _cleanup_(text_clear) struct text status = {0};
+
+        if (format_status(service, &status) < 0) {
+                notify_queue_say(service->manager, -1, "%s", state);
+                return;
+        }
+        notify_queue_say(service->manager, -1, "%sSTATUS=%s", state, text_string(&status));
+        text_clear(&service->said);
+        service->said = status;
+        status = (struct text){0};
+        service->said_ms = clock_now_ms();
+}
+
+static void say_if_changed(struct service *service)
+{
+        _cleanup_(text_clear) struct text status = {0};
+
+        if (format_status(service, &status) < 0 || text_equal(text_string(&status), text_string(&service->said)))
+                return;
+        if (clock_now_ms() < service->said_ms + STATUS_PAUSE_MS || notify_queue_is_stuck(service->manager))
+                set_timer(service, MAX_OF(service->said_ms, clock_now_ms()) + STATUS_PAUSE_MS);
+        else
+                say(service, "");
+}
+
+/* The first of the errors as a note: `Reload 2 refused: /etc/preforkd/preforkd.conf:12: unknown key 'foo'`. */
+static void note_problem(struct service *service, const struct problem_list *problems, const char *otherwise)
+{
+        _cleanup_(text_clear) struct text line = {0};
+
+        for (size_t i = 0; problems && i < problems->count; i++)
+                if (!problems->items[i].warning) {
+                        problem_format(&problems->items[i], &line);
+                        break;
+                }
+        text_append(&service->note, ": ");
+        service_append_line(&service->note, line.length > 0 ? text_string(&line) : otherwise, STATUS_MAX);
+}
+
+static enum service_readiness look_at_pools(const struct service *service)
+{
+        _cleanup_(freep) struct service_pool *pools = describe_pools(service->master);
+
+        return pools ? service_readiness_of(pools, service->master->pool_count) : SERVICE_STARTING;
+}
+
+static void fail(struct service *service)
+{
+        log_error("not started: no pool can serve");
+        service_failed(service, ECHILD, NULL, "no pool can serve: every one of them fails to start workers");
+        master_stop(service->master, MASTER_EXIT_FAILURE, "no pool can serve");
+}
+
+static void on_timer(void *context)
+{
+        struct service *service = context;
+        bool is_starting = !service->is_ready && !service->is_stopping;
+        enum service_readiness readiness = is_starting ? look_at_pools(service) : SERVICE_READY;
+
+        service->is_due = false;
+        if (readiness == SERVICE_UNABLE)
+                fail(service);
+        else if (is_starting && readiness == SERVICE_READY) {
+                service->is_ready = true;
+                say(service, "READY=1\n");
+        } else
+                say_if_changed(service);
+}
+
+static void on_extend_timer(void *context)
+{
+        struct service *service = context;
+
+        notify_queue_say(service->manager, -1, "EXTEND_TIMEOUT_USEC=%llu", EXTEND_MS * 1000ULL);
+        evloop_timer_set(service->extend_timer, clock_now_ms() + EXTEND_EVERY_MS);
+}
+
+int service_new(struct master *master, struct notify_queue *manager, struct service **ret)
+{
+        struct service *service = calloc(1, sizeof(*service));
+        uint64_t watchdog_ms = notify_queue_watchdog_ms(manager);
+
+        if (!service)
+                return -ENOMEM;
+        *service = (struct service){.master = master, .manager = manager};
+        int r = evloop_timer_new(master->loop, on_timer, service, &service->timer);
+        if (r == 0)
+                r = evloop_timer_new(master->loop, on_extend_timer, service, &service->extend_timer);
+        if (r == 0 && notify_queue_is_heard(manager) && watchdog_ms > 0)
+                r = watchdog_new(master, manager, watchdog_ms, &service->watchdog);
+        if (r < 0) {
+                service_free(service);
+                return r;
+        }
+        *ret = service;
+        return 0;
+}
+
+void service_begin(struct service *service)
+{
+        service->has_begun = true;
+        service->said_ms = clock_now_ms(); /* a start that takes less than STATUS_PAUSE_MS has nothing to tell but READY=1 */
+        service_touch(service);
+}
+
+void service_touch(struct service *service)
+{
+        bool is_starting = !service->is_ready && !service->is_stopping;
+
+        if (!service->has_begun || !notify_queue_is_heard(service->manager))
+                return;
+        if (is_starting) /* READY=1 does not wait for the time of the next STATUS= */
+                set_timer(service, 0);
+        else if (!service->is_due)
+                set_timer(service, service->said_ms + STATUS_PAUSE_MS);
+}
+
+void service_reloading(struct service *service)
+{
+        text_truncate(&service->note);
+        text_appendf(&service->note, "Reload %u under way", ++service->reloads);
+        if (!service->is_ready) /* READY=1 would say that the start is over */
+                return;
+        char state[96];
+        snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu\n", (unsigned long long)clock_now_ns() / 1000);
+        say(service, state);
+}
+
+void service_reloaded(struct service *service, const struct problem_list *problems)
+{
+        text_truncate(&service->note);
+        text_appendf(&service->note, "Reload %u %s", service->reloads, problems ? "refused" : "applied");
+        if (problems)
+                note_problem(service, problems, "see the log");
+        if (service->is_ready)
+                say(service, "READY=1\n");
+}
+
+void service_upgraded(struct service *service, const char *from)
+{
+        text_truncate(&service->note);
+        text_appendf(&service->note, "Upgraded from %s to " PREFORKD_VERSION, from);
+        service_touch(service);
+}
+
+void service_stopping(struct service *service)
+{
+        if (!notify_queue_is_heard(service->manager))
+                return;
+        service->is_stopping = true;
+        if (service->has_begun) {
+                text_truncate(&service->note);
+                text_append(&service->note, "Stopping");
+                say(service, "STOPPING=1\n");
+        } else
+                notify_queue_say(service->manager, -1, "STOPPING=1");
+        on_extend_timer(service);
+}
+
+void service_failed(struct service *service, int error, const struct problem_list *problems, const char *why)
+{
+        text_truncate(&service->note);
+        text_append(&service->note, "Not started");
+        note_problem(service, problems, why);
+        notify_queue_say(service->manager, -1, "ERRNO=%d\nSTATUS=%s", error, text_string(&service->note));
+        service->has_begun = false; /* the reason stays in STATUS */
+}
+
+static const struct field service_fields[] = {
+        FIELD(struct service, has_begun), FIELD(struct service, is_ready), FIELD(struct service, said_ms),
+        FIELD(struct service, reloads),
+};
+
+json_t *service_write(const struct service *service)
+{
+        json_t *object = document_fields(service_fields, ELEMENTS(service_fields), service);
+        int r = document_set(object, "said", document_string(text_string(&service->said)));
+
+        if (r == 0)
+                r = document_set(object, "note", document_string(text_string(&service->note)));
+        return document_finish(object, r);
+}
+
+int service_read(struct service *service, struct document *document, const json_t *object)
+{
+        int r = document_read_fields(document, service_fields, ELEMENTS(service_fields), object, service);
+
+        if (r == 0)
+                r = document_read_bytes(document, object, "said", &service->said);
+        return r == 0 ? document_read_bytes(document, object, "note", &service->note) : r;
+}
+
+void service_free(struct service *service)
+{
+        if (!service)
+                return;
+        watchdog_free(service->watchdog);
+        evloop_timer_free(service->timer);
+        evloop_timer_free(service->extend_timer);
+        text_clear(&service->said);
+        text_clear(&service->note);
+        free(service);
+}

@@ -1,0 +1,101 @@
+/* The drainer: sees listeners that close to their end. What the kernel has accepted on them is served first; only then
+ * are they closed, and the workers that were there for them alone retired. */
+#include <stddef.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "master/pool/pool.h"
+#include "master/pool/worker.h"
+
+#define POLL_MS 10
+
+/* Half-open connections cannot be told from a flood of SYNs that will never complete: a listener whose queue is empty is
+ * waited for this long. */
+#define HANDSHAKE_GRACE_MS 1000
+
+/* Busy workers mostly empty the queue by themselves. */
+#define HELP_AFTER_MS 1000
+
+/* A worker that was forked to drain has all listeners that were closing then. */
+static bool holds(const struct pool_worker *worker, const struct set_listener *item)
+{
+        if (worker->drains)
+                return worker->generation > item->drain_generation;
+        return worker->generation >= item->since_generation && worker->generation <= item->drain_generation;
+}
+
+/* Nobody waits on it, nor will. One that stays open for our successor has been drained when those have been served who
+ * waited when it began to close: under load it never is empty. */
+static bool is_drained(const struct pool *pool, struct set_listener *item, uint64_t now_ms)
+{
+        uint32_t queued;
+
+        if (listener_stays_open(&item->listener) && pool_accepted(pool) >= item->drained_at)
+                return true;
+        if (listener_queue_length(&item->listener, &queued) == 0 && queued > 0) {
+                item->drained_since_ms = now_ms;
+                return false;
+        }
+        return now_ms >= item->drained_since_ms + HANDSHAKE_GRACE_MS || listener_is_drained(&item->listener);
+}
+
+/* True if connections wait there and nobody is about to take them: the workers that could are dead, or busy and may be for
+ * long. */
+static bool needs_help(const struct pool *pool, const struct set_listener *item, uint64_t now_ms)
+{
+        uint32_t queued, holders = 0, takers = 0;
+
+        if (listener_queue_length(&item->listener, &queued) < 0)
+                return false;
+        for (const struct pool_worker *worker = pool->workers; worker; worker = worker->next) {
+                if (!pool_worker_counts(worker) || !holds(worker, item))
+                        continue;
+                holders++;
+                takers += worker->state == WORKER_STARTING || pool_worker_is_idle(worker);
+        }
+        return queued > takers && (holders == 0 || now_ms >= item->closing_since_ms + HELP_AFTER_MS);
+}
+
+/* Fork a worker for the closing listeners alone: within the room of a roll, the first in any case. One a step is enough.
+ * A pool that drains as a whole is scaled as ever. */
+static void help(struct pool *pool, uint64_t now_ms)
+{
+        unsigned helpers = 0;
+        bool needed = false;
+
+        if (pool->draining || backoff_active(&pool->backoff, now_ms))
+                return;
+        for (size_t i = 0; i < pool->closing.count; i++)
+                needed |= needs_help(pool, &pool->closing.items[i], now_ms);
+        for (const struct pool_worker *worker = pool->workers; worker; worker = worker->next)
+                helpers += worker->drains && pool_worker_counts(worker);
+        if (!needed || (helpers > 0 && pool_room_ahead(pool) == 0))
+                return;
+        struct pool_worker *worker = pool_worker_fork(pool, WORKER_ROLE_SERVE, &pool->closing, "drain");
+        if (worker)
+                worker->drains = true;
+}
+
+static void finish(struct pool *pool)
+{
+        for (struct pool_worker *worker = pool->workers; worker; worker = worker->next)
+                if (pool->draining || worker->drains)
+                        pool_worker_retire(worker, "drained");
+        pool_touch(pool);
+}
+
+uint64_t drainer_step(struct pool *pool, uint64_t now_ms)
+{
+        bool was_closing = pool->closing.count > 0;
+
+        for (size_t i = pool->closing.count; i-- > 0;)
+                if (is_drained(pool, &pool->closing.items[i], now_ms))
+                        listener_set_close_one(&pool->closing, &pool->closing.items[i]);
+        if (pool->closing.count == 0) {
+                if (was_closing)
+                        finish(pool);
+                return POOL_NEVER_MS;
+        }
+        help(pool, now_ms);
+        return now_ms + POLL_MS;
+}

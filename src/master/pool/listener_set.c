@@ -1,0 +1,167 @@
+#include "master/pool/listener_set.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "master/loop/evloop.h"
+
+/* What the configuration does not mention. */
+static unsigned find_defaults(const struct pool_config *pool)
+{
+        return (pool->origins[POOL_BACKLOG].line == 0 ? LISTENER_BACKLOG : 0) |
+               (pool->origins[POOL_TCP_NODELAY].line == 0 ? LISTENER_NODELAY : 0) |
+               (pool->origins[POOL_TCP_KEEPALIVE].line == 0 ? LISTENER_KEEPALIVE : 0) |
+               (pool->origins[POOL_DEFER_ACCEPT].line == 0 ? LISTENER_DEFER_ACCEPT : 0);
+}
+
+struct listener_options listener_set_options(const struct pool_config *pool)
+{
+        return (struct listener_options){
+                .backlog = (unsigned)pool->backlog,
+                .ipv6_only = pool->ipv6_only,
+                .tcp_nodelay = pool->tcp_nodelay,
+                .tcp_keepalive = pool->tcp_keepalive,
+                .defer_accept = pool->defer_accept,
+                /* Several listeners are waited for through epoll sets, and a refuser must never block. */
+                .nonblocking = pool->listen.count > 1 || pool->when_full == FULL_REFUSE,
+                .socket_uid = pool->socket_user.name ? pool->socket_user.id : (uid_t)-1,
+                .socket_gid = pool->socket_group.name ? pool->socket_group.id : (gid_t)-1,
+                .socket_mode = pool->socket_mode,
+                .defaults = find_defaults(pool),
+        };
+}
+
+int listener_set_reserve(struct listener_set *set, size_t more)
+{
+        struct set_listener *items = realloc(set->items, (set->count + more) * sizeof(*items));
+
+        if (!items && set->count + more > 0)
+                return -ENOMEM;
+        set->items = items;
+        return 0;
+}
+
+int listener_set_add(struct listener_set *set, const char *name, const struct listener *listener)
+{
+        struct set_listener item = {.name = strdup(name), .listener = *listener};
+
+        if (!item.name || listener_set_reserve(set, 1) < 0) {
+                free(item.name);
+                return -ENOMEM;
+        }
+        set->items[set->count++] = item;
+        return 0;
+}
+
+static const char *open_error_text(int error)
+{
+        switch (error) {
+        case EADDRINUSE: return "somebody else listens there (address already in use)";
+        case EADDRNOTAVAIL: return "no interface of this machine has that address";
+        case EACCES: return "permission denied";
+        case ENOTSOCK: return "the path exists and is not a socket";
+        case EMFILE: return "too many open files; raise the limit preforkd is started with";
+        default: return strerror(error);
+        }
+}
+
+static int cannot_open(const struct pool_config *pool, const struct listen_address *address, int error,
+                       struct problem_list *problems)
+{
+        const struct origin *origin = &pool->origins[POOL_LISTEN];
+
+        problem_add(problems, origin->file, origin->line, "pool %s: listen: cannot open %s: %s", pool->name, address->text,
+                    open_error_text(-error));
+        return error;
+}
+
+int listener_set_try(const struct pool_config *pool, const struct listen_address *address, struct problem_list *problems)
+{
+        const struct listener_options options = listener_set_options(pool);
+
+        int r = listener_try(&address->address, &options);
+        return r < 0 ? cannot_open(pool, address, r, problems) : 0;
+}
+
+int listener_set_open(struct listener_set *set, const struct pool_config *pool, const struct listen_address *address,
+                      struct problem_list *problems)
+{
+        const struct listener_options options = listener_set_options(pool);
+        struct set_listener item = {.name = strdup(address->text)};
+
+        int r = item.name ? listener_set_reserve(set, 1) : -ENOMEM;
+        if (r == 0)
+                r = listener_open(&address->address, &options, &item.listener);
+        if (r < 0) {
+                free(item.name);
+                return cannot_open(pool, address, r, problems);
+        }
+        set->items[set->count++] = item;
+        return 0;
+}
+
+struct set_listener *listener_set_find(const struct listener_set *set, const char *name)
+{
+        for (size_t i = 0; i < set->count; i++)
+                if (text_equal(set->items[i].name, name))
+                        return &set->items[i];
+        return NULL;
+}
+
+static void remove_item(struct listener_set *set, struct set_listener *item)
+{
+        size_t index = (size_t)(item - set->items);
+
+        assert(index < set->count);
+        memmove(item, item + 1, (set->count - index - 1) * sizeof(*item));
+        set->count--;
+}
+
+struct set_listener *listener_set_move(struct listener_set *from, struct set_listener *item, struct listener_set *to)
+{
+        struct set_listener *moved = &to->items[to->count++];
+
+        *moved = *item;
+        remove_item(from, item);
+        return moved;
+}
+
+uint32_t listener_set_queue_of(const struct set_listener *item, bool *ret_exact)
+{
+        struct pollfd poller = {.fd = item->listener.fd, .events = POLLIN};
+        uint32_t length;
+
+        *ret_exact = listener_queue_length(&item->listener, &length) == 0;
+        return *ret_exact ? length : poll(&poller, 1, 0) == 1 && (poller.revents & POLLIN);
+}
+
+unsigned listener_set_queued(const struct listener_set *set)
+{
+        unsigned sum = 0;
+        bool exact;
+
+        for (size_t i = 0; i < set->count; i++)
+                sum += listener_set_queue_of(&set->items[i], &exact);
+        return sum;
+}
+
+void listener_set_close_one(struct listener_set *set, struct set_listener *item)
+{
+        evloop_watch_free(item->watch);
+        listener_close(&item->listener);
+        free(item->name);
+        remove_item(set, item);
+}
+
+void listener_set_close(struct listener_set *set)
+{
+        while (set->count > 0)
+                listener_set_close_one(set, &set->items[set->count - 1]);
+        free(set->items);
+        *set = (struct listener_set){0};
+}

@@ -1,0 +1,67 @@
+/* The roller: replaces the workers of older generations after a reload that changed how workers run; new ones first,
+ * within reload_surge. */
+#include <stddef.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "master/pool/pool.h"
+#include "master/pool/worker.h"
+
+/* How many more may be started ahead. Requests that go on in retired workers count, as long as they take room: with that a
+ * roll waits for them, but only if the pool is full. */
+static unsigned may_start(const struct pool *pool, const struct pool_counts *counts)
+{
+        uint64_t most = MIN_OF(MAX_OF(pool_config_surge(pool->config), (uint64_t)1), (uint64_t)counts->old_total);
+        unsigned room = pool_room_ahead(pool);
+
+        return counts->ahead < most ? (unsigned)MIN_OF(most - counts->ahead, (uint64_t)room) : 0;
+}
+
+/* The old worker whose going costs least: an idle one, then one that is not ready, then a busy one. */
+static struct pool_worker *pick_old(const struct pool *pool)
+{
+        struct pool_worker *starting = NULL, *busy = NULL;
+
+        for (struct pool_worker *worker = pool->workers; worker; worker = worker->next) {
+                if (worker->generation >= pool->generation || !pool_worker_counts(worker))
+                        continue;
+                if (pool_worker_is_idle(worker))
+                        return worker;
+                if (worker->state == WORKER_STARTING)
+                        starting = worker;
+                else
+                        busy = worker;
+        }
+        return starting ? starting : busy;
+}
+
+uint64_t roller_step(struct pool *pool, uint64_t now_ms)
+{
+        struct pool_counts counts = pool_count(pool);
+
+        if (pool->refuser && pool->refuser->generation < pool->generation) /* it knows the old listeners */
+                pool_worker_retire(pool->refuser, "roll");
+        if (counts.old_total == 0) {
+                pool->roll_ready = 0;
+                return POOL_NEVER_MS;
+        }
+        /* Workers of the old generation stay as long as old listeners have connections that only they can take. */
+        for (; pool->roll_ready > 0 && counts.old_total > 0 && pool->closing.count == 0; pool->roll_ready--) {
+                pool_worker_retire(pick_old(pool), "roll");
+                counts.old_total--;
+                counts.ahead--;
+        }
+        if (backoff_active(&pool->backoff, now_ms) || pool->draining)
+                return POOL_NEVER_MS;
+        unsigned forked = 0;
+        for (unsigned wanted = may_start(pool, &counts); forked < wanted; forked++) {
+                struct pool_worker *worker = pool_worker_fork(pool, WORKER_ROLE_SERVE, NULL, "roll");
+                if (!worker)
+                        break;
+                worker->for_roll = true;
+        }
+        if (forked > 0)
+                pool_decide(pool, LOG_INFO, "+%u worker%s (generation %llu, %u of older ones left)", forked,
+                            forked == 1 ? "" : "s", (unsigned long long)pool->generation, counts.old_total);
+        return POOL_NEVER_MS;
+}

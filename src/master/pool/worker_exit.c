@@ -1,0 +1,139 @@
+#include "master/pool/worker_exit.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "lib/idle_set.h"
+#include "logic/policy/slot_allocator.h"
+#include "master/pool/worker.h"
+#include "os/clock.h"
+
+static uint64_t timeval_ms(const struct timeval *time)
+{
+        return (uint64_t)time->tv_sec * 1000 + (uint64_t)time->tv_usec / 1000;
+}
+
+/* What the slot says of the whole life goes over to the pool. */
+static void inherit(struct pool *pool, const struct scoreboard_slot *slot, const struct rusage *usage)
+{
+        struct pool_totals *totals = &pool->totals;
+        uint64_t requests = atomic_load(&slot->requests_ended);
+        uint64_t place = totals->gone_count++ % POOL_GONE_WORKERS_KEPT;
+
+        totals->requests += requests;
+        totals->busy_ns += atomic_load(&slot->busy_ns);
+        totals->handler_cpu_us += atomic_load(&slot->handler_cpu_us);
+        totals->handler_deaths += atomic_load(&slot->handler_deaths);
+        totals->refused += atomic_load(&slot->refused);
+        for (size_t i = 0; i < SCOREBOARD_DURATION_BUCKETS; i++)
+                totals->durations[i] += atomic_load(&slot->durations[i]);
+        totals->gone_requests[place] = requests;
+        totals->gone_cpu_ms[place] = timeval_ms(&usage->ru_utime) + timeval_ms(&usage->ru_stime);
+}
+
+static bool ended_as_agreed(const struct pool_worker *worker, int status)
+{
+        if (worker->ended_by_us)
+                return true;
+        if (!WIFEXITED(status))
+                return false;
+        int code = WEXITSTATUS(status);
+        return code == WORKER_EXIT_RETIRED || code == WORKER_EXIT_RECYCLED || code == WORKER_EXIT_ORPHANED ||
+               code == WORKER_EXIT_ORDERED;
+}
+
+/* What it was doing, in words: "while serving a request for 1.2 s". */
+static void describe_activity(const struct pool_worker *worker, char *text, size_t size)
+{
+        uint64_t now_ms = clock_now_ms();
+
+        if (worker->role == WORKER_ROLE_REFUSE)
+                snprintf(text, size, "while refusing connections");
+        else if (pool_worker_is_busy(worker))
+                snprintf(text, size, "while serving a request for %llu ms",
+                         (unsigned long long)(now_ms - pool_worker_since_ms(worker, now_ms)));
+        else
+                snprintf(text, size, worker->state == WORKER_STARTING ? "while starting" : "while idle");
+}
+
+static void log_death(const struct pool_worker *worker, int status)
+{
+        const struct scoreboard_slot *slot = pool_worker_slot(worker);
+        const struct log_fields fields = {.pool = worker->pool->name, .worker_pid = worker->pid,
+                                          .generation = worker->generation,
+                                          .requests = atomic_load(&slot->requests_ended)};
+        char activity[80];
+
+        describe_activity(worker, activity, sizeof(activity));
+        if (WIFSIGNALED(status))
+                log_emit(LOG_WARNING, &fields, "killed by signal %d (%s) %s, after %llu requests", WTERMSIG(status),
+                         strsignal(WTERMSIG(status)), activity, (unsigned long long)fields.requests);
+        else if (WEXITSTATUS(status) == WORKER_EXIT_START_FAILED || WEXITSTATUS(status) == WORKER_EXIT_LISTENER_FAILED)
+                log_emit(LOG_ERR, &fields, "cannot serve: %s: %s", worker_stage_name(atomic_load(&slot->start_stage)),
+                         strerror((int)atomic_load(&slot->start_errno)));
+        else
+                log_emit(LOG_WARNING, &fields, "exited with code %d %s, after %llu requests", WEXITSTATUS(status),
+                         activity, (unsigned long long)fields.requests);
+}
+
+static void count_failure(const struct pool_worker *worker, int status)
+{
+        struct pool *pool = worker->pool;
+        uint64_t own_requests = atomic_load(&pool_worker_slot(worker)->requests_ended);
+        const struct backoff_death death = {
+                .by_our_hand = ended_as_agreed(worker, status),
+                .by_sigkill = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
+                .was_ready = worker->state != WORKER_STARTING && worker->state != WORKER_GONE,
+                .had_served = own_requests > 0,
+                .pool_succeeded_since = pool_requests(pool) > worker->requests_at_fork,
+        };
+
+        if (backoff_is_failure(&death))
+                pool_note_failure(pool);
+}
+
+static void unlink_worker(struct pool_worker *worker)
+{
+        struct pool *pool = worker->pool;
+
+        *worker->link = worker->next;
+        if (worker->next)
+                worker->next->link = worker->link;
+        pool->worker_count--;
+        if (pool->refuser == worker)
+                pool->refuser = NULL;
+        if (worker->replacement)
+                worker->replacement->replaces = NULL;
+        if (worker->replaces)
+                worker->replaces->replacement = NULL;
+}
+
+void obituary_write(void *context, pid_t pid, int status, const struct rusage *usage)
+{
+        struct pool_worker *worker = context;
+        struct pool *pool = worker->pool;
+
+        (void)pid;
+        bool as_agreed = ended_as_agreed(worker, status);
+        if (!as_agreed) {
+                pool->totals.died++;
+                log_death(worker, status);
+        }
+        count_failure(worker, status);
+        idle_set_remove(pool->board, worker->slot);
+        if (worker->role == WORKER_ROLE_SERVE)
+                inherit(pool, pool_worker_slot(worker), usage);
+        pool->totals.recycled += WIFEXITED(status) && (WEXITSTATUS(status) == WORKER_EXIT_RECYCLED || worker->recycling);
+        pool_worker_event(worker, WORKER_EVENT_EXITED);
+        /* A source that a killed worker held must not count for ever. */
+        atomic_store(&pool_worker_slot(worker)->source, 0);
+        unlink_worker(worker);
+        slot_allocator_release(pool->slots, worker->slot);
+        free(worker);
+        pool_touch(pool);
+}

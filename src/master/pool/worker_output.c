@@ -1,0 +1,195 @@
+#include "master/pool/worker_output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "logic/protocol/line_splitter.h"
+#include "master/loop/evloop.h"
+#include "master/pool/pool.h"
+#include "os/clock.h"
+
+#define BITE_BYTES 16384
+#define UNFINISHED_MS 200 /* a line without its end is logged after so long: the handler is waiting, or gone */
+
+struct handler_output {
+        struct master *master;
+        struct handler_output *next, **link;
+        char *pool_name;
+        pid_t worker_pid;
+        int fd;
+        struct evloop_watch *watch;
+        struct evloop_timer *unfinished_timer; /* made when first needed */
+        struct line_splitter splitter;
+};
+
+static void log_line(void *context, const struct line *line)
+{
+        const struct handler_output *output = context;
+        const struct log_fields fields = {.pool = output->pool_name, .worker_pid = output->worker_pid};
+
+        log_emit(line->priority >= 0 ? line->priority : LOG_NOTICE, &fields, "%s%s", line->bytes,
+                 line->cut ? " [cut]" : "");
+}
+
+static void output_free(struct handler_output *output)
+{
+        line_splitter_flush(&output->splitter, log_line, output);
+        line_splitter_clear(&output->splitter);
+        *output->link = output->next;
+        if (output->next)
+                output->next->link = output->link;
+        evloop_timer_free(output->unfinished_timer);
+        evloop_watch_free(output->watch);
+        fd_closep(&output->fd);
+        free(output->pool_name);
+        free(output);
+}
+
+static void on_unfinished(void *context)
+{
+        struct handler_output *output = context;
+
+        line_splitter_flush(&output->splitter, log_line, output);
+}
+
+static void watch_unfinished(struct handler_output *output)
+{
+        if (output->splitter.pending && !output->unfinished_timer &&
+            evloop_timer_new(output->master->loop, on_unfinished, output, &output->unfinished_timer) < 0)
+                return;
+        if (output->splitter.pending)
+                evloop_timer_set(output->unfinished_timer, clock_now_ms() + UNFINISHED_MS);
+        else if (output->unfinished_timer)
+                evloop_timer_unset(output->unfinished_timer);
+}
+
+/* One bite. False when the last writer is gone. */
+static bool read_some(struct handler_output *output, ssize_t *ret_length)
+{
+        char buffer[BITE_BYTES];
+
+        *ret_length = read(output->fd, buffer, sizeof(buffer));
+        if (*ret_length > 0)
+                line_splitter_feed(&output->splitter, buffer, (size_t)*ret_length, log_line, output);
+        return *ret_length > 0 || (*ret_length < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+static void on_readable(void *context)
+{
+        struct handler_output *output = context;
+        ssize_t length;
+
+        if (read_some(output, &length))
+                watch_unfinished(output);
+        else
+                output_free(output);
+}
+
+/* NULL: there was no memory; `fd` is closed. */
+static struct handler_output *start(struct master *master, const char *name, pid_t worker_pid, int fd)
+{
+        struct handler_output *output = calloc(1, sizeof(*output));
+        _cleanup_(fd_closep) int owned_fd = fd;
+        _cleanup_(freep) char *pool_name = strdup(name);
+
+        /* The writing ends are other open files of the pipe and stay blocking: a handler that writes too much waits. */
+        if (!output || !pool_name || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ||
+            evloop_watch_new(master->loop, fd, on_readable, output, &output->watch) < 0) {
+                free(output);
+                return NULL;
+        }
+        output->master = master;
+        output->pool_name = TAKE_PTR(pool_name);
+        output->worker_pid = worker_pid;
+        output->fd = TAKE_FD(owned_fd);
+        output->next = master->outputs;
+        output->link = &master->outputs;
+        if (output->next)
+                output->next->link = &output->next;
+        master->outputs = output;
+        return output;
+}
+
+void handler_output_start(const struct pool *pool, pid_t worker_pid, int fd)
+{
+        start(pool->master, pool->name, worker_pid, fd);
+}
+
+static const struct field output_fields[] = {
+        FIELD(struct handler_output, worker_pid), FIELD(struct handler_output, splitter.swallowing),
+        FIELD(struct handler_output, splitter.swallowed_bytes),
+};
+
+static json_t *write_output(const struct handler_output *output, struct document *document)
+{
+        const struct line_splitter *splitter = &output->splitter;
+        json_t *object = document_fields(output_fields, ELEMENTS(output_fields), output);
+        int r = document_set(object, "pool", document_string(output->pool_name));
+
+        if (r == 0)
+                r = document_set(object, "fd", document_descriptor(document, output->fd));
+        if (r == 0)
+                r = document_set(object, "begun", document_bytes(splitter->pending, splitter->length));
+        return document_finish(object, r);
+}
+
+json_t *handler_output_write(const struct master *master, struct document *document)
+{
+        json_t *array = json_array();
+        int r = 0;
+
+        for (const struct handler_output *output = master->outputs; r == 0 && output; output = output->next)
+                r = document_append(array, write_output(output, document));
+        return document_finish(array, r);
+}
+
+static int read_output(struct master *master, struct document *document, const json_t *object)
+{
+        struct handler_output read = {0};
+        _cleanup_(freep) char *pool_name = NULL;
+        _cleanup_(text_clear) struct text begun = {0};
+        int fd;
+
+        int r = document_read_fields(document, output_fields, ELEMENTS(output_fields), object, &read);
+        if (r == 0)
+                r = document_read_string(document, object, "pool", &pool_name);
+        if (r == 0)
+                r = document_read_bytes(document, object, "begun", &begun);
+        if (r == 0)
+                r = document_take_descriptor(document, object, "fd", &fd);
+        if (r < 0)
+                return r;
+        struct handler_output *output = start(master, pool_name, read.worker_pid, fd);
+        if (!output)
+                return -ENOMEM;
+        line_splitter_feed(&output->splitter, text_string(&begun), begun.length, log_line, output);
+        output->splitter.swallowing = read.splitter.swallowing;
+        output->splitter.swallowed_bytes = read.splitter.swallowed_bytes;
+        watch_unfinished(output);
+        return 0;
+}
+
+int handler_output_read(struct master *master, struct document *document, const json_t *array)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < json_array_size(array) && r == 0; i++)
+                r = read_output(master, document, json_array_get(array, i));
+        return r;
+}
+
+void handler_output_finish_all(struct master *master)
+{
+        while (master->outputs) {
+                ssize_t length;
+                /* What is there now, at most what a pipe holds: somebody may still be writing. */
+                for (int bite = 0; bite < 5 && read_some(master->outputs, &length) && length > 0; bite++)
+                        ;
+                output_free(master->outputs);
+        }
+}

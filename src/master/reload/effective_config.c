@@ -1,0 +1,53 @@
+#include "master/reload/effective_config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "master/daemon/daemon.h"
+#include "master/pool/pool.h"
+
+/* A lowered max_workers takes the thresholds along, so that they still agree with each other. */
+static void shift(const struct pool *pool, struct pool_config *config)
+{
+        const struct scale_limits limits = pool_scale_limits(pool);
+
+        config->min_spare_workers = limits.min_spare;
+        config->max_spare_workers = limits.max_spare;
+        config->start_workers = limits.start;
+        config->max_workers = limits.max_workers;
+}
+
+int config_in_force(const struct master *master, struct config *ret)
+{
+        static const struct config nothing;
+        const struct config *running = master->config ? master->config : &nothing;
+        struct config view = *running;
+
+        view.pool_count = 0;
+        view.pools = calloc(running->pool_count + 1, sizeof(*view.pools));
+        for (size_t i = 0; view.pools && i < running->pool_count; i++) {
+                const struct pool *pool = master_find_pool(master, running->pools[i]->name);
+                struct pool_config *copy = malloc(sizeof(*copy));
+                if (!copy)
+                        break;
+                *copy = *running->pools[i];
+                view.pools[view.pool_count++] = copy;
+                if (pool && pool->max_workers_shift != 0)
+                        shift(pool, copy);
+        }
+        if (!view.pools || view.pool_count < running->pool_count) {
+                config_in_force_clear(&view);
+                return -ENOMEM;
+        }
+        *ret = view;
+        return 0;
+}
+
+void config_in_force_clear(struct config *view)
+{
+        for (size_t i = 0; i < view->pool_count; i++)
+                free(view->pools[i]);
+        free(view->pools);
+        *view = (struct config){0};
+}

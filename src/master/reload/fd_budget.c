@@ -1,0 +1,52 @@
+#include "master/reload/fd_budget.h"
+
+#include <string.h>
+
+#include "master/control/control_socket.h"
+#include "master/pool/pool.h"
+#include "os/process/resource.h"
+
+/* Descriptors the master needs: one pipe a process, three a pool beside its listeners, and its own few. A listener has two
+ * when it drains: itself and its decoy. */
+static uint64_t needed_fds(const struct master *master, const struct config *config)
+{
+        uint64_t needed = 64 + CONTROL_CLIENTS_MAX;
+
+        for (size_t i = 0; i < config->pool_count; i++)
+                needed += pool_config_process_limit(config->pools[i]) + 2 * config->pools[i]->listen.count + 8;
+        /* What is there now may stay for a while: listeners that drain, workers of pools that are removed, and workers
+         * that are more than a new limit allows. */
+        for (size_t i = 0; i < master->pool_count; i++) {
+                const struct pool *pool = master->pools[i];
+                const struct pool_config *later = pool->draining ? NULL : config_find_pool(config, pool->name);
+                uint64_t allowed = later ? pool_config_process_limit(later) : 0;
+                needed += 2 * (pool->listeners.count + pool->closing.count);
+                needed += pool->worker_count > allowed ? pool->worker_count - allowed : 0;
+        }
+        return needed;
+}
+
+static int find_room(const struct master *master, const struct config *config,
+                     int (*raise_nofile)(uint64_t needed, struct resource_raise *ret), struct problem_list *problems)
+{
+        struct resource_raise raise;
+        uint64_t needed = needed_fds(master, config);
+
+        int r = raise_nofile(needed, &raise);
+        if (r < 0)
+                problem_add(problems, NULL, 0,
+                            "the pools need %llu open files, the limit is %llu and cannot be raised further (%s); lower "
+                            "max_workers or raise LimitNOFILE",
+                            (unsigned long long)needed, (unsigned long long)raise.reached, strerror(-r));
+        return r;
+}
+
+int fd_budget_raise(const struct master *master, const struct config *config, struct problem_list *problems)
+{
+        return find_room(master, config, resource_raise_nofile, problems);
+}
+
+int fd_budget_try(const struct master *master, const struct config *config, struct problem_list *problems)
+{
+        return find_room(master, config, resource_try_nofile, problems);
+}

@@ -1,0 +1,362 @@
+#include "master/reload/reload.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "logic/policy/reload_changes.h"
+#include "logic/policy/reload_diff.h"
+#include "master/control/control_socket.h"
+#include "master/loop/evloop.h"
+#include "master/manager/fd_store.h"
+#include "master/pool/pool.h"
+#include "master/pool/worker.h"
+#include "master/reload/effective_config.h"
+#include "master/reload/fd_budget.h"
+#include "master/reload/listener_moves.h"
+
+/* What phase one made for one step. */
+struct preparation {
+        struct pool *pool;           /* of a pool to add */
+        struct listener_set opened;  /* listeners to take into service */
+};
+
+struct reload {
+        struct master *master;
+        const struct config *running; /* what the new one is compared with; not owned */
+        struct config *config;
+        struct reload_plan plan;
+        struct preparation *prepared; /* one a step */
+        struct log_sink_state *log_sink;
+        struct control_change control;
+        struct problem_list *problems;
+};
+
+enum log_destination reload_log_destination(int target)
+{
+        static const enum log_destination destinations[] = {
+                [LOG_TARGET_AUTO] = LOG_DESTINATION_AUTO,
+                [LOG_TARGET_JOURNAL] = LOG_DESTINATION_JOURNAL,
+                [LOG_TARGET_SYSLOG] = LOG_DESTINATION_SYSLOG,
+                [LOG_TARGET_STDERR] = LOG_DESTINATION_STDERR,
+        };
+
+        return destinations[target];
+}
+
+static int prepare_log(struct reload *reload)
+{
+        const struct config *running = reload->master->config;
+        int target = reload->config->master.log_target;
+        const struct origin *origin = &reload->config->master.origins[MASTER_LOG_TARGET];
+        const char *path;
+
+        if (running && running->master.log_target == target)
+                return 0;
+        int r = log_sink_open(reload_log_destination(target), NULL, &reload->log_sink);
+        if (r < 0) {
+                problem_add(reload->problems, origin->file, origin->line, "log_target: cannot open it: %s", strerror(-r));
+                return r;
+        }
+        r = log_sink_check(reload->log_sink, &path);
+        if (r < 0) { /* to the log that can still be read */
+                const struct log_fields fields = {.file = origin->file, .line = origin->line};
+                log_emit(LOG_WARNING, &fields, "log_target: %s: %s; records are lost until somebody listens there", path,
+                         strerror(-r));
+        }
+        return 0;
+}
+
+static int prepare_step(struct reload *reload, const struct reload_step *step, struct preparation *prepared)
+{
+        struct pool *running = step->old_pool ? master_find_pool(reload->master, step->old_pool->name) : NULL;
+        size_t listeners = 0, moving = 0;
+        int r = 0;
+
+        if (step->verb != RELOAD_ADD && step->verb != RELOAD_REBIND)
+                return 0;
+        for (size_t i = 0; i < step->new_pool->listen.count; i++) {
+                const struct listen_address *address = &step->new_pool->listen.items[i];
+                listeners++;
+                if (running && listener_set_find(&running->listeners, address->text))
+                        continue;
+                if (listener_moves_find(reload->master, running, address)) {
+                        moving++;
+                        continue;
+                }
+                int opened = keeper_open(reload->master->keeper, step->new_pool, address, &prepared->opened,
+                                         reload->problems);
+                if (opened == 0)
+                        opened = listener_set_open(&prepared->opened, step->new_pool, address, reload->problems);
+                r = r < 0 ? r : MIN_OF(opened, 0);
+        }
+        if (r == 0 && step->verb == RELOAD_ADD) {
+                r = pool_new(reload->master, step->new_pool, &prepared->pool);
+                running = prepared->pool;
+                if (r < 0)
+                        problem_add(reload->problems, NULL, 0, "pool %s: %s", step->new_pool->name, strerror(-r));
+        }
+        /* Phase two only moves listeners between sets, into room that is made here. */
+        if (r == 0)
+                r = listener_set_reserve(&prepared->opened, moving);
+        if (r == 0)
+                r = listener_set_reserve(&running->listeners, listeners + running->closing.count);
+        if (r == 0)
+                r = listener_set_reserve(&running->closing, listeners + running->listeners.count);
+        return r;
+}
+
+static int prepare(struct reload *reload)
+{
+        struct master *master = reload->master;
+
+        int r = reload_diff(reload->running, reload->config, &reload->plan, reload->problems);
+        if (r < 0 || problem_list_refuses(reload->problems))
+                return r < 0 ? r : -EINVAL;
+        reload->prepared = calloc(reload->plan.count + 1, sizeof(*reload->prepared));
+        struct pool **pools = realloc(master->pools, (master->pool_count + reload->plan.count + 1) * sizeof(*pools));
+        if (pools)
+                master->pools = pools;
+        if (!reload->prepared || !pools)
+                return -ENOMEM;
+        keeper_check_unused(master->keeper, reload->config, !master->config, reload->problems);
+        r = problem_list_refuses(reload->problems) ? -EINVAL : fd_budget_raise(master, reload->config, reload->problems);
+        if (r == 0)
+                r = prepare_log(reload);
+        if (r == 0)
+                r = control_prepare(master->control, &reload->config->master, &reload->control, reload->problems);
+        for (size_t i = 0; i < reload->plan.count; i++) {
+                int step = prepare_step(reload, &reload->plan.steps[i], &reload->prepared[i]);
+                r = r < 0 ? r : step;
+        }
+        return r;
+}
+
+static void undo(struct reload *reload)
+{
+        for (size_t i = 0; reload->prepared && i < reload->plan.count; i++) {
+                listener_set_close(&reload->prepared[i].opened);
+                pool_free(reload->prepared[i].pool);
+        }
+        control_undo(reload->master->control, &reload->control);
+        log_sink_close(reload->log_sink);
+        config_clear(reload->config);
+        free(reload->config);
+}
+
+static void announce_listener(const struct pool *pool, const struct set_listener *item)
+{
+        const struct log_fields fields = {.pool = pool->name};
+        unsigned effective = item->listener.effective_backlog;
+
+        if (item->listener.tie == LISTENER_ACTIVATED) { /* what its unit asked for holds */
+                char address[ADDRESS_TEXT_MAX];
+                address_format(&item->listener.address, address, sizeof(address));
+                log_emit(LOG_INFO, &fields, "listening on %s (%s), backlog %u", item->name, address, effective);
+        } else if (effective < pool->config->backlog)
+                log_emit(LOG_NOTICE, &fields, "listening on %s, backlog %u (asked for %llu; net.core.somaxconn cuts it)",
+                         item->name, effective, (unsigned long long)pool->config->backlog);
+        else
+                log_emit(LOG_INFO, &fields, "listening on %s, backlog %u", item->name, effective);
+}
+
+static void take_into_service(struct pool *pool, struct listener_set *opened)
+{
+        while (opened->count > 0) {
+                struct set_listener *item = listener_set_move(opened, &opened->items[0], &pool->listeners);
+                item->since_generation = pool->generation;
+                announce_listener(pool, item);
+        }
+        listener_set_close(opened);
+}
+
+static bool is_listed(const struct pool_config *config, const char *name)
+{
+        for (size_t i = 0; i < config->listen.count; i++)
+                if (text_equal(config->listen.items[i].text, name))
+                        return true;
+        return false;
+}
+
+/* Exchange the listeners: those that are not wanted any more drain, the new ones are taken into service. */
+static void rebind(const struct master *master, struct pool *pool, struct listener_set *opened)
+{
+        for (size_t i = pool->listeners.count; i-- > 0;)
+                if (!is_listed(pool->config, pool->listeners.items[i].name))
+                        pool_close_listener(pool, &pool->listeners.items[i], pool->generation - 1);
+        listener_moves_take_back(master, pool);
+        take_into_service(pool, opened);
+}
+
+/* Options of open listeners; a failure leaves the old value and is worth a warning, not the reload. */
+static void adjust_listeners(struct pool *pool)
+{
+        const struct listener_options options = listener_set_options(pool->config);
+
+        for (size_t i = 0; i < pool->listeners.count; i++) {
+                struct set_listener *item = &pool->listeners.items[i];
+                uint32_t effective_before = item->listener.effective_backlog;
+                int r = listener_adjust(&item->listener, &options);
+                if (r < 0)
+                        pool_decide(pool, LOG_WARNING, "listen %s: cannot apply its new options: %s", item->name,
+                                    strerror(-r));
+                if (item->listener.effective_backlog != effective_before)
+                        announce_listener(pool, item);
+        }
+}
+
+/* What a roll that is under way has started belongs to the old ones now. */
+void reload_begin_generation(struct pool *pool)
+{
+        pool->generation++;
+        pool->roll_ready = 0;
+        for (struct pool_worker *worker = pool->workers; worker; worker = worker->next)
+                worker->for_roll = false;
+}
+
+static void carry_out(struct reload *reload, struct reload_step *step, struct preparation *prepared)
+{
+        struct master *master = reload->master;
+        _cleanup_(text_clear) struct text changes = {0};
+        struct pool *pool = step->old_pool ? master_find_pool(master, step->old_pool->name) : prepared->pool;
+
+        reload_step_describe(step, &changes);
+        switch (step->verb) {
+        case RELOAD_ADD:
+                listener_moves_take_back(master, pool);
+                take_into_service(pool, &prepared->opened);
+                adjust_listeners(pool);
+                master->pools[master->pool_count++] = pool;
+                pool_start(pool);
+                break;
+        case RELOAD_DRAIN:
+                pool_drain(pool, config_take_pool(master->config, pool->name), "removed from the configuration");
+                break;
+        case RELOAD_ROLL:
+        case RELOAD_REBIND:
+                pool->config = step->new_pool;
+                reload_begin_generation(pool);
+                if (step->verb == RELOAD_REBIND)
+                        rebind(master, pool, &prepared->opened);
+                adjust_listeners(pool);
+                pool_decide(pool, LOG_INFO, "generation %llu (%s changed)", (unsigned long long)pool->generation,
+                            text_string(&changes));
+                pool_apply_config(pool);
+                break;
+        case RELOAD_LIMITS:
+                pool->config = step->new_pool;
+                adjust_listeners(pool);
+                pool_decide(pool, LOG_INFO, "new limits (%s changed)", text_string(&changes));
+                pool_apply_config(pool);
+                break;
+        case RELOAD_KEEP:
+                pool->config = step->new_pool;
+                pool_apply_config(pool);
+                break;
+        case RELOAD_VERB_COUNT:
+                break;
+        }
+}
+
+/* Whatever is in service outlives us from now on. */
+static void store_listeners(const struct master *master)
+{
+        for (size_t p = 0; p < master->pool_count; p++)
+                for (size_t i = 0; i < master->pools[p]->listeners.count; i++)
+                        keeper_store(master->keeper, &master->pools[p]->listeners.items[i]);
+}
+
+/* What goes from one running pool to another: before it is closed, and at once for all of them, because two pools may
+ * exchange theirs. */
+static void move_listeners(struct reload *reload)
+{
+        for (size_t i = 0; i < reload->plan.count; i++) {
+                const struct reload_step *step = &reload->plan.steps[i];
+                struct pool *pool = step->old_pool ? master_find_pool(reload->master, step->old_pool->name) : NULL;
+                if (step->verb == RELOAD_ADD || step->verb == RELOAD_REBIND)
+                        listener_moves_collect(reload->master, pool, step->new_pool, &reload->prepared[i].opened);
+        }
+}
+
+/* Phase two. Nothing here allocates what it cannot do without, or asks the system for anything it may refuse. */
+static void swap(struct reload *reload)
+{
+        struct master *master = reload->master;
+        struct log_sink_state *old_sink = NULL;
+
+        if (reload->log_sink) {
+                old_sink = master->log_sink;
+                if (old_sink)
+                        log_sink_adopt(reload->log_sink, old_sink);
+                master->log_sink = reload->log_sink;
+        }
+        const struct log_sink sink = log_sink_get(master->log_sink);
+        log_set_sink(&sink, reload->config->master.log_level);
+        log_sink_close(old_sink);
+        control_commit(master->control, &reload->config->master, &reload->control);
+        move_listeners(reload);
+        for (size_t i = 0; i < reload->plan.count; i++)
+                carry_out(reload, &reload->plan.steps[i], &reload->prepared[i]);
+        store_listeners(master);
+        if (master->config) {
+                config_clear(master->config);
+                free(master->config);
+        }
+        master->config = reload->config;
+        master->config_serial++;
+}
+
+static int replace(struct master *master, const struct config *running, struct config *config,
+                   struct problem_list *problems, struct reload_changes *changes)
+{
+        struct reload reload = {.master = master, .running = running, .config = config, .problems = problems};
+
+        int r = prepare(&reload);
+        if (r == 0 && changes)
+                r = reload_changes_of(&reload.plan, master->config ? &master->config->master : NULL, &config->master,
+                                      changes);
+        if (r == -ENOMEM)
+                problem_add(problems, NULL, 0, "out of memory");
+        if (r < 0)
+                undo(&reload);
+        else
+                swap(&reload);
+        reload_plan_clear(&reload.plan);
+        free(reload.prepared);
+        return r;
+}
+
+int reload_apply(struct master *master, struct config *config, struct problem_list *problems,
+                 struct reload_changes *changes)
+{
+        _cleanup_(config_in_force_clear) struct config running = {0};
+
+        if (config_in_force(master, &running) == 0)
+                return replace(master, &running, config, problems, changes);
+        problem_add(problems, NULL, 0, "out of memory");
+        config_clear(config);
+        free(config);
+        return -ENOMEM;
+}
+
+int reload_scale(struct master *master, const struct pool *pool, struct config *config, struct problem_list *problems)
+{
+        size_t count = master->pool_count; /* no pool comes or goes */
+        _cleanup_(freep) int *shifts = calloc(count + 1, sizeof(*shifts));
+
+        if (!shifts) {
+                config_clear(config);
+                free(config);
+                return -ENOMEM;
+        }
+        for (size_t i = 0; i < count; i++)
+                shifts[i] = master->pools[i]->max_workers_shift;
+        int r = replace(master, master->config, config, problems, NULL); /* in which the others have not changed */
+        for (size_t i = 0; i < count && r == 0; i++)
+                if (master->pools[i] != pool)
+                        master->pools[i]->max_workers_shift = shifts[i];
+        return r;
+}

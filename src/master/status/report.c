@@ -1,0 +1,85 @@
+#include "master/status/report.h"
+
+#include <inttypes.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "master/pool/pool.h"
+#include "master/status/status_collect.h"
+
+static void report_shares(const struct status_pool *status, const struct log_fields *fields)
+{
+        _cleanup_(text_clear) struct text text = {0};
+
+        if (request_summary_format(&status->requests_each, &status->cpu_ms_each, &text) == 0)
+                log_emit(LOG_NOTICE, fields, "%s", text_string(&text));
+}
+
+static void report_durations(const struct status_pool *status, const struct log_fields *fields)
+{
+        const struct request_percentiles percentiles = request_durations_percentiles(&status->durations);
+
+        if (request_durations_count(&status->durations) > 0)
+                log_emit(LOG_NOTICE, fields, "request durations: median %.1f ms, p90 %.1f ms, p99 %.1f ms",
+                         (double)percentiles.p50_us / 1000, (double)percentiles.p90_us / 1000,
+                         (double)percentiles.p99_us / 1000);
+}
+
+/* Everything since the pool was made: "3 forked, 1 retired, …". 0 or -ENOMEM. */
+static int format_totals(const struct status_pool *status, struct text *text)
+{
+        const struct status_totals *totals = &status->totals;
+        const struct {
+                uint64_t count;
+                const char *of_what;
+        } rows[] = {
+                {totals->forked, "forked"},
+                {totals->retired, "retired"},
+                {totals->recycled, "recycled"},
+                {totals->died, "died"},
+                {totals->start_failures, "failed starts"},
+                {totals->saturations, "saturations"},
+                {totals->request_timeouts, "request timeouts"},
+                {totals->detached, "detached"},
+                {totals->refused, "refused"},
+                {totals->requests, "requests"},
+        };
+        int r = 0;
+
+        for (size_t i = 0; i < ELEMENTS(rows) && r == 0; i++)
+                r = text_appendf(text, "%s%" PRIu64 " %s", i > 0 ? ", " : "", rows[i].count, rows[i].of_what);
+        return r;
+}
+
+void report_pool(const struct pool *pool)
+{
+        const struct log_fields fields = {.pool = pool->name, .generation = pool->generation};
+        _cleanup_(status_pool_clear) struct status_pool status = {0};
+        _cleanup_(text_clear) struct text totals = {0};
+
+        if (status_collect_pool(pool, STATUS_SPREAD, &status) < 0 || format_totals(&status, &totals) < 0)
+                return;
+        const struct status_counts *counts = &status.counts;
+        log_emit(LOG_NOTICE, &fields,
+                 "generation %" PRIu64 ": %u idle, %u busy, %u starting, %u retiring, %u detached; in all %s",
+                 status.generation, counts->idle, counts->busy, counts->starting, counts->retiring, counts->detached,
+                 text_string(&totals));
+        report_shares(&status, &fields);
+        report_durations(&status, &fields);
+}
+
+void report_all(const struct master *master)
+{
+        for (size_t i = 0; i < master->pool_count; i++)
+                report_pool(master->pools[i]);
+}
+
+void report_problems(const struct problem_list *problems)
+{
+        for (size_t i = 0; i < problems->count; i++) {
+                const struct problem *problem = &problems->items[i];
+                const struct log_fields fields = {.file = problem->file, .line = problem->line};
+                log_emit(problem->warning ? LOG_WARNING : LOG_ERR, &fields, "%s", problem->text);
+        }
+}

@@ -1,0 +1,206 @@
+#include "master/status/status_collect.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "master/pool/pool.h"
+#include "master/pool/worker.h"
+#include "os/clock.h"
+#include "os/process/usage.h"
+
+/* What a slot has counted since its worker was forked is added to what those that are gone have left. */
+static void add_slot(struct status_pool *status, const struct scoreboard_slot *slot)
+{
+        uint32_t buckets[REQUEST_DURATION_BUCKETS];
+
+        status->totals.requests += atomic_load(&slot->requests_ended);
+        status->totals.busy_ms += atomic_load(&slot->busy_ns) / 1000000;
+        status->totals.handler_cpu_ms += atomic_load(&slot->handler_cpu_us) / 1000;
+        status->totals.handler_deaths += atomic_load(&slot->handler_deaths);
+        status->totals.refused += atomic_load(&slot->refused);
+        for (size_t i = 0; i < REQUEST_DURATION_BUCKETS; i++)
+                buckets[i] = atomic_load(&slot->durations[i]);
+        request_durations_add(&status->durations, buckets);
+}
+
+static void collect_totals(const struct pool *pool, struct status_pool *status)
+{
+        const struct pool_totals *totals = &pool->totals;
+
+        status->totals = (struct status_totals){
+                .forked = totals->forked, .retired = totals->retired, .recycled = totals->recycled,
+                .died = totals->died, .start_failures = totals->start_failures, .saturations = totals->saturations,
+                .request_timeouts = totals->request_timeouts, .detached = totals->detached,
+                .refused = totals->refused + atomic_load(&pool->board->refused), .requests = totals->requests,
+                .busy_ms = totals->busy_ns / 1000000, .handler_cpu_ms = totals->handler_cpu_us / 1000,
+                .handler_deaths = totals->handler_deaths,
+        };
+        for (size_t i = 0; i < REQUEST_DURATION_BUCKETS; i++)
+                status->durations.buckets[i] = totals->durations[i];
+        for (const struct pool_worker *worker = pool->workers; worker; worker = worker->next)
+                if (worker->role == WORKER_ROLE_SERVE)
+                        add_slot(status, pool_worker_slot(worker));
+}
+
+static void describe_exit(const struct scoreboard_slot *slot, struct status_worker *status)
+{
+        int exit = atomic_load(&slot->handler_status);
+
+        status->has_exit = atomic_load(&slot->requests_ended) > 0 && (WIFEXITED(exit) || WIFSIGNALED(exit));
+        if (status->has_exit && WIFEXITED(exit))
+                status->exit_code = WEXITSTATUS(exit);
+        else if (status->has_exit)
+                status->exit_signal = WTERMSIG(exit);
+}
+
+static void collect_worker(const struct pool_worker *worker, uint64_t now_ms, struct status_worker *status)
+{
+        const struct scoreboard_slot *slot = pool_worker_slot(worker);
+        struct process_usage usage = {0};
+        bool refuses = worker->role == WORKER_ROLE_REFUSE, busy = pool_worker_is_busy(worker);
+        bool reported = atomic_load(&slot->activity_since_ns) > 0;
+
+        process_usage_read(worker->pid, &usage);
+        *status = (struct status_worker){
+                .pid = worker->pid,
+                .state = status_worker_state_of(worker->state, busy, refuses),
+                .busy = busy,
+                .generation = worker->generation,
+                .age_ms = now_ms - MIN_OF(worker->forked_ms, now_ms),
+                .since_ms = now_ms - (reported ? pool_worker_since_ms(worker, now_ms) : worker->forked_ms),
+                .requests = atomic_load(&slot->requests_ended),
+                .cpu_ms = usage.cpu_ms + atomic_load(&slot->handler_cpu_us) / 1000,
+                .memory_bytes = usage.resident_bytes,
+        };
+        describe_exit(slot, status);
+}
+
+static int collect_workers(const struct pool *pool, struct status_pool *status)
+{
+        size_t most = MIN_OF(pool->worker_count, (unsigned)STATUS_WORKERS_MAX);
+        uint64_t now_ms = clock_now_ms();
+
+        status->workers = calloc(most + 1, sizeof(*status->workers));
+        if (!status->workers)
+                return -ENOMEM;
+        for (const struct pool_worker *worker = pool->workers; worker && status->worker_count < most; worker = worker->next)
+                collect_worker(worker, now_ms, &status->workers[status->worker_count++]);
+        status->workers_left_out = pool->worker_count - status->worker_count;
+        return 0;
+}
+
+static void collect_listener(const struct set_listener *item, bool closing, struct status_listener *status)
+{
+        *status = (struct status_listener){
+                .address = item->name, .backlog = item->listener.effective_backlog, .closing = closing};
+        status->queue = listener_set_queue_of(item, &status->queue_known);
+}
+
+static int collect_listeners(const struct pool *pool, struct status_pool *status)
+{
+        status->listeners = calloc(pool->listeners.count + pool->closing.count + 1, sizeof(*status->listeners));
+        if (!status->listeners)
+                return -ENOMEM;
+        for (size_t i = 0; i < pool->listeners.count; i++)
+                collect_listener(&pool->listeners.items[i], false, &status->listeners[status->listener_count++]);
+        for (size_t i = 0; i < pool->closing.count; i++)
+                collect_listener(&pool->closing.items[i], true, &status->listeners[status->listener_count++]);
+        return 0;
+}
+
+/* How the workers share the work: the last ones that went, and those that are here. */
+static int collect_spread(const struct pool *pool, struct status_pool *status)
+{
+        const struct pool_totals *totals = &pool->totals;
+        size_t gone = MIN_OF(totals->gone_count, (uint64_t)POOL_GONE_WORKERS_KEPT), count = 0;
+        _cleanup_(freep) uint64_t *requests = calloc(gone + pool->worker_count + 1, sizeof(*requests));
+        _cleanup_(freep) uint64_t *cpu_ms = calloc(gone + pool->worker_count + 1, sizeof(*cpu_ms));
+
+        if (!requests || !cpu_ms)
+                return -ENOMEM;
+        for (; count < gone; count++) {
+                requests[count] = totals->gone_requests[count];
+                cpu_ms[count] = totals->gone_cpu_ms[count];
+        }
+        for (const struct pool_worker *worker = pool->workers; worker; worker = worker->next) {
+                if (worker->role != WORKER_ROLE_SERVE)
+                        continue;
+                requests[count] = atomic_load(&pool_worker_slot(worker)->requests_ended);
+                cpu_ms[count++] = atomic_load(&pool_worker_slot(worker)->handler_cpu_us) / 1000;
+        }
+        status->requests_each = request_summary_of(requests, count);
+        status->cpu_ms_each = request_summary_of(cpu_ms, count);
+        return 0;
+}
+
+int status_collect_pool(const struct pool *pool, unsigned detail, struct status_pool *ret)
+{
+        const struct pool_counts counts = pool_count(pool);
+        uint64_t now_ms = clock_now_ms(), not_before_ms = pool->backoff.not_before_ms;
+        bool backing_off = backoff_active(&pool->backoff, now_ms);
+        const struct status_pool_facts facts = {.draining = pool->draining, .paused = pool->paused,
+                                                .backing_off = backing_off, .saturated = pool->saturation_told};
+        struct status_pool status = {
+                .name = pool->name,
+                .state = status_pool_state_of(&facts),
+                .generation = pool->generation,
+                .counts = {.starting = counts.starting, .idle = counts.idle, .busy = counts.busy,
+                           .detached = counts.detached, .retiring = counts.retiring, .total = counts.total,
+                           .old_total = counts.old_total},
+                .limits = pool_scale_limits(pool),
+                .failures = pool->backoff.failures,
+                .next_start_ms = backing_off && not_before_ms > now_ms ? not_before_ms - now_ms : 0,
+        };
+
+        collect_totals(pool, &status);
+        status.rate = request_rate_of(&pool->rate, now_ms, status.totals.requests);
+        int r = collect_listeners(pool, &status);
+        if (r == 0 && (detail & STATUS_WORKERS))
+                r = collect_workers(pool, &status);
+        if (r == 0 && (detail & STATUS_SPREAD))
+                r = collect_spread(pool, &status);
+        if (r < 0) {
+                status_pool_clear(&status);
+                return r;
+        }
+        *ret = status;
+        return 0;
+}
+
+static const char *state_name(enum master_state state)
+{
+        static const char *const names[] = {[MASTER_STARTING] = "starting", [MASTER_RUNNING] = "running",
+                                            [MASTER_STOPPING] = "stopping", [MASTER_KILLING] = "stopping"};
+
+        return names[state];
+}
+
+int status_collect(const struct master *master, const char *pool_name, unsigned detail, struct status *ret)
+{
+        uint64_t uptime_ms = clock_now_ms() - master->started_ms;
+        struct status status = {
+                .version = PREFORKD_VERSION, .state = state_name(master->state), .pid = master->pid,
+                .uptime_ms = uptime_ms, .started_wall_ms = clock_wall_ms() - uptime_ms,
+                .pools = calloc(master->pool_count + 1, sizeof(*status.pools)),
+        };
+        int r = status.pools ? 0 : -ENOMEM;
+
+        for (size_t i = 0; i < master->pool_count && r == 0; i++) {
+                struct pool *pool = master->pools[i];
+                if (pool_name && !text_equal(pool->name, pool_name))
+                        continue;
+                r = status_collect_pool(pool, detail, &status.pools[status.pool_count]);
+                if (r == 0)
+                        status_add_up(&status, &status.pools[status.pool_count++]);
+                request_rate_note(&pool->rate, clock_now_ms(), pool_requests(pool));
+        }
+        if (r < 0) {
+                status_clear(&status);
+                return r;
+        }
+        *ret = status;
+        return 0;
+}

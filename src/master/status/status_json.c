@@ -1,0 +1,262 @@
+#include "master/status/status_json.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+
+#define NUMBER(value) json_integer((json_int_t)MIN_OF((uint64_t)(value), (uint64_t)INT64_MAX))
+
+json_t *control_json_text(const char *string)
+{
+        _cleanup_(text_clear) struct text text = {0};
+        size_t length = strlen(string), printable = text_printable_length(string, length);
+        int r = 0;
+
+        if (printable == length)
+                return json_string(string);
+        for (size_t at = 0; at < length && r == 0; at += printable + 1) {
+                printable = text_printable_length(&string[at], length - at);
+                r = text_append_bytes(&text, &string[at], printable);
+                if (r == 0 && at + printable < length)
+                        r = text_append(&text, "?");
+        }
+        return r == 0 ? json_string(text_string(&text)) : NULL;
+}
+
+json_t *control_json_time(uint64_t wall_ms)
+{
+        time_t seconds = (time_t)(wall_ms / 1000);
+        char date[32], text[48];
+        struct tm utc;
+
+        if (!gmtime_r(&seconds, &utc) || strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc) == 0)
+                return json_null();
+        snprintf(text, sizeof(text), "%s.%03uZ", date, (unsigned)(wall_ms % 1000));
+        return json_string(text);
+}
+
+json_t *control_json_ok(enum control_command command)
+{
+        return json_pack("{s:i, s:b, s:s}", "protocol", CONTROL_PROTOCOL, "ok", 1, "command", control_command_name(command));
+}
+
+json_t *control_json_error(const char *error, const char *message)
+{
+        return json_pack("{s:i, s:b, s:s, s:o}", "protocol", CONTROL_PROTOCOL, "ok", 0, "error", error, "message",
+                         control_json_text(message));
+}
+
+json_t *control_json_limits(const struct scale_limits *limits)
+{
+        static const char *const scalings[] = {
+                [SCALING_DYNAMIC] = "dynamic", [SCALING_STATIC] = "static", [SCALING_ONDEMAND] = "ondemand"};
+
+        return json_pack("{s:s, s:o, s:o, s:o, s:o}", "scaling", scalings[limits->scaling], "min_spare_workers",
+                         NUMBER(limits->min_spare), "max_spare_workers", NUMBER(limits->max_spare), "start_workers",
+                         NUMBER(limits->start), "max_workers", NUMBER(limits->max_workers));
+}
+
+static json_t *counts_json(const struct status_counts *counts)
+{
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "starting", NUMBER(counts->starting), "idle",
+                         NUMBER(counts->idle), "busy", NUMBER(counts->busy), "detached", NUMBER(counts->detached),
+                         "retiring", NUMBER(counts->retiring), "total", NUMBER(counts->total), "old",
+                         NUMBER(counts->old_total));
+}
+
+static json_t *totals_json(const struct status_totals *totals)
+{
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+                         "requests", NUMBER(totals->requests), "forked", NUMBER(totals->forked),
+                         "retired", NUMBER(totals->retired), "recycled", NUMBER(totals->recycled),
+                         "died", NUMBER(totals->died), "start_failures", NUMBER(totals->start_failures),
+                         "saturations", NUMBER(totals->saturations), "request_timeouts", NUMBER(totals->request_timeouts),
+                         "detached", NUMBER(totals->detached), "refused", NUMBER(totals->refused),
+                         "busy_ms", NUMBER(totals->busy_ms), "handler_cpu_ms", NUMBER(totals->handler_cpu_ms),
+                         "handler_deaths", NUMBER(totals->handler_deaths));
+}
+
+static json_t *listener_json(const struct status_listener *listener)
+{
+        return json_pack("{s:o, s:o, s:b, s:o, s:b}", "address", control_json_text(listener->address), "queue",
+                         NUMBER(listener->queue), "queue_exact", listener->queue_known, "backlog",
+                         NUMBER(listener->backlog), "closing", listener->closing);
+}
+
+static json_t *exit_json(const struct status_worker *worker)
+{
+        if (!worker->has_exit)
+                return json_null();
+        return worker->exit_signal > 0 ? json_pack("{s:i}", "signal", worker->exit_signal)
+                                       : json_pack("{s:i}", "code", worker->exit_code);
+}
+
+static json_t *worker_json(const struct status_worker *worker)
+{
+        return json_pack("{s:i, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "pid", (int)worker->pid, "state",
+                         status_worker_state_name(worker->state), "busy", worker->busy, "generation",
+                         NUMBER(worker->generation), "age_ms", NUMBER(worker->age_ms), "since_ms",
+                         NUMBER(worker->since_ms), "requests", NUMBER(worker->requests), "cpu_ms", NUMBER(worker->cpu_ms),
+                         "memory_bytes", worker->memory_bytes > 0 ? NUMBER(worker->memory_bytes) : json_null(),
+                         "last_exit", exit_json(worker));
+}
+
+/* The value becomes the array's; 0 or -1. */
+static int append(json_t *array, json_t *value)
+{
+        return json_array_append_new(array, value);
+}
+
+static int add_lists(json_t *pool, const struct status_pool *status)
+{
+        json_t *listeners = json_array(), *workers = status->workers ? json_array() : NULL;
+        int r = json_object_set_new(pool, "listeners", listeners);
+
+        for (size_t i = 0; i < status->listener_count && r == 0; i++)
+                r = append(listeners, listener_json(&status->listeners[i]));
+        if (r == 0 && status->workers) {
+                r = json_object_set_new(pool, "workers", workers);
+                for (size_t i = 0; i < status->worker_count && r == 0; i++)
+                        r = append(workers, worker_json(&status->workers[i]));
+                if (r == 0)
+                        r = json_object_set_new(pool, "workers_left_out", NUMBER(status->workers_left_out));
+        }
+        return r;
+}
+
+static uint64_t queue_of(const struct status_pool *status)
+{
+        uint64_t sum = 0;
+
+        for (size_t i = 0; i < status->listener_count; i++)
+                sum += status->listeners[i].queue;
+        return sum;
+}
+
+static json_t *pool_json(const struct status_pool *status)
+{
+        const struct request_percentiles times = request_durations_percentiles(&status->durations);
+        json_t *pool = json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:f, s:o, s:{s:o, s:o, s:o}, s:o, s:{s:o, s:o}}",
+                                 "name", control_json_text(status->name),
+                                 "state", status_pool_state_name(status->state),
+                                 "generation", NUMBER(status->generation), "counts", counts_json(&status->counts),
+                                 "limits", control_json_limits(&status->limits), "queue", NUMBER(queue_of(status)),
+                                 "requests_per_second", status->rate.per_second,
+                                 "rate_window_ms", NUMBER(status->rate.window_ms),
+                                 "duration_us", "p50", NUMBER(times.p50_us), "p90", NUMBER(times.p90_us), "p99",
+                                 NUMBER(times.p99_us),
+                                 "totals", totals_json(&status->totals),
+                                 "backoff", "failures", NUMBER(status->failures), "next_start_ms",
+                                 NUMBER(status->next_start_ms));
+
+        if (pool && add_lists(pool, status) != 0) {
+                json_decref(pool);
+                return NULL;
+        }
+        return pool;
+}
+
+json_t *control_json_status(const struct status *status)
+{
+        json_t *pools = json_array();
+        json_t *document = control_json_ok(CONTROL_STATUS);
+        json_t *master = json_pack("{s:s, s:i, s:s, s:o, s:o, s:o, s:f, s:o}", "version", status->version, "pid",
+                                   (int)status->pid, "state", status->state, "started",
+                                   control_json_time(status->started_wall_ms), "uptime_ms", NUMBER(status->uptime_ms),
+                                   "counts", counts_json(&status->counts), "requests_per_second",
+                                   status->requests_per_second, "totals", totals_json(&status->totals));
+        int r = json_object_set_new(document, "master", master);
+
+        if (r == 0)
+                r = json_object_set(document, "pools", pools);
+        for (size_t i = 0; i < status->pool_count && r == 0; i++)
+                r = append(pools, pool_json(&status->pools[i]));
+        json_decref(pools);
+        if (r != 0) {
+                json_decref(document);
+                return NULL;
+        }
+        return document;
+}
+
+/* An array of what `item` makes of each of `count` things; NULL if one fails. */
+static json_t *array_of(size_t count, json_t *(*item)(const void *context, size_t index), const void *context)
+{
+        json_t *array = json_array();
+
+        for (size_t i = 0; i < count; i++)
+                if (json_array_append_new(array, item(context, i)) != 0) {
+                        json_decref(array);
+                        return NULL;
+                }
+        return array;
+}
+
+struct decisions {
+        const struct decision_ring *ring;
+        uint64_t now_ms, wall_ms;
+};
+
+static json_t *decision_json(const void *context, size_t index)
+{
+        const struct decisions *decisions = context;
+        const struct decision *decision = decision_ring_at(decisions->ring, index);
+        uint64_t age_ms = decisions->now_ms - MIN_OF(decision->time_ms, decisions->now_ms);
+
+        return json_pack("{s:o, s:o, s:o, s:o}", "time", control_json_time(decisions->wall_ms - age_ms), "time_ms",
+                         NUMBER(decisions->wall_ms - age_ms), "age_ms", NUMBER(age_ms), "text",
+                         control_json_text(decision->text));
+}
+
+json_t *control_json_decisions(const struct decision_ring *ring, uint64_t now_ms, uint64_t wall_ms)
+{
+        const struct decisions decisions = {.ring = ring, .now_ms = now_ms, .wall_ms = wall_ms};
+
+        return array_of(decision_ring_length(ring), decision_json, &decisions);
+}
+
+static json_t *problem_json(const void *context, size_t index)
+{
+        const struct problem_list *problems = context;
+        const struct problem *problem = &problems->items[index];
+
+        return json_pack("{s:s, s:o, s:o, s:o}", "severity", problem->warning ? "warning" : "error", "file",
+                         problem->file ? control_json_text(problem->file) : json_null(), "line",
+                         problem->line > 0 && problem->file ? NUMBER(problem->line) : json_null(), "text",
+                         control_json_text(problem->text));
+}
+
+json_t *control_json_problems(const struct problem_list *problems)
+{
+        return array_of(problems->count, problem_json, problems);
+}
+
+static json_t *word_json(const void *context, size_t index)
+{
+        const struct words *words = context;
+
+        return control_json_text(words->list[index]);
+}
+
+json_t *control_json_words(const struct words *words)
+{
+        return array_of(words->count, word_json, words);
+}
+
+static json_t *change_json(const void *context, size_t index)
+{
+        const struct reload_changes *changes = context;
+        const struct reload_change *change = &changes->pools[index];
+
+        return json_pack("{s:o, s:s, s:o}", "pool", control_json_text(change->pool), "verb", reload_verb_name(change->verb),
+                         "options", control_json_words(&change->options));
+}
+
+json_t *control_json_changes(const struct reload_changes *changes)
+{
+        return array_of(changes->count, change_json, changes);
+}

@@ -1,0 +1,63 @@
+#include "os/log/text.h"
+
+#include <errno.h>
+
+#include "base/log.h"
+#include "base/text.h"
+
+static int append_place(struct text *text, const struct log_fields *fields)
+{
+        if (!fields->file)
+                return 0;
+        if (fields->line > 0)
+                return text_appendf(text, "%s:%u: ", fields->file, fields->line);
+        return text_appendf(text, "%s: ", fields->file);
+}
+
+int log_text_append_prefix(struct text *text, const struct log_record *record)
+{
+        const struct log_fields *fields = &record->fields;
+
+        if (fields->pool && text_appendf(text, "pool %s: ", fields->pool) < 0)
+                return -ENOMEM;
+        if (fields->worker_pid > 0 && text_appendf(text, "worker %d: ", (int)fields->worker_pid) < 0)
+                return -ENOMEM;
+        return append_place(text, fields);
+}
+
+static bool is_plain(unsigned char byte)
+{
+        return (byte >= 0x20 && byte != 0x7f) || byte == '\t';
+}
+
+int log_text_append_line(struct text *text, const char *string)
+{
+        while (*string) {
+                size_t plain = 0;
+                while (string[plain] && is_plain((unsigned char)string[plain]))
+                        plain++;
+                int r = text_append_bytes(text, string, plain);
+                string += plain;
+                if (r == 0 && *string == '\n')
+                        r = text_append(text, "\\n");
+                else if (r == 0 && *string)
+                        r = text_appendf(text, "\\x%02x", (unsigned char)*string);
+                if (r < 0)
+                        return r;
+                if (*string)
+                        string++;
+        }
+        return 0;
+}
+
+void log_text_cut(struct text *text, size_t max_bytes)
+{
+        if (text->length <= max_bytes)
+                return;
+        size_t length = max_bytes;
+        /* Bytes 10xxxxxx continue a character; three at most, else it is not UTF-8 and there is nothing to spare. */
+        for (int i = 0; i < 3 && length > 0 && ((unsigned char)text->bytes[length] & 0xc0) == 0x80; i++)
+                length--;
+        text->length = length;
+        text->bytes[length] = '\0';
+}

@@ -1,0 +1,381 @@
+#include "os/net/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "os/net/sock_diag.h"
+#include "os/net/tcp_barrier.h"
+
+static bool is_unix(const struct address *address)
+{
+        return address->any.sa_family == AF_UNIX;
+}
+
+static bool is_unix_path(const struct address *address)
+{
+        return is_unix(address) && address->un.sun_path[0] != '\0';
+}
+
+static int set_flag(int fd, int level, int option, int value)
+{
+        return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+/* Is the socket file at `address` left over from a process that is gone? 0: yes; -EADDRINUSE: somebody listens. */
+static int check_stale(const struct address *address)
+{
+        struct stat status;
+
+        if (lstat(address->un.sun_path, &status) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        if (!S_ISSOCK(status.st_mode))
+                return -ENOTSOCK;
+        _cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+                return -errno;
+        if (connect(fd, &address->any, address->length) == 0)
+                return -EADDRINUSE;
+        /* EAGAIN: a full queue, so somebody listens. EPROTOTYPE: a datagram socket lives there. */
+        return errno == ECONNREFUSED || errno == ENOENT ? 0 : -EADDRINUSE;
+}
+
+static int bind_unix_path(int fd, const struct listener_options *options, struct listener *listener)
+{
+        const struct address *address = &listener->address;
+        const char *path = address->un.sun_path;
+        struct stat status;
+
+        if (bind(fd, &address->any, address->length) < 0) {
+                if (errno != EADDRINUSE)
+                        return -errno;
+                int r = check_stale(address);
+                if (r < 0)
+                        return r;
+                if (unlink(path) < 0 && errno != ENOENT)
+                        return -errno;
+                if (bind(fd, &address->any, address->length) < 0)
+                        return -errno;
+        }
+        /* Nobody can connect before listen(2), so the window in which the mode is the umask's is harmless. */
+        if (lstat(path, &status) < 0 || chmod(path, options->socket_mode) < 0 ||
+            lchown(path, options->socket_uid, options->socket_gid) < 0) {
+                int saved_errno = errno;
+                unlink(path);
+                return -saved_errno;
+        }
+        listener->device = status.st_dev;
+        listener->inode = status.st_ino;
+        return 0;
+}
+
+static int bind_tcp(int fd, const struct listener_options *options, const struct address *address)
+{
+        int r = set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+
+        if (r == 0 && address->any.sa_family == AF_INET6)
+                r = set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, options->ipv6_only);
+        if (r == 0 && bind(fd, &address->any, address->length) < 0)
+                r = -errno;
+        return r;
+}
+
+/* The socket for an address; a system without IPv6 gets 0.0.0.0 for a dual-stack [::]. */
+static int open_socket(struct address *address, const struct listener_options *options)
+{
+        int type = SOCK_STREAM | SOCK_CLOEXEC | (options->nonblocking ? SOCK_NONBLOCK : 0);
+        int fd = socket(address->any.sa_family, type, 0);
+
+        if (fd < 0 && errno == EAFNOSUPPORT && address->any.sa_family == AF_INET6 && !options->ipv6_only &&
+            IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr)) {
+                in_port_t port = address->in6.sin6_port;
+                *address = (struct address){.in = {.sin_family = AF_INET, .sin_port = port},
+                                            .length = sizeof(address->in)};
+                fd = socket(AF_INET, type, 0);
+        }
+        return fd < 0 ? -errno : fd;
+}
+
+static uint32_t read_effective_backlog(const struct listener *listener, unsigned asked)
+{
+        struct sock_diag_unix diag;
+        _cleanup_(file_closep) FILE *file = NULL;
+        struct tcp_info info;
+        socklen_t length = sizeof(info);
+        unsigned somaxconn;
+
+        if (!is_unix(&listener->address)) /* of a listening socket: its maximum */
+                return getsockopt(listener->fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 ? info.tcpi_sacked : asked;
+        if (sock_diag_unix(listener->fd, &diag) == 0)
+                return diag.backlog;
+        file = fopen("/proc/sys/net/core/somaxconn", "re");
+        return file && fscanf(file, "%9u", &somaxconn) == 1 ? MIN_OF(somaxconn, asked) : asked;
+}
+
+/* Is the file at the listener's path the one it has bound? By now it may be gone, or somebody else's. */
+static bool has_own_path(const struct listener *listener)
+{
+        struct stat status;
+
+        return is_unix_path(&listener->address) && lstat(listener->address.un.sun_path, &status) == 0 &&
+               status.st_dev == listener->device && status.st_ino == listener->inode;
+}
+
+static void unlink_own_path(const struct listener *listener)
+{
+        if (has_own_path(listener))
+                unlink(listener->address.un.sun_path);
+}
+
+static int set_owner_and_mode(const struct listener *listener, const struct listener_options *options)
+{
+        const char *path = listener->address.un.sun_path;
+
+        if (listener->tie == LISTENER_ACTIVATED) /* SocketMode= and the like of its unit have decided */
+                return 0;
+        if (!has_own_path(listener))
+                return -ENOENT;
+        /* Root without CAP_FOWNER has to own a file to change its mode. */
+        if (chmod(path, options->socket_mode) < 0 &&
+            (errno != EPERM || lchown(path, geteuid(), (gid_t)-1) < 0 || chmod(path, options->socket_mode) < 0))
+                return -errno;
+        return lchown(path, options->socket_uid, options->socket_gid) < 0 ? -errno : 0;
+}
+
+static int set_tcp_options(const struct listener *listener, const struct listener_options *options, unsigned spared)
+{
+        int r = 0;
+
+        if (!(spared & LISTENER_NODELAY))
+                r = set_flag(listener->fd, IPPROTO_TCP, TCP_NODELAY, options->tcp_nodelay);
+        if (r == 0 && !(spared & LISTENER_KEEPALIVE))
+                r = set_flag(listener->fd, SOL_SOCKET, SO_KEEPALIVE, options->tcp_keepalive);
+        if (r == 0 && !(spared & LISTENER_DEFER_ACCEPT))
+                r = set_flag(listener->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, options->defer_accept);
+        return r;
+}
+
+int listener_adjust(struct listener *listener, const struct listener_options *options)
+{
+        unsigned spared = listener->tie == LISTENER_ACTIVATED ? options->defaults : 0;
+        int flags = fcntl(listener->fd, F_GETFL);
+
+        if (flags < 0)
+                return -errno;
+        if (options->nonblocking && !(flags & O_NONBLOCK) && fcntl(listener->fd, F_SETFL, flags | O_NONBLOCK) < 0)
+                return -errno;
+        int r = is_unix_path(&listener->address) ? set_owner_and_mode(listener, options)
+                : is_unix(&listener->address)    ? 0
+                                                 : set_tcp_options(listener, options, spared);
+        if (r < 0)
+                return r;
+        /* On a listening socket: a new backlog, nothing else. */
+        if (!(spared & LISTENER_BACKLOG) && listen(listener->fd, (int)options->backlog) < 0)
+                return -errno;
+        listener->effective_backlog = read_effective_backlog(listener, options->backlog);
+        return 0;
+}
+
+int listener_open(const struct address *address, const struct listener_options *options, struct listener *ret)
+{
+        struct listener listener = {.fd = -1, .decoy_fd = -1, .address = *address};
+        _cleanup_(fd_closep) int fd = open_socket(&listener.address, options);
+
+        if (fd < 0)
+                return fd;
+        int r = is_unix_path(address) ? bind_unix_path(fd, options, &listener)
+                                      : bind_tcp(fd, options, &listener.address);
+        if (r < 0)
+                return r;
+        listener.fd = fd;
+        r = listener_adjust(&listener, options);
+        if (r < 0) {
+                listener.fd = TAKE_FD(fd);
+                listener_close(&listener);
+                return r;
+        }
+        TAKE_FD(fd);
+        listener.address = *address; /* the name it is known by, also where 0.0.0.0 stood in for [::] */
+        *ret = listener;
+        return 0;
+}
+
+/* Can a socket be made at the path, so far as files go? */
+static int try_path(const char *path)
+{
+        char directory[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+        struct stat status;
+
+        if (lstat(path, &status) == 0 && !S_ISSOCK(status.st_mode))
+                return -ENOTSOCK;
+        snprintf(directory, sizeof(directory), "%.*s", (int)MAX_OF(strrchr(path, '/') - path, 1), path);
+        if (stat(directory, &status) < 0)
+                return -errno;
+        if (!S_ISDIR(status.st_mode))
+                return -ENOTDIR;
+        return faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) < 0 ? -errno : 0;
+}
+
+int listener_try(const struct address *address, const struct listener_options *options)
+{
+        struct address to_bind = *address;
+
+        if (is_unix_path(address))
+                return try_path(address->un.sun_path);
+        _cleanup_(fd_closep) int fd = open_socket(&to_bind, options);
+        return fd < 0 ? fd : bind_tcp(fd, options, &to_bind);
+}
+
+bool listener_is_for(const struct address *bound, const struct address *address)
+{
+        bool is_stand_in = bound->any.sa_family == AF_INET && address->any.sa_family == AF_INET6 &&
+                           bound->in.sin_addr.s_addr == htonl(INADDR_ANY) &&
+                           IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr) &&
+                           address_port(bound) == address_port(address);
+
+        return is_stand_in || address_equal(bound, address);
+}
+
+/* Is the file at the path the one that the socket was bound to? Then remember it as ours. */
+static int recognise_path(int fd, struct listener *listener)
+{
+        struct sock_diag_unix diag;
+        struct stat status;
+
+        if (lstat(listener->address.un.sun_path, &status) < 0 || !S_ISSOCK(status.st_mode))
+                return -ESTALE;
+        /* The number alone: what the kernel and stat(2) call the device differs on stacked file systems. */
+        if (sock_diag_unix(fd, &diag) == 0 && diag.path_inode != (uint32_t)status.st_ino)
+                return -ESTALE;
+        listener->device = status.st_dev;
+        listener->inode = status.st_ino;
+        return 0;
+}
+
+/* Can a stored socket still serve as the address it is stored for? */
+static int check_stored(int fd, const struct address *bound, const struct listener_options *options,
+                        struct listener *listener)
+{
+        int v6only = 0;
+        socklen_t length = sizeof(v6only);
+
+        if (is_unix_path(bound))
+                return recognise_path(fd, listener);
+        if (bound->any.sa_family == AF_INET6 &&
+            (getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, &length) < 0 || !!v6only != options->ipv6_only))
+                return -ESTALE;
+        if (bound->any.sa_family == AF_INET && listener->address.any.sa_family == AF_INET6 && options->ipv6_only)
+                return -ESTALE;
+        return 0;
+}
+
+int listener_adopt(int fd, const struct address *bound, const struct address *address, enum listener_tie tie,
+                   const struct listener_options *options, struct listener *ret)
+{
+        struct listener listener = {.fd = fd, .decoy_fd = -1, .tie = tie, .address = *address};
+
+        int r = tie == LISTENER_ACTIVATED ? 0 : check_stored(fd, bound, options, &listener);
+        if (r < 0)
+                return r;
+        listener.address = *bound;
+        if (tie == LISTENER_STORED && !is_unix(bound)) /* our predecessor may have been draining it */
+                tcp_barrier_lower(fd, &listener.decoy_fd);
+        r = listener_adjust(&listener, options);
+        if (r < 0)
+                return r;
+        listener.address = *address;
+        *ret = listener;
+        return 0;
+}
+
+int listener_queue_length(const struct listener *listener, uint32_t *ret)
+{
+        struct tcp_info info;
+        socklen_t length = sizeof(info);
+
+        if (is_unix(&listener->address)) {
+                struct sock_diag_unix diag;
+                int r = sock_diag_unix(listener->fd, &diag);
+                if (r == 0)
+                        *ret = diag.queued;
+                return r;
+        }
+        if (getsockopt(listener->fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
+                return -errno;
+        *ret = info.tcpi_unacked;
+        return 0;
+}
+
+bool listener_stays_open(const struct listener *listener)
+{
+        return listener->tie == LISTENER_ACTIVATED || (listener->tie == LISTENER_STORED && !listener->filtered);
+}
+
+int listener_drain(struct listener *listener)
+{
+        /* A worker may come to wait for it together with others that drain. */
+        int flags = fcntl(listener->fd, F_GETFL);
+        if (flags < 0 || fcntl(listener->fd, F_SETFL, flags | O_NONBLOCK) < 0)
+                return -errno;
+        if (listener->tie == LISTENER_ACTIVATED || (listener->tie == LISTENER_STORED && is_unix(&listener->address)))
+                return 0;
+        if (is_unix(&listener->address)) {
+                unlink_own_path(listener);
+                return shutdown(listener->fd, SHUT_RD) < 0 ? -errno : 0;
+        }
+        int r = tcp_barrier_filter(listener->fd);
+        if (r < 0)
+                r = listener->decoy_fd = tcp_barrier_decoy(listener->fd);
+        listener->filtered = r >= 0;
+        return MIN_OF(r, 0);
+}
+
+int listener_undrain(struct listener *listener)
+{
+        if (is_unix(&listener->address) && !listener_stays_open(listener))
+                return -EOPNOTSUPP;
+        int r = listener->filtered ? tcp_barrier_lower(listener->fd, &listener->decoy_fd) : 0;
+        if (r == 0)
+                listener->filtered = false;
+        return r;
+}
+
+/* One that stays open always has handshakes under way: they are not for us any more. */
+static bool has_handshakes(const struct listener *listener)
+{
+        uint32_t half_open;
+
+        return !is_unix(&listener->address) && !listener_stays_open(listener) &&
+               sock_diag_half_open(listener->address.any.sa_family, address_port(&listener->address), &half_open) == 0 &&
+               half_open > 0;
+}
+
+bool listener_is_drained(const struct listener *listener)
+{
+        uint32_t queued;
+
+        /* Handshakes first: one that ends between the two looks is in the queue then, and the other way round would be in
+         * neither. */
+        if (has_handshakes(listener))
+                return false;
+        /* Not a listening socket any more: nothing can be waiting. */
+        return listener_queue_length(listener, &queued) < 0 || queued == 0;
+}
+
+void listener_close(struct listener *listener)
+{
+        if (listener->tie == LISTENER_OWN) {
+                unlink_own_path(listener);
+                /* A busy worker holds the descriptor until its request ends. Without this the port would stay taken, and
+                 * with a filter clients would wait for an answer in vain. */
+                shutdown(listener->fd, SHUT_RD);
+        }
+        fd_closep(&listener->fd);
+        fd_closep(&listener->decoy_fd); /* last: nobody comes to the socket before it is shut */
+}

@@ -1,0 +1,128 @@
+#include "os/net/tcp_barrier.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/address.h"
+#include "base/cleanup.h"
+
+#define MAX_TTL 255
+#define NETWORK(offset) ((uint32_t)SKF_NET_OFF + (offset)) /* in the IP header, which lies before what is loaded from */
+
+static int attach(int fd, int option, struct sock_filter *steps, unsigned short count)
+{
+        struct sock_fprog program;
+
+        memset(&program, 0, sizeof(program)); /* what lies between the members is the kernel's to read, too */
+        program.len = count;
+        program.filter = steps;
+        return setsockopt(fd, SOL_SOCKET, option, &program, sizeof(program)) < 0 ? -errno : 0;
+}
+
+int tcp_barrier_filter(int fd)
+{
+        /* Classic BPF on the TCP header: flags at offset 13; SYN without ACK is dropped, everything else passes. */
+        struct sock_filter filter[] = {
+                BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+                BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x02, 0, 1),
+                BPF_STMT(BPF_RET | BPF_K, 0),
+                BPF_STMT(BPF_RET | BPF_K, 0xffff),
+        };
+        return attach(fd, SO_ATTACH_FILTER, filter, ELEMENTS(filter));
+}
+
+static int set_option(int fd, int level, int option, int value)
+{
+        return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+/* Sockets are numbered as they began to listen: 1, the decoy, gets SYN without ACK, 0 everything else, and what the decoy
+ * would not drop. An IPv6 header is taken to be followed by the TCP header: where it is not, the client is not kept away.
+ * A number that there is not, and one decoy without its socket, are as if there was no program. */
+static int attach_program(int fd)
+{
+        struct sock_filter steps[] = {
+                BPF_STMT(BPF_LD | BPF_B | BPF_ABS, NETWORK(0)),
+                BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xf0),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x60, 6, 0),
+                BPF_STMT(BPF_LD | BPF_B | BPF_ABS, NETWORK(8)), /* IPv4: TTL, length of the header */
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, MAX_TTL, 12, 0),
+                BPF_STMT(BPF_LD | BPF_B | BPF_ABS, NETWORK(0)),
+                BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x0f),
+                BPF_STMT(BPF_ALU | BPF_LSH | BPF_K, 2),
+                BPF_STMT(BPF_JMP | BPF_JA, 3),
+                BPF_STMT(BPF_LD | BPF_B | BPF_ABS, NETWORK(7)), /* IPv6: hop limit */
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, MAX_TTL, 6, 0),
+                BPF_STMT(BPF_LD | BPF_IMM, 40),
+                BPF_STMT(BPF_MISC | BPF_TAX, 0),
+                BPF_STMT(BPF_LD | BPF_B | BPF_IND, NETWORK(13)), /* TCP flags */
+                BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x02, 0, 1),
+                BPF_STMT(BPF_RET | BPF_K, 1),
+                BPF_STMT(BPF_RET | BPF_K, 0),
+        };
+        return attach(fd, SO_ATTACH_REUSEPORT_CBPF, steps, ELEMENTS(steps));
+}
+
+/* A socket that drops what comes to it, ready to listen where `fd` does: with a share in the port from the beginning. */
+static int open_decoy(int fd)
+{
+        struct address address = {.length = sizeof(address.un)};
+        int v6only = 0, r = 0;
+        socklen_t length = sizeof(v6only);
+
+        if (getsockname(fd, &address.any, &address.length) < 0)
+                return -errno;
+        _cleanup_(fd_closep) int decoy = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (decoy < 0)
+                return -errno;
+        if (address.any.sa_family == AF_INET6) {
+                if (getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, &length) < 0)
+                        return -errno;
+                r = set_option(decoy, IPPROTO_IPV6, IPV6_V6ONLY, v6only);
+                if (r == 0)
+                        r = set_option(decoy, IPPROTO_IPV6, IPV6_MINHOPCOUNT, MAX_TTL);
+        }
+        if (r == 0) /* IPv6, too: for the IPv4 clients of a dual-stack socket */
+                r = set_option(decoy, IPPROTO_IP, IP_MINTTL, MAX_TTL);
+        if (r == 0)
+                r = set_option(decoy, SOL_SOCKET, SO_REUSEADDR, 1); /* beside the connections of the first */
+        if (r == 0)
+                r = set_option(decoy, SOL_SOCKET, SO_REUSEPORT, 1);
+        if (r == 0 && bind(decoy, &address.any, address.length) < 0)
+                r = -errno;
+        return r < 0 ? r : TAKE_FD(decoy);
+}
+
+int tcp_barrier_decoy(int fd)
+{
+        int r = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+
+        _cleanup_(fd_closep) int decoy = r < 0 ? r : open_decoy(fd);
+        if (decoy < 0)
+                r = decoy;
+        else if (listen(decoy, 1) < 0)
+                r = -errno;
+        else
+                r = attach_program(fd);
+        if (r < 0)
+                set_option(fd, SOL_SOCKET, SO_REUSEPORT, 0);
+        return r < 0 ? r : TAKE_FD(decoy);
+}
+
+int tcp_barrier_lower(int fd, int *decoy_fd)
+{
+        int ignored = 0;
+
+        fd_closep(decoy_fd);
+        int r = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 0);
+        if (setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &ignored, sizeof(ignored)) < 0 && errno != ENOENT)
+                return -errno;
+        return r;
+}

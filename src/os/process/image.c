@@ -1,0 +1,99 @@
+#include "os/process/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "os/process/program.h"
+
+#define SELF "/proc/self/exe"
+
+static int make_absolute(const char *path, char **ret)
+{
+        _cleanup_(freep) char *directory = NULL;
+
+        if (path[0] == '/') {
+                *ret = strdup(path);
+                return *ret ? 0 : -ENOMEM;
+        }
+        directory = getcwd(NULL, 0);
+        if (!directory)
+                return -errno;
+        if (asprintf(ret, "%s/%s", directory, path) < 0) {
+                *ret = NULL;
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+static bool is_executed(const char *path)
+{
+        struct stat status, own;
+
+        return stat(path, &status) == 0 && stat(SELF, &own) == 0 && status.st_dev == own.st_dev &&
+               status.st_ino == own.st_ino;
+}
+
+static int ask_kernel(char **ret)
+{
+        char path[PATH_MAX];
+        ssize_t length = readlink(SELF, path, sizeof(path) - 1);
+
+        if (length < 0)
+                return -errno;
+        path[length] = '\0';
+        *ret = strdup(path);
+        return *ret ? 0 : -ENOMEM;
+}
+
+int image_find(const char *name, char **ret)
+{
+        const char *search_path = getenv("PATH");
+        _cleanup_(freep) char *found = NULL, *path = NULL;
+
+        int r = program_find("", name, search_path ? search_path : PROGRAM_DEFAULT_PATH, &found);
+        if (r == 0)
+                r = make_absolute(found, &path);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0 || !is_executed(path))
+                return ask_kernel(ret);
+        *ret = TAKE_PTR(path);
+        return 0;
+}
+
+int image_look(const char *path, struct image_file *ret)
+{
+        struct stat status;
+
+        if (stat(path, &status) < 0)
+                return -errno;
+        if (!S_ISREG(status.st_mode) || access(path, X_OK) < 0)
+                return -EACCES;
+        *ret = (struct image_file){.device = status.st_dev, .inode = status.st_ino, .size = status.st_size,
+                                   .modified = status.st_mtim};
+        return 0;
+}
+
+bool image_is_same(const struct image_file *a, const struct image_file *b)
+{
+        return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+               a->modified.tv_sec == b->modified.tv_sec && a->modified.tv_nsec == b->modified.tv_nsec;
+}
+
+int image_execute(const char *path, char *const *arguments, const int *descriptors, size_t count)
+{
+        for (size_t i = 0; i < count; i++)
+                fcntl(descriptors[i], F_SETFD, 0);
+        execve(path, arguments, environ);
+        int r = -errno;
+        for (size_t i = 0; i < count; i++)
+                fcntl(descriptors[i], F_SETFD, FD_CLOEXEC);
+        return r;
+}

@@ -1,0 +1,75 @@
+#include "os/process/spawn.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int spawn_child(int (*entry)(void *context), void *context, pid_t *ret_pid)
+{
+        pid_t pid = fork();
+
+        if (pid < 0)
+                return -errno;
+        if (pid == 0)
+                _exit(entry(context));
+        *ret_pid = pid;
+        return 0;
+}
+
+/* A signal that comes before the program executes must not run one of the parent's handlers: it would do so on the
+ * parent's memory, and tell it things that are not so. It does what it would do a moment later. */
+static int forget_signal_handlers(const struct spawn_program *program)
+{
+        const struct sigaction by_default = {.sa_handler = SIG_DFL};
+
+        for (size_t i = 0; i < program->caught_count; i++)
+                if (sigaction(program->caught[i], &by_default, NULL) < 0)
+                        return -errno;
+        return 0;
+}
+
+/* Between vfork and execve: the memory is the parent's, so nothing here may change it. Returns only on failure. */
+static int become_program(const struct spawn_program *program)
+{
+        sigset_t empty;
+
+        sigemptyset(&empty);
+        if (setpgid(0, 0) < 0 || dup2(program->connection, STDIN_FILENO) < 0 ||
+            dup2(program->connection, STDOUT_FILENO) < 0 ||
+            (program->stderr_is_connection && dup2(program->connection, STDERR_FILENO) < 0))
+                return -errno;
+        for (size_t i = 0; i < program->limit_count; i++)
+                if (setrlimit(program->limits[i].resource, &program->limits[i].value) < 0)
+                        return -errno;
+        int r = forget_signal_handlers(program);
+        if (r < 0)
+                return r;
+        if (sigprocmask(SIG_SETMASK, &empty, NULL) < 0)
+                return -errno;
+        execve(program->path, program->arguments, program->environment);
+        return -errno;
+}
+
+int spawn_program(const struct spawn_program *program, volatile pid_t *ret_pid)
+{
+        volatile int failure = 0;
+        sigset_t all, before;
+
+        /* A handler of the parent's must not run in the child, on the parent's memory. */
+        sigfillset(&all);
+        sigprocmask(SIG_SETMASK, &all, &before);
+        pid_t pid = vfork();
+        if (pid == 0) {
+                failure = become_program(program);
+                _exit(127);
+        }
+        int r = pid < 0 ? -errno : failure;
+        if (pid > 0 && r < 0)
+                while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+                        ;
+        if (r == 0)
+                *ret_pid = pid;
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        return r;
+}

@@ -1,0 +1,34 @@
+#include "os/process/title.h"
+
+#include <bsd/unistd.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The original arguments: where titles are written, and their last byte. NULL before process_title_init(). */
+static char *first_byte, *last_byte;
+
+void process_title_init(int argc, char **argv, char **environment)
+{
+        if (argc < 1)
+                return;
+        char *first = argv[0], *last = argv[argc - 1] + strlen(argv[argc - 1]);
+        setproctitle_init(argc, argv, environment);
+        first_byte = first;
+        last_byte = last;
+}
+
+void process_title_set(const char *format, ...)
+{
+        char title[128];
+        va_list arguments;
+
+        va_start(arguments, format);
+        vsnprintf(title, sizeof(title), format, arguments);
+        va_end(arguments);
+        setproctitle("%s", title);
+        /* A title that reaches the last byte has overwritten it; one that ends right there is left with its padding. */
+        if (first_byte && first_byte + strlen(first_byte) < last_byte)
+                *last_byte = '.';
+}

@@ -1,0 +1,409 @@
+#include <linux/futex.h>
+#include <sys/time.h>
+
+#include "unit/board_helpers.h"
+
+static uint32_t flag(const struct fixture *fixture, enum scoreboard_wake reason)
+{
+        return fixture->board->wake[reason];
+}
+
+/* What the master does: clear every flag, then look. Returns the flags that were set, one bit each. */
+static unsigned clear_flags(const struct fixture *fixture)
+{
+        unsigned set = 0;
+
+        for (unsigned reason = 0; reason < SCOREBOARD_WAKE_COUNT; reason++)
+                set |= atomic_exchange(&fixture->board->wake[reason], 0) ? 1U << reason : 0;
+        return set;
+}
+
+static void test_attach_checks_the_layout(void **state)
+{
+        struct fixture *fixture = *state;
+        struct scoreboard *board = fixture->board;
+        struct slot slot;
+
+        assert_int_equal(slot_attach(&slot, board, SCOREBOARD_SLOTS, -1), -ERANGE);
+        assert_int_equal(slot_attach(&slot, board, UINT32_MAX, -1), -ERANGE);
+        assert_int_equal(slot_attach(&slot, board, SCOREBOARD_SLOTS - 1, -1), 0);
+        assert_ptr_equal(slot.words, &board->slots[SCOREBOARD_SLOTS - 1]);
+        board->magic++;
+        assert_int_equal(slot_attach(&slot, board, 0, -1), -EPROTO);
+        board->magic--;
+        board->version++;
+        assert_int_equal(slot_attach(&slot, board, 0, -1), -EPROTO);
+        board->version--;
+        board->slot_bytes--;
+        assert_int_equal(slot_attach(&slot, board, 0, -1), -EPROTO);
+        board->slot_bytes++;
+        board->slot_count *= 2;
+        assert_int_equal(slot_attach(&slot, board, 0, -1), -EPROTO);
+        board->slot_count /= 2;
+        assert_int_equal(slot_attach(&slot, board, 0, -1), 0);
+}
+
+static void test_ready(void **state)
+{
+        struct fixture *fixture = *state;
+        struct slot first = attach(fixture, 3), second = attach(fixture, 70);
+
+        slot_ready(&first, 1000);
+        assert_true(idle_set_has(fixture->board, 3));
+        assert_int_equal(first.words->activity, SCOREBOARD_IDLE);
+        assert_int_equal(first.words->activity_since_ns, 1000);
+        assert_int_equal(clear_flags(fixture), 1U << SCOREBOARD_WAKE_READY);
+        assert_int_equal(take_wakes(fixture), 1);
+
+        fixture->board->wake[SCOREBOARD_WAKE_READY] = 1; /* the master is on its way */
+        slot_ready(&second, 2000);
+        assert_true(idle_set_has(fixture->board, 70));
+        assert_int_equal(take_wakes(fixture), 0);
+        assert_int_equal(second.words->requests_begun, 0);
+}
+
+static void test_idle_wakes_above_the_threshold(void **state)
+{
+        struct fixture *fixture = *state;
+        struct slot slots[4] = {attach(fixture, 0), attach(fixture, 63), attach(fixture, 64), attach(fixture, 200)};
+
+        fixture->board->high_above = 2;
+        slot_idle(&slots[0], 1);
+        slot_idle(&slots[1], 2); /* as many as may be idle */
+        assert_int_equal(clear_flags(fixture), 0);
+        assert_int_equal(take_wakes(fixture), 0);
+        slot_idle(&slots[2], 3);
+        assert_int_equal(flag(fixture, SCOREBOARD_WAKE_HIGH), 1);
+        slot_idle(&slots[3], 4); /* a level: said once until the master has looked */
+        assert_int_equal(take_wakes(fixture), 1);
+        assert_int_equal(clear_flags(fixture), 1U << SCOREBOARD_WAKE_HIGH);
+
+        slot_busy(&slots[3], 5);
+        slot_idle(&slots[3], 6); /* still above, and the flag was cleared */
+        assert_int_equal(clear_flags(fixture), 1U << SCOREBOARD_WAKE_HIGH);
+        assert_int_equal(take_wakes(fixture), 1);
+
+        fixture->board->high_above = UINT32_MAX; /* the master's timer runs */
+        slot_busy(&slots[3], 7);
+        slot_idle(&slots[3], 8);
+        assert_int_equal(clear_flags(fixture), 0);
+}
+
+static void test_busy_wakes_below_the_threshold(void **state)
+{
+        struct fixture *fixture = *state;
+        struct slot slots[3] = {attach(fixture, 0), attach(fixture, 1), attach(fixture, 2)};
+
+        for (unsigned i = 0; i < 3; i++)
+                slot_idle(&slots[i], 1);
+        fixture->board->low_below = 2;
+        fixture->board->low_water = 3;
+        slot_busy(&slots[0], 50);
+        assert_false(idle_set_has(fixture->board, 0));
+        assert_int_equal(slots[0].words->activity, SCOREBOARD_BUSY);
+        assert_int_equal(slots[0].words->activity_since_ns, 50);
+        assert_int_equal(slots[0].words->requests_begun, 1);
+        assert_int_equal(clear_flags(fixture), 0); /* two idle: not below two */
+        slot_busy(&slots[1], 60);
+        assert_int_equal(clear_flags(fixture), 1U << SCOREBOARD_WAKE_LOW);
+        assert_int_equal(take_wakes(fixture), 1);
+        fixture->board->low_below = 0; /* at max_workers: disarmed */
+        slot_busy(&slots[2], 70);
+        assert_int_equal(clear_flags(fixture), 0);
+        assert_int_equal(take_wakes(fixture), 0);
+}
+
+static void test_low_water_only_falls(void **state)
+{
+        struct fixture *fixture = *state;
+        struct slot first = attach(fixture, 0), second = attach(fixture, 1);
+
+        fixture->board->low_water = 2;
+        slot_idle(&first, 1);
+        slot_idle(&second, 1);
+        assert_int_equal(fixture->board->low_water, 2);
+        slot_busy(&first, 2);
+        assert_int_equal(fixture->board->low_water, 1);
+        slot_busy(&second, 3);
+        assert_int_equal(fixture->board->low_water, 0);
+        slot_idle(&first, 4);
+        slot_idle(&second, 4);
+        slot_busy(&first, 5);
+        assert_int_equal(fixture->board->low_water, 0);
+        fixture->board->low_water = 2; /* the master begins a new period */
+        slot_idle(&first, 6);
+        slot_busy(&first, 7);
+        assert_int_equal(fixture->board->low_water, 1);
+}
+
+static void test_busy_on_request(void **state)
+{
+        struct fixture *fixture = *state;
+        struct slot slot = attach(fixture, 5);
+
+        slot_idle(&slot, 1);
+        slot_busy(&slot, 2);
+        assert_int_equal(clear_flags(fixture), 0);
+        fixture->board->notify_busy = 1;
+        slot_idle(&slot, 3);
+        slot_busy(&slot, 4);
+        assert_int_equal(clear_flags(fixture), 1U << SCOREBOARD_WAKE_BUSY);
+        assert_int_equal(take_wakes(fixture), 1);
+}
+
+static void test_done_counts(void **state)
+{
+        struct fixture *fixture = *state;
+        struct slot slot = attach(fixture, 5);
+        struct scoreboard_slot *words = slot.words;
+
+        slot_idle(&slot, 0);
+        slot_busy(&slot, 1000000);
+        slot_done(&slot, 1000000 + 5000, 3 << 8, 70); /* exit code 3 after 5 µs */
+        assert_int_equal(words->requests_begun, 1);
+        assert_int_equal(words->requests_ended, 1);
+        assert_int_equal(words->busy_ns, 5000);
+        assert_int_equal(words->handler_cpu_us, 70);
+        assert_int_equal(words->handler_status, 3 << 8);
+        assert_int_equal(words->handler_deaths, 0);
+        assert_int_equal(words->durations[3], 1);
+        assert_false(idle_set_has(fixture->board, 5));
+
+        slot_busy(&slot, 2000000);
+        slot_done(&slot, 1999999, SIGSEGV | 0x80, 30); /* a clock that went back; a core dump */
+        assert_int_equal(words->busy_ns, 5000);
+        assert_int_equal(words->durations[0], 1);
+        assert_int_equal(words->handler_cpu_us, 100);
+        assert_int_equal(words->handler_deaths, 1);
+        assert_int_equal(words->handler_status, SIGSEGV | 0x80);
+
+        slot_busy(&slot, 3000000);
+        slot_done(&slot, 3000000, SIGKILL, 0);
+        assert_int_equal(words->handler_deaths, 2);
+        assert_int_equal(words->requests_ended, 3);
+        assert_int_equal(words->requests_begun, 3);
+}
+
+static void test_ending(void **state)
+{
+        struct fixture *fixture = *state;
+        struct slot slot = attach(fixture, 9);
+
+        slot_ready(&slot, 1);
+        slot_ending(&slot);
+        assert_int_equal(slot.words->activity, SCOREBOARD_ENDING);
+        assert_false(idle_set_has(fixture->board, 9));
+        assert_int_equal(idle_set_count(fixture->board), 0);
+}
+
+/* A counter that is full makes the write fail; the worker must neither wait nor forget the flag. */
+static void test_wake_never_blocks(void **state)
+{
+        struct fixture *fixture = *state;
+        struct slot slot = attach(fixture, 0);
+        const uint64_t full = UINT64_MAX - 1;
+
+        assert_int_equal(write(fixture->wake_fd, &full, sizeof(full)), sizeof(full));
+        slot_wake(&slot, SCOREBOARD_WAKE_LOW);
+        assert_int_equal(flag(fixture, SCOREBOARD_WAKE_LOW), 1);
+        assert_true(take_wakes(fixture) == full);
+}
+
+static void test_buckets(void **state)
+{
+        static const struct {
+                uint64_t ns;
+                unsigned bucket;
+        } cases[] = {
+                {0, 0},           {999, 0},         {1000, 1},        {1999, 1},
+                {2000, 2},        {3999, 2},        {4000, 3},        {7999, 3},
+                {8000, 4},        {999999, 10},     {1000000, 10},    {1024000, 11},
+                {1000000000, 20}, {60000000000, 26}, {(1ULL << 30) * 1000 - 1, 30}, {(1ULL << 30) * 1000, 31},
+                {(1ULL << 31) * 1000, 31}, {UINT64_MAX, 31},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+                assert_int_equal(slot_duration_bucket(cases[i].ns), cases[i].bucket);
+        for (unsigned bucket = 0; bucket < SCOREBOARD_DURATION_BUCKETS - 1; bucket++) {
+                assert_int_equal(slot_duration_bucket((1ULL << bucket) * 1000 - 1), bucket);
+                assert_int_equal(slot_duration_bucket((1ULL << bucket) * 1000), bucket + 1);
+        }
+}
+
+static void test_recycle_question(void **state)
+{
+        struct fixture *fixture = *state;
+        struct slot slot = attach(fixture, 0);
+
+        slot.words->answer = SCOREBOARD_ANSWER_LATER; /* to an earlier question */
+        slot_ask_recycle(&slot, SCOREBOARD_RECYCLE_REQUESTS);
+        assert_int_equal(slot.words->recycle, SCOREBOARD_RECYCLE_REQUESTS);
+        assert_int_equal(slot.words->answer, SCOREBOARD_ANSWER_NONE);
+        assert_int_equal(clear_flags(fixture), 1U << SCOREBOARD_WAKE_RECYCLE);
+        assert_int_equal(take_wakes(fixture), 1);
+        slot_ask_recycle(&slot, SCOREBOARD_RECYCLE_MEMORY); /* asked already */
+        assert_int_equal(slot.words->recycle, SCOREBOARD_RECYCLE_REQUESTS);
+        assert_int_equal(clear_flags(fixture), 0);
+
+        slot.words->answer = SCOREBOARD_ANSWER_LATER;
+        assert_int_equal(slot_wait_recycle(&slot, DEADLINE_MS), SCOREBOARD_ANSWER_LATER);
+        assert_int_equal(slot.words->recycle, SCOREBOARD_RECYCLE_NONE);
+        slot_ask_recycle(&slot, SCOREBOARD_RECYCLE_MEMORY); /* and may ask anew */
+        assert_int_equal(slot.words->recycle, SCOREBOARD_RECYCLE_MEMORY);
+        assert_int_equal(clear_flags(fixture), 1U << SCOREBOARD_WAKE_RECYCLE);
+        slot.words->answer = SCOREBOARD_ANSWER_GO;
+        assert_int_equal(slot_wait_recycle(&slot, DEADLINE_MS), SCOREBOARD_ANSWER_GO);
+}
+
+static void test_recycle_timeout(void **state)
+{
+        struct fixture *fixture = *state;
+        struct slot slot = attach(fixture, 0);
+
+        slot_ask_recycle(&slot, SCOREBOARD_RECYCLE_REQUESTS);
+        uint64_t start_ns = test_now_ns();
+        assert_int_equal(slot_wait_recycle(&slot, 30), SCOREBOARD_ANSWER_NONE);
+        assert_true(test_now_ns() - start_ns >= 30000000);
+        assert_int_equal(slot.words->activity, SCOREBOARD_WAITING);
+        assert_int_equal(slot.words->recycle, SCOREBOARD_RECYCLE_REQUESTS); /* the question stays, for a master that wakes up */
+        start_ns = test_now_ns();
+        assert_int_equal(slot_wait_recycle(&slot, 0), SCOREBOARD_ANSWER_NONE);
+        assert_true(test_now_ns() - start_ns < 30000000);
+        slot.words->answer = SCOREBOARD_ANSWER_GO;
+        assert_int_equal(slot_wait_recycle(&slot, 0), SCOREBOARD_ANSWER_GO);
+}
+
+static void on_alarm(int number)
+{
+        (void)number;
+}
+
+/* The retire signal comes by: the worker looks at its door, and the question stays. */
+static void test_recycle_interrupted(void **state)
+{
+        struct fixture *fixture = *state;
+        struct slot slot = attach(fixture, 0);
+        const struct sigaction action = {.sa_handler = on_alarm};
+        /* Again and again: the first may come before the wait has begun. */
+        const struct itimerval soon = {.it_value.tv_usec = 20000, .it_interval.tv_usec = 20000};
+        const struct itimerval never = {0};
+
+        slot_ask_recycle(&slot, SCOREBOARD_RECYCLE_REQUESTS);
+        sigaction(SIGALRM, &action, NULL);
+        setitimer(ITIMER_REAL, &soon, NULL);
+        uint64_t start_ms = test_now_ms();
+        enum scoreboard_answer answer = slot_wait_recycle(&slot, DEADLINE_MS);
+        setitimer(ITIMER_REAL, &never, NULL);
+        assert_int_equal(answer, SCOREBOARD_ANSWER_NONE);
+        assert_true(test_now_ms() - start_ms < DEADLINE_MS);
+        assert_int_equal(slot.words->recycle, SCOREBOARD_RECYCLE_REQUESTS);
+}
+
+static int answer_when_waiting(void *context)
+{
+        struct scoreboard_slot *words = context;
+        uint64_t end_ms = test_now_ms() + DEADLINE_MS;
+
+        while (words->activity != SCOREBOARD_WAITING && test_now_ms() < end_ms)
+                sched_yield();
+        wait_until_asleep(getppid());
+        words->answer = SCOREBOARD_ANSWER_GO;
+        syscall(SYS_futex, &words->answer, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+        return 0;
+}
+
+static void test_recycle_answered_by_another_process(void **state)
+{
+        struct fixture *fixture = *state;
+        struct slot slot = attach(fixture, 0);
+
+        slot_ask_recycle(&slot, SCOREBOARD_RECYCLE_REQUESTS);
+        pid_t master = child_start(answer_when_waiting, slot.words);
+        uint64_t start_ms = test_now_ms();
+        enum scoreboard_answer answer = slot_wait_recycle(&slot, 4 * DEADLINE_MS);
+        uint64_t took_ms = test_now_ms() - start_ms;
+        assert_int_equal(child_wait(master, DEADLINE_MS), 0);
+        assert_int_equal(answer, SCOREBOARD_ANSWER_GO);
+        assert_true(took_ms < 2 * DEADLINE_MS); /* woken, not timed out */
+}
+
+static void test_source_limit(void **state)
+{
+        struct fixture *fixture = *state;
+        struct slot slots[5];
+
+        for (uint32_t i = 0; i < 5; i++)
+                slots[i] = attach(fixture, i * 40);
+        assert_true(slot_enter_source(&slots[0], 77)); /* no limit: nothing is drawn */
+        assert_int_equal(slots[0].words->source, 0);
+        assert_int_equal(fixture->board->tickets, 0);
+
+        fixture->board->max_connections_per_source = 2;
+        assert_true(slot_enter_source(&slots[0], 77));
+        assert_true(slot_enter_source(&slots[1], 77));
+        assert_true(slot_enter_source(&slots[2], 78)); /* somebody else */
+        assert_true(slot_enter_source(&slots[3], 0));  /* a UNIX peer has no address to be limited by */
+        assert_false(slot_enter_source(&slots[4], 77));
+        assert_int_equal(slots[4].words->refused, 1);
+        assert_int_equal(slots[4].words->source, 0); /* one that was refused takes no place */
+        assert_false(slot_enter_source(&slots[3], 77));
+        slot_leave_source(&slots[0]);
+        assert_true(slot_enter_source(&slots[4], 77));
+        assert_false(slot_enter_source(&slots[0], 77));
+        assert_int_equal(slots[4].words->refused, 1);
+}
+
+/* A slot above the published limit was never used; a limit that a bad worker wrote leads nowhere. */
+static void test_source_limit_bounds(void **state)
+{
+        struct fixture *fixture = *state;
+        struct slot first = attach(fixture, 0), second = attach(fixture, 10);
+
+        fixture->board->max_connections_per_source = 1;
+        assert_true(slot_enter_source(&first, 5));
+        fixture->board->slot_limit = UINT32_MAX;
+        assert_false(slot_enter_source(&second, 5));
+}
+
+/* A worker that was killed between announcing its source and drawing its ticket: the limit holds meanwhile, nobody
+ * waits for it for long, and once its slot is cleared all is as before. */
+static void test_source_of_a_dead_worker(void **state)
+{
+        struct fixture *fixture = *state;
+        struct slot slot = attach(fixture, 0);
+
+        fixture->board->max_connections_per_source = 1;
+        fixture->board->slots[7].source = 99;
+        uint64_t start_ms = test_now_ms();
+        assert_false(slot_enter_source(&slot, 99));
+        assert_true(test_now_ms() - start_ms < DEADLINE_MS);
+        fixture->board->slots[7].source = 0;
+        assert_true(slot_enter_source(&slot, 99));
+}
+
+#define WITH_BOARD(test) cmocka_unit_test_setup_teardown(test, board_setup, board_teardown)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                WITH_BOARD(test_attach_checks_the_layout),
+                WITH_BOARD(test_ready),
+                WITH_BOARD(test_idle_wakes_above_the_threshold),
+                WITH_BOARD(test_busy_wakes_below_the_threshold),
+                WITH_BOARD(test_low_water_only_falls),
+                WITH_BOARD(test_busy_on_request),
+                WITH_BOARD(test_done_counts),
+                WITH_BOARD(test_ending),
+                WITH_BOARD(test_wake_never_blocks),
+                cmocka_unit_test(test_buckets),
+                WITH_BOARD(test_recycle_question),
+                WITH_BOARD(test_recycle_timeout),
+                WITH_BOARD(test_recycle_interrupted),
+                WITH_BOARD(test_recycle_answered_by_another_process),
+                WITH_BOARD(test_source_limit),
+                WITH_BOARD(test_source_limit_bounds),
+                WITH_BOARD(test_source_of_a_dead_worker),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,184 @@
+/* The reload diff: which verb each pool gets, and which changes no reload can make. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "logic/config/option_value.h"
+#include "logic/config/schema.h"
+#include "logic/policy/reload_diff.h"
+#include "unit/config_helpers.h"
+
+#define BASICS "[a]\nlisten = 127.0.0.1:1 [::1]:2 /x\nhandler = cat\n"
+
+/* The plan as text: `verb pool (options)`, each on a line of its own. */
+static void check(const char *old_text, const char *new_text, const char *expected_plan, const char *expected_problems)
+{
+        _cleanup_(config_clear) struct config old_config = {0}, new_config = {0};
+        _cleanup_(reload_plan_clear) struct reload_plan plan = {0};
+        _cleanup_(problem_list_clear) struct problem_list problems = {0};
+        _cleanup_(text_clear) struct text text = {0};
+
+        load_good(&old_config, "old", old_text);
+        load_good(&new_config, "new", new_text);
+        assert_int_equal(reload_diff(&old_config, &new_config, &plan, &problems), 0);
+        for (size_t i = 0; i < plan.count; i++) {
+                const struct reload_step *step = &plan.steps[i];
+                assert_int_equal(text_appendf(&text, "%s%s %s", i > 0 ? "\n" : "", reload_verb_name(step->verb),
+                                              (step->new_pool ? step->new_pool : step->old_pool)->name), 0);
+                assert_int_equal(step->new_pool == NULL, step->verb == RELOAD_DRAIN);
+                assert_int_equal(step->old_pool == NULL, step->verb == RELOAD_ADD);
+                _cleanup_(text_clear) struct text changes = {0};
+                assert_int_equal(reload_step_describe(step, &changes), 0);
+                if (changes.length > 0)
+                        assert_int_equal(text_appendf(&text, " (%s)", text_string(&changes)), 0);
+        }
+        assert_string_equal(text_string(&text), expected_plan);
+        assert_problems(&problems, expected_problems);
+}
+
+static void test_nothing_changed(void **state)
+{
+        (void)state;
+        check("", "", "", "");
+        check(BASICS, BASICS, "keep a", "");
+        /* Written otherwise, meant the same. */
+        check(BASICS, "# comment\n[a]\nhandler = 'cat'\nlisten = localhost:1 [::1]:2\n  /x\nmax_workers = 64\n"
+              "spare_timeout = 10000ms\n", "keep a", "");
+        check(BASICS, "[preforkd]\nlog_level = debug\n" BASICS, "keep a", "");
+}
+
+static void test_pools_come_and_go(void **state)
+{
+        (void)state;
+        check("[a]\nlisten = /a\nhandler = cat\n[b]\nlisten = /b\nhandler = cat\n",
+              "[c]\nlisten = /c\nhandler = cat\n[b]\nlisten = /b\nhandler = cat\n", "add c\nkeep b\ndrain a", "");
+}
+
+static void test_verbs_by_strength(void **state)
+{
+        (void)state;
+        check(BASICS, BASICS "max_requests = 5\n", "limits a (max_requests)", "");
+        check(BASICS, BASICS "backlog = 5\ntcp_nodelay = yes\n", "limits a (backlog, tcp_nodelay)", "");
+        check(BASICS, BASICS "umask = 077\n", "roll a (umask)", "");
+        check(BASICS, BASICS "max_requests = 5\nenvironment = A=1\nbacklog = 5\n",
+              "roll a (backlog, environment, max_requests)", "");
+        check(BASICS, "[a]\nlisten = 127.0.0.1:1 [::1]:2 /y\nhandler = cat -n\n", "rebind a (listen, handler)", "");
+        check(BASICS, "[a]\nlisten = 127.0.0.1:1\nhandler = cat\n", "rebind a (listen)", "");
+        /* The same sockets in another order: nothing to open or close. */
+        check(BASICS, "[a]\nlisten = /x 127.0.0.1:1 [::1]:2\nhandler = cat\n", "roll a (listen)", "");
+}
+
+static void test_fitted_values_count_as_changes(void **state)
+{
+        (void)state;
+        check(BASICS, BASICS "max_workers = 4\n", "limits a (max_spare_workers, start_workers, max_workers)", "");
+}
+
+/* Every option is compared: another value than the default shows, under its own name. */
+static void test_every_option_is_compared(void **state)
+{
+        (void)state;
+        static const struct {
+                enum pool_option option;
+                const char *value;
+        } others[] = {
+                {POOL_LISTEN, "/y"}, {POOL_BACKLOG, "7"}, {POOL_SOCKET_USER, "7"}, {POOL_SOCKET_GROUP, "7"},
+                {POOL_SOCKET_MODE, "0600"}, {POOL_IPV6_ONLY, "yes"}, {POOL_TCP_NODELAY, "yes"},
+                {POOL_TCP_KEEPALIVE, "yes"}, {POOL_DEFER_ACCEPT, "yes"}, {POOL_HANDLER, "cat -n"}, {POOL_USER, "7"},
+                {POOL_GROUP, "7"}, {POOL_SUPPLEMENTARY_GROUPS, "7 8"}, {POOL_UMASK, "7"}, {POOL_NICE, "7"},
+                {POOL_DIRECTORY, "/7"}, {POOL_ROOT_DIRECTORY, "/7"}, {POOL_ENVIRONMENT, "A=7"},
+                {POOL_CLEAR_ENVIRONMENT, "no"}, {POOL_OOM_SCORE_ADJ, "0"}, {POOL_LIMIT_NOFILE, "7"},
+                {POOL_LIMIT_AS, "7"}, {POOL_LIMIT_CORE, "7"}, {POOL_LIMIT_CPU, "7"}, {POOL_LIMIT_NPROC, "7:8"},
+                {POOL_NO_NEW_PRIVILEGES, "no"}, {POOL_STDERR, "null"}, {POOL_SCALING, "static"},
+                {POOL_MIN_SPARE_WORKERS, "3"}, {POOL_MAX_SPARE_WORKERS, "7"}, {POOL_START_WORKERS, "7"},
+                {POOL_MAX_WORKERS, "77"}, {POOL_SPARE_TIMEOUT, "7s"}, {POOL_WHEN_FULL, "refuse"},
+                {POOL_MAX_CONNECTIONS_PER_SOURCE, "7"}, {POOL_MAX_REQUESTS, "7"}, {POOL_MAX_REQUESTS_JITTER, "7%"},
+                {POOL_MAX_WORKER_AGE, "7s"}, {POOL_MAX_WORKER_MEMORY, "7"}, {POOL_MAX_RECYCLING, "7"},
+                {POOL_RELOAD_SURGE, "7%"}, {POOL_START_TIMEOUT, "7s"}, {POOL_REQUEST_TIMEOUT, "7s"},
+                {POOL_KILL_TIMEOUT, "7s"}, {POOL_DETACH_AFTER, "7s"}, {POOL_MAX_DETACHED_WORKERS, "7"},
+                {POOL_RESTART_DELAY_MIN, "7ms"}, {POOL_RESTART_DELAY_MAX, "7s"},
+        };
+        size_t covered = 0;
+
+        for (int option = 0; option < POOL_OPTION_COUNT; option++) {
+                _cleanup_(config_clear) struct config plain = {0}, changed = {0};
+                _cleanup_(problem_list_clear) struct problem_list problems = {0};
+                const char *value = NULL;
+                for (size_t i = 0; i < ELEMENTS(others); i++)
+                        if ((int)others[i].option == option)
+                                value = others[i].value;
+                if (!value) { /* not built, or of one value only */
+                        assert_true(pool_options[option].not_built || option == POOL_HANDLER_TYPE ||
+                                    option == POOL_START_METHOD);
+                        continue;
+                }
+                covered++;
+                load_good(&plain, "f", BASICS);
+                assert_int_equal(config_parse_option(&changed, pool_options[option].name, value, &problems), 0);
+                assert_problems(&problems, "");
+                assert_false(pool_option_equal(plain.pools[0], changed.pools[0], (enum pool_option)option));
+                assert_true(pool_option_equal(plain.pools[0], plain.pools[0], (enum pool_option)option));
+        }
+        assert_int_equal(covered, ELEMENTS(others));
+}
+
+static void test_addresses_move(void **state)
+{
+        (void)state;
+        check("[a]\nlisten = /a /m\nhandler = cat\n[b]\nlisten = /b\nhandler = cat\n",
+              "[a]\nlisten = /a\nhandler = cat\n[b]\nlisten = /b /m\nhandler = cat\n",
+              "rebind a (listen)\nrebind b (listen)", "");
+        /* A pool that was given another name is another pool. */
+        check("[a]\nlisten = /a\nhandler = cat\n", "\n[b]\nlisten = /a\nhandler = cat\n", "add b\ndrain a", "");
+        /* Nothing that holds from bind(2) on can change on the way. */
+        check("[a]\nlisten = [::1]:2\nhandler = cat\n", "[b]\nlisten = [::1]:2\nhandler = cat\nipv6_only = yes\n",
+              "add b\ndrain a", "new:4: ipv6_only: cannot change in a reload while [::1]:2 stays open; restart, or remove "
+              "the address in one reload and add it in the next");
+}
+
+static void test_ipv6_only_holds_from_the_start(void **state)
+{
+        (void)state;
+        check(BASICS, BASICS "ipv6_only = yes\n", "rebind a (ipv6_only)",
+              "new:4: ipv6_only: cannot change in a reload while [::1]:2 stays open; restart, or remove the address in "
+              "one reload and add it in the next");
+        /* Removed from the file: the place is the section. */
+        check(BASICS "ipv6_only = yes\n", BASICS, "rebind a (ipv6_only)",
+              "new:1: ipv6_only: cannot change in a reload while [::1]:2 stays open; restart, or remove the address in "
+              "one reload and add it in the next");
+        check(BASICS, "[a]\nlisten = 127.0.0.1:1 [::1]:3 /x\nhandler = cat\nipv6_only = yes\n",
+              "rebind a (listen, ipv6_only)", "");
+}
+
+static void test_ipv6_only_without_ipv6(void **state)
+{
+        (void)state;
+        _cleanup_(config_clear) struct config old_config = {0}, new_config = {0};
+        _cleanup_(reload_plan_clear) struct reload_plan plan = {0};
+        _cleanup_(problem_list_clear) struct problem_list problems = {0};
+
+        load_good(&old_config, "f", "[a]\nlisten = /x\nhandler = cat\n");
+        load_good(&new_config, "f", "[a]\nlisten = /x\nhandler = cat\n");
+        new_config.pools[0]->ipv6_only = true;
+        assert_int_equal(reload_diff(&old_config, &new_config, &plan, &problems), 0);
+        assert_int_equal(plan.steps[0].verb, RELOAD_LIMITS);
+        assert_problems(&problems, "");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_nothing_changed),
+                cmocka_unit_test(test_pools_come_and_go),
+                cmocka_unit_test(test_verbs_by_strength),
+                cmocka_unit_test(test_fitted_values_count_as_changes),
+                cmocka_unit_test(test_every_option_is_compared),
+                cmocka_unit_test(test_addresses_move),
+                cmocka_unit_test(test_ipv6_only_holds_from_the_start),
+                cmocka_unit_test(test_ipv6_only_without_ipv6),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

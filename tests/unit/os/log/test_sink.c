@@ -1,0 +1,301 @@
+/* The sinks against daemons that do not read, are not there, go away and come back. */
+#include <errno.h>
+#include <sys/wait.h>
+
+#include "os/process/open_fds.h"
+#include "unit/log_sink_helpers.h"
+
+/* --- the journal ----------------------------------------------------------------------------------------------- */
+
+static void test_journal_fields(void **state)
+{
+        _cleanup_(fd_closep) int journald = bind_daemon();
+        struct log_sink_state *sink = open_sink(LOG_DESTINATION_JOURNAL, 0);
+        const struct log_fields fields = {.pool = "www",
+                                          .worker_pid = 4711,
+                                          .generation = 3,
+                                          .requests = 99,
+                                          .request_duration_us = 1234567,
+                                          .reason = "max_requests",
+                                          .file = "www.conf",
+                                          .line = 12};
+        char pid[32];
+
+        (void)state;
+        write_fields(sink, LOG_NOTICE, fields, "retired");
+        snprintf(pid, sizeof(pid), "SYSLOG_PID=%d\n", (int)getpid());
+        const char *datagram = receive_one(journald, NULL);
+        assert_int_equal(strncmp(datagram, "PRIORITY=5\n", 11), 0);
+        assert_contains(datagram, "\nMESSAGE=pool www: worker 4711: www.conf:12: retired\n");
+        assert_contains(datagram, "\nSYSLOG_IDENTIFIER=preforkd\n");
+        assert_contains(datagram, "\nSYSLOG_FACILITY=3\n");
+        assert_contains(datagram, pid);
+        assert_contains(datagram, "\nPOOL=www\n");
+        assert_contains(datagram, "\nWORKER_PID=4711\n");
+        assert_contains(datagram, "\nGENERATION=3\n");
+        assert_contains(datagram, "\nREQUESTS=99\n");
+        assert_contains(datagram, "\nREQUEST_DURATION_USEC=1234567\n");
+        assert_contains(datagram, "\nREASON=max_requests\n");
+        assert_contains(datagram, "\nCONFIG_FILE=www.conf\n");
+        assert_contains(datagram, "\nCONFIG_LINE=12\n");
+        write_record(sink, "bare");
+        datagram = receive_one(journald, NULL);
+        assert_contains(datagram, "\nMESSAGE=bare\n");
+        assert_null(strstr(datagram, "POOL="));
+        assert_null(strstr(datagram, "WORKER_PID="));
+        assert_null(strstr(datagram, "CONFIG_"));
+        log_sink_close(sink);
+}
+
+static void test_journal_several_lines(void **state)
+{
+        _cleanup_(fd_closep) int journald = bind_daemon();
+        struct log_sink_state *sink = open_sink(LOG_DESTINATION_JOURNAL, 0);
+        const char expected[] = "\nMESSAGE\n\x0e\0\0\0\0\0\0\0one\nPRIORITY=0\n";
+        size_t length = 0;
+
+        (void)state;
+        write_record(sink, "one\nPRIORITY=0");
+        const char *datagram = receive_one(journald, &length);
+        assert_non_null(memmem(datagram, length, expected, sizeof(expected) - 1));
+        log_sink_close(sink);
+}
+
+static void test_journal_that_does_not_read(void **state)
+{
+        _cleanup_(fd_closep) int journald = bind_daemon();
+        struct log_sink_state *sink = open_sink(LOG_DESTINATION_JOURNAL, 0);
+
+        (void)state;
+        unsigned got_through = fill(sink);
+        assert_true(got_through > 0);
+        assert_int_equal(receive_rest(journald), got_through);
+        write_record(sink, "after");
+        assert_contains(receive_one(journald, NULL), "\nMESSAGE=after\n");
+        const char *report = receive_one(journald, NULL);
+        assert_contains(report, "PRIORITY=4\n");
+        assert_contains(report, "\nMESSAGE=17 log records were dropped\n");
+        write_record(sink, "later");
+        assert_contains(receive_one(journald, NULL), "\nMESSAGE=later\n");
+        assert_int_equal(receive_rest(journald), 0);
+        assert_int_equal(log_sink_dropped(sink), 17);
+        log_sink_close(sink);
+}
+
+/* Room for one at a time must carry records, not reports about reports. */
+static void test_slow_reader_gets_records(void **state)
+{
+        _cleanup_(fd_closep) int journald = bind_daemon();
+        struct log_sink_state *sink = open_sink(LOG_DESTINATION_JOURNAL, 0);
+
+        (void)state;
+        unsigned queued = fill(sink);
+        for (unsigned i = 0; i < queued; i++) {
+                receive_one(journald, NULL);
+                write_record(sink, "squeezed in");
+        }
+        assert_int_equal(log_sink_dropped(sink), 17);
+        for (unsigned i = 0; i < queued; i++)
+                assert_contains(receive_one(journald, NULL), "\nMESSAGE=squeezed in\n");
+        log_sink_close(sink);
+}
+
+/* --- syslog ---------------------------------------------------------------------------------------------------- */
+
+static void test_syslog_form(void **state)
+{
+        _cleanup_(fd_closep) int syslogd = bind_daemon();
+        struct log_sink_state *sink = open_sink(LOG_DESTINATION_SYSLOG, 0);
+        char month[4], rest[64];
+        int priority = 0, day = 0, hour = 0, minute = 0, second = 0, pid = 0, consumed = 0;
+
+        (void)state;
+        write_fields(sink, LOG_WARNING, (struct log_fields){.pool = "www"}, "two\nlines");
+        const char *line = receive_one(syslogd, NULL);
+        assert_int_equal(sscanf(line, "<%d>%3[A-Za-z] %2d %2d:%2d:%2d preforkd[%d]: %n", &priority, month, &day, &hour,
+                                &minute, &second, &pid, &consumed),
+                         7);
+        snprintf(rest, sizeof(rest), "%s", line + consumed);
+        assert_int_equal(priority, LOG_DAEMON | LOG_WARNING);
+        assert_int_equal(pid, getpid());
+        assert_true(line[7] == ' ' && (line[8] == ' ' || line[8] >= '1')); /* <28>Mmm d: a day of one digit is padded */
+        assert_string_equal(rest, "pool www: two\\nlines");
+        log_sink_close(sink);
+}
+
+static void test_syslogd_goes_and_comes_back(void **state)
+{
+        int syslogd = bind_daemon();
+        struct log_sink_state *sink = open_sink(LOG_DESTINATION_SYSLOG, 0);
+
+        (void)state;
+        write_record(sink, "first");
+        assert_ends_with(receive_one(syslogd, NULL), ": first");
+        close(syslogd);
+        write_record(sink, "refused");
+        unlink(socket_path);
+        write_record(sink, "nobody there");
+        assert_int_equal(log_sink_dropped(sink), 2);
+        syslogd = bind_daemon();
+        write_record(sink, "again");
+        assert_ends_with(receive_one(syslogd, NULL), ": again");
+        assert_ends_with(receive_one(syslogd, NULL), ": 2 log records were dropped");
+        close(syslogd);
+        log_sink_close(sink);
+}
+
+static void test_syslogd_not_there_yet(void **state)
+{
+        unlink(socket_path);
+        struct log_sink_state *sink = open_sink(LOG_DESTINATION_SYSLOG, 0);
+
+        (void)state;
+        write_record(sink, "lost");
+        _cleanup_(fd_closep) int syslogd = bind_daemon();
+        write_record(sink, "found");
+        assert_ends_with(receive_one(syslogd, NULL), ": found");
+        assert_ends_with(receive_one(syslogd, NULL), ": 1 log record was dropped");
+        log_sink_close(sink);
+}
+
+/* --- auto, and the sink as a whole ------------------------------------------------------------------------------ */
+
+static void set_journal_stream(int fd)
+{
+        struct stat status;
+        char value[64];
+
+        assert_int_equal(fstat(fd, &status), 0);
+        snprintf(value, sizeof(value), "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+        setenv("JOURNAL_STREAM", value, 1);
+}
+
+static void test_auto(void **state)
+{
+        int journald = bind_daemon(), stream[2], elsewhere[2];
+
+        (void)state;
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, stream), 0);
+        assert_int_equal(pipe(elsewhere), 0);
+        set_journal_stream(stream[1]);
+        struct log_sink_state *journal = open_sink(LOG_DESTINATION_AUTO, stream[1]);
+        assert_int_equal(log_sink_destination(journal), LOG_DESTINATION_JOURNAL);
+        struct log_sink_state *redirected = open_sink(LOG_DESTINATION_AUTO, elsewhere[1]);
+        assert_int_equal(log_sink_destination(redirected), LOG_DESTINATION_STDERR);
+        close(journald);
+        unlink(socket_path);
+        struct log_sink_state *stream_only = open_sink(LOG_DESTINATION_AUTO, stream[1]);
+        assert_int_equal(log_sink_destination(stream_only), LOG_DESTINATION_STDERR);
+        write_fields(stream_only, LOG_WARNING, (struct log_fields){.pool = "www"}, "by stream");
+        assert_string_equal(read_all(stream[0]), "<4>pool www: by stream\n");
+        write_record(redirected, "by pipe");
+        assert_string_equal(read_all(elsewhere[0]), "preforkd: by pipe\n");
+        unsetenv("JOURNAL_STREAM");
+        struct log_sink_state *plain = open_sink(LOG_DESTINATION_AUTO, stream[1]);
+        assert_int_equal(log_sink_destination(plain), LOG_DESTINATION_STDERR);
+        struct log_sink_state *all[] = {journal, redirected, stream_only, plain};
+        for (size_t i = 0; i < ELEMENTS(all); i++)
+                log_sink_close(all[i]);
+        fds_close_all_except((const int[]){0, 1, 2}, 3);
+}
+
+static void test_adopts_what_is_unreported(void **state)
+{
+        unlink(socket_path);
+        struct log_sink_state *old = open_sink(LOG_DESTINATION_SYSLOG, 0);
+        struct log_sink_state *new = open_sink(LOG_DESTINATION_JOURNAL, 0);
+
+        (void)state;
+        write_record(old, "lost");
+        write_record(old, "lost");
+        log_sink_adopt(new, old);
+        log_sink_close(old);
+        log_sink_close(NULL);
+        _cleanup_(fd_closep) int journald = bind_daemon();
+        write_record(new, "found");
+        assert_contains(receive_one(journald, NULL), "\nMESSAGE=found\n");
+        assert_contains(receive_one(journald, NULL), "\nMESSAGE=2 log records were dropped\n");
+        assert_int_equal(log_sink_dropped(new), 2);
+        log_sink_close(new);
+}
+
+static void test_path_too_long(void **state)
+{
+        char path[200];
+        const struct log_sink_places places = {.journal = path};
+        struct log_sink_state *sink = NULL;
+
+        (void)state;
+        memset(path, 'x', sizeof(path));
+        path[sizeof(path) - 1] = '\0';
+        assert_int_equal(log_sink_open(LOG_DESTINATION_JOURNAL, &places, &sink), -ENAMETOOLONG);
+        assert_null(sink);
+}
+
+static int log_after_closing(struct log_sink_state *sink)
+{
+        int used[LOG_SINK_FDS_MAX];
+        size_t count = log_sink_fds(sink, used);
+
+        for (size_t i = 0; i < count; i++)
+                if (used[i] > 2 && fcntl(used[i], F_GETFD) != FD_CLOEXEC)
+                        return 1;
+        if (fds_close_all_except(used, count) != 0)
+                return 2;
+        write_record(sink, "from the child");
+        return log_sink_dropped(sink) == 0 ? 0 : 3;
+}
+
+static void test_child_keeps_the_sink(void **state)
+{
+        int fds[2], status = 0;
+
+        (void)state;
+        assert_int_equal(pipe(fds), 0);
+        struct log_sink_state *sink = open_sink(LOG_DESTINATION_STDERR, fds[1]);
+        pid_t pid = fork();
+        if (pid == 0)
+                _exit(log_after_closing(sink));
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        assert_string_equal(read_all(fds[0]), "preforkd: from the child\n");
+        log_sink_close(sink);
+        close(fds[0]);
+        close(fds[1]);
+}
+
+/* By way of the façade, as the daemon does. */
+static void test_behind_the_facade(void **state)
+{
+        _cleanup_(fd_closep) int journald = bind_daemon();
+        struct log_sink_state *state_of_sink = open_sink(LOG_DESTINATION_JOURNAL, 0);
+        const struct log_sink sink = log_sink_get(state_of_sink);
+
+        (void)state;
+        log_set_sink(&sink, LOG_INFO);
+        log_warning("number %d", 5);
+        log_debug("not wanted");
+        log_set_sink(NULL, LOG_INFO);
+        assert_contains(receive_one(journald, NULL), "\nMESSAGE=number 5\n");
+        assert_int_equal(receive_rest(journald), 0);
+        log_sink_close(state_of_sink);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_journal_fields),
+                cmocka_unit_test(test_journal_several_lines),
+                cmocka_unit_test(test_journal_that_does_not_read),
+                cmocka_unit_test(test_slow_reader_gets_records),
+                cmocka_unit_test(test_syslog_form),
+                cmocka_unit_test(test_syslogd_goes_and_comes_back),
+                cmocka_unit_test(test_syslogd_not_there_yet),
+                cmocka_unit_test(test_auto),
+                cmocka_unit_test(test_adopts_what_is_unreported),
+                cmocka_unit_test(test_path_too_long),
+                cmocka_unit_test(test_child_keeps_the_sink),
+                cmocka_unit_test(test_behind_the_facade),
+        };
+        return cmocka_run_group_tests(tests, sink_setup, sink_teardown);
+}
