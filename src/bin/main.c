@@ -63,7 +63,7 @@ static int examine(const struct config_source *source, bool dump)
         return MASTER_EXIT_OK;
 }
 
-static int run(const struct command_line *line, struct master_setup *setup)
+static int run(const struct command_line *line, struct daemon_setup *setup)
 {
         const struct config_source source = {.file = line->file, .options = (const char *const *)line->options.list};
 
@@ -83,9 +83,9 @@ static int run(const struct command_line *line, struct master_setup *setup)
         setup->source = source;
         setup->arguments = line->arguments;
         setup->take_over = (struct take_over){.wanted = line->take_over != TAKE_OVER_NO,
-                                              .is_trial = line->take_over == TAKE_OVER_TRY, .fd = line->take_over_fd};
+                                              .is_preflight = line->take_over == TAKE_OVER_TRY, .fd = line->take_over_fd};
         setup->worker_entry = worker_main;
-        return master_run(setup);
+        return daemon_run(setup);
 }
 
 int main(int argc, char **argv, char **environment)
@@ -93,7 +93,7 @@ int main(int argc, char **argv, char **environment)
         _cleanup_(command_line_clear) struct command_line line = {0};
         _cleanup_(text_clear) struct text problem = {0};
         _cleanup_(freep) char *program = NULL;
-        struct master_setup setup = {0};
+        struct daemon_setup setup = {0};
 
         int r = fds_open_standard();
         /* While argv[0] is what it was. Only an upgrade needs it, and is executed by it. */

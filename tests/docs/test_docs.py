@@ -228,7 +228,7 @@ def test_commands_are_described() -> None:
 def test_errors_are_described() -> None:
     text = section(page("preforkd-control.7"), "REPLIES").split("The errors:")[1].split(".El")[0]
     sources = source("master/control")
-    used = set(re.findall(r'control_client_refuse\([^,]*, "([\w-]+)"|control_json_error\("([\w-]+)"'
+    used = set(re.findall(r'control_client_refuse\([^,]*, "([\w-]+)"|status_json_error\("([\w-]+)"'
                           r'|CONSTANT_ERROR\("([\w-]+)"', sources))
     assert set(re.findall(r"^\.It Li ([\w-]+)$", text, re.MULTILINE)) == {name for names in used for name in names if name}
 

@@ -10,7 +10,7 @@
 #include "logic/config/parse.h"
 
 /* An ordinary user's master: no rule about accounts applies to a file without them. */
-static const struct config_facts own_user = {.uid = 1000, .gid = 1000};
+static const struct config_context own_user = {.uid = 1000, .gid = 1000};
 
 /* Every problem on a line of its own; warnings start with "warning: ". */
 static inline void problems_to_text(const struct problem_list *problems, struct text *text)

@@ -15,7 +15,7 @@
 
 const char *rules_label(const struct rules *rules, enum pool_option option, char label[static OPTION_LABEL_MAX])
 {
-        bool dashes = rules->facts->from_command_line;
+        bool dashes = rules->context->from_command_line;
 
         snprintf(label, OPTION_LABEL_MAX, "%s%s", dashes ? "--" : "", pool_options[option].name);
         for (char *at = label; dashes && *at != '\0'; at++)
@@ -101,7 +101,7 @@ static void check_required(const struct rules *rules, const struct pool_config *
         const struct origin *section = &pool->section;
 
         if (pool->listen.count == 0 && !pool->origins[POOL_LISTEN].refused) {
-                if (rules->facts->from_command_line)
+                if (rules->context->from_command_line)
                         problem_add(rules->problems, NULL, 0,
                                     "--listen is missing: where are connections to come from?");
                 else
@@ -109,7 +109,7 @@ static void check_required(const struct rules *rules, const struct pool_config *
                                     "pool \"%s\" has no listen: where are connections to come from?", pool->name);
         }
         if (pool->handler.count == 0 && !pool->origins[POOL_HANDLER].refused) {
-                if (rules->facts->from_command_line)
+                if (rules->context->from_command_line)
                         problem_add(rules->problems, NULL, 0,
                                     "no handler: expected a program and its arguments behind --");
                 else
@@ -129,20 +129,20 @@ static void check_own_id(const struct rules *rules, const struct pool_config *po
 
 static void check_accounts(const struct rules *rules, const struct pool_config *pool)
 {
-        const struct config_facts *facts = rules->facts;
+        const struct config_context *context = rules->context;
         bool has_user = pool->user.name || pool->user.resolved || pool->origins[POOL_USER].refused;
 
-        if (facts->is_root && !has_user && facts->from_command_line)
+        if (context->is_root && !has_user && context->from_command_line)
                 problem_add(rules->problems, NULL, 0,
                             "--user is missing: preforkd runs as root; write --user=root if workers are to, too");
-        else if (facts->is_root && !has_user)
+        else if (context->is_root && !has_user)
                 problem_add(rules->problems, pool->section.file, pool->section.line,
                             "pool \"%s\" has no user, and preforkd runs as root; write user = root if workers are "
                             "to, too", pool->name);
-        if (facts->is_root)
+        if (context->is_root)
                 return;
-        check_own_id(rules, pool, POOL_USER, &pool->user, facts->uid);
-        check_own_id(rules, pool, POOL_GROUP, &pool->group, facts->gid);
+        check_own_id(rules, pool, POOL_USER, &pool->user, context->uid);
+        check_own_id(rules, pool, POOL_GROUP, &pool->group, context->gid);
         if (rules_is_set(pool, POOL_SUPPLEMENTARY_GROUPS) && pool->supplementary_groups.count > 0)
                 rules_refuse(rules, pool, POOL_SUPPLEMENTARY_GROUPS, "only root can set the groups of workers");
 }
@@ -253,9 +253,9 @@ static void check_control(const struct rules *rules, const struct config *config
                                              master->control);
 }
 
-int config_finish(struct config *config, const struct config_facts *facts, struct problem_list *problems)
+int config_finish(struct config *config, const struct config_context *context, struct problem_list *problems)
 {
-        const struct rules rules = {.facts = facts, .problems = problems};
+        const struct rules rules = {.context = context, .problems = problems};
         int r = config_set_defaults(config);
 
         if (r < 0)

@@ -156,7 +156,7 @@ struct config {
 };
 
 /* What the rules depend on besides the files. */
-struct config_facts {
+struct config_context {
         bool is_root;              /* the master runs with uid 0: every pool must name its user */
         uint32_t uid, gid;         /* the master's effective ids */
         bool from_command_line;    /* one pool from the command line: problems speak of --options, not of lines */

@@ -141,7 +141,7 @@ static int listen_list_add(struct listen_list *list, const struct address *addre
 }
 
 /* Returns -EINVAL, or -ENOMEM. */
-static int listen_complain(const struct option *option, const char *word, int error, struct text *complaint)
+static int listen_error(const struct option *option, const char *word, int error, struct text *complaint)
 {
         int r = option_quote_excerpt(complaint, word);
 
@@ -197,7 +197,7 @@ static int listen_parse(const struct option *option, void *base, const struct wo
         for (size_t i = 0; i < words->count; i++) {
                 int r = listen_parse_word(&list, words->list[i]);
                 if (r < 0)
-                        return r == -ENOMEM ? r : listen_complain(option, words->list[i], r, complaint);
+                        return r == -ENOMEM ? r : listen_error(option, words->list[i], r, complaint);
         }
         listen_list_clear(field);
         *field = list;

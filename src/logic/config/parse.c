@@ -193,7 +193,7 @@ int config_parse_canonical(struct config *config, const char *bytes, size_t leng
         return parse(config, NULL, bytes, length, true, problems);
 }
 
-int config_from_canonical(const char *bytes, size_t length, const struct config_facts *facts, struct config **ret,
+int config_from_canonical(const char *bytes, size_t length, const struct config_context *context, struct config **ret,
                           struct problem_list *problems)
 {
         _cleanup_(problem_list_clear) struct problem_list finishing = {0};
@@ -201,7 +201,7 @@ int config_from_canonical(const char *bytes, size_t length, const struct config_
 
         int r = config ? config_parse_canonical(config, bytes, length, problems) : -ENOMEM;
         if (r == 0)
-                r = config_finish(config, facts, &finishing);
+                r = config_finish(config, context, &finishing);
         problem_list_add_errors(problems, &finishing);
         if (r == 0 && !problem_list_refuses(problems)) {
                 *ret = config;

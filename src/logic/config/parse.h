@@ -23,7 +23,7 @@ int config_parse_canonical(struct config *config, const char *bytes, size_t leng
 /* A whole configuration from such text. 0: *ret is it, for the caller to end by config_clear() and free(), or, if
  * `problems` refuse, left alone. -ENOMEM. What config_finish() warns of has been said when the text was written, and is
  * left out. */
-int config_from_canonical(const char *bytes, size_t length, const struct config_facts *facts, struct config **ret,
+int config_from_canonical(const char *bytes, size_t length, const struct config_context *context, struct config **ret,
                           struct problem_list *problems);
 
 /* Set one option of the command-line form, a pool's or the master's; `key` with dashes or underscores (`max-workers`
@@ -40,4 +40,4 @@ int config_set_defaults(struct config *config);
  * called once, after all files; also when there were problems, to find the rest of them. A configuration without a
  * pool is no problem here: the caller decides what "nothing to serve" means. Rules about accounts look at what is
  * resolved, so the loader resolves names before. 0 or -ENOMEM. */
-int config_finish(struct config *config, const struct config_facts *facts, struct problem_list *problems);
+int config_finish(struct config *config, const struct config_context *context, struct problem_list *problems);

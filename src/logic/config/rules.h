@@ -10,7 +10,7 @@
 #define OPTION_LABEL_MAX 64
 
 struct rules {
-        const struct config_facts *facts;
+        const struct config_context *context;
         struct problem_list *problems;
 };
 

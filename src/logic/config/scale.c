@@ -80,7 +80,7 @@ static int copy(const struct config *running, struct config *ret, struct problem
 }
 
 int config_scale(const struct config *running, const char *pool_name, char *const *settings, size_t count,
-                 const struct config_facts *facts, struct config **ret, struct problem_list *problems)
+                 const struct config_context *context, struct config **ret, struct problem_list *problems)
 {
         _cleanup_(problem_list_clear) struct problem_list found = {0};
         struct config *config = calloc(1, sizeof(*config));
@@ -95,7 +95,7 @@ int config_scale(const struct config *running, const char *pool_name, char *cons
                         r = apply(pool, settings[i], &found);
         }
         if (r == 0)
-                r = config_finish(config, facts, &found);
+                r = config_finish(config, context, &found);
         problem_list_add_errors(problems, &found);
         if (r < 0 || problem_list_refuses(&found)) {
                 if (config)

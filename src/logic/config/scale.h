@@ -13,4 +13,4 @@
  * numbers of workers. Only options that apply in place are taken. What is wrong, the rules between options included, is
  * added to `problems` (no warnings: they were given when the files were read), and *ret stays NULL. 0 or -ENOMEM. */
 int config_scale(const struct config *running, const char *pool_name, char *const *settings, size_t count,
-                 const struct config_facts *facts, struct config **ret, struct problem_list *problems);
+                 const struct config_context *context, struct config **ret, struct problem_list *problems);

@@ -102,7 +102,7 @@ static int take_argument(const struct form *form, const char *word, struct contr
 }
 
 /* Everything behind the command. Settings are the last words, so that they can be pointed to as they are. */
-static int take_words(const struct form *form, struct control_request *request, struct text *complaint)
+static int take_errors(const struct form *form, struct control_request *request, struct text *complaint)
 {
         bool has_argument = false;
         int r = 0;
@@ -146,7 +146,7 @@ int control_request_parse(const char *line, size_t length, struct control_reques
                         r = refuse_command(request.words.list[0], complaint);
                 else {
                         request.command = (enum control_command)command;
-                        r = take_words(&forms[command], &request, complaint);
+                        r = take_errors(&forms[command], &request, complaint);
                 }
         }
         if (r < 0) {

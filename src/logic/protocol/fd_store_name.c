@@ -25,23 +25,23 @@ static bool is_plain(char c)
         return isalnum((unsigned char)c) || (c != '\0' && strchr("./_-@[]", c));
 }
 
-void store_name_format(const char *address, char name[static STORE_NAME_MAX])
+void fd_store_name_format(const char *address, char name[static FD_STORE_NAME_MAX])
 {
         size_t length = sizeof(PREFIX) - 1;
 
         memcpy(name, PREFIX, sizeof(PREFIX));
         for (const char *at = address; *at != '\0'; at++) {
                 /* A path of 107 bytes of UTF-8 does not fit escaped: its beginning is for people, the hash tells it apart. */
-                if (length + sizeof("%XX") > STORE_NAME_MAX - HASH_LENGTH) {
-                        snprintf(name + length, STORE_NAME_MAX - length, "-%016" PRIx64, hash(address));
+                if (length + sizeof("%XX") > FD_STORE_NAME_MAX - HASH_LENGTH) {
+                        snprintf(name + length, FD_STORE_NAME_MAX - length, "-%016" PRIx64, hash(address));
                         return;
                 }
-                length += (size_t)snprintf(name + length, STORE_NAME_MAX - length, is_plain(*at) ? "%c" : "%%%02X",
+                length += (size_t)snprintf(name + length, FD_STORE_NAME_MAX - length, is_plain(*at) ? "%c" : "%%%02X",
                                            (unsigned char)*at);
         }
 }
 
-bool store_name_is_ours(const char *name)
+bool fd_store_name_is_ours(const char *name)
 {
         return text_starts_with(name, PREFIX);
 }

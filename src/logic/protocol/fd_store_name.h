@@ -7,11 +7,11 @@
 
 #include <stdbool.h>
 
-#define STORE_NAME_MAX 256 /* NUL included */
+#define FD_STORE_NAME_MAX 256 /* NUL included */
 
 /* The name for the listener `address`, as address_format() writes it: "preforkd/127.0.0.1%3A80". Different addresses get
  * different names. */
-void store_name_format(const char *address, char name[static STORE_NAME_MAX]);
+void fd_store_name_format(const char *address, char name[static FD_STORE_NAME_MAX]);
 
-/* True for names that store_name_format() makes. */
-bool store_name_is_ours(const char *name);
+/* True for names that fd_store_name_format() makes. */
+bool fd_store_name_is_ours(const char *name);

@@ -5,15 +5,15 @@
 
 #include "base/cleanup.h"
 
-enum status_pool_state status_pool_state_of(const struct status_pool_facts *facts)
+enum status_pool_state status_pool_state_of(const struct status_pool_context *context)
 {
-        if (facts->draining)
+        if (context->draining)
                 return STATUS_POOL_DRAINING;
-        if (facts->paused)
+        if (context->paused)
                 return STATUS_POOL_PAUSED;
-        if (facts->backing_off)
+        if (context->backing_off)
                 return STATUS_POOL_BACKING_OFF;
-        return facts->saturated ? STATUS_POOL_SATURATED : STATUS_POOL_RUNNING;
+        return context->saturated ? STATUS_POOL_SATURATED : STATUS_POOL_RUNNING;
 }
 
 enum status_worker_state status_worker_state_of(enum worker_state lifecycle, bool busy, bool refuses)

@@ -104,12 +104,12 @@ enum { STATUS_WORKERS = 1, STATUS_SPREAD = 2 };
 #define STATUS_WORKERS_MAX 4096
 
 /* What decides the state of a pool. */
-struct status_pool_facts {
+struct status_pool_context {
         bool draining, paused, backing_off, saturated;
 };
 
 /* The one that says most, where several hold. */
-enum status_pool_state status_pool_state_of(const struct status_pool_facts *facts);
+enum status_pool_state status_pool_state_of(const struct status_pool_context *context);
 
 /* The one word, from the lifecycle and what the worker says. */
 enum status_worker_state status_worker_state_of(enum worker_state lifecycle, bool busy, bool refuses);

@@ -24,9 +24,9 @@
 
 #define DEADLINE_MS 10000
 
-struct config_load {
-        struct master *master;
-        config_load_callback callback;
+struct config_child {
+        struct daemon *daemon;
+        config_child_callback callback;
         pid_t pid;
         int result_fd; /* a memfd that the child writes, so that it never waits for us, nor we for it */
         struct evloop_timer *deadline;
@@ -66,16 +66,16 @@ static int encode(const struct config *config, const struct problem_list *proble
 
 static int run_child(void *context)
 {
-        const struct config_load *load = context;
+        const struct config_child *load = context;
         _cleanup_(config_clear) struct config config = {0};
         _cleanup_(problem_list_clear) struct problem_list problems = {0};
         _cleanup_(text_clear) struct text text = {0};
         const int keep[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, load->result_fd};
 
         process_title_set("reading the configuration");
-        signals_reset(&load->master->setup->signals, NULL);
+        signals_reset(&load->daemon->setup->signals, NULL);
         fds_close_all_except(keep, ELEMENTS(keep));
-        int r = config_read(&load->master->setup->source, &config, &problems);
+        int r = config_read(&load->daemon->setup->source, &config, &problems);
         if (r == 0)
                 r = encode(&config, &problems, &text);
         if (r == 0)
@@ -117,7 +117,7 @@ static int decode_problem(const char **cursor, const char *end, struct problem_l
 
 static int decode(const char *bytes, size_t length, struct config **ret, struct problem_list *problems)
 {
-        const struct config_facts facts = config_reader_facts(); /* the child has spoken of --options */
+        const struct config_context context = config_reader_context(); /* the child has spoken of --options */
         const char *cursor = bytes, *end = bytes + length;
         int r;
 
@@ -125,7 +125,7 @@ static int decode(const char *bytes, size_t length, struct config **ret, struct 
                 ;
         if (r < 0 || problem_list_refuses(problems))
                 return r;
-        return config_from_canonical(cursor, (size_t)(end - cursor), &facts, ret, problems);
+        return config_from_canonical(cursor, (size_t)(end - cursor), &context, ret, problems);
 }
 
 static int decode_result(int fd, struct config **ret, struct problem_list *problems)
@@ -141,7 +141,7 @@ static int decode_result(int fd, struct config **ret, struct problem_list *probl
         return r;
 }
 
-void config_load_free(struct config_load *load)
+void config_child_free(struct config_child *load)
 {
         if (!load)
                 return;
@@ -152,15 +152,15 @@ void config_load_free(struct config_load *load)
 
 static void on_child_exit(void *context, pid_t pid, int status, const struct rusage *usage)
 {
-        struct config_load *load = context;
-        struct master *master = load->master;
+        struct config_child *load = context;
+        struct daemon *daemon = load->daemon;
         _cleanup_(problem_list_clear) struct problem_list problems = {0};
         struct config *config = NULL;
 
         (void)pid;
         (void)usage;
         if (load->cancelled) {
-                config_load_free(TAKE_PTR(master->load));
+                config_child_free(TAKE_PTR(daemon->load));
                 return;
         }
         if (load->timed_out)
@@ -173,36 +173,36 @@ static void on_child_exit(void *context, pid_t pid, int status, const struct rus
                 if (r < 0)
                         problem_add(&problems, NULL, 0, "cannot take over the configuration: %s", strerror(-r));
         }
-        config_load_callback callback = load->callback;
-        config_load_free(TAKE_PTR(master->load));
-        callback(master, config, &problems);
+        config_child_callback callback = load->callback;
+        config_child_free(TAKE_PTR(daemon->load));
+        callback(daemon, config, &problems);
 }
 
 static void on_deadline(void *context)
 {
-        struct config_load *load = context;
+        struct config_child *load = context;
 
         load->timed_out = true;
-        reaper_kill(load->master->reaper, load->pid, SIGKILL);
+        reaper_kill(load->daemon->reaper, load->pid, SIGKILL);
 }
 
-int config_load_start(struct master *master, config_load_callback callback, struct config_load **ret)
+int config_child_start(struct daemon *daemon, config_child_callback callback, struct config_child **ret)
 {
-        struct config_load *load = calloc(1, sizeof(*load));
+        struct config_child *load = calloc(1, sizeof(*load));
         int r = load ? 0 : -ENOMEM;
 
         if (r < 0)
                 return r;
-        *load = (struct config_load){.master = master, .callback = callback, .result_fd = -1};
+        *load = (struct config_child){.daemon = daemon, .callback = callback, .result_fd = -1};
         r = memory_file_open("preforkd:configuration", &load->result_fd);
         if (r == 0)
-                r = evloop_timer_new(master->loop, on_deadline, load, &load->deadline);
+                r = evloop_timer_new(daemon->loop, on_deadline, load, &load->deadline);
         if (r == 0)
                 r = spawn_child(run_child, load, &load->pid);
-        if (r == 0 && (r = reaper_add(master->reaper, load->pid, on_child_exit, load)) < 0)
+        if (r == 0 && (r = reaper_add(daemon->reaper, load->pid, on_child_exit, load)) < 0)
                 kill(load->pid, SIGKILL);
         if (r < 0) {
-                config_load_free(load);
+                config_child_free(load);
                 return r;
         }
         evloop_timer_set(load->deadline, clock_now_ms() + DEADLINE_MS);
@@ -210,10 +210,10 @@ int config_load_start(struct master *master, config_load_callback callback, stru
         return 0;
 }
 
-void config_load_cancel(struct config_load *load)
+void config_child_cancel(struct config_child *load)
 {
         if (!load)
                 return;
         load->cancelled = true;
-        reaper_kill(load->master->reaper, load->pid, SIGKILL);
+        reaper_kill(load->daemon->reaper, load->pid, SIGKILL);
 }

@@ -126,17 +126,17 @@ static int read_options(const struct config_source *source, struct config *confi
         return r;
 }
 
-struct config_facts config_reader_facts(void)
+struct config_context config_reader_context(void)
 {
-        return (struct config_facts){.is_root = geteuid() == 0, .uid = geteuid(), .gid = getegid()};
+        return (struct config_context){.is_root = geteuid() == 0, .uid = geteuid(), .gid = getegid()};
 }
 
 int config_read(const struct config_source *source, struct config *ret, struct problem_list *problems)
 {
-        struct config_facts facts = config_reader_facts();
+        struct config_context context = config_reader_context();
         int r;
 
-        facts.from_command_line = source->file == NULL;
+        context.from_command_line = source->file == NULL;
         if (source->file) {
                 r = read_file(ret, source->file, problems);
                 if (r == 0)
@@ -148,7 +148,7 @@ int config_read(const struct config_source *source, struct config *ret, struct p
         if (r == 0)
                 r = config_accounts_resolve(ret, problems);
         if (r == 0)
-                r = config_finish(ret, &facts, problems);
+                r = config_finish(ret, &context, problems);
         for (size_t i = 0; i < ret->pool_count && r == 0; i++) {
                 check_directories(ret->pools[i], problems);
                 check_handler(ret->pools[i], problems);

@@ -6,7 +6,7 @@
 #include "master/daemon/daemon.h"
 
 /* What the rules depend on, of this process; problems speak of files. */
-struct config_facts config_reader_facts(void);
+struct config_context config_reader_context(void);
 
 /* Read the source (a file, then pools.d/<name>.conf beside it in the order of their names; or the command line's options), resolve users
  * and groups to ids, complete environments, look for the handlers' programs, and check every rule. All problems are

@@ -89,9 +89,9 @@ static void start_sending(struct control_client *client, const char *reply, size
         send_rest(client);
 }
 
-static char *render(json_t *document)
+static char *render(json_t *file)
 {
-        _cleanup_(freep) char *compact = json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(6));
+        _cleanup_(freep) char *compact = json_dumps(file, JSON_COMPACT | JSON_REAL_PRECISION(6));
         size_t length = compact ? strlen(compact) : 0;
         char *line = compact ? realloc(compact, length + 2) : NULL;
 
@@ -103,12 +103,12 @@ static char *render(json_t *document)
         return line;
 }
 
-void control_client_answer(struct control_client *client, json_t *document)
+void control_client_answer(struct control_client *client, json_t *file)
 {
         struct control *control = client->control;
-        char *output = document ? render(document) : NULL;
+        char *output = file ? render(file) : NULL;
 
-        json_decref(document);
+        json_decref(file);
         if (!output) {
                 start_sending(client, out_of_memory, strlen(out_of_memory));
                 return;
@@ -132,7 +132,7 @@ void control_client_refuse(struct control_client *client, const char *error, con
         va_start(arguments, format);
         int r = text_appendv(&message, format, arguments);
         va_end(arguments);
-        control_client_answer(client, r == 0 ? control_json_error(error, text_string(&message)) : NULL);
+        control_client_answer(client, r == 0 ? status_json_error(error, text_string(&message)) : NULL);
 }
 
 void control_client_wait(struct control_client *client, enum control_wait what, uint64_t after_load)
@@ -205,9 +205,9 @@ int control_client_new(struct control *control, int fd, const struct peer *peer,
         client->fd = fd;
         client->uid = peer->uid;
         client->allowed = allowed;
-        int r = evloop_watch_new(control->master->loop, fd, on_ready, client, &client->watch);
+        int r = evloop_watch_new(control->daemon->loop, fd, on_ready, client, &client->watch);
         if (r == 0)
-                r = evloop_timer_new(control->master->loop, on_deadline, client, &client->deadline);
+                r = evloop_timer_new(control->daemon->loop, on_deadline, client, &client->deadline);
         if (r < 0) {
                 evloop_watch_free(client->watch);
                 free(client);
@@ -234,20 +234,20 @@ static const char *const state_names[] = {[CONTROL_CLIENT_READING] = "reading", 
 static const char *const wait_names[] = {[CONTROL_WAIT_NOTHING] = "nothing", [CONTROL_WAIT_RELOAD] = "reload",
                                          [CONTROL_WAIT_DRY_RUN] = "dry run", [CONTROL_WAIT_UPGRADE] = "upgrade"};
 
-json_t *control_client_write(const struct control_client *client, struct document *document)
+json_t *control_client_write(const struct control_client *client, struct state_file *file)
 {
-        json_t *object = document_fields(client_fields, ELEMENTS(client_fields), client);
-        int r = document_set(object, "fd", document_descriptor(document, client->fd));
+        json_t *object = state_file_fields(client_fields, ELEMENTS(client_fields), client);
+        int r = state_file_set(object, "fd", state_file_descriptor(file, client->fd));
 
         if (r == 0)
-                r = document_set(object, "state", document_string(state_names[client->state]));
+                r = state_file_set(object, "state", state_file_string(state_names[client->state]));
         if (r == 0)
-                r = document_set(object, "waits_for", document_string(wait_names[client->waits_for]));
+                r = state_file_set(object, "waits_for", state_file_string(wait_names[client->waits_for]));
         if (r == 0)
-                r = document_set(object, "request", document_bytes(client->request, client->request_length));
+                r = state_file_set(object, "request", state_file_bytes(client->request, client->request_length));
         if (r == 0)
-                r = document_set(object, "rest", document_bytes(client->rest, client->rest_length));
-        return document_finish(object, r);
+                r = state_file_set(object, "rest", state_file_bytes(client->rest, client->rest_length));
+        return state_file_finish(object, r);
 }
 
 /* As far as it had come: its request is read on, it waits on, or its reply is sent on. */
@@ -271,24 +271,24 @@ static int resume(struct control_client *client, struct text *request, struct te
         return client->output ? 0 : -ENOMEM;
 }
 
-int control_client_read(struct control *control, struct document *document, const json_t *object)
+int control_client_read(struct control *control, struct state_file *file, const json_t *object)
 {
         _cleanup_(text_clear) struct text request = {0}, rest = {0};
         struct control_client read = {0};
         unsigned state, waits_for;
         int fd;
 
-        int r = document_read_fields(document, client_fields, ELEMENTS(client_fields), object, &read);
+        int r = state_file_read_fields(file, client_fields, ELEMENTS(client_fields), object, &read);
         if (r == 0)
-                r = document_read_word(document, object, "state", state_names, ELEMENTS(state_names), &state);
+                r = state_file_read_word(file, object, "state", state_names, ELEMENTS(state_names), &state);
         if (r == 0)
-                r = document_read_word(document, object, "waits_for", wait_names, ELEMENTS(wait_names), &waits_for);
+                r = state_file_read_word(file, object, "waits_for", wait_names, ELEMENTS(wait_names), &waits_for);
         if (r == 0)
-                r = document_read_bytes(document, object, "request", &request);
+                r = state_file_read_bytes(file, object, "request", &request);
         if (r == 0)
-                r = document_read_bytes(document, object, "rest", &rest);
+                r = state_file_read_bytes(file, object, "rest", &rest);
         if (r == 0)
-                r = document_take_descriptor(document, object, "fd", &fd);
+                r = state_file_take_descriptor(file, object, "fd", &fd);
         if (r < 0)
                 return r;
         const struct peer peer = {.uid = read.uid};
@@ -301,7 +301,7 @@ int control_client_read(struct control *control, struct document *document, cons
         client->after_load = read.after_load;
         client->since_ms = read.since_ms;
         r = resume(client, &request, &rest);
-        return r == -EPROTO ? document_complain(document, "a control client's request is too long") : r;
+        return r == -EPROTO ? state_file_fail(file, "a control client's request is too long") : r;
 }
 
 struct control_client *control_client_find_slowest(const struct control *control)

@@ -47,7 +47,7 @@ struct control_client {
 int control_client_new(struct control *control, int fd, const struct peer *peer, bool allowed);
 
 /* Answer: takes the document over; NULL stands for a lack of memory. The client may be gone when this returns. */
-void control_client_answer(struct control_client *client, json_t *document);
+void control_client_answer(struct control_client *client, json_t *file);
 
 /* The same, with an error of a kind (one word) and a sentence. */
 void control_client_refuse(struct control_client *client, const char *error, const char *format, ...)
@@ -62,8 +62,8 @@ uint64_t control_client_since_ms(const struct control_client *client);
 
 /* What has come in and what is still to be sent: for a hand-over. A new reference or NULL; 0, -EPROTO, -ENOMEM. Nothing is
  * sent by reading it. */
-json_t *control_client_write(const struct control_client *client, struct document *document);
-int control_client_read(struct control *control, struct document *document, const json_t *object);
+json_t *control_client_write(const struct control_client *client, struct state_file *file);
+int control_client_read(struct control *control, struct state_file *file, const json_t *object);
 
 /* Close and free. */
 void control_client_free(struct control_client *client);

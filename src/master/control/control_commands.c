@@ -25,7 +25,7 @@
 
 /* A request about to be carried out. */
 struct order {
-        struct master *master;
+        struct daemon *daemon;
         struct control_client *client;
         const struct control_request *request;
         struct pool *pool; /* the one that was named, if the command needs one that serves */
@@ -40,9 +40,9 @@ static void refuse_pool(const struct order *order)
 /* The beginning of a reply about one pool. */
 static json_t *about_pool(const struct order *order)
 {
-        json_t *reply = control_json_ok(order->request->command);
+        json_t *reply = status_json_ok(order->request->command);
 
-        if (json_object_set_new(reply, "pool", control_json_text(order->pool->name)) == 0 &&
+        if (json_object_set_new(reply, "pool", status_json_text(order->pool->name)) == 0 &&
             json_object_set_new(reply, "generation", json_integer((json_int_t)order->pool->generation)) == 0)
                 return reply;
         json_decref(reply);
@@ -54,27 +54,27 @@ static void do_status(const struct order *order)
         unsigned detail = order->request->flag ? STATUS_WORKERS : 0;
         _cleanup_(status_clear) struct status status = {0};
 
-        if (status_collect(order->master, order->request->pool, detail, &status) < 0)
+        if (status_collect(order->daemon, order->request->pool, detail, &status) < 0)
                 control_client_answer(order->client, NULL);
         else if (order->request->pool && status.pool_count == 0)
                 refuse_pool(order);
         else
-                control_client_answer(order->client, control_json_status(&status));
+                control_client_answer(order->client, status_json_status(&status));
 }
 
 static json_t *why_json(const struct order *order, size_t *found)
 {
         uint64_t now_ms = clock_now_ms(), wall_ms = clock_wall_ms();
-        json_t *reply = control_json_ok(CONTROL_WHY), *pools = json_array();
+        json_t *reply = status_json_ok(CONTROL_WHY), *pools = json_array();
         int r = json_object_set_new(reply, "pools", pools);
 
-        for (size_t i = 0; i < order->master->pool_count && r == 0; i++) {
-                const struct pool *pool = order->master->pools[i];
+        for (size_t i = 0; i < order->daemon->pool_count && r == 0; i++) {
+                const struct pool *pool = order->daemon->pools[i];
                 if (order->request->pool && !text_equal(pool->name, order->request->pool))
                         continue;
                 (*found)++;
-                r = json_array_append_new(pools, json_pack("{s:o, s:o}", "name", control_json_text(pool->name), "decisions",
-                                                           control_json_decisions(&pool->decisions, now_ms, wall_ms)));
+                r = json_array_append_new(pools, json_pack("{s:o, s:o}", "name", status_json_text(pool->name), "decisions",
+                                                           status_json_decisions(&pool->decisions, now_ms, wall_ms)));
         }
         if (r == 0)
                 return reply;
@@ -98,15 +98,15 @@ static void do_why(const struct order *order)
 static void do_reload(const struct order *order)
 {
         bool dry_run = order->request->flag;
-        struct master *master = order->master;
+        struct daemon *daemon = order->daemon;
 
         if (!dry_run)
                 log_notice("reloading (%s)", order->by);
-        control_client_wait(order->client, dry_run ? CONTROL_WAIT_DRY_RUN : CONTROL_WAIT_RELOAD, master->loads);
+        control_client_wait(order->client, dry_run ? CONTROL_WAIT_DRY_RUN : CONTROL_WAIT_RELOAD, daemon->loads);
         if (dry_run)
-                config_update_try(master);
+                reload_queue_try(daemon);
         else
-                config_update_reload(master);
+                reload_queue_reload(daemon);
 }
 
 static void do_restart(const struct order *order)
@@ -129,9 +129,9 @@ static void do_resume(const struct order *order)
 
 static void answer_problems(const struct order *order, const char *message, const struct problem_list *problems)
 {
-        json_t *reply = control_json_error("refused", message);
+        json_t *reply = status_json_error("refused", message);
 
-        if (json_object_set_new(reply, "problems", control_json_problems(problems)) != 0) {
+        if (json_object_set_new(reply, "problems", status_json_problems(problems)) != 0) {
                 json_decref(reply);
                 reply = NULL;
         }
@@ -141,14 +141,14 @@ static void answer_problems(const struct order *order, const char *message, cons
 static void do_scale(const struct order *order)
 {
         const struct control_request *request = order->request;
-        const struct config_facts facts = config_reader_facts();
+        const struct config_context context = config_reader_context();
         _cleanup_(problem_list_clear) struct problem_list problems = {0};
         struct config *config;
 
-        int r = config_scale(order->master->config, request->pool, request->settings, request->setting_count, &facts,
+        int r = config_scale(order->daemon->config, request->pool, request->settings, request->setting_count, &context,
                              &config, &problems);
         if (r == 0 && config)
-                r = reload_scale(order->master, order->pool, config, &problems);
+                r = reload_scale(order->daemon, order->pool, config, &problems);
         if (r == -ENOMEM)
                 control_client_answer(order->client, NULL);
         else if (r < 0 || problem_list_refuses(&problems))
@@ -156,9 +156,9 @@ static void do_scale(const struct order *order)
         else {
                 const struct scale_limits limits = pool_scale_limits(order->pool);
                 json_t *reply = about_pool(order);
-                pool_decide(order->pool, LOG_NOTICE, "max_workers %u, spare %u to %u until the next reload (%s)",
+                pool_record(order->pool, LOG_NOTICE, "max_workers %u, spare %u to %u until the next reload (%s)",
                             limits.max_workers, limits.min_spare, limits.max_spare, order->by);
-                if (json_object_set_new(reply, "limits", control_json_limits(&limits)) != 0) {
+                if (json_object_set_new(reply, "limits", status_json_limits(&limits)) != 0) {
                         json_decref(reply);
                         reply = NULL;
                 }
@@ -169,14 +169,14 @@ static void do_scale(const struct order *order)
 static void do_kill_worker(const struct order *order)
 {
         int pid = (int)order->request->worker;
-        const struct pool *pool = pool_order_kill_worker(order->master, order->request->worker, order->by);
+        const struct pool *pool = pool_order_kill_worker(order->daemon, order->request->worker, order->by);
 
         if (!pool)
                 control_client_refuse(order->client, "unknown-worker", "%d is not a worker of this preforkd", pid);
         else {
-                json_t *reply = control_json_ok(CONTROL_KILL_WORKER);
+                json_t *reply = status_json_ok(CONTROL_KILL_WORKER);
                 if (json_object_set_new(reply, "pid", json_integer(pid)) != 0 ||
-                    json_object_set_new(reply, "pool", control_json_text(pool->name)) != 0) {
+                    json_object_set_new(reply, "pool", status_json_text(pool->name)) != 0) {
                         json_decref(reply);
                         reply = NULL;
                 }
@@ -187,14 +187,14 @@ static void do_kill_worker(const struct order *order)
 /* Answered first: there may be nobody to answer afterwards. */
 static void do_stop(const struct order *order)
 {
-        struct master *master = order->master;
+        struct daemon *daemon = order->daemon;
         bool now = order->request->flag;
 
-        control_client_answer(order->client, control_json_ok(CONTROL_STOP));
+        control_client_answer(order->client, status_json_ok(CONTROL_STOP));
         if (now)
-                master_stop_now(master, order->by);
+                daemon_stop_now(daemon, order->by);
         else
-                master_stop(master, MASTER_EXIT_OK, order->by);
+                daemon_stop(daemon, MASTER_EXIT_OK, order->by);
 }
 
 static void do_upgrade(const struct order *order)
@@ -207,22 +207,22 @@ static void do_upgrade(const struct order *order)
                 control_client_refuse(order->client, "permission", "only root and preforkd's own user may name a program");
         else if (path && path[0] != '/')
                 control_client_refuse(order->client, "usage", "upgrade: '%.64s' is not an absolute path", path);
-        else if (order->master->upgrade)
+        else if (order->daemon->upgrade)
                 control_client_refuse(order->client, "busy", "an upgrade is under way already");
         else {
                 control_client_wait(order->client, CONTROL_WAIT_UPGRADE, 0);
-                upgrade_begin(order->master, path, order->by);
+                upgrade_begin(order->daemon, path, order->by);
         }
 }
 
 static void do_config(const struct order *order)
 {
-        _cleanup_(config_in_force_clear) struct config config = {0};
+        _cleanup_(effective_config_clear) struct config config = {0};
         _cleanup_(text_clear) struct text text = {0};
         json_t *reply = NULL;
 
-        if (config_in_force(order->master, &config) == 0 && config_print(&config, false, &text) == 0) {
-                reply = control_json_ok(CONTROL_CONFIG);
+        if (effective_config(order->daemon, &config) == 0 && config_print(&config, false, &text) == 0) {
+                reply = status_json_ok(CONTROL_CONFIG);
                 if (json_object_set_new(reply, "config", json_string(text_string(&text))) != 0) {
                         json_decref(reply);
                         reply = NULL;
@@ -233,10 +233,10 @@ static void do_config(const struct order *order)
 
 static void do_version(const struct order *order)
 {
-        json_t *reply = control_json_ok(CONTROL_VERSION);
+        json_t *reply = status_json_ok(CONTROL_VERSION);
 
         if (json_object_set_new(reply, "version", json_string(PREFORKD_VERSION)) != 0 ||
-            json_object_set_new(reply, "pid", json_integer(order->master->pid)) != 0) {
+            json_object_set_new(reply, "pid", json_integer(order->daemon->pid)) != 0) {
                 json_decref(reply);
                 reply = NULL;
         }
@@ -264,14 +264,14 @@ static const struct {
 
 void control_execute(struct control_client *client, size_t length)
 {
-        struct master *master = client->control->master;
+        struct daemon *daemon = client->control->daemon;
         _cleanup_(control_request_clear) struct control_request request = {0};
-        _cleanup_(text_clear) struct text complaint = {0};
-        struct order order = {.master = master, .client = client, .request = &request};
+        _cleanup_(text_clear) struct text error = {0};
+        struct order order = {.daemon = daemon, .client = client, .request = &request};
 
-        int r = control_request_parse(client->request, length, &request, &complaint);
+        int r = control_request_parse(client->request, length, &request, &error);
         if (r == -EINVAL) {
-                control_client_refuse(client, "usage", "%s", text_string(&complaint));
+                control_client_refuse(client, "usage", "%s", text_string(&error));
                 return;
         }
         if (r < 0) {
@@ -279,8 +279,8 @@ void control_execute(struct control_client *client, size_t length)
                 return;
         }
         snprintf(order.by, sizeof(order.by), "control, user %u", (unsigned)client->uid);
-        order.pool = commands[request.command].needs_pool ? master_find_pool(master, request.pool) : NULL;
-        if (master->state >= MASTER_STOPPING && !commands[request.command].while_stopping)
+        order.pool = commands[request.command].needs_pool ? daemon_find_pool(daemon, request.pool) : NULL;
+        if (daemon->state >= DAEMON_STOPPING && !commands[request.command].while_stopping)
                 control_client_refuse(client, "stopping", "preforkd is stopping");
         else if (commands[request.command].needs_pool && !order.pool)
                 refuse_pool(&order);

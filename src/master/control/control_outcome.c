@@ -11,9 +11,9 @@ static int describe_reload(const struct control_outcome *outcome, json_t *reply)
         int r = json_object_set_new(reply, "dry_run", dry_run);
 
         if (r == 0 && outcome->accepted)
-                r = json_object_set_new(reply, "changes", control_json_changes(outcome->changes));
+                r = json_object_set_new(reply, "changes", status_json_changes(outcome->changes));
         if (r == 0 && outcome->accepted)
-                r = json_object_set_new(reply, "master_options", control_json_words(&outcome->changes->master_options));
+                r = json_object_set_new(reply, "master_options", status_json_words(&outcome->changes->master_options));
         return r;
 }
 
@@ -21,11 +21,11 @@ static int describe_upgrade(const struct control_outcome *outcome, json_t *reply
 {
         if (!outcome->accepted)
                 return 0;
-        int r = json_object_set_new(reply, "from", control_json_text(outcome->from));
+        int r = json_object_set_new(reply, "from", status_json_text(outcome->from));
         if (r == 0)
                 r = json_object_set_new(reply, "version", json_string(PREFORKD_VERSION));
         if (r == 0)
-                r = json_object_set_new(reply, "program", outcome->program ? control_json_text(outcome->program) : json_null());
+                r = json_object_set_new(reply, "program", outcome->program ? status_json_text(outcome->program) : json_null());
         return r == 0 ? json_object_set_new(reply, "pid", json_integer(getpid())) : r;
 }
 
@@ -33,13 +33,13 @@ static json_t *document_of(const struct control_outcome *outcome)
 {
         static const struct problem_list none;
         bool is_upgrade = outcome->what == CONTROL_WAIT_UPGRADE;
-        json_t *reply = outcome->accepted ? control_json_ok(is_upgrade ? CONTROL_UPGRADE : CONTROL_RELOAD)
-                                          : control_json_error(outcome->error ? outcome->error : "refused", outcome->message);
+        json_t *reply = outcome->accepted ? status_json_ok(is_upgrade ? CONTROL_UPGRADE : CONTROL_RELOAD)
+                                          : status_json_error(outcome->error ? outcome->error : "refused", outcome->message);
         int r = is_upgrade ? describe_upgrade(outcome, reply) : describe_reload(outcome, reply);
 
         if (r == 0)
                 r = json_object_set_new(reply, "problems",
-                                        control_json_problems(outcome->problems ? outcome->problems : &none));
+                                        status_json_problems(outcome->problems ? outcome->problems : &none));
         if (r == 0)
                 return reply;
         json_decref(reply);

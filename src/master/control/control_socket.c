@@ -23,12 +23,12 @@
 /* After an accept(2) that failed for want of descriptors or memory. */
 #define ACCEPT_PAUSE_MS 1000
 
-int control_new(struct master *master, struct control **ret)
+int control_new(struct daemon *daemon, struct control **ret)
 {
         *ret = calloc(1, sizeof(**ret));
         if (!*ret)
                 return -ENOMEM;
-        **ret = (struct control){.master = master};
+        **ret = (struct control){.daemon = daemon};
         return 0;
 }
 
@@ -130,12 +130,12 @@ static int make_directory(const char *path)
 /* Nobody is served before phase two. */
 static int make_watch(struct control *control, int fd, struct evloop_watch **ret)
 {
-        int r = evloop_watch_new(control->master->loop, fd, on_connection, control, ret);
+        int r = evloop_watch_new(control->daemon->loop, fd, on_connection, control, ret);
 
         if (r == 0)
                 evloop_watch_pause(*ret);
         if (r == 0 && !control->pause)
-                r = evloop_timer_new(control->master->loop, on_pause_over, control, &control->pause);
+                r = evloop_timer_new(control->daemon->loop, on_pause_over, control, &control->pause);
         return r;
 }
 
@@ -280,7 +280,7 @@ void control_commit(struct control *control, const struct master_config *config,
 
 void control_undo(struct control *control, struct control_change *change)
 {
-        const struct master_config *running = control->master->config ? &control->master->config->master : NULL;
+        const struct master_config *running = control->daemon->config ? &control->daemon->config->master : NULL;
 
         if (change->what == CONTROL_ADJUST && running) {
                 const struct listener_options options = listener_options_of(running);
@@ -299,56 +299,56 @@ static const struct field control_fields[] = {
         FIELD(struct control, listener.effective_backlog),
 };
 
-static json_t *write_clients(const struct control *control, struct document *document)
+static json_t *write_clients(const struct control *control, struct state_file *file)
 {
         json_t *array = json_array();
         int r = 0;
 
         for (const struct control_client *client = control->clients; r == 0 && client; client = client->next)
-                r = document_append(array, control_client_write(client, document));
-        return document_finish(array, r);
+                r = state_file_append(array, control_client_write(client, file));
+        return state_file_finish(array, r);
 }
 
-json_t *control_write(const struct control *control, struct document *document)
+json_t *control_write(const struct control *control, struct state_file *file)
 {
-        json_t *object = document_fields(control_fields, ELEMENTS(control_fields), control);
-        int r = document_set(object, "clients", write_clients(control, document));
+        json_t *object = state_file_fields(control_fields, ELEMENTS(control_fields), control);
+        int r = state_file_set(object, "clients", write_clients(control, file));
 
         if (r == 0 && control->listening)
-                r = document_set(object, "path", document_string(control->path));
+                r = state_file_set(object, "path", state_file_string(control->path));
         if (r == 0 && control->listening)
-                r = document_set(object, "fd", document_descriptor(document, control->listener.fd));
-        return document_finish(object, r);
+                r = state_file_set(object, "fd", state_file_descriptor(file, control->listener.fd));
+        return state_file_finish(object, r);
 }
 
-static int read_socket(struct control *control, struct document *document, const json_t *object)
+static int read_socket(struct control *control, struct state_file *file, const json_t *object)
 {
-        const struct account *group = &control->master->config->master.control_group;
-        int r = document_read_fields(document, control_fields, ELEMENTS(control_fields), object, control);
+        const struct account *group = &control->daemon->config->master.control_group;
+        int r = state_file_read_fields(file, control_fields, ELEMENTS(control_fields), object, control);
 
         control->has_group = group->resolved;
         control->group = group->id;
         control->listener.decoy_fd = -1;
         if (r < 0 || !json_object_get(object, "fd"))
                 return r;
-        r = document_read_string(document, object, "path", &control->path);
+        r = state_file_read_string(file, object, "path", &control->path);
         if (r == 0)
-                r = document_take_descriptor(document, object, "fd", &control->listener.fd);
+                r = state_file_take_descriptor(file, object, "fd", &control->listener.fd);
         if (r == 0 && address_parse(control->path, &control->listener.address) < 0)
-                r = document_complain(document, "control: %s is no path of a socket", control->path);
+                r = state_file_fail(file, "control: %s is no path of a socket", control->path);
         if (r == 0)
                 r = make_watch(control, control->listener.fd, &control->watch);
         control->listening = r == 0;
         return r;
 }
 
-int control_read(struct control *control, struct document *document, const json_t *object)
+int control_read(struct control *control, struct state_file *file, const json_t *object)
 {
-        const json_t *clients = document_array(object, "clients");
-        int r = read_socket(control, document, object);
+        const json_t *clients = state_file_array(object, "clients");
+        int r = read_socket(control, file, object);
 
         for (size_t i = json_array_size(clients); i-- > 0 && r == 0;)
-                r = control_client_read(control, document, json_array_get(clients, i));
+                r = control_client_read(control, file, json_array_get(clients, i));
         control_has_room(control);
         return r;
 }

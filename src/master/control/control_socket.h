@@ -1,7 +1,7 @@
 /* The control socket: a UNIX stream socket on which root, our own user and control_group ask and order. The protocol is
  * preforkd-control(7).
  *
- * Owned by struct master from the start; listens when a configuration says so. What must stay true: no client, however
+ * Owned by struct daemon from the start; listens when a configuration says so. What must stay true: no client, however
  * slow, silent, huge, numerous or gone, makes the master wait or grow without bound. So nothing blocks, a request is a
  * line of at most CONTROL_REQUEST_MAX bytes, there are at most CONTROL_CLIENTS_MAX clients, each has a deadline, and the
  * output that waits for all of them together has a limit. */
@@ -15,7 +15,7 @@
 #include "master/state/state_file.h"
 #include "os/net/listener.h"
 
-struct master;
+struct daemon;
 struct control;
 struct control_client;
 struct evloop_watch;
@@ -28,7 +28,7 @@ struct evloop_timer;
 #define CONTROL_OUTPUT_MAX (64U << 20)
 
 struct control {
-        struct master *master;
+        struct daemon *daemon;
         bool listening;
         char *path; /* while listening */
         struct listener listener;
@@ -50,7 +50,7 @@ struct control_change {
 };
 
 /* 0 or -ENOMEM. */
-int control_new(struct master *master, struct control **ret);
+int control_new(struct daemon *daemon, struct control **ret);
 
 /* Phase one: open the socket that `config` asks for, or find out what else is to be done. A socket that a file asked for
  * and that cannot be had is a problem (-errno); the default one is done without, with a notice. */
@@ -69,8 +69,8 @@ void control_undo(struct control *control, struct control_change *change);
 void control_has_room(struct control *control);
 
 /* The socket and its connections: for a hand-over. A new reference or NULL; 0, -EPROTO, -ENOMEM. */
-json_t *control_write(const struct control *control, struct document *document);
-int control_read(struct control *control, struct document *document, const json_t *object);
+json_t *control_write(const struct control *control, struct state_file *file);
+int control_read(struct control *control, struct state_file *file, const json_t *object);
 
 /* Close the socket and every connection; what can be sent at once still is. NULL is fine. */
 void control_free(struct control *control);

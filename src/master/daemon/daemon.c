@@ -33,127 +33,127 @@ const int master_signals[] = {SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGUSR1, SIGUSR2
                               SIGWINCH, SIGALRM};
 const size_t master_signal_count = ELEMENTS(master_signals);
 
-struct pool *master_find_pool(const struct master *master, const char *name)
+struct pool *daemon_find_pool(const struct daemon *daemon, const char *name)
 {
-        for (size_t i = 0; i < master->pool_count; i++)
-                if (!master->pools[i]->draining && text_equal(master->pools[i]->name, name))
-                        return master->pools[i];
+        for (size_t i = 0; i < daemon->pool_count; i++)
+                if (!daemon->pools[i]->draining && text_equal(daemon->pools[i]->name, name))
+                        return daemon->pools[i];
         return NULL;
 }
 
-static void end_if_done(struct master *master)
+static void end_if_done(struct daemon *daemon)
 {
-        if (master->state >= MASTER_STOPPING && master->pool_count == 0)
-                evloop_stop(master->loop);
+        if (daemon->state >= DAEMON_STOPPING && daemon->pool_count == 0)
+                evloop_stop(daemon->loop);
 }
 
-void master_forget_pool(struct master *master, struct pool *pool)
+void daemon_forget_pool(struct daemon *daemon, struct pool *pool)
 {
         size_t index = 0;
 
-        while (master->pools[index] != pool)
+        while (daemon->pools[index] != pool)
                 index++;
-        memmove(&master->pools[index], &master->pools[index + 1],
-                (--master->pool_count - index) * sizeof(struct pool *));
+        memmove(&daemon->pools[index], &daemon->pools[index + 1],
+                (--daemon->pool_count - index) * sizeof(struct pool *));
         report_pool(pool);
         pool_free(pool);
-        end_if_done(master);
+        end_if_done(daemon);
 }
 
-void master_stop(struct master *master, int exit_code, const char *why)
+void daemon_stop(struct daemon *daemon, int exit_code, const char *why)
 {
-        if (master->state >= MASTER_STOPPING)
+        if (daemon->state >= DAEMON_STOPPING)
                 return;
         log_notice("stopping (%s)", why);
-        uint64_t timeout_ms = master->config ? master->config->master.shutdown_timeout_ms : 0;
-        master->state = MASTER_STOPPING;
-        master->exit_code = exit_code;
-        config_load_cancel(master->load);
-        upgrade_cancel(master);
-        service_stopping(master->service);
-        control_outcome_fail(master->control, "stopping", "preforkd is stopping");
-        for (size_t i = 0; i < master->pool_count; i++)
-                pool_drain(master->pools[i], NULL, why);
-        evloop_timer_set(master->stop_timer, clock_now_ms() + timeout_ms);
-        end_if_done(master);
+        uint64_t timeout_ms = daemon->config ? daemon->config->master.shutdown_timeout_ms : 0;
+        daemon->state = DAEMON_STOPPING;
+        daemon->exit_code = exit_code;
+        config_child_cancel(daemon->load);
+        upgrade_cancel(daemon);
+        readiness_stopping(daemon->service);
+        control_outcome_fail(daemon->control, "stopping", "preforkd is stopping");
+        for (size_t i = 0; i < daemon->pool_count; i++)
+                pool_drain(daemon->pools[i], NULL, why);
+        evloop_timer_set(daemon->stop_timer, clock_now_ms() + timeout_ms);
+        end_if_done(daemon);
 }
 
-void master_stop_now(struct master *master, const char *why)
+void daemon_stop_now(struct daemon *daemon, const char *why)
 {
-        master_stop(master, MASTER_EXIT_OK, why);
-        if (master->state == MASTER_KILLING)
+        daemon_stop(daemon, MASTER_EXIT_OK, why);
+        if (daemon->state == DAEMON_KILLING)
                 return;
-        master->state = MASTER_KILLING;
-        evloop_timer_unset(master->stop_timer);
-        for (size_t i = 0; i < master->pool_count; i++)
-                pool_kill(master->pools[i]);
+        daemon->state = DAEMON_KILLING;
+        evloop_timer_unset(daemon->stop_timer);
+        for (size_t i = 0; i < daemon->pool_count; i++)
+                pool_kill(daemon->pools[i]);
 }
 
 static void on_stop_timeout(void *context)
 {
-        struct master *master = context;
+        struct daemon *daemon = context;
 
         log_warning("shutdown_timeout has passed: ending the requests still in flight");
-        master_stop_now(master, "shutdown_timeout");
+        daemon_stop_now(daemon, "shutdown_timeout");
 }
 
-static void shift_max_workers(struct master *master, int by)
+static void shift_max_workers(struct daemon *daemon, int by)
 {
-        for (size_t i = 0; i < master->pool_count; i++) {
-                struct pool *pool = master->pools[i];
+        for (size_t i = 0; i < daemon->pool_count; i++) {
+                struct pool *pool = daemon->pools[i];
                 int most = (int)pool->config->max_workers + pool->max_workers_shift + by;
                 if (most < 1 || most > (int)SCOREBOARD_SLOTS / 2)
                         continue;
                 pool->max_workers_shift += by;
-                pool_decide(pool, LOG_NOTICE, "max_workers is %d until the next reload", most);
+                pool_record(pool, LOG_NOTICE, "max_workers is %d until the next reload", most);
                 pool_touch(pool);
         }
 }
 
 /* From people SIGHUP means reload. When the terminal hangs up the kernel sends it, but the shell that runs us may be
  * faster: it passes its own on to its jobs, and of two that are pending the second is dropped. */
-static void handle_hangup(struct master *master, const struct signals_event *event)
+static void handle_hangup(struct daemon *daemon, const struct signals_event *event)
 {
         bool from_kernel = event->code == SI_KERNEL;
-        bool from_shell = event->pid == getsid(0) && master->had_terminal && !terminal_is_there();
+        bool from_shell = event->pid == getsid(0) && daemon->had_terminal && !terminal_is_there();
 
         if (!from_kernel && !from_shell)
-                config_update_reload(master);
-        else if (sigismember(&master->setup->signals.ignored, SIGHUP) != 1) /* as nohup(1) asks for */
-                master_stop(master, MASTER_EXIT_OK, "the terminal hung up");
+                reload_queue_reload(daemon);
+        else if (sigismember(&daemon->setup->signals.ignored, SIGHUP) != 1) /* as nohup(1) asks for */
+                daemon_stop(daemon, MASTER_EXIT_OK, "the terminal hung up");
 }
 
-static void handle_signal(struct master *master, const struct signals_event *event)
+static void handle_signal(struct daemon *daemon, const struct signals_event *event)
 {
         switch (event->number) {
         case SIGCHLD:
-                reaper_collect(master->reaper);
+                reaper_collect(daemon->reaper);
                 break;
         case SIGHUP:
-                handle_hangup(master, event);
+                handle_hangup(daemon, event);
                 break;
         case SIGINT:
         case SIGTERM:
-                if (master->state >= MASTER_STOPPING)
-                        master_stop_now(master, "told twice");
+                if (daemon->state >= DAEMON_STOPPING)
+                        daemon_stop_now(daemon, "told twice");
                 else
-                        master_stop(master, MASTER_EXIT_OK, event->number == SIGTERM ? "SIGTERM" : "SIGINT");
+                        daemon_stop(daemon, MASTER_EXIT_OK, event->number == SIGTERM ? "SIGTERM" : "SIGINT");
                 break;
         case SIGQUIT:
-                master_stop_now(master, "SIGQUIT");
+                daemon_stop_now(daemon, "SIGQUIT");
                 break;
         case SIGUSR1:
-                report_all(master);
+                report_all(daemon);
                 break;
         case SIGUSR2:
-                upgrade_begin(master, NULL, "SIGUSR2");
+                upgrade_begin(daemon, NULL, "SIGUSR2");
                 break;
         case SIGTTIN:
-                shift_max_workers(master, +1);
+                shift_max_workers(daemon, +1);
                 break;
         case SIGTTOU:
                 if (event->code != SI_KERNEL) /* the kernel's means that we wrote to a terminal */
-                        shift_max_workers(master, -1);
+                        shift_max_workers(daemon, -1);
                 break;
         default: /* taken to be harmless, not to be heard */
                 break;
@@ -162,87 +162,87 @@ static void handle_signal(struct master *master, const struct signals_event *eve
 
 static void on_signal(void *context)
 {
-        struct master *master = context;
+        struct daemon *daemon = context;
         struct signals_event event;
 
-        while (signals_read(master->signal_fd, &event) == 0)
-                handle_signal(master, &event);
+        while (signals_read(daemon->signal_fd, &event) == 0)
+                handle_signal(daemon, &event);
 }
 
-static int open_master(struct master *master, struct master_setup *setup)
+static int open_daemon(struct daemon *daemon, struct daemon_setup *setup)
 {
-        *master = (struct master){.setup = setup, .signal_fd = -1, .pid = getpid(), .had_terminal = terminal_is_there(),
+        *daemon = (struct daemon){.setup = setup, .signal_fd = -1, .pid = getpid(), .had_terminal = terminal_is_there(),
                                   .started_ms = clock_now_ms()};
-        int r = log_sink_open(LOG_DESTINATION_AUTO, NULL, &master->log_sink);
+        int r = log_sink_open(LOG_DESTINATION_AUTO, NULL, &daemon->log_sink);
         if (r < 0)
                 return r;
-        const struct log_sink sink = log_sink_get(master->log_sink);
-        if (!setup->take_over.is_trial) /* else all it has to say is for the one that tries it */
+        const struct log_sink sink = log_sink_get(daemon->log_sink);
+        if (!setup->take_over.is_preflight) /* else all it has to say is for the one that tries it */
                 log_set_sink(&sink, LOG_INFO);
-        r = evloop_new(&master->loop);
+        r = evloop_new(&daemon->loop);
         if (r == 0)
-                r = reaper_new(&master->reaper);
+                r = reaper_new(&daemon->reaper);
         if (r == 0)
-                r = notify_queue_new(master->loop, &master->manager);
+                r = manager_link_new(daemon->loop, &daemon->manager);
         if (r == 0)
-                r = keeper_new(master->manager, &master->keeper);
+                r = fd_store_new(daemon->manager, &daemon->keeper);
         if (r == 0)
-                r = service_new(master, master->manager, &master->service);
+                r = readiness_new(daemon, daemon->manager, &daemon->service);
         if (r == 0)
-                r = signals_open_fd(master_signals, master_signal_count, &master->signal_fd);
+                r = signals_open_fd(master_signals, master_signal_count, &daemon->signal_fd);
         if (r == 0)
-                r = evloop_watch_new(master->loop, master->signal_fd, on_signal, master, &master->signal_watch);
+                r = evloop_watch_new(daemon->loop, daemon->signal_fd, on_signal, daemon, &daemon->signal_watch);
         if (r == 0)
-                r = evloop_timer_new(master->loop, on_stop_timeout, master, &master->stop_timer);
+                r = evloop_timer_new(daemon->loop, on_stop_timeout, daemon, &daemon->stop_timer);
         if (r == 0)
-                r = control_new(master, &master->control);
+                r = control_new(daemon, &daemon->control);
         return r;
 }
 
-static void close_master(struct master *master)
+static void close_daemon(struct daemon *daemon)
 {
-        control_free(master->control);
-        upgrade_close(master);
-        config_load_free(master->load);
-        handler_output_finish_all(master);
-        if (master->config) {
-                config_clear(master->config);
-                free(master->config);
+        control_free(daemon->control);
+        upgrade_close(daemon);
+        config_child_free(daemon->load);
+        worker_output_finish_all(daemon);
+        if (daemon->config) {
+                config_clear(daemon->config);
+                free(daemon->config);
         }
-        free(master->pools);
-        service_free(master->service);
-        keeper_free(master->keeper);
-        notify_queue_free(master->manager);
-        evloop_timer_free(master->stop_timer);
-        evloop_watch_free(master->signal_watch);
-        fd_closep(&master->signal_fd);
-        reaper_free(master->reaper);
-        evloop_free(master->loop);
+        free(daemon->pools);
+        readiness_free(daemon->service);
+        fd_store_free(daemon->keeper);
+        manager_link_free(daemon->manager);
+        evloop_timer_free(daemon->stop_timer);
+        evloop_watch_free(daemon->signal_watch);
+        fd_closep(&daemon->signal_fd);
+        reaper_free(daemon->reaper);
+        evloop_free(daemon->loop);
         log_set_sink(NULL, LOG_INFO);
-        log_sink_close(master->log_sink);
+        log_sink_close(daemon->log_sink);
 }
 
-int master_run(struct master_setup *setup)
+int daemon_run(struct daemon_setup *setup)
 {
-        struct master master;
+        struct daemon daemon;
 
-        process_title_set(setup->take_over.is_trial ? UPGRADE_TRIAL_TITLE : "master");
-        int r = open_master(&master, setup);
-        if (r < 0 && setup->take_over.is_trial)
-                upgrade_answer_trial(r, &(struct problem_list){0});
+        process_title_set(setup->take_over.is_preflight ? UPGRADE_PREFLIGHT_TITLE : "master");
+        int r = open_daemon(&daemon, setup);
+        if (r < 0 && setup->take_over.is_preflight)
+                upgrade_answer_preflight(r, &(struct problem_list){0});
         if (r == 0 && setup->take_over.wanted)
-                upgrade_take_over(&master);
+                upgrade_take_over(&daemon);
         else if (r == 0)
-                r = config_update_first(&master);
+                r = reload_queue_first(&daemon);
         if (r == 0)
-                evloop_run(master.loop);
+                evloop_run(daemon.loop);
         else {
                 log_error("cannot start: %s", strerror(-r));
-                master.exit_code = MASTER_EXIT_FAILURE;
+                daemon.exit_code = MASTER_EXIT_FAILURE;
         }
-        if (r == 0 && master.config)
+        if (r == 0 && daemon.config)
                 log_notice("stopped");
-        int exit_code = master.exit_code;
-        close_master(&master);
+        int exit_code = daemon.exit_code;
+        close_daemon(&daemon);
         return exit_code;
 }

@@ -17,14 +17,14 @@
 struct evloop;
 struct evloop_watch;
 struct evloop_timer;
-struct config_load;
+struct config_child;
 struct control;
 struct pool;
 struct reaper;
-struct handler_output;
-struct keeper;
-struct notify_queue;
-struct service;
+struct worker_output;
+struct fd_store;
+struct manager_link;
+struct readiness;
 struct upgrade;
 
 /* Where the configuration comes from: a file (with pools.d beside it), or the options of the command-line form. */
@@ -36,12 +36,12 @@ struct config_source {
 /* Of a program that was executed in the place of another: where its state is (master/upgrade). */
 struct take_over {
         bool wanted;
-        bool is_trial; /* only to find out whether it could be done */
+        bool is_preflight; /* only to find out whether it could be done */
         int fd;
 };
 
 /* What bin/ hands over. */
-struct master_setup {
+struct daemon_setup {
         struct config_source source;
         const char *program;    /* the absolute path of this program */
         char *const *arguments; /* those it was started with, without its name */
@@ -51,16 +51,16 @@ struct master_setup {
         struct resource_limits original_limits; /* before anything was raised */
 };
 
-enum master_state {
-        MASTER_STARTING, /* the first configuration is being read */
-        MASTER_RUNNING,
-        MASTER_STOPPING, /* draining and waiting for requests in flight */
-        MASTER_KILLING,  /* out of patience, or told to stop at once */
+enum daemon_state {
+        DAEMON_STARTING, /* the first configuration is being read */
+        DAEMON_RUNNING,
+        DAEMON_STOPPING, /* draining and waiting for requests in flight */
+        DAEMON_KILLING,  /* out of patience, or told to stop at once */
 };
 
-struct master {
-        struct master_setup *setup;
-        enum master_state state;
+struct daemon {
+        struct daemon_setup *setup;
+        enum daemon_state state;
         int exit_code;
         pid_t pid;
         bool had_terminal;     /* at the start */
@@ -75,11 +75,11 @@ struct master {
         struct evloop_timer *stop_timer;
         struct log_sink_state *log_sink;
         struct reaper *reaper;
-        struct notify_queue *manager; /* the service manager, if there is one */
-        struct service *service;
-        struct keeper *keeper;
-        struct handler_output *outputs; /* list: the pipes that are read for the log */
-        struct config_load *load; /* a configuration being read; NULL: none */
+        struct manager_link *manager; /* the service manager, if there is one */
+        struct readiness *service;
+        struct fd_store *keeper;
+        struct worker_output *outputs; /* list: the pipes that are read for the log */
+        struct config_child *load; /* a configuration being read; NULL: none */
         uint64_t loads;           /* how many were begun: the number of the last */
         bool reload_again;        /* another SIGHUP came meanwhile */
         bool try_again;           /* somebody wants to know what a reload would do */
@@ -93,21 +93,21 @@ enum { MASTER_EXIT_OK = 0, MASTER_EXIT_FAILURE = 1, MASTER_EXIT_USAGE = 2, MASTE
        MASTER_EXIT_CONFIG = 78 };
 
 /* Run the daemon to its end; returns its exit code. What a former program has handed over changes *setup. All signals of master_signals must be taken (blocked). */
-int master_run(struct master_setup *setup);
+int daemon_run(struct daemon_setup *setup);
 
 /* The signals the master reads; bin/ takes them as its first act. */
 extern const int master_signals[];
 extern const size_t master_signal_count;
 
 /* Drain every pool, let requests in flight end for shutdown_timeout, then end them; exit with `exit_code`. */
-void master_stop(struct master *master, int exit_code, const char *why);
+void daemon_stop(struct daemon *daemon, int exit_code, const char *why);
 
 /* End everything now. */
-void master_stop_now(struct master *master, const char *why);
+void daemon_stop_now(struct daemon *daemon, const char *why);
 
 /* A pool has drained and its last process has been reaped: frees it, and ends the loop when it was the last of a
  * stopping master. To be called from the event loop, not from the pool's own code. */
-void master_forget_pool(struct master *master, struct pool *pool);
+void daemon_forget_pool(struct daemon *daemon, struct pool *pool);
 
 /* The pool of that name that is not draining, or NULL. */
-struct pool *master_find_pool(const struct master *master, const char *name);
+struct pool *daemon_find_pool(const struct daemon *daemon, const char *name);

@@ -1,6 +1,6 @@
 /* The event loop: descriptors and timers, in milliseconds. The only file that knows libev.
  *
- * Owned by struct master. A loop of our own, never libev's default one, which would claim SIGCHLD and unblock signals.
+ * Owned by struct daemon. A loop of our own, never libev's default one, which would claim SIGCHLD and unblock signals.
  * Watches and timers are allocated here and freed by whoever asked for them; nothing fires after it was freed, also not
  * within the same turn. Tickless: with no timer set and nothing ready the process does not wake. */
 #pragma once

@@ -14,8 +14,8 @@
 #include "master/manager/manager_link.h"
 #include "os/activation.h"
 
-struct keeper {
-        struct notify_queue *manager;
+struct fd_store {
+        struct manager_link *manager;
         struct activation passed; /* sockets of socket units for good; stored ones until somebody takes them over */
         uint64_t store_max;       /* what fits into the store; 0: there is none */
         uint64_t stored_count;
@@ -35,29 +35,29 @@ static uint64_t read_store_max(void)
         return max;
 }
 
-int keeper_new(struct notify_queue *manager, struct keeper **ret)
+int fd_store_new(struct manager_link *manager, struct fd_store **ret)
 {
-        struct keeper *keeper = calloc(1, sizeof(*keeper));
+        struct fd_store *keeper = calloc(1, sizeof(*keeper));
 
         if (!keeper)
                 return -ENOMEM;
-        *keeper = (struct keeper){.manager = manager, .store_max = read_store_max()};
+        *keeper = (struct fd_store){.manager = manager, .store_max = read_store_max()};
         int r = activation_receive(&keeper->passed);
         if (r == -EINVAL)
                 log_warning("LISTEN_FDS, LISTEN_FDNAMES and the descriptors passed do not fit together: ignored");
         else if (r < 0) {
-                keeper_free(keeper);
+                fd_store_free(keeper);
                 return r;
         }
-        if (!notify_queue_is_heard(manager))
+        if (!manager_link_is_heard(manager))
                 keeper->store_max = 0;
         *ret = keeper;
         return 0;
 }
 
-static void say_removed(struct keeper *keeper, const char *name)
+static void say_removed(struct fd_store *keeper, const char *name)
 {
-        notify_queue_say(keeper->manager, -1, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+        manager_link_say(keeper->manager, -1, "FDSTOREREMOVE=1\nFDNAME=%s", name);
 }
 
 static const char *unusable_text(int error)
@@ -70,19 +70,19 @@ static const char *unusable_text(int error)
         }
 }
 
-static void append_names(const struct keeper *keeper, struct text *text)
+static void append_names(const struct fd_store *keeper, struct text *text)
 {
         const char *separator = "";
 
         for (size_t i = 0; i < keeper->passed.count; i++)
-                if (!store_name_is_ours(keeper->passed.sockets[i].name)) {
+                if (!fd_store_name_is_ours(keeper->passed.sockets[i].name)) {
                         text_appendf(text, "%s%s", separator, keeper->passed.sockets[i].name);
                         separator = ", ";
                 }
 }
 
 /* The one socket of that name. NULL: there is not exactly one that can be used, and a problem says so. */
-static const struct activation_socket *find_activated(const struct keeper *keeper, const struct pool_config *pool,
+static const struct activation_socket *find_activated(const struct fd_store *keeper, const struct pool_config *pool,
                                                       const char *name, struct problem_list *problems)
 {
         const struct origin *origin = &pool->origins[POOL_LISTEN];
@@ -111,7 +111,7 @@ static const struct activation_socket *find_activated(const struct keeper *keepe
 }
 
 /* The pool gets a duplicate: the socket stays at hand for a later configuration. */
-static int open_activated(const struct keeper *keeper, const struct pool_config *pool, const struct listen_address *address,
+static int open_activated(const struct fd_store *keeper, const struct pool_config *pool, const struct listen_address *address,
                           struct listener_set *set, struct problem_list *problems)
 {
         const char *name = listen_address_socket_name(address);
@@ -135,11 +135,11 @@ static int open_activated(const struct keeper *keeper, const struct pool_config 
         return 1;
 }
 
-static struct activation_socket *find_stored(const struct keeper *keeper, const struct address *address)
+static struct activation_socket *find_stored(const struct fd_store *keeper, const struct address *address)
 {
         for (size_t i = 0; i < keeper->passed.count; i++) {
                 struct activation_socket *socket = &keeper->passed.sockets[i];
-                if (socket->fd >= 0 && socket->error == 0 && store_name_is_ours(socket->name) &&
+                if (socket->fd >= 0 && socket->error == 0 && fd_store_name_is_ours(socket->name) &&
                     listener_is_for(&socket->address, address))
                         return socket;
         }
@@ -148,20 +148,20 @@ static struct activation_socket *find_stored(const struct keeper *keeper, const 
 
 /* Nobody is to reach a socket by the old address: it is shut for every process that has it, the manager included, so that
  * the address can be bound anew at once. */
-static void discard(struct keeper *keeper, struct activation_socket *socket)
+static void discard(struct fd_store *keeper, struct activation_socket *socket)
 {
         say_removed(keeper, socket->name);
         shutdown(socket->fd, SHUT_RD);
         fd_closep(&socket->fd);
 }
 
-static int open_stored(struct keeper *keeper, const struct pool_config *pool, const struct listen_address *address,
+static int open_stored(struct fd_store *keeper, const struct pool_config *pool, const struct listen_address *address,
                        struct listener_set *set)
 {
         struct activation_socket *socket = find_stored(keeper, &address->address);
         const struct listener_options options = listener_set_options(pool);
         const struct log_fields fields = {.pool = pool->name};
-        char name[STORE_NAME_MAX];
+        char name[FD_STORE_NAME_MAX];
         struct listener listener;
 
         if (!socket)
@@ -178,7 +178,7 @@ static int open_stored(struct keeper *keeper, const struct pool_config *pool, co
         log_emit(LOG_INFO, &fields, "taking over the stored listener %s", address->text);
         TAKE_FD(socket->fd);
         /* It is removed by its name: if that is another one by now (`*:80` has become `0.0.0.0:80`), it is stored again. */
-        store_name_format(address->text, name);
+        fd_store_name_format(address->text, name);
         if (text_equal(name, socket->name) && keeper->stored_count < keeper->store_max)
                 keeper->stored_count++;
         else {
@@ -188,14 +188,14 @@ static int open_stored(struct keeper *keeper, const struct pool_config *pool, co
         return 1;
 }
 
-int keeper_open(struct keeper *keeper, const struct pool_config *pool, const struct listen_address *address,
+int fd_store_open(struct fd_store *keeper, const struct pool_config *pool, const struct listen_address *address,
                 struct listener_set *set, struct problem_list *problems)
 {
         return listen_address_socket_name(address) ? open_activated(keeper, pool, address, set, problems)
                                                    : open_stored(keeper, pool, address, set);
 }
 
-int keeper_try(const struct keeper *keeper, const struct pool_config *pool, const struct listen_address *address,
+int fd_store_try(const struct fd_store *keeper, const struct pool_config *pool, const struct listen_address *address,
                struct problem_list *problems)
 {
         const char *name = listen_address_socket_name(address);
@@ -216,7 +216,7 @@ static bool is_used(const struct config *config, const char *name)
         return false;
 }
 
-void keeper_check_unused(const struct keeper *keeper, const struct config *config, bool is_start,
+void fd_store_check_unused(const struct fd_store *keeper, const struct config *config, bool is_start,
                          struct problem_list *problems)
 {
         const char *file = config->file_count > 0 ? config->files[0] : NULL;
@@ -224,7 +224,7 @@ void keeper_check_unused(const struct keeper *keeper, const struct config *confi
         for (size_t i = 0; i < keeper->passed.count; i++) {
                 const struct activation_socket *socket = &keeper->passed.sockets[i];
                 char address[ADDRESS_TEXT_MAX] = "no listening socket";
-                if (store_name_is_ours(socket->name) || is_used(config, socket->name))
+                if (fd_store_name_is_ours(socket->name) || is_used(config, socket->name))
                         continue;
                 if (socket->error == 0)
                         address_format(&socket->address, address, sizeof(address));
@@ -239,9 +239,9 @@ void keeper_check_unused(const struct keeper *keeper, const struct config *confi
         }
 }
 
-void keeper_store(struct keeper *keeper, struct set_listener *item)
+void fd_store_store(struct fd_store *keeper, struct pool_listener *item)
 {
-        char name[STORE_NAME_MAX];
+        char name[FD_STORE_NAME_MAX];
 
         if (item->listener.tie != LISTENER_OWN || keeper->store_max == 0)
                 return;
@@ -252,26 +252,26 @@ void keeper_store(struct keeper *keeper, struct set_listener *item)
                 keeper->is_full = true;
                 return;
         }
-        store_name_format(item->name, name);
-        notify_queue_say(keeper->manager, item->listener.fd, "FDSTORE=1\nFDNAME=%s", name);
+        fd_store_name_format(item->name, name);
+        manager_link_say(keeper->manager, item->listener.fd, "FDSTORE=1\nFDNAME=%s", name);
         item->listener.tie = LISTENER_STORED;
         keeper->stored_count++;
 }
 
-void keeper_release(struct keeper *keeper, struct set_listener *item)
+void fd_store_release(struct fd_store *keeper, struct pool_listener *item)
 {
-        char name[STORE_NAME_MAX];
+        char name[FD_STORE_NAME_MAX];
 
         if (item->listener.tie != LISTENER_STORED)
                 return;
-        store_name_format(item->name, name);
+        fd_store_name_format(item->name, name);
         say_removed(keeper, name);
         item->listener.tie = LISTENER_OWN;
         keeper->stored_count--;
 }
 
 /* What nobody claims, of our predecessor's. */
-static void retire_stored(struct keeper *keeper, struct activation_socket *socket)
+static void retire_stored(struct fd_store *keeper, struct activation_socket *socket)
 {
         char text[ADDRESS_TEXT_MAX] = "";
         struct listener listener;
@@ -293,53 +293,53 @@ static void retire_stored(struct keeper *keeper, struct activation_socket *socke
         discard(keeper, socket);
 }
 
-void keeper_settle(struct keeper *keeper)
+void fd_store_settle(struct fd_store *keeper)
 {
         for (size_t i = 0; i < keeper->passed.count; i++) {
                 struct activation_socket *socket = &keeper->passed.sockets[i];
-                if (socket->fd >= 0 && store_name_is_ours(socket->name))
+                if (socket->fd >= 0 && fd_store_name_is_ours(socket->name))
                         retire_stored(keeper, socket);
         }
 }
 
-static const struct field keeper_fields[] = {
-        FIELD(struct keeper, store_max), FIELD(struct keeper, stored_count), FIELD(struct keeper, is_full),
+static const struct field fd_store_fields[] = {
+        FIELD(struct fd_store, store_max), FIELD(struct fd_store, stored_count), FIELD(struct fd_store, is_full),
 };
 
 static const struct field socket_fields[] = {FIELD(struct activation_socket, error)};
 
-static json_t *write_socket(const struct activation_socket *socket, struct document *document)
+static json_t *write_socket(const struct activation_socket *socket, struct state_file *file)
 {
-        json_t *object = document_fields(socket_fields, ELEMENTS(socket_fields), socket);
-        int r = document_set(object, "name", document_string(socket->name));
+        json_t *object = state_file_fields(socket_fields, ELEMENTS(socket_fields), socket);
+        int r = state_file_set(object, "name", state_file_string(socket->name));
 
         if (r == 0)
-                r = document_set(object, "fd", document_descriptor(document, socket->fd));
-        return document_finish(object, r);
+                r = state_file_set(object, "fd", state_file_descriptor(file, socket->fd));
+        return state_file_finish(object, r);
 }
 
-static json_t *write_passed(const struct activation *passed, struct document *document)
+static json_t *write_passed(const struct activation *passed, struct state_file *file)
 {
         json_t *array = json_array();
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < passed->count; i++)
                 if (passed->sockets[i].fd >= 0)
-                        r = document_append(array, write_socket(&passed->sockets[i], document));
-        return document_finish(array, r);
+                        r = state_file_append(array, write_socket(&passed->sockets[i], file));
+        return state_file_finish(array, r);
 }
 
-json_t *keeper_write(const struct keeper *keeper, struct document *document)
+json_t *fd_store_write(const struct fd_store *keeper, struct state_file *file)
 {
-        json_t *object = document_fields(keeper_fields, ELEMENTS(keeper_fields), keeper);
+        json_t *object = state_file_fields(fd_store_fields, ELEMENTS(fd_store_fields), keeper);
 
-        return document_finish(object, document_set(object, "passed", write_passed(&keeper->passed, document)));
+        return state_file_finish(object, state_file_set(object, "passed", write_passed(&keeper->passed, file)));
 }
 
-int keeper_read(struct keeper *keeper, struct document *document, const json_t *object)
+int fd_store_read(struct fd_store *keeper, struct state_file *file, const json_t *object)
 {
-        const json_t *passed = document_array(object, "passed");
-        int r = document_read_fields(document, keeper_fields, ELEMENTS(keeper_fields), object, keeper);
+        const json_t *passed = state_file_array(object, "passed");
+        int r = state_file_read_fields(file, fd_store_fields, ELEMENTS(fd_store_fields), object, keeper);
 
         activation_clear(&keeper->passed); /* there was nothing: LISTEN_FDS was for the first program of this process */
         keeper->passed.sockets = calloc(json_array_size(passed) + 1, sizeof(*keeper->passed.sockets));
@@ -349,18 +349,18 @@ int keeper_read(struct keeper *keeper, struct document *document, const json_t *
                 struct activation_socket *socket = &keeper->passed.sockets[keeper->passed.count++];
                 const json_t *entry = json_array_get(passed, i);
                 socket->fd = -1;
-                r = document_read_string(document, entry, "name", &socket->name);
+                r = state_file_read_string(file, entry, "name", &socket->name);
                 if (r == 0)
-                        r = document_read_fields(document, socket_fields, ELEMENTS(socket_fields), entry, socket);
+                        r = state_file_read_fields(file, socket_fields, ELEMENTS(socket_fields), entry, socket);
                 if (r == 0)
-                        r = document_take_descriptor(document, entry, "fd", &socket->fd);
+                        r = state_file_take_descriptor(file, entry, "fd", &socket->fd);
                 if (r == 0 && socket->error == 0)
                         socket->error = -activation_examine(socket->fd, &socket->address);
         }
         return r;
 }
 
-void keeper_free(struct keeper *keeper)
+void fd_store_free(struct fd_store *keeper)
 {
         if (!keeper)
                 return;

@@ -22,14 +22,14 @@ struct message {
         char lines[];
 };
 
-struct notify_queue {
+struct manager_link {
         struct notifier *notifier;
         STAILQ_HEAD(, message) messages;
         struct evloop_timer *timer;
 };
 
 /* False: no room now. What fails otherwise (the manager is gone, or refuses us) will not be better later. */
-static bool send_now(struct notify_queue *queue, const char *lines, int fd)
+static bool send_now(struct manager_link *queue, const char *lines, int fd)
 {
         int r = notifier_send(queue->notifier, lines, fd >= 0 ? &fd : NULL, fd >= 0 ? 1 : 0);
 
@@ -38,7 +38,7 @@ static bool send_now(struct notify_queue *queue, const char *lines, int fd)
         return r != -EAGAIN && r != -ENOBUFS;
 }
 
-static void remove_first(struct notify_queue *queue)
+static void remove_first(struct manager_link *queue)
 {
         struct message *message = STAILQ_FIRST(&queue->messages);
 
@@ -49,7 +49,7 @@ static void remove_first(struct notify_queue *queue)
 
 static void send_waiting(void *context)
 {
-        struct notify_queue *queue = context;
+        struct manager_link *queue = context;
 
         while (!STAILQ_EMPTY(&queue->messages)) {
                 const struct message *message = STAILQ_FIRST(&queue->messages);
@@ -61,7 +61,7 @@ static void send_waiting(void *context)
         }
 }
 
-static void enqueue(struct notify_queue *queue, const char *lines, int fd)
+static void enqueue(struct manager_link *queue, const char *lines, int fd)
 {
         size_t size = strlen(lines) + 1;
         struct message *message = malloc(sizeof(*message) + size);
@@ -75,23 +75,23 @@ static void enqueue(struct notify_queue *queue, const char *lines, int fd)
         STAILQ_INSERT_TAIL(&queue->messages, message, entry);
 }
 
-void notify_queue_say(struct notify_queue *queue, int fd, const char *format, ...)
+void manager_link_say(struct manager_link *queue, int fd, const char *format, ...)
 {
         _cleanup_(text_clear) struct text text = {0};
         va_list arguments;
 
-        if (!notify_queue_is_heard(queue))
+        if (!manager_link_is_heard(queue))
                 return;
         va_start(arguments, format);
         int r = text_appendv(&text, format, arguments);
         va_end(arguments);
-        if (r == 0 && (notify_queue_is_stuck(queue) || !send_now(queue, text_string(&text), fd)))
+        if (r == 0 && (manager_link_is_stuck(queue) || !send_now(queue, text_string(&text), fd)))
                 enqueue(queue, text_string(&text), fd);
 }
 
-int notify_queue_new(struct evloop *loop, struct notify_queue **ret)
+int manager_link_new(struct evloop *loop, struct manager_link **ret)
 {
-        struct notify_queue *queue = calloc(1, sizeof(*queue));
+        struct manager_link *queue = calloc(1, sizeof(*queue));
         int r = queue ? 0 : -ENOMEM;
 
         if (r == 0) {
@@ -105,68 +105,68 @@ int notify_queue_new(struct evloop *loop, struct notify_queue **ret)
         if (r == 0)
                 r = evloop_timer_new(loop, send_waiting, queue, &queue->timer);
         if (r < 0) {
-                notify_queue_free(queue);
+                manager_link_free(queue);
                 return r;
         }
         *ret = queue;
         return 0;
 }
 
-bool notify_queue_is_heard(const struct notify_queue *queue)
+bool manager_link_is_heard(const struct manager_link *queue)
 {
         return notifier_is_heard(queue->notifier);
 }
 
-uint64_t notify_queue_watchdog_ms(const struct notify_queue *queue)
+uint64_t manager_link_watchdog_ms(const struct manager_link *queue)
 {
         return notifier_watchdog_ms(queue->notifier);
 }
 
-bool notify_queue_is_stuck(const struct notify_queue *queue)
+bool manager_link_is_stuck(const struct manager_link *queue)
 {
         return !STAILQ_EMPTY(&queue->messages);
 }
 
-int notify_queue_set_environment(const struct notify_queue *queue)
+int manager_link_set_environment(const struct manager_link *queue)
 {
         return notifier_set_environment(queue->notifier);
 }
 
-void notify_queue_clear_environment(void)
+void manager_link_clear_environment(void)
 {
         notifier_clear_environment();
 }
 
-static json_t *write_message(const struct message *message, struct document *document)
+static json_t *write_message(const struct message *message, struct state_file *file)
 {
         json_t *object = json_object();
-        int r = document_set(object, "lines", document_string(message->lines));
+        int r = state_file_set(object, "lines", state_file_string(message->lines));
 
         if (r == 0 && message->fd >= 0)
-                r = document_set(object, "fd", document_descriptor(document, message->fd));
-        return document_finish(object, r);
+                r = state_file_set(object, "fd", state_file_descriptor(file, message->fd));
+        return state_file_finish(object, r);
 }
 
-json_t *notify_queue_write(const struct notify_queue *queue, struct document *document)
+json_t *manager_link_write(const struct manager_link *queue, struct state_file *file)
 {
         json_t *array = json_array();
         const struct message *message;
         int r = 0;
 
         STAILQ_FOREACH(message, &queue->messages, entry)
-                r = r == 0 ? document_append(array, write_message(message, document)) : r;
-        return document_finish(array, r);
+                r = r == 0 ? state_file_append(array, write_message(message, file)) : r;
+        return state_file_finish(array, r);
 }
 
-int notify_queue_read(struct notify_queue *queue, struct document *document, const json_t *array)
+int manager_link_read(struct manager_link *queue, struct state_file *file, const json_t *array)
 {
         for (size_t i = 0; i < json_array_size(array); i++) {
                 const json_t *object = json_array_get(array, i);
                 _cleanup_(text_clear) struct text lines = {0};
                 _cleanup_(fd_closep) int fd = -1;
-                int r = document_read_bytes(document, object, "lines", &lines);
+                int r = state_file_read_bytes(file, object, "lines", &lines);
                 if (r == 0 && json_object_get(object, "fd"))
-                        r = document_take_descriptor(document, object, "fd", &fd);
+                        r = state_file_take_descriptor(file, object, "fd", &fd);
                 if (r < 0)
                         return r;
                 enqueue(queue, text_string(&lines), fd);
@@ -174,7 +174,7 @@ int notify_queue_read(struct notify_queue *queue, struct document *document, con
         return 0;
 }
 
-void notify_queue_free(struct notify_queue *queue)
+void manager_link_free(struct manager_link *queue)
 {
         if (!queue)
                 return;

@@ -1,8 +1,8 @@
 /* What the service manager is told, in order and without waiting: messages it has no room for are kept and tried again.
  *
- * Owned by struct service. The manager's socket takes a few messages at a time (net.unix.max_dgram_qlen), and none of
+ * Owned by struct readiness. The manager's socket takes a few messages at a time (net.unix.max_dgram_qlen), and none of
  * those here may be lost: without READY=1 a start fails, without FDSTORE=1 a listener does. What is out of date by the
- * next second (STATUS=, WATCHDOG=1) is not queued: see notify_queue_is_stuck(). */
+ * next second (STATUS=, WATCHDOG=1) is not queued: see manager_link_is_stuck(). */
 #pragma once
 
 #include <stdbool.h>
@@ -11,29 +11,29 @@
 #include "master/state/state_file.h"
 
 struct evloop;
-struct notify_queue;
+struct manager_link;
 
 /* Read NOTIFY_SOCKET and WATCHDOG_USEC and remove them. A socket we cannot speak to is a warning, not an error. 0 or
  * -errno. */
-int notify_queue_new(struct evloop *loop, struct notify_queue **ret);
+int manager_link_new(struct evloop *loop, struct manager_link **ret);
 
 /* True if there is a manager; all else does nothing without one. */
-bool notify_queue_is_heard(const struct notify_queue *queue);
+bool manager_link_is_heard(const struct manager_link *queue);
 
 /* See notifier_watchdog_ms(). */
-uint64_t notify_queue_watchdog_ms(const struct notify_queue *queue);
+uint64_t manager_link_watchdog_ms(const struct manager_link *queue);
 
 /* Say lines of NAME=VALUE, with a descriptor (-1: none; borrowed), after everything said before. */
-void notify_queue_say(struct notify_queue *queue, int fd, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void manager_link_say(struct manager_link *queue, int fd, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* True while messages wait. */
-bool notify_queue_is_stuck(const struct notify_queue *queue);
+bool manager_link_is_stuck(const struct manager_link *queue);
 
 /* For a program that is executed in this process: the variables that were removed, see notifier_set_environment(), and the
  * messages that wait. A new reference or NULL; 0, -EPROTO, -ENOMEM. */
-int notify_queue_set_environment(const struct notify_queue *queue);
-void notify_queue_clear_environment(void);
-json_t *notify_queue_write(const struct notify_queue *queue, struct document *document);
-int notify_queue_read(struct notify_queue *queue, struct document *document, const json_t *array);
+int manager_link_set_environment(const struct manager_link *queue);
+void manager_link_clear_environment(void);
+json_t *manager_link_write(const struct manager_link *queue, struct state_file *file);
+int manager_link_read(struct manager_link *queue, struct state_file *file, const json_t *array);
 
-void notify_queue_free(struct notify_queue *queue); /* a last try for what waits; NULL is fine */
+void manager_link_free(struct manager_link *queue); /* a last try for what waits; NULL is fine */

@@ -24,9 +24,9 @@
 #define EXTEND_MS 15000
 #define EXTEND_EVERY_MS 5000
 
-struct service {
-        struct master *master;
-        struct notify_queue *manager;
+struct readiness {
+        struct daemon *daemon;
+        struct manager_link *manager;
         struct watchdog *watchdog;      /* NULL: not wanted */
         struct evloop_timer *timer;     /* the next look */
         struct evloop_timer *extend_timer;
@@ -38,7 +38,7 @@ struct service {
         unsigned reloads;
 };
 
-static void set_timer(struct service *service, uint64_t at_ms)
+static void set_timer(struct readiness *service, uint64_t at_ms)
 {
         evloop_timer_set(service->timer, at_ms);
         service->is_due = true;
@@ -62,55 +62,55 @@ static struct service_pool describe_pool(const struct pool *pool)
 }
 
 /* All pools, for the caller to free. NULL: out of memory; the next look may have some. */
-static struct service_pool *describe_pools(const struct master *master)
+static struct service_pool *describe_pools(const struct daemon *daemon)
 {
-        struct service_pool *pools = calloc(master->pool_count + 1, sizeof(*pools));
+        struct service_pool *pools = calloc(daemon->pool_count + 1, sizeof(*pools));
 
-        for (size_t i = 0; pools && i < master->pool_count; i++)
-                pools[i] = describe_pool(master->pools[i]);
+        for (size_t i = 0; pools && i < daemon->pool_count; i++)
+                pools[i] = describe_pool(daemon->pools[i]);
         return pools;
 }
 
-static int format_status(const struct service *service, struct text *text)
+static int format_status(const struct readiness *service, struct text *text)
 {
-        _cleanup_(freep) struct service_pool *pools = describe_pools(service->master);
+        _cleanup_(freep) struct service_pool *pools = describe_pools(service->daemon);
         int r = pools ? 0 : -ENOMEM;
 
         if (r == 0 && service->note.length > 0)
                 r = text_appendf(text, "%s. ", text_string(&service->note));
-        return r == 0 ? service_status_format(pools, service->master->pool_count, text) : r;
+        return r == 0 ? service_status_format(pools, service->daemon->pool_count, text) : r;
 }
 
 /* Say `state` (lines that end in a newline, or "") with the status of now. */
-static void say(struct service *service, const char *state)
+static void say(struct readiness *service, const char *state)
 {
         _cleanup_(text_clear) struct text status = {0};
 
         if (format_status(service, &status) < 0) {
-                notify_queue_say(service->manager, -1, "%s", state);
+                manager_link_say(service->manager, -1, "%s", state);
                 return;
         }
-        notify_queue_say(service->manager, -1, "%sSTATUS=%s", state, text_string(&status));
+        manager_link_say(service->manager, -1, "%sSTATUS=%s", state, text_string(&status));
         text_clear(&service->said);
         service->said = status;
         status = (struct text){0};
         service->said_ms = clock_now_ms();
 }
 
-static void say_if_changed(struct service *service)
+static void say_if_changed(struct readiness *service)
 {
         _cleanup_(text_clear) struct text status = {0};
 
         if (format_status(service, &status) < 0 || text_equal(text_string(&status), text_string(&service->said)))
                 return;
-        if (clock_now_ms() < service->said_ms + STATUS_PAUSE_MS || notify_queue_is_stuck(service->manager))
+        if (clock_now_ms() < service->said_ms + STATUS_PAUSE_MS || manager_link_is_stuck(service->manager))
                 set_timer(service, MAX_OF(service->said_ms, clock_now_ms()) + STATUS_PAUSE_MS);
         else
                 say(service, "");
 }
 
 /* The first of the errors as a note: `Reload 2 refused: /etc/preforkd/preforkd.conf:12: unknown key 'foo'`. */
-static void note_problem(struct service *service, const struct problem_list *problems, const char *otherwise)
+static void note_problem(struct readiness *service, const struct problem_list *problems, const char *otherwise)
 {
         _cleanup_(text_clear) struct text line = {0};
 
@@ -123,23 +123,23 @@ static void note_problem(struct service *service, const struct problem_list *pro
         service_append_line(&service->note, line.length > 0 ? text_string(&line) : otherwise, STATUS_MAX);
 }
 
-static enum service_readiness look_at_pools(const struct service *service)
+static enum service_readiness look_at_pools(const struct readiness *service)
 {
-        _cleanup_(freep) struct service_pool *pools = describe_pools(service->master);
+        _cleanup_(freep) struct service_pool *pools = describe_pools(service->daemon);
 
-        return pools ? service_readiness_of(pools, service->master->pool_count) : SERVICE_STARTING;
+        return pools ? service_readiness_of(pools, service->daemon->pool_count) : SERVICE_STARTING;
 }
 
-static void fail(struct service *service)
+static void fail(struct readiness *service)
 {
         log_error("not started: no pool can serve");
-        service_failed(service, ECHILD, NULL, "no pool can serve: every one of them fails to start workers");
-        master_stop(service->master, MASTER_EXIT_FAILURE, "no pool can serve");
+        readiness_failed(service, ECHILD, NULL, "no pool can serve: every one of them fails to start workers");
+        daemon_stop(service->daemon, MASTER_EXIT_FAILURE, "no pool can serve");
 }
 
 static void on_timer(void *context)
 {
-        struct service *service = context;
+        struct readiness *service = context;
         bool is_starting = !service->is_ready && !service->is_stopping;
         enum service_readiness readiness = is_starting ? look_at_pools(service) : SERVICE_READY;
 
@@ -155,45 +155,45 @@ static void on_timer(void *context)
 
 static void on_extend_timer(void *context)
 {
-        struct service *service = context;
+        struct readiness *service = context;
 
-        notify_queue_say(service->manager, -1, "EXTEND_TIMEOUT_USEC=%llu", EXTEND_MS * 1000ULL);
+        manager_link_say(service->manager, -1, "EXTEND_TIMEOUT_USEC=%llu", EXTEND_MS * 1000ULL);
         evloop_timer_set(service->extend_timer, clock_now_ms() + EXTEND_EVERY_MS);
 }
 
-int service_new(struct master *master, struct notify_queue *manager, struct service **ret)
+int readiness_new(struct daemon *daemon, struct manager_link *manager, struct readiness **ret)
 {
-        struct service *service = calloc(1, sizeof(*service));
-        uint64_t watchdog_ms = notify_queue_watchdog_ms(manager);
+        struct readiness *service = calloc(1, sizeof(*service));
+        uint64_t watchdog_ms = manager_link_watchdog_ms(manager);
 
         if (!service)
                 return -ENOMEM;
-        *service = (struct service){.master = master, .manager = manager};
-        int r = evloop_timer_new(master->loop, on_timer, service, &service->timer);
+        *service = (struct readiness){.daemon = daemon, .manager = manager};
+        int r = evloop_timer_new(daemon->loop, on_timer, service, &service->timer);
         if (r == 0)
-                r = evloop_timer_new(master->loop, on_extend_timer, service, &service->extend_timer);
-        if (r == 0 && notify_queue_is_heard(manager) && watchdog_ms > 0)
-                r = watchdog_new(master, manager, watchdog_ms, &service->watchdog);
+                r = evloop_timer_new(daemon->loop, on_extend_timer, service, &service->extend_timer);
+        if (r == 0 && manager_link_is_heard(manager) && watchdog_ms > 0)
+                r = watchdog_new(daemon, manager, watchdog_ms, &service->watchdog);
         if (r < 0) {
-                service_free(service);
+                readiness_free(service);
                 return r;
         }
         *ret = service;
         return 0;
 }
 
-void service_begin(struct service *service)
+void readiness_begin(struct readiness *service)
 {
         service->has_begun = true;
         service->said_ms = clock_now_ms(); /* a start that takes less than STATUS_PAUSE_MS has nothing to tell but READY=1 */
-        service_touch(service);
+        readiness_touch(service);
 }
 
-void service_touch(struct service *service)
+void readiness_touch(struct readiness *service)
 {
         bool is_starting = !service->is_ready && !service->is_stopping;
 
-        if (!service->has_begun || !notify_queue_is_heard(service->manager))
+        if (!service->has_begun || !manager_link_is_heard(service->manager))
                 return;
         if (is_starting) /* READY=1 does not wait for the time of the next STATUS= */
                 set_timer(service, 0);
@@ -201,7 +201,7 @@ void service_touch(struct service *service)
                 set_timer(service, service->said_ms + STATUS_PAUSE_MS);
 }
 
-void service_reloading(struct service *service)
+void readiness_reloading(struct readiness *service)
 {
         text_truncate(&service->note);
         text_appendf(&service->note, "Reload %u under way", ++service->reloads);
@@ -212,7 +212,7 @@ void service_reloading(struct service *service)
         say(service, state);
 }
 
-void service_reloaded(struct service *service, const struct problem_list *problems)
+void readiness_reloaded(struct readiness *service, const struct problem_list *problems)
 {
         text_truncate(&service->note);
         text_appendf(&service->note, "Reload %u %s", service->reloads, problems ? "refused" : "applied");
@@ -222,16 +222,16 @@ void service_reloaded(struct service *service, const struct problem_list *proble
                 say(service, "READY=1\n");
 }
 
-void service_upgraded(struct service *service, const char *from)
+void readiness_upgraded(struct readiness *service, const char *from)
 {
         text_truncate(&service->note);
         text_appendf(&service->note, "Upgraded from %s to " PREFORKD_VERSION, from);
-        service_touch(service);
+        readiness_touch(service);
 }
 
-void service_stopping(struct service *service)
+void readiness_stopping(struct readiness *service)
 {
-        if (!notify_queue_is_heard(service->manager))
+        if (!manager_link_is_heard(service->manager))
                 return;
         service->is_stopping = true;
         if (service->has_begun) {
@@ -239,44 +239,44 @@ void service_stopping(struct service *service)
                 text_append(&service->note, "Stopping");
                 say(service, "STOPPING=1\n");
         } else
-                notify_queue_say(service->manager, -1, "STOPPING=1");
+                manager_link_say(service->manager, -1, "STOPPING=1");
         on_extend_timer(service);
 }
 
-void service_failed(struct service *service, int error, const struct problem_list *problems, const char *why)
+void readiness_failed(struct readiness *service, int error, const struct problem_list *problems, const char *why)
 {
         text_truncate(&service->note);
         text_append(&service->note, "Not started");
         note_problem(service, problems, why);
-        notify_queue_say(service->manager, -1, "ERRNO=%d\nSTATUS=%s", error, text_string(&service->note));
+        manager_link_say(service->manager, -1, "ERRNO=%d\nSTATUS=%s", error, text_string(&service->note));
         service->has_begun = false; /* the reason stays in STATUS */
 }
 
 static const struct field service_fields[] = {
-        FIELD(struct service, has_begun), FIELD(struct service, is_ready), FIELD(struct service, said_ms),
-        FIELD(struct service, reloads),
+        FIELD(struct readiness, has_begun), FIELD(struct readiness, is_ready), FIELD(struct readiness, said_ms),
+        FIELD(struct readiness, reloads),
 };
 
-json_t *service_write(const struct service *service)
+json_t *readiness_write(const struct readiness *service)
 {
-        json_t *object = document_fields(service_fields, ELEMENTS(service_fields), service);
-        int r = document_set(object, "said", document_string(text_string(&service->said)));
+        json_t *object = state_file_fields(service_fields, ELEMENTS(service_fields), service);
+        int r = state_file_set(object, "said", state_file_string(text_string(&service->said)));
 
         if (r == 0)
-                r = document_set(object, "note", document_string(text_string(&service->note)));
-        return document_finish(object, r);
+                r = state_file_set(object, "note", state_file_string(text_string(&service->note)));
+        return state_file_finish(object, r);
 }
 
-int service_read(struct service *service, struct document *document, const json_t *object)
+int readiness_read(struct readiness *service, struct state_file *file, const json_t *object)
 {
-        int r = document_read_fields(document, service_fields, ELEMENTS(service_fields), object, service);
+        int r = state_file_read_fields(file, service_fields, ELEMENTS(service_fields), object, service);
 
         if (r == 0)
-                r = document_read_bytes(document, object, "said", &service->said);
-        return r == 0 ? document_read_bytes(document, object, "note", &service->note) : r;
+                r = state_file_read_bytes(file, object, "said", &service->said);
+        return r == 0 ? state_file_read_bytes(file, object, "note", &service->note) : r;
 }
 
-void service_free(struct service *service)
+void readiness_free(struct readiness *service)
 {
         if (!service)
                 return;

@@ -14,8 +14,8 @@
 #include "os/clock.h"
 
 struct watchdog {
-        struct master *master;
-        struct notify_queue *manager;
+        struct daemon *daemon;
+        struct manager_link *manager;
         uint64_t half_ms;
         int fd; /* an eventfd: from the timer to the watch */
         struct evloop_watch *watch;
@@ -39,28 +39,28 @@ static void on_event(void *context)
 
         ssize_t ignored = read(watchdog->fd, &count, sizeof(count));
         (void)ignored;
-        if (reaper_is_behind(watchdog->master->reaper)) {
+        if (reaper_is_behind(watchdog->daemon->reaper)) {
                 log_error("ended children are not being collected: not pinging the watchdog");
                 return;
         }
         /* Messages that wait say as little about us as a ping that waits with them: the next one will do. */
-        if (!notify_queue_is_stuck(watchdog->manager))
-                notify_queue_say(watchdog->manager, -1, "WATCHDOG=1");
+        if (!manager_link_is_stuck(watchdog->manager))
+                manager_link_say(watchdog->manager, -1, "WATCHDOG=1");
 }
 
-int watchdog_new(struct master *master, struct notify_queue *manager, uint64_t interval_ms, struct watchdog **ret)
+int watchdog_new(struct daemon *daemon, struct manager_link *manager, uint64_t interval_ms, struct watchdog **ret)
 {
         struct watchdog *watchdog = calloc(1, sizeof(*watchdog));
 
         if (!watchdog)
                 return -ENOMEM;
-        *watchdog = (struct watchdog){.master = master, .manager = manager, .half_ms = MAX_OF(interval_ms / 2, (uint64_t)1)};
+        *watchdog = (struct watchdog){.daemon = daemon, .manager = manager, .half_ms = MAX_OF(interval_ms / 2, (uint64_t)1)};
         watchdog->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         int r = watchdog->fd < 0 ? -errno : 0;
         if (r == 0)
-                r = evloop_watch_new(master->loop, watchdog->fd, on_event, watchdog, &watchdog->watch);
+                r = evloop_watch_new(daemon->loop, watchdog->fd, on_event, watchdog, &watchdog->watch);
         if (r == 0)
-                r = evloop_timer_new(master->loop, on_timer, watchdog, &watchdog->timer);
+                r = evloop_timer_new(daemon->loop, on_timer, watchdog, &watchdog->timer);
         if (r < 0) {
                 watchdog_free(watchdog);
                 return r;

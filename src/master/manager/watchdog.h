@@ -1,16 +1,16 @@
 /* The watchdog: tells the service manager in time that the daemon lives (WatchdogSec= of systemd.service(5)).
  *
- * Owned by struct service. A ping is proof, not habit: the timer that begins it proves that timers fire, the descriptor it
+ * Owned by struct readiness. A ping is proof, not habit: the timer that begins it proves that timers fire, the descriptor it
  * goes through that the loop reads events, and no child may have been left uncollected since the last one. */
 #pragma once
 
 #include <stdint.h>
 
-struct master;
-struct notify_queue;
+struct daemon;
+struct manager_link;
 struct watchdog;
 
 /* Ping every half of `interval_ms`, beginning now. 0 or -errno. */
-int watchdog_new(struct master *master, struct notify_queue *manager, uint64_t interval_ms, struct watchdog **ret);
+int watchdog_new(struct daemon *daemon, struct manager_link *manager, uint64_t interval_ms, struct watchdog **ret);
 
 void watchdog_free(struct watchdog *watchdog); /* NULL is fine */

@@ -27,7 +27,7 @@ static bool is_due(struct deadlines *deadlines, uint64_t at_ms)
         return false;
 }
 
-static void log_worker(const struct pool_worker *worker, int priority, uint64_t busy_ms, const char *what)
+static void log_worker(const struct worker *worker, int priority, uint64_t busy_ms, const char *what)
 {
         const struct log_fields fields = {.pool = worker->pool->name, .worker_pid = worker->pid,
                                           .generation = worker->generation, .request_duration_us = busy_ms * 1000};
@@ -35,18 +35,18 @@ static void log_worker(const struct pool_worker *worker, int priority, uint64_t 
         log_emit(priority, &fields, "%s after %llu ms", what, (unsigned long long)busy_ms);
 }
 
-static void escalate(struct deadlines *deadlines, struct pool_worker *worker, enum worker_event event)
+static void escalate(struct deadlines *deadlines, struct worker *worker, enum worker_event event)
 {
         worker->escalated_ms = deadlines->now_ms;
-        worker->escalated_request = atomic_load(&pool_worker_slot(worker)->requests_begun);
-        pool_worker_event(worker, event);
+        worker->escalated_request = atomic_load(&worker_slot(worker)->requests_begun);
+        worker_event(worker, event);
 }
 
 /* A request that is being served. */
-static void check_request(struct deadlines *deadlines, struct pool_worker *worker)
+static void check_request(struct deadlines *deadlines, struct worker *worker)
 {
         struct pool *pool = worker->pool;
-        uint64_t since_ms = pool_worker_since_ms(worker, deadlines->now_ms);
+        uint64_t since_ms = worker_since_ms(worker, deadlines->now_ms);
         uint64_t busy_ms = deadlines->now_ms - since_ms;
         uint64_t timeout_ms = pool->config->request_timeout_ms, detach_ms = pool->config->detach_after_ms;
 
@@ -66,28 +66,28 @@ static void check_request(struct deadlines *deadlines, struct pool_worker *worke
                 deadlines->detached++;
                 pool->totals.detached++;
                 log_worker(worker, LOG_INFO, busy_ms, "detached");
-                pool_worker_event(worker, WORKER_EVENT_DETACH);
+                worker_event(worker, WORKER_EVENT_DETACH);
                 pool_touch(pool);
         }
 }
 
-static void check_state(struct deadlines *deadlines, struct pool_worker *worker);
+static void check_state(struct deadlines *deadlines, struct worker *worker);
 
 /* A request that was told to end. */
-static void check_escalation(struct deadlines *deadlines, struct pool_worker *worker)
+static void check_escalation(struct deadlines *deadlines, struct worker *worker)
 {
-        bool is_over = !pool_worker_is_busy(worker) ||
-                       atomic_load(&pool_worker_slot(worker)->requests_begun) != worker->escalated_request;
+        bool is_over = !worker_is_busy(worker) ||
+                       atomic_load(&worker_slot(worker)->requests_begun) != worker->escalated_request;
 
         if (is_over) {
-                pool_worker_event(worker, WORKER_EVENT_REQUEST_ENDED);
+                worker_event(worker, WORKER_EVENT_REQUEST_ENDED);
                 /* The next request may have begun before notify_busy was set again: nobody but this look sees it. */
                 check_state(deadlines, worker);
                 return;
         }
         if (!is_due(deadlines, worker->escalated_ms + worker->pool->config->kill_timeout_ms))
                 return;
-        uint64_t busy_ms = deadlines->now_ms - pool_worker_since_ms(worker, deadlines->now_ms);
+        uint64_t busy_ms = deadlines->now_ms - worker_since_ms(worker, deadlines->now_ms);
         log_worker(worker, LOG_WARNING, busy_ms,
                    worker->state == WORKER_TERMINATING ? "kill_timeout: KILL to the handler"
                                                        : "kill_timeout: KILL to the worker");
@@ -96,26 +96,26 @@ static void check_escalation(struct deadlines *deadlines, struct pool_worker *wo
 }
 
 /* A worker that serves nothing and was asked to go. */
-static void check_retirement(struct deadlines *deadlines, struct pool_worker *worker)
+static void check_retirement(struct deadlines *deadlines, struct worker *worker)
 {
-        uint64_t since_ms = MAX_OF(worker->retired_ms, pool_worker_since_ms(worker, deadlines->now_ms));
+        uint64_t since_ms = MAX_OF(worker->retired_ms, worker_since_ms(worker, deadlines->now_ms));
 
         if (!is_due(deadlines, since_ms + RETIRE_STUCK_MS))
                 return;
         log_worker(worker, LOG_WARNING, deadlines->now_ms - since_ms, "does not retire: killed");
-        pool_worker_event(worker, WORKER_EVENT_STUCK);
+        worker_event(worker, WORKER_EVENT_STUCK);
 }
 
 /* A worker that was ordered to end with its handler, and has had its time. */
-static void check_kill(struct deadlines *deadlines, struct pool_worker *worker)
+static void check_kill(struct deadlines *deadlines, struct worker *worker)
 {
         if (!is_due(deadlines, worker->kill_at_ms))
                 return;
         worker->kill_at_ms = POOL_NEVER_MS; /* once; a process that survives KILL is the kernel's */
-        reaper_kill(worker->pool->master->reaper, worker->pid, SIGKILL);
+        reaper_kill(worker->pool->daemon->reaper, worker->pid, SIGKILL);
 }
 
-static void check_state(struct deadlines *deadlines, struct pool_worker *worker)
+static void check_state(struct deadlines *deadlines, struct worker *worker)
 {
         const struct pool_config *config = worker->pool->config;
 
@@ -124,18 +124,18 @@ static void check_state(struct deadlines *deadlines, struct pool_worker *worker)
                 if (is_due(deadlines, worker->forked_ms + config->start_timeout_ms)) {
                         log_worker(worker, LOG_ERR, deadlines->now_ms - worker->forked_ms, "start_timeout: not ready");
                         pool_note_failure(worker->pool);
-                        pool_worker_event(worker, WORKER_EVENT_START_TIMEOUT);
+                        worker_event(worker, WORKER_EVENT_START_TIMEOUT);
                 }
                 break;
         case WORKER_READY:
         case WORKER_DETACHED:
-                if (pool_worker_is_busy(worker))
+                if (worker_is_busy(worker))
                         check_request(deadlines, worker);
                 else /* nothing to a ready one; a detached one is to go now */
-                        pool_worker_event(worker, WORKER_EVENT_REQUEST_ENDED);
+                        worker_event(worker, WORKER_EVENT_REQUEST_ENDED);
                 break;
         case WORKER_RETIRING:
-                if (pool_worker_is_busy(worker))
+                if (worker_is_busy(worker))
                         check_request(deadlines, worker);
                 else
                         check_retirement(deadlines, worker);
@@ -150,7 +150,7 @@ static void check_state(struct deadlines *deadlines, struct pool_worker *worker)
         }
 }
 
-static void check_worker(struct deadlines *deadlines, struct pool_worker *worker)
+static void check_worker(struct deadlines *deadlines, struct worker *worker)
 {
         if (worker->kill_at_ms == 0 && worker->role == WORKER_ROLE_SERVE)
                 check_state(deadlines, worker);
@@ -162,7 +162,7 @@ static struct deadlines check_all(struct pool *pool, uint64_t now_ms)
 {
         struct deadlines deadlines = {.now_ms = now_ms, .next_ms = POOL_NEVER_MS, .detached = pool_count(pool).detached};
 
-        for (struct pool_worker *worker = pool->workers; worker; worker = worker->next)
+        for (struct worker *worker = pool->workers; worker; worker = worker->next)
                 check_worker(&deadlines, worker);
         return deadlines;
 }

@@ -17,7 +17,7 @@
 #define HELP_AFTER_MS 1000
 
 /* A worker that was forked to drain has all listeners that were closing then. */
-static bool holds(const struct pool_worker *worker, const struct set_listener *item)
+static bool holds(const struct worker *worker, const struct pool_listener *item)
 {
         if (worker->drains)
                 return worker->generation > item->drain_generation;
@@ -26,7 +26,7 @@ static bool holds(const struct pool_worker *worker, const struct set_listener *i
 
 /* Nobody waits on it, nor will. One that stays open for our successor has been drained when those have been served who
  * waited when it began to close: under load it never is empty. */
-static bool is_drained(const struct pool *pool, struct set_listener *item, uint64_t now_ms)
+static bool is_drained(const struct pool *pool, struct pool_listener *item, uint64_t now_ms)
 {
         uint32_t queued;
 
@@ -41,17 +41,17 @@ static bool is_drained(const struct pool *pool, struct set_listener *item, uint6
 
 /* True if connections wait there and nobody is about to take them: the workers that could are dead, or busy and may be for
  * long. */
-static bool needs_help(const struct pool *pool, const struct set_listener *item, uint64_t now_ms)
+static bool needs_help(const struct pool *pool, const struct pool_listener *item, uint64_t now_ms)
 {
         uint32_t queued, holders = 0, takers = 0;
 
         if (listener_queue_length(&item->listener, &queued) < 0)
                 return false;
-        for (const struct pool_worker *worker = pool->workers; worker; worker = worker->next) {
-                if (!pool_worker_counts(worker) || !holds(worker, item))
+        for (const struct worker *worker = pool->workers; worker; worker = worker->next) {
+                if (!worker_counts(worker) || !holds(worker, item))
                         continue;
                 holders++;
-                takers += worker->state == WORKER_STARTING || pool_worker_is_idle(worker);
+                takers += worker->state == WORKER_STARTING || worker_is_idle(worker);
         }
         return queued > takers && (holders == 0 || now_ms >= item->closing_since_ms + HELP_AFTER_MS);
 }
@@ -67,20 +67,20 @@ static void help(struct pool *pool, uint64_t now_ms)
                 return;
         for (size_t i = 0; i < pool->closing.count; i++)
                 needed |= needs_help(pool, &pool->closing.items[i], now_ms);
-        for (const struct pool_worker *worker = pool->workers; worker; worker = worker->next)
-                helpers += worker->drains && pool_worker_counts(worker);
+        for (const struct worker *worker = pool->workers; worker; worker = worker->next)
+                helpers += worker->drains && worker_counts(worker);
         if (!needed || (helpers > 0 && pool_room_ahead(pool) == 0))
                 return;
-        struct pool_worker *worker = pool_worker_fork(pool, WORKER_ROLE_SERVE, &pool->closing, "drain");
+        struct worker *worker = worker_fork(pool, WORKER_ROLE_SERVE, &pool->closing, "drain");
         if (worker)
                 worker->drains = true;
 }
 
 static void finish(struct pool *pool)
 {
-        for (struct pool_worker *worker = pool->workers; worker; worker = worker->next)
+        for (struct worker *worker = pool->workers; worker; worker = worker->next)
                 if (pool->draining || worker->drains)
-                        pool_worker_retire(worker, "drained");
+                        worker_retire(worker, "drained");
         pool_touch(pool);
 }
 

@@ -38,7 +38,7 @@ struct listener_options listener_set_options(const struct pool_config *pool)
 
 int listener_set_reserve(struct listener_set *set, size_t more)
 {
-        struct set_listener *items = realloc(set->items, (set->count + more) * sizeof(*items));
+        struct pool_listener *items = realloc(set->items, (set->count + more) * sizeof(*items));
 
         if (!items && set->count + more > 0)
                 return -ENOMEM;
@@ -48,7 +48,7 @@ int listener_set_reserve(struct listener_set *set, size_t more)
 
 int listener_set_add(struct listener_set *set, const char *name, const struct listener *listener)
 {
-        struct set_listener item = {.name = strdup(name), .listener = *listener};
+        struct pool_listener item = {.name = strdup(name), .listener = *listener};
 
         if (!item.name || listener_set_reserve(set, 1) < 0) {
                 free(item.name);
@@ -92,7 +92,7 @@ int listener_set_open(struct listener_set *set, const struct pool_config *pool, 
                       struct problem_list *problems)
 {
         const struct listener_options options = listener_set_options(pool);
-        struct set_listener item = {.name = strdup(address->text)};
+        struct pool_listener item = {.name = strdup(address->text)};
 
         int r = item.name ? listener_set_reserve(set, 1) : -ENOMEM;
         if (r == 0)
@@ -105,7 +105,7 @@ int listener_set_open(struct listener_set *set, const struct pool_config *pool, 
         return 0;
 }
 
-struct set_listener *listener_set_find(const struct listener_set *set, const char *name)
+struct pool_listener *listener_set_find(const struct listener_set *set, const char *name)
 {
         for (size_t i = 0; i < set->count; i++)
                 if (text_equal(set->items[i].name, name))
@@ -113,7 +113,7 @@ struct set_listener *listener_set_find(const struct listener_set *set, const cha
         return NULL;
 }
 
-static void remove_item(struct listener_set *set, struct set_listener *item)
+static void remove_item(struct listener_set *set, struct pool_listener *item)
 {
         size_t index = (size_t)(item - set->items);
 
@@ -122,16 +122,16 @@ static void remove_item(struct listener_set *set, struct set_listener *item)
         set->count--;
 }
 
-struct set_listener *listener_set_move(struct listener_set *from, struct set_listener *item, struct listener_set *to)
+struct pool_listener *listener_set_move(struct listener_set *from, struct pool_listener *item, struct listener_set *to)
 {
-        struct set_listener *moved = &to->items[to->count++];
+        struct pool_listener *moved = &to->items[to->count++];
 
         *moved = *item;
         remove_item(from, item);
         return moved;
 }
 
-uint32_t listener_set_queue_of(const struct set_listener *item, bool *ret_exact)
+uint32_t listener_set_queue_of(const struct pool_listener *item, bool *ret_exact)
 {
         struct pollfd poller = {.fd = item->listener.fd, .events = POLLIN};
         uint32_t length;
@@ -150,7 +150,7 @@ unsigned listener_set_queued(const struct listener_set *set)
         return sum;
 }
 
-void listener_set_close_one(struct listener_set *set, struct set_listener *item)
+void listener_set_close_one(struct listener_set *set, struct pool_listener *item)
 {
         evloop_watch_free(item->watch);
         listener_close(&item->listener);

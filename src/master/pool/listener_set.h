@@ -13,7 +13,7 @@
 struct evloop;
 struct evloop_watch;
 
-struct set_listener {
+struct pool_listener {
         char *name;
         struct listener listener;
         struct evloop_watch *watch;  /* set while the master itself waits for connections; NULL: never did */
@@ -25,7 +25,7 @@ struct set_listener {
 };
 
 struct listener_set {
-        struct set_listener *items;
+        struct pool_listener *items;
         size_t count;
 };
 
@@ -44,19 +44,19 @@ int listener_set_add(struct listener_set *set, const char *name, const struct li
 struct listener_options listener_set_options(const struct pool_config *pool);
 
 /* The one of that name, or NULL. */
-struct set_listener *listener_set_find(const struct listener_set *set, const char *name);
+struct pool_listener *listener_set_find(const struct listener_set *set, const char *name);
 
 /* Move one from a set to another; `item` is no longer valid. Memory must have been made room for by
  * listener_set_reserve(), so that this cannot fail. Returns it at its new place. */
-struct set_listener *listener_set_move(struct listener_set *from, struct set_listener *item, struct listener_set *to);
+struct pool_listener *listener_set_move(struct listener_set *from, struct pool_listener *item, struct listener_set *to);
 int listener_set_reserve(struct listener_set *set, size_t more);
 
 /* The queue of one; where its length cannot be had, one if anything waits, and *ret_exact is false. */
-uint32_t listener_set_queue_of(const struct set_listener *item, bool *ret_exact);
+uint32_t listener_set_queue_of(const struct pool_listener *item, bool *ret_exact);
 
 /* Sum of the queues; a queue that cannot be measured counts as one connection if any waits. */
 unsigned listener_set_queued(const struct listener_set *set);
 
 /* Close (and unlink) one or all; frees their watches. */
-void listener_set_close_one(struct listener_set *set, struct set_listener *item);
+void listener_set_close_one(struct listener_set *set, struct pool_listener *item);
 void listener_set_close(struct listener_set *set);

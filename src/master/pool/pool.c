@@ -20,7 +20,7 @@
 #include "os/clock.h"
 #include "os/scoreboard_memory.h"
 
-void pool_decide(struct pool *pool, int priority, const char *format, ...)
+void pool_record(struct pool *pool, int priority, const char *format, ...)
 {
         char text[160];
         va_list arguments;
@@ -36,11 +36,11 @@ void pool_decide(struct pool *pool, int priority, const char *format, ...)
 /* Workers that have become able to serve. */
 static void note_ready(struct pool *pool)
 {
-        for (struct pool_worker *worker = pool->workers, *next; worker; worker = next) {
+        for (struct worker *worker = pool->workers, *next; worker; worker = next) {
                 next = worker->next;
                 if (worker->state == WORKER_STARTING && worker->role == WORKER_ROLE_SERVE &&
-                    atomic_load(&pool_worker_slot(worker)->activity) != SCOREBOARD_STARTING) {
-                        pool_worker_event(worker, WORKER_EVENT_READY);
+                    atomic_load(&worker_slot(worker)->activity) != SCOREBOARD_STARTING) {
+                        worker_event(worker, WORKER_EVENT_READY);
                         pool->roll_ready += worker->for_roll;
                         worker->for_roll = false;
                 }
@@ -67,18 +67,18 @@ void pool_note_failure(struct pool *pool)
         uint64_t delay_ms = backoff_failure(&pool->backoff, now_ms, pool->config->restart_delay_min_ms,
                                             pool->config->restart_delay_max_ms);
         if (!was_active)
-                pool_decide(pool, LOG_WARNING, "backing off: %u failed start%s in a row, next in %llu ms",
+                pool_record(pool, LOG_WARNING, "backing off: %u failed start%s in a row, next in %llu ms",
                             pool->backoff.failures, pool->backoff.failures == 1 ? "" : "s", (unsigned long long)delay_ms);
 }
 
 static void pool_evaluate(struct pool *pool)
 {
         static uint64_t (*const steps[])(struct pool *pool, uint64_t now_ms) = {
-                recycler_step, roller_step, scaler_step, deadlines_step, drainer_step};
+                recycler_step, rollout_step, scaler_step, deadlines_step, drainer_step};
         uint64_t next_ms = POOL_NEVER_MS, now_ms = clock_now_ms();
 
         pool->touched = false;
-        service_touch(pool->master->service);
+        readiness_touch(pool->daemon->service);
         note_ready(pool);
         pool_note_success(pool);
         for (size_t i = 0; i < ELEMENTS(steps); i++) {
@@ -86,7 +86,7 @@ static void pool_evaluate(struct pool *pool)
                 next_ms = MIN_OF(next_ms, step_ms);
         }
         if (pool_is_done(pool)) {
-                master_forget_pool(pool->master, pool);
+                daemon_forget_pool(pool->daemon, pool);
                 return;
         }
         if (pool->touched) /* a step asked for another turn */
@@ -136,7 +136,7 @@ static int open_shared(struct pool *pool)
         return r;
 }
 
-int pool_adopt(struct master *master, const struct pool_config *config, int board_fd, int wake_fd, struct pool **ret)
+int pool_adopt(struct daemon *daemon, const struct pool_config *config, int board_fd, int wake_fd, struct pool **ret)
 {
         struct pool *pool = calloc(1, sizeof(*pool));
 
@@ -145,15 +145,15 @@ int pool_adopt(struct master *master, const struct pool_config *config, int boar
                 fd_closep(&wake_fd);
                 return -ENOMEM;
         }
-        *pool = (struct pool){.master = master, .config = config, .board_fd = board_fd, .wake_fd = wake_fd, .generation = 1};
+        *pool = (struct pool){.daemon = daemon, .config = config, .board_fd = board_fd, .wake_fd = wake_fd, .generation = 1};
         pool->name = strdup(config->name);
         int r = pool->name ? open_shared(pool) : -ENOMEM;
         if (r == 0)
                 r = slot_allocator_new(SCOREBOARD_SLOTS, &pool->slots);
         if (r == 0)
-                r = evloop_watch_new(master->loop, pool->wake_fd, on_wake, pool, &pool->wake_watch);
+                r = evloop_watch_new(daemon->loop, pool->wake_fd, on_wake, pool, &pool->wake_watch);
         if (r == 0)
-                r = evloop_timer_new(master->loop, on_timer, pool, &pool->timer);
+                r = evloop_timer_new(daemon->loop, on_timer, pool, &pool->timer);
         if (r < 0) {
                 pool_free(pool);
                 return r;
@@ -163,9 +163,9 @@ int pool_adopt(struct master *master, const struct pool_config *config, int boar
         return 0;
 }
 
-int pool_new(struct master *master, const struct pool_config *config, struct pool **ret)
+int pool_new(struct daemon *daemon, const struct pool_config *config, struct pool **ret)
 {
-        return pool_adopt(master, config, -1, -1, ret);
+        return pool_adopt(daemon, config, -1, -1, ret);
 }
 
 /* What workers read from the scoreboard instead of being told. */
@@ -191,20 +191,20 @@ void pool_apply_config(struct pool *pool)
         pool_touch(pool);
 }
 
-void pool_close_listener(struct pool *pool, struct set_listener *item, uint64_t last_generation)
+void pool_close_listener(struct pool *pool, struct pool_listener *item, uint64_t last_generation)
 {
         item = listener_set_move(&pool->listeners, item, &pool->closing);
         item->drain_generation = last_generation;
         item->closing_since_ms = item->drained_since_ms = clock_now_ms();
         if (item->watch) /* who waits there is the drainer's business now, which looks by itself */
                 evloop_watch_pause(item->watch);
-        if (pool->master->state < MASTER_STOPPING) /* else our successor goes on with it */
-                keeper_release(pool->master->keeper, item);
+        if (pool->daemon->state < DAEMON_STOPPING) /* else our successor goes on with it */
+                fd_store_release(pool->daemon->keeper, item);
         item->drained_at = pool_accepted(pool) + listener_set_queued(&pool->listeners) +
                            listener_set_queued(&pool->closing);
         int r = listener_drain(&item->listener);
         if (r < 0)
-                pool_decide(pool, LOG_WARNING, "cannot keep new connections from %s while it drains (%s): the last of them may "
+                pool_record(pool, LOG_WARNING, "cannot keep new connections from %s while it drains (%s): the last of them may "
                             "be reset", item->name, strerror(-r));
 }
 
@@ -218,7 +218,7 @@ void pool_drain(struct pool *pool, struct pool_config *own_config, const char *w
                 return;
         pool->draining = true;
         pool->paused = false; /* those who have waited are served now: the listeners go */
-        pool_decide(pool, LOG_INFO, "draining (%s)", why);
+        pool_record(pool, LOG_INFO, "draining (%s)", why);
         /* Room was reserved when the listeners were opened: a stop must not fail for want of memory. */
         while (pool->listeners.count > 0)
                 pool_close_listener(pool, &pool->listeners.items[0], pool->generation);
@@ -228,19 +228,19 @@ void pool_drain(struct pool *pool, struct pool_config *own_config, const char *w
 void pool_kill(struct pool *pool)
 {
         pool->killing = true;
-        for (struct pool_worker *worker = pool->workers, *next; worker; worker = next) {
+        for (struct worker *worker = pool->workers, *next; worker; worker = next) {
                 next = worker->next;
-                pool_worker_event(worker, WORKER_EVENT_STOP_NOW);
+                worker_event(worker, WORKER_EVENT_STOP_NOW);
         }
         listener_set_close(&pool->closing);
         pool_touch(pool);
 }
 
-static void count_worker(const struct pool_worker *worker, struct pool_counts *counts)
+static void count_worker(const struct worker *worker, struct pool_counts *counts)
 {
         if (worker->role != WORKER_ROLE_SERVE)
                 return;
-        if (!pool_worker_counts(worker)) {
+        if (!worker_counts(worker)) {
                 counts->detached += worker->state == WORKER_DETACHED;
                 counts->retiring += worker->state != WORKER_DETACHED;
                 return;
@@ -250,7 +250,7 @@ static void count_worker(const struct pool_worker *worker, struct pool_counts *c
         counts->ahead += worker->for_roll && worker->state == WORKER_STARTING;
         if (worker->state == WORKER_STARTING)
                 counts->starting++;
-        else if (pool_worker_is_idle(worker))
+        else if (worker_is_idle(worker))
                 counts->idle++;
         else
                 counts->busy++;
@@ -260,7 +260,7 @@ struct pool_counts pool_count(const struct pool *pool)
 {
         struct pool_counts counts = {0};
 
-        for (const struct pool_worker *worker = pool->workers; worker; worker = worker->next)
+        for (const struct worker *worker = pool->workers; worker; worker = worker->next)
                 count_worker(worker, &counts);
         counts.ahead += (unsigned)pool->roll_ready;
         return counts;
@@ -283,7 +283,7 @@ unsigned pool_room_ahead(const struct pool *pool)
         uint64_t most = pool_scale_limits(pool).max_workers + MAX_OF(pool_config_surge(pool->config), (uint64_t)1);
         uint64_t processes = 0;
 
-        for (const struct pool_worker *worker = pool->workers; worker; worker = worker->next)
+        for (const struct worker *worker = pool->workers; worker; worker = worker->next)
                 processes += worker->role == WORKER_ROLE_SERVE && worker->state != WORKER_DETACHED;
         return processes < most ? (unsigned)(most - processes) : 0;
 }
@@ -292,9 +292,9 @@ uint64_t pool_requests(const struct pool *pool)
 {
         uint64_t sum = pool->totals.requests;
 
-        for (const struct pool_worker *worker = pool->workers; worker; worker = worker->next)
+        for (const struct worker *worker = pool->workers; worker; worker = worker->next)
                 if (worker->role == WORKER_ROLE_SERVE)
-                        sum += atomic_load(&pool_worker_slot(worker)->requests_ended);
+                        sum += atomic_load(&worker_slot(worker)->requests_ended);
         return sum;
 }
 
@@ -302,10 +302,10 @@ uint64_t pool_accepted(const struct pool *pool)
 {
         uint64_t sum = pool->totals.requests + pool->totals.refused;
 
-        for (const struct pool_worker *worker = pool->workers; worker; worker = worker->next)
+        for (const struct worker *worker = pool->workers; worker; worker = worker->next)
                 if (worker->role == WORKER_ROLE_SERVE)
-                        sum += atomic_load(&pool_worker_slot(worker)->requests_begun) +
-                               atomic_load(&pool_worker_slot(worker)->refused);
+                        sum += atomic_load(&worker_slot(worker)->requests_begun) +
+                               atomic_load(&worker_slot(worker)->refused);
         return sum;
 }
 

@@ -1,6 +1,6 @@
 /* A pool at run time: its listeners, its scoreboard, its workers, and the turn in which they are looked after.
  *
- * Owned by struct master. Whatever happens to a pool (a wake-up of a worker, a death, a timer, a reload) ends in
+ * Owned by struct daemon. Whatever happens to a pool (a wake-up of a worker, a death, a timer, a reload) ends in
  * pool_touch(); the next turn of the loop then runs pool_evaluate(), which lets each concern take its step: readiness,
  * recycling, rolling, scaling, deadlines, draining. Steps look at levels, never at what happened, so that nothing is lost
  * when events fall together; each returns when it wants to be asked again. */
@@ -23,7 +23,7 @@
 #define POOL_NEVER_MS UINT64_MAX /* what a step returns that has nothing to wait for */
 #define POOL_GONE_WORKERS_KEPT 1024
 
-struct pool_worker;
+struct worker;
 struct slot_allocator;
 
 /* Counters since the pool was made, of workers that are gone; those of living ones are in their slots. */
@@ -46,7 +46,7 @@ struct pool_counts {
 };
 
 struct pool {
-        struct master *master;
+        struct daemon *daemon;
         char *name;
         const struct pool_config *config; /* of master->config; of `own_config` when draining */
         struct pool_config *own_config;
@@ -65,10 +65,10 @@ struct pool {
         struct evloop_timer *timer;
         bool touched; /* the timer is set to the next turn */
 
-        struct pool_worker *workers; /* list, newest first */
+        struct worker *workers; /* list, newest first */
         unsigned worker_count;       /* length of the list: living processes */
         struct slot_allocator *slots;
-        struct pool_worker *refuser; /* also in the list */
+        struct worker *refuser; /* also in the list */
 
         struct scale_state scale;
         bool started; /* the first scaling decision was made */
@@ -88,11 +88,11 @@ struct pool {
 
 /* Make a pool with its scoreboard, wake-up and timer; it has no listeners yet and does nothing until pool_start(). 0 or
  * -errno. */
-int pool_new(struct master *master, const struct pool_config *config, struct pool **ret);
+int pool_new(struct daemon *daemon, const struct pool_config *config, struct pool **ret);
 
 /* The same for a pool that a former program of this process has made; its descriptors are taken over, also on failure.
  * -EPROTO: its scoreboard is none that we know. */
-int pool_adopt(struct master *master, const struct pool_config *config, int board_fd, int wake_fd, struct pool **ret);
+int pool_adopt(struct daemon *daemon, const struct pool_config *config, int board_fd, int wake_fd, struct pool **ret);
 
 /* Begin to serve: publishes the limits and takes the first step. */
 void pool_start(struct pool *pool);
@@ -101,12 +101,12 @@ void pool_start(struct pool *pool);
 void pool_apply_config(struct pool *pool);
 
 /* Serve what waits, then end. The pool keeps a configuration of its own from here on, if `own_config` is given (it is
- * taken over). master_forget_pool() is called when it is done. */
+ * taken over). daemon_forget_pool() is called when it is done. */
 void pool_drain(struct pool *pool, struct pool_config *own_config, const char *why);
 
 /* Let a listener drain; `item` is one of pool->listeners and not valid any more. Workers of generations up to
  * `last_generation` have it. Cannot fail: room was reserved when it was opened. */
-void pool_close_listener(struct pool *pool, struct set_listener *item, uint64_t last_generation);
+void pool_close_listener(struct pool *pool, struct pool_listener *item, uint64_t last_generation);
 
 /* End every worker now. */
 void pool_kill(struct pool *pool);
@@ -138,7 +138,7 @@ void pool_note_failure(struct pool *pool);
 uint64_t pool_accepted(const struct pool *pool);
 
 /* Record a decision, and log it: `pool www: +6 workers (spare 0 < 2, 4 queued)`. */
-void pool_decide(struct pool *pool, int priority, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void pool_record(struct pool *pool, int priority, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* True when the last process is reaped and nothing is left to drain. */
 bool pool_is_done(const struct pool *pool);
@@ -149,6 +149,6 @@ void pool_free(struct pool *pool);
  * POOL_NEVER_MS). */
 uint64_t scaler_step(struct pool *pool, uint64_t now_ms);
 uint64_t recycler_step(struct pool *pool, uint64_t now_ms);
-uint64_t roller_step(struct pool *pool, uint64_t now_ms);
+uint64_t rollout_step(struct pool *pool, uint64_t now_ms);
 uint64_t deadlines_step(struct pool *pool, uint64_t now_ms);
 uint64_t drainer_step(struct pool *pool, uint64_t now_ms);

@@ -8,7 +8,7 @@
 void pool_order_restart(struct pool *pool, const char *by)
 {
         reload_begin_generation(pool);
-        pool_decide(pool, LOG_NOTICE, "generation %llu (restarted by %s)", (unsigned long long)pool->generation, by);
+        pool_record(pool, LOG_NOTICE, "generation %llu (restarted by %s)", (unsigned long long)pool->generation, by);
         pool_touch(pool);
 }
 
@@ -18,11 +18,11 @@ void pool_order_pause(struct pool *pool, const char *by)
                 return;
         pool->paused = true;
         pool->scale = (struct scale_state){0}; /* nobody is missed who is not wanted */
-        pool_decide(pool, LOG_NOTICE, "paused: clients wait until it is resumed (%s)", by);
+        pool_record(pool, LOG_NOTICE, "paused: clients wait until it is resumed (%s)", by);
         /* Those that drain closing listeners have nothing to do with the pool's own. */
-        for (struct pool_worker *worker = pool->workers; worker; worker = worker->next)
+        for (struct worker *worker = pool->workers; worker; worker = worker->next)
                 if (!worker->drains)
-                        pool_worker_retire(worker, "paused");
+                        worker_retire(worker, "paused");
         pool_touch(pool);
 }
 
@@ -32,19 +32,19 @@ void pool_order_resume(struct pool *pool, const char *by)
                 return;
         pool->paused = false;
         pool->started = false; /* start_workers at once, as at the first start */
-        pool_decide(pool, LOG_NOTICE, "resumed (%s)", by);
+        pool_record(pool, LOG_NOTICE, "resumed (%s)", by);
         pool_touch(pool);
 }
 
-const struct pool *pool_order_kill_worker(struct master *master, pid_t pid, const char *by)
+const struct pool *pool_order_kill_worker(struct daemon *daemon, pid_t pid, const char *by)
 {
-        for (size_t i = 0; i < master->pool_count; i++) {
-                struct pool *pool = master->pools[i];
-                for (struct pool_worker *worker = pool->workers; worker; worker = worker->next) {
+        for (size_t i = 0; i < daemon->pool_count; i++) {
+                struct pool *pool = daemon->pools[i];
+                for (struct worker *worker = pool->workers; worker; worker = worker->next) {
                         if (worker->pid != pid)
                                 continue;
-                        pool_decide(pool, LOG_NOTICE, "killing worker %d (%s)", (int)pid, by);
-                        pool_worker_event(worker, WORKER_EVENT_STOP_NOW);
+                        pool_record(pool, LOG_NOTICE, "killing worker %d (%s)", (int)pid, by);
+                        worker_event(worker, WORKER_EVENT_STOP_NOW);
                         pool_touch(pool);
                         return pool;
                 }

@@ -11,9 +11,9 @@
  * looks again. */
 #define TOO_OLD_LOOK_MS 1000
 
-static const char *asks_because(const struct pool_worker *worker)
+static const char *asks_because(const struct worker *worker)
 {
-        switch (atomic_load(&pool_worker_slot(worker)->recycle)) {
+        switch (atomic_load(&worker_slot(worker)->recycle)) {
         case SCOREBOARD_RECYCLE_NONE:
                 return NULL;
         case SCOREBOARD_RECYCLE_MEMORY:
@@ -25,7 +25,7 @@ static const char *asks_because(const struct pool_worker *worker)
         }
 }
 
-static uint64_t too_old_at_ms(const struct pool_worker *worker)
+static uint64_t too_old_at_ms(const struct worker *worker)
 {
         uint64_t age_ms = worker->pool->config->max_worker_age_ms;
 
@@ -33,54 +33,54 @@ static uint64_t too_old_at_ms(const struct pool_worker *worker)
 }
 
 /* Whether the pool would have fewer spare workers than it may keep if this one went. */
-static bool needs_replacement(const struct pool_worker *worker, const struct pool_counts *counts)
+static bool needs_replacement(const struct worker *worker, const struct pool_counts *counts)
 {
-        unsigned others = counts->idle + counts->starting - pool_worker_is_idle(worker);
+        unsigned others = counts->idle + counts->starting - worker_is_idle(worker);
 
         return worker->pool->config->scaling != SCALING_ONDEMAND && others < pool_scale_limits(worker->pool).max_spare;
 }
 
 /* It serves on, with its replacement beside it if there is one, and asks again. */
-static void give_up(struct pool_worker *worker)
+static void give_up(struct worker *worker)
 {
         if (worker->replacement)
                 worker->replacement->replaces = NULL;
         worker->replacement = NULL;
         worker->recycling = worker->let_go = false;
-        pool_worker_answer(worker, SCOREBOARD_ANSWER_LATER);
+        worker_answer(worker, SCOREBOARD_ANSWER_LATER);
 }
 
 /* One that asked ends by itself after its request and counts until then: max_workers holds while it serves. One that
  * left off asking (an earlier LATER reached it just now) is not retired instead: under load it is not idle for long. */
-static void let_go(struct pool_worker *worker, const char *reason, uint64_t now_ms)
+static void let_go(struct worker *worker, const char *reason, uint64_t now_ms)
 {
         if (asks_because(worker)) {
                 worker->let_go = true;
-                pool_worker_answer(worker, SCOREBOARD_ANSWER_GO);
+                worker_answer(worker, SCOREBOARD_ANSWER_GO);
                 /* It had ceased to wait for an answer and is idle again. Leave first, look then; it does it the other way
                  * round, so that one of us sees the other. */
-                if (pool_worker_is_idle(worker))
-                        pool_worker_retire(worker, reason);
-        } else if (now_ms >= too_old_at_ms(worker) && pool_worker_is_idle(worker))
-                pool_worker_retire(worker, reason);
+                if (worker_is_idle(worker))
+                        worker_retire(worker, reason);
+        } else if (now_ms >= too_old_at_ms(worker) && worker_is_idle(worker))
+                worker_retire(worker, reason);
         else
                 give_up(worker);
 }
 
-static void begin(struct pool_worker *worker, const char *reason, uint64_t now_ms)
+static void begin(struct worker *worker, const char *reason, uint64_t now_ms)
 {
         struct pool *pool = worker->pool;
         const struct pool_counts counts = pool_count(pool);
         bool has_room = counts.total < pool_scale_limits(pool).max_workers;
 
         /* It asks while it serves its last request, which counts. */
-        uint64_t requests = atomic_load(&pool_worker_slot(worker)->requests_begun);
+        uint64_t requests = atomic_load(&worker_slot(worker)->requests_begun);
 
         worker->recycling = true;
-        pool_decide(pool, LOG_DEBUG, "recycling worker %d (%s, %llu request%s)", (int)worker->pid, reason,
+        pool_record(pool, LOG_DEBUG, "recycling worker %d (%s, %llu request%s)", (int)worker->pid, reason,
                     (unsigned long long)requests, requests == 1 ? "" : "s");
         if (has_room && needs_replacement(worker, &counts)) {
-                worker->replacement = pool_worker_fork(pool, WORKER_ROLE_SERVE, NULL, "recycle");
+                worker->replacement = worker_fork(pool, WORKER_ROLE_SERVE, NULL, "recycle");
                 if (worker->replacement)
                         worker->replacement->replaces = worker;
         }
@@ -90,7 +90,7 @@ static void begin(struct pool_worker *worker, const char *reason, uint64_t now_m
 
 /* One that is being recycled: its replacement is ready, or came to nothing; or it had left off asking when it was given
  * leave, and serves on. */
-static void follow_up(struct pool_worker *worker, uint64_t now_ms)
+static void follow_up(struct worker *worker, uint64_t now_ms)
 {
         if (worker->retired || (worker->replacement && worker->replacement->state == WORKER_STARTING))
                 return;
@@ -109,7 +109,7 @@ static unsigned count_in_progress(const struct pool *pool)
         bool is_full = pool_count(pool).total >= pool_scale_limits(pool).max_workers;
         unsigned count = 0;
 
-        for (const struct pool_worker *worker = pool->workers; worker; worker = worker->next) {
+        for (const struct worker *worker = pool->workers; worker; worker = worker->next) {
                 bool stands_in = is_full && worker->state == WORKER_STARTING && worker->role == WORKER_ROLE_SERVE &&
                                  !worker->replaces;
                 count += (worker->recycling && worker->state != WORKER_DETACHED) || stands_in;
@@ -121,22 +121,22 @@ uint64_t recycler_step(struct pool *pool, uint64_t now_ms)
 {
         uint64_t next_ms = POOL_NEVER_MS, in_progress = count_in_progress(pool);
 
-        for (struct pool_worker *worker = pool->workers; worker; worker = worker->next) {
+        for (struct worker *worker = pool->workers; worker; worker = worker->next) {
                 if (worker->recycling) {
                         follow_up(worker, now_ms);
                         continue;
                 }
-                if (worker->state != WORKER_READY || !pool_worker_counts(worker) || worker->for_roll)
+                if (worker->state != WORKER_READY || !worker_counts(worker) || worker->for_roll)
                         continue;
                 const char *reason = asks_because(worker);
                 bool asked = reason != NULL, is_too_old = !asked && now_ms >= too_old_at_ms(worker);
-                if (is_too_old && pool_worker_is_idle(worker))
+                if (is_too_old && worker_is_idle(worker))
                         reason = "max_worker_age";
                 if (reason && in_progress < pool->config->max_recycling) {
                         begin(worker, reason, now_ms);
                         in_progress++;
                 } else if (asked)
-                        pool_worker_answer(worker, SCOREBOARD_ANSWER_LATER);
+                        worker_answer(worker, SCOREBOARD_ANSWER_LATER);
                 else if (!reason) /* the turn of idle ones that are too old comes when one of the others has gone */
                         next_ms = MIN_OF(next_ms, is_too_old ? now_ms + TOO_OLD_LOOK_MS : too_old_at_ms(worker));
         }

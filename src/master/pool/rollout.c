@@ -18,14 +18,14 @@ static unsigned may_start(const struct pool *pool, const struct pool_counts *cou
 }
 
 /* The old worker whose going costs least: an idle one, then one that is not ready, then a busy one. */
-static struct pool_worker *pick_old(const struct pool *pool)
+static struct worker *pick_old(const struct pool *pool)
 {
-        struct pool_worker *starting = NULL, *busy = NULL;
+        struct worker *starting = NULL, *busy = NULL;
 
-        for (struct pool_worker *worker = pool->workers; worker; worker = worker->next) {
-                if (worker->generation >= pool->generation || !pool_worker_counts(worker))
+        for (struct worker *worker = pool->workers; worker; worker = worker->next) {
+                if (worker->generation >= pool->generation || !worker_counts(worker))
                         continue;
-                if (pool_worker_is_idle(worker))
+                if (worker_is_idle(worker))
                         return worker;
                 if (worker->state == WORKER_STARTING)
                         starting = worker;
@@ -35,19 +35,19 @@ static struct pool_worker *pick_old(const struct pool *pool)
         return starting ? starting : busy;
 }
 
-uint64_t roller_step(struct pool *pool, uint64_t now_ms)
+uint64_t rollout_step(struct pool *pool, uint64_t now_ms)
 {
         struct pool_counts counts = pool_count(pool);
 
         if (pool->refuser && pool->refuser->generation < pool->generation) /* it knows the old listeners */
-                pool_worker_retire(pool->refuser, "roll");
+                worker_retire(pool->refuser, "roll");
         if (counts.old_total == 0) {
                 pool->roll_ready = 0;
                 return POOL_NEVER_MS;
         }
         /* Workers of the old generation stay as long as old listeners have connections that only they can take. */
         for (; pool->roll_ready > 0 && counts.old_total > 0 && pool->closing.count == 0; pool->roll_ready--) {
-                pool_worker_retire(pick_old(pool), "roll");
+                worker_retire(pick_old(pool), "roll");
                 counts.old_total--;
                 counts.ahead--;
         }
@@ -55,13 +55,13 @@ uint64_t roller_step(struct pool *pool, uint64_t now_ms)
                 return POOL_NEVER_MS;
         unsigned forked = 0;
         for (unsigned wanted = may_start(pool, &counts); forked < wanted; forked++) {
-                struct pool_worker *worker = pool_worker_fork(pool, WORKER_ROLE_SERVE, NULL, "roll");
+                struct worker *worker = worker_fork(pool, WORKER_ROLE_SERVE, NULL, "roll");
                 if (!worker)
                         break;
                 worker->for_roll = true;
         }
         if (forked > 0)
-                pool_decide(pool, LOG_INFO, "+%u worker%s (generation %llu, %u of older ones left)", forked,
+                pool_record(pool, LOG_INFO, "+%u worker%s (generation %llu, %u of older ones left)", forked,
                             forked == 1 ? "" : "s", (unsigned long long)pool->generation, counts.old_total);
         return POOL_NEVER_MS;
 }

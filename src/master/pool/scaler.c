@@ -30,9 +30,9 @@ static void watch_listeners(struct pool *pool, bool wanted)
         struct listener_set *set = watched_set(pool);
 
         for (size_t i = 0; i < set->count; i++) {
-                struct set_listener *item = &set->items[i];
+                struct pool_listener *item = &set->items[i];
                 if (wanted && !item->watch)
-                        evloop_watch_new(pool->master->loop, item->listener.fd, on_connection_waits, pool, &item->watch);
+                        evloop_watch_new(pool->daemon->loop, item->listener.fd, on_connection_waits, pool, &item->watch);
                 else if (wanted)
                         evloop_watch_resume(item->watch);
                 else if (item->watch)
@@ -44,10 +44,10 @@ static void watch_listeners(struct pool *pool, bool wanted)
 static void retire_idle(struct pool *pool, unsigned count, const char *reason)
 {
         for (int old_only = 1; old_only >= 0; old_only--)
-                for (struct pool_worker *worker = pool->workers; worker && count > 0; worker = worker->next)
-                        if (pool_worker_counts(worker) && pool_worker_is_idle(worker) &&
+                for (struct worker *worker = pool->workers; worker && count > 0; worker = worker->next)
+                        if (worker_counts(worker) && worker_is_idle(worker) &&
                             (!old_only || worker->generation < pool->generation)) {
-                                pool_worker_retire(worker, reason);
+                                worker_retire(worker, reason);
                                 count--;
                         }
 }
@@ -58,7 +58,7 @@ static unsigned fork_batch(struct pool *pool, unsigned wanted)
 
         while (forked < MIN_OF(wanted, BATCH)) {
                 const struct listener_set *listeners = pool->draining ? &pool->closing : NULL;
-                if (!pool_worker_fork(pool, WORKER_ROLE_SERVE, listeners, "scale"))
+                if (!worker_fork(pool, WORKER_ROLE_SERVE, listeners, "scale"))
                         break;
                 forked++;
         }
@@ -72,7 +72,7 @@ static void tell_saturation(struct pool *pool, unsigned workers, uint64_t waitin
 
         pool->saturation_told = true;
         pool->totals.saturations++;
-        pool_decide(pool, LOG_WARNING, "saturated: %u worker%s in use, %llu connection%s; consider raising max_workers",
+        pool_record(pool, LOG_WARNING, "saturated: %u worker%s in use, %llu connection%s; consider raising max_workers",
                     workers, workers == 1 ? " is" : "s are all", (unsigned long long)count,
                     waiting > 0 ? waits : was_refused);
 }
@@ -82,10 +82,10 @@ static void tell_relief(struct pool *pool, uint64_t refused)
         pool->saturation_told = false;
         pool->refused_before += refused;
         if (refused > 0)
-                pool_decide(pool, LOG_INFO, "no longer saturated; %llu connection%s refused", (unsigned long long)refused,
+                pool_record(pool, LOG_INFO, "no longer saturated; %llu connection%s refused", (unsigned long long)refused,
                             refused == 1 ? " was" : "s were");
         else
-                pool_decide(pool, LOG_INFO, "no longer saturated");
+                pool_record(pool, LOG_INFO, "no longer saturated");
 }
 
 /* An episode is worth a warning once somebody waits: a pool of one is in full use during every request. Where the refuser
@@ -110,9 +110,9 @@ static void keep_refuser(struct pool *pool)
         bool wanted = pool->scale.saturated && pool->config->when_full == FULL_REFUSE && !pool->draining;
 
         if (wanted && !pool->refuser)
-                pool->refuser = pool_worker_fork(pool, WORKER_ROLE_REFUSE, NULL, "refuse");
+                pool->refuser = worker_fork(pool, WORKER_ROLE_REFUSE, NULL, "refuse");
         else if (!wanted && pool->refuser)
-                pool_worker_retire(pool->refuser, "refuse");
+                worker_retire(pool->refuser, "refuse");
 }
 
 /* Publish what wakes us. Returns true if a count that has changed meanwhile asks for another look. */
@@ -166,12 +166,12 @@ uint64_t scaler_step(struct pool *pool, uint64_t now_ms)
         if (decision.start > 0) {
                 unsigned forked = fork_batch(pool, decision.start);
                 if (forked > 0)
-                        pool_decide(pool, LOG_INFO, "+%u worker%s (%s)", forked, forked == 1 ? "" : "s", decision.reason);
+                        pool_record(pool, LOG_INFO, "+%u worker%s (%s)", forked, forked == 1 ? "" : "s", decision.reason);
                 if (forked == BATCH && forked < decision.start) /* less: a fork failed, or those that go make room first */
                         pool_touch(pool);
         }
         if (decision.retire > 0) {
-                pool_decide(pool, LOG_INFO, "-%u worker%s (%s)", decision.retire, decision.retire == 1 ? "" : "s",
+                pool_record(pool, LOG_INFO, "-%u worker%s (%s)", decision.retire, decision.retire == 1 ? "" : "s",
                             decision.reason);
                 retire_idle(pool, decision.retire, "surplus");
         }

@@ -24,31 +24,31 @@
 /* A worker that was ordered to end itself and its handler has this long, then it is killed from outside. */
 #define DIE_GRACE_MS 1000
 
-struct scoreboard_slot *pool_worker_slot(const struct pool_worker *worker)
+struct scoreboard_slot *worker_slot(const struct worker *worker)
 {
         return &worker->pool->board->slots[worker->slot];
 }
 
-bool pool_worker_counts(const struct pool_worker *worker)
+bool worker_counts(const struct worker *worker)
 {
         return worker->role == WORKER_ROLE_SERVE && worker->state != WORKER_DETACHED && worker->state != WORKER_RETIRING &&
                worker->state != WORKER_GONE && !worker->retired && !worker->ended_by_us;
 }
 
-bool pool_worker_is_idle(const struct pool_worker *worker)
+bool worker_is_idle(const struct worker *worker)
 {
         return worker->state == WORKER_READY && idle_set_has(worker->pool->board, worker->slot);
 }
 
-bool pool_worker_is_busy(const struct pool_worker *worker)
+bool worker_is_busy(const struct worker *worker)
 {
         return worker->role == WORKER_ROLE_SERVE && worker->state != WORKER_STARTING &&
-               atomic_load(&pool_worker_slot(worker)->activity) == SCOREBOARD_BUSY;
+               atomic_load(&worker_slot(worker)->activity) == SCOREBOARD_BUSY;
 }
 
-uint64_t pool_worker_since_ms(const struct pool_worker *worker, uint64_t now_ms)
+uint64_t worker_since_ms(const struct worker *worker, uint64_t now_ms)
 {
-        uint64_t since_ms = atomic_load(&pool_worker_slot(worker)->activity_since_ns) / 1000000;
+        uint64_t since_ms = atomic_load(&worker_slot(worker)->activity_since_ns) / 1000000;
 
         return MIN_OF(since_ms, now_ms);
 }
@@ -80,10 +80,10 @@ static int run_worker(void *context)
 }
 
 /* Fork with everything the worker is told; the pipe's writing ends are the child's alone afterwards. */
-static int fork_process(struct pool_worker *worker, const struct listener_set *listeners)
+static int fork_process(struct worker *worker, const struct listener_set *listeners)
 {
         struct pool *pool = worker->pool;
-        const struct master_setup *setup = pool->master->setup;
+        const struct daemon_setup *setup = pool->daemon->setup;
         _cleanup_(freep) int *fds = calloc(listeners->count + 1, sizeof(*fds));
         int log_pipe[2];
 
@@ -99,24 +99,24 @@ static int fork_process(struct pool_worker *worker, const struct listener_set *l
                 .entry = setup->worker_entry,
                 .plan = {.role = worker->role, .pool = pool->config, .board = pool->board, .slot = worker->slot,
                          .listeners = fds, .listener_count = listeners->count, .wake_fd = pool->wake_fd,
-                         .log_write_fd = log_write_fd, .log_read_fd = log_read_fd, .master_pid = pool->master->pid,
-                         .orphan_timeout_ms = pool->master->config->master.shutdown_timeout_ms,
+                         .log_write_fd = log_write_fd, .log_read_fd = log_read_fd, .master_pid = pool->daemon->pid,
+                         .orphan_timeout_ms = pool->daemon->config->master.shutdown_timeout_ms,
                          .signals = &setup->signals, .original = &setup->original_limits},
         };
         int r = spawn_child(run_worker, &context, &worker->pid);
         if (r < 0)
                 return r;
-        r = reaper_add(pool->master->reaper, worker->pid, obituary_write, worker);
+        r = reaper_add(pool->daemon->reaper, worker->pid, worker_exit_settle, worker);
         if (r < 0) { /* a child we could not keep track of: it has done nothing yet */
                 kill(worker->pid, SIGKILL);
                 return r;
         }
         /* The reading end changes sides to the output's owner; without one the worker's words are lost, no more. */
-        handler_output_start(pool, worker->pid, TAKE_FD(log_read_fd));
+        worker_output_start(pool, worker->pid, TAKE_FD(log_read_fd));
         return 0;
 }
 
-static void link_worker(struct pool *pool, struct pool_worker *worker)
+static void link_worker(struct pool *pool, struct worker *worker)
 {
         worker->next = pool->workers;
         worker->link = &pool->workers;
@@ -129,7 +129,7 @@ static void link_worker(struct pool *pool, struct pool_worker *worker)
 static void report_fork_failure(struct pool *pool, int error)
 {
         if (!pool->fork_failing)
-                pool_decide(pool, LOG_ERR, "cannot fork a worker: %s; trying again later", strerror(error));
+                pool_record(pool, LOG_ERR, "cannot fork a worker: %s; trying again later", strerror(error));
         pool->fork_failing = true;
         pool->totals.start_failures++;
         backoff_failure(&pool->backoff, clock_now_ms(), pool->config->restart_delay_min_ms,
@@ -145,16 +145,16 @@ static bool is_crowded(const struct pool *pool)
         return pool->worker_count >= most;
 }
 
-struct pool_worker *pool_worker_fork(struct pool *pool, enum worker_role role, const struct listener_set *listeners,
+struct worker *worker_fork(struct pool *pool, enum worker_role role, const struct listener_set *listeners,
                                      const char *reason)
 {
         if (is_crowded(pool))
                 return NULL;
-        struct pool_worker *worker = calloc(1, sizeof(*worker));
+        struct worker *worker = calloc(1, sizeof(*worker));
         int r = worker ? 0 : -ENOMEM;
 
         if (r == 0) {
-                *worker = (struct pool_worker){.pool = pool, .role = role, .generation = pool->generation,
+                *worker = (struct worker){.pool = pool, .role = role, .generation = pool->generation,
                                                .forked_ms = clock_now_ms(),
                                                .requests_at_fork = pool->requests_seen};
                 r = slot_allocator_take(pool->slots, &worker->slot);
@@ -179,9 +179,9 @@ struct pool_worker *pool_worker_fork(struct pool *pool, enum worker_role role, c
         return worker;
 }
 
-int pool_worker_adopt(struct pool *pool, const struct pool_worker *known)
+int worker_adopt(struct pool *pool, const struct worker *known)
 {
-        struct pool_worker *worker = malloc(sizeof(*worker));
+        struct worker *worker = malloc(sizeof(*worker));
 
         if (!worker)
                 return -ENOMEM;
@@ -189,7 +189,7 @@ int pool_worker_adopt(struct pool *pool, const struct pool_worker *known)
         worker->pool = pool;
         int r = slot_allocator_claim(pool->slots, worker->slot) < 0 ? -EINVAL : 0;
         if (r == 0)
-                r = reaper_add(pool->master->reaper, worker->pid, obituary_write, worker);
+                r = reaper_add(pool->daemon->reaper, worker->pid, worker_exit_settle, worker);
         if (r < 0) {
                 free(worker);
                 return r;
@@ -200,29 +200,29 @@ int pool_worker_adopt(struct pool *pool, const struct pool_worker *known)
         return 0;
 }
 
-static void order(struct pool_worker *worker, enum scoreboard_order what)
+static void order(struct worker *worker, enum scoreboard_order what)
 {
-        struct scoreboard_slot *slot = pool_worker_slot(worker);
+        struct scoreboard_slot *slot = worker_slot(worker);
 
         atomic_store(&slot->order_request, worker->escalated_request);
         atomic_store(&slot->order, what);
-        reaper_kill(worker->pool->master->reaper, worker->pid, SIGUSR1);
+        reaper_kill(worker->pool->daemon->reaper, worker->pid, SIGUSR1);
 }
 
-static void signal_retire(struct pool_worker *worker)
+static void signal_retire(struct worker *worker)
 {
         worker->retired = true;
         worker->retired_ms = clock_now_ms();
         /* It leaves the idle set now, not when it gets round to it: the count is of workers that will serve. */
         if (worker->role == WORKER_ROLE_SERVE)
                 idle_set_remove(worker->pool->board, worker->slot);
-        reaper_kill(worker->pool->master->reaper, worker->pid, DOOR_SIGNAL);
+        reaper_kill(worker->pool->daemon->reaper, worker->pid, DOOR_SIGNAL);
 }
 
-static void end_now(struct pool_worker *worker)
+static void end_now(struct worker *worker)
 {
         bool may_have_handler = worker->role == WORKER_ROLE_SERVE && worker->kill_at_ms == 0 && !worker->ended_by_us &&
-                                atomic_load(&pool_worker_slot(worker)->activity) != SCOREBOARD_STARTING;
+                                atomic_load(&worker_slot(worker)->activity) != SCOREBOARD_STARTING;
 
         worker->ended_by_us = true;
         if (may_have_handler) {
@@ -230,19 +230,19 @@ static void end_now(struct pool_worker *worker)
                 worker->kill_at_ms = clock_now_ms() + DIE_GRACE_MS;
                 order(worker, SCOREBOARD_ORDER_DIE);
         } else
-                reaper_kill(worker->pool->master->reaper, worker->pid, SIGKILL);
+                reaper_kill(worker->pool->daemon->reaper, worker->pid, SIGKILL);
 }
 
 /* The word a worker may be waiting for before it goes. */
-void pool_worker_answer(struct pool_worker *worker, enum scoreboard_answer answer)
+void worker_answer(struct worker *worker, enum scoreboard_answer answer)
 {
-        _Atomic uint32_t *word = &pool_worker_slot(worker)->answer;
+        _Atomic uint32_t *word = &worker_slot(worker)->answer;
 
         atomic_store(word, answer);
         syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
-void pool_worker_event(struct pool_worker *worker, enum worker_event event)
+void worker_event(struct worker *worker, enum worker_event event)
 {
         const struct worker_transition transition = worker_fsm_step(worker->state, event, worker->retired);
 
@@ -268,7 +268,7 @@ void pool_worker_event(struct pool_worker *worker, enum worker_event event)
         }
 }
 
-void pool_worker_retire(struct pool_worker *worker, const char *reason)
+void worker_retire(struct worker *worker, const char *reason)
 {
         const struct log_fields fields = {.pool = worker->pool->name, .worker_pid = worker->pid, .reason = reason,
                                           .generation = worker->generation};
@@ -277,7 +277,7 @@ void pool_worker_retire(struct pool_worker *worker, const char *reason)
                 return;
         worker->pool->totals.retired++;
         log_emit(LOG_DEBUG, &fields, "retired (%s)", reason);
-        pool_worker_event(worker, WORKER_EVENT_RETIRE);
+        worker_event(worker, WORKER_EVENT_RETIRE);
         if (worker->role == WORKER_ROLE_SERVE)
-                pool_worker_answer(worker, SCOREBOARD_ANSWER_GO);
+                worker_answer(worker, SCOREBOARD_ANSWER_GO);
 }

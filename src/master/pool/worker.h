@@ -1,7 +1,7 @@
 /* A worker as the master knows it: forked, watched, told to end, reaped.
  *
  * Listed in its pool from fork to reaping. Its lifecycle is changed only through logic/worker_fsm, by
- * pool_worker_event(). What it reports in its slot is advice. */
+ * worker_event(). What it reports in its slot is advice. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,9 +12,9 @@
 #include "logic/protocol/worker_plan.h"
 #include "master/pool/pool.h"
 
-struct pool_worker {
+struct worker {
         struct pool *pool;
-        struct pool_worker *next, **link; /* of the pool's list */
+        struct worker *next, **link; /* of the pool's list */
         pid_t pid;
         enum worker_role role;
         enum worker_state state;
@@ -26,8 +26,8 @@ struct pool_worker {
         bool drains;        /* accepts on closing listeners only */
         bool recycling;     /* its recycling is under way */
         bool let_go;        /* … and it was given leave to go after its request */
-        struct pool_worker *replacement; /* that is to be ready before it goes; points back by `replaces` */
-        struct pool_worker *replaces;
+        struct worker *replacement; /* that is to be ready before it goes; points back by `replaces` */
+        struct worker *replaces;
         uint64_t requests_at_fork; /* of the whole pool: a later success excuses a failure */
         uint64_t forked_ms;
         uint64_t retired_ms;
@@ -38,27 +38,27 @@ struct pool_worker {
 
 /* Fork a worker. `listeners` NULL: the pool's present ones. `reason` is one word for the log. Returns it, or NULL when it
  * could not be forked (logged, once an episode) or when workers that are ending still hold their places. */
-struct pool_worker *pool_worker_fork(struct pool *pool, enum worker_role role, const struct listener_set *listeners,
+struct worker *worker_fork(struct pool *pool, enum worker_role role, const struct listener_set *listeners,
                                      const char *reason);
 
 /* Take in a worker that a former program of this process has forked; `known` is copied. 0; -EINVAL: it cannot be, for its
  * slot is taken, or there is none of that number; -ENOMEM. */
-int pool_worker_adopt(struct pool *pool, const struct pool_worker *known);
+int worker_adopt(struct pool *pool, const struct worker *known);
 
 /* Feed an event to the lifecycle and carry out the action. */
-void pool_worker_event(struct pool_worker *worker, enum worker_event event);
+void worker_event(struct worker *worker, enum worker_event event);
 
 /* Ask to end when convenient, for a reason of one word (logged at debug level). */
-void pool_worker_retire(struct pool_worker *worker, const char *reason);
+void worker_retire(struct worker *worker, const char *reason);
 
 /* What the slot says: its words, whether it claims to be idle, and for how long it has done what it does. */
-struct scoreboard_slot *pool_worker_slot(const struct pool_worker *worker);
-bool pool_worker_is_idle(const struct pool_worker *worker);
-bool pool_worker_is_busy(const struct pool_worker *worker);
-uint64_t pool_worker_since_ms(const struct pool_worker *worker, uint64_t now_ms);
+struct scoreboard_slot *worker_slot(const struct worker *worker);
+bool worker_is_idle(const struct worker *worker);
+bool worker_is_busy(const struct worker *worker);
+uint64_t worker_since_ms(const struct worker *worker, uint64_t now_ms);
 
 /* True if it counts against max_workers. */
-bool pool_worker_counts(const struct pool_worker *worker);
+bool worker_counts(const struct worker *worker);
 
 /* Answer a worker's question about its recycling. */
-void pool_worker_answer(struct pool_worker *worker, enum scoreboard_answer answer);
+void worker_answer(struct worker *worker, enum scoreboard_answer answer);

@@ -36,7 +36,7 @@ static void inherit(struct pool *pool, const struct scoreboard_slot *slot, const
         totals->gone_cpu_ms[place] = timeval_ms(&usage->ru_utime) + timeval_ms(&usage->ru_stime);
 }
 
-static bool ended_as_agreed(const struct pool_worker *worker, int status)
+static bool ended_as_agreed(const struct worker *worker, int status)
 {
         if (worker->ended_by_us)
                 return true;
@@ -48,22 +48,22 @@ static bool ended_as_agreed(const struct pool_worker *worker, int status)
 }
 
 /* What it was doing, in words: "while serving a request for 1.2 s". */
-static void describe_activity(const struct pool_worker *worker, char *text, size_t size)
+static void describe_activity(const struct worker *worker, char *text, size_t size)
 {
         uint64_t now_ms = clock_now_ms();
 
         if (worker->role == WORKER_ROLE_REFUSE)
                 snprintf(text, size, "while refusing connections");
-        else if (pool_worker_is_busy(worker))
+        else if (worker_is_busy(worker))
                 snprintf(text, size, "while serving a request for %llu ms",
-                         (unsigned long long)(now_ms - pool_worker_since_ms(worker, now_ms)));
+                         (unsigned long long)(now_ms - worker_since_ms(worker, now_ms)));
         else
                 snprintf(text, size, worker->state == WORKER_STARTING ? "while starting" : "while idle");
 }
 
-static void log_death(const struct pool_worker *worker, int status)
+static void log_death(const struct worker *worker, int status)
 {
-        const struct scoreboard_slot *slot = pool_worker_slot(worker);
+        const struct scoreboard_slot *slot = worker_slot(worker);
         const struct log_fields fields = {.pool = worker->pool->name, .worker_pid = worker->pid,
                                           .generation = worker->generation,
                                           .requests = atomic_load(&slot->requests_ended)};
@@ -81,10 +81,10 @@ static void log_death(const struct pool_worker *worker, int status)
                          activity, (unsigned long long)fields.requests);
 }
 
-static void count_failure(const struct pool_worker *worker, int status)
+static void count_failure(const struct worker *worker, int status)
 {
         struct pool *pool = worker->pool;
-        uint64_t own_requests = atomic_load(&pool_worker_slot(worker)->requests_ended);
+        uint64_t own_requests = atomic_load(&worker_slot(worker)->requests_ended);
         const struct backoff_death death = {
                 .by_our_hand = ended_as_agreed(worker, status),
                 .by_sigkill = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
@@ -97,7 +97,7 @@ static void count_failure(const struct pool_worker *worker, int status)
                 pool_note_failure(pool);
 }
 
-static void unlink_worker(struct pool_worker *worker)
+static void unlink_worker(struct worker *worker)
 {
         struct pool *pool = worker->pool;
 
@@ -113,9 +113,9 @@ static void unlink_worker(struct pool_worker *worker)
                 worker->replaces->replacement = NULL;
 }
 
-void obituary_write(void *context, pid_t pid, int status, const struct rusage *usage)
+void worker_exit_settle(void *context, pid_t pid, int status, const struct rusage *usage)
 {
-        struct pool_worker *worker = context;
+        struct worker *worker = context;
         struct pool *pool = worker->pool;
 
         (void)pid;
@@ -127,11 +127,11 @@ void obituary_write(void *context, pid_t pid, int status, const struct rusage *u
         count_failure(worker, status);
         idle_set_remove(pool->board, worker->slot);
         if (worker->role == WORKER_ROLE_SERVE)
-                inherit(pool, pool_worker_slot(worker), usage);
+                inherit(pool, worker_slot(worker), usage);
         pool->totals.recycled += WIFEXITED(status) && (WEXITSTATUS(status) == WORKER_EXIT_RECYCLED || worker->recycling);
-        pool_worker_event(worker, WORKER_EVENT_EXITED);
+        worker_event(worker, WORKER_EVENT_EXITED);
         /* A source that a killed worker held must not count for ever. */
-        atomic_store(&pool_worker_slot(worker)->source, 0);
+        atomic_store(&worker_slot(worker)->source, 0);
         unlink_worker(worker);
         slot_allocator_release(pool->slots, worker->slot);
         free(worker);

@@ -4,5 +4,5 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-/* A reaper callback; `context` is the struct pool_worker, which is freed. */
-void obituary_write(void *context, pid_t pid, int status, const struct rusage *usage);
+/* A reaper callback; `context` is the struct worker, which is freed. */
+void worker_exit_settle(void *context, pid_t pid, int status, const struct rusage *usage);

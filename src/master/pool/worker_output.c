@@ -16,9 +16,9 @@
 #define BITE_BYTES 16384
 #define UNFINISHED_MS 200 /* a line without its end is logged after so long: the handler is waiting, or gone */
 
-struct handler_output {
-        struct master *master;
-        struct handler_output *next, **link;
+struct worker_output {
+        struct daemon *daemon;
+        struct worker_output *next, **link;
         char *pool_name;
         pid_t worker_pid;
         int fd;
@@ -29,14 +29,14 @@ struct handler_output {
 
 static void log_line(void *context, const struct line *line)
 {
-        const struct handler_output *output = context;
+        const struct worker_output *output = context;
         const struct log_fields fields = {.pool = output->pool_name, .worker_pid = output->worker_pid};
 
         log_emit(line->priority >= 0 ? line->priority : LOG_NOTICE, &fields, "%s%s", line->bytes,
                  line->cut ? " [cut]" : "");
 }
 
-static void output_free(struct handler_output *output)
+static void output_free(struct worker_output *output)
 {
         line_splitter_flush(&output->splitter, log_line, output);
         line_splitter_clear(&output->splitter);
@@ -52,15 +52,15 @@ static void output_free(struct handler_output *output)
 
 static void on_unfinished(void *context)
 {
-        struct handler_output *output = context;
+        struct worker_output *output = context;
 
         line_splitter_flush(&output->splitter, log_line, output);
 }
 
-static void watch_unfinished(struct handler_output *output)
+static void watch_unfinished(struct worker_output *output)
 {
         if (output->splitter.pending && !output->unfinished_timer &&
-            evloop_timer_new(output->master->loop, on_unfinished, output, &output->unfinished_timer) < 0)
+            evloop_timer_new(output->daemon->loop, on_unfinished, output, &output->unfinished_timer) < 0)
                 return;
         if (output->splitter.pending)
                 evloop_timer_set(output->unfinished_timer, clock_now_ms() + UNFINISHED_MS);
@@ -69,7 +69,7 @@ static void watch_unfinished(struct handler_output *output)
 }
 
 /* One bite. False when the last writer is gone. */
-static bool read_some(struct handler_output *output, ssize_t *ret_length)
+static bool read_some(struct worker_output *output, ssize_t *ret_length)
 {
         char buffer[BITE_BYTES];
 
@@ -81,7 +81,7 @@ static bool read_some(struct handler_output *output, ssize_t *ret_length)
 
 static void on_readable(void *context)
 {
-        struct handler_output *output = context;
+        struct worker_output *output = context;
         ssize_t length;
 
         if (read_some(output, &length))
@@ -91,80 +91,80 @@ static void on_readable(void *context)
 }
 
 /* NULL: there was no memory; `fd` is closed. */
-static struct handler_output *start(struct master *master, const char *name, pid_t worker_pid, int fd)
+static struct worker_output *start(struct daemon *daemon, const char *name, pid_t worker_pid, int fd)
 {
-        struct handler_output *output = calloc(1, sizeof(*output));
+        struct worker_output *output = calloc(1, sizeof(*output));
         _cleanup_(fd_closep) int owned_fd = fd;
         _cleanup_(freep) char *pool_name = strdup(name);
 
         /* The writing ends are other open files of the pipe and stay blocking: a handler that writes too much waits. */
         if (!output || !pool_name || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ||
-            evloop_watch_new(master->loop, fd, on_readable, output, &output->watch) < 0) {
+            evloop_watch_new(daemon->loop, fd, on_readable, output, &output->watch) < 0) {
                 free(output);
                 return NULL;
         }
-        output->master = master;
+        output->daemon = daemon;
         output->pool_name = TAKE_PTR(pool_name);
         output->worker_pid = worker_pid;
         output->fd = TAKE_FD(owned_fd);
-        output->next = master->outputs;
-        output->link = &master->outputs;
+        output->next = daemon->outputs;
+        output->link = &daemon->outputs;
         if (output->next)
                 output->next->link = &output->next;
-        master->outputs = output;
+        daemon->outputs = output;
         return output;
 }
 
-void handler_output_start(const struct pool *pool, pid_t worker_pid, int fd)
+void worker_output_start(const struct pool *pool, pid_t worker_pid, int fd)
 {
-        start(pool->master, pool->name, worker_pid, fd);
+        start(pool->daemon, pool->name, worker_pid, fd);
 }
 
 static const struct field output_fields[] = {
-        FIELD(struct handler_output, worker_pid), FIELD(struct handler_output, splitter.swallowing),
-        FIELD(struct handler_output, splitter.swallowed_bytes),
+        FIELD(struct worker_output, worker_pid), FIELD(struct worker_output, splitter.swallowing),
+        FIELD(struct worker_output, splitter.swallowed_bytes),
 };
 
-static json_t *write_output(const struct handler_output *output, struct document *document)
+static json_t *write_output(const struct worker_output *output, struct state_file *file)
 {
         const struct line_splitter *splitter = &output->splitter;
-        json_t *object = document_fields(output_fields, ELEMENTS(output_fields), output);
-        int r = document_set(object, "pool", document_string(output->pool_name));
+        json_t *object = state_file_fields(output_fields, ELEMENTS(output_fields), output);
+        int r = state_file_set(object, "pool", state_file_string(output->pool_name));
 
         if (r == 0)
-                r = document_set(object, "fd", document_descriptor(document, output->fd));
+                r = state_file_set(object, "fd", state_file_descriptor(file, output->fd));
         if (r == 0)
-                r = document_set(object, "begun", document_bytes(splitter->pending, splitter->length));
-        return document_finish(object, r);
+                r = state_file_set(object, "begun", state_file_bytes(splitter->pending, splitter->length));
+        return state_file_finish(object, r);
 }
 
-json_t *handler_output_write(const struct master *master, struct document *document)
+json_t *worker_output_write(const struct daemon *daemon, struct state_file *file)
 {
         json_t *array = json_array();
         int r = 0;
 
-        for (const struct handler_output *output = master->outputs; r == 0 && output; output = output->next)
-                r = document_append(array, write_output(output, document));
-        return document_finish(array, r);
+        for (const struct worker_output *output = daemon->outputs; r == 0 && output; output = output->next)
+                r = state_file_append(array, write_output(output, file));
+        return state_file_finish(array, r);
 }
 
-static int read_output(struct master *master, struct document *document, const json_t *object)
+static int read_output(struct daemon *daemon, struct state_file *file, const json_t *object)
 {
-        struct handler_output read = {0};
+        struct worker_output read = {0};
         _cleanup_(freep) char *pool_name = NULL;
         _cleanup_(text_clear) struct text begun = {0};
         int fd;
 
-        int r = document_read_fields(document, output_fields, ELEMENTS(output_fields), object, &read);
+        int r = state_file_read_fields(file, output_fields, ELEMENTS(output_fields), object, &read);
         if (r == 0)
-                r = document_read_string(document, object, "pool", &pool_name);
+                r = state_file_read_string(file, object, "pool", &pool_name);
         if (r == 0)
-                r = document_read_bytes(document, object, "begun", &begun);
+                r = state_file_read_bytes(file, object, "begun", &begun);
         if (r == 0)
-                r = document_take_descriptor(document, object, "fd", &fd);
+                r = state_file_take_descriptor(file, object, "fd", &fd);
         if (r < 0)
                 return r;
-        struct handler_output *output = start(master, pool_name, read.worker_pid, fd);
+        struct worker_output *output = start(daemon, pool_name, read.worker_pid, fd);
         if (!output)
                 return -ENOMEM;
         line_splitter_feed(&output->splitter, text_string(&begun), begun.length, log_line, output);
@@ -174,22 +174,22 @@ static int read_output(struct master *master, struct document *document, const j
         return 0;
 }
 
-int handler_output_read(struct master *master, struct document *document, const json_t *array)
+int worker_output_read(struct daemon *daemon, struct state_file *file, const json_t *array)
 {
         int r = 0;
 
         for (size_t i = 0; i < json_array_size(array) && r == 0; i++)
-                r = read_output(master, document, json_array_get(array, i));
+                r = read_output(daemon, file, json_array_get(array, i));
         return r;
 }
 
-void handler_output_finish_all(struct master *master)
+void worker_output_finish_all(struct daemon *daemon)
 {
-        while (master->outputs) {
+        while (daemon->outputs) {
                 ssize_t length;
                 /* What is there now, at most what a pipe holds: somebody may still be writing. */
-                for (int bite = 0; bite < 5 && read_some(master->outputs, &length) && length > 0; bite++)
+                for (int bite = 0; bite < 5 && read_some(daemon->outputs, &length) && length > 0; bite++)
                         ;
-                output_free(master->outputs);
+                output_free(daemon->outputs);
         }
 }

@@ -10,15 +10,15 @@
 
 #include "master/state/state_file.h"
 
-struct master;
+struct daemon;
 struct pool;
 
 /* Take over the reading end `fd` and begin. If there is no memory the descriptor is closed and the words are lost. */
-void handler_output_start(const struct pool *pool, pid_t worker_pid, int fd);
+void worker_output_start(const struct pool *pool, pid_t worker_pid, int fd);
 
 /* All of them, with the lines that have been begun: for a hand-over. A new reference or NULL; 0, -EPROTO, -ENOMEM. */
-json_t *handler_output_write(const struct master *master, struct document *document);
-int handler_output_read(struct master *master, struct document *document, const json_t *array);
+json_t *worker_output_write(const struct daemon *daemon, struct state_file *file);
+int worker_output_read(struct daemon *daemon, struct state_file *file, const json_t *array);
 
 /* Log what has been written so far and forget all of them; for the end. */
-void handler_output_finish_all(struct master *master);
+void worker_output_finish_all(struct daemon *daemon);

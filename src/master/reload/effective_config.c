@@ -18,16 +18,16 @@ static void shift(const struct pool *pool, struct pool_config *config)
         config->max_workers = limits.max_workers;
 }
 
-int config_in_force(const struct master *master, struct config *ret)
+int effective_config(const struct daemon *daemon, struct config *ret)
 {
         static const struct config nothing;
-        const struct config *running = master->config ? master->config : &nothing;
+        const struct config *running = daemon->config ? daemon->config : &nothing;
         struct config view = *running;
 
         view.pool_count = 0;
         view.pools = calloc(running->pool_count + 1, sizeof(*view.pools));
         for (size_t i = 0; view.pools && i < running->pool_count; i++) {
-                const struct pool *pool = master_find_pool(master, running->pools[i]->name);
+                const struct pool *pool = daemon_find_pool(daemon, running->pools[i]->name);
                 struct pool_config *copy = malloc(sizeof(*copy));
                 if (!copy)
                         break;
@@ -37,14 +37,14 @@ int config_in_force(const struct master *master, struct config *ret)
                         shift(pool, copy);
         }
         if (!view.pools || view.pool_count < running->pool_count) {
-                config_in_force_clear(&view);
+                effective_config_clear(&view);
                 return -ENOMEM;
         }
         *ret = view;
         return 0;
 }
 
-void config_in_force_clear(struct config *view)
+void effective_config_clear(struct config *view)
 {
         for (size_t i = 0; i < view->pool_count; i++)
                 free(view->pools[i]);

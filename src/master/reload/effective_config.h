@@ -6,11 +6,11 @@
 
 #include "logic/config/config.h"
 
-struct master;
+struct daemon;
 
 /* A view: pools of its own with their numbers of workers, everything else borrowed from master->config, which must
- * outlive it. Empty before the first configuration. To be given back by config_in_force_clear(), not by config_clear().
+ * outlive it. Empty before the first configuration. To be given back by effective_config_clear(), not by config_clear().
  * 0 or -ENOMEM. */
-int config_in_force(const struct master *master, struct config *ret);
+int effective_config(const struct daemon *daemon, struct config *ret);
 
-void config_in_force_clear(struct config *view);
+void effective_config_clear(struct config *view);

@@ -8,7 +8,7 @@
 
 /* Descriptors the master needs: one pipe a process, three a pool beside its listeners, and its own few. A listener has two
  * when it drains: itself and its decoy. */
-static uint64_t needed_fds(const struct master *master, const struct config *config)
+static uint64_t needed_fds(const struct daemon *daemon, const struct config *config)
 {
         uint64_t needed = 64 + CONTROL_CLIENTS_MAX;
 
@@ -16,8 +16,8 @@ static uint64_t needed_fds(const struct master *master, const struct config *con
                 needed += pool_config_process_limit(config->pools[i]) + 2 * config->pools[i]->listen.count + 8;
         /* What is there now may stay for a while: listeners that drain, workers of pools that are removed, and workers
          * that are more than a new limit allows. */
-        for (size_t i = 0; i < master->pool_count; i++) {
-                const struct pool *pool = master->pools[i];
+        for (size_t i = 0; i < daemon->pool_count; i++) {
+                const struct pool *pool = daemon->pools[i];
                 const struct pool_config *later = pool->draining ? NULL : config_find_pool(config, pool->name);
                 uint64_t allowed = later ? pool_config_process_limit(later) : 0;
                 needed += 2 * (pool->listeners.count + pool->closing.count);
@@ -26,11 +26,11 @@ static uint64_t needed_fds(const struct master *master, const struct config *con
         return needed;
 }
 
-static int find_room(const struct master *master, const struct config *config,
+static int find_room(const struct daemon *daemon, const struct config *config,
                      int (*raise_nofile)(uint64_t needed, struct resource_raise *ret), struct problem_list *problems)
 {
         struct resource_raise raise;
-        uint64_t needed = needed_fds(master, config);
+        uint64_t needed = needed_fds(daemon, config);
 
         int r = raise_nofile(needed, &raise);
         if (r < 0)
@@ -41,12 +41,12 @@ static int find_room(const struct master *master, const struct config *config,
         return r;
 }
 
-int fd_budget_raise(const struct master *master, const struct config *config, struct problem_list *problems)
+int fd_budget_raise(const struct daemon *daemon, const struct config *config, struct problem_list *problems)
 {
-        return find_room(master, config, resource_raise_nofile, problems);
+        return find_room(daemon, config, resource_raise_nofile, problems);
 }
 
-int fd_budget_try(const struct master *master, const struct config *config, struct problem_list *problems)
+int fd_budget_try(const struct daemon *daemon, const struct config *config, struct problem_list *problems)
 {
-        return find_room(master, config, resource_try_nofile, problems);
+        return find_room(daemon, config, resource_try_nofile, problems);
 }

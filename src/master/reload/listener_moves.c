@@ -9,70 +9,70 @@
 #include "master/pool/worker.h"
 
 /* UNIX listeners that drain cannot be taken back: they are shut for good. */
-static struct pool *find_draining(const struct master *master, struct pool *pool, const struct listen_address *address)
+static struct pool *find_draining(const struct daemon *daemon, struct pool *pool, const struct listen_address *address)
 {
         if (address->address.any.sa_family == AF_UNIX)
                 return NULL;
         if (pool && listener_set_find(&pool->closing, address->text))
                 return pool;
-        for (size_t i = 0; i < master->pool_count; i++)
-                if (master->pools[i]->draining && listener_set_find(&master->pools[i]->closing, address->text))
-                        return master->pools[i];
+        for (size_t i = 0; i < daemon->pool_count; i++)
+                if (daemon->pools[i]->draining && listener_set_find(&daemon->pools[i]->closing, address->text))
+                        return daemon->pools[i];
         return NULL;
 }
 
-static struct pool *find_serving(const struct master *master, const struct pool *pool, const struct listen_address *address)
+static struct pool *find_serving(const struct daemon *daemon, const struct pool *pool, const struct listen_address *address)
 {
-        for (size_t i = 0; i < master->pool_count; i++)
-                if (master->pools[i] != pool && listener_set_find(&master->pools[i]->listeners, address->text))
-                        return master->pools[i];
+        for (size_t i = 0; i < daemon->pool_count; i++)
+                if (daemon->pools[i] != pool && listener_set_find(&daemon->pools[i]->listeners, address->text))
+                        return daemon->pools[i];
         return NULL;
 }
 
-struct pool *listener_moves_find(const struct master *master, struct pool *pool, const struct listen_address *address)
+struct pool *listener_moves_find(const struct daemon *daemon, struct pool *pool, const struct listen_address *address)
 {
-        struct pool *owner = find_draining(master, pool, address);
+        struct pool *owner = find_draining(daemon, pool, address);
 
-        return owner ? owner : find_serving(master, pool, address);
+        return owner ? owner : find_serving(daemon, pool, address);
 }
 
 /* The owner's workers would serve the listener in the old way: they go, and those that its other listeners need are forked
  * anew. */
 static void retire_workers(struct pool *owner)
 {
-        for (struct pool_worker *worker = owner->workers; worker; worker = worker->next)
-                pool_worker_retire(worker, "takeover");
+        for (struct worker *worker = owner->workers; worker; worker = worker->next)
+                worker_retire(worker, "takeover");
         pool_touch(owner);
 }
 
-void listener_moves_collect(const struct master *master, struct pool *pool, const struct pool_config *config,
+void listener_moves_collect(const struct daemon *daemon, struct pool *pool, const struct pool_config *config,
                             struct listener_set *opened)
 {
         for (size_t i = 0; i < config->listen.count; i++) {
                 const struct listen_address *address = &config->listen.items[i];
-                struct pool *owner = find_serving(master, pool, address);
+                struct pool *owner = find_serving(daemon, pool, address);
                 if (!owner || (pool && listener_set_find(&pool->listeners, address->text)))
                         continue;
-                struct set_listener *item = listener_set_find(&owner->listeners, address->text);
+                struct pool_listener *item = listener_set_find(&owner->listeners, address->text);
                 evloop_watch_free(TAKE_PTR(item->watch)); /* it would wake the owner */
-                pool_decide(owner, LOG_INFO, "%s goes to pool %s", item->name, config->name);
+                pool_record(owner, LOG_INFO, "%s goes to pool %s", item->name, config->name);
                 listener_set_move(&owner->listeners, item, opened);
                 retire_workers(owner);
         }
 }
 
-void listener_moves_take_back(const struct master *master, struct pool *pool)
+void listener_moves_take_back(const struct daemon *daemon, struct pool *pool)
 {
         for (size_t i = 0; i < pool->config->listen.count; i++) {
                 const struct listen_address *address = &pool->config->listen.items[i];
-                struct pool *owner = find_draining(master, pool, address);
-                struct set_listener *item = owner ? listener_set_find(&owner->closing, address->text) : NULL;
+                struct pool *owner = find_draining(daemon, pool, address);
+                struct pool_listener *item = owner ? listener_set_find(&owner->closing, address->text) : NULL;
                 if (!item || listener_undrain(&item->listener) < 0)
                         continue;
                 evloop_watch_free(TAKE_PTR(item->watch));
                 item = listener_set_move(&owner->closing, item, &pool->listeners);
                 item->since_generation = pool->generation;
-                pool_decide(pool, LOG_INFO, "listening on %s again", item->name);
+                pool_record(pool, LOG_INFO, "listening on %s again", item->name);
                 if (owner != pool)
                         retire_workers(owner);
         }

@@ -25,7 +25,7 @@ struct preparation {
 };
 
 struct reload {
-        struct master *master;
+        struct daemon *daemon;
         const struct config *running; /* what the new one is compared with; not owned */
         struct config *config;
         struct reload_plan plan;
@@ -49,7 +49,7 @@ enum log_destination reload_log_destination(int target)
 
 static int prepare_log(struct reload *reload)
 {
-        const struct config *running = reload->master->config;
+        const struct config *running = reload->daemon->config;
         int target = reload->config->master.log_target;
         const struct origin *origin = &reload->config->master.origins[MASTER_LOG_TARGET];
         const char *path;
@@ -72,7 +72,7 @@ static int prepare_log(struct reload *reload)
 
 static int prepare_step(struct reload *reload, const struct reload_step *step, struct preparation *prepared)
 {
-        struct pool *running = step->old_pool ? master_find_pool(reload->master, step->old_pool->name) : NULL;
+        struct pool *running = step->old_pool ? daemon_find_pool(reload->daemon, step->old_pool->name) : NULL;
         size_t listeners = 0, moving = 0;
         int r = 0;
 
@@ -83,18 +83,18 @@ static int prepare_step(struct reload *reload, const struct reload_step *step, s
                 listeners++;
                 if (running && listener_set_find(&running->listeners, address->text))
                         continue;
-                if (listener_moves_find(reload->master, running, address)) {
+                if (listener_moves_find(reload->daemon, running, address)) {
                         moving++;
                         continue;
                 }
-                int opened = keeper_open(reload->master->keeper, step->new_pool, address, &prepared->opened,
+                int opened = fd_store_open(reload->daemon->keeper, step->new_pool, address, &prepared->opened,
                                          reload->problems);
                 if (opened == 0)
                         opened = listener_set_open(&prepared->opened, step->new_pool, address, reload->problems);
                 r = r < 0 ? r : MIN_OF(opened, 0);
         }
         if (r == 0 && step->verb == RELOAD_ADD) {
-                r = pool_new(reload->master, step->new_pool, &prepared->pool);
+                r = pool_new(reload->daemon, step->new_pool, &prepared->pool);
                 running = prepared->pool;
                 if (r < 0)
                         problem_add(reload->problems, NULL, 0, "pool %s: %s", step->new_pool->name, strerror(-r));
@@ -111,23 +111,23 @@ static int prepare_step(struct reload *reload, const struct reload_step *step, s
 
 static int prepare(struct reload *reload)
 {
-        struct master *master = reload->master;
+        struct daemon *daemon = reload->daemon;
 
         int r = reload_diff(reload->running, reload->config, &reload->plan, reload->problems);
         if (r < 0 || problem_list_refuses(reload->problems))
                 return r < 0 ? r : -EINVAL;
         reload->prepared = calloc(reload->plan.count + 1, sizeof(*reload->prepared));
-        struct pool **pools = realloc(master->pools, (master->pool_count + reload->plan.count + 1) * sizeof(*pools));
+        struct pool **pools = realloc(daemon->pools, (daemon->pool_count + reload->plan.count + 1) * sizeof(*pools));
         if (pools)
-                master->pools = pools;
+                daemon->pools = pools;
         if (!reload->prepared || !pools)
                 return -ENOMEM;
-        keeper_check_unused(master->keeper, reload->config, !master->config, reload->problems);
-        r = problem_list_refuses(reload->problems) ? -EINVAL : fd_budget_raise(master, reload->config, reload->problems);
+        fd_store_check_unused(daemon->keeper, reload->config, !daemon->config, reload->problems);
+        r = problem_list_refuses(reload->problems) ? -EINVAL : fd_budget_raise(daemon, reload->config, reload->problems);
         if (r == 0)
                 r = prepare_log(reload);
         if (r == 0)
-                r = control_prepare(master->control, &reload->config->master, &reload->control, reload->problems);
+                r = control_prepare(daemon->control, &reload->config->master, &reload->control, reload->problems);
         for (size_t i = 0; i < reload->plan.count; i++) {
                 int step = prepare_step(reload, &reload->plan.steps[i], &reload->prepared[i]);
                 r = r < 0 ? r : step;
@@ -141,13 +141,13 @@ static void undo(struct reload *reload)
                 listener_set_close(&reload->prepared[i].opened);
                 pool_free(reload->prepared[i].pool);
         }
-        control_undo(reload->master->control, &reload->control);
+        control_undo(reload->daemon->control, &reload->control);
         log_sink_close(reload->log_sink);
         config_clear(reload->config);
         free(reload->config);
 }
 
-static void announce_listener(const struct pool *pool, const struct set_listener *item)
+static void announce_listener(const struct pool *pool, const struct pool_listener *item)
 {
         const struct log_fields fields = {.pool = pool->name};
         unsigned effective = item->listener.effective_backlog;
@@ -166,7 +166,7 @@ static void announce_listener(const struct pool *pool, const struct set_listener
 static void take_into_service(struct pool *pool, struct listener_set *opened)
 {
         while (opened->count > 0) {
-                struct set_listener *item = listener_set_move(opened, &opened->items[0], &pool->listeners);
+                struct pool_listener *item = listener_set_move(opened, &opened->items[0], &pool->listeners);
                 item->since_generation = pool->generation;
                 announce_listener(pool, item);
         }
@@ -182,12 +182,12 @@ static bool is_listed(const struct pool_config *config, const char *name)
 }
 
 /* Exchange the listeners: those that are not wanted any more drain, the new ones are taken into service. */
-static void rebind(const struct master *master, struct pool *pool, struct listener_set *opened)
+static void rebind(const struct daemon *daemon, struct pool *pool, struct listener_set *opened)
 {
         for (size_t i = pool->listeners.count; i-- > 0;)
                 if (!is_listed(pool->config, pool->listeners.items[i].name))
                         pool_close_listener(pool, &pool->listeners.items[i], pool->generation - 1);
-        listener_moves_take_back(master, pool);
+        listener_moves_take_back(daemon, pool);
         take_into_service(pool, opened);
 }
 
@@ -197,11 +197,11 @@ static void adjust_listeners(struct pool *pool)
         const struct listener_options options = listener_set_options(pool->config);
 
         for (size_t i = 0; i < pool->listeners.count; i++) {
-                struct set_listener *item = &pool->listeners.items[i];
+                struct pool_listener *item = &pool->listeners.items[i];
                 uint32_t effective_before = item->listener.effective_backlog;
                 int r = listener_adjust(&item->listener, &options);
                 if (r < 0)
-                        pool_decide(pool, LOG_WARNING, "listen %s: cannot apply its new options: %s", item->name,
+                        pool_record(pool, LOG_WARNING, "listen %s: cannot apply its new options: %s", item->name,
                                     strerror(-r));
                 if (item->listener.effective_backlog != effective_before)
                         announce_listener(pool, item);
@@ -213,43 +213,43 @@ void reload_begin_generation(struct pool *pool)
 {
         pool->generation++;
         pool->roll_ready = 0;
-        for (struct pool_worker *worker = pool->workers; worker; worker = worker->next)
+        for (struct worker *worker = pool->workers; worker; worker = worker->next)
                 worker->for_roll = false;
 }
 
 static void carry_out(struct reload *reload, struct reload_step *step, struct preparation *prepared)
 {
-        struct master *master = reload->master;
+        struct daemon *daemon = reload->daemon;
         _cleanup_(text_clear) struct text changes = {0};
-        struct pool *pool = step->old_pool ? master_find_pool(master, step->old_pool->name) : prepared->pool;
+        struct pool *pool = step->old_pool ? daemon_find_pool(daemon, step->old_pool->name) : prepared->pool;
 
         reload_step_describe(step, &changes);
         switch (step->verb) {
         case RELOAD_ADD:
-                listener_moves_take_back(master, pool);
+                listener_moves_take_back(daemon, pool);
                 take_into_service(pool, &prepared->opened);
                 adjust_listeners(pool);
-                master->pools[master->pool_count++] = pool;
+                daemon->pools[daemon->pool_count++] = pool;
                 pool_start(pool);
                 break;
         case RELOAD_DRAIN:
-                pool_drain(pool, config_take_pool(master->config, pool->name), "removed from the configuration");
+                pool_drain(pool, config_take_pool(daemon->config, pool->name), "removed from the configuration");
                 break;
         case RELOAD_ROLL:
         case RELOAD_REBIND:
                 pool->config = step->new_pool;
                 reload_begin_generation(pool);
                 if (step->verb == RELOAD_REBIND)
-                        rebind(master, pool, &prepared->opened);
+                        rebind(daemon, pool, &prepared->opened);
                 adjust_listeners(pool);
-                pool_decide(pool, LOG_INFO, "generation %llu (%s changed)", (unsigned long long)pool->generation,
+                pool_record(pool, LOG_INFO, "generation %llu (%s changed)", (unsigned long long)pool->generation,
                             text_string(&changes));
                 pool_apply_config(pool);
                 break;
         case RELOAD_LIMITS:
                 pool->config = step->new_pool;
                 adjust_listeners(pool);
-                pool_decide(pool, LOG_INFO, "new limits (%s changed)", text_string(&changes));
+                pool_record(pool, LOG_INFO, "new limits (%s changed)", text_string(&changes));
                 pool_apply_config(pool);
                 break;
         case RELOAD_KEEP:
@@ -262,11 +262,11 @@ static void carry_out(struct reload *reload, struct reload_step *step, struct pr
 }
 
 /* Whatever is in service outlives us from now on. */
-static void store_listeners(const struct master *master)
+static void store_listeners(const struct daemon *daemon)
 {
-        for (size_t p = 0; p < master->pool_count; p++)
-                for (size_t i = 0; i < master->pools[p]->listeners.count; i++)
-                        keeper_store(master->keeper, &master->pools[p]->listeners.items[i]);
+        for (size_t p = 0; p < daemon->pool_count; p++)
+                for (size_t i = 0; i < daemon->pools[p]->listeners.count; i++)
+                        fd_store_store(daemon->keeper, &daemon->pools[p]->listeners.items[i]);
 }
 
 /* What goes from one running pool to another: before it is closed, and at once for all of them, because two pools may
@@ -275,48 +275,48 @@ static void move_listeners(struct reload *reload)
 {
         for (size_t i = 0; i < reload->plan.count; i++) {
                 const struct reload_step *step = &reload->plan.steps[i];
-                struct pool *pool = step->old_pool ? master_find_pool(reload->master, step->old_pool->name) : NULL;
+                struct pool *pool = step->old_pool ? daemon_find_pool(reload->daemon, step->old_pool->name) : NULL;
                 if (step->verb == RELOAD_ADD || step->verb == RELOAD_REBIND)
-                        listener_moves_collect(reload->master, pool, step->new_pool, &reload->prepared[i].opened);
+                        listener_moves_collect(reload->daemon, pool, step->new_pool, &reload->prepared[i].opened);
         }
 }
 
 /* Phase two. Nothing here allocates what it cannot do without, or asks the system for anything it may refuse. */
 static void swap(struct reload *reload)
 {
-        struct master *master = reload->master;
+        struct daemon *daemon = reload->daemon;
         struct log_sink_state *old_sink = NULL;
 
         if (reload->log_sink) {
-                old_sink = master->log_sink;
+                old_sink = daemon->log_sink;
                 if (old_sink)
                         log_sink_adopt(reload->log_sink, old_sink);
-                master->log_sink = reload->log_sink;
+                daemon->log_sink = reload->log_sink;
         }
-        const struct log_sink sink = log_sink_get(master->log_sink);
+        const struct log_sink sink = log_sink_get(daemon->log_sink);
         log_set_sink(&sink, reload->config->master.log_level);
         log_sink_close(old_sink);
-        control_commit(master->control, &reload->config->master, &reload->control);
+        control_commit(daemon->control, &reload->config->master, &reload->control);
         move_listeners(reload);
         for (size_t i = 0; i < reload->plan.count; i++)
                 carry_out(reload, &reload->plan.steps[i], &reload->prepared[i]);
-        store_listeners(master);
-        if (master->config) {
-                config_clear(master->config);
-                free(master->config);
+        store_listeners(daemon);
+        if (daemon->config) {
+                config_clear(daemon->config);
+                free(daemon->config);
         }
-        master->config = reload->config;
-        master->config_serial++;
+        daemon->config = reload->config;
+        daemon->config_serial++;
 }
 
-static int replace(struct master *master, const struct config *running, struct config *config,
+static int replace(struct daemon *daemon, const struct config *running, struct config *config,
                    struct problem_list *problems, struct reload_changes *changes)
 {
-        struct reload reload = {.master = master, .running = running, .config = config, .problems = problems};
+        struct reload reload = {.daemon = daemon, .running = running, .config = config, .problems = problems};
 
         int r = prepare(&reload);
         if (r == 0 && changes)
-                r = reload_changes_of(&reload.plan, master->config ? &master->config->master : NULL, &config->master,
+                r = reload_changes_of(&reload.plan, daemon->config ? &daemon->config->master : NULL, &config->master,
                                       changes);
         if (r == -ENOMEM)
                 problem_add(problems, NULL, 0, "out of memory");
@@ -329,22 +329,22 @@ static int replace(struct master *master, const struct config *running, struct c
         return r;
 }
 
-int reload_apply(struct master *master, struct config *config, struct problem_list *problems,
+int reload_apply(struct daemon *daemon, struct config *config, struct problem_list *problems,
                  struct reload_changes *changes)
 {
-        _cleanup_(config_in_force_clear) struct config running = {0};
+        _cleanup_(effective_config_clear) struct config running = {0};
 
-        if (config_in_force(master, &running) == 0)
-                return replace(master, &running, config, problems, changes);
+        if (effective_config(daemon, &running) == 0)
+                return replace(daemon, &running, config, problems, changes);
         problem_add(problems, NULL, 0, "out of memory");
         config_clear(config);
         free(config);
         return -ENOMEM;
 }
 
-int reload_scale(struct master *master, const struct pool *pool, struct config *config, struct problem_list *problems)
+int reload_scale(struct daemon *daemon, const struct pool *pool, struct config *config, struct problem_list *problems)
 {
-        size_t count = master->pool_count; /* no pool comes or goes */
+        size_t count = daemon->pool_count; /* no pool comes or goes */
         _cleanup_(freep) int *shifts = calloc(count + 1, sizeof(*shifts));
 
         if (!shifts) {
@@ -353,10 +353,10 @@ int reload_scale(struct master *master, const struct pool *pool, struct config *
                 return -ENOMEM;
         }
         for (size_t i = 0; i < count; i++)
-                shifts[i] = master->pools[i]->max_workers_shift;
-        int r = replace(master, master->config, config, problems, NULL); /* in which the others have not changed */
+                shifts[i] = daemon->pools[i]->max_workers_shift;
+        int r = replace(daemon, daemon->config, config, problems, NULL); /* in which the others have not changed */
         for (size_t i = 0; i < count && r == 0; i++)
-                if (master->pools[i] != pool)
-                        master->pools[i]->max_workers_shift = shifts[i];
+                if (daemon->pools[i] != pool)
+                        daemon->pools[i]->max_workers_shift = shifts[i];
         return r;
 }

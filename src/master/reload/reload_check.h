@@ -9,5 +9,5 @@ struct reload_changes;
 
 /* What would reload_apply() do with `config`? Nothing is opened or changed. `problems` say why it would be refused, if they
  * have errors; else `changes` what it would mean to each pool. */
-void reload_try(struct master *master, const struct config *config, struct problem_list *problems,
+void reload_check(struct daemon *daemon, const struct config *config, struct problem_list *problems,
                 struct reload_changes *changes);

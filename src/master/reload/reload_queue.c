@@ -27,7 +27,7 @@ static size_t count_listeners(const struct config *config)
 }
 
 /* The first configuration: without it there is nothing to run. */
-static void on_first_config(struct master *master, struct config *config, struct problem_list *problems)
+static void on_first_config(struct daemon *daemon, struct config *config, struct problem_list *problems)
 {
         int exit_code = MASTER_EXIT_CONFIG, r = -EINVAL;
 
@@ -36,29 +36,29 @@ static void on_first_config(struct master *master, struct config *config, struct
                 config_clear(config);
                 free(config);
                 log_error("nothing to serve: the configuration has no pool");
-                service_failed(master->service, ENOENT, NULL, "the configuration has no pool");
-                master_stop(master, MASTER_EXIT_NOTHING, "nothing to serve");
+                readiness_failed(daemon->service, ENOENT, NULL, "the configuration has no pool");
+                daemon_stop(daemon, MASTER_EXIT_NOTHING, "nothing to serve");
                 return;
         }
         if (config) {
                 exit_code = MASTER_EXIT_FAILURE;
-                r = reload_apply(master, config, problems, NULL);
+                r = reload_apply(daemon, config, problems, NULL);
                 if (r < 0)
                         config = NULL;
         }
         report_problems(problems);
         if (!config) {
                 log_error("not started");
-                service_failed(master->service, -r, problems, "the configuration cannot be used");
-                master_stop(master, exit_code, "the configuration cannot be used");
+                readiness_failed(daemon->service, -r, problems, "the configuration cannot be used");
+                daemon_stop(daemon, exit_code, "the configuration cannot be used");
                 return;
         }
-        master->state = MASTER_RUNNING;
+        daemon->state = DAEMON_RUNNING;
         log_notice("preforkd %s ready: %zu pool%s, %zu listener%s", PREFORKD_VERSION, config->pool_count,
                    config->pool_count == 1 ? "" : "s", count_listeners(config), count_listeners(config) == 1 ? "" : "s");
-        keeper_settle(master->keeper);
-        service_begin(master->service);
-        config_update_again(master);
+        fd_store_settle(daemon->keeper);
+        readiness_begin(daemon->service);
+        reload_queue_again(daemon);
 }
 
 /* NULL, with a problem, in the place of a configuration that would leave nothing to serve. */
@@ -72,88 +72,88 @@ static struct config *refuse_empty(struct config *config, struct problem_list *p
         return NULL;
 }
 
-static void on_new_config(struct master *master, struct config *config, struct problem_list *problems)
+static void on_new_config(struct daemon *daemon, struct config *config, struct problem_list *problems)
 {
         _cleanup_(reload_changes_clear) struct reload_changes changes = {0};
 
         config = refuse_empty(config, problems);
-        if (config && reload_apply(master, config, problems, &changes) < 0)
+        if (config && reload_apply(daemon, config, problems, &changes) < 0)
                 config = NULL;
         report_problems(problems);
         if (config)
                 log_notice("reloaded: %zu pool%s", config->pool_count, config->pool_count == 1 ? "" : "s");
         else
                 log_error("not reloaded: the running configuration stays");
-        service_reloaded(master->service, config ? NULL : problems);
+        readiness_reloaded(daemon->service, config ? NULL : problems);
         const struct control_outcome outcome = {
-                .what = CONTROL_WAIT_RELOAD, .load = master->loads, .accepted = config != NULL, .changes = &changes,
+                .what = CONTROL_WAIT_RELOAD, .load = daemon->loads, .accepted = config != NULL, .changes = &changes,
                 .message = "not reloaded: the running configuration stays", .problems = problems};
-        control_outcome_tell(master->control, &outcome);
-        config_update_again(master);
+        control_outcome_tell(daemon->control, &outcome);
+        reload_queue_again(daemon);
 }
 
-static void on_tried_config(struct master *master, struct config *config, struct problem_list *problems)
+static void on_tried_config(struct daemon *daemon, struct config *config, struct problem_list *problems)
 {
         _cleanup_(reload_changes_clear) struct reload_changes changes = {0};
-        struct control_outcome outcome = {.what = CONTROL_WAIT_DRY_RUN, .load = master->loads, .changes = &changes,
+        struct control_outcome outcome = {.what = CONTROL_WAIT_DRY_RUN, .load = daemon->loads, .changes = &changes,
                                           .message = "a reload would be refused", .problems = problems};
 
         config = refuse_empty(config, problems);
         if (config) {
-                reload_try(master, config, problems, &changes);
+                reload_check(daemon, config, problems, &changes);
                 outcome.accepted = !problem_list_refuses(problems);
                 config_clear(config);
                 free(config);
         }
-        control_outcome_tell(master->control, &outcome);
-        config_update_again(master);
+        control_outcome_tell(daemon->control, &outcome);
+        reload_queue_again(daemon);
 }
 
 /* 0, or -errno, which has been logged and said. */
-static int start_load(struct master *master, config_load_callback callback)
+static int start_load(struct daemon *daemon, config_child_callback callback)
 {
-        int r = config_load_start(master, callback, &master->load);
+        int r = config_child_start(daemon, callback, &daemon->load);
 
         if (r == 0) {
-                master->loads++;
+                daemon->loads++;
                 return 0;
         }
         log_error("cannot start reading the configuration: %s", strerror(-r));
-        control_outcome_fail_reloads(master->control, "internal", "cannot start reading the configuration");
+        control_outcome_fail_reloads(daemon->control, "internal", "cannot start reading the configuration");
         return r;
 }
 
-void config_update_reload(struct master *master)
+void reload_queue_reload(struct daemon *daemon)
 {
-        if (master->state >= MASTER_STOPPING) {
+        if (daemon->state >= DAEMON_STOPPING) {
                 log_notice("not reloading: stopping");
                 return;
         }
-        master->reload_again = master->load != NULL; /* what is being read may be older than the wish */
-        if (master->load)
+        daemon->reload_again = daemon->load != NULL; /* what is being read may be older than the wish */
+        if (daemon->load)
                 return;
-        service_reloading(master->service);
-        if (start_load(master, on_new_config) < 0)
-                service_reloaded(master->service, &(struct problem_list){0});
+        readiness_reloading(daemon->service);
+        if (start_load(daemon, on_new_config) < 0)
+                readiness_reloaded(daemon->service, &(struct problem_list){0});
 }
 
-void config_update_try(struct master *master)
+void reload_queue_try(struct daemon *daemon)
 {
-        master->try_again = master->load != NULL;
-        if (!master->load)
-                start_load(master, on_tried_config);
+        daemon->try_again = daemon->load != NULL;
+        if (!daemon->load)
+                start_load(daemon, on_tried_config);
 }
 
-void config_update_again(struct master *master)
+void reload_queue_again(struct daemon *daemon)
 {
-        upgrade_continue(master); /* first: those who wish for more can be served by the next program as well */
-        if (master->reload_again)
-                config_update_reload(master);
-        if (master->try_again)
-                config_update_try(master);
+        upgrade_continue(daemon); /* first: those who wish for more can be served by the next program as well */
+        if (daemon->reload_again)
+                reload_queue_reload(daemon);
+        if (daemon->try_again)
+                reload_queue_try(daemon);
 }
 
-int config_update_first(struct master *master)
+int reload_queue_first(struct daemon *daemon)
 {
-        return config_load_start(master, on_first_config, &master->load);
+        return config_child_start(daemon, on_first_config, &daemon->load);
 }

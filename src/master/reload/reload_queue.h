@@ -6,13 +6,13 @@
 #include "master/daemon/daemon.h"
 
 /* Read the first one; the master serves, or ends, when it is there. 0 or -errno. */
-int config_update_first(struct master *master);
+int reload_queue_first(struct daemon *daemon);
 
 /* Read the configuration and take it up. When it is done, or not, the log and control clients that wait are told. */
-void config_update_reload(struct master *master);
+void reload_queue_reload(struct daemon *daemon);
 
 /* Read the configuration and tell control clients what a reload would do; nothing changes. */
-void config_update_try(struct master *master);
+void reload_queue_try(struct daemon *daemon);
 
 /* Do what was asked for while a configuration was being read. */
-void config_update_again(struct master *master);
+void reload_queue_again(struct daemon *daemon);

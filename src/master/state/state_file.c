@@ -12,25 +12,25 @@
 #include "base/cleanup.h"
 #include "os/memory_file.h"
 
-int document_new(struct document *ret)
+int state_file_new(struct state_file *ret)
 {
-        *ret = (struct document){.root = json_object()};
-        return ret->root ? document_set(ret->root, "handover", json_integer(DOCUMENT_FORMAT)) : -ENOMEM;
+        *ret = (struct state_file){.root = json_object()};
+        return ret->root ? state_file_set(ret->root, "handover", json_integer(STATE_FILE_FORMAT)) : -ENOMEM;
 }
 
-json_t *document_descriptor(struct document *document, int fd)
+json_t *state_file_descriptor(struct state_file *file, int fd)
 {
-        int *descriptors = realloc(document->descriptors, (document->descriptor_count + 1) * sizeof(*descriptors));
+        int *descriptors = realloc(file->descriptors, (file->descriptor_count + 1) * sizeof(*descriptors));
 
         if (!descriptors)
                 return NULL;
-        document->descriptors = descriptors;
-        descriptors[document->descriptor_count++] = fd;
+        file->descriptors = descriptors;
+        descriptors[file->descriptor_count++] = fd;
         return json_integer(fd);
 }
 
 /* JSON strings are Unicode: each byte goes as the character of its number. */
-json_t *document_bytes(const char *bytes, size_t length)
+json_t *state_file_bytes(const char *bytes, size_t length)
 {
         _cleanup_(text_clear) struct text text = {0};
 
@@ -43,29 +43,29 @@ json_t *document_bytes(const char *bytes, size_t length)
         return json_stringn(text_string(&text), text.length);
 }
 
-json_t *document_string(const char *string)
+json_t *state_file_string(const char *string)
 {
-        return document_bytes(string, strlen(string));
+        return state_file_bytes(string, strlen(string));
 }
 
-json_t *document_fields(const struct field *fields, size_t count, const void *base)
+json_t *state_file_fields(const struct field *fields, size_t count, const void *base)
 {
         json_t *object = json_object();
 
-        return document_finish(object, object ? fields_write(fields, count, base, object) : 0);
+        return state_file_finish(object, object ? struct_json_write(fields, count, base, object) : 0);
 }
 
-int document_set(json_t *object, const char *name, json_t *value)
+int state_file_set(json_t *object, const char *name, json_t *value)
 {
         return json_object_set_new(object, name, value) == 0 ? 0 : -ENOMEM;
 }
 
-int document_append(json_t *array, json_t *value)
+int state_file_append(json_t *array, json_t *value)
 {
         return json_array_append_new(array, value) == 0 ? 0 : -ENOMEM;
 }
 
-json_t *document_finish(json_t *value, int r)
+json_t *state_file_finish(json_t *value, int r)
 {
         if (r == 0)
                 return value;
@@ -73,22 +73,22 @@ json_t *document_finish(json_t *value, int r)
         return NULL;
 }
 
-static int set_descriptors(struct document *document)
+static int set_descriptors(struct state_file *file)
 {
         json_t *list = json_array();
-        int r = document_set(document->root, "descriptors", list);
+        int r = state_file_set(file->root, "descriptors", list);
 
-        for (size_t i = 0; i < document->descriptor_count && r == 0; i++)
-                r = document_append(list, json_integer(document->descriptors[i]));
+        for (size_t i = 0; i < file->descriptor_count && r == 0; i++)
+                r = state_file_append(list, json_integer(file->descriptors[i]));
         return r;
 }
 
-int document_save(struct document *document, int *ret_fd)
+int state_file_save(struct state_file *file, int *ret_fd)
 {
-        int r = set_descriptors(document);
+        int r = set_descriptors(file);
         if (r < 0)
                 return r;
-        _cleanup_(freep) char *text = json_dumps(document->root, JSON_COMPACT);
+        _cleanup_(freep) char *text = json_dumps(file->root, JSON_COMPACT);
         _cleanup_(fd_closep) int fd = -1;
         if (!text)
                 return -ENOMEM;
@@ -100,50 +100,50 @@ int document_save(struct document *document, int *ret_fd)
         return r;
 }
 
-int document_complain(struct document *document, const char *format, ...)
+int state_file_fail(struct state_file *file, const char *format, ...)
 {
         va_list arguments;
 
-        if (document->complaint.length > 0)
+        if (file->error.length > 0)
                 return -EPROTO;
         va_start(arguments, format);
-        text_appendv(&document->complaint, format, arguments);
+        text_appendv(&file->error, format, arguments);
         va_end(arguments);
         return -EPROTO;
 }
 
-int document_complain_of(struct document *document, const struct problem_list *problems)
+int state_file_fail_with(struct state_file *file, const struct problem_list *problems)
 {
         _cleanup_(text_clear) struct text text = {0};
 
         for (size_t i = 0; i < problems->count; i++)
                 if (!problems->items[i].warning) {
                         problem_format(&problems->items[i], &text);
-                        return document_complain(document, "%s", text_string(&text));
+                        return state_file_fail(file, "%s", text_string(&text));
                 }
         return -ENOMEM; /* they refuse without an error only if there was no memory to say it */
 }
 
-static int load_descriptors(struct document *document)
+static int load_descriptors(struct state_file *file)
 {
-        const json_t *list = document_array(document->root, "descriptors");
+        const json_t *list = state_file_array(file->root, "descriptors");
         size_t count = json_array_size(list);
 
-        document->descriptors = calloc(count + 1, sizeof(*document->descriptors));
-        if (!document->descriptors)
+        file->descriptors = calloc(count + 1, sizeof(*file->descriptors));
+        if (!file->descriptors)
                 return -ENOMEM;
         for (size_t i = 0; i < count; i++) {
                 json_int_t number = json_integer_value(json_array_get(list, i));
                 /* Handed over is what was left open on purpose; one that is closed on execution has been mentioned before. */
                 if (number <= STDERR_FILENO || number > INT_MAX || fcntl((int)number, F_GETFD) != 0 ||
                     fcntl((int)number, F_SETFD, FD_CLOEXEC) < 0)
-                        return document_complain(document, "descriptor %lld was not handed over", (long long)number);
-                document->descriptors[document->descriptor_count++] = (int)number;
+                        return state_file_fail(file, "descriptor %lld was not handed over", (long long)number);
+                file->descriptors[file->descriptor_count++] = (int)number;
         }
         return 0;
 }
 
-static int load_root(int fd, struct document *document)
+static int load_root(int fd, struct state_file *file)
 {
         const char *bytes;
         size_t length;
@@ -151,23 +151,23 @@ static int load_root(int fd, struct document *document)
 
         int r = memory_file_map(fd, &bytes, &length);
         if (r < 0)
-                return document_complain(document, "the state that is handed over cannot be read: %s", strerror(-r));
-        document->root = json_loadb(bytes, length, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
+                return state_file_fail(file, "the state that is handed over cannot be read: %s", strerror(-r));
+        file->root = json_loadb(bytes, length, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
         memory_file_unmap(bytes, length);
-        return document->root ? 0
-                              : document_complain(document, "the state that is handed over cannot be read: %s", error.text);
+        return file->root ? 0
+                              : state_file_fail(file, "the state that is handed over cannot be read: %s", error.text);
 }
 
-int document_load(int fd, struct document *ret)
+int state_file_load(int fd, struct state_file *ret)
 {
-        *ret = (struct document){0};
+        *ret = (struct state_file){0};
         int r = load_root(fd, ret);
         if (r < 0)
                 return r;
         json_int_t format = json_integer_value(json_object_get(ret->root, "handover"));
-        if (format != DOCUMENT_FORMAT)
-                return document_complain(ret, "the state is handed over in format %lld, and %d is known", (long long)format,
-                                         DOCUMENT_FORMAT);
+        if (format != STATE_FILE_FORMAT)
+                return state_file_fail(ret, "the state is handed over in format %lld, and %d is known", (long long)format,
+                                         STATE_FILE_FORMAT);
         return load_descriptors(ret);
 }
 
@@ -179,43 +179,43 @@ static const json_t *member(const json_t *object, const char *name, json_type ty
         return found && json_typeof(found) == type ? found : NULL;
 }
 
-const json_t *document_object(const json_t *object, const char *name)
+const json_t *state_file_object(const json_t *object, const char *name)
 {
         return member(object, name, JSON_OBJECT);
 }
 
-const json_t *document_array(const json_t *object, const char *name)
+const json_t *state_file_array(const json_t *object, const char *name)
 {
         return member(object, name, JSON_ARRAY);
 }
 
-int document_read_fields(struct document *document, const struct field *fields, size_t count, const json_t *object,
+int state_file_read_fields(struct state_file *file, const struct field *fields, size_t count, const json_t *object,
                          void *base)
 {
-        _cleanup_(text_clear) struct text complaint = {0};
+        _cleanup_(text_clear) struct text error = {0};
 
-        if (fields_read(fields, count, object, base, &complaint) == 0)
+        if (struct_json_read(fields, count, object, base, &error) == 0)
                 return 0;
-        return document_complain(document, "%s", text_string(&complaint));
+        return state_file_fail(file, "%s", text_string(&error));
 }
 
-int document_take_descriptor(struct document *document, const json_t *object, const char *name, int *ret_fd)
+int state_file_take_descriptor(struct state_file *file, const json_t *object, const char *name, int *ret_fd)
 {
         const json_t *value = json_object_get(object, name);
 
         /* They are mostly read in the order in which they were written. */
-        for (size_t i = 0; i < document->descriptor_count && json_is_integer(value); i++) {
-                size_t at = (document->next_descriptor + i) % document->descriptor_count;
-                if (document->descriptors[at] >= 0 && document->descriptors[at] == json_integer_value(value)) {
-                        *ret_fd = TAKE_FD(document->descriptors[at]);
-                        document->next_descriptor = at + 1;
+        for (size_t i = 0; i < file->descriptor_count && json_is_integer(value); i++) {
+                size_t at = (file->next_descriptor + i) % file->descriptor_count;
+                if (file->descriptors[at] >= 0 && file->descriptors[at] == json_integer_value(value)) {
+                        *ret_fd = TAKE_FD(file->descriptors[at]);
+                        file->next_descriptor = at + 1;
                         return 0;
                 }
         }
-        return document_complain(document, "%s: expected a descriptor that was handed over", name);
+        return state_file_fail(file, "%s: expected a descriptor that was handed over", name);
 }
 
-int document_read_bytes(struct document *document, const json_t *object, const char *name, struct text *text)
+int state_file_read_bytes(struct state_file *file, const json_t *object, const char *name, struct text *text)
 {
         const json_t *value = json_object_get(object, name);
         const unsigned char *at = (const unsigned char *)json_string_value(value);
@@ -224,7 +224,7 @@ int document_read_bytes(struct document *document, const json_t *object, const c
         for (size_t i = 0; i < length; i++) {
                 char byte = (char)at[i];
                 if (at[i] >= 0xc4) /* a character beyond U+00FF; two bytes stand for every one from U+0080 on */
-                        return document_complain(document, "%s: expected bytes", name);
+                        return state_file_fail(file, "%s: expected bytes", name);
                 if (at[i] >= 0xc0)
                         byte = (char)((at[i] & 0x3) << 6 | (at[i + 1] & 0x3f));
                 i += at[i] >= 0xc0;
@@ -234,20 +234,20 @@ int document_read_bytes(struct document *document, const json_t *object, const c
         return 0;
 }
 
-int document_read_string(struct document *document, const json_t *object, const char *name, char **ret)
+int state_file_read_string(struct state_file *file, const json_t *object, const char *name, char **ret)
 {
         _cleanup_(text_clear) struct text text = {0};
 
         if (!json_is_string(json_object_get(object, name)))
-                return document_complain(document, "%s: expected text", name);
-        int r = document_read_bytes(document, object, name, &text);
+                return state_file_fail(file, "%s: expected text", name);
+        int r = state_file_read_bytes(file, object, name, &text);
         if (r < 0)
                 return r;
         *ret = strdup(text_string(&text));
         return *ret ? 0 : -ENOMEM;
 }
 
-int document_read_word(struct document *document, const json_t *object, const char *name, const char *const *words,
+int state_file_read_word(struct state_file *file, const json_t *object, const char *name, const char *const *words,
                        size_t count, unsigned *ret)
 {
         const char *value = json_string_value(json_object_get(object, name));
@@ -257,20 +257,20 @@ int document_read_word(struct document *document, const json_t *object, const ch
                         *ret = (unsigned)i;
                         return 0;
                 }
-        return document_complain(document, "%s: \"%s\" is not known", name, value ? value : "");
+        return state_file_fail(file, "%s: \"%s\" is not known", name, value ? value : "");
 }
 
-void document_forget(struct document *document)
+void state_file_forget(struct state_file *file)
 {
-        json_decref(document->root);
-        free(document->descriptors);
-        text_clear(&document->complaint);
-        *document = (struct document){0};
+        json_decref(file->root);
+        free(file->descriptors);
+        text_clear(&file->error);
+        *file = (struct state_file){0};
 }
 
-void document_clear(struct document *document)
+void state_file_clear(struct state_file *file)
 {
-        for (size_t i = 0; i < document->descriptor_count; i++)
-                fd_closep(&document->descriptors[i]);
-        document_forget(document);
+        for (size_t i = 0; i < file->descriptor_count; i++)
+                fd_closep(&file->descriptors[i]);
+        state_file_forget(file);
 }

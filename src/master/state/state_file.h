@@ -3,7 +3,7 @@
  *
  * Every module writes and reads its own part, with the functions here. Writing: functions return a new reference, or NULL
  * for a lack of memory, and `descriptors` collects what must stay open across exec(2). Reading: what is wrong is put into
- * `complaint`, once; what is not mentioned is left as it is, and what is not known is passed over, so that an older
+ * `error`, once; what is not mentioned is left as it is, and what is not known is passed over, so that an older
  * program can take over from a newer one. */
 #pragma once
 
@@ -15,73 +15,73 @@
 #include "master/state/struct_json.h"
 
 /* Raised when an older program could misunderstand what it knows; what is new goes into members of new names. */
-#define DOCUMENT_FORMAT 1
+#define STATE_FILE_FORMAT 1
 
-struct document {
+struct state_file {
         json_t *root;
         int *descriptors; /* those the document mentions; reading: -1 in the place of one that somebody has taken over */
         size_t descriptor_count;
         size_t next_descriptor; /* reading: where the next one is looked for first */
-        struct text complaint;
+        struct text error;
 };
 
 /* Begin an empty one. 0 or -ENOMEM. */
-int document_new(struct document *ret);
+int state_file_new(struct state_file *ret);
 
 /* A descriptor that is to survive. */
-json_t *document_descriptor(struct document *document, int fd);
+json_t *state_file_descriptor(struct state_file *file, int fd);
 
-/* Any bytes as a string, of which document_read_bytes() makes the same again. */
-json_t *document_bytes(const char *bytes, size_t length);
-json_t *document_string(const char *string);
+/* Any bytes as a string, of which state_file_read_bytes() makes the same again. */
+json_t *state_file_bytes(const char *bytes, size_t length);
+json_t *state_file_string(const char *string);
 
 /* A new object with these fields of the structure at `base`. */
-json_t *document_fields(const struct field *fields, size_t count, const void *base);
+json_t *state_file_fields(const struct field *fields, size_t count, const void *base);
 
 /* Add a member; `value` is taken over and may be NULL (out of memory). 0 or -ENOMEM. */
-int document_set(json_t *object, const char *name, json_t *value);
-int document_append(json_t *array, json_t *value);
+int state_file_set(json_t *object, const char *name, json_t *value);
+int state_file_append(json_t *array, json_t *value);
 
 /* What has been made: the object or array if all went well (`r` is 0), else NULL, and it is gone. */
-json_t *document_finish(json_t *value, int r);
+json_t *state_file_finish(json_t *value, int r);
 
 /* Write it into a new memfd (O_CLOEXEC, owned by the caller). 0 or -errno. */
-int document_save(struct document *document, int *ret_fd);
+int state_file_save(struct state_file *file, int *ret_fd);
 
-/* Read it from `fd`, from the start. Every descriptor it mentions is made close-on-exec. 0; -EPROTO with a complaint: it is
+/* Read it from `fd`, from the start. Every descriptor it mentions is made close-on-exec. 0; -EPROTO with an error: it is
  * no document, or one of a format we do not know; -ENOMEM, -errno. */
-int document_load(int fd, struct document *ret);
+int state_file_load(int fd, struct state_file *ret);
 
-/* Put `what` into the complaint unless there is one already. Returns -EPROTO. */
-int document_complain(struct document *document, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Put `what` into the error unless there is one already. Returns -EPROTO. */
+int state_file_fail(struct state_file *file, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The same with the first of the errors. */
-int document_complain_of(struct document *document, const struct problem_list *problems);
+int state_file_fail_with(struct state_file *file, const struct problem_list *problems);
 
 /* The member of that name, an object or an array; an empty one (borrowed, too) if there is none. */
-const json_t *document_object(const json_t *object, const char *name);
-const json_t *document_array(const json_t *object, const char *name);
+const json_t *state_file_object(const json_t *object, const char *name);
+const json_t *state_file_array(const json_t *object, const char *name);
 
 /* Read fields. 0 or -EPROTO. */
-int document_read_fields(struct document *document, const struct field *fields, size_t count, const json_t *object,
+int state_file_read_fields(struct state_file *file, const struct field *fields, size_t count, const json_t *object,
                          void *base);
 
 /* Take the descriptor that `object` names over: it is the caller's from here on. 0; -EPROTO: it is missing, was not handed
  * over, or was taken already. */
-int document_take_descriptor(struct document *document, const json_t *object, const char *name, int *ret_fd);
+int state_file_take_descriptor(struct state_file *file, const json_t *object, const char *name, int *ret_fd);
 
-/* Append the bytes of a string that document_bytes() made; none if the member is missing. 0, -EPROTO or -ENOMEM. */
-int document_read_bytes(struct document *document, const json_t *object, const char *name, struct text *text);
+/* Append the bytes of a string that state_file_bytes() made; none if the member is missing. 0, -EPROTO or -ENOMEM. */
+int state_file_read_bytes(struct state_file *file, const json_t *object, const char *name, struct text *text);
 
 /* The same as a string of its own, for the caller to free; a missing one is refused. NUL ends it early. */
-int document_read_string(struct document *document, const json_t *object, const char *name, char **ret);
+int state_file_read_string(struct state_file *file, const json_t *object, const char *name, char **ret);
 
 /* Read one of `words`, and store its index. 0 or -EPROTO. */
-int document_read_word(struct document *document, const json_t *object, const char *name, const char *const *words,
+int state_file_read_word(struct state_file *file, const json_t *object, const char *name, const char *const *words,
                        size_t count, unsigned *ret);
 
 /* Close the descriptors that nobody has taken over, and free everything. */
-void document_clear(struct document *document);
+void state_file_clear(struct state_file *file);
 
 /* Free everything and leave the descriptors alone: of a document that was written. */
-void document_forget(struct document *document);
+void state_file_forget(struct state_file *file);

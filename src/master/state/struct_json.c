@@ -44,7 +44,7 @@ static json_t *encode_array(const struct field *field, const char *at)
         return array;
 }
 
-int fields_write(const struct field *fields, size_t count, const void *base, json_t *object)
+int struct_json_write(const struct field *fields, size_t count, const void *base, json_t *object)
 {
         for (size_t i = 0; i < count; i++) {
                 const char *at = (const char *)base + fields[i].offset;
@@ -91,7 +91,7 @@ static bool decode_array(const struct field *field, const json_t *array, char *a
         return true;
 }
 
-int fields_read(const struct field *fields, size_t count, const json_t *object, void *base, struct text *complaint)
+int struct_json_read(const struct field *fields, size_t count, const json_t *object, void *base, struct text *error)
 {
         for (size_t i = 0; i < count; i++) {
                 const struct field *field = &fields[i];
@@ -99,7 +99,7 @@ int fields_read(const struct field *fields, size_t count, const json_t *object, 
                 char *at = (char *)base + field->offset;
                 if (!value || (field->count > 0 ? decode_array(field, value, at) : decode(field, value, at)))
                         continue;
-                text_appendf(complaint, "%s: expected %s%s", field->name, field->count > 0 ? "a list of " : "",
+                text_appendf(error, "%s: expected %s%s", field->name, field->count > 0 ? "a list of " : "",
                              field->kind == FIELD_BOOL ? "true or false" : "a number that fits");
                 return -EPROTO;
         }

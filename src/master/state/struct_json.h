@@ -37,9 +37,9 @@ struct field {
 
 /* Add the fields of the structure at `base` to `object`. Numbers above 2^63 - 1 are written as negative ones, which is what
  * JSON libraries can hold; of arrays the zeros at the end are left out. 0 or -ENOMEM. */
-int fields_write(const struct field *fields, size_t count, const void *base, json_t *object);
+int struct_json_write(const struct field *fields, size_t count, const void *base, json_t *object);
 
 /* Set the fields of the structure at `base` to what `object` says. What it does not mention is left alone, what is not in
  * the table is passed over, of arrays as much is taken as both have. 0; -EPROTO: a value that does not fit, which
- * `complaint` names; what came before it is set then. */
-int fields_read(const struct field *fields, size_t count, const json_t *object, void *base, struct text *complaint);
+ * `error` names; what came before it is set then. */
+int struct_json_read(const struct field *fields, size_t count, const json_t *object, void *base, struct text *error);

@@ -69,10 +69,10 @@ void report_pool(const struct pool *pool)
         report_durations(&status, &fields);
 }
 
-void report_all(const struct master *master)
+void report_all(const struct daemon *daemon)
 {
-        for (size_t i = 0; i < master->pool_count; i++)
-                report_pool(master->pools[i]);
+        for (size_t i = 0; i < daemon->pool_count; i++)
+                report_pool(daemon->pools[i]);
 }
 
 void report_problems(const struct problem_list *problems)

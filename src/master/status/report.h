@@ -2,13 +2,13 @@
  * the problems of a configuration. */
 #pragma once
 
-struct master;
+struct daemon;
 struct pool;
 struct problem_list;
 
 /* One pool, or all of them. */
 void report_pool(const struct pool *pool);
-void report_all(const struct master *master);
+void report_all(const struct daemon *daemon);
 
 /* Each problem as a record of its own, with its file and line. */
 void report_problems(const struct problem_list *problems);

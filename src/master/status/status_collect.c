@@ -40,9 +40,9 @@ static void collect_totals(const struct pool *pool, struct status_pool *status)
         };
         for (size_t i = 0; i < REQUEST_DURATION_BUCKETS; i++)
                 status->durations.buckets[i] = totals->durations[i];
-        for (const struct pool_worker *worker = pool->workers; worker; worker = worker->next)
+        for (const struct worker *worker = pool->workers; worker; worker = worker->next)
                 if (worker->role == WORKER_ROLE_SERVE)
-                        add_slot(status, pool_worker_slot(worker));
+                        add_slot(status, worker_slot(worker));
 }
 
 static void describe_exit(const struct scoreboard_slot *slot, struct status_worker *status)
@@ -56,11 +56,11 @@ static void describe_exit(const struct scoreboard_slot *slot, struct status_work
                 status->exit_signal = WTERMSIG(exit);
 }
 
-static void collect_worker(const struct pool_worker *worker, uint64_t now_ms, struct status_worker *status)
+static void collect_worker(const struct worker *worker, uint64_t now_ms, struct status_worker *status)
 {
-        const struct scoreboard_slot *slot = pool_worker_slot(worker);
+        const struct scoreboard_slot *slot = worker_slot(worker);
         struct process_usage usage = {0};
-        bool refuses = worker->role == WORKER_ROLE_REFUSE, busy = pool_worker_is_busy(worker);
+        bool refuses = worker->role == WORKER_ROLE_REFUSE, busy = worker_is_busy(worker);
         bool reported = atomic_load(&slot->activity_since_ns) > 0;
 
         process_usage_read(worker->pid, &usage);
@@ -70,7 +70,7 @@ static void collect_worker(const struct pool_worker *worker, uint64_t now_ms, st
                 .busy = busy,
                 .generation = worker->generation,
                 .age_ms = now_ms - MIN_OF(worker->forked_ms, now_ms),
-                .since_ms = now_ms - (reported ? pool_worker_since_ms(worker, now_ms) : worker->forked_ms),
+                .since_ms = now_ms - (reported ? worker_since_ms(worker, now_ms) : worker->forked_ms),
                 .requests = atomic_load(&slot->requests_ended),
                 .cpu_ms = usage.cpu_ms + atomic_load(&slot->handler_cpu_us) / 1000,
                 .memory_bytes = usage.resident_bytes,
@@ -86,13 +86,13 @@ static int collect_workers(const struct pool *pool, struct status_pool *status)
         status->workers = calloc(most + 1, sizeof(*status->workers));
         if (!status->workers)
                 return -ENOMEM;
-        for (const struct pool_worker *worker = pool->workers; worker && status->worker_count < most; worker = worker->next)
+        for (const struct worker *worker = pool->workers; worker && status->worker_count < most; worker = worker->next)
                 collect_worker(worker, now_ms, &status->workers[status->worker_count++]);
         status->workers_left_out = pool->worker_count - status->worker_count;
         return 0;
 }
 
-static void collect_listener(const struct set_listener *item, bool closing, struct status_listener *status)
+static void collect_listener(const struct pool_listener *item, bool closing, struct status_listener *status)
 {
         *status = (struct status_listener){
                 .address = item->name, .backlog = item->listener.effective_backlog, .closing = closing};
@@ -125,11 +125,11 @@ static int collect_spread(const struct pool *pool, struct status_pool *status)
                 requests[count] = totals->gone_requests[count];
                 cpu_ms[count] = totals->gone_cpu_ms[count];
         }
-        for (const struct pool_worker *worker = pool->workers; worker; worker = worker->next) {
+        for (const struct worker *worker = pool->workers; worker; worker = worker->next) {
                 if (worker->role != WORKER_ROLE_SERVE)
                         continue;
-                requests[count] = atomic_load(&pool_worker_slot(worker)->requests_ended);
-                cpu_ms[count++] = atomic_load(&pool_worker_slot(worker)->handler_cpu_us) / 1000;
+                requests[count] = atomic_load(&worker_slot(worker)->requests_ended);
+                cpu_ms[count++] = atomic_load(&worker_slot(worker)->handler_cpu_us) / 1000;
         }
         status->requests_each = request_summary_of(requests, count);
         status->cpu_ms_each = request_summary_of(cpu_ms, count);
@@ -141,11 +141,11 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
         const struct pool_counts counts = pool_count(pool);
         uint64_t now_ms = clock_now_ms(), not_before_ms = pool->backoff.not_before_ms;
         bool backing_off = backoff_active(&pool->backoff, now_ms);
-        const struct status_pool_facts facts = {.draining = pool->draining, .paused = pool->paused,
+        const struct status_pool_context context = {.draining = pool->draining, .paused = pool->paused,
                                                 .backing_off = backing_off, .saturated = pool->saturation_told};
         struct status_pool status = {
                 .name = pool->name,
-                .state = status_pool_state_of(&facts),
+                .state = status_pool_state_of(&context),
                 .generation = pool->generation,
                 .counts = {.starting = counts.starting, .idle = counts.idle, .busy = counts.busy,
                            .detached = counts.detached, .retiring = counts.retiring, .total = counts.total,
@@ -170,26 +170,26 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
         return 0;
 }
 
-static const char *state_name(enum master_state state)
+static const char *state_name(enum daemon_state state)
 {
-        static const char *const names[] = {[MASTER_STARTING] = "starting", [MASTER_RUNNING] = "running",
-                                            [MASTER_STOPPING] = "stopping", [MASTER_KILLING] = "stopping"};
+        static const char *const names[] = {[DAEMON_STARTING] = "starting", [DAEMON_RUNNING] = "running",
+                                            [DAEMON_STOPPING] = "stopping", [DAEMON_KILLING] = "stopping"};
 
         return names[state];
 }
 
-int status_collect(const struct master *master, const char *pool_name, unsigned detail, struct status *ret)
+int status_collect(const struct daemon *daemon, const char *pool_name, unsigned detail, struct status *ret)
 {
-        uint64_t uptime_ms = clock_now_ms() - master->started_ms;
+        uint64_t uptime_ms = clock_now_ms() - daemon->started_ms;
         struct status status = {
-                .version = PREFORKD_VERSION, .state = state_name(master->state), .pid = master->pid,
+                .version = PREFORKD_VERSION, .state = state_name(daemon->state), .pid = daemon->pid,
                 .uptime_ms = uptime_ms, .started_wall_ms = clock_wall_ms() - uptime_ms,
-                .pools = calloc(master->pool_count + 1, sizeof(*status.pools)),
+                .pools = calloc(daemon->pool_count + 1, sizeof(*status.pools)),
         };
         int r = status.pools ? 0 : -ENOMEM;
 
-        for (size_t i = 0; i < master->pool_count && r == 0; i++) {
-                struct pool *pool = master->pools[i];
+        for (size_t i = 0; i < daemon->pool_count && r == 0; i++) {
+                struct pool *pool = daemon->pools[i];
                 if (pool_name && !text_equal(pool->name, pool_name))
                         continue;
                 r = status_collect_pool(pool, detail, &status.pools[status.pool_count]);

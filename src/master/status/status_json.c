@@ -10,7 +10,7 @@
 
 #define NUMBER(value) json_integer((json_int_t)MIN_OF((uint64_t)(value), (uint64_t)INT64_MAX))
 
-json_t *control_json_text(const char *string)
+json_t *status_json_text(const char *string)
 {
         _cleanup_(text_clear) struct text text = {0};
         size_t length = strlen(string), printable = text_printable_length(string, length);
@@ -27,7 +27,7 @@ json_t *control_json_text(const char *string)
         return r == 0 ? json_string(text_string(&text)) : NULL;
 }
 
-json_t *control_json_time(uint64_t wall_ms)
+json_t *status_json_time(uint64_t wall_ms)
 {
         time_t seconds = (time_t)(wall_ms / 1000);
         char date[32], text[48];
@@ -39,18 +39,18 @@ json_t *control_json_time(uint64_t wall_ms)
         return json_string(text);
 }
 
-json_t *control_json_ok(enum control_command command)
+json_t *status_json_ok(enum control_command command)
 {
         return json_pack("{s:i, s:b, s:s}", "protocol", CONTROL_PROTOCOL, "ok", 1, "command", control_command_name(command));
 }
 
-json_t *control_json_error(const char *error, const char *message)
+json_t *status_json_error(const char *error, const char *message)
 {
         return json_pack("{s:i, s:b, s:s, s:o}", "protocol", CONTROL_PROTOCOL, "ok", 0, "error", error, "message",
-                         control_json_text(message));
+                         status_json_text(message));
 }
 
-json_t *control_json_limits(const struct scale_limits *limits)
+json_t *status_json_limits(const struct scale_limits *limits)
 {
         static const char *const scalings[] = {
                 [SCALING_DYNAMIC] = "dynamic", [SCALING_STATIC] = "static", [SCALING_ONDEMAND] = "ondemand"};
@@ -82,7 +82,7 @@ static json_t *totals_json(const struct status_totals *totals)
 
 static json_t *listener_json(const struct status_listener *listener)
 {
-        return json_pack("{s:o, s:o, s:b, s:o, s:b}", "address", control_json_text(listener->address), "queue",
+        return json_pack("{s:o, s:o, s:b, s:o, s:b}", "address", status_json_text(listener->address), "queue",
                          NUMBER(listener->queue), "queue_exact", listener->queue_known, "backlog",
                          NUMBER(listener->backlog), "closing", listener->closing);
 }
@@ -141,10 +141,10 @@ static json_t *pool_json(const struct status_pool *status)
 {
         const struct request_percentiles times = request_durations_percentiles(&status->durations);
         json_t *pool = json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:f, s:o, s:{s:o, s:o, s:o}, s:o, s:{s:o, s:o}}",
-                                 "name", control_json_text(status->name),
+                                 "name", status_json_text(status->name),
                                  "state", status_pool_state_name(status->state),
                                  "generation", NUMBER(status->generation), "counts", counts_json(&status->counts),
-                                 "limits", control_json_limits(&status->limits), "queue", NUMBER(queue_of(status)),
+                                 "limits", status_json_limits(&status->limits), "queue", NUMBER(queue_of(status)),
                                  "requests_per_second", status->rate.per_second,
                                  "rate_window_ms", NUMBER(status->rate.window_ms),
                                  "duration_us", "p50", NUMBER(times.p50_us), "p90", NUMBER(times.p90_us), "p99",
@@ -160,27 +160,27 @@ static json_t *pool_json(const struct status_pool *status)
         return pool;
 }
 
-json_t *control_json_status(const struct status *status)
+json_t *status_json_status(const struct status *status)
 {
         json_t *pools = json_array();
-        json_t *document = control_json_ok(CONTROL_STATUS);
-        json_t *master = json_pack("{s:s, s:i, s:s, s:o, s:o, s:o, s:f, s:o}", "version", status->version, "pid",
+        json_t *file = status_json_ok(CONTROL_STATUS);
+        json_t *daemon = json_pack("{s:s, s:i, s:s, s:o, s:o, s:o, s:f, s:o}", "version", status->version, "pid",
                                    (int)status->pid, "state", status->state, "started",
-                                   control_json_time(status->started_wall_ms), "uptime_ms", NUMBER(status->uptime_ms),
+                                   status_json_time(status->started_wall_ms), "uptime_ms", NUMBER(status->uptime_ms),
                                    "counts", counts_json(&status->counts), "requests_per_second",
                                    status->requests_per_second, "totals", totals_json(&status->totals));
-        int r = json_object_set_new(document, "master", master);
+        int r = json_object_set_new(file, "master", daemon);
 
         if (r == 0)
-                r = json_object_set(document, "pools", pools);
+                r = json_object_set(file, "pools", pools);
         for (size_t i = 0; i < status->pool_count && r == 0; i++)
                 r = append(pools, pool_json(&status->pools[i]));
         json_decref(pools);
         if (r != 0) {
-                json_decref(document);
+                json_decref(file);
                 return NULL;
         }
-        return document;
+        return file;
 }
 
 /* An array of what `item` makes of each of `count` things; NULL if one fails. */
@@ -207,12 +207,12 @@ static json_t *decision_json(const void *context, size_t index)
         const struct decision *decision = decision_ring_at(decisions->ring, index);
         uint64_t age_ms = decisions->now_ms - MIN_OF(decision->time_ms, decisions->now_ms);
 
-        return json_pack("{s:o, s:o, s:o, s:o}", "time", control_json_time(decisions->wall_ms - age_ms), "time_ms",
+        return json_pack("{s:o, s:o, s:o, s:o}", "time", status_json_time(decisions->wall_ms - age_ms), "time_ms",
                          NUMBER(decisions->wall_ms - age_ms), "age_ms", NUMBER(age_ms), "text",
-                         control_json_text(decision->text));
+                         status_json_text(decision->text));
 }
 
-json_t *control_json_decisions(const struct decision_ring *ring, uint64_t now_ms, uint64_t wall_ms)
+json_t *status_json_decisions(const struct decision_ring *ring, uint64_t now_ms, uint64_t wall_ms)
 {
         const struct decisions decisions = {.ring = ring, .now_ms = now_ms, .wall_ms = wall_ms};
 
@@ -225,12 +225,12 @@ static json_t *problem_json(const void *context, size_t index)
         const struct problem *problem = &problems->items[index];
 
         return json_pack("{s:s, s:o, s:o, s:o}", "severity", problem->warning ? "warning" : "error", "file",
-                         problem->file ? control_json_text(problem->file) : json_null(), "line",
+                         problem->file ? status_json_text(problem->file) : json_null(), "line",
                          problem->line > 0 && problem->file ? NUMBER(problem->line) : json_null(), "text",
-                         control_json_text(problem->text));
+                         status_json_text(problem->text));
 }
 
-json_t *control_json_problems(const struct problem_list *problems)
+json_t *status_json_problems(const struct problem_list *problems)
 {
         return array_of(problems->count, problem_json, problems);
 }
@@ -239,10 +239,10 @@ static json_t *word_json(const void *context, size_t index)
 {
         const struct words *words = context;
 
-        return control_json_text(words->list[index]);
+        return status_json_text(words->list[index]);
 }
 
-json_t *control_json_words(const struct words *words)
+json_t *status_json_words(const struct words *words)
 {
         return array_of(words->count, word_json, words);
 }
@@ -252,11 +252,11 @@ static json_t *change_json(const void *context, size_t index)
         const struct reload_changes *changes = context;
         const struct reload_change *change = &changes->pools[index];
 
-        return json_pack("{s:o, s:s, s:o}", "pool", control_json_text(change->pool), "verb", reload_verb_name(change->verb),
-                         "options", control_json_words(&change->options));
+        return json_pack("{s:o, s:s, s:o}", "pool", status_json_text(change->pool), "verb", reload_verb_name(change->verb),
+                         "options", status_json_words(&change->options));
 }
 
-json_t *control_json_changes(const struct reload_changes *changes)
+json_t *status_json_changes(const struct reload_changes *changes)
 {
         return array_of(changes->count, change_json, changes);
 }

@@ -25,9 +25,9 @@
 #include "master/reload/reload_queue.h"
 
 static const struct field master_fields[] = {
-        FIELD(struct master, pid),
-        FIELD(struct master, had_terminal), FIELD(struct master, started_ms), FIELD(struct master, loads),
-        FIELD(struct master, reload_again), FIELD(struct master, try_again),
+        FIELD(struct daemon, pid),
+        FIELD(struct daemon, had_terminal), FIELD(struct daemon, started_ms), FIELD(struct daemon, loads),
+        FIELD(struct daemon, reload_again), FIELD(struct daemon, try_again),
 };
 
 static const struct field limit_fields[] = {FIELD(struct rlimit, rlim_cur), FIELD(struct rlimit, rlim_max)};
@@ -45,8 +45,8 @@ static json_t *write_ignored(const struct signals_taken *signals)
 
         for (int number = 1; r == 0 && number < NSIG; number++)
                 if (sigismember(&signals->ignored, number) == 1)
-                        r = document_append(array, json_integer(number));
-        return document_finish(array, r);
+                        r = state_file_append(array, json_integer(number));
+        return state_file_finish(array, r);
 }
 
 static json_t *write_limits(const struct resource_limits *limits)
@@ -55,190 +55,190 @@ static json_t *write_limits(const struct resource_limits *limits)
         int r = 0;
 
         for (int i = 0; r == 0 && i < RESOURCE_COUNT; i++)
-                r = document_set(object, limit_names[i],
-                                 document_fields(limit_fields, ELEMENTS(limit_fields), &limits->of[i]));
-        return document_finish(object, r);
+                r = state_file_set(object, limit_names[i],
+                                 state_file_fields(limit_fields, ELEMENTS(limit_fields), &limits->of[i]));
+        return state_file_finish(object, r);
 }
 
 static json_t *write_config(const struct config *config)
 {
         _cleanup_(text_clear) struct text text = {0};
 
-        return config_print(config, true, &text) == 0 ? document_string(text_string(&text)) : NULL;
+        return config_print(config, true, &text) == 0 ? state_file_string(text_string(&text)) : NULL;
 }
 
-static json_t *write_pools(const struct master *master, struct document *document)
+static json_t *write_pools(const struct daemon *daemon, struct state_file *file)
 {
         json_t *array = json_array();
         int r = 0;
 
-        for (size_t i = 0; r == 0 && i < master->pool_count; i++)
-                r = document_append(array, handover_pool_write(master->pools[i], document));
-        return document_finish(array, r);
+        for (size_t i = 0; r == 0 && i < daemon->pool_count; i++)
+                r = state_file_append(array, pool_state_write(daemon->pools[i], file));
+        return state_file_finish(array, r);
 }
 
-int handover_write(const struct master *master, struct document *document)
+int handover_write(const struct daemon *daemon, struct state_file *file)
 {
-        int r = document_new(document);
+        int r = state_file_new(file);
         const struct {
                 const char *name;
                 json_t *value;
         } parts[] = {
                 {"version", json_string(PREFORKD_VERSION)},
-                {"master", document_fields(master_fields, ELEMENTS(master_fields), master)},
-                {"ignored", write_ignored(&master->setup->signals)},
-                {"limits", write_limits(&master->setup->original_limits)},
-                {"dropped", json_integer((json_int_t)log_sink_unreported(master->log_sink))},
-                {"config", write_config(master->config)},
-                {"messages", notify_queue_write(master->manager, document)},
-                {"service", service_write(master->service)},
-                {"keeper", keeper_write(master->keeper, document)},
-                {"control", control_write(master->control, document)},
-                {"outputs", handler_output_write(master, document)},
-                {"pools", write_pools(master, document)},
+                {"master", state_file_fields(master_fields, ELEMENTS(master_fields), daemon)},
+                {"ignored", write_ignored(&daemon->setup->signals)},
+                {"limits", write_limits(&daemon->setup->original_limits)},
+                {"dropped", json_integer((json_int_t)log_sink_unreported(daemon->log_sink))},
+                {"config", write_config(daemon->config)},
+                {"messages", manager_link_write(daemon->manager, file)},
+                {"service", readiness_write(daemon->service)},
+                {"keeper", fd_store_write(daemon->keeper, file)},
+                {"control", control_write(daemon->control, file)},
+                {"outputs", worker_output_write(daemon, file)},
+                {"pools", write_pools(daemon, file)},
         };
 
         for (size_t i = 0; i < ELEMENTS(parts); i++) /* all of them, so that each is taken over */
-                if (document_set(document->root, parts[i].name, parts[i].value) < 0)
+                if (state_file_set(file->root, parts[i].name, parts[i].value) < 0)
                         r = -ENOMEM;
         return r;
 }
 
 /* Reading. */
 
-static int read_setup(struct document *document, struct master_setup *setup)
+static int read_setup(struct state_file *file, struct daemon_setup *setup)
 {
-        const json_t *ignored = document_array(document->root, "ignored");
-        const json_t *limits = document_object(document->root, "limits");
+        const json_t *ignored = state_file_array(file->root, "ignored");
+        const json_t *limits = state_file_object(file->root, "limits");
         int r = 0;
 
         for (size_t i = 0; i < json_array_size(ignored); i++)
                 sigaddset(&setup->signals.ignored, (int)json_integer_value(json_array_get(ignored, i)));
         for (int i = 0; i < RESOURCE_COUNT && r == 0; i++)
-                r = document_read_fields(document, limit_fields, ELEMENTS(limit_fields),
-                                         document_object(limits, limit_names[i]), &setup->original_limits.of[i]);
+                r = state_file_read_fields(file, limit_fields, ELEMENTS(limit_fields),
+                                         state_file_object(limits, limit_names[i]), &setup->original_limits.of[i]);
         return r;
 }
 
-static int read_config(struct document *document, struct config **ret, struct problem_list *problems)
+static int read_config(struct state_file *file, struct config **ret, struct problem_list *problems)
 {
-        const struct config_facts facts = config_reader_facts();
+        const struct config_context context = config_reader_context();
         _cleanup_(text_clear) struct text text = {0};
 
-        int r = document_read_bytes(document, document->root, "config", &text);
+        int r = state_file_read_bytes(file, file->root, "config", &text);
         if (r == 0)
-                r = config_from_canonical(text_string(&text), text.length, &facts, ret, problems);
+                r = config_from_canonical(text_string(&text), text.length, &context, ret, problems);
         return r == 0 && !*ret ? -EINVAL : r;
 }
 
-static int read_log(struct document *document, struct master *master)
+static int read_log(struct state_file *file, struct daemon *daemon)
 {
-        const struct master_config *config = &master->config->master;
-        json_int_t dropped = json_integer_value(json_object_get(document->root, "dropped"));
+        const struct master_config *config = &daemon->config->master;
+        json_int_t dropped = json_integer_value(json_object_get(file->root, "dropped"));
         struct log_sink_state *sink;
 
         int r = log_sink_open(reload_log_destination(config->log_target), NULL, &sink);
         if (r < 0)
-                return document_complain(document, "log_target: cannot open it: %s", strerror(-r));
+                return state_file_fail(file, "log_target: cannot open it: %s", strerror(-r));
         log_sink_count_dropped(sink, dropped > 0 ? (uint64_t)dropped : 0);
         const struct log_sink log = log_sink_get(sink);
-        if (!master->setup->take_over.is_trial)
+        if (!daemon->setup->take_over.is_preflight)
                 log_set_sink(&log, config->log_level);
-        log_sink_close(master->log_sink);
-        master->log_sink = sink;
+        log_sink_close(daemon->log_sink);
+        daemon->log_sink = sink;
         return 0;
 }
 
-static int read_pools(struct document *document, struct master *master)
+static int read_pools(struct state_file *file, struct daemon *daemon)
 {
-        const json_t *pools = document_array(document->root, "pools");
+        const json_t *pools = state_file_array(file->root, "pools");
         int r = 0;
 
-        master->pools = calloc(json_array_size(pools) + 1, sizeof(*master->pools));
-        if (!master->pools)
+        daemon->pools = calloc(json_array_size(pools) + 1, sizeof(*daemon->pools));
+        if (!daemon->pools)
                 return -ENOMEM;
         for (size_t i = 0; i < json_array_size(pools) && r == 0; i++) {
-                r = handover_pool_read(master, document, json_array_get(pools, i), &master->pools[i]);
-                master->pool_count += r == 0;
+                r = pool_state_read(daemon, file, json_array_get(pools, i), &daemon->pools[i]);
+                daemon->pool_count += r == 0;
         }
-        for (size_t i = 0; i < master->config->pool_count && r == 0; i++)
-                if (!master_find_pool(master, master->config->pools[i]->name))
-                        r = document_complain(document, "pool %s is missing", master->config->pools[i]->name);
+        for (size_t i = 0; i < daemon->config->pool_count && r == 0; i++)
+                if (!daemon_find_pool(daemon, daemon->config->pools[i]->name))
+                        r = state_file_fail(file, "pool %s is missing", daemon->config->pools[i]->name);
         return r;
 }
 
 /* A program that stands before us, a shell script for one, must become us, not start us: children are collected by their
  * parent alone. A trial is a child of the process itself. */
-static int check_place(struct document *document, const struct master *master)
+static int check_place(struct state_file *file, const struct daemon *daemon)
 {
-        if ((master->setup->take_over.is_trial ? getppid() : getpid()) == master->pid)
+        if ((daemon->setup->take_over.is_preflight ? getppid() : getpid()) == daemon->pid)
                 return 0;
-        return document_complain(document, "it would not run as process %d, but as a child of what was executed there; a "
-                                 "script must end in \"exec\"", (int)master->pid);
+        return state_file_fail(file, "it would not run as process %d, but as a child of what was executed there; a "
+                                 "script must end in \"exec\"", (int)daemon->pid);
 }
 
-static int read_parts(struct document *document, struct master *master, struct problem_list *problems)
+static int read_parts(struct state_file *file, struct daemon *daemon, struct problem_list *problems)
 {
-        const json_t *root = document->root;
+        const json_t *root = file->root;
         const char *from = json_string_value(json_object_get(root, "version"));
 
-        snprintf(master->upgraded_from, sizeof(master->upgraded_from), "%s", from ? from : "unknown");
-        int r = document_read_fields(document, master_fields, ELEMENTS(master_fields), document_object(root, "master"), master);
+        snprintf(daemon->upgraded_from, sizeof(daemon->upgraded_from), "%s", from ? from : "unknown");
+        int r = state_file_read_fields(file, master_fields, ELEMENTS(master_fields), state_file_object(root, "master"), daemon);
         if (r == 0)
-                r = check_place(document, master);
+                r = check_place(file, daemon);
         if (r == 0)
-                r = read_setup(document, master->setup);
+                r = read_setup(file, daemon->setup);
         if (r == 0)
-                r = read_config(document, &master->config, problems);
+                r = read_config(file, &daemon->config, problems);
         if (r == 0)
-                r = read_log(document, master);
+                r = read_log(file, daemon);
         if (r == 0)
-                r = keeper_read(master->keeper, document, document_object(root, "keeper"));
+                r = fd_store_read(daemon->keeper, file, state_file_object(root, "keeper"));
         if (r == 0)
-                r = notify_queue_read(master->manager, document, document_array(root, "messages"));
+                r = manager_link_read(daemon->manager, file, state_file_array(root, "messages"));
         if (r == 0)
-                r = service_read(master->service, document, document_object(root, "service"));
+                r = readiness_read(daemon->service, file, state_file_object(root, "service"));
         if (r == 0)
-                r = control_read(master->control, document, document_object(root, "control"));
+                r = control_read(daemon->control, file, state_file_object(root, "control"));
         if (r == 0)
-                r = handler_output_read(master, document, document_array(root, "outputs"));
-        return r == 0 ? read_pools(document, master) : r;
+                r = worker_output_read(daemon, file, state_file_array(root, "outputs"));
+        return r == 0 ? read_pools(file, daemon) : r;
 }
 
-int handover_read(struct master *master, int fd, struct problem_list *problems)
+int handover_read(struct daemon *daemon, int fd, struct problem_list *problems)
 {
-        struct document document;
+        struct state_file file;
 
-        int r = document_load(fd, &document);
+        int r = state_file_load(fd, &file);
         if (r == 0)
-                r = read_parts(&document, master, problems);
-        if (r < 0 && document.complaint.length > 0)
-                problem_add(problems, NULL, 0, "%s", text_string(&document.complaint));
+                r = read_parts(&file, daemon, problems);
+        if (r < 0 && file.error.length > 0)
+                problem_add(problems, NULL, 0, "%s", text_string(&file.error));
         else if (r < 0 && !problem_list_refuses(problems))
                 problem_add(problems, NULL, 0, "%s", strerror(-r));
         if (r < 0) /* the descriptors are in service: closing is not ours to do */
-                document_forget(&document);
+                state_file_forget(&file);
         else
-                document_clear(&document);
+                state_file_clear(&file);
         return r;
 }
 
-void handover_begin(struct master *master, const struct problem_list *problems)
+void handover_begin(struct daemon *daemon, const struct problem_list *problems)
 {
         const struct control_outcome outcome = {.what = CONTROL_WAIT_UPGRADE, .load = UINT64_MAX, .accepted = true,
-                                                .from = master->upgraded_from, .program = master->setup->program,
+                                                .from = daemon->upgraded_from, .program = daemon->setup->program,
                                                 .problems = problems};
         size_t workers = 0;
 
-        master->state = MASTER_RUNNING;
-        for (size_t i = 0; i < master->pool_count; i++)
-                workers += master->pools[i]->worker_count;
-        log_notice("preforkd %s has taken over from %s: %zu pool%s, %zu worker%s", PREFORKD_VERSION, master->upgraded_from,
-                   master->pool_count, master->pool_count == 1 ? "" : "s", workers, workers == 1 ? "" : "s");
-        reaper_collect(master->reaper);
-        for (size_t i = 0; i < master->pool_count; i++)
-                pool_start(master->pools[i]);
-        service_upgraded(master->service, master->upgraded_from);
-        control_outcome_tell(master->control, &outcome);
-        config_update_again(master);
+        daemon->state = DAEMON_RUNNING;
+        for (size_t i = 0; i < daemon->pool_count; i++)
+                workers += daemon->pools[i]->worker_count;
+        log_notice("preforkd %s has taken over from %s: %zu pool%s, %zu worker%s", PREFORKD_VERSION, daemon->upgraded_from,
+                   daemon->pool_count, daemon->pool_count == 1 ? "" : "s", workers, workers == 1 ? "" : "s");
+        reaper_collect(daemon->reaper);
+        for (size_t i = 0; i < daemon->pool_count; i++)
+                pool_start(daemon->pools[i]);
+        readiness_upgraded(daemon->service, daemon->upgraded_from);
+        control_outcome_tell(daemon->control, &outcome);
+        reload_queue_again(daemon);
 }

@@ -11,13 +11,13 @@
 #include "master/daemon/daemon.h"
 #include "master/state/state_file.h"
 
-/* Write the master down. 0; -ENOMEM. The document is the caller's to end by document_forget(), also on failure. */
-int handover_write(const struct master *master, struct document *document);
+/* Write the master down. 0; -ENOMEM. The document is the caller's to end by state_file_forget(), also on failure. */
+int handover_write(const struct daemon *daemon, struct state_file *file);
 
 /* Become what the document at `fd` says: `master` is new and empty. Warnings, and what is wrong, go to `problems`. 0 or
  * -errno: then there is nothing to be done but to exit without touching anything. */
-int handover_read(struct master *master, int fd, struct problem_list *problems);
+int handover_read(struct daemon *daemon, int fd, struct problem_list *problems);
 
 /* Begin: collect the children that have ended meanwhile, look at every pool, and answer who waited for it, with the
  * warnings there were. */
-void handover_begin(struct master *master, const struct problem_list *problems);
+void handover_begin(struct daemon *daemon, const struct problem_list *problems);

@@ -36,14 +36,14 @@
 #define WORDS_MAX 4096
 
 struct upgrade {
-        struct master *master;
+        struct daemon *daemon;
         char *path;
         char by[48];
         struct image_file file; /* as it was tried */
         uint64_t config_serial; /* of the configuration it was tried with */
         pid_t pid;              /* of the trial; 0: it has succeeded */
         bool timed_out, cancelled;
-        int answer_fd, words_fd; /* what it writes to stdout and stderr */
+        int answer_fd, stderr_fd; /* what it writes to stdout and stderr */
         struct evloop_timer *timer;
 };
 
@@ -51,29 +51,29 @@ static void upgrade_free(struct upgrade *upgrade)
 {
         evloop_timer_free(upgrade->timer);
         fd_closep(&upgrade->answer_fd);
-        fd_closep(&upgrade->words_fd);
+        fd_closep(&upgrade->stderr_fd);
         free(upgrade->path);
         free(upgrade);
 }
 
 /* It has come to nothing: say so, and forget it. `upgrade` may be NULL. */
-static void fail(struct master *master, struct upgrade *upgrade, const struct problem_list *problems)
+static void fail(struct daemon *daemon, struct upgrade *upgrade, const struct problem_list *problems)
 {
         const struct control_outcome outcome = {.what = CONTROL_WAIT_UPGRADE, .load = UINT64_MAX, .problems = problems,
                                                 .message = "not upgraded: the running program goes on"};
 
         if (upgrade)
                 upgrade_free(upgrade);
-        master->upgrade = NULL;
+        daemon->upgrade = NULL;
         report_problems(problems);
         log_error("%s", outcome.message);
-        control_outcome_tell(master->control, &outcome);
+        control_outcome_tell(daemon->control, &outcome);
 }
 
 /* `PATH --take-over=FD`, then the arguments that this program was started with. NULL: out of memory. */
 static char **make_arguments(const struct upgrade *upgrade, const char *option)
 {
-        char *const *old = upgrade->master->setup->arguments;
+        char *const *old = upgrade->daemon->setup->arguments;
         size_t count = 0;
 
         while (old[count])
@@ -93,25 +93,25 @@ static int execute(const struct upgrade *upgrade, const char *option_name)
 {
         _cleanup_(fd_closep) int state_fd = -1;
         _cleanup_(freep) char **arguments = NULL;
-        struct document document;
+        struct state_file file;
         char option[48];
 
-        int r = handover_write(upgrade->master, &document);
+        int r = handover_write(upgrade->daemon, &file);
         if (r == 0)
-                r = document_save(&document, &state_fd);
+                r = state_file_save(&file, &state_fd);
         snprintf(option, sizeof(option), "%s=%d", option_name, state_fd);
-        if (r == 0 && (!(arguments = make_arguments(upgrade, option)) || !document_descriptor(&document, state_fd)))
+        if (r == 0 && (!(arguments = make_arguments(upgrade, option)) || !state_file_descriptor(&file, state_fd)))
                 r = -ENOMEM;
         if (r == 0)
-                r = image_execute(upgrade->path, arguments, document.descriptors, document.descriptor_count);
-        document_forget(&document);
+                r = image_execute(upgrade->path, arguments, file.descriptors, file.descriptor_count);
+        state_file_forget(&file);
         return r;
 }
 
 static void replace_ourselves(struct upgrade *upgrade)
 {
         _cleanup_(problem_list_clear) struct problem_list problems = {0};
-        struct master *master = upgrade->master;
+        struct daemon *daemon = upgrade->daemon;
         struct image_file file;
 
         int r = image_look(upgrade->path, &file);
@@ -119,14 +119,14 @@ static void replace_ourselves(struct upgrade *upgrade)
                 problem_add(&problems, upgrade->path, 0, "it has changed since it was tried");
         else if (r == 0) {
                 log_notice("executing %s (%s)", upgrade->path, upgrade->by);
-                r = notify_queue_set_environment(master->manager);
+                r = manager_link_set_environment(daemon->manager);
                 if (r == 0)
                         r = execute(upgrade, "--take-over");
-                notify_queue_clear_environment();
+                manager_link_clear_environment();
         }
         if (r < 0)
                 problem_add(&problems, upgrade->path, 0, "cannot execute it: %s", strerror(-r));
-        fail(master, upgrade, &problems);
+        fail(daemon, upgrade, &problems);
 }
 
 struct word_context {
@@ -142,13 +142,13 @@ static void take_word(void *context, const struct line *line)
 }
 
 /* What the trial had to say on its stderr, line by line. */
-static void take_words(const struct upgrade *upgrade, struct problem_list *problems)
+static void take_errors(const struct upgrade *upgrade, struct problem_list *problems)
 {
         struct word_context context = {.path = upgrade->path, .problems = problems};
         struct line_splitter splitter = {0};
         char words[WORDS_MAX];
 
-        ssize_t length = read(upgrade->words_fd, words, sizeof(words));
+        ssize_t length = read(upgrade->stderr_fd, words, sizeof(words));
         if (length > 0)
                 line_splitter_feed(&splitter, words, (size_t)length, take_word, &context);
         line_splitter_flush(&splitter, take_word, &context);
@@ -170,13 +170,13 @@ static void kill_group(pid_t pid)
         kill(-pid, SIGKILL);
 }
 
-static void end_trial(const struct upgrade *upgrade)
+static void end_preflight(const struct upgrade *upgrade)
 {
         kill_group(upgrade->pid);
-        reaper_kill(upgrade->master->reaper, upgrade->pid, SIGKILL); /* it may not have got its group yet */
+        reaper_kill(upgrade->daemon->reaper, upgrade->pid, SIGKILL); /* it may not have got its group yet */
 }
 
-static void on_trial_end(void *context, pid_t pid, int status, const struct rusage *usage)
+static void on_preflight_end(void *context, pid_t pid, int status, const struct rusage *usage)
 {
         _cleanup_(problem_list_clear) struct problem_list problems = {0};
         struct upgrade *upgrade = context;
@@ -184,7 +184,7 @@ static void on_trial_end(void *context, pid_t pid, int status, const struct rusa
         (void)usage;
         kill_group(pid);
         if (upgrade->cancelled) {
-                upgrade_close(upgrade->master);
+                upgrade_close(upgrade->daemon);
                 return;
         }
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && says_yes(upgrade)) {
@@ -192,7 +192,7 @@ static void on_trial_end(void *context, pid_t pid, int status, const struct rusa
                 evloop_timer_set(upgrade->timer, 0); /* from a turn of its own: we are in the middle of the reaping */
                 return;
         }
-        take_words(upgrade, &problems);
+        take_errors(upgrade, &problems);
         if (upgrade->timed_out)
                 problem_add(&problems, upgrade->path, 0, "its trial took longer than %d s", DEADLINE_MS / 1000);
         else if (WIFSIGNALED(status))
@@ -201,7 +201,7 @@ static void on_trial_end(void *context, pid_t pid, int status, const struct rusa
         else if (!problem_list_refuses(&problems))
                 problem_add(&problems, upgrade->path, 0, "it cannot take over: its trial ended with code %d and without a "
                             "word", WEXITSTATUS(status));
-        fail(upgrade->master, upgrade, &problems);
+        fail(upgrade->daemon, upgrade, &problems);
 }
 
 static void on_timer(void *context)
@@ -209,27 +209,27 @@ static void on_timer(void *context)
         struct upgrade *upgrade = context;
 
         if (upgrade->pid == 0) {
-                upgrade_continue(upgrade->master);
+                upgrade_continue(upgrade->daemon);
                 return;
         }
         upgrade->timed_out = true;
-        end_trial(upgrade);
+        end_preflight(upgrade);
 }
 
 /* The child of a trial. */
 struct trial {
         const struct upgrade *upgrade;
-        int answer_fd, words_fd;
+        int answer_fd, stderr_fd;
 };
 
-static int run_trial(void *context)
+static int run_preflight(void *context)
 {
         const struct trial *trial = context;
 
-        process_title_set(UPGRADE_TRIAL_TITLE);
+        process_title_set(UPGRADE_PREFLIGHT_TITLE);
         setpgid(0, 0);
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || dup2(trial->answer_fd, STDOUT_FILENO) < 0 ||
-            dup2(trial->words_fd, STDERR_FILENO) < 0)
+            dup2(trial->stderr_fd, STDERR_FILENO) < 0)
                 return MASTER_EXIT_FAILURE;
         int r = execute(trial->upgrade, "--try-take-over");
         dprintf(STDERR_FILENO, "cannot execute it: %s\n", strerror(-r));
@@ -237,7 +237,7 @@ static int run_trial(void *context)
 }
 
 /* Pipes hold what is worth reading; a trial that writes more waits, and is out of time. */
-static int start_trial(struct upgrade *upgrade)
+static int start_preflight(struct upgrade *upgrade)
 {
         int answer[2], words[2];
 
@@ -247,19 +247,19 @@ static int start_trial(struct upgrade *upgrade)
         _cleanup_(fd_closep) int answer_fd = answer[1];
         if (pipe2(words, O_CLOEXEC) < 0)
                 return -errno;
-        upgrade->words_fd = words[0];
-        _cleanup_(fd_closep) int words_fd = words[1];
+        upgrade->stderr_fd = words[0];
+        _cleanup_(fd_closep) int stderr_fd = words[1];
         if (fcntl(answer[0], F_SETFL, O_NONBLOCK) < 0 || fcntl(words[0], F_SETFL, O_NONBLOCK) < 0)
                 return -errno;
-        struct trial trial = {.upgrade = upgrade, .answer_fd = answer_fd, .words_fd = words_fd};
-        int r = evloop_timer_new(upgrade->master->loop, on_timer, upgrade, &upgrade->timer);
+        struct trial trial = {.upgrade = upgrade, .answer_fd = answer_fd, .stderr_fd = stderr_fd};
+        int r = evloop_timer_new(upgrade->daemon->loop, on_timer, upgrade, &upgrade->timer);
         if (r == 0)
-                r = spawn_child(run_trial, &trial, &upgrade->pid);
-        if (r == 0 && (r = reaper_add(upgrade->master->reaper, upgrade->pid, on_trial_end, upgrade)) < 0)
+                r = spawn_child(run_preflight, &trial, &upgrade->pid);
+        if (r == 0 && (r = reaper_add(upgrade->daemon->reaper, upgrade->pid, on_preflight_end, upgrade)) < 0)
                 kill(upgrade->pid, SIGKILL);
         if (r == 0)
                 evloop_timer_set(upgrade->timer, clock_now_ms() + DEADLINE_MS);
-        upgrade->config_serial = upgrade->master->config_serial;
+        upgrade->config_serial = upgrade->daemon->config_serial;
         return r;
 }
 
@@ -270,74 +270,74 @@ static void try_again(struct upgrade *upgrade)
 
         log_notice("upgrading: trying %s again, for the configuration has changed", upgrade->path);
         fd_closep(&upgrade->answer_fd);
-        fd_closep(&upgrade->words_fd);
+        fd_closep(&upgrade->stderr_fd);
         evloop_timer_free(TAKE_PTR(upgrade->timer));
-        int r = start_trial(upgrade);
+        int r = start_preflight(upgrade);
         if (r == 0)
                 return;
         problem_add(&problems, upgrade->path, 0, "cannot execute it: %s", strerror(-r));
-        fail(upgrade->master, upgrade, &problems);
+        fail(upgrade->daemon, upgrade, &problems);
 }
 
-void upgrade_continue(struct master *master)
+void upgrade_continue(struct daemon *daemon)
 {
-        struct upgrade *upgrade = master->upgrade;
+        struct upgrade *upgrade = daemon->upgrade;
 
         /* A configuration that is being read would be lost, and with it the replies to those who wait for it. */
-        if (!upgrade || upgrade->pid != 0 || master->load)
+        if (!upgrade || upgrade->pid != 0 || daemon->load)
                 return;
-        if (upgrade->config_serial != master->config_serial)
+        if (upgrade->config_serial != daemon->config_serial)
                 try_again(upgrade);
         else
                 replace_ourselves(upgrade);
 }
 
-void upgrade_begin(struct master *master, const char *path, const char *by)
+void upgrade_begin(struct daemon *daemon, const char *path, const char *by)
 {
         _cleanup_(problem_list_clear) struct problem_list problems = {0};
 
-        if (master->state != MASTER_RUNNING || master->upgrade) {
-                log_notice("not upgrading (%s): %s", by, master->upgrade ? "an upgrade is under way" : "not running");
+        if (daemon->state != DAEMON_RUNNING || daemon->upgrade) {
+                log_notice("not upgrading (%s): %s", by, daemon->upgrade ? "an upgrade is under way" : "not running");
                 return;
         }
-        path = path ? path : master->setup->program;
+        path = path ? path : daemon->setup->program;
         struct upgrade *upgrade = path ? calloc(1, sizeof(*upgrade)) : NULL;
         int r = !path ? -ENOENT : upgrade ? 0 : -ENOMEM;
         if (r == 0) {
-                *upgrade = (struct upgrade){.master = master, .path = strdup(path), .answer_fd = -1, .words_fd = -1};
+                *upgrade = (struct upgrade){.daemon = daemon, .path = strdup(path), .answer_fd = -1, .stderr_fd = -1};
                 snprintf(upgrade->by, sizeof(upgrade->by), "%s", by);
                 r = upgrade->path ? image_look(path, &upgrade->file) : -ENOMEM;
         }
         if (r == 0) {
                 log_notice("upgrading: trying %s (%s)", path, by);
-                r = start_trial(upgrade);
+                r = start_preflight(upgrade);
         }
         if (r == 0) {
-                master->upgrade = upgrade;
+                daemon->upgrade = upgrade;
                 return;
         }
         problem_add(&problems, path, 0, "cannot execute it: %s", strerror(-r));
-        fail(master, upgrade, &problems);
+        fail(daemon, upgrade, &problems);
 }
 
-void upgrade_cancel(struct master *master)
+void upgrade_cancel(struct daemon *daemon)
 {
-        if (!master->upgrade)
+        if (!daemon->upgrade)
                 return;
-        master->upgrade->cancelled = true;
-        if (master->upgrade->pid == 0) /* tried, and about to go on */
-                upgrade_close(master);
+        daemon->upgrade->cancelled = true;
+        if (daemon->upgrade->pid == 0) /* tried, and about to go on */
+                upgrade_close(daemon);
         else
-                end_trial(master->upgrade);
+                end_preflight(daemon->upgrade);
 }
 
-void upgrade_close(struct master *master)
+void upgrade_close(struct daemon *daemon)
 {
-        if (master->upgrade)
-                upgrade_free(TAKE_PTR(master->upgrade));
+        if (daemon->upgrade)
+                upgrade_free(TAKE_PTR(daemon->upgrade));
 }
 
-void upgrade_answer_trial(int r, const struct problem_list *problems)
+void upgrade_answer_preflight(int r, const struct problem_list *problems)
 {
         _cleanup_(text_clear) struct text text = {0};
 
@@ -352,19 +352,19 @@ void upgrade_answer_trial(int r, const struct problem_list *problems)
         _exit(written == (ssize_t)strlen(YES) ? MASTER_EXIT_OK : MASTER_EXIT_FAILURE);
 }
 
-void upgrade_take_over(struct master *master)
+void upgrade_take_over(struct daemon *daemon)
 {
         _cleanup_(problem_list_clear) struct problem_list problems = {0};
-        const struct take_over *take_over = &master->setup->take_over;
+        const struct take_over *take_over = &daemon->setup->take_over;
 
-        int r = handover_read(master, take_over->fd, &problems);
-        if (take_over->is_trial)
-                upgrade_answer_trial(r, &problems);
+        int r = handover_read(daemon, take_over->fd, &problems);
+        if (take_over->is_preflight)
+                upgrade_answer_preflight(r, &problems);
         close(take_over->fd);
         report_problems(&problems);
         if (r < 0) {
                 log_error("cannot take over: ending; workers finish their requests");
                 _exit(MASTER_EXIT_FAILURE);
         }
-        handover_begin(master, &problems);
+        handover_begin(daemon, &problems);
 }

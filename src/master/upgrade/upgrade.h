@@ -11,26 +11,26 @@
 struct upgrade;
 
 /* What ps shows of a trial. */
-#define UPGRADE_TRIAL_TITLE "trial of an upgrade"
+#define UPGRADE_PREFLIGHT_TITLE "trial of an upgrade"
 
 /* Begin, for a reason that goes into the log. `path` NULL: the path preforkd was started by. Control clients that wait for
  * it are answered when it is done or has come to nothing, by whichever program runs then. One at a time: while one is under
  * way, the wish for another is left at that. */
-void upgrade_begin(struct master *master, const char *path, const char *by);
+void upgrade_begin(struct daemon *daemon, const char *path, const char *by);
 
 /* A trial has succeeded and waited for something else to end: go on. */
-void upgrade_continue(struct master *master);
+void upgrade_continue(struct daemon *daemon);
 
 /* Give up: the master stops. Tells nobody. */
-void upgrade_cancel(struct master *master);
+void upgrade_cancel(struct daemon *daemon);
 
 /* Free what is there of one; its trial is nobody's any more. */
-void upgrade_close(struct master *master);
+void upgrade_close(struct daemon *daemon);
 
 /* On trial: say what came of it, on stdout or stderr, and end. Nothing is put in order, for everything is in service
  * elsewhere, and of warnings the program itself will speak. */
-_Noreturn void upgrade_answer_trial(int r, const struct problem_list *problems);
+_Noreturn void upgrade_answer_preflight(int r, const struct problem_list *problems);
 
 /* What the program that was executed does, on trial or for good: take the state over from the descriptor in
  * master->setup->take_over. Does not return from a trial, or if it fails: the process ends, and nothing was touched. */
-void upgrade_take_over(struct master *master);
+void upgrade_take_over(struct daemon *daemon);

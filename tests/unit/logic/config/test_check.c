@@ -9,21 +9,21 @@
 
 #define BASICS "[a]\nlisten = 127.0.0.1:7\nhandler = cat\n"
 
-static const struct config_facts root = {.is_root = true};
+static const struct config_context root = {.is_root = true};
 
-static void load(struct config *config, const struct config_facts *facts, const char *text,
+static void load(struct config *config, const struct config_context *context, const char *text,
                  struct problem_list *problems)
 {
         assert_int_equal(config_parse(config, "f", text, strlen(text), problems), 0);
-        assert_int_equal(config_finish(config, facts, problems), 0);
+        assert_int_equal(config_finish(config, context, problems), 0);
 }
 
-static void check_as(const struct config_facts *facts, const char *text, const char *expected)
+static void check_as(const struct config_context *context, const char *text, const char *expected)
 {
         _cleanup_(config_clear) struct config config = {0};
         _cleanup_(problem_list_clear) struct problem_list problems = {0};
 
-        load(&config, facts, text, &problems);
+        load(&config, context, text, &problems);
         assert_problems(&problems, expected);
 }
 
@@ -257,11 +257,11 @@ static void test_command_line_speaks_of_options(void **state)
         (void)state;
         _cleanup_(config_clear) struct config config = {0};
         _cleanup_(problem_list_clear) struct problem_list problems = {0};
-        const struct config_facts facts = {.is_root = true, .from_command_line = true};
+        const struct config_context context = {.is_root = true, .from_command_line = true};
 
         assert_int_equal(config_parse_option(&config, "min-spare-workers", "9", &problems), 0);
         assert_int_equal(config_parse_option(&config, "max-spare-workers", "4", &problems), 0);
-        assert_int_equal(config_finish(&config, &facts, &problems), 0);
+        assert_int_equal(config_finish(&config, &context, &problems), 0);
         assert_problems(&problems,
                         "--listen is missing: where are connections to come from?\n"
                         "no handler: expected a program and its arguments behind --\n"

@@ -262,16 +262,16 @@ static void test_from_canonical(void **state)
 {
         static const char good[] = "[preforkd]\n[a]\nlisten = 127.0.0.1:7007\nhandler = /bin/cat\n";
         static const char bad[] = "[preforkd]\n[a]\nlisten = 127.0.0.1:7007\n";
-        const struct config_facts facts = {.uid = 1000, .gid = 1000};
+        const struct config_context context = {.uid = 1000, .gid = 1000};
         _cleanup_(problem_list_clear) struct problem_list problems = {0};
         struct config *config = NULL;
 
         (void)state;
-        assert_int_equal(config_from_canonical(bad, strlen(bad), &facts, &config, &problems), 0);
+        assert_int_equal(config_from_canonical(bad, strlen(bad), &context, &config, &problems), 0);
         assert_true(problem_list_refuses(&problems));
         assert_null(config);
         problem_list_clear(&problems);
-        assert_int_equal(config_from_canonical(good, strlen(good), &facts, &config, &problems), 0);
+        assert_int_equal(config_from_canonical(good, strlen(good), &context, &config, &problems), 0);
         assert_int_equal(problems.count, 0);
         assert_int_equal(config->pools[0]->max_workers, 64);
         config_clear(config);

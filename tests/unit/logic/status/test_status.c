@@ -10,18 +10,18 @@
 
 static void test_what_says_most_wins(void **state)
 {
-        struct status_pool_facts facts = {0};
+        struct status_pool_context context = {0};
 
         (void)state;
-        assert_int_equal(status_pool_state_of(&facts), STATUS_POOL_RUNNING);
-        facts.saturated = true;
-        assert_int_equal(status_pool_state_of(&facts), STATUS_POOL_SATURATED);
-        facts.backing_off = true;
-        assert_int_equal(status_pool_state_of(&facts), STATUS_POOL_BACKING_OFF);
-        facts.paused = true;
-        assert_int_equal(status_pool_state_of(&facts), STATUS_POOL_PAUSED);
-        facts.draining = true;
-        assert_int_equal(status_pool_state_of(&facts), STATUS_POOL_DRAINING);
+        assert_int_equal(status_pool_state_of(&context), STATUS_POOL_RUNNING);
+        context.saturated = true;
+        assert_int_equal(status_pool_state_of(&context), STATUS_POOL_SATURATED);
+        context.backing_off = true;
+        assert_int_equal(status_pool_state_of(&context), STATUS_POOL_BACKING_OFF);
+        context.paused = true;
+        assert_int_equal(status_pool_state_of(&context), STATUS_POOL_PAUSED);
+        context.draining = true;
+        assert_int_equal(status_pool_state_of(&context), STATUS_POOL_DRAINING);
 }
 
 static void test_worker_states(void **state)

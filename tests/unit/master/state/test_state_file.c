@@ -27,42 +27,42 @@ static bool is_open(int fd)
 }
 
 /* Save what was written and load it, as another program would: descriptors that are handed over survive the exec. */
-static void pass_on(struct document *written, struct document *read)
+static void pass_on(struct state_file *written, struct state_file *read)
 {
         _cleanup_(fd_closep) int fd = -1;
 
         for (size_t i = 0; i < written->descriptor_count; i++)
                 fcntl(written->descriptors[i], F_SETFD, 0);
-        assert_int_equal(document_save(written, &fd), 0);
+        assert_int_equal(state_file_save(written, &fd), 0);
         assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
-        assert_int_equal(document_load(fd, read), 0);
-        document_forget(written);
+        assert_int_equal(state_file_load(fd, read), 0);
+        state_file_forget(written);
 }
 
 static void test_bytes(void **state)
 {
-        struct document written, read;
+        struct state_file written, read;
         char all[256];
 
         (void)state;
         for (int i = 0; i < 256; i++)
                 all[i] = (char)i;
-        assert_int_equal(document_new(&written), 0);
-        assert_int_equal(document_set(written.root, "all", document_bytes(all, sizeof(all))), 0);
-        assert_int_equal(document_set(written.root, "none", document_bytes(NULL, 0)), 0);
-        assert_int_equal(document_set(written.root, "text", document_string("plain ä\n")), 0);
+        assert_int_equal(state_file_new(&written), 0);
+        assert_int_equal(state_file_set(written.root, "all", state_file_bytes(all, sizeof(all))), 0);
+        assert_int_equal(state_file_set(written.root, "none", state_file_bytes(NULL, 0)), 0);
+        assert_int_equal(state_file_set(written.root, "text", state_file_string("plain ä\n")), 0);
         pass_on(&written, &read);
         _cleanup_(text_clear) struct text bytes = {0}, none = {0};
         _cleanup_(freep) char *string = NULL;
-        assert_int_equal(document_read_bytes(&read, read.root, "all", &bytes), 0);
+        assert_int_equal(state_file_read_bytes(&read, read.root, "all", &bytes), 0);
         assert_int_equal(bytes.length, sizeof(all));
         assert_memory_equal(bytes.bytes, all, sizeof(all));
-        assert_int_equal(document_read_bytes(&read, read.root, "none", &none), 0);
-        assert_int_equal(document_read_bytes(&read, read.root, "missing", &none), 0);
+        assert_int_equal(state_file_read_bytes(&read, read.root, "none", &none), 0);
+        assert_int_equal(state_file_read_bytes(&read, read.root, "missing", &none), 0);
         assert_int_equal(none.length, 0);
-        assert_int_equal(document_read_string(&read, read.root, "text", &string), 0);
+        assert_int_equal(state_file_read_string(&read, read.root, "text", &string), 0);
         assert_string_equal(string, "plain ä\n");
-        document_clear(&read);
+        state_file_clear(&read);
 }
 
 /* Characters beyond U+00FF are nobody's bytes. */
@@ -72,12 +72,12 @@ static void test_text_that_is_no_bytes(void **state)
 
         (void)state;
         for (size_t i = 0; i < ELEMENTS(texts); i++) {
-                struct document document = {.root = json_object()};
+                struct state_file document = {.root = json_object()};
                 _cleanup_(text_clear) struct text text = {0};
                 json_object_set_new(document.root, "x", json_loads(texts[i], JSON_DECODE_ANY, NULL));
-                assert_int_equal(document_read_bytes(&document, document.root, "x", &text), -EPROTO);
-                assert_string_equal(text_string(&document.complaint), "x: expected bytes");
-                document_clear(&document);
+                assert_int_equal(state_file_read_bytes(&document, document.root, "x", &text), -EPROTO);
+                assert_string_equal(text_string(&document.error), "x: expected bytes");
+                state_file_clear(&document);
         }
 }
 
@@ -85,23 +85,23 @@ static void test_text_that_is_no_bytes(void **state)
 static void test_descriptors(void **state)
 {
         int taken = open_null(), left = open_null(), foreign = open_null(), got = -1;
-        struct document written, read;
+        struct state_file written, read;
 
         (void)state;
-        assert_int_equal(document_new(&written), 0);
-        assert_int_equal(document_set(written.root, "taken", document_descriptor(&written, taken)), 0);
-        assert_int_equal(document_set(written.root, "left", document_descriptor(&written, left)), 0);
-        assert_int_equal(document_set(written.root, "foreign", json_integer(foreign)), 0);
+        assert_int_equal(state_file_new(&written), 0);
+        assert_int_equal(state_file_set(written.root, "taken", state_file_descriptor(&written, taken)), 0);
+        assert_int_equal(state_file_set(written.root, "left", state_file_descriptor(&written, left)), 0);
+        assert_int_equal(state_file_set(written.root, "foreign", json_integer(foreign)), 0);
         pass_on(&written, &read);
         assert_int_equal(fcntl(taken, F_GETFD), FD_CLOEXEC);
-        assert_int_equal(document_take_descriptor(&read, read.root, "taken", &got), 0);
+        assert_int_equal(state_file_take_descriptor(&read, read.root, "taken", &got), 0);
         assert_int_equal(got, taken);
         got = -1;
-        assert_int_equal(document_take_descriptor(&read, read.root, "taken", &got), -EPROTO);
-        assert_int_equal(document_take_descriptor(&read, read.root, "foreign", &got), -EPROTO);
-        assert_int_equal(document_take_descriptor(&read, read.root, "missing", &got), -EPROTO);
+        assert_int_equal(state_file_take_descriptor(&read, read.root, "taken", &got), -EPROTO);
+        assert_int_equal(state_file_take_descriptor(&read, read.root, "foreign", &got), -EPROTO);
+        assert_int_equal(state_file_take_descriptor(&read, read.root, "missing", &got), -EPROTO);
         assert_int_equal(got, -1);
-        document_clear(&read);
+        state_file_clear(&read);
         assert_true(is_open(taken) && is_open(foreign));
         assert_false(is_open(left));
         close(taken);
@@ -112,13 +112,13 @@ static void test_descriptors(void **state)
 static void test_forgetting_closes_nothing(void **state)
 {
         int fd = open_null();
-        struct document written, read;
+        struct state_file written, read;
 
         (void)state;
-        assert_int_equal(document_new(&written), 0);
-        assert_int_equal(document_set(written.root, "fd", document_descriptor(&written, fd)), 0);
+        assert_int_equal(state_file_new(&written), 0);
+        assert_int_equal(state_file_set(written.root, "fd", state_file_descriptor(&written, fd)), 0);
         pass_on(&written, &read);
-        document_forget(&read);
+        state_file_forget(&read);
         assert_true(is_open(fd));
         close(fd);
 }
@@ -126,7 +126,7 @@ static void test_forgetting_closes_nothing(void **state)
 static void test_what_is_no_document(void **state)
 {
         static const struct {
-                const char *text, *complaint;
+                const char *text, *error;
         } cases[] = {
                 {"", "cannot be read"}, {"{", "cannot be read"}, {"[]", "in format 0"}, {"{}", "in format 0"},
                 {"{\"handover\": 2}", "in format 2, and 1 is known"}, {"{\"handover\": \"1\"}", "in format 0"},
@@ -140,12 +140,12 @@ static void test_what_is_no_document(void **state)
         (void)state;
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
                 _cleanup_(fd_closep) int fd = -1;
-                struct document document;
+                struct state_file document;
                 assert_int_equal(memory_file_open("test", &fd), 0);
                 assert_int_equal(memory_file_write(fd, cases[i].text, strlen(cases[i].text)), 0);
-                assert_int_equal(document_load(fd, &document), -EPROTO);
-                assert_non_null(strstr(text_string(&document.complaint), cases[i].complaint));
-                document_forget(&document);
+                assert_int_equal(state_file_load(fd, &document), -EPROTO);
+                assert_non_null(strstr(text_string(&document.error), cases[i].error));
+                state_file_forget(&document);
         }
 }
 
@@ -154,20 +154,20 @@ static void test_descriptors_of_others(void **state)
 {
         int fd = open_null();
         _cleanup_(fd_closep) int state_fd = -1;
-        struct document written, read;
+        struct state_file written, read;
 
         (void)state;
         for (int times = 1; times <= 2; times++) {
-                assert_int_equal(document_new(&written), 0);
+                assert_int_equal(state_file_new(&written), 0);
                 for (int i = 0; i < times; i++)
-                        json_decref(document_descriptor(&written, fd));
+                        json_decref(state_file_descriptor(&written, fd));
                 assert_int_equal(fcntl(fd, F_SETFD, times == 1 ? FD_CLOEXEC : 0), 0);
                 fd_closep(&state_fd);
-                assert_int_equal(document_save(&written, &state_fd), 0);
-                assert_int_equal(document_load(state_fd, &read), -EPROTO);
-                assert_non_null(strstr(text_string(&read.complaint), "was not handed over"));
-                document_forget(&read);
-                document_forget(&written);
+                assert_int_equal(state_file_save(&written, &state_fd), 0);
+                assert_int_equal(state_file_load(state_fd, &read), -EPROTO);
+                assert_non_null(strstr(text_string(&read.error), "was not handed over"));
+                state_file_forget(&read);
+                state_file_forget(&written);
                 assert_true(is_open(fd));
         }
         close(fd);
@@ -176,18 +176,18 @@ static void test_descriptors_of_others(void **state)
 static void test_words(void **state)
 {
         static const char *const words[] = {"one", "two"};
-        struct document document = {.root = json_pack("{s:s, s:i}", "word", "two", "number", 1)};
+        struct state_file document = {.root = json_pack("{s:s, s:i}", "word", "two", "number", 1)};
         unsigned index = 7;
 
         (void)state;
-        assert_int_equal(document_read_word(&document, document.root, "word", words, ELEMENTS(words), &index), 0);
+        assert_int_equal(state_file_read_word(&document, document.root, "word", words, ELEMENTS(words), &index), 0);
         assert_int_equal(index, 1);
-        assert_int_equal(document_read_word(&document, document.root, "word", words, 1, &index), -EPROTO);
-        assert_string_equal(text_string(&document.complaint), "word: \"two\" is not known");
-        assert_int_equal(document_read_word(&document, document.root, "number", words, 2, &index), -EPROTO);
-        assert_string_equal(text_string(&document.complaint), "word: \"two\" is not known"); /* the first one stays */
+        assert_int_equal(state_file_read_word(&document, document.root, "word", words, 1, &index), -EPROTO);
+        assert_string_equal(text_string(&document.error), "word: \"two\" is not known");
+        assert_int_equal(state_file_read_word(&document, document.root, "number", words, 2, &index), -EPROTO);
+        assert_string_equal(text_string(&document.error), "word: \"two\" is not known"); /* the first one stays */
         assert_int_equal(index, 1);
-        document_clear(&document);
+        state_file_clear(&document);
 }
 
 int main(void)

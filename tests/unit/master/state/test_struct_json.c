@@ -39,17 +39,17 @@ static const struct sample filled = {
 static void test_there_and_back(void **state)
 {
         json_t *object = json_object();
-        _cleanup_(text_clear) struct text complaint = {0};
+        _cleanup_(text_clear) struct text error = {0};
         struct sample back = {0};
 
         (void)state;
-        assert_int_equal(fields_write(fields, ELEMENTS(fields), &filled, object), 0);
+        assert_int_equal(struct_json_write(fields, ELEMENTS(fields), &filled, object), 0);
         assert_int_equal(json_object_size(object), ELEMENTS(fields));
         _cleanup_(freep) char *text = json_dumps(object, JSON_COMPACT);
         json_decref(object);
         object = json_loads(text, 0, NULL);
         assert_non_null(object);
-        assert_int_equal(fields_read(fields, ELEMENTS(fields), object, &back, &complaint), 0);
+        assert_int_equal(struct_json_read(fields, ELEMENTS(fields), object, &back, &error), 0);
         assert_memory_equal(&back, &filled, sizeof(back));
         json_decref(object);
 }
@@ -63,9 +63,9 @@ static void test_of_another_version(void **state)
         (void)state;
         for (size_t i = 0; i < ELEMENTS(texts); i++) {
                 json_t *object = json_loads(texts[i], 0, NULL);
-                _cleanup_(text_clear) struct text complaint = {0};
+                _cleanup_(text_clear) struct text error = {0};
                 struct sample sample = filled;
-                assert_int_equal(fields_read(fields, ELEMENTS(fields), object, &sample, &complaint), 0);
+                assert_int_equal(struct_json_read(fields, ELEMENTS(fields), object, &sample, &error), 0);
                 assert_memory_equal(&sample, &filled, sizeof(sample));
                 json_decref(object);
         }
@@ -84,12 +84,12 @@ static void test_zeros_at_the_end_are_left_out(void **state)
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
                 struct sample sample = {0}, back = {0};
                 json_t *object = json_object();
-                _cleanup_(text_clear) struct text complaint = {0};
+                _cleanup_(text_clear) struct text error = {0};
                 memcpy(sample.list, cases[i].list, sizeof(sample.list));
-                assert_int_equal(fields_write(list, 1, &sample, object), 0);
+                assert_int_equal(struct_json_write(list, 1, &sample, object), 0);
                 _cleanup_(freep) char *text = json_dumps(json_object_get(object, "list"), JSON_COMPACT);
                 assert_string_equal(text, cases[i].text);
-                assert_int_equal(fields_read(list, 1, object, &back, &complaint), 0);
+                assert_int_equal(struct_json_read(list, 1, object, &back, &error), 0);
                 assert_memory_equal(&back, &sample, sizeof(back));
                 json_decref(object);
         }
@@ -98,7 +98,7 @@ static void test_zeros_at_the_end_are_left_out(void **state)
 static void test_what_does_not_fit(void **state)
 {
         static const struct {
-                const char *text, *complaint;
+                const char *text, *error;
         } cases[] = {
                 {"{\"yes\": 1}", "yes: expected true or false"},
                 {"{\"wide\": true}", "wide: expected a number that fits"},
@@ -117,11 +117,11 @@ static void test_what_does_not_fit(void **state)
         (void)state;
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
                 json_t *object = json_loads(cases[i].text, 0, NULL);
-                _cleanup_(text_clear) struct text complaint = {0};
+                _cleanup_(text_clear) struct text error = {0};
                 struct sample sample = {0};
                 assert_non_null(object);
-                assert_int_equal(fields_read(fields, ELEMENTS(fields), object, &sample, &complaint), -EPROTO);
-                assert_string_equal(text_string(&complaint), cases[i].complaint);
+                assert_int_equal(struct_json_read(fields, ELEMENTS(fields), object, &sample, &error), -EPROTO);
+                assert_string_equal(text_string(&error), cases[i].error);
                 json_decref(object);
         }
 }
