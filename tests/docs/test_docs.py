@@ -27,8 +27,14 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([PREFORKD, *arguments], capture_output=True, text=True, check=False, timeout=30)
 
 
+def page_path(name: str) -> Path:
+    """Of a page as it is installed: some are made by the build."""
+    built = BUILD / "man" / name
+    return built if built.exists() else ROOT / "man" / name
+
+
 def page(name: str) -> str:
-    return (ROOT / "man" / name).read_text()
+    return page_path(name).read_text()
 
 
 def source(name: str) -> str:
@@ -41,7 +47,7 @@ def rendered(name: str) -> str:
     """A manual as people read it, without bold and underline, and each run of blanks as one."""
     if not shutil.which("mandoc"):
         pytest.skip("needs mandoc")
-    text = subprocess.run(["mandoc", "-T", "utf8", "-O", "width=200", ROOT / "man" / name], check=True,
+    text = subprocess.run(["mandoc", "-T", "utf8", "-O", "width=200", page_path(name)], check=True,
                           capture_output=True, text=True).stdout
     return re.sub(r"\s+", " ", re.sub(".\b", "", text))
 
@@ -233,6 +239,15 @@ def test_errors_are_described() -> None:
     assert set(re.findall(r"^\.It Li ([\w-]+)$", text, re.MULTILINE)) == {name for names in used for name in names if name}
 
 
+def test_counters_are_described() -> None:
+    """The page has each line of the table of counters, for it is made from that."""
+    table = source("logic/status").split("#define COUNTERS(X)")[1]
+    names = re.findall(r'X\(\w+, "(\w+)", COUNTER_', table.split("#define COUNTER_MEMBER")[0])
+    assert {"requests", "forked", "busy_ms"} <= set(names)
+    totals = page("preforkd-control.7").split(".It Ic totals\n")[1].split("\n.El")[0]
+    assert re.findall(r"^\.It Ic (\w+)$", totals, re.MULTILINE) == names
+
+
 def test_members_are_described() -> None:
     """Every member of a reply is named in the manual; the other way round, so are states and verbs."""
     text = page("preforkd-control.7")
@@ -272,7 +287,7 @@ def test_lint(name: str) -> None:
     """Clean, but for pages of other packages that are not installed here (and our own, before they are)."""
     if not shutil.which("mandoc"):
         pytest.skip("needs mandoc")
-    result = subprocess.run(["mandoc", "-T", "lint", ROOT / "man" / name], capture_output=True, text=True, check=False)
+    result = subprocess.run(["mandoc", "-T", "lint", page_path(name)], capture_output=True, text=True, check=False)
     complaints = [line for line in result.stdout.splitlines() if "referenced manual not found" not in line]
     assert not complaints, "\n".join(complaints)
 
@@ -280,7 +295,7 @@ def test_lint(name: str) -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_references_among_our_own(name: str) -> None:
     for title, number in re.findall(r"^\.Xr (preforkd\S*) (\d)", page(name), re.MULTILINE):
-        assert (ROOT / "man" / f"{title}.{number}").exists(), f"{name}: {title}({number})"
+        assert page_path(f"{title}.{number}").exists(), f"{name}: {title}({number})"
 
 
 def all_words() -> str:

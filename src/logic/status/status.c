@@ -62,7 +62,6 @@ const char *status_worker_state_name(enum status_worker_state state)
 void status_add_up(struct status *status, const struct status_pool *pool)
 {
         struct status_counts *counts = &status->counts;
-        struct status_totals *totals = &status->totals;
 
         counts->starting += pool->counts.starting;
         counts->idle += pool->counts.idle;
@@ -71,19 +70,7 @@ void status_add_up(struct status *status, const struct status_pool *pool)
         counts->retiring += pool->counts.retiring;
         counts->total += pool->counts.total;
         counts->old_total += pool->counts.old_total;
-        totals->forked += pool->totals.forked;
-        totals->retired += pool->totals.retired;
-        totals->recycled += pool->totals.recycled;
-        totals->died += pool->totals.died;
-        totals->start_failures += pool->totals.start_failures;
-        totals->saturations += pool->totals.saturations;
-        totals->request_timeouts += pool->totals.request_timeouts;
-        totals->detached += pool->totals.detached;
-        totals->refused += pool->totals.refused;
-        totals->requests += pool->totals.requests;
-        totals->busy_ms += pool->totals.busy_ms;
-        totals->handler_cpu_ms += pool->totals.handler_cpu_ms;
-        totals->handler_deaths += pool->totals.handler_deaths;
+        counters_add(&status->totals, &pool->totals);
         status->requests_per_second += pool->rate.per_second;
 }
 

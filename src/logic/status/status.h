@@ -12,6 +12,7 @@
 
 #include "logic/policy/scale.h"
 #include "logic/policy/worker_fsm.h"
+#include "logic/status/counters.h"
 #include "logic/status/request_rate.h"
 #include "logic/status/request_stats.h"
 
@@ -60,12 +61,6 @@ struct status_counts {
         unsigned old_total; /* of total, those of an older generation */
 };
 
-/* Since the pool was made. */
-struct status_totals {
-        uint64_t forked, retired, recycled, died, start_failures, saturations, request_timeouts, detached, refused;
-        uint64_t requests, busy_ms, handler_cpu_ms, handler_deaths;
-};
-
 struct status_pool {
         const char *name;
         enum status_pool_state state;
@@ -74,7 +69,7 @@ struct status_pool {
         struct scale_limits limits; /* those that hold, with what commands and signals made of them */
         unsigned failures;          /* failed starts in a row */
         uint64_t next_start_ms;     /* backing off: from now */
-        struct status_totals totals;
+        struct counters totals; /* since the pool was made */
         struct request_rate_value rate;
         struct request_durations durations;
         struct request_summary requests_each, cpu_ms_each; /* how workers share; STATUS_SPREAD */
@@ -93,7 +88,7 @@ struct status {
         struct status_pool *pools;
         size_t pool_count;
         struct status_counts counts; /* sums over the pools */
-        struct status_totals totals;
+        struct counters totals;
         double requests_per_second;
 };
 

@@ -14,6 +14,7 @@
 #include "logic/policy/backoff.h"
 #include "logic/policy/scale.h"
 #include "logic/protocol/worker_plan.h"
+#include "logic/status/counters.h"
 #include "logic/status/decision_ring.h"
 #include "logic/status/request_rate.h"
 #include "master/daemon/daemon.h"
@@ -26,15 +27,13 @@
 struct worker;
 struct slot_allocator;
 
-/* Counters since the pool was made, of workers that are gone; those of living ones are in their slots. */
-struct pool_totals {
-        uint64_t forked, retired, recycled, died, start_failures;
-        uint64_t requests, busy_ns, handler_cpu_us, handler_deaths, refused;
-        uint64_t saturations, request_timeouts, detached;
+/* What workers that are gone have left, beside their counters: durations of their requests, and how the last of them
+ * shared the work. */
+struct pool_gone {
         uint64_t durations[SCOREBOARD_DURATION_BUCKETS];
-        uint64_t gone_requests[POOL_GONE_WORKERS_KEPT]; /* of the last workers that went, for the distribution */
-        uint64_t gone_cpu_ms[POOL_GONE_WORKERS_KEPT];
-        uint64_t gone_count;
+        uint64_t requests[POOL_GONE_WORKERS_KEPT];
+        uint64_t cpu_ms[POOL_GONE_WORKERS_KEPT];
+        uint64_t count;
 };
 
 /* The workers, counted by what they are to the limits. Detached and retiring ones are in no other count. */
@@ -81,7 +80,8 @@ struct pool {
         uint64_t roll_ready;         /* new workers of a roll that became ready and have not replaced one yet */
         bool fork_failing;           /* inside an episode of fork failures: logged once */
 
-        struct pool_totals totals;
+        struct counters totals; /* since the pool was made, of workers that are gone; those of living ones are in their slots */
+        struct pool_gone gone;
         struct request_rate rate;
         struct decision_ring decisions;
 };

@@ -21,15 +21,13 @@ static const struct field pool_fields[] = {
         FIELD(struct pool, backoff.succeeded),
 };
 
-static const struct field total_fields[] = {
-        FIELD(struct pool_totals, forked), FIELD(struct pool_totals, retired), FIELD(struct pool_totals, recycled),
-        FIELD(struct pool_totals, died), FIELD(struct pool_totals, start_failures), FIELD(struct pool_totals, requests),
-        FIELD(struct pool_totals, busy_ns), FIELD(struct pool_totals, handler_cpu_us),
-        FIELD(struct pool_totals, handler_deaths), FIELD(struct pool_totals, refused),
-        FIELD(struct pool_totals, saturations), FIELD(struct pool_totals, request_timeouts),
-        FIELD(struct pool_totals, detached), FIELD_ARRAY(struct pool_totals, durations),
-        FIELD_ARRAY(struct pool_totals, gone_requests), FIELD_ARRAY(struct pool_totals, gone_cpu_ms),
-        FIELD(struct pool_totals, gone_count),
+#define COUNTER_FIELD(member, ...) FIELD(struct counters, member),
+static const struct field counter_fields[] = {COUNTERS(COUNTER_FIELD)};
+#undef COUNTER_FIELD
+
+static const struct field gone_fields[] = {
+        FIELD_ARRAY(struct pool_gone, durations), FIELD_ARRAY(struct pool_gone, requests),
+        FIELD_ARRAY(struct pool_gone, cpu_ms), FIELD(struct pool_gone, count),
 };
 
 static const struct field listener_fields[] = {
@@ -167,7 +165,9 @@ json_t *pool_state_write(const struct pool *pool, struct state_file *file)
         if (r == 0)
                 r = state_file_set(object, "workers", write_workers(pool));
         if (r == 0)
-                r = state_file_set(object, "totals", state_file_fields(total_fields, ELEMENTS(total_fields), &pool->totals));
+                r = state_file_set(object, "totals", state_file_fields(counter_fields, ELEMENTS(counter_fields), &pool->totals));
+        if (r == 0)
+                r = state_file_set(object, "gone", state_file_fields(gone_fields, ELEMENTS(gone_fields), &pool->gone));
         if (r == 0)
                 r = state_file_set(object, "rate", write_rate(&pool->rate));
         if (r == 0)
@@ -346,8 +346,11 @@ int pool_state_read(struct daemon *daemon, struct state_file *file, const json_t
                 return r;
         r = state_file_read_fields(file, pool_fields, ELEMENTS(pool_fields), object, pool);
         if (r == 0)
-                r = state_file_read_fields(file, total_fields, ELEMENTS(total_fields),
-                                         state_file_object(object, "totals"), &pool->totals);
+                r = state_file_read_fields(file, counter_fields, ELEMENTS(counter_fields),
+                                           state_file_object(object, "totals"), &pool->totals);
+        if (r == 0)
+                r = state_file_read_fields(file, gone_fields, ELEMENTS(gone_fields), state_file_object(object, "gone"),
+                                           &pool->gone);
         if (r == 0)
                 r = read_listeners(file, state_file_array(object, "listeners"), &pool->listeners);
         if (r == 0)

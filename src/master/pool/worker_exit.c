@@ -21,19 +21,14 @@ static uint64_t timeval_ms(const struct timeval *time)
 /* What the slot says of the whole life goes over to the pool. */
 static void inherit(struct pool *pool, const struct scoreboard_slot *slot, const struct rusage *usage)
 {
-        struct pool_totals *totals = &pool->totals;
-        uint64_t requests = atomic_load(&slot->requests_ended);
-        uint64_t place = totals->gone_count++ % POOL_GONE_WORKERS_KEPT;
+        struct pool_gone *gone = &pool->gone;
+        uint64_t place = gone->count++ % POOL_GONE_WORKERS_KEPT;
 
-        totals->requests += requests;
-        totals->busy_ns += atomic_load(&slot->busy_ns);
-        totals->handler_cpu_us += atomic_load(&slot->handler_cpu_us);
-        totals->handler_deaths += atomic_load(&slot->handler_deaths);
-        totals->refused += atomic_load(&slot->refused);
+        counters_add_slot(&pool->totals, slot);
         for (size_t i = 0; i < SCOREBOARD_DURATION_BUCKETS; i++)
-                totals->durations[i] += atomic_load(&slot->durations[i]);
-        totals->gone_requests[place] = requests;
-        totals->gone_cpu_ms[place] = timeval_ms(&usage->ru_utime) + timeval_ms(&usage->ru_stime);
+                gone->durations[i] += atomic_load(&slot->durations[i]);
+        gone->requests[place] = atomic_load(&slot->requests_ended);
+        gone->cpu_ms[place] = timeval_ms(&usage->ru_utime) + timeval_ms(&usage->ru_stime);
 }
 
 static bool ended_as_agreed(const struct worker *worker, int status)

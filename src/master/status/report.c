@@ -27,28 +27,14 @@ static void report_durations(const struct status_pool *status, const struct log_
 }
 
 /* Everything since the pool was made: "3 forked, 1 retired, …". 0 or -ENOMEM. */
-static int format_totals(const struct status_pool *status, struct text *text)
+static int format_totals(const struct counters *totals, struct text *text)
 {
-        const struct status_totals *totals = &status->totals;
-        const struct {
-                uint64_t count;
-                const char *of_what;
-        } rows[] = {
-                {totals->forked, "forked"},
-                {totals->retired, "retired"},
-                {totals->recycled, "recycled"},
-                {totals->died, "died"},
-                {totals->start_failures, "failed starts"},
-                {totals->saturations, "saturations"},
-                {totals->request_timeouts, "request timeouts"},
-                {totals->detached, "detached"},
-                {totals->refused, "refused"},
-                {totals->requests, "requests"},
-        };
         int r = 0;
 
-        for (size_t i = 0; i < ELEMENTS(rows) && r == 0; i++)
-                r = text_appendf(text, "%s%" PRIu64 " %s", i > 0 ? ", " : "", rows[i].count, rows[i].of_what);
+        for (int id = 0; id < COUNTER_COUNT && r == 0; id++)
+                if (counter_table[id].label)
+                        r = text_appendf(text, "%s%" PRIu64 " %s", text->length > 0 ? ", " : "",
+                                         counter_shown(totals, (enum counter_id)id), counter_table[id].label);
         return r;
 }
 
@@ -58,7 +44,7 @@ void report_pool(const struct pool *pool)
         _cleanup_(status_pool_clear) struct status_pool status = {0};
         _cleanup_(text_clear) struct text totals = {0};
 
-        if (status_collect_pool(pool, STATUS_SPREAD, &status) < 0 || format_totals(&status, &totals) < 0)
+        if (status_collect_pool(pool, STATUS_SPREAD, &status) < 0 || format_totals(&status.totals, &totals) < 0)
                 return;
         const struct status_counts *counts = &status.counts;
         log_emit(LOG_NOTICE, &fields,

@@ -16,11 +16,7 @@ static void add_slot(struct status_pool *status, const struct scoreboard_slot *s
 {
         uint32_t buckets[REQUEST_DURATION_BUCKETS];
 
-        status->totals.requests += atomic_load(&slot->requests_ended);
-        status->totals.busy_ms += atomic_load(&slot->busy_ns) / 1000000;
-        status->totals.handler_cpu_ms += atomic_load(&slot->handler_cpu_us) / 1000;
-        status->totals.handler_deaths += atomic_load(&slot->handler_deaths);
-        status->totals.refused += atomic_load(&slot->refused);
+        counters_add_slot(&status->totals, slot);
         for (size_t i = 0; i < REQUEST_DURATION_BUCKETS; i++)
                 buckets[i] = atomic_load(&slot->durations[i]);
         request_durations_add(&status->durations, buckets);
@@ -28,18 +24,10 @@ static void add_slot(struct status_pool *status, const struct scoreboard_slot *s
 
 static void collect_totals(const struct pool *pool, struct status_pool *status)
 {
-        const struct pool_totals *totals = &pool->totals;
-
-        status->totals = (struct status_totals){
-                .forked = totals->forked, .retired = totals->retired, .recycled = totals->recycled,
-                .died = totals->died, .start_failures = totals->start_failures, .saturations = totals->saturations,
-                .request_timeouts = totals->request_timeouts, .detached = totals->detached,
-                .refused = totals->refused + atomic_load(&pool->board->refused), .requests = totals->requests,
-                .busy_ms = totals->busy_ns / 1000000, .handler_cpu_ms = totals->handler_cpu_us / 1000,
-                .handler_deaths = totals->handler_deaths,
-        };
+        status->totals = pool->totals;
+        counters_add_board(&status->totals, pool->board);
         for (size_t i = 0; i < REQUEST_DURATION_BUCKETS; i++)
-                status->durations.buckets[i] = totals->durations[i];
+                status->durations.buckets[i] = pool->gone.durations[i];
         for (const struct worker *worker = pool->workers; worker; worker = worker->next)
                 if (worker->role == WORKER_ROLE_SERVE)
                         add_slot(status, worker_slot(worker));
@@ -114,16 +102,15 @@ static int collect_listeners(const struct pool *pool, struct status_pool *status
 /* How the workers share the work: the last ones that went, and those that are here. */
 static int collect_spread(const struct pool *pool, struct status_pool *status)
 {
-        const struct pool_totals *totals = &pool->totals;
-        size_t gone = MIN_OF(totals->gone_count, (uint64_t)POOL_GONE_WORKERS_KEPT), count = 0;
+        size_t gone = MIN_OF(pool->gone.count, (uint64_t)POOL_GONE_WORKERS_KEPT), count = 0;
         _cleanup_(freep) uint64_t *requests = calloc(gone + pool->worker_count + 1, sizeof(*requests));
         _cleanup_(freep) uint64_t *cpu_ms = calloc(gone + pool->worker_count + 1, sizeof(*cpu_ms));
 
         if (!requests || !cpu_ms)
                 return -ENOMEM;
         for (; count < gone; count++) {
-                requests[count] = totals->gone_requests[count];
-                cpu_ms[count] = totals->gone_cpu_ms[count];
+                requests[count] = pool->gone.requests[count];
+                cpu_ms[count] = pool->gone.cpu_ms[count];
         }
         for (const struct worker *worker = pool->workers; worker; worker = worker->next) {
                 if (worker->role != WORKER_ROLE_SERVE)

@@ -68,16 +68,16 @@ static json_t *counts_json(const struct status_counts *counts)
                          NUMBER(counts->old_total));
 }
 
-static json_t *totals_json(const struct status_totals *totals)
+static json_t *totals_json(const struct counters *totals)
 {
-        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-                         "requests", NUMBER(totals->requests), "forked", NUMBER(totals->forked),
-                         "retired", NUMBER(totals->retired), "recycled", NUMBER(totals->recycled),
-                         "died", NUMBER(totals->died), "start_failures", NUMBER(totals->start_failures),
-                         "saturations", NUMBER(totals->saturations), "request_timeouts", NUMBER(totals->request_timeouts),
-                         "detached", NUMBER(totals->detached), "refused", NUMBER(totals->refused),
-                         "busy_ms", NUMBER(totals->busy_ms), "handler_cpu_ms", NUMBER(totals->handler_cpu_ms),
-                         "handler_deaths", NUMBER(totals->handler_deaths));
+        json_t *object = json_object();
+
+        for (int id = 0; object && id < COUNTER_COUNT; id++)
+                if (json_object_set_new(object, counter_table[id].name, NUMBER(counter_shown(totals, (enum counter_id)id))) != 0) {
+                        json_decref(object);
+                        return NULL;
+                }
+        return object;
 }
 
 static json_t *listener_json(const struct status_listener *listener)

@@ -1,0 +1,54 @@
+#include "logic/status/counters.h"
+
+#include <assert.h>
+
+#include "base/cleanup.h"
+#include "base/saturating.h"
+#include "prefork/scoreboard.h"
+
+#define ROW(member, shown, held_in, slot_word, board_word, in_report, text)                                            \
+        [COUNTER_##member] = {.name = (shown), .unit = (held_in), .label = (in_report), .help = (text)},
+const struct counter counter_table[COUNTER_COUNT] = {COUNTERS(ROW)};
+
+/* A structure of nothing but counters is an array of them, in the order of the table. */
+static_assert(sizeof(struct counters) == COUNTER_COUNT * sizeof(uint64_t), "one uint64_t for every row");
+
+uint64_t *counter_of(struct counters *counters, enum counter_id id)
+{
+        assert((unsigned)id < COUNTER_COUNT);
+        return (uint64_t *)counters + id;
+}
+
+uint64_t counter_shown(const struct counters *counters, enum counter_id id)
+{
+        static const uint64_t divisors[] = {[COUNTER_NUMBER] = 1, [COUNTER_NS] = 1000000, [COUNTER_US] = 1000};
+        static_assert(ELEMENTS(divisors) == COUNTER_UNIT_COUNT, "a unit without its divisor");
+
+        assert((unsigned)id < COUNTER_COUNT);
+        return ((const uint64_t *)counters)[id] / divisors[counter_table[id].unit];
+}
+
+#define ADD(member, amount) sum->member = saturated_add(sum->member, (amount));
+#define NONE 0
+
+void counters_add(struct counters *sum, const struct counters *more)
+{
+#define ADD_MEMBER(member, ...) ADD(member, more->member)
+        COUNTERS(ADD_MEMBER)
+}
+
+void counters_add_slot(struct counters *sum, const struct scoreboard_slot *slot)
+{
+#define OF(word) atomic_load(&slot->word)
+#define ADD_WORD(member, shown, unit, slot_word, ...) ADD(member, slot_word)
+        COUNTERS(ADD_WORD)
+#undef OF
+#undef ADD_WORD
+}
+
+void counters_add_board(struct counters *sum, const struct scoreboard *board)
+{
+#define OF(word) atomic_load(&board->word)
+#define ADD_WORD(member, shown, unit, slot_word, board_word, ...) ADD(member, board_word)
+        COUNTERS(ADD_WORD)
+}
