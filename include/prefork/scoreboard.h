@@ -1,4 +1,7 @@
-/* The scoreboard: the shared memory in which a pool's workers report. Public layout, version 1.
+/* The scoreboard: the shared memory in which a pool's workers report. Public layout, version 2.
+ *
+ * The layout is a contract with programs that report through libprefork: words keep their place and their meaning, and
+ * what is added takes reserved words, which are zero until then. Anything else is another version.
  *
  * One sealed memfd a pool, made by the master, mapped by its workers (and by programs that report through libprefork).
  * A header, then SCOREBOARD_SLOTS slots; pages appear on use. No pointers and no locks: a process may die, or write
@@ -25,7 +28,7 @@ extern "C" {
 #endif
 
 #define SCOREBOARD_MAGIC 0x44524f42464b5250ULL /* "PRKFBORD", little-endian */
-#define SCOREBOARD_VERSION 1
+#define SCOREBOARD_VERSION 2
 #define SCOREBOARD_SLOTS 65536
 #define SCOREBOARD_LINE 64           /* bytes; what one writer owns begins on a line of its own */
 #define SCOREBOARD_DURATION_BUCKETS 32 /* bucket i counts requests of less than 2^i microseconds; the last the rest */
@@ -80,6 +83,8 @@ struct scoreboard_slot {
         _Atomic uint64_t handler_cpu_us; /* CPU time of all ended handler processes */
         _Atomic int32_t handler_status;  /* wait status of the last ended handler process */
         _Atomic uint32_t handler_deaths; /* handler processes that died of a signal */
+        _Atomic uint32_t reserved_level; /* for adaptive scaling: how many workers were busy when the request began … */
+        _Atomic uint32_t reserved_left;  /* … and when it ended */
 
         /* Line 2: the worker's, rarely touched. */
         _Alignas(SCOREBOARD_LINE) _Atomic uint64_t source; /* hash of the client's address; 0: none */
@@ -87,15 +92,23 @@ struct scoreboard_slot {
         _Atomic uint32_t start_stage;    /* where the start of the worker failed; see worker/ */
         _Atomic uint32_t start_errno;
         _Atomic uint32_t refused;        /* connections closed unserved because of max_connections_per_source */
+        uint32_t reserved_worker[7];
 
         /* Line 3: the master's. */
         _Alignas(SCOREBOARD_LINE) _Atomic uint32_t incarnation; /* the slot's reuse counter */
         _Atomic uint32_t answer;        /* enum scoreboard_answer; the worker waits on it with futex(2) */
         _Atomic uint32_t order;         /* enum scoreboard_order */
         _Atomic uint64_t order_request; /* the request (requests_begun) the order is about */
+        uint64_t reserved_master[5];
 
-        /* Lines 4 and 5: the worker's. */
+        /* Lines 4 and 5: the worker's: how long requests took. */
         _Alignas(SCOREBOARD_LINE) _Atomic uint32_t durations[SCOREBOARD_DURATION_BUCKETS];
+
+        /* Lines 6 and 7: the worker's: for how long connections waited until they were accepted. */
+        _Alignas(SCOREBOARD_LINE) _Atomic uint32_t reserved_waits[SCOREBOARD_DURATION_BUCKETS];
+
+        /* Line 8: for workers that serve several connections at once, a slot a thread. */
+        _Alignas(SCOREBOARD_LINE) uint64_t reserved_thread[8];
 };
 
 struct scoreboard {
@@ -115,6 +128,7 @@ struct scoreboard {
         _Atomic uint64_t max_worker_memory_bytes;             /* 0: no recycling by memory */
         _Atomic uint64_t max_worker_age_ns;                   /* 0: no recycling by age */
         _Atomic uint32_t max_requests_jitter_percent;
+        uint32_t reserved_limit;
 
         _Alignas(SCOREBOARD_LINE) _Atomic uint32_t wake[SCOREBOARD_WAKE_COUNT];
 
@@ -122,6 +136,7 @@ struct scoreboard {
         _Alignas(SCOREBOARD_LINE) _Atomic uint32_t low_water; /* lowest idle count since the master last set it */
         _Atomic uint64_t tickets;                             /* drawn for max_connections_per_source */
         _Atomic uint64_t refused;                             /* closed unserved by when_full = refuse */
+        uint64_t reserved_shared[5];
 
         _Alignas(SCOREBOARD_LINE) _Atomic uint64_t idle[SCOREBOARD_SLOTS / 64]; /* one bit a slot */
 
@@ -133,10 +148,12 @@ struct scoreboard {
 #else
 #define SCOREBOARD_ASSERT(condition, text) _Static_assert(condition, text)
 #endif
-SCOREBOARD_ASSERT(sizeof(struct scoreboard_slot) == 5 * SCOREBOARD_LINE, "slot layout changed: new version");
+SCOREBOARD_ASSERT(sizeof(struct scoreboard_slot) == 8 * SCOREBOARD_LINE, "slot layout changed: new version");
 SCOREBOARD_ASSERT(offsetof(struct scoreboard_slot, source) == 1 * SCOREBOARD_LINE, "slot layout changed");
 SCOREBOARD_ASSERT(offsetof(struct scoreboard_slot, incarnation) == 2 * SCOREBOARD_LINE, "slot layout changed");
 SCOREBOARD_ASSERT(offsetof(struct scoreboard_slot, durations) == 3 * SCOREBOARD_LINE, "slot layout changed");
+SCOREBOARD_ASSERT(offsetof(struct scoreboard_slot, reserved_waits) == 5 * SCOREBOARD_LINE, "slot layout changed");
+SCOREBOARD_ASSERT(offsetof(struct scoreboard_slot, reserved_thread) == 7 * SCOREBOARD_LINE, "slot layout changed");
 SCOREBOARD_ASSERT(offsetof(struct scoreboard, low_below) == 1 * SCOREBOARD_LINE, "header layout changed");
 SCOREBOARD_ASSERT(offsetof(struct scoreboard, wake) == 2 * SCOREBOARD_LINE, "header layout changed");
 SCOREBOARD_ASSERT(offsetof(struct scoreboard, low_water) == 3 * SCOREBOARD_LINE, "header layout changed");
