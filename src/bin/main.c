@@ -14,7 +14,7 @@
 #include "os/process/image.h"
 #include "os/process/open_fds.h"
 #include "os/process/title.h"
-#include "worker/worker.h"
+#include "worker/worker_main.h"
 
 static int print(const char *string)
 {

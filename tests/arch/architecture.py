@@ -289,11 +289,11 @@ def check_forks(tree: Tree) -> list[str]:
 
 
 def check_waits(tree: Tree) -> list[str]:
-    """Only master/loop/reaper.c collects the master's children, and only worker/handler.c a worker's handler."""
-    return [f"{source.at(match.start())}: {match.group(1)}(): only master/loop/reaper.c, worker/handler.c and os/ "
+    """Only master/loop/reaper.c collects the master's children, and only worker/runtime_inetd.c a worker's handler."""
+    return [f"{source.at(match.start())}: {match.group(1)}(): only master/loop/reaper.c, worker/runtime_inetd.c and os/ "
             "collect children"
             for source in tree.sources
-            if source.name not in ("master/loop/reaper.c", "worker/handler.c") and source.folder not in ("os", "preload")
+            if source.name not in ("master/loop/reaper.c", "worker/runtime_inetd.c") and source.folder not in ("os", "preload")
             for match in calls(source, WAITING)]
 
 
@@ -493,7 +493,7 @@ MAY_HAVE_STATE = {
     "base": {"log.c.o"},  # the log sink
     "os": {"process_title.c.o"},  # the process's one argument space
     "lib": {"door.c.o"},  # the retire signal's handler
-    "worker": {"handler.c.o"},  # the same signal's path to the running handler
+    "worker": {"orders.c.o", "runtime_inetd.c.o"},  # signal handlers: what is served, and the handler that serves it
 }
 
 

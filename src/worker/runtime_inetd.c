@@ -1,4 +1,4 @@
-#include "worker/handler.h"
+#include "worker/runtime_inetd.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -19,6 +19,7 @@
 #include "os/process/resource.h"
 #include "os/process/spawn.h"
 #include "worker/handler_environment.h"
+#include "worker/orders.h"
 
 #define ORPHAN_POLL_MS 50
 
@@ -34,67 +35,13 @@ struct handler {
         int log_read_fd;
 };
 
-/* What the signal handlers need. `group` is the running handler's process group, 0 when there is none. */
-static struct {
-        volatile pid_t group;
-        const struct slot *slot;
-} running;
+/* The running handler's process group, 0 when there is none; static, because interrupt() is called by a signal handler. */
+static volatile pid_t running_group;
 
-static void on_order(int signal_number)
+static void interrupt(int signal_number)
 {
-        int saved_errno = errno;
-        const struct scoreboard_slot *words = running.slot->words;
-        uint32_t order = atomic_load(&words->order);
-        pid_t group = running.group;
-        bool is_current = atomic_load(&words->order_request) == atomic_load(&words->requests_begun);
-
-        (void)signal_number;
-        if (group > 0 && order == SCOREBOARD_ORDER_TERM && is_current)
-                kill(-group, SIGTERM);
-        if (group > 0 && ((order == SCOREBOARD_ORDER_KILL && is_current) || order == SCOREBOARD_ORDER_DIE))
-                kill(-group, SIGKILL);
-        if (order == SCOREBOARD_ORDER_DIE)
-                _exit(WORKER_EXIT_ORDERED);
-        errno = saved_errno;
-}
-
-/* The master died, and the time it grants to requests in flight is over. */
-static void on_orphan_alarm(int signal_number)
-{
-        (void)signal_number;
-        if (running.group > 0)
-                kill(-running.group, SIGKILL);
-        _exit(WORKER_EXIT_ORPHANED);
-}
-
-/* Somebody asks this one worker to end, not the master: as if it were retired. */
-static void on_term(int signal_number)
-{
-        (void)signal_number;
-        kill(getpid(), DOOR_SIGNAL);
-}
-
-static const struct {
-        int number;
-        void (*handler)(int);
-} signals[] = {{SIGUSR1, on_order}, {SIGALRM, on_orphan_alarm}, {SIGTERM, on_term}};
-
-static const int caught[] = {SIGUSR1, SIGALRM, SIGTERM, DOOR_SIGNAL};
-static_assert(ELEMENTS(caught) == ELEMENTS(signals) + 1, "every signal that has a handler, here or in lib/door");
-
-/* SIGTERM has been blocked until now. */
-static int install_signal_handlers(void)
-{
-        sigset_t term;
-
-        for (size_t i = 0; i < ELEMENTS(signals); i++) {
-                const struct sigaction action = {.sa_handler = signals[i].handler, .sa_flags = SA_RESTART};
-                if (sigaction(signals[i].number, &action, NULL) < 0)
-                        return -errno;
-        }
-        sigemptyset(&term);
-        sigaddset(&term, SIGTERM);
-        return sigprocmask(SIG_UNBLOCK, &term, NULL) < 0 ? -errno : 0;
+        if (running_group > 0)
+                kill(-running_group, signal_number);
 }
 
 static void add_limit(struct handler *handler, int resource, struct rlimit value)
@@ -115,7 +62,16 @@ static void plan_limits(struct handler *handler, const struct worker_plan *plan)
         }
 }
 
-int handler_new(const struct worker_plan *plan, const struct slot *slot, struct handler **ret)
+static void end(void *runtime)
+{
+        struct handler *handler = runtime;
+
+        handler_environment_free(handler->environment);
+        free(handler->path);
+        free(handler);
+}
+
+static int prepare(const struct worker_plan *plan, void **ret)
 {
         const struct pool_config *pool = plan->pool;
         struct handler *handler = calloc(1, sizeof(*handler));
@@ -132,11 +88,8 @@ int handler_new(const struct worker_plan *plan, const struct slot *slot, struct 
                 const char *search_path = handler_environment_get(handler->environment, "PATH");
                 r = program_find("", pool->handler.list[0], search_path ? search_path : PROGRAM_DEFAULT_PATH, &handler->path);
         }
-        running.slot = slot;
-        if (r == 0)
-                r = install_signal_handlers();
         if (r < 0) {
-                handler_free(handler);
+                end(handler);
                 return r;
         }
         *ret = handler;
@@ -174,8 +127,9 @@ static uint64_t timeval_us(const struct timeval *time)
         return (uint64_t)time->tv_sec * 1000000 + (uint64_t)time->tv_usec;
 }
 
-int handler_serve(struct handler *handler, int connection, const struct address *peer, struct handler_outcome *ret)
+static int serve(void *runtime, int connection, const struct address *peer, struct runtime_outcome *ret)
 {
+        struct handler *handler = runtime;
         const struct spawn_program program = {
                 .path = handler->path,
                 .arguments = handler->arguments,
@@ -184,32 +138,25 @@ int handler_serve(struct handler *handler, int connection, const struct address 
                 .limit_count = handler->limit_count,
                 .connection = connection,
                 .stderr_is_connection = handler->stderr_is_connection,
-                .caught = caught,
-                .caught_count = ELEMENTS(caught),
+                .caught = orders_caught,
+                .caught_count = orders_caught_count,
         };
         struct rusage usage = {0};
         int status = 0;
 
-        int r = spawn_program(&program, &running.group); /* stored there before an order can come in */
+        int r = spawn_program(&program, &running_group); /* stored there before an order can come in */
         close(connection);
         if (r < 0)
                 return r;
-        on_order(SIGUSR1); /* one that came while there was no group yet */
-        pid_t pid = running.group;
+        orders_look(); /* for one that came while there was no group yet */
+        pid_t pid = running_group;
         wait_for_end(handler, pid);
-        running.group = 0;
+        running_group = 0;
         while (wait4(pid, &status, 0, &usage) < 0 && errno == EINTR)
                 ;
-        *ret = (struct handler_outcome){.status = status,
+        *ret = (struct runtime_outcome){.status = status,
                                         .cpu_us = timeval_us(&usage.ru_utime) + timeval_us(&usage.ru_stime)};
         return 0;
 }
 
-void handler_free(struct handler *handler)
-{
-        if (!handler)
-                return;
-        handler_environment_free(handler->environment);
-        free(handler->path);
-        free(handler);
-}
+const struct runtime_ops runtime_inetd = {.prepare = prepare, .serve = serve, .interrupt = interrupt, .end = end};

@@ -1,0 +1,28 @@
+/* The accept loop of a worker: wait for a connection, serve it through the runtime, report, and again. The same for all
+ * handler types.
+ *
+ * Run by worker_main. What must stay true: a connection that was accepted is served or, if that is impossible, its failure
+ * is reported; only one of a source that has too many is closed unserved. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "lib/acceptor.h"
+#include "lib/slot.h"
+#include "worker/recycling.h"
+#include "worker/runtime.h"
+#include "worker/worker_setup.h"
+
+/* Filled in by worker_main. */
+struct accept_loop {
+        struct slot slot;
+        struct acceptor acceptor;
+        struct recycling recycling;
+        const struct runtime_ops *runtime_ops;
+        void *runtime;
+        bool short_of_resources; /* inside an episode of EMFILE and its kind: warned once */
+};
+
+/* Serve until the worker is to end; returns its exit code (enum worker_exit). For WORKER_EXIT_LISTENER_FAILED and
+ * WORKER_EXIT_START_FAILED *ret says what failed. */
+int accept_loop_run(struct accept_loop *loop, struct worker_failure *ret);

@@ -1,0 +1,79 @@
+#include "worker/orders.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "lib/door.h"
+#include "logic/protocol/worker_plan.h"
+
+/* What the signal handlers need. */
+static struct {
+        const struct slot *slot;
+        void (*interrupt)(int signal_number);
+} running;
+
+void orders_look(void)
+{
+        const struct scoreboard_slot *words = running.slot->words;
+        uint32_t order = atomic_load(&words->order);
+        bool is_current = atomic_load(&words->order_request) == atomic_load(&words->requests_begun);
+
+        if (order == SCOREBOARD_ORDER_TERM && is_current)
+                running.interrupt(SIGTERM);
+        if ((order == SCOREBOARD_ORDER_KILL && is_current) || order == SCOREBOARD_ORDER_DIE)
+                running.interrupt(SIGKILL);
+        if (order == SCOREBOARD_ORDER_DIE)
+                _exit(WORKER_EXIT_ORDERED);
+}
+
+static void on_order(int signal_number)
+{
+        int saved_errno = errno;
+
+        (void)signal_number;
+        orders_look();
+        errno = saved_errno;
+}
+
+/* The master died, and the time it grants to requests in flight is over. */
+static void on_orphan_alarm(int signal_number)
+{
+        (void)signal_number;
+        running.interrupt(SIGKILL);
+        _exit(WORKER_EXIT_ORPHANED);
+}
+
+/* Somebody asks this one worker to end, not the master: as if it were retired. */
+static void on_term(int signal_number)
+{
+        (void)signal_number;
+        kill(getpid(), DOOR_SIGNAL);
+}
+
+static const struct {
+        int number;
+        void (*handler)(int);
+} signals[] = {{SIGUSR1, on_order}, {SIGALRM, on_orphan_alarm}, {SIGTERM, on_term}};
+
+const int orders_caught[] = {SIGUSR1, SIGALRM, SIGTERM, DOOR_SIGNAL};
+const size_t orders_caught_count = ELEMENTS(orders_caught);
+static_assert(ELEMENTS(orders_caught) == ELEMENTS(signals) + 1, "every signal that has a handler, here or in lib/door");
+
+int orders_install(const struct slot *slot, void (*interrupt)(int signal_number))
+{
+        sigset_t term;
+
+        running.slot = slot;
+        running.interrupt = interrupt;
+        for (size_t i = 0; i < ELEMENTS(signals); i++) {
+                const struct sigaction action = {.sa_handler = signals[i].handler, .sa_flags = SA_RESTART};
+                if (sigaction(signals[i].number, &action, NULL) < 0)
+                        return -errno;
+        }
+        sigemptyset(&term);
+        sigaddset(&term, SIGTERM);
+        return sigprocmask(SIG_UNBLOCK, &term, NULL) < 0 ? -errno : 0;
+}

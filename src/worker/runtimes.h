@@ -1,0 +1,8 @@
+/* The table of runtimes: the only place that knows which handler types there are. */
+#pragma once
+
+#include "logic/config/config.h"
+#include "worker/runtime.h"
+
+/* The operations of a handler type. */
+const struct runtime_ops *runtime_of(enum handler_type type);

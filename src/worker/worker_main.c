@@ -1,0 +1,70 @@
+#include "worker/worker_main.h"
+
+#include <errno.h>
+
+#include "os/clock.h"
+#include "worker/accept_loop.h"
+#include "worker/orders.h"
+#include "worker/refuser.h"
+#include "worker/runtimes.h"
+#include "worker/worker_log.h"
+#include "worker/worker_setup.h"
+
+/* Say in the slot why the worker could not start or serve, for the master to log. */
+static void report_failure(const struct worker_plan *plan, const struct worker_failure *failure)
+{
+        atomic_store(&plan->board->slots[plan->slot].start_errno, (uint32_t)failure->error);
+        atomic_store(&plan->board->slots[plan->slot].start_stage, failure->stage);
+}
+
+/* What can be prepared is prepared before the worker says that it is ready. */
+static int start(const struct worker_plan *plan, struct accept_loop *loop, struct worker_failure *failure)
+{
+        *failure = (struct worker_failure){.stage = WORKER_STAGE_MEMORY};
+        int r = slot_attach(&loop->slot, plan->board, plan->slot, plan->wake_fd);
+        if (r == 0)
+                r = recycling_open(&loop->recycling, clock_now_ns());
+        if (r < 0)
+                return r;
+        r = worker_setup(plan, loop->recycling.statm_fd, failure);
+        if (r < 0)
+                return r;
+        worker_log_start(plan->log_write_fd);
+        failure->stage = WORKER_STAGE_HANDLER;
+        loop->runtime_ops = runtime_of(plan->pool->handler_type);
+        r = loop->runtime_ops->prepare(plan, &loop->runtime);
+        if (r == 0)
+                r = orders_install(&loop->slot, loop->runtime_ops->interrupt);
+        if (r < 0)
+                return r;
+        failure->stage = WORKER_STAGE_LISTENERS;
+        return acceptor_open(&loop->acceptor, plan->listeners, plan->listener_count, plan->master_pid,
+                             (unsigned)plan->orphan_timeout_ms);
+}
+
+static int serve_connections(const struct worker_plan *plan)
+{
+        struct accept_loop loop = {0};
+        struct worker_failure failure;
+
+        int r = start(plan, &loop, &failure);
+        if (r == -ESRCH && failure.stage == WORKER_STAGE_LISTENERS)
+                return WORKER_EXIT_ORPHANED;
+        if (r < 0) {
+                failure.error = failure.error > 0 ? failure.error : -r;
+                report_failure(plan, &failure);
+                return WORKER_EXIT_START_FAILED;
+        }
+        failure = (struct worker_failure){0};
+        slot_ready(&loop.slot, clock_now_ns());
+        int code = accept_loop_run(&loop, &failure);
+        if (failure.error > 0)
+                report_failure(plan, &failure);
+        slot_ending(&loop.slot);
+        return code;
+}
+
+int worker_main(const struct worker_plan *plan)
+{
+        return plan->role == WORKER_ROLE_REFUSE ? refuser_run(plan) : serve_connections(plan);
+}
