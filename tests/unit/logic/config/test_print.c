@@ -297,7 +297,7 @@ static void test_help_names_every_option(void **state)
                 snprintf(line, sizeof(line), "\n%s", pool_options[i].name);
                 assert_int_equal(strstr(text_string(&text), line) != NULL, !pool_options[i].not_built);
         }
-        assert_non_null(strstr(text_string(&text), "\nmax_workers = 64\n        the most workers at one time\n"
+        assert_non_null(strstr(text_string(&text), "\nmax_workers = 64\n        maximum number of workers\n"
                                                    "        takes a whole number from 1 to 65000\n"));
         assert_null(strstr(text_string(&text), "snapshot"));
 }
