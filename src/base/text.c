@@ -4,6 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/cleanup.h"
+
+#define EXCERPT_MAX 80
+
 /* Length of the UTF-8 sequence at `at`, of which `left` bytes are there; 0: not a valid, printable character. */
 static size_t character_length(const unsigned char *at, size_t left)
 {
@@ -100,11 +104,30 @@ int text_appendf(struct text *text, const char *format, ...)
         return r;
 }
 
+int text_append_excerpt(struct text *text, const char *bytes, size_t length)
+{
+        size_t shown = MIN_OF(length, (size_t)EXCERPT_MAX), before = text->length;
+
+        while (shown < length && shown > 0 && ((unsigned char)bytes[shown] & 0xc0) == 0x80)
+                shown--; /* not in the middle of a character */
+        int r = text_append_bytes(text, bytes, shown);
+        if (r == 0 && shown < length)
+                r = text_append(text, "…");
+        if (r < 0)
+                text_cut(text, before);
+        return r;
+}
+
+void text_cut(struct text *text, size_t length)
+{
+        text->length = length;
+        if (text->bytes)
+                text->bytes[length] = '\0';
+}
+
 void text_truncate(struct text *text)
 {
-        text->length = 0;
-        if (text->bytes)
-                text->bytes[0] = '\0';
+        text_cut(text, 0);
 }
 
 char *text_take(struct text *text)

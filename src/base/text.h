@@ -41,6 +41,12 @@ int text_append_bytes(struct text *text, const char *bytes, size_t length);
 int text_appendf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int text_appendv(struct text *text, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 
+/* Append the bytes; of many only the first 80 or so, and "…": what problems quote of a file. 0 or -ENOMEM. */
+int text_append_excerpt(struct text *text, const char *bytes, size_t length);
+
+/* Cut the text down to its first `length` bytes; it has at least as many. */
+void text_cut(struct text *text, size_t length);
+
 /* Empty the text but keep its memory for the next use. */
 void text_truncate(struct text *text);
 

@@ -99,10 +99,8 @@ int words_quote(struct text *text, const char *word)
                 r = *word == '\'' ? text_append(text, "'\\''") : text_append_bytes(text, word, 1);
         if (r == 0)
                 r = text_append(text, "'");
-        if (r < 0 && text->bytes) {
-                text->length = before;
-                text->bytes[before] = '\0';
-        }
+        if (r < 0)
+                text_cut(text, before);
         return r;
 }
 

@@ -133,8 +133,7 @@ def test_what_is_not_available_yet() -> None:
 
 
 @pytest.mark.parametrize(("file", "name", "text"), [
-    ("logic/config", "INI_LINE_MAX", "at most {} bytes, a name of a section"),
-    ("logic/config", "INI_NAME_MAX", "a name of a section or key at most {};"),
+    ("master/config", "FILE_MAX_MIB", "A file has at most {} MiB"),
     ("logic/config", "POOL_NAME_MAX", "has at most {} bytes"),
     ("worker/refuser.c", "PATIENCE_MS", "within {} milliseconds"),
     ("logic/protocol", "LINE_SPLITTER_MAX", "A line has at most {} bytes"),

@@ -414,12 +414,7 @@ def format_value(value: Value) -> str:
         return str(value)
     # Addresses need no quotes, and should be seen as people write them.
     words = [word if re.fullmatch(r"[\w@%+=:,./\[\]*-]+", word) else shlex.quote(word) for word in value]
-    if sum(len(word.encode()) + 1 for word in words) < 150:
-        return " ".join(words)
-    # Lines have 198 bytes at most: a word a line, in quotes lest it looks like something else; long words in pieces.
-    return "\n    ".join(f"'{word}'" if word == plain and len(word) < 100 else
-                         "\\\n    ".join(word[at:at + 100] for at in range(0, len(word), 100))
-                         for word, plain in zip(words, value))
+    return " ".join(words)
 
 
 def format_config(pools: Pools, master: Mapping[str, Value] | None = None) -> str:

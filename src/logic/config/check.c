@@ -200,8 +200,8 @@ static void check_environment(const struct rules *rules, const struct pool_confi
         for (size_t i = 0; i < pool->environment.count; i++)
                 if (peer_variable_is_one(pool->environment.list[i]))
                         rules_refuse(rules, pool, POOL_ENVIRONMENT,
-                                     "\"%s\" is set by preforkd for every connection; expected another name",
-                                     pool->environment.list[i]);
+                                     "%.*s is set by preforkd for every connection; expected another name",
+                                     (int)strcspn(pool->environment.list[i], "="), pool->environment.list[i]);
 }
 
 /* Refuse the address if an earlier pool, or an earlier place in this list, has it. */

@@ -3,32 +3,29 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "base/cleanup.h"
 
-/* What a protected byte travels as; see ini_line.h. */
+/* The bytes that libinih acts upon, and what they are coded as; see ini_line.h. */
 static const struct {
         char plain, coded;
-} codes[] = {{' ', '\001'}, {'\t', '\002'}, {';', '\003'}};
-
-#define CODE_COUNT (sizeof(codes) / sizeof(codes[0]))
+} codes[] = {{' ', '\001'}, {'\t', '\002'}, {';', '\003'}, {'#', '\004'}};
 
 static char encode(char c)
 {
-        for (size_t i = 0; i < CODE_COUNT; i++)
+        for (size_t i = 0; i < ELEMENTS(codes); i++)
                 if (c == codes[i].plain)
                         return codes[i].coded;
         return c;
 }
 
-void ini_line_decode(char *value)
+void ini_line_decode(char *bytes, size_t length)
 {
-        for (; *value != '\0'; value++)
-                for (size_t i = 0; i < CODE_COUNT; i++)
-                        if (*value == codes[i].coded)
-                                *value = codes[i].plain;
+        for (size_t at = 0; at < length; at++)
+                for (size_t i = 0; i < ELEMENTS(codes); i++)
+                        if (bytes[at] == codes[i].coded)
+                                bytes[at] = codes[i].plain;
 }
 
 static bool is_blank(char c)
@@ -63,29 +60,31 @@ static size_t name_length(const char *at, const char *end)
         return (size_t)(at - start);
 }
 
-static int take_name(const char *at, size_t length, const char *what, struct ini_line *line, struct text *complaint)
-{
-        if (length > INI_NAME_MAX)
-                return complain(complaint, "a %s of %zu bytes; at most %d fit", what, length, INI_NAME_MAX);
-        memcpy(line->name, at, length);
-        line->name[length] = '\0';
-        return 0;
-}
-
-/* A value, or a line of one, on its way into line->text. */
+/* A value, or a line of one, on its way into `value`. */
 struct value_scan {
-        const char *at, *end;
-        char *out;
-        char *fixed; /* trailing blanks are cut down to here, not further: what is before is protected */
-        char quote;  /* the quote we are in, or NUL */
+        const char *start, *at, *end; /* what is scanned; the byte before `start` belongs to the line */
+        struct text *value;
+        size_t fixed; /* trailing blanks are cut down to this length of `value`, not further: quotes protect the rest */
+        char quote;   /* the quote we are in, or NUL */
+        int result;   /* the first error of text_append_bytes() */
 };
 
 static void copy(struct value_scan *scan, bool protect)
 {
-        *scan->out++ = protect ? encode(*scan->at) : *scan->at;
+        char coded = encode(*scan->at);
+        int r = text_append_bytes(scan->value, &coded, 1);
+
+        if (r < 0)
+                scan->result = r;
         scan->at++;
         if (protect)
-                scan->fixed = scan->out;
+                scan->fixed = scan->value->length;
+}
+
+/* True if the byte before the current one is a blank that nothing protects. */
+static bool is_after_blank(const struct value_scan *scan)
+{
+        return is_blank(scan->at[-1]) && (scan->value->length > scan->fixed || scan->at == scan->start);
 }
 
 /* At a backslash outside quotes. */
@@ -122,39 +121,57 @@ static void scan_quoted(struct value_scan *scan)
         }
 }
 
-/* Scan from `at` to the end of the line or to a comment, into `out` with a NUL. The byte before `at` belongs to the
- * line. */
-static int scan_value(const char *at, const char *end, char *out, struct ini_line *line, struct text *complaint)
+/* Cut trailing blanks off. They separate the last word from the next line's, backslash or not, as in a shell. */
+static void trim(struct value_scan *scan, const struct ini_line *line)
 {
-        struct value_scan scan = {.at = at, .end = end, .out = out, .fixed = out};
+        struct text *value = scan->value;
+        size_t length = value->length;
+
+        while (length > scan->fixed && (value->bytes[length - 1] == encode(' ') || value->bytes[length - 1] == encode('\t')))
+                length--;
+        if (length < value->length && length > 0 && line->joins_next)
+                value->bytes[length++] = encode(' ');
+        text_cut(value, length);
+}
+
+/* Scan from `at` to the end of the line or to a comment, into line->value. The byte before `at` belongs to the line. */
+static int scan_value(const char *at, const char *end, struct ini_line *line, struct text *complaint)
+{
+        struct value_scan scan = {.start = at, .at = at, .end = end, .value = &line->value};
         int r = 0;
 
         while (scan.at < end && r == 0) {
-                bool after_blank = scan.out > scan.fixed ? is_blank(scan.out[-1]) : scan.at == at && is_blank(at[-1]);
                 if (scan.quote || *scan.at == '\'' || *scan.at == '"')
                         scan_quoted(&scan);
                 else if (*scan.at == '\\')
                         r = scan_backslash(&scan, line, complaint);
-                else if (*scan.at == ';' && after_blank)
+                else if (*scan.at == ';' && is_after_blank(&scan))
                         break;
-                else if (*scan.at == '#' && after_blank)
+                else if (*scan.at == '#' && is_after_blank(&scan))
                         r = complain(complaint, "'#' starts a comment only at the start of a line; "
                                                 "use ';' behind a value, or quotes if it belongs to the value");
                 else
                         copy(&scan, false);
         }
-        if (r < 0)
-                return r;
+        if (r < 0 || scan.result < 0)
+                return r < 0 ? r : scan.result;
         if (scan.quote)
                 return complain(complaint, "the quote %c is not closed on this line", scan.quote);
-        bool blanks = scan.out > scan.fixed && is_blank(scan.out[-1]);
-        while (scan.out > scan.fixed && is_blank(scan.out[-1]))
-                scan.out--;
-        /* `word \` and a line below mean two words, as in a shell; libinih would cut the blank off. */
-        if (blanks && line->joins_next && scan.out > out)
-                *scan.out++ = encode(' ');
-        *scan.out = '\0';
+        trim(&scan, line);
         return 0;
+}
+
+/* Refuse the line because of a word in it. Returns -EINVAL or -ENOMEM. */
+static int complain_about(struct text *complaint, const char *before, const char *word, size_t length,
+                          const char *behind)
+{
+        int r = text_append(complaint, before);
+
+        if (r == 0)
+                r = text_append_excerpt(complaint, word, length);
+        if (r == 0)
+                r = text_append(complaint, behind);
+        return r < 0 ? r : -EINVAL;
 }
 
 static int scan_section(const char *at, const char *end, struct ini_line *line, struct text *complaint)
@@ -167,25 +184,21 @@ static int scan_section(const char *at, const char *end, struct ini_line *line, 
         if (length == 0)
                 return complain(complaint, "the section has no name; expected [preforkd] or the name of a pool");
         if (name_length(name, close) != length)
-                return complain(complaint, "\"%.*s\" is not a name; expected letters, digits, '_', '-' and '.'",
-                                (int)length, name);
+                return complain_about(complaint, "\"", name, length,
+                                      "\" is not a name; expected letters, digits, '_', '-' and '.'");
         at = skip_blanks(close + 1, end);
         if (at < end && (*at != ';' || at == close + 1))
                 return complain(complaint, "text behind ']'; expected nothing, or a comment that starts with ' ;'");
-        int r = take_name(name, length, "section name", line, complaint);
-        if (r == 0)
-                snprintf(line->text, sizeof(line->text), "[%s]", line->name);
-        return r;
+        return text_append_bytes(&line->name, name, length);
 }
 
-/* Note the word before a `=`, whatever else may be wrong with the line. */
-static void peek_key(const char *at, const char *end, struct ini_line *line)
+/* Note the word before a `=`, whatever else may be wrong with the line. 0 or -ENOMEM. */
+static int peek_key(const char *at, const char *end, struct ini_line *line)
 {
         size_t length = name_length(at, end);
         const char *equals = skip_blanks(at + length, end);
 
-        if (length <= INI_NAME_MAX && equals < end && *equals == '=')
-                memcpy(line->name, at, length);
+        return equals < end && *equals == '=' ? text_append_bytes(&line->name, at, length) : 0;
 }
 
 static int scan_key(const char *at, const char *end, struct ini_line *line, struct text *complaint)
@@ -194,28 +207,25 @@ static int scan_key(const char *at, const char *end, struct ini_line *line, stru
         const char *separator = skip_blanks(at + length, end);
 
         if (length > 0 && separator < end && *separator == ':')
-                return complain(complaint, "':' does not separate a key from its value here; expected '%.*s = ...'",
-                                (int)length, at);
+                return complain_about(complaint, "':' does not separate a key from its value here; expected '", at,
+                                      length, " = ...'");
         if (length == 0 || separator == end || *separator != '=')
                 return complain(complaint, "not a line of a configuration; "
                                            "expected 'key = value', '[section]' or a comment");
-        int r = take_name(at, length, "key", line, complaint);
-        if (r < 0)
-                return r;
-        int written = snprintf(line->text, sizeof(line->text), "%s=", line->name);
-        const char *value = skip_blanks(separator + 1, end);
-        return scan_value(value, end, line->text + written, line, complaint);
+        return scan_value(skip_blanks(separator + 1, end), end, line, complaint);
 }
 
 static int scan_continuation(const char *at, const char *end, struct ini_line *line, struct text *complaint)
 {
-        line->text[0] = ' '; /* what tells libinih that the value goes on */
-        int r = scan_value(at, end, line->text + 1, line, complaint);
+        const struct text *value = &line->value;
+
+        int r = scan_value(at, end, line, complaint);
         if (r < 0)
                 return r;
-        size_t text_length = strlen(line->text);
-        line->bracketed = line->text[1] == '[' && line->text[text_length - 1] == ']';
-        return text_length > 1 ? 0 : complain(complaint, "nothing before the backslash");
+        if (value->length == 0)
+                return complain(complaint, "nothing before the backslash");
+        line->bracketed = value->bytes[0] == '[' && value->bytes[value->length - 1] == ']';
+        return 0;
 }
 
 /* Refuse bytes that belong into no text. Comments may be in any character set. */
@@ -232,30 +242,36 @@ static int check_bytes(const char *bytes, size_t length, bool comment, struct te
         return 0;
 }
 
-int ini_line_scan(const char *bytes, size_t length, struct ini_line *ret, struct text *complaint)
+int ini_line_scan(const char *bytes, size_t length, struct ini_line *line, struct text *complaint)
 {
         const char *end = bytes + length, *at = skip_blanks(bytes, end);
+        int r = 0;
 
-        *ret = (struct ini_line){.kind = INI_LINE_BLANK};
+        text_truncate(&line->name);
+        text_truncate(&line->value);
+        *line = (struct ini_line){.kind = INI_LINE_BLANK, .name = line->name, .value = line->value};
         if (at == end)
                 return 0;
         if (*at == '#' || *at == ';')
-                ret->kind = INI_LINE_COMMENT;
+                line->kind = INI_LINE_COMMENT;
         else if (at > bytes)
-                ret->kind = INI_LINE_CONTINUATION;
+                line->kind = INI_LINE_CONTINUATION;
         else
-                ret->kind = *at == '[' ? INI_LINE_SECTION : INI_LINE_KEY;
-        if (ret->kind == INI_LINE_KEY || ret->kind == INI_LINE_CONTINUATION)
-                peek_key(at, end, ret);
-
-        int r = check_bytes(bytes, length, ret->kind == INI_LINE_COMMENT, complaint);
-        if (r < 0 || ret->kind == INI_LINE_COMMENT)
+                line->kind = *at == '[' ? INI_LINE_SECTION : INI_LINE_KEY;
+        if (line->kind == INI_LINE_KEY || line->kind == INI_LINE_CONTINUATION)
+                r = peek_key(at, end, line);
+        if (r == 0)
+                r = check_bytes(bytes, length, line->kind == INI_LINE_COMMENT, complaint);
+        if (r < 0 || line->kind == INI_LINE_COMMENT)
                 return r;
-        if (length > INI_LINE_MAX)
-                return complain(complaint, "a line of %zu bytes; at most %d fit (a value goes on in indented lines "
-                                           "below)", length, INI_LINE_MAX);
-        if (ret->kind == INI_LINE_SECTION)
-                return scan_section(at, end, ret, complaint);
-        return ret->kind == INI_LINE_KEY ? scan_key(at, end, ret, complaint)
-                                         : scan_continuation(at, end, ret, complaint);
+        if (line->kind == INI_LINE_SECTION)
+                return scan_section(at, end, line, complaint);
+        return line->kind == INI_LINE_KEY ? scan_key(at, end, line, complaint)
+                                          : scan_continuation(at, end, line, complaint);
+}
+
+void ini_line_clear(struct ini_line *line)
+{
+        text_clear(&line->name);
+        text_clear(&line->value);
 }

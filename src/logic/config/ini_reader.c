@@ -12,6 +12,11 @@
 #include "base/text.h"
 #include "logic/config/ini_line.h"
 
+/* How much of a name libinih sees: no more fits into its buffers, and it tells nothing by names. */
+#define NAME_MAX_SEEN 49
+/* The head of a key's line (`NAME=`), one byte of its value, a newline and a NUL. */
+#define BUFFER_MIN (NAME_MAX_SEEN + 4)
+
 /* What an indented line would continue. */
 enum open_value { OPEN_NONE, OPEN_VALUE, OPEN_REFUSED };
 
@@ -26,12 +31,15 @@ struct reader {
         unsigned line;    /* of `current` */
         struct ini_line current;
         bool in_section;
+        size_t handed; /* bytes of current.value that libinih has */
+        bool asked;    /* the last line that libinih has is one that on_pair() is to be called for */
+        bool misread;  /* … and it was not */
 
         enum open_value open;
         bool joined; /* the value's last line ended in a backslash */
-        struct text value;
-        char key[INI_NAME_MAX + 1];
+        struct text key, value;
         unsigned key_line;
+        struct text label; /* the key as problems show it: not whole if it is very long */
 };
 
 static const char *file_name(const struct reader *reader)
@@ -50,7 +58,7 @@ static void report_value(struct reader *reader, const char *value)
         const struct ini_place place = {.file = file_name(reader), .line = reader->key_line};
 
         if (reader->result == 0)
-                note(reader, reader->events->value(reader->events->context, reader->key, value, place));
+                note(reader, reader->events->value(reader->events->context, text_string(&reader->key), value, place));
 }
 
 /* The open value cannot be trusted: what of it was read already must not be taken for the whole. */
@@ -66,7 +74,8 @@ static void finish_value(struct reader *reader)
 {
         if (reader->open == OPEN_VALUE && reader->joined) {
                 problem_add(reader->problems, file_name(reader), reader->key_line,
-                            "%s: its last line ends in a backslash, but no indented line follows", reader->key);
+                            "%s: its last line ends in a backslash, but no indented line follows",
+                            text_string(&reader->label));
                 refuse_value(reader);
         }
         if (reader->open == OPEN_VALUE)
@@ -74,27 +83,31 @@ static void finish_value(struct reader *reader)
         reader->open = OPEN_NONE;
 }
 
-/* libinih found a pair: the one on the current line, or one more line of the open value. */
+/* The key of the current line begins a value. */
+static void take_key(struct reader *reader)
+{
+        const struct text *name = &reader->current.name;
+
+        text_truncate(&reader->key);
+        text_truncate(&reader->label);
+        note(reader, text_append_bytes(&reader->key, text_string(name), name->length));
+        note(reader, text_append_excerpt(&reader->label, text_string(name), name->length));
+        reader->key_line = reader->line;
+}
+
+/* libinih found a pair: the piece of the open value that it was handed last. */
 static int on_pair(void *context, const char *section, const char *name, const char *value)
 {
         struct reader *reader = context;
-        _cleanup_(freep) char *piece = strdup(value);
-        (void)section; /* our own section event has told */
+        size_t before = reader->value.length;
+        (void)section; /* names are whole in our own scan alone */
+        (void)name;
 
-        if (!piece) {
-                note(reader, -ENOMEM);
-                return 0;
-        }
-        ini_line_decode(piece);
-        if (reader->current.kind == INI_LINE_KEY) {
-                text_truncate(&reader->value);
-                snprintf(reader->key, sizeof(reader->key), "%s", name);
-                reader->key_line = reader->line;
-                reader->open = OPEN_VALUE;
-        } else if (!reader->joined && reader->value.length > 0)
-                note(reader, text_append(&reader->value, " "));
-        note(reader, text_append(&reader->value, piece));
-        reader->joined = reader->current.joins_next;
+        int r = text_append(&reader->value, value);
+        note(reader, r);
+        if (r == 0 && reader->value.length > before)
+                ini_line_decode(reader->value.bytes + before, reader->value.length - before);
+        reader->asked = false;
         return 1;
 }
 
@@ -138,14 +151,15 @@ static bool accept_continuation(struct reader *reader)
         if (reader->open == OPEN_NONE)
                 problem_add(reader->problems, file_name(reader), reader->line,
                             "an indented line, but there is no value right above that it could continue");
-        else if (line->name[0] != '\0' && reader->events->is_key(line->name))
+        else if (line->name.length > 0 && reader->events->is_key(text_string(&line->name)))
                 problem_add(reader->problems, file_name(reader), reader->line,
                             "the line is indented and so would continue %s, but looks like the key %s; "
-                            "remove the blanks in front, or put the word in quotes", reader->key, line->name);
+                            "remove the blanks in front, or put the word in quotes",
+                            text_string(&reader->label), text_string(&line->name));
         else if (line->bracketed)
                 problem_add(reader->problems, file_name(reader), reader->line,
                             "the line is indented and so would continue %s, but looks like a section; "
-                            "remove the blanks in front, or put it in quotes", reader->key);
+                            "remove the blanks in front, or put it in quotes", text_string(&reader->label));
         else
                 return true;
         refuse_value(reader);
@@ -156,9 +170,8 @@ static bool accept_continuation(struct reader *reader)
 static void skip_key(struct reader *reader)
 {
         finish_value(reader);
-        if (reader->current.name[0] != '\0' && reader->in_section) {
-                snprintf(reader->key, sizeof(reader->key), "%s", reader->current.name);
-                reader->key_line = reader->line;
+        if (reader->current.name.length > 0 && reader->in_section) {
+                take_key(reader);
                 report_value(reader, NULL);
         }
         reader->open = OPEN_REFUSED;
@@ -186,6 +199,22 @@ static void skip_line(struct reader *reader)
         }
 }
 
+static void open_value(struct reader *reader)
+{
+        finish_value(reader);
+        take_key(reader);
+        text_truncate(&reader->value);
+        reader->open = OPEN_VALUE;
+        reader->joined = reader->current.joins_next;
+}
+
+static void continue_value(struct reader *reader)
+{
+        if (!reader->joined && reader->value.length > 0)
+                note(reader, text_append(&reader->value, " "));
+        reader->joined = reader->current.joins_next;
+}
+
 /* True if the current line, which is in order by itself, may go to libinih. */
 static bool accept_line(struct reader *reader)
 {
@@ -193,20 +222,25 @@ static bool accept_line(struct reader *reader)
         case INI_LINE_SECTION:
                 finish_value(reader);
                 reader->in_section = true;
-                note(reader, reader->events->section(reader->events->context, reader->current.name,
+                note(reader, reader->events->section(reader->events->context, text_string(&reader->current.name),
                                                      (struct ini_place){file_name(reader), reader->line}));
                 return true;
         case INI_LINE_KEY:
                 if (!reader->in_section) {
+                        take_key(reader);
                         problem_add(reader->problems, file_name(reader), reader->line,
-                                    "%s: no section above; expected [preforkd] or [POOL] first", reader->current.name);
+                                    "%s: no section above; expected [preforkd] or [POOL] first",
+                                    text_string(&reader->label));
                         skip_key(reader);
                         return false;
                 }
-                finish_value(reader);
+                open_value(reader);
                 return true;
         case INI_LINE_CONTINUATION:
-                return accept_continuation(reader);
+                if (!accept_continuation(reader))
+                        return false;
+                continue_value(reader);
+                return true;
         case INI_LINE_BLANK:
                 finish_value(reader);
                 return false;
@@ -215,7 +249,7 @@ static bool accept_line(struct reader *reader)
         }
 }
 
-/* Take the next line of the text. True if it is for libinih, and then in reader->current.text. */
+/* Take the next line of the text. True if it is for libinih, and then in reader->current. */
 static bool take_line(struct reader *reader)
 {
         _cleanup_(text_clear) struct text complaint = {0};
@@ -240,32 +274,56 @@ static bool take_line(struct reader *reader)
         return accept_line(reader);
 }
 
-/* The reader function of libinih: lines one by one, so that we know the number of the one it is at. */
+/* Write a line for libinih: the current one, or as much as fits of what it has not had yet of its value. What follows
+ * the first piece is indented, so that libinih takes it for more of the same value. */
+static void hand_over(struct reader *reader, bool first, char *buffer, size_t size)
+{
+        const struct ini_line *line = &reader->current;
+        const char *name = text_string(&line->name);
+        int head;
+
+        if (line->kind == INI_LINE_SECTION)
+                head = snprintf(buffer, size, "[%.*s]", NAME_MAX_SEEN, name);
+        else if (line->kind == INI_LINE_KEY && first)
+                head = snprintf(buffer, size, "%.*s=", NAME_MAX_SEEN, name);
+        else
+                head = snprintf(buffer, size, " ");
+        char *at = buffer + head;
+        size_t piece = MIN_OF(line->value.length - reader->handed, size - (size_t)head - strlen("\n") - 1);
+        if (piece > 0)
+                memcpy(at, line->value.bytes + reader->handed, piece);
+        memcpy(at + piece, "\n", sizeof("\n"));
+        reader->handed += piece;
+        reader->asked = line->kind != INI_LINE_SECTION;
+}
+
+/* The reader function of libinih: lines one by one, so that we know the number of the one it is at. Its buffer, 200 bytes
+ * where distributions build it, holds neither every line nor every name. */
 static char *next_line(char *buffer, int size, void *stream)
 {
         struct reader *reader = stream;
+        bool found = reader->handed < reader->current.value.length, first = !found;
 
-        while (reader->result == 0 && reader->cursor < reader->end) {
-                if (!take_line(reader) || reader->result < 0)
-                        continue;
-                size_t length = strlen(reader->current.text);
-                if (size > 0 && length < (size_t)size) {
-                        memcpy(buffer, reader->current.text, length + 1);
-                        return buffer;
-                }
-                /* A library with a buffer smaller than everybody's. */
-                problem_add(reader->problems, file_name(reader), reader->line,
-                            "a line of %zu bytes; at most %d fit", length, size - 1);
-                skip_line(reader);
+        reader->misread |= reader->asked || size < BUFFER_MIN;
+        while (!found && reader->result == 0 && reader->cursor < reader->end) {
+                found = take_line(reader);
+                reader->handed = found ? 0 : reader->current.value.length;
         }
-        finish_value(reader);
-        return NULL;
+        if (!found || reader->result < 0 || reader->misread) {
+                finish_value(reader);
+                return NULL;
+        }
+        hand_over(reader, first, buffer, (size_t)size);
+        return buffer;
 }
 
 static void reader_clear(struct reader *reader)
 {
+        ini_line_clear(&reader->current);
         text_clear(&reader->file);
+        text_clear(&reader->key);
         text_clear(&reader->value);
+        text_clear(&reader->label);
 }
 
 int ini_read(const struct ini_events *events, const char *file, const char *bytes, size_t length, bool line_directives,
@@ -287,7 +345,7 @@ int ini_read(const struct ini_events *events, const char *file, const char *byte
                 return reader.result;
         if (r == -2)
                 return -ENOMEM;
-        if (r != 0) /* our scan and libinih disagree: say so rather than go on with half a file */
+        if (r != 0 || reader.misread) /* our scan and libinih disagree: say so rather than go on with half a file */
                 problem_add(problems, file, 0, "libinih does not understand the text");
         return 0;
 }

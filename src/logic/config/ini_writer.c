@@ -5,13 +5,10 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "base/words.h"
-#include "logic/config/ini_line.h"
 
 #define INDENT "        "
-/* Where a line is broken if it can be: for readers; the limit is INI_LINE_MAX. */
+/* Where a line is broken if it can be. */
 #define WRAP_COLUMN 120
-/* Bytes of a long word that go onto one line: with every byte a quote (four bytes when quoted) it still fits. */
-#define PIECE_MAX 40
 
 struct writer {
         struct text *text;
@@ -34,40 +31,8 @@ static int quote_always(struct text *text, const char *word)
 
         if (r < 0 || text->bytes[before] == '\'')
                 return r;
-        text->length = before;
+        text_cut(text, before);
         return text_appendf(text, "'%s'", word);
-}
-
-/* Length of the longest start of `word` with at most PIECE_MAX bytes that does not end inside a character. */
-static size_t piece_length(const char *word)
-{
-        size_t length = strnlen(word, PIECE_MAX + 1);
-
-        if (length <= PIECE_MAX)
-                return length;
-        for (length = PIECE_MAX; length > 1 && ((unsigned char)word[length] & 0xc0) == 0x80; length--)
-                ;
-        return length;
-}
-
-/* A word that no line can hold: pieces, each quoted for itself, joined by backslashes. */
-static int write_pieces(struct writer *writer, const char *word)
-{
-        int r = 0;
-
-        while (*word != '\0' && r == 0) {
-                size_t length = piece_length(word);
-                _cleanup_(text_clear) struct text piece = {0};
-                r = begin_line(writer);
-                if (r == 0)
-                        r = text_append_bytes(&piece, word, length);
-                if (r == 0)
-                        r = quote_always(writer->text, text_string(&piece));
-                word += length;
-                if (r == 0 && *word != '\0')
-                        r = text_append(writer->text, "\\");
-        }
-        return r;
 }
 
 static int write_word(struct writer *writer, const char *word)
@@ -79,8 +44,6 @@ static int write_word(struct writer *writer, const char *word)
                 return r;
         if (writer->text->length - writer->line_start + 1 + quoted.length <= WRAP_COLUMN)
                 return text_appendf(writer->text, " %s", text_string(&quoted));
-        if (strlen(INDENT "''") + quoted.length > INI_LINE_MAX)
-                return write_pieces(writer, word);
         r = begin_line(writer);
         return r < 0 ? r : quote_always(writer->text, word);
 }

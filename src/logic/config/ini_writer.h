@@ -1,6 +1,6 @@
 /* The INI writer: the counterpart of ini_reader, which reads back exactly what was written.
  *
- * Owns how a value of any length fits into lines of the length that the reader takes. Called by config_print. */
+ * Owns where a long value is wrapped: between words, never in one. Called by config_print. */
 #pragma once
 
 #include "logic/config/ini_reader.h"

@@ -8,8 +8,6 @@
 #include "base/words.h"
 #include "logic/config/option_types.h"
 
-#define EXCERPT_MAX 80
-
 static const struct option_operations *const operations[] = {
         [OPTION_BOOL] = &option_bool,         [OPTION_NUMBER] = &option_number,
         [OPTION_SIGNED] = &option_signed,     [OPTION_MODE] = &option_mode,
@@ -24,17 +22,11 @@ static_assert(ELEMENTS(operations) == OPTION_TYPE_COUNT, "operations for every e
 
 int option_quote_excerpt(struct text *text, const char *string)
 {
-        size_t length = strlen(string), shown = length;
-
-        if (length > EXCERPT_MAX) /* not in the middle of a character */
-                for (shown = EXCERPT_MAX; shown > 0 && ((unsigned char)string[shown] & 0xc0) == 0x80; shown--)
-                        ;
         int r = text_append(text, "\"");
+
         if (r == 0)
-                r = text_append_bytes(text, string, shown);
-        if (r == 0)
-                r = text_append(text, shown < length ? "…\"" : "\"");
-        return r;
+                r = text_append_excerpt(text, string, strlen(string));
+        return r < 0 ? r : text_append(text, "\"");
 }
 
 /* `"value" what; expected …`. Returns -EINVAL, or -ENOMEM. */

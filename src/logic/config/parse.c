@@ -71,10 +71,16 @@ static void offer_options(struct spelling *spelling, const struct option *option
                         spelling_offer(spelling, options[i].name);
 }
 
-static void report_unknown_key(struct parser *parser, const char *key, struct origin place)
+/* 0 or -ENOMEM. */
+static int report_unknown_key(struct parser *parser, const char *word, struct origin place)
 {
-        struct spelling spelling = {.word = key};
+        _cleanup_(text_clear) struct text excerpt = {0};
+        struct spelling spelling = {.word = word};
+        int r = text_append_excerpt(&excerpt, word, strlen(word));
+        const char *key = text_string(&excerpt);
 
+        if (r < 0)
+                return r;
         if (parser->canonical)
                 problem_warn(parser->problems, place.file, place.line, "'%s' is not known to this version: ignored", key);
         else if (!parser->in_master && master_option_find(key) >= 0)
@@ -94,6 +100,7 @@ static void report_unknown_key(struct parser *parser, const char *key, struct or
                 else
                         problem_add(parser->problems, place.file, place.line, "unknown key '%s'", key);
         }
+        return 0;
 }
 
 /* The place as an origin, with the file's name kept in the config. 0 or -ENOMEM. */
@@ -114,6 +121,19 @@ static bool pool_name_is_valid(const char *name)
         return strlen(name) <= POOL_NAME_MAX && isalnum((unsigned char)name[0]);
 }
 
+/* 0 or -ENOMEM. */
+static int report_bad_pool_name(struct parser *parser, const char *name, struct origin place)
+{
+        _cleanup_(text_clear) struct text excerpt = {0};
+        int r = text_append_excerpt(&excerpt, name, strlen(name));
+
+        if (r == 0)
+                problem_add(parser->problems, place.file, place.line,
+                            "\"%s\" is not a name for a pool; expected a letter or digit first, and at most %d bytes",
+                            text_string(&excerpt), POOL_NAME_MAX);
+        return r;
+}
+
 static int on_section(void *context, const char *name, struct ini_place ini_place)
 {
         struct parser *parser = context;
@@ -131,9 +151,7 @@ static int on_section(void *context, const char *name, struct ini_place ini_plac
         else if (known)
                 problem_add(parser->problems, place.file, place.line, "pool \"%s\" is already defined", name);
         else if (!pool_name_is_valid(name))
-                problem_add(parser->problems, place.file, place.line,
-                            "\"%s\" is not a name for a pool; expected a letter or digit first, and at most %d bytes",
-                            name, POOL_NAME_MAX);
+                r = report_bad_pool_name(parser, name, place);
         else {
                 parser->pool = config_add_pool(parser->config, name, place);
                 r = parser->pool ? 0 : -ENOMEM;
@@ -160,9 +178,7 @@ static int on_value(void *context, const char *key, const char *value, struct in
                 setting.base = parser->pool;
                 setting.origin = &parser->pool->origins[index];
         } else {
-                if (parser->in_master || parser->pool)
-                        report_unknown_key(parser, key, place);
-                return 0;
+                return parser->in_master || parser->pool ? report_unknown_key(parser, key, place) : 0;
         }
         return set_option(parser->problems, &setting, value, place);
 }

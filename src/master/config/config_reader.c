@@ -17,7 +17,7 @@
 #include "os/process/program.h"
 
 /* More than any configuration, less than what hurts: a device or an endless pipe named by mistake ends here. */
-#define FILE_MAX_BYTES (16U << 20)
+#define FILE_MAX_MIB 16
 
 static int read_all(const char *file, struct text *text)
 {
@@ -32,7 +32,7 @@ static int read_all(const char *file, struct text *text)
                         continue;
                 if (length <= 0)
                         return length < 0 ? -errno : 0;
-                if (text->length + (size_t)length > FILE_MAX_BYTES)
+                if (text->length + (size_t)length > (size_t)FILE_MAX_MIB << 20)
                         return -EFBIG;
                 int r = text_append_bytes(text, buffer, (size_t)length);
                 if (r < 0)
@@ -45,6 +45,10 @@ static int read_file(struct config *config, const char *file, struct problem_lis
         _cleanup_(text_clear) struct text text = {0};
 
         int r = read_all(file, &text);
+        if (r == -EFBIG) {
+                problem_add(problems, file, 0, "the file has more than %d MiB", FILE_MAX_MIB);
+                return 0;
+        }
         if (r < 0) {
                 problem_add(problems, file, 0, "cannot read it: %s", strerror(-r));
                 return 0;
@@ -114,6 +118,22 @@ static void check_handler(const struct pool_config *pool, struct problem_list *p
                             pool->handler.list[0], strerror(-r));
 }
 
+/* Report words that execve(2) does not take: it would fail for every connection. */
+static void check_lengths(const struct pool_config *pool, enum pool_option option, const struct words *words,
+                          struct problem_list *problems)
+{
+        const struct origin *origin = &pool->origins[option];
+        size_t most = 32 * (size_t)sysconf(_SC_PAGESIZE) - 1; /* the kernel's MAX_ARG_STRLEN, without the NUL */
+
+        for (size_t i = 0; i < words->count; i++) {
+                size_t length = strlen(words->list[i]);
+                if (length > most)
+                        problem_add(problems, origin->file, origin->line,
+                                    "%s: word %zu has %zu bytes; the kernel takes at most %zu in an argument or variable",
+                                    pool_options[option].name, i + 1, length, most);
+        }
+}
+
 static int read_options(const struct config_source *source, struct config *config, struct problem_list *problems)
 {
         int r = 0;
@@ -152,6 +172,8 @@ int config_read(const struct config_source *source, struct config *ret, struct p
         for (size_t i = 0; i < ret->pool_count && r == 0; i++) {
                 check_directories(ret->pools[i], problems);
                 check_handler(ret->pools[i], problems);
+                check_lengths(ret->pools[i], POOL_HANDLER, &ret->pools[i]->handler, problems);
+                check_lengths(ret->pools[i], POOL_ENVIRONMENT, &ret->pools[i]->environment, problems);
         }
         return r;
 }

@@ -109,6 +109,48 @@ static void test_printable_length(void **state)
         assert_int_equal(text_printable_length("\xc3\xa4", 1), 0); /* never looks past the end */
 }
 
+static void check_excerpt(const char *bytes, const char *expected)
+{
+        _cleanup_(text_clear) struct text text = {0};
+
+        assert_int_equal(text_append(&text, "x"), 0);
+        assert_int_equal(text_append_excerpt(&text, bytes, strlen(bytes)), 0);
+        assert_string_equal(text_string(&text) + 1, expected);
+}
+
+static void test_excerpts(void **state)
+{
+        (void)state;
+        char bytes[100], expected[100];
+
+        check_excerpt("", "");
+        snprintf(bytes, sizeof(bytes), "%080d", 1);
+        check_excerpt(bytes, bytes);
+        snprintf(bytes, sizeof(bytes), "%080d1", 1);
+        snprintf(expected, sizeof(expected), "%080d…", 1);
+        check_excerpt(bytes, expected);
+        snprintf(bytes, sizeof(bytes), "%079dü", 1); /* a character is shown as a whole or not at all */
+        snprintf(expected, sizeof(expected), "%079d…", 1);
+        check_excerpt(bytes, expected);
+        snprintf(bytes, sizeof(bytes), "%078düx", 1);
+        snprintf(expected, sizeof(expected), "%078dü…", 1);
+        check_excerpt(bytes, expected);
+}
+
+static void test_cut(void **state)
+{
+        (void)state;
+        _cleanup_(text_clear) struct text text = {0};
+
+        text_cut(&text, 0);
+        assert_string_equal(text_string(&text), "");
+        assert_int_equal(text_append(&text, "0123456789"), 0);
+        text_cut(&text, 4);
+        assert_int_equal(text_append(&text, "x"), 0);
+        assert_string_equal(text_string(&text), "0123x");
+        assert_int_equal(text.length, 5);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -119,6 +161,8 @@ int main(void)
                 cmocka_unit_test(test_take_hands_over),
                 cmocka_unit_test(test_overflow_is_refused),
                 cmocka_unit_test(test_printable_length),
+                cmocka_unit_test(test_excerpts),
+                cmocka_unit_test(test_cut),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

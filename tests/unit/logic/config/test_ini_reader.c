@@ -5,7 +5,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "logic/config/ini_line.h"
 #include "logic/config/ini_reader.h"
 #include "unit/config_helpers.h"
 
@@ -123,41 +122,103 @@ static void test_a_long_value_is_whole(void **state)
         check(text_string(&text), text_string(&expected), "");
 }
 
-static void test_longest_line_and_names(void **state)
+/* `length` bytes made of repetitions of `filling`; whole ones, so the result may be a little longer. */
+static void fill(struct text *text, const char *filling, size_t length)
+{
+        size_t end = text->length + length;
+
+        while (text->length < end)
+                assert_int_equal(text_append(text, filling), 0);
+}
+
+/* `key = VALUE` on one line, and the value continued on a line of the same length, come back as they were written. */
+static void check_long_value(const char *key, const char *value)
+{
+        _cleanup_(text_clear) struct text text = {0}, expected = {0};
+
+        assert_int_equal(text_appendf(&text, "[a]\n%s = %s ; comment\n        %s\nnext = 1\n", key, value, value), 0);
+        assert_int_equal(text_appendf(&expected, "[a]@1\n%s=<%s %s>@2\nnext=<1>@4\n", key, value, value), 0);
+        check(text_string(&text), text_string(&expected), "");
+}
+
+/* Lines that libinih's buffer does not hold reach it in pieces. Whatever stands at the border of two pieces is kept:
+ * blanks, comment characters, parts of a UTF-8 character, quotes and backslashes. */
+static void test_lines_of_any_length(void **state)
 {
         (void)state;
-        char line[INI_LINE_MAX + 2], text[2 * INI_LINE_MAX + 200], expected[2 * INI_LINE_MAX + 200];
+        static const size_t lengths[] = {10, 190, 191, 192, 193, 194, 195, 196, 197, 198, 199, 200, 201, 202, 203, 398,
+                                         399, 400, 401, 402, 4096, 1 << 20};
+        static const char *const fillings[] = {"x", "ä", "😀", "a ", "a\t", "a;", "a#", "=", ":", "[", "]", "a \\; ",
+                                               "a \\# ", "\\\\", "\\\"", "';'", "' # ; '"};
 
-        /* The longest line is taken whole … */
-        memset(line, 'x', sizeof(line));
-        memcpy(line, "k=", 2);
-        line[INI_LINE_MAX] = '\0';
-        snprintf(text, sizeof(text), "[a]\n%s\n %s\n", line, line + 1);
-        snprintf(expected, sizeof(expected), "[a]@1\nk=<%s %s>@2\n", line + 2, line + 1);
-        check(text, expected, "");
-        /* … and one byte more is refused. */
-        line[INI_LINE_MAX] = 'x';
-        line[INI_LINE_MAX + 1] = '\0';
-        check_refused(line, "a line of 199 bytes; at most 198 fit");
-        snprintf(text, sizeof(text), "[a]\nk = 1\n %s\n", line + 1);
-        check(text, "[a]@1\nk refused@2\n",
-              "f:3: a line of 199 bytes; at most 198 fit (a value goes on in indented lines below)");
-        /* A comment may be as long as it likes. */
-        snprintf(text, sizeof(text), "#%s%s\n", line, line);
-        check(text, "", "");
+        for (size_t l = 0; l < ELEMENTS(lengths); l++)
+                for (size_t f = 0; f < ELEMENTS(fillings); f++) {
+                        _cleanup_(text_clear) struct text value = {0}, quoted = {0};
+                        fill(&value, fillings[f], lengths[l]);
+                        assert_int_equal(text_append(&value, "x"), 0);
+                        check_long_value("k", text_string(&value));
+                        assert_int_equal(text_append(&quoted, "'"), 0);
+                        for (const char *at = text_string(&value); *at != '\0'; at++)
+                                assert_int_equal(text_append_bytes(&quoted, *at == '\'' ? "\"" : at, 1), 0);
+                        assert_int_equal(text_append(&quoted, "'"), 0);
+                        check_long_value("other_key", text_string(&quoted));
+                }
+}
 
-        char name[INI_NAME_MAX + 2];
-        memset(name, 'n', sizeof(name));
-        name[INI_NAME_MAX] = '\0';
-        snprintf(text, sizeof(text), "[%s]\n%s = 1\n", name, name);
-        snprintf(expected, sizeof(expected), "[%s]@1\n%s=<1>@2\n", name, name);
-        check(text, expected, "");
-        name[INI_NAME_MAX] = 'n';
-        name[INI_NAME_MAX + 1] = '\0';
-        snprintf(text, sizeof(text), "%s = 1", name);
-        check_refused(text, "a key of 50 bytes; at most 49 fit");
-        snprintf(text, sizeof(text), "[%s]", name);
-        check_refused(text, "a section name of 50 bytes; at most 49 fit");
+static void test_blanks_of_any_length(void **state)
+{
+        (void)state;
+        _cleanup_(text_clear) struct text blanks = {0}, text = {0}, expected = {0};
+
+        fill(&blanks, " \t", 1000);
+        const char *b = text_string(&blanks);
+        assert_int_equal(text_appendf(&text, "[a]\nk%s=%sx%sy%s; c\n%sz%s\r\nl = '%s'%s\n%s\n# c%s\n", b, b, b, b, b, b, b,
+                                      b, b, b), 0);
+        assert_int_equal(text_appendf(&expected, "[a]@1\nk=<x%sy z>@2\nl=<'%s'>@4\n", b, b), 0);
+        check(text_string(&text), text_string(&expected), "");
+}
+
+static void test_problems_of_long_lines(void **state)
+{
+        (void)state;
+        _cleanup_(text_clear) struct text line = {0};
+
+        fill(&line, "[a]\nk = ", 1);
+        fill(&line, "x", 5000);
+        assert_int_equal(text_append(&line, " # y\nl = '\n"), 0);
+        check(text_string(&line), "[a]@1\nk refused@2\nl refused@3\n",
+              "f:2: '#' starts a comment only at the start of a line; "
+              "use ';' behind a value, or quotes if it belongs to the value\n"
+              "f:3: the quote ' is not closed on this line");
+}
+
+/* Names of any length are handed on, for the caller does not know them; problems show their beginning. */
+static void test_names_of_any_length(void **state)
+{
+        (void)state;
+        static const size_t lengths[] = {1, 48, 49, 50, 51, 197, 198, 199, 200, 201, 1 << 20};
+
+        for (size_t i = 0; i < ELEMENTS(lengths); i++) {
+                _cleanup_(text_clear) struct text name = {0}, text = {0}, expected = {0};
+                fill(&name, "n", lengths[i]);
+                const char *n = text_string(&name);
+                assert_int_equal(text_appendf(&text, "[%s]\n%s = 1\n  2\n%sx = 3\n", n, n, n), 0);
+                assert_int_equal(text_appendf(&expected, "[%s]@1\n%s=<1 2>@2\n%sx=<3>@4\n", n, n, n), 0);
+                check(text_string(&text), text_string(&expected), "");
+        }
+
+        _cleanup_(text_clear) struct text name = {0}, text = {0};
+        fill(&name, "n", 81);
+        assert_int_equal(text_appendf(&text, "%s = 1\n", text_string(&name)), 0);
+        name.bytes[80] = '\0';
+        char expected[300];
+        snprintf(expected, sizeof(expected), "f:1: %s…: no section above; expected [preforkd] or [POOL] first", name.bytes);
+        check(text_string(&text), "", expected);
+        snprintf(expected, sizeof(expected), "':' does not separate a key from its value here; expected '%s… = ...'",
+                 name.bytes);
+        text_truncate(&text);
+        assert_int_equal(text_appendf(&text, "%sn: 1", name.bytes), 0);
+        check_refused(text_string(&text), expected);
 }
 
 static void test_refuses_lines_that_are_nothing(void **state)
@@ -338,7 +399,7 @@ static void test_random_bytes(void **state)
                 const struct ini_events functions = {
                         .context = &events, .section = on_section, .value = on_value, .is_key = is_key};
                 assert_int_equal(ini_read(&functions, "f", bytes, sizeof(bytes), round % 2, &problems), 0);
-                assert_null(strpbrk(text_string(&events), "\001\002\003\r"));
+                assert_null(strpbrk(text_string(&events), "\001\002\003\004\r"));
                 for (size_t i = 0; i < problems.count; i++)
                         assert_null(strstr(problems.items[i].text, "libinih"));
         }
@@ -351,7 +412,10 @@ int main(void)
                 cmocka_unit_test(test_quotes_protect),
                 cmocka_unit_test(test_values_go_on),
                 cmocka_unit_test(test_a_long_value_is_whole),
-                cmocka_unit_test(test_longest_line_and_names),
+                cmocka_unit_test(test_lines_of_any_length),
+                cmocka_unit_test(test_blanks_of_any_length),
+                cmocka_unit_test(test_problems_of_long_lines),
+                cmocka_unit_test(test_names_of_any_length),
                 cmocka_unit_test(test_refuses_lines_that_are_nothing),
                 cmocka_unit_test(test_refuses_nul),
                 cmocka_unit_test(test_refuses_keys_before_any_section),

@@ -1,4 +1,4 @@
-/* The INI writer: lines of a length the reader takes, and values that come back as they were. */
+/* The INI writer: values that are wrapped between words and come back as they were. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,7 +6,6 @@
 #include <cmocka.h>
 
 #include "base/words.h"
-#include "logic/config/ini_line.h"
 #include "logic/config/ini_reader.h"
 #include "logic/config/ini_writer.h"
 #include "unit/config_helpers.h"
@@ -38,7 +37,8 @@ static void check_lines(const char *text)
 {
         while (*text != '\0') {
                 size_t length = strcspn(text, "\n");
-                assert_true(length <= INI_LINE_MAX);
+                /* A line past the column where lines are wrapped has one word alone. */
+                assert_true(length <= 120 || strncmp(text, "        ", 8) == 0);
                 text += length + 1;
         }
 }
@@ -92,6 +92,32 @@ static void test_words_of_every_length_come_back(void **state)
                 }
 }
 
+static void test_very_long_words_come_back(void **state)
+{
+        (void)state;
+        static const size_t lengths[] = {10, 4096, 1 << 20};
+
+        for (size_t i = 0; i < ELEMENTS(lengths); i++) {
+                _cleanup_(words_clear) struct words words = {0};
+                _cleanup_(text_clear) struct text word = {0};
+                while (word.length < lengths[i])
+                        assert_int_equal(text_append(&word, "a 'ü;"), 0);
+                assert_int_equal(words_add(&words, text_string(&word)), 0);
+                check_comes_back(&words);
+        }
+}
+
+static void test_long_words_stay_whole(void **state)
+{
+        (void)state;
+        _cleanup_(text_clear) struct text value = {0}, text = {0}, expected = {0};
+
+        assert_int_equal(text_appendf(&value, "short %0300d user", 7), 0);
+        assert_int_equal(text_appendf(&expected, "key = short\n        '%0300d'\n        'user'\n", 7), 0);
+        assert_int_equal(ini_write_value(&text, "key", text_string(&value)), 0);
+        assert_string_equal(text_string(&text), text_string(&expected));
+}
+
 static void test_random_words_come_back(void **state)
 {
         (void)state;
@@ -128,6 +154,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_short_values_stay_on_a_line),
                 cmocka_unit_test(test_words_of_every_length_come_back),
+                cmocka_unit_test(test_very_long_words_come_back),
+                cmocka_unit_test(test_long_words_stay_whole),
                 cmocka_unit_test(test_random_words_come_back),
                 cmocka_unit_test(test_directives),
         };

@@ -96,6 +96,8 @@ static void test_unknown_keys(void **state)
         check_refused("[a]\nMax_Workers = 1\n", "f:2: unknown key 'Max_Workers'; did you mean 'max_workers'?");
         check_refused("[a]\nmax-requests = 1\n", "f:2: unknown key 'max-requests'; did you mean 'max_requests'?");
         check_refused("[a]\npm.max_children = 1\n", "f:2: unknown key 'pm.max_children'");
+        check_refused("[a]\nmax_workers_of_a_pool_that_serves_the_world_in_a_single_night_and_then_goes_to_rest = 1\n",
+                      "f:2: unknown key 'max_workers_of_a_pool_that_serves_the_world_in_a_single_night_and_then_goes_to_r…'");
         check_refused("[preforkd]\nlog_levle = 1\n", "f:2: unknown key 'log_levle'; did you mean 'log_level'?");
         check_refused("[a]\nlog_level = info\n", "f:2: 'log_level' is a key of [preforkd], not of a pool");
         check_refused("[preforkd]\nuser = www\n", "f:2: 'user' is a key of pools, not of [preforkd]");
@@ -152,6 +154,11 @@ static void test_pool_names(void **state)
                                           "at most 48 bytes");
         snprintf(text, sizeof(text), "[%049d]\n", 0);
         snprintf(expected, sizeof(expected), "f:1: \"%049d\" is not a name for a pool; expected a letter or digit "
+                                             "first, and at most 48 bytes", 0);
+        check_refused(text, expected);
+
+        snprintf(text, sizeof(text), "[%090d]\n", 0);
+        snprintf(expected, sizeof(expected), "f:1: \"%080d…\" is not a name for a pool; expected a letter or digit "
                                              "first, and at most 48 bytes", 0);
         check_refused(text, expected);
 

@@ -180,7 +180,7 @@ static uint32_t random_below(uint32_t limit)
         return (random_state >> 8) % limit;
 }
 
-/* A word from what needs care; sometimes longer than a line. */
+/* A word from what needs care; sometimes long. */
 static void append_word(struct text *value, const char *prefix)
 {
         static const char *const pieces[] = {"a", "B", "7", "=", ";", " ;", "#", " # ", "'", "\"", "\\", " ", "\t", "[",
@@ -286,6 +286,21 @@ static void test_long_addresses_come_back(void **state)
         check_text_comes_back(text_string(&text));
 }
 
+static void test_values_of_every_length_come_back(void **state)
+{
+        (void)state;
+        static const int lengths[] = {1, 10, 197, 198, 199, 200, 201, 202, 203, 4096, 1 << 20};
+
+        for (size_t i = 0; i < ELEMENTS(lengths); i++) {
+                _cleanup_(text_clear) struct text text = {0};
+                int n = lengths[i];
+                assert_int_equal(text_appendf(&text, "[a]\nlisten = /s\nhandler = /%0*d 'x %0*d' \\\"%0*d ; c\n"
+                                              "environment = A=%0*d 'B= # %0*d'\ndirectory = /%0*d\n",
+                                              n, 1, n, 2, n, 3, n, 4, n, 5, n, 6), 0);
+                check_text_comes_back(text_string(&text));
+        }
+}
+
 static void test_help_names_every_option(void **state)
 {
         (void)state;
@@ -313,6 +328,7 @@ int main(void)
                 cmocka_unit_test(test_resolved_accounts_print_as_numbers),
                 cmocka_unit_test(test_random_configurations_come_back),
                 cmocka_unit_test(test_long_addresses_come_back),
+                cmocka_unit_test(test_values_of_every_length_come_back),
                 cmocka_unit_test(test_help_names_every_option),
         };
 
