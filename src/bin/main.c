@@ -8,6 +8,7 @@
 #include "base/problem.h"
 #include "base/text.h"
 #include "bin/command_line.h"
+#include "logic/config/config_options.h"
 #include "logic/config/print.h"
 #include "master/config/config_reader.h"
 #include "master/daemon/daemon.h"

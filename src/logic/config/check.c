@@ -7,7 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "logic/config/option_value.h"
+#include "logic/config/config_options.h"
 #include "logic/config/parse.h"
 #include "logic/config/rules.h"
 #include "logic/config/schema.h"
@@ -72,28 +72,6 @@ void rules_refuse_order(const struct rules *rules, const struct pool_config *poo
                              greater_text, other->file, other->line);
         else
                 rules_refuse(rules, pool, lesser, "%s is more than %s, which is %s", lesser_text, label, greater_text);
-}
-
-static int set_default(const struct option *option, void *base, const struct origin *origin)
-{
-        _cleanup_(text_clear) struct text complaint = {0};
-
-        if (option->not_built || !option->default_text || (origin->line > 0 && !origin->refused))
-                return 0;
-        /* The table's defaults are good (its unit test): nothing but memory can fail. */
-        return option_value_parse(option, base, option->default_text, &complaint);
-}
-
-int config_set_defaults(struct config *config)
-{
-        int r = 0;
-
-        for (int i = 0; i < MASTER_OPTION_COUNT && r == 0; i++)
-                r = set_default(&master_options[i], &config->master, &config->master.origins[i]);
-        for (size_t p = 0; p < config->pool_count; p++)
-                for (int i = 0; i < POOL_OPTION_COUNT && r == 0; i++)
-                        r = set_default(&pool_options[i], config->pools[p], &config->pools[p]->origins[i]);
-        return r;
 }
 
 static void check_required(const struct rules *rules, const struct pool_config *pool)

@@ -5,8 +5,6 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "logic/config/option_value.h"
-#include "logic/config/schema.h"
 
 int limit_resource(enum limit limit)
 {
@@ -132,27 +130,4 @@ uint64_t pool_config_process_limit(const struct pool_config *pool)
         /* No term is past 65,000 (config_schema), so the sum cannot overflow. */
         return MIN_OF(pool->max_workers + detached + pool->max_recycling + pool_config_surge(pool),
                       (uint64_t)POOL_SLOTS);
-}
-
-void pool_config_free(struct pool_config *pool)
-{
-        if (!pool)
-                return;
-        for (int i = 0; i < POOL_OPTION_COUNT; i++)
-                option_value_clear(&pool_options[i], pool);
-        free(pool->name);
-        free(pool);
-}
-
-void config_clear(struct config *config)
-{
-        for (size_t i = 0; i < config->pool_count; i++)
-                pool_config_free(config->pools[i]);
-        free(config->pools);
-        for (int i = 0; i < MASTER_OPTION_COUNT; i++)
-                option_value_clear(&master_options[i], &config->master);
-        for (size_t i = 0; i < config->file_count; i++)
-                free(config->files[i]);
-        free(config->files);
-        *config = (struct config){0};
 }

@@ -1,9 +1,9 @@
-/* The configuration: what the files say, typed, complete and checked.
+/* The configuration as data: plain types, and functions that compute from them.
  *
- * A struct config owns everything below it; zero-initialise, end with config_clear(). It is filled by
- * config_parse() (one call a file), completed by config_finish() (defaults, cross-key rules), and read by everybody
- * else. Which options exist, with type, range, default and reload effect, is config_schema's table alone; the fields
- * here are where its entries store. Durations are in milliseconds and sizes in bytes, whatever unit the file used. */
+ * A struct config owns everything below it; zero-initialise, end with config_clear() of config_options.h. It is filled by
+ * config_parse() (one call a file), completed by config_finish() (defaults, rules between keys), and read by everybody
+ * else. The table in schema.c says which options exist, with type, range, default and reload effect; its rows store into
+ * the fields here. Durations are in milliseconds and sizes in bytes, whatever unit the file used. */
 #pragma once
 
 #include <stdbool.h>
@@ -197,8 +197,3 @@ uint64_t pool_config_process_limit(const struct pool_config *pool);
 /* Take the pool of that name out of the configuration, for the caller to free with pool_config_free(); NULL if there is
  * none. It forgets the files its values were set in: their names stay with the configuration. */
 struct pool_config *config_take_pool(struct config *config, const char *name);
-
-/* Free one pool; NULL is fine. */
-void pool_config_free(struct pool_config *pool);
-
-void config_clear(struct config *config);

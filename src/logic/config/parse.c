@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "logic/config/config_options.h"
 #include "logic/config/ini_reader.h"
 #include "logic/config/option_value.h"
 #include "logic/config/schema.h"

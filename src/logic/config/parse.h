@@ -32,10 +32,6 @@ int config_from_canonical(const char *bytes, size_t length, const struct config_
  * 0 or -ENOMEM. */
 int config_parse_option(struct config *config, const char *key, const char *value, struct problem_list *problems);
 
-/* Give every option that was not set its default; for who needs one before config_finish(), which does it too. 0 or
- * -ENOMEM. */
-int config_set_defaults(struct config *config);
-
 /* Fill in defaults, fit the keys that were left unset to those that are set, and check every cross-key rule. To be
  * called once, after all files; also when there were problems, to find the rest of them. A configuration without a
  * pool is no problem here: the caller decides what "nothing to serve" means. Rules about accounts look at what is

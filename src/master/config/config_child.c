@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/number.h"
 #include "base/text.h"
+#include "logic/config/config_options.h"
 #include "logic/config/parse.h"
 #include "logic/config/print.h"
 #include "master/config/config_reader.h"

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "logic/config/config_options.h"
 #include "logic/config/parse.h"
 #include "logic/config/schema.h"
 #include "master/config/config_accounts.h"

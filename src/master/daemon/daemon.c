@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "logic/config/config_options.h"
 #include "master/config/config_child.h"
 #include "master/control/control_outcome.h"
 #include "master/control/control_socket.h"

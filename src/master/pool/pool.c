@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "lib/idle_set.h"
+#include "logic/config/config_options.h"
 #include "logic/policy/slot_allocator.h"
 #include "master/loop/evloop.h"
 #include "master/manager/fd_store.h"

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "logic/config/config_options.h"
 #include "logic/config/parse.h"
 #include "logic/config/print.h"
 #include "master/config/config_reader.h"

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "logic/config/config_options.h"
 #include "logic/policy/reload_changes.h"
 #include "logic/policy/reload_diff.h"
 #include "master/control/control_socket.h"

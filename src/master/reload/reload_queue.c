@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "logic/config/config_options.h"
 #include "logic/policy/reload_changes.h"
 #include "master/config/config_child.h"
 #include "master/control/control_outcome.h"

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "logic/config/config_options.h"
 #include "unit/config_helpers.h"
 
 #define BASICS "[a]\nlisten = 127.0.0.1:7\nhandler = cat\n"

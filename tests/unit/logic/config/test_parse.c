@@ -6,6 +6,7 @@
 #include <syslog.h>
 #include <cmocka.h>
 
+#include "logic/config/config_options.h"
 #include "logic/config/schema.h"
 #include "unit/config_helpers.h"
 

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "logic/config/config_options.h"
 #include "logic/config/scale.h"
 #include "unit/config_helpers.h"
 

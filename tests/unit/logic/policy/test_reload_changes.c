@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "logic/config/config_options.h"
 #include "logic/policy/reload_changes.h"
 #include "unit/config_helpers.h"
 

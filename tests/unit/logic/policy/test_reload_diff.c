@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "logic/config/config_options.h"
 #include "logic/config/option_value.h"
 #include "logic/config/schema.h"
 #include "logic/policy/reload_diff.h"

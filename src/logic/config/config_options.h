@@ -1,0 +1,16 @@
+/* What is done to all options of a configuration alike, by the option table: set to defaults, freed.
+ *
+ * Called by whoever makes and ends configurations. */
+#pragma once
+
+#include "logic/config/config.h"
+
+/* Set every option that was not set, or was refused, to its default. config_finish() does so too; call this before it
+ * if something between parsing and finishing needs the defaults. 0 or -ENOMEM. */
+int config_set_defaults(struct config *config);
+
+/* Free one pool and what it owns; NULL is fine. */
+void pool_config_free(struct pool_config *pool);
+
+/* Free what the configuration owns; it is empty afterwards and may be used again. */
+void config_clear(struct config *config);
