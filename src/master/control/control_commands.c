@@ -49,12 +49,23 @@ static json_t *about_pool(const struct order *order)
         return NULL;
 }
 
+static const char *state_word(enum daemon_state state)
+{
+        static const char *const words[] = {[DAEMON_STARTING] = "starting", [DAEMON_RUNNING] = "running",
+                                            [DAEMON_STOPPING] = "stopping", [DAEMON_KILLING] = "stopping"};
+
+        return words[state];
+}
+
 static void do_status(const struct order *order)
 {
+        const struct daemon *daemon = order->daemon;
+        const struct status_of_daemon about = {.state = state_word(daemon->state), .pid = daemon->pid,
+                                               .started_ms = daemon->started_ms};
         unsigned detail = order->request->flag ? STATUS_WORKERS : 0;
         _cleanup_(status_clear) struct status status = {0};
 
-        if (status_collect(order->daemon, order->request->pool, detail, &status) < 0)
+        if (status_collect(&about, &daemon->pools, order->request->pool, detail, &status) < 0)
                 control_client_answer(order->client, NULL);
         else if (order->request->pool && status.pool_count == 0)
                 refuse_pool(order);
@@ -68,8 +79,8 @@ static json_t *why_json(const struct order *order, size_t *found)
         json_t *reply = status_json_ok(CONTROL_WHY), *pools = json_array();
         int r = json_object_set_new(reply, "pools", pools);
 
-        for (size_t i = 0; i < order->daemon->pool_count && r == 0; i++) {
-                const struct pool *pool = order->daemon->pools[i];
+        for (size_t i = 0; i < order->daemon->pools.count && r == 0; i++) {
+                const struct pool *pool = order->daemon->pools.items[i];
                 if (order->request->pool && !text_equal(pool->name, order->request->pool))
                         continue;
                 (*found)++;
@@ -169,7 +180,7 @@ static void do_scale(const struct order *order)
 static void do_kill_worker(const struct order *order)
 {
         int pid = (int)order->request->worker;
-        const struct pool *pool = pool_order_kill_worker(order->daemon, order->request->worker, order->by);
+        const struct pool *pool = pool_order_kill_worker(&order->daemon->pools, order->request->worker, order->by);
 
         if (!pool)
                 control_client_refuse(order->client, "unknown-worker", "%d is not a worker of this preforkd", pid);
@@ -279,7 +290,7 @@ void control_execute(struct control_client *client, size_t length)
                 return;
         }
         snprintf(order.by, sizeof(order.by), "control, user %u", (unsigned)client->uid);
-        order.pool = commands[request.command].needs_pool ? daemon_find_pool(daemon, request.pool) : NULL;
+        order.pool = commands[request.command].needs_pool ? pool_table_find(&daemon->pools, request.pool) : NULL;
         if (daemon->state >= DAEMON_STOPPING && !commands[request.command].while_stopping)
                 control_client_refuse(client, "stopping", "preforkd is stopping");
         else if (commands[request.command].needs_pool && !order.pool)

@@ -9,7 +9,6 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "logic/config/config_options.h"
 #include "master/config/config_child.h"
 #include "master/control/control_outcome.h"
@@ -34,28 +33,33 @@ const int master_signals[] = {SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGUSR1, SIGUSR2
                               SIGWINCH, SIGALRM};
 const size_t master_signal_count = ELEMENTS(master_signals);
 
-struct pool *daemon_find_pool(const struct daemon *daemon, const char *name)
-{
-        for (size_t i = 0; i < daemon->pool_count; i++)
-                if (!daemon->pools[i]->draining && text_equal(daemon->pools[i]->name, name))
-                        return daemon->pools[i];
-        return NULL;
-}
-
 static void end_if_done(struct daemon *daemon)
 {
-        if (daemon->state >= DAEMON_STOPPING && daemon->pool_count == 0)
+        if (daemon->state >= DAEMON_STOPPING && daemon->pools.count == 0)
                 evloop_stop(daemon->loop);
 }
 
-void daemon_forget_pool(struct daemon *daemon, struct pool *pool)
+static void on_pool_changed(void *context, struct pool *pool)
 {
-        size_t index = 0;
+        struct daemon *daemon = context;
 
-        while (daemon->pools[index] != pool)
-                index++;
-        memmove(&daemon->pools[index], &daemon->pools[index + 1],
-                (--daemon->pool_count - index) * sizeof(struct pool *));
+        (void)pool;
+        readiness_touch(daemon->service);
+}
+
+static void on_listener_leaves(void *context, struct pool_listener *item)
+{
+        struct daemon *daemon = context;
+
+        if (daemon->state < DAEMON_STOPPING) /* else our successor goes on with it */
+                fd_store_release(daemon->keeper, item);
+}
+
+static void on_pool_done(void *context, struct pool *pool)
+{
+        struct daemon *daemon = context;
+
+        pool_table_remove(&daemon->pools, pool);
         report_pool(pool);
         pool_free(pool);
         end_if_done(daemon);
@@ -73,8 +77,8 @@ void daemon_stop(struct daemon *daemon, int exit_code, const char *why)
         upgrade_cancel(daemon);
         readiness_stopping(daemon->service);
         control_outcome_fail(daemon->control, "stopping", "preforkd is stopping");
-        for (size_t i = 0; i < daemon->pool_count; i++)
-                pool_drain(daemon->pools[i], NULL, why);
+        for (size_t i = 0; i < daemon->pools.count; i++)
+                pool_drain(daemon->pools.items[i], NULL, why);
         evloop_timer_set(daemon->stop_timer, clock_now_ms() + timeout_ms);
         end_if_done(daemon);
 }
@@ -86,8 +90,8 @@ void daemon_stop_now(struct daemon *daemon, const char *why)
                 return;
         daemon->state = DAEMON_KILLING;
         evloop_timer_unset(daemon->stop_timer);
-        for (size_t i = 0; i < daemon->pool_count; i++)
-                pool_kill(daemon->pools[i]);
+        for (size_t i = 0; i < daemon->pools.count; i++)
+                pool_kill(daemon->pools.items[i]);
 }
 
 static void on_stop_timeout(void *context)
@@ -100,8 +104,8 @@ static void on_stop_timeout(void *context)
 
 static void shift_max_workers(struct daemon *daemon, int by)
 {
-        for (size_t i = 0; i < daemon->pool_count; i++) {
-                struct pool *pool = daemon->pools[i];
+        for (size_t i = 0; i < daemon->pools.count; i++) {
+                struct pool *pool = daemon->pools.items[i];
                 int most = (int)pool->config->max_workers + pool->max_workers_shift + by;
                 if (most < 1 || most > (int)SCOREBOARD_SLOTS / 2)
                         continue;
@@ -144,7 +148,7 @@ static void handle_signal(struct daemon *daemon, const struct signals_event *eve
                 daemon_stop_now(daemon, "SIGQUIT");
                 break;
         case SIGUSR1:
-                report_all(daemon);
+                report_all(&daemon->pools);
                 break;
         case SIGUSR2:
                 upgrade_begin(daemon, NULL, "SIGUSR2");
@@ -170,6 +174,21 @@ static void on_signal(void *context)
                 handle_signal(daemon, &event);
 }
 
+/* What pools need of us. orphan_timeout_ms comes with the configuration. */
+static void describe_runtime(struct daemon *daemon)
+{
+        const struct daemon_setup *setup = daemon->setup;
+
+        daemon->outputs.loop = daemon->loop;
+        daemon->pool_runtime = (struct pool_runtime){
+                .loop = daemon->loop, .reaper = daemon->reaper, .outputs = &daemon->outputs,
+                .worker_entry = setup->worker_entry, .signals = &setup->signals,
+                .original_limits = &setup->original_limits, .master_pid = daemon->pid, .turn = pool_evaluate,
+                .observer = {.context = daemon, .changed = on_pool_changed, .listener_leaves = on_listener_leaves,
+                             .done = on_pool_done},
+        };
+}
+
 static int open_daemon(struct daemon *daemon, struct daemon_setup *setup)
 {
         *daemon = (struct daemon){.setup = setup, .signal_fd = -1, .pid = getpid(), .had_terminal = terminal_is_there(),
@@ -183,6 +202,8 @@ static int open_daemon(struct daemon *daemon, struct daemon_setup *setup)
         r = evloop_new(&daemon->loop);
         if (r == 0)
                 r = reaper_new(&daemon->reaper);
+        if (r == 0)
+                describe_runtime(daemon);
         if (r == 0)
                 r = manager_link_new(daemon->loop, &daemon->manager);
         if (r == 0)
@@ -205,12 +226,12 @@ static void close_daemon(struct daemon *daemon)
         control_free(daemon->control);
         upgrade_close(daemon);
         config_child_free(daemon->load);
-        worker_output_finish_all(daemon);
+        worker_output_finish_all(&daemon->outputs);
         if (daemon->config) {
                 config_clear(daemon->config);
                 free(daemon->config);
         }
-        free(daemon->pools);
+        pool_table_clear(&daemon->pools);
         readiness_free(daemon->service);
         fd_store_free(daemon->keeper);
         manager_link_free(daemon->manager);

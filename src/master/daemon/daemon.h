@@ -10,6 +10,9 @@
 
 #include "logic/config/config.h"
 #include "logic/protocol/worker_plan.h"
+#include "master/pool/pool_runtime.h"
+#include "master/pool/pool_table.h"
+#include "master/pool/worker_output.h"
 #include "os/log/sink.h"
 #include "os/process/resource.h"
 #include "os/process/signals.h"
@@ -21,7 +24,6 @@ struct config_child;
 struct control;
 struct pool;
 struct reaper;
-struct worker_output;
 struct fd_store;
 struct manager_link;
 struct readiness;
@@ -67,8 +69,8 @@ struct daemon {
         uint64_t started_ms;
         struct config *config; /* the running one; NULL before the first */
         uint64_t config_serial; /* how many there have been in this program */
-        struct pool **pools;   /* running and draining ones */
-        size_t pool_count;
+        struct pool_table pools; /* running and closing ones */
+        struct pool_runtime pool_runtime; /* what they know of us */
         struct evloop *loop;
         int signal_fd;
         struct evloop_watch *signal_watch;
@@ -78,7 +80,7 @@ struct daemon {
         struct manager_link *manager; /* the service manager, if there is one */
         struct readiness *service;
         struct fd_store *keeper;
-        struct worker_output *outputs; /* list: the pipes that are read for the log */
+        struct worker_outputs outputs; /* the pipes that are read for the log */
         struct config_child *load; /* a configuration being read; NULL: none */
         uint64_t loads;           /* how many were begun: the number of the last */
         bool reload_again;        /* another SIGHUP came meanwhile */
@@ -104,10 +106,3 @@ void daemon_stop(struct daemon *daemon, int exit_code, const char *why);
 
 /* End everything now. */
 void daemon_stop_now(struct daemon *daemon, const char *why);
-
-/* A pool has drained and its last process has been reaped: frees it, and ends the loop when it was the last of a
- * stopping master. To be called from the event loop, not from the pool's own code. */
-void daemon_forget_pool(struct daemon *daemon, struct pool *pool);
-
-/* The pool of that name that is not draining, or NULL. */
-struct pool *daemon_find_pool(const struct daemon *daemon, const char *name);

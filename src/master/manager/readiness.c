@@ -64,10 +64,10 @@ static struct service_pool describe_pool(const struct pool *pool)
 /* All pools, for the caller to free. NULL: out of memory; the next look may have some. */
 static struct service_pool *describe_pools(const struct daemon *daemon)
 {
-        struct service_pool *pools = calloc(daemon->pool_count + 1, sizeof(*pools));
+        struct service_pool *pools = calloc(daemon->pools.count + 1, sizeof(*pools));
 
-        for (size_t i = 0; pools && i < daemon->pool_count; i++)
-                pools[i] = describe_pool(daemon->pools[i]);
+        for (size_t i = 0; pools && i < daemon->pools.count; i++)
+                pools[i] = describe_pool(daemon->pools.items[i]);
         return pools;
 }
 
@@ -78,7 +78,7 @@ static int format_status(const struct readiness *service, struct text *text)
 
         if (r == 0 && service->note.length > 0)
                 r = text_appendf(text, "%s. ", text_string(&service->note));
-        return r == 0 ? service_status_format(pools, service->daemon->pool_count, text) : r;
+        return r == 0 ? service_status_format(pools, service->daemon->pools.count, text) : r;
 }
 
 /* Say `state` (lines that end in a newline, or "") with the status of now. */
@@ -127,7 +127,7 @@ static enum service_readiness look_at_pools(const struct readiness *service)
 {
         _cleanup_(freep) struct service_pool *pools = describe_pools(service->daemon);
 
-        return pools ? service_readiness_of(pools, service->daemon->pool_count) : SERVICE_STARTING;
+        return pools ? service_readiness_of(pools, service->daemon->pools.count) : SERVICE_STARTING;
 }
 
 static void fail(struct readiness *service)

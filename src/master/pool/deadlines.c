@@ -112,7 +112,7 @@ static void check_kill(struct deadlines *deadlines, struct worker *worker)
         if (!is_due(deadlines, worker->kill_at_ms))
                 return;
         worker->kill_at_ms = POOL_NEVER_MS; /* once; a process that survives KILL is the kernel's */
-        reaper_kill(worker->pool->daemon->reaper, worker->pid, SIGKILL);
+        reaper_kill(worker->pool->runtime->reaper, worker->pid, SIGKILL);
 }
 
 static void check_state(struct deadlines *deadlines, struct worker *worker)

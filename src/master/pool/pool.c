@@ -15,8 +15,6 @@
 #include "logic/config/config_options.h"
 #include "logic/policy/slot_allocator.h"
 #include "master/loop/evloop.h"
-#include "master/manager/fd_store.h"
-#include "master/manager/readiness.h"
 #include "master/pool/worker.h"
 #include "os/clock.h"
 #include "os/scoreboard_memory.h"
@@ -72,14 +70,14 @@ void pool_note_failure(struct pool *pool)
                             pool->backoff.failures, pool->backoff.failures == 1 ? "" : "s", (unsigned long long)delay_ms);
 }
 
-static void pool_evaluate(struct pool *pool)
+void pool_evaluate(struct pool *pool)
 {
         static uint64_t (*const steps[])(struct pool *pool, uint64_t now_ms) = {
                 recycler_step, rollout_step, scaler_step, deadlines_step, drainer_step};
         uint64_t next_ms = POOL_NEVER_MS, now_ms = clock_now_ms();
 
         pool->touched = false;
-        readiness_touch(pool->daemon->service);
+        pool->runtime->observer.changed(pool->runtime->observer.context, pool);
         note_ready(pool);
         pool_note_success(pool);
         for (size_t i = 0; i < ELEMENTS(steps); i++) {
@@ -87,7 +85,7 @@ static void pool_evaluate(struct pool *pool)
                 next_ms = MIN_OF(next_ms, step_ms);
         }
         if (pool_is_done(pool)) {
-                daemon_forget_pool(pool->daemon, pool);
+                pool->runtime->observer.done(pool->runtime->observer.context, pool);
                 return;
         }
         if (pool->touched) /* a step asked for another turn */
@@ -100,7 +98,9 @@ static void pool_evaluate(struct pool *pool)
 
 static void on_timer(void *context)
 {
-        pool_evaluate(context);
+        struct pool *pool = context;
+
+        pool->runtime->turn(pool);
 }
 
 /* A worker has something to say. The flags are cleared by exchange before anything is counted: a worker that sets one
@@ -114,7 +114,7 @@ static void on_wake(void *context)
         (void)ignored;
         for (int i = 0; i < SCOREBOARD_WAKE_COUNT; i++)
                 atomic_exchange(&pool->board->wake[i], 0);
-        pool_evaluate(pool);
+        pool->runtime->turn(pool);
 }
 
 void pool_touch(struct pool *pool)
@@ -137,7 +137,8 @@ static int open_shared(struct pool *pool)
         return r;
 }
 
-int pool_adopt(struct daemon *daemon, const struct pool_config *config, int board_fd, int wake_fd, struct pool **ret)
+int pool_adopt(const struct pool_runtime *runtime, const struct pool_config *config, int board_fd, int wake_fd,
+               struct pool **ret)
 {
         struct pool *pool = calloc(1, sizeof(*pool));
 
@@ -146,15 +147,15 @@ int pool_adopt(struct daemon *daemon, const struct pool_config *config, int boar
                 fd_closep(&wake_fd);
                 return -ENOMEM;
         }
-        *pool = (struct pool){.daemon = daemon, .config = config, .board_fd = board_fd, .wake_fd = wake_fd, .generation = 1};
+        *pool = (struct pool){.runtime = runtime, .config = config, .board_fd = board_fd, .wake_fd = wake_fd, .generation = 1};
         pool->name = strdup(config->name);
         int r = pool->name ? open_shared(pool) : -ENOMEM;
         if (r == 0)
                 r = slot_allocator_new(SCOREBOARD_SLOTS, &pool->slots);
         if (r == 0)
-                r = evloop_watch_new(daemon->loop, pool->wake_fd, on_wake, pool, &pool->wake_watch);
+                r = evloop_watch_new(runtime->loop, pool->wake_fd, on_wake, pool, &pool->wake_watch);
         if (r == 0)
-                r = evloop_timer_new(daemon->loop, on_timer, pool, &pool->timer);
+                r = evloop_timer_new(runtime->loop, on_timer, pool, &pool->timer);
         if (r < 0) {
                 pool_free(pool);
                 return r;
@@ -164,9 +165,9 @@ int pool_adopt(struct daemon *daemon, const struct pool_config *config, int boar
         return 0;
 }
 
-int pool_new(struct daemon *daemon, const struct pool_config *config, struct pool **ret)
+int pool_new(const struct pool_runtime *runtime, const struct pool_config *config, struct pool **ret)
 {
-        return pool_adopt(daemon, config, -1, -1, ret);
+        return pool_adopt(runtime, config, -1, -1, ret);
 }
 
 /* What workers read from the scoreboard instead of being told. */
@@ -199,8 +200,7 @@ void pool_close_listener(struct pool *pool, struct pool_listener *item, uint64_t
         item->closing_since_ms = item->drained_since_ms = clock_now_ms();
         if (item->watch) /* who waits there is the drainer's business now, which looks by itself */
                 evloop_watch_pause(item->watch);
-        if (pool->daemon->state < DAEMON_STOPPING) /* else our successor goes on with it */
-                fd_store_release(pool->daemon->keeper, item);
+        pool->runtime->observer.listener_leaves(pool->runtime->observer.context, item);
         item->drained_at = pool_accepted(pool) + listener_set_queued(&pool->listeners) +
                            listener_set_queued(&pool->closing);
         int r = listener_drain(&item->listener);
@@ -224,6 +224,15 @@ void pool_drain(struct pool *pool, struct pool_config *own_config, const char *w
         while (pool->listeners.count > 0)
                 pool_close_listener(pool, &pool->listeners.items[0], pool->generation);
         pool_touch(pool);
+}
+
+/* What a roll that is under way has started belongs to the old ones now. */
+void pool_begin_generation(struct pool *pool)
+{
+        pool->generation++;
+        pool->roll_ready = 0;
+        for (struct worker *worker = pool->workers; worker; worker = worker->next)
+                worker->for_roll = false;
 }
 
 void pool_kill(struct pool *pool)

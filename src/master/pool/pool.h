@@ -1,6 +1,6 @@
 /* A pool at run time: its listeners, its scoreboard, its workers, and the turn in which they are looked after.
  *
- * Owned by struct daemon. Whatever happens to a pool (a wake-up of a worker, a death, a timer, a reload) ends in
+ * Owned by the daemon. Whatever happens to a pool (a wake-up of a worker, a death, a timer, a reload) ends in
  * pool_touch(); the next turn of the loop then runs pool_evaluate(), which lets each concern take its step: readiness,
  * recycling, rolling, scaling, deadlines, draining. Steps look at levels, never at what happened, so that nothing is lost
  * when events fall together; each returns when it wants to be asked again. */
@@ -17,8 +17,8 @@
 #include "logic/status/counters.h"
 #include "logic/status/decision_ring.h"
 #include "logic/status/request_rate.h"
-#include "master/daemon/daemon.h"
 #include "master/pool/listener_set.h"
+#include "master/pool/pool_runtime.h"
 #include "prefork/scoreboard.h"
 
 #define POOL_NEVER_MS UINT64_MAX /* what a step returns that has nothing to wait for */
@@ -45,9 +45,9 @@ struct pool_counts {
 };
 
 struct pool {
-        struct daemon *daemon;
+        const struct pool_runtime *runtime;
         char *name;
-        const struct pool_config *config; /* of master->config; of `own_config` when draining */
+        const struct pool_config *config; /* of the running configuration; `own_config` when draining */
         struct pool_config *own_config;
         uint64_t generation;
         bool draining;   /* removed or stopping: serves what waits, then ends */
@@ -88,11 +88,11 @@ struct pool {
 
 /* Make a pool with its scoreboard, wake-up and timer; it has no listeners yet and does nothing until pool_start(). 0 or
  * -errno. */
-int pool_new(struct daemon *daemon, const struct pool_config *config, struct pool **ret);
+int pool_new(const struct pool_runtime *runtime, const struct pool_config *config, struct pool **ret);
 
 /* The same for a pool that a former program of this process has made; its descriptors are taken over, also on failure.
  * -EPROTO: its scoreboard is none that we know. */
-int pool_adopt(struct daemon *daemon, const struct pool_config *config, int board_fd, int wake_fd, struct pool **ret);
+int pool_adopt(const struct pool_runtime *runtime, const struct pool_config *config, int board_fd, int wake_fd, struct pool **ret);
 
 /* Begin to serve: publishes the limits and takes the first step. */
 void pool_start(struct pool *pool);
@@ -101,12 +101,15 @@ void pool_start(struct pool *pool);
 void pool_apply_config(struct pool *pool);
 
 /* Serve what waits, then end. The pool keeps a configuration of its own from here on, if `own_config` is given (it is
- * taken over). daemon_forget_pool() is called when it is done. */
+ * taken over). The observer hears when it is done. */
 void pool_drain(struct pool *pool, struct pool_config *own_config, const char *why);
 
 /* Let a listener drain; `item` is one of pool->listeners and not valid any more. Workers of generations up to
  * `last_generation` have it. Cannot fail: room was reserved when it was opened. */
 void pool_close_listener(struct pool *pool, struct pool_listener *item, uint64_t last_generation);
+
+/* From now on new workers are of another generation, and the roll replaces those that are there. */
+void pool_begin_generation(struct pool *pool);
 
 /* End every worker now. */
 void pool_kill(struct pool *pool);
@@ -139,6 +142,9 @@ uint64_t pool_accepted(const struct pool *pool);
 
 /* Record a decision, and log it: `pool www: +6 workers (spare 0 < 2, 4 queued)`. */
 void pool_record(struct pool *pool, int priority, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Look at the pool now and act: the `turn` of its runtime. */
+void pool_evaluate(struct pool *pool);
 
 /* True when the last process is reaped and nothing is left to drain. */
 bool pool_is_done(const struct pool *pool);

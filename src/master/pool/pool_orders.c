@@ -2,12 +2,12 @@
 
 #include "base/log.h"
 #include "master/pool/pool.h"
+#include "master/pool/pool_table.h"
 #include "master/pool/worker.h"
-#include "master/reload/reload.h"
 
 void pool_order_restart(struct pool *pool, const char *by)
 {
-        reload_begin_generation(pool);
+        pool_begin_generation(pool);
         pool_record(pool, LOG_NOTICE, "generation %llu (restarted by %s)", (unsigned long long)pool->generation, by);
         pool_touch(pool);
 }
@@ -36,10 +36,10 @@ void pool_order_resume(struct pool *pool, const char *by)
         pool_touch(pool);
 }
 
-const struct pool *pool_order_kill_worker(struct daemon *daemon, pid_t pid, const char *by)
+const struct pool *pool_order_kill_worker(const struct pool_table *pools, pid_t pid, const char *by)
 {
-        for (size_t i = 0; i < daemon->pool_count; i++) {
-                struct pool *pool = daemon->pools[i];
+        for (size_t i = 0; i < pools->count; i++) {
+                struct pool *pool = pools->items[i];
                 for (struct worker *worker = pool->workers; worker; worker = worker->next) {
                         if (worker->pid != pid)
                                 continue;

@@ -4,8 +4,8 @@
 
 #include <sys/types.h>
 
-struct daemon;
 struct pool;
+struct pool_table;
 
 /* Begin a new generation: new workers first, old ones retired as the new become ready. */
 void pool_order_restart(struct pool *pool, const char *by);
@@ -19,4 +19,4 @@ void pool_order_resume(struct pool *pool, const char *by);
 
 /* End the worker of that number now, with its handler; any other process is left alone. Returns its pool, or NULL: it is
  * no worker of ours. */
-const struct pool *pool_order_kill_worker(struct daemon *daemon, pid_t pid, const char *by);
+const struct pool *pool_order_kill_worker(const struct pool_table *pools, pid_t pid, const char *by);

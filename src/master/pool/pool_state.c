@@ -7,7 +7,6 @@
 #include "logic/config/config_options.h"
 #include "logic/config/parse.h"
 #include "logic/config/print.h"
-#include "master/config/config_reader.h"
 #include "master/pool/pool.h"
 #include "master/pool/worker.h"
 #include "os/activation.h"
@@ -138,23 +137,23 @@ static json_t *write_rate(const struct request_rate *rate)
 
 /* A pool that drains has a configuration of its own. The rest of the present one is not its: the control socket may be
  * where it listened. */
-static json_t *write_own_config(const struct pool *pool)
+static json_t *write_own_config(const struct pool *pool, const struct master_config *master)
 {
         struct pool_config *pools[] = {pool->own_config};
-        struct config alone = {.master = pool->daemon->config->master, .pools = pools, .pool_count = 1};
+        struct config alone = {.master = *master, .pools = pools, .pool_count = 1};
         _cleanup_(text_clear) struct text text = {0};
 
         alone.master.control = NULL;
         return config_print(&alone, true, &text) == 0 ? state_file_string(text_string(&text)) : NULL;
 }
 
-json_t *pool_state_write(const struct pool *pool, struct state_file *file)
+json_t *pool_state_write(const struct pool *pool, const struct master_config *master, struct state_file *file)
 {
         json_t *object = state_file_fields(pool_fields, ELEMENTS(pool_fields), pool);
 
         int r = state_file_set(object, "name", state_file_string(pool->name));
         if (r == 0 && pool->own_config)
-                r = state_file_set(object, "config", write_own_config(pool));
+                r = state_file_set(object, "config", write_own_config(pool, master));
         if (r == 0)
                 r = state_file_set(object, "board", state_file_descriptor(file, pool->board_fd));
         if (r == 0)
@@ -294,16 +293,16 @@ static void read_rate(const json_t *array, struct request_rate *rate)
         }
 }
 
-static int read_own_config(struct state_file *file, const json_t *object, const char *name, struct pool_config **ret)
+static int read_own_config(const struct pool_state_context *context, struct state_file *file, const json_t *object,
+                           const char *name, struct pool_config **ret)
 {
-        const struct config_context context = config_reader_context();
         _cleanup_(problem_list_clear) struct problem_list problems = {0};
         _cleanup_(text_clear) struct text text = {0};
         struct config *config = NULL;
 
         int r = state_file_read_bytes(file, object, "config", &text);
         if (r == 0)
-                r = config_from_canonical(text_string(&text), text.length, &context, &config, &problems);
+                r = config_from_canonical(text_string(&text), text.length, &context->rules, &config, &problems);
         if (r < 0)
                 return r;
         if (!config)
@@ -315,7 +314,8 @@ static int read_own_config(struct state_file *file, const json_t *object, const 
 }
 
 /* The configuration comes first: everything else refers to it. */
-static int open_pool(struct daemon *daemon, struct state_file *file, const json_t *object, struct pool **ret)
+static int open_pool(const struct pool_state_context *context, struct state_file *file, const json_t *object,
+                     struct pool **ret)
 {
         _cleanup_(freep) char *name = NULL;
         struct pool_config *own_config = NULL;
@@ -323,26 +323,27 @@ static int open_pool(struct daemon *daemon, struct state_file *file, const json_
 
         int r = state_file_read_string(file, object, "name", &name);
         if (r == 0 && json_object_get(object, "config"))
-                r = read_own_config(file, object, name, &own_config);
+                r = read_own_config(context, file, object, name, &own_config);
         if (r < 0)
                 return r;
-        const struct pool_config *config = own_config ? own_config : config_find_pool(daemon->config, name);
+        const struct pool_config *config = own_config ? own_config : config_find_pool(context->config, name);
         r = config ? state_file_take_descriptor(file, object, "board", &board_fd)
                    : state_file_fail(file, "pool %s has no configuration", name);
         if (r == 0)
                 r = state_file_take_descriptor(file, object, "wake", &wake_fd);
         if (r == 0)
-                r = pool_adopt(daemon, config, board_fd, wake_fd, ret);
+                r = pool_adopt(context->runtime, config, board_fd, wake_fd, ret);
         if (r == 0)
                 (*ret)->own_config = own_config;
         return r == -EPROTO ? state_file_fail(file, "pool %s has a scoreboard of another version", name) : r;
 }
 
-int pool_state_read(struct daemon *daemon, struct state_file *file, const json_t *object, struct pool **ret)
+int pool_state_read(const struct pool_state_context *context, struct state_file *file, const json_t *object,
+                    struct pool **ret)
 {
         struct pool *pool;
 
-        int r = open_pool(daemon, file, object, &pool);
+        int r = open_pool(context, file, object, &pool);
         if (r < 0)
                 return r;
         r = state_file_read_fields(file, pool_fields, ELEMENTS(pool_fields), object, pool);

@@ -32,7 +32,7 @@ static void watch_listeners(struct pool *pool, bool wanted)
         for (size_t i = 0; i < set->count; i++) {
                 struct pool_listener *item = &set->items[i];
                 if (wanted && !item->watch)
-                        evloop_watch_new(pool->daemon->loop, item->listener.fd, on_connection_waits, pool, &item->watch);
+                        evloop_watch_new(pool->runtime->loop, item->listener.fd, on_connection_waits, pool, &item->watch);
                 else if (wanted)
                         evloop_watch_resume(item->watch);
                 else if (item->watch)

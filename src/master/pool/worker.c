@@ -83,7 +83,7 @@ static int run_worker(void *context)
 static int fork_process(struct worker *worker, const struct listener_set *listeners)
 {
         struct pool *pool = worker->pool;
-        const struct daemon_setup *setup = pool->daemon->setup;
+        const struct pool_runtime *runtime = pool->runtime;
         _cleanup_(freep) int *fds = calloc(listeners->count + 1, sizeof(*fds));
         int log_pipe[2];
 
@@ -96,23 +96,23 @@ static int fork_process(struct worker *worker, const struct listener_set *listen
         for (size_t i = 0; i < listeners->count; i++)
                 fds[i] = listeners->items[i].listener.fd;
         struct fork_context context = {
-                .entry = setup->worker_entry,
+                .entry = runtime->worker_entry,
                 .plan = {.role = worker->role, .pool = pool->config, .board = pool->board, .slot = worker->slot,
                          .listeners = fds, .listener_count = listeners->count, .wake_fd = pool->wake_fd,
-                         .log_write_fd = log_write_fd, .log_read_fd = log_read_fd, .master_pid = pool->daemon->pid,
-                         .orphan_timeout_ms = pool->daemon->config->master.shutdown_timeout_ms,
-                         .signals = &setup->signals, .original = &setup->original_limits},
+                         .log_write_fd = log_write_fd, .log_read_fd = log_read_fd, .master_pid = runtime->master_pid,
+                         .orphan_timeout_ms = runtime->orphan_timeout_ms,
+                         .signals = runtime->signals, .original = runtime->original_limits},
         };
         int r = spawn_child(run_worker, &context, &worker->pid);
         if (r < 0)
                 return r;
-        r = reaper_add(pool->daemon->reaper, worker->pid, worker_exit_settle, worker);
+        r = reaper_add(runtime->reaper, worker->pid, worker_exit_settle, worker);
         if (r < 0) { /* a child we could not keep track of: it has done nothing yet */
                 kill(worker->pid, SIGKILL);
                 return r;
         }
         /* The reading end changes sides to the output's owner; without one the worker's words are lost, no more. */
-        worker_output_start(pool, worker->pid, TAKE_FD(log_read_fd));
+        worker_output_start(runtime->outputs, pool->name, worker->pid, TAKE_FD(log_read_fd));
         return 0;
 }
 
@@ -189,7 +189,7 @@ int worker_adopt(struct pool *pool, const struct worker *known)
         worker->pool = pool;
         int r = slot_allocator_claim(pool->slots, worker->slot) < 0 ? -EINVAL : 0;
         if (r == 0)
-                r = reaper_add(pool->daemon->reaper, worker->pid, worker_exit_settle, worker);
+                r = reaper_add(pool->runtime->reaper, worker->pid, worker_exit_settle, worker);
         if (r < 0) {
                 free(worker);
                 return r;
@@ -206,7 +206,7 @@ static void order(struct worker *worker, enum scoreboard_order what)
 
         atomic_store(&slot->order_request, worker->escalated_request);
         atomic_store(&slot->order, what);
-        reaper_kill(worker->pool->daemon->reaper, worker->pid, SIGUSR1);
+        reaper_kill(worker->pool->runtime->reaper, worker->pid, SIGUSR1);
 }
 
 static void signal_retire(struct worker *worker)
@@ -216,7 +216,7 @@ static void signal_retire(struct worker *worker)
         /* It leaves the idle set now, not when it gets round to it: the count is of workers that will serve. */
         if (worker->role == WORKER_ROLE_SERVE)
                 idle_set_remove(worker->pool->board, worker->slot);
-        reaper_kill(worker->pool->daemon->reaper, worker->pid, DOOR_SIGNAL);
+        reaper_kill(worker->pool->runtime->reaper, worker->pid, DOOR_SIGNAL);
 }
 
 static void end_now(struct worker *worker)
@@ -230,7 +230,7 @@ static void end_now(struct worker *worker)
                 worker->kill_at_ms = clock_now_ms() + DIE_GRACE_MS;
                 order(worker, SCOREBOARD_ORDER_DIE);
         } else
-                reaper_kill(worker->pool->daemon->reaper, worker->pid, SIGKILL);
+                reaper_kill(worker->pool->runtime->reaper, worker->pid, SIGKILL);
 }
 
 /* The word a worker may be waiting for before it goes. */

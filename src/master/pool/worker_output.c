@@ -10,14 +10,13 @@
 #include "base/log.h"
 #include "logic/protocol/line_splitter.h"
 #include "master/loop/evloop.h"
-#include "master/pool/pool.h"
 #include "os/clock.h"
 
 #define BITE_BYTES 16384
 #define UNFINISHED_MS 200 /* a line without its end is logged after so long: the handler is waiting, or gone */
 
 struct worker_output {
-        struct daemon *daemon;
+        struct evloop *loop;
         struct worker_output *next, **link;
         char *pool_name;
         pid_t worker_pid;
@@ -60,7 +59,7 @@ static void on_unfinished(void *context)
 static void watch_unfinished(struct worker_output *output)
 {
         if (output->splitter.pending && !output->unfinished_timer &&
-            evloop_timer_new(output->daemon->loop, on_unfinished, output, &output->unfinished_timer) < 0)
+            evloop_timer_new(output->loop, on_unfinished, output, &output->unfinished_timer) < 0)
                 return;
         if (output->splitter.pending)
                 evloop_timer_set(output->unfinished_timer, clock_now_ms() + UNFINISHED_MS);
@@ -91,7 +90,7 @@ static void on_readable(void *context)
 }
 
 /* NULL: there was no memory; `fd` is closed. */
-static struct worker_output *start(struct daemon *daemon, const char *name, pid_t worker_pid, int fd)
+static struct worker_output *start(struct worker_outputs *outputs, const char *name, pid_t worker_pid, int fd)
 {
         struct worker_output *output = calloc(1, sizeof(*output));
         _cleanup_(fd_closep) int owned_fd = fd;
@@ -99,25 +98,25 @@ static struct worker_output *start(struct daemon *daemon, const char *name, pid_
 
         /* The writing ends are other open files of the pipe and stay blocking: a handler that writes too much waits. */
         if (!output || !pool_name || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ||
-            evloop_watch_new(daemon->loop, fd, on_readable, output, &output->watch) < 0) {
+            evloop_watch_new(outputs->loop, fd, on_readable, output, &output->watch) < 0) {
                 free(output);
                 return NULL;
         }
-        output->daemon = daemon;
+        output->loop = outputs->loop;
         output->pool_name = TAKE_PTR(pool_name);
         output->worker_pid = worker_pid;
         output->fd = TAKE_FD(owned_fd);
-        output->next = daemon->outputs;
-        output->link = &daemon->outputs;
+        output->next = outputs->first;
+        output->link = &outputs->first;
         if (output->next)
                 output->next->link = &output->next;
-        daemon->outputs = output;
+        outputs->first = output;
         return output;
 }
 
-void worker_output_start(const struct pool *pool, pid_t worker_pid, int fd)
+void worker_output_start(struct worker_outputs *outputs, const char *pool_name, pid_t worker_pid, int fd)
 {
-        start(pool->daemon, pool->name, worker_pid, fd);
+        start(outputs, pool_name, worker_pid, fd);
 }
 
 static const struct field output_fields[] = {
@@ -138,17 +137,17 @@ static json_t *write_output(const struct worker_output *output, struct state_fil
         return state_file_finish(object, r);
 }
 
-json_t *worker_output_write(const struct daemon *daemon, struct state_file *file)
+json_t *worker_output_write(const struct worker_outputs *outputs, struct state_file *file)
 {
         json_t *array = json_array();
         int r = 0;
 
-        for (const struct worker_output *output = daemon->outputs; r == 0 && output; output = output->next)
+        for (const struct worker_output *output = outputs->first; r == 0 && output; output = output->next)
                 r = state_file_append(array, write_output(output, file));
         return state_file_finish(array, r);
 }
 
-static int read_output(struct daemon *daemon, struct state_file *file, const json_t *object)
+static int read_output(struct worker_outputs *outputs, struct state_file *file, const json_t *object)
 {
         struct worker_output read = {0};
         _cleanup_(freep) char *pool_name = NULL;
@@ -164,7 +163,7 @@ static int read_output(struct daemon *daemon, struct state_file *file, const jso
                 r = state_file_take_descriptor(file, object, "fd", &fd);
         if (r < 0)
                 return r;
-        struct worker_output *output = start(daemon, pool_name, read.worker_pid, fd);
+        struct worker_output *output = start(outputs, pool_name, read.worker_pid, fd);
         if (!output)
                 return -ENOMEM;
         line_splitter_feed(&output->splitter, text_string(&begun), begun.length, log_line, output);
@@ -174,22 +173,22 @@ static int read_output(struct daemon *daemon, struct state_file *file, const jso
         return 0;
 }
 
-int worker_output_read(struct daemon *daemon, struct state_file *file, const json_t *array)
+int worker_output_read(struct worker_outputs *outputs, struct state_file *file, const json_t *array)
 {
         int r = 0;
 
         for (size_t i = 0; i < json_array_size(array) && r == 0; i++)
-                r = read_output(daemon, file, json_array_get(array, i));
+                r = read_output(outputs, file, json_array_get(array, i));
         return r;
 }
 
-void worker_output_finish_all(struct daemon *daemon)
+void worker_output_finish_all(struct worker_outputs *outputs)
 {
-        while (daemon->outputs) {
+        while (outputs->first) {
                 ssize_t length;
                 /* What is there now, at most what a pipe holds: somebody may still be writing. */
-                for (int bite = 0; bite < 5 && read_some(daemon->outputs, &length) && length > 0; bite++)
+                for (int bite = 0; bite < 5 && read_some(outputs->first, &length) && length > 0; bite++)
                         ;
-                output_free(daemon->outputs);
+                output_free(outputs->first);
         }
 }

@@ -10,15 +10,21 @@
 
 #include "master/state/state_file.h"
 
-struct daemon;
-struct pool;
+struct evloop;
+struct worker_output;
+
+/* All that are read. Begin with the loop alone. */
+struct worker_outputs {
+        struct evloop *loop;
+        struct worker_output *first;
+};
 
 /* Take over the reading end `fd` and begin. If there is no memory the descriptor is closed and the words are lost. */
-void worker_output_start(const struct pool *pool, pid_t worker_pid, int fd);
+void worker_output_start(struct worker_outputs *outputs, const char *pool_name, pid_t worker_pid, int fd);
 
 /* All of them, with the lines that have been begun: for a hand-over. A new reference or NULL; 0, -EPROTO, -ENOMEM. */
-json_t *worker_output_write(const struct daemon *daemon, struct state_file *file);
-int worker_output_read(struct daemon *daemon, struct state_file *file, const json_t *array);
+json_t *worker_output_write(const struct worker_outputs *outputs, struct state_file *file);
+int worker_output_read(struct worker_outputs *outputs, struct state_file *file, const json_t *array);
 
 /* Log what has been written so far and forget all of them; for the end. */
-void worker_output_finish_all(struct daemon *daemon);
+void worker_output_finish_all(struct worker_outputs *outputs);

@@ -27,7 +27,7 @@ int effective_config(const struct daemon *daemon, struct config *ret)
         view.pool_count = 0;
         view.pools = calloc(running->pool_count + 1, sizeof(*view.pools));
         for (size_t i = 0; view.pools && i < running->pool_count; i++) {
-                const struct pool *pool = daemon_find_pool(daemon, running->pools[i]->name);
+                const struct pool *pool = pool_table_find(&daemon->pools, running->pools[i]->name);
                 struct pool_config *copy = malloc(sizeof(*copy));
                 if (!copy)
                         break;

@@ -16,8 +16,8 @@ static uint64_t needed_fds(const struct daemon *daemon, const struct config *con
                 needed += pool_config_process_limit(config->pools[i]) + 2 * config->pools[i]->listen.count + 8;
         /* What is there now may stay for a while: listeners that drain, workers of pools that are removed, and workers
          * that are more than a new limit allows. */
-        for (size_t i = 0; i < daemon->pool_count; i++) {
-                const struct pool *pool = daemon->pools[i];
+        for (size_t i = 0; i < daemon->pools.count; i++) {
+                const struct pool *pool = daemon->pools.items[i];
                 const struct pool_config *later = pool->draining ? NULL : config_find_pool(config, pool->name);
                 uint64_t allowed = later ? pool_config_process_limit(later) : 0;
                 needed += 2 * (pool->listeners.count + pool->closing.count);

@@ -15,17 +15,17 @@ static struct pool *find_draining(const struct daemon *daemon, struct pool *pool
                 return NULL;
         if (pool && listener_set_find(&pool->closing, address->text))
                 return pool;
-        for (size_t i = 0; i < daemon->pool_count; i++)
-                if (daemon->pools[i]->draining && listener_set_find(&daemon->pools[i]->closing, address->text))
-                        return daemon->pools[i];
+        for (size_t i = 0; i < daemon->pools.count; i++)
+                if (daemon->pools.items[i]->draining && listener_set_find(&daemon->pools.items[i]->closing, address->text))
+                        return daemon->pools.items[i];
         return NULL;
 }
 
 static struct pool *find_serving(const struct daemon *daemon, const struct pool *pool, const struct listen_address *address)
 {
-        for (size_t i = 0; i < daemon->pool_count; i++)
-                if (daemon->pools[i] != pool && listener_set_find(&daemon->pools[i]->listeners, address->text))
-                        return daemon->pools[i];
+        for (size_t i = 0; i < daemon->pools.count; i++)
+                if (daemon->pools.items[i] != pool && listener_set_find(&daemon->pools.items[i]->listeners, address->text))
+                        return daemon->pools.items[i];
         return NULL;
 }
 

@@ -73,7 +73,7 @@ static int prepare_log(struct reload *reload)
 
 static int prepare_step(struct reload *reload, const struct reload_step *step, struct preparation *prepared)
 {
-        struct pool *running = step->old_pool ? daemon_find_pool(reload->daemon, step->old_pool->name) : NULL;
+        struct pool *running = step->old_pool ? pool_table_find(&reload->daemon->pools, step->old_pool->name) : NULL;
         size_t listeners = 0, moving = 0;
         int r = 0;
 
@@ -95,7 +95,7 @@ static int prepare_step(struct reload *reload, const struct reload_step *step, s
                 r = r < 0 ? r : MIN_OF(opened, 0);
         }
         if (r == 0 && step->verb == RELOAD_ADD) {
-                r = pool_new(reload->daemon, step->new_pool, &prepared->pool);
+                r = pool_new(&reload->daemon->pool_runtime, step->new_pool, &prepared->pool);
                 running = prepared->pool;
                 if (r < 0)
                         problem_add(reload->problems, NULL, 0, "pool %s: %s", step->new_pool->name, strerror(-r));
@@ -118,10 +118,7 @@ static int prepare(struct reload *reload)
         if (r < 0 || problem_list_refuses(reload->problems))
                 return r < 0 ? r : -EINVAL;
         reload->prepared = calloc(reload->plan.count + 1, sizeof(*reload->prepared));
-        struct pool **pools = realloc(daemon->pools, (daemon->pool_count + reload->plan.count + 1) * sizeof(*pools));
-        if (pools)
-                daemon->pools = pools;
-        if (!reload->prepared || !pools)
+        if (!reload->prepared || pool_table_reserve(&daemon->pools, reload->plan.count) < 0)
                 return -ENOMEM;
         fd_store_check_unused(daemon->keeper, reload->config, !daemon->config, reload->problems);
         r = problem_list_refuses(reload->problems) ? -EINVAL : fd_budget_raise(daemon, reload->config, reload->problems);
@@ -209,20 +206,11 @@ static void adjust_listeners(struct pool *pool)
         }
 }
 
-/* What a roll that is under way has started belongs to the old ones now. */
-void reload_begin_generation(struct pool *pool)
-{
-        pool->generation++;
-        pool->roll_ready = 0;
-        for (struct worker *worker = pool->workers; worker; worker = worker->next)
-                worker->for_roll = false;
-}
-
 static void carry_out(struct reload *reload, struct reload_step *step, struct preparation *prepared)
 {
         struct daemon *daemon = reload->daemon;
         _cleanup_(text_clear) struct text changes = {0};
-        struct pool *pool = step->old_pool ? daemon_find_pool(daemon, step->old_pool->name) : prepared->pool;
+        struct pool *pool = step->old_pool ? pool_table_find(&daemon->pools, step->old_pool->name) : prepared->pool;
 
         reload_step_describe(step, &changes);
         switch (step->verb) {
@@ -230,7 +218,7 @@ static void carry_out(struct reload *reload, struct reload_step *step, struct pr
                 listener_moves_take_back(daemon, pool);
                 take_into_service(pool, &prepared->opened);
                 adjust_listeners(pool);
-                daemon->pools[daemon->pool_count++] = pool;
+                pool_table_add(&daemon->pools, pool);
                 pool_start(pool);
                 break;
         case RELOAD_DRAIN:
@@ -239,7 +227,7 @@ static void carry_out(struct reload *reload, struct reload_step *step, struct pr
         case RELOAD_ROLL:
         case RELOAD_REBIND:
                 pool->config = step->new_pool;
-                reload_begin_generation(pool);
+                pool_begin_generation(pool);
                 if (step->verb == RELOAD_REBIND)
                         rebind(daemon, pool, &prepared->opened);
                 adjust_listeners(pool);
@@ -265,9 +253,9 @@ static void carry_out(struct reload *reload, struct reload_step *step, struct pr
 /* Whatever is in service outlives us from now on. */
 static void store_listeners(const struct daemon *daemon)
 {
-        for (size_t p = 0; p < daemon->pool_count; p++)
-                for (size_t i = 0; i < daemon->pools[p]->listeners.count; i++)
-                        fd_store_store(daemon->keeper, &daemon->pools[p]->listeners.items[i]);
+        for (size_t p = 0; p < daemon->pools.count; p++)
+                for (size_t i = 0; i < daemon->pools.items[p]->listeners.count; i++)
+                        fd_store_store(daemon->keeper, &daemon->pools.items[p]->listeners.items[i]);
 }
 
 /* What goes from one running pool to another: before it is closed, and at once for all of them, because two pools may
@@ -276,7 +264,7 @@ static void move_listeners(struct reload *reload)
 {
         for (size_t i = 0; i < reload->plan.count; i++) {
                 const struct reload_step *step = &reload->plan.steps[i];
-                struct pool *pool = step->old_pool ? daemon_find_pool(reload->daemon, step->old_pool->name) : NULL;
+                struct pool *pool = step->old_pool ? pool_table_find(&reload->daemon->pools, step->old_pool->name) : NULL;
                 if (step->verb == RELOAD_ADD || step->verb == RELOAD_REBIND)
                         listener_moves_collect(reload->daemon, pool, step->new_pool, &reload->prepared[i].opened);
         }
@@ -307,6 +295,7 @@ static void swap(struct reload *reload)
                 free(daemon->config);
         }
         daemon->config = reload->config;
+        daemon->pool_runtime.orphan_timeout_ms = daemon->config->master.shutdown_timeout_ms;
         daemon->config_serial++;
 }
 
@@ -345,7 +334,7 @@ int reload_apply(struct daemon *daemon, struct config *config, struct problem_li
 
 int reload_scale(struct daemon *daemon, const struct pool *pool, struct config *config, struct problem_list *problems)
 {
-        size_t count = daemon->pool_count; /* no pool comes or goes */
+        size_t count = daemon->pools.count; /* no pool comes or goes */
         _cleanup_(freep) int *shifts = calloc(count + 1, sizeof(*shifts));
 
         if (!shifts) {
@@ -354,10 +343,10 @@ int reload_scale(struct daemon *daemon, const struct pool *pool, struct config *
                 return -ENOMEM;
         }
         for (size_t i = 0; i < count; i++)
-                shifts[i] = daemon->pools[i]->max_workers_shift;
+                shifts[i] = daemon->pools.items[i]->max_workers_shift;
         int r = replace(daemon, daemon->config, config, problems, NULL); /* in which the others have not changed */
         for (size_t i = 0; i < count && r == 0; i++)
-                if (daemon->pools[i] != pool)
-                        daemon->pools[i]->max_workers_shift = shifts[i];
+                if (daemon->pools.items[i] != pool)
+                        daemon->pools.items[i]->max_workers_shift = shifts[i];
         return r;
 }

@@ -20,6 +20,3 @@ int reload_scale(struct daemon *daemon, const struct pool *pool, struct config *
 
 /* Where the log goes for a value of log_target. */
 enum log_destination reload_log_destination(int target);
-
-/* From now on new workers of the pool are of another generation, and the roller replaces those that are there. */
-void reload_begin_generation(struct pool *pool);

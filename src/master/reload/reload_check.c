@@ -23,7 +23,7 @@ static bool is_at_hand(const struct daemon *daemon, struct pool *running, const 
 /* The listeners that the step would open. What is wrong with them is in the problems. */
 static void try_step(const struct daemon *daemon, const struct reload_step *step, struct problem_list *problems)
 {
-        struct pool *running = step->old_pool ? daemon_find_pool(daemon, step->old_pool->name) : NULL;
+        struct pool *running = step->old_pool ? pool_table_find(&daemon->pools, step->old_pool->name) : NULL;
 
         if (step->verb != RELOAD_ADD && step->verb != RELOAD_REBIND)
                 return;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "master/pool/pool.h"
+#include "master/pool/pool_table.h"
 #include "master/status/status_collect.h"
 
 static void report_shares(const struct status_pool *status, const struct log_fields *fields)
@@ -55,10 +56,10 @@ void report_pool(const struct pool *pool)
         report_durations(&status, &fields);
 }
 
-void report_all(const struct daemon *daemon)
+void report_all(const struct pool_table *pools)
 {
-        for (size_t i = 0; i < daemon->pool_count; i++)
-                report_pool(daemon->pools[i]);
+        for (size_t i = 0; i < pools->count; i++)
+                report_pool(pools->items[i]);
 }
 
 void report_problems(const struct problem_list *problems)

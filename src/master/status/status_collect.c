@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "master/pool/pool.h"
+#include "master/pool/pool_table.h"
 #include "master/pool/worker.h"
 #include "os/clock.h"
 #include "os/process/usage.h"
@@ -157,26 +158,19 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
         return 0;
 }
 
-static const char *state_name(enum daemon_state state)
-{
-        static const char *const names[] = {[DAEMON_STARTING] = "starting", [DAEMON_RUNNING] = "running",
-                                            [DAEMON_STOPPING] = "stopping", [DAEMON_KILLING] = "stopping"};
-
-        return names[state];
-}
-
-int status_collect(const struct daemon *daemon, const char *pool_name, unsigned detail, struct status *ret)
+int status_collect(const struct status_of_daemon *daemon, const struct pool_table *pools, const char *pool_name,
+                   unsigned detail, struct status *ret)
 {
         uint64_t uptime_ms = clock_now_ms() - daemon->started_ms;
         struct status status = {
-                .version = PREFORKD_VERSION, .state = state_name(daemon->state), .pid = daemon->pid,
+                .version = PREFORKD_VERSION, .state = daemon->state, .pid = daemon->pid,
                 .uptime_ms = uptime_ms, .started_wall_ms = clock_wall_ms() - uptime_ms,
-                .pools = calloc(daemon->pool_count + 1, sizeof(*status.pools)),
+                .pools = calloc(pools->count + 1, sizeof(*status.pools)),
         };
         int r = status.pools ? 0 : -ENOMEM;
 
-        for (size_t i = 0; i < daemon->pool_count && r == 0; i++) {
-                struct pool *pool = daemon->pools[i];
+        for (size_t i = 0; i < pools->count && r == 0; i++) {
+                struct pool *pool = pools->items[i];
                 if (pool_name && !text_equal(pool->name, pool_name))
                         continue;
                 r = status_collect_pool(pool, detail, &status.pools[status.pool_count]);

@@ -72,8 +72,8 @@ static json_t *write_pools(const struct daemon *daemon, struct state_file *file)
         json_t *array = json_array();
         int r = 0;
 
-        for (size_t i = 0; r == 0 && i < daemon->pool_count; i++)
-                r = state_file_append(array, pool_state_write(daemon->pools[i], file));
+        for (size_t i = 0; r == 0 && i < daemon->pools.count; i++)
+                r = state_file_append(array, pool_state_write(daemon->pools.items[i], &daemon->config->master, file));
         return state_file_finish(array, r);
 }
 
@@ -94,7 +94,7 @@ int handover_write(const struct daemon *daemon, struct state_file *file)
                 {"service", readiness_write(daemon->service)},
                 {"keeper", fd_store_write(daemon->keeper, file)},
                 {"control", control_write(daemon->control, file)},
-                {"outputs", worker_output_write(daemon, file)},
+                {"outputs", worker_output_write(&daemon->outputs, file)},
                 {"pools", write_pools(daemon, file)},
         };
 
@@ -120,15 +120,19 @@ static int read_setup(struct state_file *file, struct daemon_setup *setup)
         return r;
 }
 
-static int read_config(struct state_file *file, struct config **ret, struct problem_list *problems)
+static int read_config(struct state_file *file, struct daemon *daemon, struct problem_list *problems)
 {
         const struct config_context context = config_reader_context();
         _cleanup_(text_clear) struct text text = {0};
 
         int r = state_file_read_bytes(file, file->root, "config", &text);
         if (r == 0)
-                r = config_from_canonical(text_string(&text), text.length, &context, ret, problems);
-        return r == 0 && !*ret ? -EINVAL : r;
+                r = config_from_canonical(text_string(&text), text.length, &context, &daemon->config, problems);
+        if (r == 0 && !daemon->config)
+                r = -EINVAL;
+        if (r == 0)
+                daemon->pool_runtime.orphan_timeout_ms = daemon->config->master.shutdown_timeout_ms;
+        return r;
 }
 
 static int read_log(struct state_file *file, struct daemon *daemon)
@@ -152,17 +156,19 @@ static int read_log(struct state_file *file, struct daemon *daemon)
 static int read_pools(struct state_file *file, struct daemon *daemon)
 {
         const json_t *pools = state_file_array(file->root, "pools");
-        int r = 0;
+        const struct pool_state_context context = {.runtime = &daemon->pool_runtime, .config = daemon->config,
+                                                   .rules = config_reader_context()};
+        int r;
 
-        daemon->pools = calloc(json_array_size(pools) + 1, sizeof(*daemon->pools));
-        if (!daemon->pools)
-                return -ENOMEM;
+        r = pool_table_reserve(&daemon->pools, json_array_size(pools));
         for (size_t i = 0; i < json_array_size(pools) && r == 0; i++) {
-                r = pool_state_read(daemon, file, json_array_get(pools, i), &daemon->pools[i]);
-                daemon->pool_count += r == 0;
+                struct pool *pool;
+                r = pool_state_read(&context, file, json_array_get(pools, i), &pool);
+                if (r == 0)
+                        pool_table_add(&daemon->pools, pool);
         }
         for (size_t i = 0; i < daemon->config->pool_count && r == 0; i++)
-                if (!daemon_find_pool(daemon, daemon->config->pools[i]->name))
+                if (!pool_table_find(&daemon->pools, daemon->config->pools[i]->name))
                         r = state_file_fail(file, "pool %s is missing", daemon->config->pools[i]->name);
         return r;
 }
@@ -189,7 +195,7 @@ static int read_parts(struct state_file *file, struct daemon *daemon, struct pro
         if (r == 0)
                 r = read_setup(file, daemon->setup);
         if (r == 0)
-                r = read_config(file, &daemon->config, problems);
+                r = read_config(file, daemon, problems);
         if (r == 0)
                 r = read_log(file, daemon);
         if (r == 0)
@@ -201,7 +207,7 @@ static int read_parts(struct state_file *file, struct daemon *daemon, struct pro
         if (r == 0)
                 r = control_read(daemon->control, file, state_file_object(root, "control"));
         if (r == 0)
-                r = worker_output_read(daemon, file, state_file_array(root, "outputs"));
+                r = worker_output_read(&daemon->outputs, file, state_file_array(root, "outputs"));
         return r == 0 ? read_pools(file, daemon) : r;
 }
 
@@ -231,13 +237,13 @@ void handover_begin(struct daemon *daemon, const struct problem_list *problems)
         size_t workers = 0;
 
         daemon->state = DAEMON_RUNNING;
-        for (size_t i = 0; i < daemon->pool_count; i++)
-                workers += daemon->pools[i]->worker_count;
+        for (size_t i = 0; i < daemon->pools.count; i++)
+                workers += daemon->pools.items[i]->worker_count;
         log_notice("preforkd %s has taken over from %s: %zu pool%s, %zu worker%s", PREFORKD_VERSION, daemon->upgraded_from,
-                   daemon->pool_count, daemon->pool_count == 1 ? "" : "s", workers, workers == 1 ? "" : "s");
+                   daemon->pools.count, daemon->pools.count == 1 ? "" : "s", workers, workers == 1 ? "" : "s");
         reaper_collect(daemon->reaper);
-        for (size_t i = 0; i < daemon->pool_count; i++)
-                pool_start(daemon->pools[i]);
+        for (size_t i = 0; i < daemon->pools.count; i++)
+                pool_start(daemon->pools.items[i]);
         readiness_upgraded(daemon->service, daemon->upgraded_from);
         control_outcome_tell(daemon->control, &outcome);
         reload_queue_again(daemon);
