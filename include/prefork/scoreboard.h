@@ -1,20 +1,19 @@
 /* The scoreboard: the shared memory in which a pool's workers report. Public layout, version 2.
  *
- * The layout is a contract with programs that report through libprefork: words keep their place and their meaning, and
- * what is added takes reserved words, which are zero until then. Anything else is another version.
+ * The layout is a contract with programs that report through libprefork: every word keeps its place and its meaning. A
+ * new word takes the place of a reserved one, which is zero until then. Any other change makes a new version.
  *
- * One sealed memfd a pool, made by the master, mapped by its workers (and by programs that report through libprefork).
- * A header, then SCOREBOARD_SLOTS slots; pages appear on use. No pointers and no locks: a process may die, or write
- * nonsense, at any instruction.
+ * Each pool has one sealed memfd. The master makes it; workers, and programs that report through libprefork, map it. It
+ * has a header and SCOREBOARD_SLOTS slots; the kernel allocates pages on first use. There are no pointers and no locks:
+ * a process may die, or write garbage, at any instruction.
  *
- * Who writes what:
- *   - a slot's worker lines are written by the worker that holds the slot, its master line by the master;
- *   - the idle set, the low-water mark and the wake flags are shared and changed only by atomic read-modify-writes, all
- *     seq_cst: release/acquire alone loses wake-ups (the flag is exchanged first and the set counted afterwards, on
- *     both sides, so that one of them always sees the other);
- *   - everything else in the header is the master's.
- * Who believes what: to the master every word is gossip. It is shown and counted, never used as an index, a pid or a
- * pointer.
+ * Writers:
+ *   - the worker that holds a slot writes its worker lines, and the master writes its master line;
+ * - the idle set, the low-water mark and the wake flags are shared. They change only by atomic read-modify-writes, all
+ *     seq_cst. Release/acquire would lose wake-ups: both sides exchange the flag first and count the set afterwards, so
+ *     that one of them always sees the change of the other;
+ * - the master writes everything else in the header. Trust: the master shows and counts what workers have written, but
+ * never uses it as an index, a pid or a pointer.
  *
  * Times are CLOCK_MONOTONIC nanoseconds. */
 #pragma once
@@ -30,10 +29,11 @@ extern "C" {
 #define SCOREBOARD_MAGIC 0x44524f42464b5250ULL /* "PRKFBORD", little-endian */
 #define SCOREBOARD_VERSION 2
 #define SCOREBOARD_SLOTS 65536
-#define SCOREBOARD_LINE 64           /* bytes; what one writer owns begins on a line of its own */
-#define SCOREBOARD_DURATION_BUCKETS 32 /* bucket i counts requests of less than 2^i microseconds; the last the rest */
+#define SCOREBOARD_LINE 64           /* bytes; the words of each writer begin on a line of their own */
+#define SCOREBOARD_DURATION_BUCKETS 32 /* bucket i counts requests under 2^i microseconds; the last counts all others */
 
-/* Why a worker wakes the master. Levels, never edges: the master clears the flag by exchange and then recounts. */
+/* Why a worker wakes the master. A flag says that a level may have been crossed: the master clears it by exchange and
+ * then recounts. */
 enum scoreboard_wake {
         SCOREBOARD_WAKE_READY,   /* a starting worker can serve */
         SCOREBOARD_WAKE_LOW,     /* idle workers fell below low_below */
@@ -43,16 +43,16 @@ enum scoreboard_wake {
         SCOREBOARD_WAKE_COUNT
 };
 
-/* What a worker says it does. A new slot is all zeroes. */
+/* What a worker reports that it does. A new slot is all zeroes. */
 enum scoreboard_activity {
         SCOREBOARD_STARTING,
         SCOREBOARD_IDLE,    /* waits for a connection */
-        SCOREBOARD_BUSY,    /* serves one */
-        SCOREBOARD_WAITING, /* served its last request and waits for the master's word about its recycling */
+        SCOREBOARD_BUSY,    /* serves a request */
+        SCOREBOARD_WAITING, /* has served its last request and waits for the master's answer about its recycling */
         SCOREBOARD_ENDING,
 };
 
-/* Why a worker wants to be recycled. */
+/* Why a worker asks to be recycled. */
 enum scoreboard_recycle {
         SCOREBOARD_RECYCLE_NONE, SCOREBOARD_RECYCLE_REQUESTS, SCOREBOARD_RECYCLE_MEMORY, SCOREBOARD_RECYCLE_AGE
 };
@@ -61,53 +61,53 @@ enum scoreboard_recycle {
 enum scoreboard_answer {
         SCOREBOARD_ANSWER_NONE,
         SCOREBOARD_ANSWER_GO,    /* end: the replacement is ready, or there is no room for one */
-        SCOREBOARD_ANSWER_LATER, /* serve on, ask again: enough others are being recycled */
+        SCOREBOARD_ANSWER_LATER, /* go on serving and ask again: max_recycling others are being recycled */
 };
 
-/* The master's orders about a request (slot.order); the worker is told by SIGUSR1 to look. */
+/* The master's orders about a request (slot.order); SIGUSR1 tells the worker to read them. */
 enum scoreboard_order {
         SCOREBOARD_ORDER_NONE,
-        SCOREBOARD_ORDER_TERM, /* send TERM to the handler's group if request order_request is still being served */
-        SCOREBOARD_ORDER_KILL, /* … KILL */
-        SCOREBOARD_ORDER_DIE,  /* KILL the handler's group and end, whatever is being served */
+        SCOREBOARD_ORDER_TERM, /* send TERM to the handler's group if it still serves request order_request */
+        SCOREBOARD_ORDER_KILL, /* the same with KILL */
+        SCOREBOARD_ORDER_DIE,  /* send KILL to the handler's group, whatever it serves, and end */
 };
 
 struct scoreboard_slot {
-        /* Line 1: the worker's, touched by every request. */
+        /* Line 1: written by the worker, in every request. */
         _Alignas(SCOREBOARD_LINE) _Atomic uint32_t activity; /* enum scoreboard_activity */
         _Atomic uint32_t recycle;                            /* enum scoreboard_recycle */
         _Atomic uint64_t activity_since_ns;
-        _Atomic uint64_t requests_begun; /* doubles as the number of the current request */
+        _Atomic uint64_t requests_begun; /* also the number of the current request */
         _Atomic uint64_t requests_ended;
         _Atomic uint64_t busy_ns;        /* total time of all ended requests */
         _Atomic uint64_t handler_cpu_us; /* CPU time of all ended handler processes */
         _Atomic int32_t handler_status;  /* wait status of the last ended handler process */
-        _Atomic uint32_t handler_deaths; /* handler processes that died of a signal */
+        _Atomic uint32_t handler_deaths; /* handler processes that a signal killed */
         _Atomic uint32_t reserved_level; /* for adaptive scaling: how many workers were busy when the request began … */
         _Atomic uint32_t reserved_left;  /* … and when it ended */
 
-        /* Line 2: the worker's, rarely touched. */
+        /* Line 2: written by the worker, rarely. */
         _Alignas(SCOREBOARD_LINE) _Atomic uint64_t source; /* hash of the client's address; 0: none */
-        _Atomic uint64_t source_ticket;  /* order of arrival; 0 while it is being drawn */
-        _Atomic uint32_t start_stage;    /* where the start of the worker failed; see worker/ */
+        _Atomic uint64_t source_ticket;  /* order of arrival; 0 while the worker draws it from `tickets` */
+        _Atomic uint32_t start_stage;    /* where the start of the worker failed: enum worker_stage */
         _Atomic uint32_t start_errno;
         _Atomic uint32_t refused;        /* connections closed unserved because of max_connections_per_source */
         uint32_t reserved_worker[7];
 
-        /* Line 3: the master's. */
+        /* Line 3: written by the master. */
         _Alignas(SCOREBOARD_LINE) _Atomic uint32_t incarnation; /* the slot's reuse counter */
         _Atomic uint32_t answer;        /* enum scoreboard_answer; the worker waits on it with futex(2) */
         _Atomic uint32_t order;         /* enum scoreboard_order */
         _Atomic uint64_t order_request; /* the request (requests_begun) the order is about */
         uint64_t reserved_master[5];
 
-        /* Lines 4 and 5: the worker's: how long requests took. */
+        /* Lines 4 and 5: written by the worker: the duration of requests. */
         _Alignas(SCOREBOARD_LINE) _Atomic uint32_t durations[SCOREBOARD_DURATION_BUCKETS];
 
-        /* Lines 6 and 7: the worker's: for how long connections waited until they were accepted. */
+        /* Lines 6 and 7: written by the worker: how long connections waited until they were accepted. */
         _Alignas(SCOREBOARD_LINE) _Atomic uint32_t reserved_waits[SCOREBOARD_DURATION_BUCKETS];
 
-        /* Line 8: for workers that serve several connections at once, a slot a thread. */
+        /* Line 8: for workers with several threads, which have a slot for each thread. */
         _Alignas(SCOREBOARD_LINE) uint64_t reserved_thread[8];
 };
 
@@ -118,7 +118,7 @@ struct scoreboard {
         uint32_t slot_bytes;
         uint32_t slot_count;
 
-        /* Published by the master, which recounts after every change. */
+        /* Written by the master, which recounts after every change. */
         _Alignas(SCOREBOARD_LINE) _Atomic uint32_t low_below; /* 0: no LOW wake-ups */
         _Atomic uint32_t high_above;                          /* UINT32_MAX: no HIGH wake-ups */
         _Atomic uint32_t notify_busy;                         /* 1: BUSY wake-ups */
@@ -132,10 +132,10 @@ struct scoreboard {
 
         _Alignas(SCOREBOARD_LINE) _Atomic uint32_t wake[SCOREBOARD_WAKE_COUNT];
 
-        /* Shared and written by workers. */
-        _Alignas(SCOREBOARD_LINE) _Atomic uint32_t low_water; /* lowest idle count since the master last set it */
-        _Atomic uint64_t tickets;                             /* drawn for max_connections_per_source */
-        _Atomic uint64_t refused;                             /* closed unserved by when_full = refuse */
+        /* Shared, written by workers. */
+        _Alignas(SCOREBOARD_LINE) _Atomic uint32_t low_water; /* fewest idle workers since the master set it */
+        _Atomic uint64_t tickets;                             /* the last ticket for max_connections_per_source */
+        _Atomic uint64_t refused;                             /* connections closed because of when_full = refuse */
         uint64_t reserved_shared[5];
 
         _Alignas(SCOREBOARD_LINE) _Atomic uint64_t idle[SCOREBOARD_SLOTS / 64]; /* one bit a slot */

@@ -58,8 +58,8 @@ int acceptor_open(struct acceptor *acceptor, const int *listeners, size_t count,
         return door_install(listeners, count, parent, orphan_timeout_ms);
 }
 
-/* Errors of accept(2) that belong to the one connection that is gone, not to the listener (see its NOTES on Linux
- * passing pending network errors). */
+/* Errors of accept(2) that concern one broken connection and not the listener: Linux passes pending network errors on
+ * (accept(2), NOTES). */
 static bool is_passing(int error)
 {
         switch (error) {
@@ -71,7 +71,7 @@ static bool is_passing(int error)
         }
 }
 
-/* One accept4. 0 with a connection, -EAGAIN: none there now, or as acceptor_wait(). */
+/* Call accept4(2) once. 0 with a connection; -EAGAIN: none waits; -EINTR: try again; otherwise as acceptor_wait(). */
 static int accept_once(int listener, struct address *ret_peer, int *ret_fd)
 {
         struct address peer = {0};
@@ -83,13 +83,13 @@ static int accept_once(int listener, struct address *ret_peer, int *ret_fd)
                 *ret_fd = fd;
                 return 0;
         }
-        if (errno == ENOTSOCK || errno == EINVAL) /* the door; a UNIX listener that was shut down and is empty */
+        if (errno == ENOTSOCK || errno == EINVAL) /* the door; or a UNIX listener that was shut down and is empty */
                 return -ESHUTDOWN;
         return is_passing(errno) ? -EINTR : -errno;
 }
 
-/* Was a UNIX listener shut for reading? Nothing comes any more then. No TCP listener says so in this way, nor does what
- * stands in for one that was retired. */
+/* Was a UNIX listener shut for reading, so that no further connection will arrive? TCP listeners and the door's
+ * descriptor never have POLLRDHUP. */
 static bool is_shut(int listener)
 {
         struct pollfd poller = {.fd = listener, .events = POLLRDHUP};
@@ -97,9 +97,9 @@ static bool is_shut(int listener)
         return poll(&poller, 1, 0) == 1 && (poller.revents & POLLRDHUP);
 }
 
-/* As accept_once(), for listeners that can be non-blocking: accept(2) has EAGAIN, not EINVAL, for one that was shut
- * down and is empty, and poll(2) always finds it readable, so taking that for "none now" would spin. What was queued
- * just before it was shut is taken. */
+/* As accept_once(), for listeners that may be non-blocking. On a non-blocking UNIX listener that was shut down and is
+ * empty, accept(2) fails with EAGAIN and not EINVAL, and poll(2) always reports it as readable: waiting for it would
+ * spin. The second accept takes what was queued just before the listener was shut. */
 static int accept_next(int listener, struct address *ret_peer, int *ret_fd)
 {
         int r = accept_once(listener, ret_peer, ret_fd);
@@ -116,13 +116,13 @@ static int wait_on_one(struct acceptor *acceptor, struct address *ret_peer, int 
                 int r = accept_next(acceptor->listeners[0], ret_peer, ret_fd);
                 if (r == -EAGAIN) {
                         struct pollfd poller = {.fd = acceptor->listeners[0], .events = POLLIN};
-                        poll(&poller, 1, -1); /* the door makes it readable; EINTR leads to the same next step */
+                        poll(&poller, 1, -1); /* the door makes it readable; EINTR needs no other treatment */
                 } else if (r != -EINTR)
                         return r;
         }
 }
 
-/* The retire signal is read before anything is waited for, so that events that are always ready cannot starve it. */
+/* Read the retire signal before every wait, so that events that are always ready cannot hide it. */
 static bool was_retired(const struct acceptor *acceptor)
 {
         struct signalfd_siginfo info;
@@ -132,7 +132,7 @@ static bool was_retired(const struct acceptor *acceptor)
         return door_is_closed();
 }
 
-/* That listener is drained; the others go on. False if it is not in the set: the door stands in its place. */
+/* The listener is drained: remove it from the set. False if it is not in the set, because the door has replaced it. */
 static bool stop_watching(struct acceptor *acceptor, int listener)
 {
         if (epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, listener, NULL) < 0)
@@ -151,7 +151,7 @@ static int wait_on_set(struct acceptor *acceptor, struct address *ret_peer, int 
                         return -errno;
                 if (ready < 1 || event.data.u32 == SIGNAL_TAG)
                         continue;
-                /* Even if retired meanwhile: the kernel has woken nobody else for this connection. */
+                /* Accept even if the worker was retired in between: the kernel has woken no other worker. */
                 int listener = acceptor->listeners[event.data.u32];
                 int r = accept_next(listener, ret_peer, ret_fd);
                 if (r == -ESHUTDOWN && stop_watching(acceptor, listener))
@@ -162,7 +162,8 @@ static int wait_on_set(struct acceptor *acceptor, struct address *ret_peer, int 
         return -ESHUTDOWN;
 }
 
-/* While it waits the retire signal is blocked and read from the signalfd; outside, the door's handler takes it. */
+/* While the worker waits, the retire signal is blocked and read from the signalfd. At other times the door's signal
+ * handler gets it. */
 static int wait_on_several(struct acceptor *acceptor, struct address *ret_peer, int *ret_fd)
 {
         sigset_t retire, before;
@@ -182,7 +183,7 @@ int acceptor_wait(struct acceptor *acceptor, struct address *ret_peer, int *ret_
 
 void acceptor_pause(const struct acceptor *acceptor)
 {
-        struct pollfd poller = {.fd = acceptor->signal_fd, .events = POLLIN}; /* -1 is passed over */
+        struct pollfd poller = {.fd = acceptor->signal_fd, .events = POLLIN}; /* poll(2) ignores -1 */
 
         poll(&poller, 1, PAUSE_MS);
 }

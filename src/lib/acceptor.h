@@ -1,10 +1,12 @@
-/* The acceptor: how a worker waits for its next connection, on one listener or on several.
+/* The acceptor: how a worker waits for its next connection, on one listener or on several. The worker's main loop calls
+ * it.
  *
- * One listener: blocked in accept4(2) itself (the kernel wakes one waiter, first-in-first-out), retired by the door.
- * Several: an epoll set with EPOLLEXCLUSIVE over non-blocking listeners, and in it a signalfd for the retire signal,
- * because epoll_pwait(2) delivers no signal while events are ready. EPOLLEXCLUSIVE wakes one worker a connection, so
- * one that was woken accepts before it looks whether it was retired. A listener can be found non-blocking (O_NONBLOCK
- * belongs to the open file all generations share, and is never cleared): then the acceptor polls and tries again. */
+ * With one listener the worker blocks in accept4(2) itself (the kernel wakes one waiter, first-in-first-out), and the
+ * door retires it. With several, the worker waits in an epoll set with EPOLLEXCLUSIVE over non-blocking listeners. The
+ * set also has a signalfd for the retire signal, because epoll_pwait(2) delivers no signal while events are ready.
+ * EPOLLEXCLUSIVE wakes one worker for each connection, so a worker that was woken accepts before it checks whether it
+ * was retired. A single listener may be non-blocking, because all generations share the open file with its O_NONBLOCK,
+ * which is never cleared: then the acceptor polls and tries again. */
 #pragma once
 
 #include <errno.h>
@@ -19,22 +21,22 @@ struct acceptor {
         size_t count;
         int epoll_fd;  /* -1 with one listener */
         int signal_fd; /* -1 with one listener */
-        size_t watched; /* listeners in the epoll set: those that were not shut down yet */
+        size_t watched; /* listeners in the epoll set: those that have not been shut down */
 };
 
-/* Set up waiting on `count` ≥ 1 listeners, several of which must be non-blocking, and install the door (see door.h for
- * `parent` and `orphan_timeout_ms`). To be called with the retire signal blocked. 0 or -errno: of door_install(),
- * epoll_create1(2), signalfd(2). */
+/* Prepare to wait on `count` ≥ 1 listeners, and install the door (see door.h for `parent` and `orphan_timeout_ms`). If
+ * there are several listeners, all must be non-blocking. The caller has blocked the retire signal. 0 or -errno: of
+ * door_install(), epoll_create1(2), signalfd(2). */
 int acceptor_open(struct acceptor *acceptor, const int *listeners, size_t count, pid_t parent,
                   unsigned orphan_timeout_ms);
 
 /* Wait for a connection. Stores an O_CLOEXEC descriptor, owned by the caller, and the peer's address, and returns 0.
- * -ESHUTDOWN: the worker was retired (or every listener was shut down, see os/listener.h, and is empty) and shall end.
- * -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM: the system is short of something; call acceptor_pause() and try again.
- * Other -errno: the listener cannot be used. Connections that broke before they were accepted are passed over. */
+ * -ESHUTDOWN: the worker must end, because it was retired or because every listener was shut down (os/net/listener.h)
+ * and is empty. -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM: the system lacks a resource; call acceptor_pause() and try again.
+ * Other -errno: the listener cannot be used. Connections that broke before they were accepted are skipped. */
 int acceptor_wait(struct acceptor *acceptor, struct address *ret_peer, int *ret_fd);
 
-/* Sleep a moment, less if the retire signal comes. */
+/* Sleep for a moment; the retire signal ends it early. */
 void acceptor_pause(const struct acceptor *acceptor);
 
 /* True for the errors that call for acceptor_pause(). */

@@ -41,10 +41,10 @@ static void on_retire_signal(int signal_number)
 
 int door_install(const int *listen_fds, size_t listen_count, pid_t parent, unsigned orphan_timeout_ms)
 {
-        /* No SA_RESTART: accept must return with EINTR, and so must the wait for a handler. */
+        /* Without SA_RESTART, accept and the wait for a handler return with EINTR. */
         const struct sigaction action = {.sa_handler = on_retire_signal};
-        /* Any descriptor that is no socket and always readable will do; this one needs no path, so that it can be had
-         * in a chroot. */
+        /* Any descriptor that is always readable and not a socket would do. An eventfd needs no path, so it works in a
+         * chroot. */
         _cleanup_(fd_closep) int door_fd = eventfd(1, EFD_CLOEXEC);
         sigset_t mask;
 
@@ -63,7 +63,7 @@ int door_install(const int *listen_fds, size_t listen_count, pid_t parent, unsig
         door_signal_set(&mask);
         if (sigprocmask(SIG_UNBLOCK, &mask, NULL) < 0)
                 return -errno;
-        /* A parent that died before the prctl above sends nothing any more. */
+        /* If the parent died before the prctl above, the kernel sends no signal. */
         return getppid() == parent ? 0 : -ESRCH;
 }
 

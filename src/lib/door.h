@@ -1,13 +1,13 @@
-/* The door: how a worker that waits in accept(2) on one listener is told to retire, without a window.
+/* The door: how the master tells a worker that waits in accept(2) to retire, without a race.
  *
- * The retire signal's handler puts a descriptor that is no socket in the place of the listening one. A worker blocked
- * in accept gets EINTR and finds ENOTSOCK when it tries again; one that was about to call it gets ENOTSOCK; one whose
- * accept had already returned serves that connection and gets ENOTSOCK at the next. No connection is accepted and
- * dropped, and nothing polls.
+ * The handler of the retire signal replaces the listening descriptor with one that is not a socket. A worker that is
+ * blocked in accept gets EINTR, and ENOTSOCK when it tries again. A worker that is about to call accept gets ENOTSOCK.
+ * A worker whose accept has returned serves that connection and gets ENOTSOCK at the next call. So no connection is
+ * accepted and then dropped, and nothing polls.
  *
- * The signal is SIGWINCH, whose default action is to do nothing: it cannot hurt a handler that is already executing. It
- * must be blocked until door_install() has run. The state is static because a signal handler has no other way to it:
- * one door a process. */
+ * The signal is SIGWINCH, whose default action is to do nothing, so that it cannot harm a handler that already
+ * executes. It must be blocked until door_install() has run. The state is static because a signal handler cannot reach
+ * it otherwise: a process has one door. Called by the acceptor and the refuser. */
 #pragma once
 
 #include <signal.h>
@@ -17,25 +17,26 @@
 
 #define DOOR_SIGNAL SIGWINCH
 
-/* Install the handler, unblock the signal, and have the kernel send it when the parent dies (PR_SET_PDEATHSIG, which
- * must come after the last change of credentials: setresuid(2) clears it). The `listen_count` descriptors in
- * `listen_fds`, which must outlive the process, are all replaced, so that a worker that serves its last request holds no
- * listening socket: whoever comes after a master that was killed can bind the address again. An epoll set still refers to
- * the sockets themselves; who waits in one reads the signal from a signalfd and asks door_is_closed().
+/* Install the signal handler, unblock the signal, and have the kernel send it when the parent dies. Call this after the
+ * last change of credentials, because setresuid(2) clears PR_SET_PDEATHSIG. The array `listen_fds` of `listen_count`
+ * descriptors must live as long as the process. The signal handler replaces all of them, so that a worker that serves
+ * its last request holds no listening socket, and the successor of a master that was killed can bind the address. An
+ * epoll set still refers to the sockets themselves: a worker that waits in one reads the signal from a signalfd and
+ * asks door_is_closed().
  *
- * `parent` is the master's pid: when the signal comes and the parent is another, the master is dead, and after
- * orphan_timeout_ms SIGALRM is raised, for which the worker has a handler. 0, -ESRCH (the master died before we were
- * here), or -errno of eventfd(2), sigaction(2), prctl(2). */
+ * `parent` is the master's pid. If the signal comes and the parent has another pid, the master is dead; then SIGALRM,
+ * for which the worker has a handler, follows after orphan_timeout_ms. 0; -ESRCH: the master had died before this call;
+ * or -errno of eventfd(2), sigaction(2), prctl(2). */
 int door_install(const int *listen_fds, size_t listen_count, pid_t parent, unsigned orphan_timeout_ms);
 
 /* Fill *ret with the retire signal alone. */
 void door_signal_set(sigset_t *ret);
 
-/* True once the signal came. */
+/* True after the signal, or after door_close(). */
 bool door_is_closed(void);
 
-/* True once the signal came and the parent was no longer there. */
+/* True after the signal, if the master was dead. */
 bool door_is_orphaned(void);
 
-/* Close it from inside: what the signal's handler does. For a worker that ends by itself. Async-signal-safe. */
+/* Do what the signal's handler does, for a worker that reads the signal itself. Async-signal-safe. */
 void door_close(void);

@@ -25,7 +25,7 @@ uint32_t idle_set_count(const struct scoreboard *board)
         uint32_t limit = atomic_load_explicit(&board->slot_limit, memory_order_relaxed);
         uint32_t count = 0;
 
-        /* The limit is a word that a bad worker may have overwritten; it must not lead past the set. */
+        /* A bad worker may have overwritten the limit; it must not lead past the end of the set. */
         if (limit > SCOREBOARD_SLOTS)
                 limit = SCOREBOARD_SLOTS;
         for (uint32_t word = 0; word < (limit + 63) / 64; word++)

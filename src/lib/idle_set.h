@@ -1,7 +1,8 @@
-/* The idle set: which of a pool's workers wait for a connection, one bit a slot.
+/* The idle set: which of a pool's workers wait for a connection. Each slot has one bit.
  *
- * A worker owns its own bit while it lives; the master clears the bit of a slot it has reaped or retired. Because a bit
- * is set and cleared by one atomic operation, no death at any instruction makes the set drift, as a counter would. */
+ * A worker sets and clears its own bit; the master clears the bit of a slot whose worker it has reaped or retired. One
+ * atomic operation changes a bit, so the set stays correct if a worker dies at any instruction; a counter would
+ * drift. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,7 +10,7 @@
 
 #include "prefork/scoreboard.h"
 
-/* Add or remove slot `index` (< SCOREBOARD_SLOTS). Removing returns whether it was in the set. */
+/* Add or remove slot `index` (< SCOREBOARD_SLOTS). idle_set_remove() returns whether it was in the set. */
 void idle_set_add(struct scoreboard *board, uint32_t index);
 bool idle_set_remove(struct scoreboard *board, uint32_t index);
 

@@ -9,8 +9,8 @@
 
 #include "lib/idle_set.h"
 
-/* How often to look whether another worker has drawn its ticket: it needs some 100 ns, or a processor. Where there are
- * more processes than processors each look after the first ones may take milliseconds. */
+/* How often to look whether another worker has drawn its ticket. That takes about 100 ns, unless the worker waits for a
+ * processor; therefore later looks yield, and may take milliseconds each. */
 #define DRAWING_LOOKS 300
 #define DRAWING_LOOKS_BUSY 100
 
@@ -30,12 +30,12 @@ void slot_wake(struct slot *slot, enum scoreboard_wake reason)
         static const uint64_t one = 1;
         _Atomic uint32_t *flag = &slot->board->wake[reason];
 
-        /* The load spares a contended line while the flag is set. It must stay seq_cst, as the exchange is: if it sees
-         * the flag set, the change it follows is ordered before the master's clearing exchange and so before the
-         * recount. */
+        /* While the flag is set, the load alone avoids contention on its line. It must be seq_cst, like the exchange:
+         * if it sees the flag set, our change is ordered before the exchange by which the master clears the flag, and
+         * so before the recount. */
         if (atomic_load(flag) != 0 || atomic_exchange(flag, 1) != 0)
                 return;
-        /* Only a full counter can make this fail, and then the eventfd is readable anyway. */
+        /* This fails only if the eventfd's counter is full, and then the eventfd is readable anyway. */
         ssize_t written = write(slot->wake_fd, &one, sizeof(one));
         (void)written;
 }
@@ -95,7 +95,7 @@ unsigned slot_duration_bucket(uint64_t duration_ns)
         return bucket < SCOREBOARD_DURATION_BUCKETS ? bucket : SCOREBOARD_DURATION_BUCKETS - 1;
 }
 
-/* The slot's worker lines have one writer, so a load and a store make an addition. */
+/* The worker lines of a slot have one writer, so a load and a store are enough for an addition. */
 #define ADD_OWN(word, amount)                                                                                          \
         atomic_store_explicit(&(word), atomic_load_explicit(&(word), memory_order_relaxed) + (amount),                 \
                               memory_order_relaxed)
@@ -127,7 +127,7 @@ void slot_ask_recycle(struct slot *slot, enum scoreboard_recycle reason)
 {
         if (atomic_load(&slot->words->recycle) != SCOREBOARD_RECYCLE_NONE)
                 return;
-        /* The last question's answer; the master says nothing until it is asked. */
+        /* Clear the answer to the last question. The master writes an answer only to an open question. */
         atomic_store(&slot->words->answer, SCOREBOARD_ANSWER_NONE);
         atomic_store(&slot->words->recycle, reason);
         slot_wake(slot, SCOREBOARD_WAKE_RECYCLE);
@@ -147,9 +147,10 @@ enum scoreboard_answer slot_wait_recycle(struct slot *slot, unsigned timeout_ms)
         return word;
 }
 
-/* Did what `other` serves come before `ticket`, from the same source? A ticket that is just being drawn is waited for:
- * to take it for an earlier one turns both away when two arrive together, to take it for a later one lets both in. If
- * it does not come (the worker was killed in between, or has no processor), the limit goes before the client. */
+/* Does `other` serve a connection of the same source that came before `ticket`? If it is drawing its ticket, wait for
+ * it: when two connections arrive together, assuming an earlier ticket would refuse both, and assuming a later one
+ * would admit both. If the ticket does not come, because the worker was killed or has no processor, assume an earlier
+ * one: the limit matters more than this client. */
 static bool came_earlier(const struct scoreboard_slot *other, uint64_t source, uint64_t ticket)
 {
         for (unsigned looks = 0; looks < DRAWING_LOOKS; looks++) {
@@ -179,8 +180,8 @@ bool slot_enter_source(struct slot *slot, uint64_t source)
 
         if (most == 0 || source == 0)
                 return true;
-        /* The ticket is announced as "being drawn" before the source becomes visible, so that of two connections that
-         * arrive together the later sees the other. */
+        /* Mark the ticket as being drawn before the source becomes visible, so that of two connections that arrive
+         * together the later sees the earlier. */
         atomic_store(&slot->words->source_ticket, 0);
         atomic_store(&slot->words->source, source);
         uint64_t ticket = atomic_fetch_add(&slot->board->tickets, 1) + 1;
