@@ -9,11 +9,12 @@
  *
  * Writers:
  *   - the worker that holds a slot writes its worker lines, and the master writes its master line;
- * - the idle set, the low-water mark and the wake flags are shared. They change only by atomic read-modify-writes, all
+ *   - the idle set, the low-water mark and the wake flags are shared. They change only by atomic read-modify-writes, all
  *     seq_cst. Release/acquire would lose wake-ups: both sides exchange the flag first and count the set afterwards, so
  *     that one of them always sees the change of the other;
- * - the master writes everything else in the header. Trust: the master shows and counts what workers have written, but
- * never uses it as an index, a pid or a pointer.
+ *   - the master writes everything else in the header.
+ *
+ * Trust: the master shows and counts what workers have written, but never uses it as an index, a pid or a pointer.
  *
  * Times are CLOCK_MONOTONIC nanoseconds. */
 #pragma once
