@@ -28,7 +28,7 @@ static int set_flag(int fd, int level, int option, int value)
         return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
-/* Is the socket file at `address` left over from a process that is gone? 0: yes; -EADDRINUSE: somebody listens. */
+/* Is the socket file at `address` left over from a process that has ended? 0: yes; -EADDRINUSE: a process listens. */
 static int check_stale(const struct address *address)
 {
         struct stat status;
@@ -42,7 +42,7 @@ static int check_stale(const struct address *address)
                 return -errno;
         if (connect(fd, &address->any, address->length) == 0)
                 return -EADDRINUSE;
-        /* EAGAIN: a full queue, so somebody listens. EPROTOTYPE: a datagram socket lives there. */
+        /* EAGAIN: the queue of a listening process is full. EPROTOTYPE: it is a datagram socket. */
         return errno == ECONNREFUSED || errno == ENOENT ? 0 : -EADDRINUSE;
 }
 
@@ -63,7 +63,7 @@ static int bind_unix_path(int fd, const struct listener_options *options, struct
                 if (bind(fd, &address->any, address->length) < 0)
                         return -errno;
         }
-        /* Nobody can connect before listen(2), so the window in which the mode is the umask's is harmless. */
+        /* Nobody can connect before listen(2), so it does not matter that the umask decides the mode until here. */
         if (lstat(path, &status) < 0 || chmod(path, options->socket_mode) < 0 ||
             lchown(path, options->socket_uid, options->socket_gid) < 0) {
                 int saved_errno = errno;
@@ -118,7 +118,7 @@ static uint32_t read_effective_backlog(const struct listener *listener, unsigned
         return file && fscanf(file, "%9u", &somaxconn) == 1 ? MIN_OF(somaxconn, asked) : asked;
 }
 
-/* Is the file at the listener's path the one it has bound? By now it may be gone, or somebody else's. */
+/* Is the file at the listener's path still its own? It may have been removed or replaced. */
 static bool has_own_path(const struct listener *listener)
 {
         struct stat status;
@@ -137,7 +137,7 @@ static int set_owner_and_mode(const struct listener *listener, const struct list
 {
         const char *path = listener->address.un.sun_path;
 
-        if (listener->tie == LISTENER_ACTIVATED) /* SocketMode= and the like of its unit have decided */
+        if (listener->tie == LISTENER_ACTIVATED) /* the unit has set SocketMode= and its kind */
                 return 0;
         if (!has_own_path(listener))
                 return -ENOENT;
@@ -175,7 +175,7 @@ int listener_adjust(struct listener *listener, const struct listener_options *op
                                                  : set_tcp_options(listener, options, spared);
         if (r < 0)
                 return r;
-        /* On a listening socket: a new backlog, nothing else. */
+        /* On a listening socket this only changes the backlog. */
         if (!(spared & LISTENER_BACKLOG) && listen(listener->fd, (int)options->backlog) < 0)
                 return -errno;
         listener->effective_backlog = read_effective_backlog(listener, options->backlog);
@@ -201,12 +201,12 @@ int listener_open(const struct address *address, const struct listener_options *
                 return r;
         }
         TAKE_FD(fd);
-        listener.address = *address; /* the name it is known by, also where 0.0.0.0 stood in for [::] */
+        listener.address = *address; /* as configured, also if 0.0.0.0 replaced [::] */
         *ret = listener;
         return 0;
 }
 
-/* Can a socket be made at the path, so far as files go? */
+/* Do the directory and the present file permit a socket at the path? */
 static int try_path(const char *path)
 {
         char directory[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
@@ -242,7 +242,7 @@ bool listener_is_for(const struct address *bound, const struct address *address)
         return is_stand_in || address_equal(bound, address);
 }
 
-/* Is the file at the path the one that the socket was bound to? Then remember it as ours. */
+/* Check that the file at the path is the one that the socket was bound to, and remember it. */
 static int recognise_path(int fd, struct listener *listener)
 {
         struct sock_diag_unix diag;
@@ -250,7 +250,7 @@ static int recognise_path(int fd, struct listener *listener)
 
         if (lstat(listener->address.un.sun_path, &status) < 0 || !S_ISSOCK(status.st_mode))
                 return -ESTALE;
-        /* The number alone: what the kernel and stat(2) call the device differs on stacked file systems. */
+        /* Compare only the inode: on stacked file systems sock_diag(7) and stat(2) report different devices. */
         if (sock_diag_unix(fd, &diag) == 0 && diag.path_inode != (uint32_t)status.st_ino)
                 return -ESTALE;
         listener->device = status.st_dev;
@@ -258,7 +258,7 @@ static int recognise_path(int fd, struct listener *listener)
         return 0;
 }
 
-/* Can a stored socket still serve as the address it is stored for? */
+/* Can a stored socket still serve as the address that it was stored for? */
 static int check_stored(int fd, const struct address *bound, const struct listener_options *options,
                         struct listener *listener)
 {
@@ -284,7 +284,7 @@ int listener_adopt(int fd, const struct address *bound, const struct address *ad
         if (r < 0)
                 return r;
         listener.address = *bound;
-        if (tie == LISTENER_STORED && !is_unix(bound)) /* our predecessor may have been draining it */
+        if (tie == LISTENER_STORED && !is_unix(bound)) /* our predecessor may have drained it */
                 tcp_barrier_lower(fd, &listener.decoy_fd);
         r = listener_adjust(&listener, options);
         if (r < 0)
@@ -319,7 +319,7 @@ bool listener_stays_open(const struct listener *listener)
 
 int listener_drain(struct listener *listener)
 {
-        /* A worker may come to wait for it together with others that drain. */
+        /* A worker may wait for it together with other listeners that drain. */
         int flags = fcntl(listener->fd, F_GETFL);
         if (flags < 0 || fcntl(listener->fd, F_SETFL, flags | O_NONBLOCK) < 0)
                 return -errno;
@@ -346,7 +346,7 @@ int listener_undrain(struct listener *listener)
         return r;
 }
 
-/* One that stays open always has handshakes under way: they are not for us any more. */
+/* A listener that stays open always has handshakes under way, but another process will serve those. */
 static bool has_handshakes(const struct listener *listener)
 {
         uint32_t half_open;
@@ -360,11 +360,11 @@ bool listener_is_drained(const struct listener *listener)
 {
         uint32_t queued;
 
-        /* Handshakes first: one that ends between the two looks is in the queue then, and the other way round would be in
-         * neither. */
+        /* Check handshakes first: one that ends between the two checks is then in the queue. In the other order neither
+         * check would see it. */
         if (has_handshakes(listener))
                 return false;
-        /* Not a listening socket any more: nothing can be waiting. */
+        /* If this fails it is no longer a listening socket, and nothing can wait. */
         return listener_queue_length(listener, &queued) < 0 || queued == 0;
 }
 
@@ -372,8 +372,8 @@ void listener_close(struct listener *listener)
 {
         if (listener->tie == LISTENER_OWN) {
                 unlink_own_path(listener);
-                /* A busy worker holds the descriptor until its request ends. Without this the port would stay taken, and
-                 * with a filter clients would wait for an answer in vain. */
+                /* A busy worker holds the descriptor until its request ends. Without shutdown(2) the port would stay in
+                 * use, and with a filter clients would wait for an answer in vain. */
                 shutdown(listener->fd, SHUT_RD);
         }
         fd_closep(&listener->fd);

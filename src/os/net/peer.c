@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 
-/* More groups than a user has; who has more is asked for again. */
+/* More groups than most users have; for more, retry with a larger buffer. */
 #define GROUPS_AT_FIRST 64
 
 static int read_groups(int fd, struct peer *peer)
@@ -26,7 +26,7 @@ static int read_groups(int fd, struct peer *peer)
                 free(groups);
                 if (errno == ENOPROTOOPT)
                         return 0;
-                if (errno != ERANGE || length <= room) /* with ERANGE the kernel says how much it needs */
+                if (errno != ERANGE || length <= room) /* with ERANGE the kernel sets `length` to what it needs */
                         return -errno;
         }
 }

@@ -24,7 +24,7 @@
 
 typedef void (*handle_message)(const struct nlmsghdr *message, void *context);
 
-/* Send one request and hand every answer to `handle`. 0, or -errno (the kernel's own error included). */
+/* Send one request and pass every answer to `handle`. 0, or -errno, including an error that the kernel answers with. */
 static int ask(const void *request, size_t length, handle_message handle, void *context)
 {
         _cleanup_(fd_closep) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG);

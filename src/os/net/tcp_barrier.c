@@ -18,7 +18,7 @@ static int attach(int fd, int option, struct sock_filter *steps, unsigned short 
 {
         struct sock_fprog program;
 
-        memset(&program, 0, sizeof(program)); /* what lies between the members is the kernel's to read, too */
+        memset(&program, 0, sizeof(program)); /* including the padding, which the kernel reads */
         program.len = count;
         program.filter = steps;
         return setsockopt(fd, SOL_SOCKET, option, &program, sizeof(program)) < 0 ? -errno : 0;
@@ -26,7 +26,7 @@ static int attach(int fd, int option, struct sock_filter *steps, unsigned short 
 
 int tcp_barrier_filter(int fd)
 {
-        /* Classic BPF on the TCP header: flags at offset 13; SYN without ACK is dropped, everything else passes. */
+        /* Classic BPF on the TCP header, whose flags are at offset 13: drop SYN without ACK, pass everything else. */
         struct sock_filter filter[] = {
                 BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
                 BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12),
@@ -42,9 +42,10 @@ static int set_option(int fd, int level, int option, int value)
         return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
-/* Sockets are numbered as they began to listen: 1, the decoy, gets SYN without ACK, 0 everything else, and what the decoy
- * would not drop. An IPv6 header is taken to be followed by the TCP header: where it is not, the client is not kept away.
- * A number that there is not, and one decoy without its socket, are as if there was no program. */
+/* The kernel numbers the sockets in the order in which they began to listen: 0 is the listener and 1 the decoy. The
+ * program returns 1 for a SYN without ACK, and 0 for everything else and for SYNs that the decoy would not drop. It
+ * assumes that the TCP header follows the IPv6 header; otherwise the client is not kept away. If the number has no
+ * socket, or only the decoy is left, the kernel behaves as without a program. */
 static int attach_program(int fd)
 {
         struct sock_filter steps[] = {
@@ -70,7 +71,7 @@ static int attach_program(int fd)
         return attach(fd, SO_ATTACH_REUSEPORT_CBPF, steps, ELEMENTS(steps));
 }
 
-/* A socket that drops what comes to it, ready to listen where `fd` does: with a share in the port from the beginning. */
+/* Open a socket that drops what it gets, bound to the address of `fd` and ready to listen. */
 static int open_decoy(int fd)
 {
         struct address address = {.length = sizeof(address.un)};
@@ -89,10 +90,10 @@ static int open_decoy(int fd)
                 if (r == 0)
                         r = set_option(decoy, IPPROTO_IPV6, IPV6_MINHOPCOUNT, MAX_TTL);
         }
-        if (r == 0) /* IPv6, too: for the IPv4 clients of a dual-stack socket */
+        if (r == 0) /* also on IPv6, for the IPv4 clients of a dual-stack socket */
                 r = set_option(decoy, IPPROTO_IP, IP_MINTTL, MAX_TTL);
         if (r == 0)
-                r = set_option(decoy, SOL_SOCKET, SO_REUSEADDR, 1); /* beside the connections of the first */
+                r = set_option(decoy, SOL_SOCKET, SO_REUSEADDR, 1); /* the first socket has connections there */
         if (r == 0)
                 r = set_option(decoy, SOL_SOCKET, SO_REUSEPORT, 1);
         if (r == 0 && bind(decoy, &address.any, address.length) < 0)
