@@ -12,7 +12,7 @@
 #define BUFFER_FIRST_BYTES 1024
 #define BUFFER_MAX_BYTES (64U << 20) /* an entry that large is a broken database */
 
-/* Grow the buffer of a look-up that said ERANGE. */
+/* Grow the buffer after ERANGE. */
 static int grow(char **buffer, size_t *size)
 {
         size_t larger = *size ? *size * 2 : BUFFER_FIRST_BYTES;
@@ -25,7 +25,7 @@ static int grow(char **buffer, size_t *size)
         return 0;
 }
 
-/* The manual lists these, and success without an entry, as what systems say when there is no such entry. */
+/* getpwnam_r(3) lists these errors, and success without an entry, as signs that there is no such entry. */
 static int convert_error(int error)
 {
         switch (error) {
@@ -57,7 +57,7 @@ static int copy_account(const struct passwd *entry, struct account_record *ret)
         return 0;
 }
 
-/* By name, or by uid where `name` is NULL. */
+/* Find a user by name, or by uid if `name` is NULL. */
 static int find_user(const char *name, uid_t uid, struct account_record *ret)
 {
         _cleanup_(freep) char *buffer = NULL;
@@ -128,7 +128,8 @@ int account_list_groups(const char *name, gid_t primary_gid, gid_t **ret_gids, s
                         *ret_count = (size_t)count;
                         return 0;
                 }
-                /* It says how many it wants; a module that says no more than there was must not make this spin. */
+                /* `count` is now the number that it needs. A faulty module may return no more than we had: at least
+                 * double the room, so that this ends. */
                 if (room >= NGROUPS_MAX)
                         return -E2BIG;
                 room = MIN_OF(MAX_OF(count, room * 2), NGROUPS_MAX);

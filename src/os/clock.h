@@ -1,15 +1,14 @@
-/* The clock: monotonic, because a step of the wall clock must not move a deadline.
+/* The clock. It is monotonic, because setting the wall clock must not move a deadline.
  *
- * Owns nothing. master/ and worker/ read it and pass the time down; logic/ never does. CLOCK_MONOTONIC stands still
- * while the machine is suspended, as the deadlines of a suspended request should. */
+ * Owns nothing. master/ and worker/ read it and pass the time to logic/, which never reads it. CLOCK_MONOTONIC stops
+ * while the machine is suspended, and so do the deadlines of requests. */
 #pragma once
 
 #include <stdint.h>
 
-/* Time since an arbitrary point (boot). Cannot fail: clock_gettime(2) knows no error for this clock. Async-signal-safe.
- */
+/* The time since an arbitrary point (boot). Cannot fail, and is async-signal-safe. */
 uint64_t clock_now_ms(void);
 uint64_t clock_now_ns(void);
 
-/* Milliseconds since 1970, for people only: it jumps when the clock of the machine is set. */
+/* Milliseconds since 1970, only for display: it changes when the machine's clock is set. */
 uint64_t clock_wall_ms(void);

@@ -1,10 +1,11 @@
-/* Files in memory (memfd_create(2)) through which one process hands a text to another: the writer never waits for the
- * reader, and the reader maps what is there. */
+/* Files in memory (memfd_create(2)), by which one process passes a text to another: the writer never waits for the
+ * reader, who maps the whole file. Called by master/config for the configuration child, and by master/state for the
+ * hand-over. */
 #pragma once
 
 #include <stddef.h>
 
-/* Make an empty one, O_CLOEXEC, owned by the caller. 0 or -errno. */
+/* Make an empty file with an O_CLOEXEC descriptor, which the caller owns. 0 or -errno. */
 int memory_file_open(const char *name, int *ret_fd);
 
 /* Append. 0 or -errno. */

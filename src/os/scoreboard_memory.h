@@ -1,15 +1,15 @@
-/* The memory behind a scoreboard: a memfd with room for every slot, sealed against shrinking, growing and further
- * seals, so that no process that has it can take the pages away under another. Made by the master, one a pool. */
+/* The memory of a scoreboard: a memfd with room for every slot. It is sealed against shrinking, growing and further
+ * seals, so that no process that has it can remove pages that another uses. master/pool makes one for each pool. */
 #pragma once
 
 #include "prefork/scoreboard.h"
 
-/* Make and map one; the header's constants are filled in, everything else is zero except the thresholds, which are off.
- * Stores the mapping, and in *ret_fd the O_CLOEXEC descriptor, both owned by the caller. 0 or -errno. */
+/* Make and map one. The constants of the header are filled in, the thresholds are off, and everything else is zero. The
+ * caller owns the mapping in *ret and the O_CLOEXEC descriptor in *ret_fd. 0 or -errno. */
 int scoreboard_memory_open(const char *pool_name, struct scoreboard **ret, int *ret_fd);
 
-/* Map one that a former program of this process has made; `fd` stays the caller's. 0; -EPROTO: it is none, or of another
- * layout; -errno. */
+/* Map one that the program before an upgrade made; the caller keeps `fd`. 0; -EPROTO: it is not a scoreboard, or has
+ * another layout; -errno. */
 int scoreboard_memory_adopt(int fd, struct scoreboard **ret);
 
 /* Unmap; `board` may be NULL. */

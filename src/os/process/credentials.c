@@ -15,8 +15,8 @@ static int change(const struct credentials *credentials)
         uid_t uid = credentials->uid, ruid, euid, suid;
         gid_t gid = credentials->gid, rgid, egid, sgid;
 
-        /* Without privileges only one's own ids can be asked for (the configuration is checked for that), and setgroups
-         * is not allowed whatever it asks for. */
+        /* Without privileges only our own ids can be set (the configuration is checked for that), and setgroups(2)
+         * always fails. */
         if (geteuid() == 0 && setgroups(credentials->group_count, credentials->groups) < 0)
                 return -errno;
         if (setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)

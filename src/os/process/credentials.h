@@ -1,7 +1,7 @@
-/* Credentials: what a worker gives up, and in which order, before it touches a connection.
+/* Credentials: which privileges a worker drops, and in which order, before it touches a connection.
  *
- * Called by worker/ in the child, once. The order is setgroups, setresgid, setresuid, each verified afterwards, then
- * no_new_privs and not being dumpable; a worker that could not do one of them must not go on. */
+ * worker/ calls this once, in the child. The order is setgroups, setresgid and setresuid, then a check of the result,
+ * then no_new_privs and PR_SET_DUMPABLE. If one of them fails, the worker must end. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,7 +9,7 @@
 #include <sys/types.h>
 
 struct credentials {
-        bool change; /* false: run as the master does; then nothing but the last two applies */
+        bool change; /* false: keep the master's ids; then only the last two steps apply */
         uid_t uid;
         gid_t gid;
         const gid_t *groups;
@@ -17,10 +17,10 @@ struct credentials {
         bool no_new_privileges;
 };
 
-/* Change this process's credentials for good. 0, or -errno of the call that failed; -EPERM also when the kernel said yes
- * and the result is another (verified by getresuid(2), getresgid(2)). Also makes the process not dumpable (prctl(2)):
- * nobody but root may read a worker's memory before the handler is executed, which makes it dumpable again. */
+/* Change this process's credentials irrevocably. 0, or -errno of the call that failed; -EPERM also if getresuid(2) or
+ * getresgid(2) shows other ids than those that were set. Also makes the process not dumpable (prctl(2)), so that only
+ * root can read a worker's memory; execve(2) of the handler makes that process dumpable again. */
 int credentials_drop(const struct credentials *credentials);
 
-/* Write /proc/self/oom_score_adj (proc(5)). 0 or -errno; -EACCES: lowering it needs CAP_SYS_RESOURCE. */
+/* Write /proc/self/oom_score_adj (proc(5)). 0 or -errno; -EACCES: a lower value needs CAP_SYS_RESOURCE. */
 int credentials_set_oom_score_adj(int value);

@@ -1,8 +1,8 @@
-/* The image: the program this process executes, and another one in its place (execve(2)).
+/* The image: the program that this process executes, and its replacement by another (execve(2)).
  *
- * Called by bin/ at the start, while the working directory and the file are those it was started with, and by
- * master/upgrade. What must stay true: a program is named by a path, never by /proc/self/exe, which after a package was
- * upgraded is the old file that nobody finds any more. */
+ * Called by bin/ at the start, while the working directory and the file are still those of the start, and by
+ * master/upgrade. What must stay true: a program is named by a path and never by /proc/self/exe, which after the
+ * upgrade of a package is the old, deleted file. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,12 +10,12 @@
 #include <sys/types.h>
 #include <time.h>
 
-/* The absolute path by which this process was started; `name` is its argv[0]. Symbolic links in it are kept: they may lead
- * to a newer program later. If `name` is not what is executed (it can be anything), the path the kernel knows. 0; -ENOENT;
- * -ENOMEM; -errno. *ret is the caller's to free. */
+/* Find the absolute path by which this process was started; `name` is its argv[0]. Symbolic links are kept, because
+ * they may lead to a newer program later. If `name`, which the caller of execve(2) chooses freely, is not this program,
+ * return the path that the kernel reports. 0; -ENOENT; -ENOMEM; -errno. The caller frees *ret. */
 int image_find(const char *name, char **ret);
 
-/* What tells whether a file is still the one it was. */
+/* The identity of a file: whether it was replaced or changed. */
 struct image_file {
         dev_t device;
         ino_t inode;
@@ -23,10 +23,11 @@ struct image_file {
         struct timespec modified;
 };
 
-/* Look at an executable file. 0; -EACCES: it may not be executed, or is no regular file; -errno of stat(2). */
+/* Read the identity of an executable file. 0; -EACCES: it is not executable or not a regular file; -errno of
+ * stat(2). */
 int image_look(const char *path, struct image_file *ret);
 bool image_is_same(const struct image_file *a, const struct image_file *b);
 
-/* Execute the program at `path` in this process, with our environment; `descriptors` stay open in it, others are as their
- * flags say. Returns only on failure: -errno of execve(2), with everything as before. */
+/* Execute the program at `path` in this process, with our environment. `descriptors` stay open in it; others follow
+ * their FD_CLOEXEC. Returns only on failure, with everything as before: -errno of execve(2). */
 int image_execute(const char *path, char *const *arguments, const int *descriptors, size_t count);

@@ -5,7 +5,7 @@
 #include <limits.h>
 #include <unistd.h>
 
-/* The smallest kept descriptor that is not below `from`; -1 if there is none. */
+/* The smallest descriptor in `keep` that is at least `from`; -1 if there is none. */
 static int next_kept(const int *keep, size_t count, unsigned from)
 {
         int smallest = -1;
@@ -22,7 +22,7 @@ int fds_close_all_except(const int *keep, size_t count)
 
         for (;;) {
                 int kept = next_kept(keep, count, from);
-                unsigned end = kept < 0 ? UINT_MAX : (unsigned)kept; /* the first that stays */
+                unsigned end = kept < 0 ? UINT_MAX : (unsigned)kept; /* the next descriptor to keep */
                 if (end > from && close_range(from, kept < 0 ? UINT_MAX : end - 1, 0) < 0)
                         return -errno;
                 if (kept < 0)
@@ -36,7 +36,8 @@ int fds_open_standard(void)
         for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
                 if (fcntl(fd, F_GETFD) >= 0)
                         continue;
-                /* The lowest that is free is this one. It stays for whomever we execute, as those that were given would. */
+                /* open(2) returns the lowest free number, which is this one. Without FD_CLOEXEC it stays open in
+                 * programs that we execute, as an inherited one would. */
                 if (open("/dev/null", O_RDWR | O_CLOEXEC) != fd || fcntl(fd, F_SETFD, 0) < 0)
                         return -errno;
         }

@@ -41,7 +41,8 @@ int resource_restore(const struct resource_limits *limits)
         return result;
 }
 
-/* fs.nr_open: the kernel answers EPERM above it, as it does for a lack of privilege; only this tells them apart. */
+/* Read fs.nr_open: above it the kernel fails with EPERM, as it does without the privilege; this value distinguishes
+ * them. */
 static uint64_t read_ceiling(void)
 {
         uint64_t ceiling = 0;
@@ -84,6 +85,6 @@ int resource_try_nofile(uint64_t needed, struct resource_raise *ret)
         if (getrlimit(RLIMIT_NOFILE, &before) < 0)
                 return -errno;
         int r = resource_raise_nofile(needed, ret);
-        int restored = resource_set(RESOURCE_NOFILE, &before); /* down, which is always allowed */
+        int restored = resource_set(RESOURCE_NOFILE, &before); /* lowering a limit is always permitted */
         return r < 0 ? r : restored;
 }

@@ -21,11 +21,11 @@ static bool can_be_handled(int number)
 {
         struct sigaction current;
 
-        /* Asking works for KILL and STOP, and libc keeps its own two (32, 33) to itself. */
+        /* sigaction(2) can read KILL and STOP too. It fails for the two signals that libc uses itself (32, 33). */
         return number != SIGKILL && number != SIGSTOP && sigaction(number, NULL, &current) == 0;
 }
 
-/* Remember what is ignored, and touch list = ignored + taken. */
+/* Record the ignored signals, and as `touched` the ignored and the taken ones. */
 static void survey(const sigset_t *taken, struct signals_taken *ret)
 {
         struct sigaction current;
@@ -52,7 +52,7 @@ int signals_take(const int *signals, size_t count, struct signals_taken *ret)
                 if (!can_be_handled(signals[i]))
                         return -EINVAL;
         fill_set(&set, signals, count);
-        /* Blocked before it is handled: one that comes in between must wait for the descriptor, not be swallowed. */
+        /* Block before installing the handler, which would swallow a signal that arrives in between. */
         if (sigprocmask(SIG_BLOCK, &set, &taken.inherited) < 0)
                 return -errno;
         survey(&set, &taken);
@@ -123,6 +123,6 @@ void signals_reset_all(const sigset_t *keep_blocked)
 
         for (int number = 1; number < NSIG; number++)
                 if (!is_kept(keep_blocked, number))
-                        sigaction(number, &standard, NULL); /* KILL, STOP and libc's own refuse, and need it not */
+                        sigaction(number, &standard, NULL); /* fails for KILL, STOP and libc's own: no reset needed */
         reset_mask(keep_blocked);
 }

@@ -17,8 +17,8 @@ int spawn_child(int (*entry)(void *context), void *context, pid_t *ret_pid)
         return 0;
 }
 
-/* A signal that comes before the program executes must not run one of the parent's handlers: it would do so on the
- * parent's memory, and tell it things that are not so. It does what it would do a moment later. */
+/* A signal that arrives before execve(2) must not run one of the parent's handlers, which would change the parent's
+ * memory. With the default disposition it has the effect that it would have a moment later. */
 static int forget_signal_handlers(const struct spawn_program *program)
 {
         const struct sigaction by_default = {.sa_handler = SIG_DFL};
@@ -29,7 +29,7 @@ static int forget_signal_handlers(const struct spawn_program *program)
         return 0;
 }
 
-/* Between vfork and execve: the memory is the parent's, so nothing here may change it. Returns only on failure. */
+/* Runs between vfork and execve in the parent's memory, and so must not change it. Returns only on failure. */
 static int become_program(const struct spawn_program *program)
 {
         sigset_t empty;
@@ -56,7 +56,7 @@ int spawn_program(const struct spawn_program *program, volatile pid_t *ret_pid)
         volatile int failure = 0;
         sigset_t all, before;
 
-        /* A handler of the parent's must not run in the child, on the parent's memory. */
+        /* Block all signals, so that none of the parent's handlers runs in the child, in the parent's memory. */
         sigfillset(&all);
         sigprocmask(SIG_SETMASK, &all, &before);
         pid_t pid = vfork();

@@ -1,6 +1,6 @@
-/* Making processes. The only file of the daemon that forks.
+/* Spawn: fork a child of our own, or execute a handler. The only file of the daemon that makes processes.
  *
- * Called by master/ for its children and by worker/ for the handler. */
+ * Called by master/ for its children and by worker/ for the handler. Owns nothing. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,8 +8,8 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-/* Fork a child that runs entry(context) and exits with what it returns (at once: no atexit, no flush). The child starts
- * with every signal blocked as in the parent. 0 or -errno (-EAGAIN: a limit on processes). */
+/* Fork a child that runs entry(context) and ends by _exit(2) with its result. The child starts with the parent's signal
+ * mask. 0 or -errno (-EAGAIN: a limit on processes). */
 int spawn_child(int (*entry)(void *context), void *context, pid_t *ret_pid);
 
 struct spawn_limit {
@@ -17,23 +17,23 @@ struct spawn_limit {
         struct rlimit value;
 };
 
-/* What a handler process is to be. Everything here is prepared once; only `connection` and the contents of
- * `environment` change from one connection to the next. */
+/* Describes a handler process. All of it is prepared once; only `connection` and the contents of `environment` change
+ * from one connection to the next. */
 struct spawn_program {
-        const char *path;         /* absolute; no search */
+        const char *path;         /* absolute; PATH is not searched */
         char *const *arguments;
         char *const *environment;
         const struct spawn_limit *limits;
         size_t limit_count;
         int connection;           /* becomes fd 0 and 1 */
-        bool stderr_is_connection; /* … and 2; else fd 2 stays what the worker's is */
-        const int *caught;        /* signals for which the caller has handlers (asking for all takes a while) */
+        bool stderr_is_connection; /* it becomes fd 2, too; otherwise fd 2 is the worker's */
+        const int *caught;        /* signals for which the caller has handlers (a query of all would be slow) */
         size_t caught_count;
 };
 
-/* Execute a program as a child, in a process group of its own, with an empty signal mask; signals that the caller
- * caught are default, and the caller ignores none. Descriptors beyond 0, 1, 2 must be O_CLOEXEC. Has
- * vfork(2) semantics: when it returns 0 the program is executing; -errno of vfork or of what failed before and in
- * execve (-ENOENT, -EACCES, -ENOEXEC, …), and there is no child then, and *ret_pid is left alone. The caller's signal
- * handlers do not run in between, and the first that runs afterwards finds *ret_pid stored. */
+/* Execute a program as a child, in a process group of its own, with an empty signal mask and default dispositions (the
+ * caller must not ignore signals). All descriptors except 0, 1 and 2 must be O_CLOEXEC. This has the semantics of
+ * vfork(2): with 0, the program is executing. -errno of vfork(2), execve(2) or a step in between (-ENOENT, -EACCES,
+ * -ENOEXEC, …): there is no child, and *ret_pid is unchanged. Signal handlers of the caller do not run during the call,
+ * and afterwards they find the pid in *ret_pid. */
 int spawn_program(const struct spawn_program *program, volatile pid_t *ret_pid);

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The original arguments: where titles are written, and their last byte. NULL before process_title_init(). */
+/* The memory of the original arguments, where titles are written: its first and its last byte. NULL before
+ * process_title_init(). */
 static char *first_byte, *last_byte;
 
 void process_title_init(int argc, char **argv, char **environment)
@@ -28,7 +29,8 @@ void process_title_set(const char *format, ...)
         vsnprintf(title, sizeof(title), format, arguments);
         va_end(arguments);
         setproctitle("%s", title);
-        /* A title that reaches the last byte has overwritten it; one that ends right there is left with its padding. */
+        /* A title that is longer has overwritten the last byte. One that ends exactly there keeps the NUL and its
+         * padding. */
         if (first_byte && first_byte + strlen(first_byte) < last_byte)
                 *last_byte = '.';
 }

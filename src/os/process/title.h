@@ -1,12 +1,13 @@
-/* What ps(1) shows of a process: `preforkd: master`, `preforkd: worker www`.
+/* The title of a process in ps(1): `preforkd: master`, `preforkd: worker www`. Called by bin/, and by master/ and
+ * worker/ in their processes.
  *
- * libbsd's setproctitle(3) does the work. What is added here: the kernel shows a title alone only if the last byte of the
- * original arguments is not NUL (get_mm_cmdline() in its fs/proc/base.c); otherwise it shows the whole space, padding
- * and all. */
+ * libbsd's setproctitle(3) does the work. This file adds one thing: the kernel shows only the title if the last byte of
+ * the original arguments is not NUL (get_mm_cmdline() in its fs/proc/base.c); otherwise it shows the padding as
+ * well. */
 #pragma once
 
-/* Make room for titles: moves argv and the environment elsewhere, so it comes before anybody keeps a pointer there. */
+/* Make room for titles. This moves argv and the environment, so call it before any pointer into them is stored. */
 void process_title_init(int argc, char **argv, char **environment);
 
-/* Set the title; the program's name and ": " go before it. Cut to the room there is. */
+/* Set the title, after the program's name and ": ". A title that is too long is cut. */
 void process_title_set(const char *format, ...) __attribute__((format(printf, 1, 2)));

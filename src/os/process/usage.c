@@ -23,7 +23,7 @@ int process_usage_read(pid_t pid, struct process_usage *ret)
         if (length < 0)
                 return -errno;
         line[length] = '\0';
-        /* The second field is the name, in parentheses, and may hold anything; the others are numbers. */
+        /* The second field is the name, in parentheses, and may contain any byte; the others are numbers. */
         const char *rest = strrchr(line, ')');
         if (!rest || sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64
                             " %*d %*d %*d %*d %*d %*d %*u %*u %" SCNd64, &user_ticks, &system_ticks, &pages) != 3)

@@ -1,16 +1,16 @@
-/* What a process uses, as /proc shows it. Owns nothing; called by master/ for its children, on request only.
+/* CPU time and memory of a process, from /proc. Owns nothing. master/status calls it for workers, only on request.
  *
- * /proc/PID/stat is made from counters, so reading it waits for nothing that the process does or holds (other than
- * smaps, which waits for a lock on its memory). */
+ * The kernel makes /proc/PID/stat from counters, so reading it never waits for the process; smaps would wait for a lock
+ * on its memory. */
 #pragma once
 
 #include <stdint.h>
 #include <sys/types.h>
 
 struct process_usage {
-        uint64_t cpu_ms;         /* of the process itself, without those it waited for */
-        uint64_t resident_bytes; /* shared pages included */
+        uint64_t cpu_ms;         /* of the process itself, without its children */
+        uint64_t resident_bytes; /* including shared pages */
 };
 
-/* 0 or -errno: -ENOENT when there is no such process, -EPROTO when the kernel writes another form. */
+/* 0 or -errno; -ENOENT: there is no such process; -EPROTO: the file has another format. */
 int process_usage_read(pid_t pid, struct process_usage *ret);
