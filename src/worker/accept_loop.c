@@ -14,7 +14,7 @@
 #include "os/clock.h"
 #include "worker/source.h"
 
-/* A handler that died of a signal is worth a line; what it answered with is its own affair. */
+/* Log a handler that a signal killed. Its exit code has no meaning for us. */
 static void log_outcome(const struct accept_loop *loop, const struct runtime_outcome *outcome, uint64_t duration_ms)
 {
         if (!WIFSIGNALED(outcome->status))
@@ -27,8 +27,8 @@ static void log_outcome(const struct accept_loop *loop, const struct runtime_out
                  strsignal(number), WCOREDUMP(outcome->status) ? ", core dumped," : "", (unsigned long long)duration_ms);
 }
 
-/* Serve one accepted connection, which has its place among those of its source. 0, or -errno when the handler could not
- * be executed. */
+/* Serve one accepted connection, which slot_enter_source() has admitted. 0; -errno: the handler could not be
+ * executed. */
 static int serve(struct accept_loop *loop, int connection, const struct address *peer)
 {
         struct runtime_outcome outcome = {0};
@@ -46,7 +46,7 @@ static int serve(struct accept_loop *loop, int connection, const struct address 
         return 0;
 }
 
-/* A shortage is the system's, not this worker's: one warning an episode, a pause, and again. */
+/* The system lacks a resource: warn once for each shortage, pause, and let the caller try again. */
 static void endure_shortage(struct accept_loop *loop, int error)
 {
         if (!loop->short_of_resources)
@@ -73,7 +73,7 @@ int accept_loop_run(struct accept_loop *loop, struct worker_failure *ret)
                         return WORKER_EXIT_LISTENER_FAILED;
                 }
                 loop->short_of_resources = false;
-                /* Before it becomes a request: one too many of its source is never served, only closed. */
+                /* Before the connection becomes a request: one too many of its source is closed unserved. */
                 if (!slot_enter_source(&loop->slot, source_of(&peer))) {
                         close(connection);
                         continue;

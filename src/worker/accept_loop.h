@@ -20,7 +20,7 @@ struct accept_loop {
         struct recycling recycling;
         const struct runtime_ops *runtime_ops;
         void *runtime;
-        bool short_of_resources; /* inside an episode of EMFILE and its kind: warned once */
+        bool short_of_resources; /* accept fails with EMFILE or its kind, and the worker has warned about it */
 };
 
 /* Serve until the worker is to end; returns its exit code (enum worker_exit). For WORKER_EXIT_LISTENER_FAILED and

@@ -21,8 +21,9 @@ struct handler_environment {
         char peer[PEER_VARIABLES_MAX][PEER_VARIABLE_SIZE];
 };
 
-/* What the service manager said to preforkd is not for a handler: a copy of NOTIFY_SOCKET lets it speak for us, one of
- * LISTEN_FDS makes it take its connection for a listening socket. */
+/* Variables that the service manager set for preforkd and that handlers must not see: with NOTIFY_SOCKET a handler
+ * could notify the service manager in our name, and with LISTEN_FDS it would take its connection for a listening
+ * socket. */
 static const char *const withheld[] = {
         "NOTIFY_SOCKET", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID", "WATCHDOG_PID",
         "WATCHDOG_USEC", "JOURNAL_STREAM", "LOG_NAMESPACE", "INVOCATION_ID", "CREDENTIALS_DIRECTORY",
@@ -43,7 +44,8 @@ static bool same_name(const char *a, const char *b)
         return length == name_length(b) && strncmp(a, b, length) == 0;
 }
 
-/* May a handler see a variable of preforkd's own? What has no name or no value is none; execve(2) takes any strings. */
+/* May a handler see this string of preforkd's environment? execve(2) accepts any strings; one without a name or without
+ * a value is not a variable. */
 static bool is_passed_on(const char *variable)
 {
         size_t length = name_length(variable);
@@ -95,7 +97,7 @@ int handler_environment_new(const struct words *variables, char *const *inherite
         return 0;
 }
 
-/* Add a variable of the connection. */
+/* Add a variable of the connection, as NAME=VALUE. */
 static void add_peer(struct handler_environment *environment, const char *format, ...)
         __attribute__((format(printf, 2, 3)));
 static void add_peer(struct handler_environment *environment, const char *format, ...)

@@ -1,8 +1,8 @@
-/* The environment of an inetd handler: the pool's fixed part, and the connection's.
+/* The environment of an inetd handler: a fixed part of the pool, and the variables of the connection.
  *
- * Built once by a worker; from one connection to the next only the bytes of the peer's variables change, so that nothing
- * is allocated on a connection's way. The names are those of UCSPI (ucspi-tcp, ucspi-unix), systemd and xinetd;
- * preforkd-handler(7) fixes the forms. */
+ * Owned by worker/handler. It is built once; from one connection to the next only the connection's variables change, so
+ * that serving a connection allocates nothing. The names are those of UCSPI (ucspi-tcp, ucspi-unix), systemd and
+ * xinetd; preforkd-handler(7) defines the values. */
 #pragma once
 
 #include "base/address.h"
@@ -10,12 +10,13 @@
 
 struct handler_environment;
 
-/* Build the fixed part: the pool's variables, after those of `inherited` (NULL: none) that a handler may see. Later
- * names win. 0 or -ENOMEM. */
+/* Build the fixed part: those variables of `inherited` (NULL: none) that a handler may see, and then the pool's, which
+ * override them. 0 or -ENOMEM. */
 int handler_environment_new(const struct words *variables, char *const *inherited, struct handler_environment **ret);
 
-/* Describe one connection: `peer` as accept(2) gave it, `connection` its descriptor (asked for its local address and, on
- * UNIX sockets, for the peer's credentials). Returns the vector for execve(2), valid until the next call. */
+/* Set the variables of one connection: `peer` is the address from accept(2), and `connection` the descriptor, from
+ * which the local address and, for UNIX sockets, the peer's credentials are read. Returns the vector for execve(2),
+ * which is valid until the next call. */
 char *const *handler_environment_set_peer(struct handler_environment *environment, const struct address *peer,
                                           int connection);
 

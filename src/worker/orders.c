@@ -38,7 +38,7 @@ static void on_order(int signal_number)
         errno = saved_errno;
 }
 
-/* The master died, and the time it grants to requests in flight is over. */
+/* The master has died, and the time for requests in flight (shutdown_timeout) is over. */
 static void on_orphan_alarm(int signal_number)
 {
         (void)signal_number;
@@ -46,7 +46,7 @@ static void on_orphan_alarm(int signal_number)
         _exit(WORKER_EXIT_ORPHANED);
 }
 
-/* Somebody asks this one worker to end, not the master: as if it were retired. */
+/* Another process than the master asks this worker to end: retire. */
 static void on_term(int signal_number)
 {
         (void)signal_number;

@@ -9,15 +9,15 @@
 #include "base/cleanup.h"
 #include "lib/door.h"
 
-/* A worker that hears nothing for so long (the master may be stopped) serves on, and from then on only looks for the
- * answer: recycling is upkeep, not a duty. */
+/* If the master does not answer within this time (it may be stopped), the worker goes on serving and no longer waits
+ * for the answer: recycling must not delay clients. */
 #define ANSWER_TIMEOUT_MS 1000
 
 int recycling_open(struct recycling *recycling, uint64_t now_ns)
 {
         uint32_t random = 0;
 
-        /* Workers are forked from one master: a generator's state would be the same in all of them. */
+        /* Not rand(3): all workers are forks of the master and would have the same state. */
         if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
                 random = (uint32_t)getpid() * 2654435761U;
         *recycling = (struct recycling){.statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC),
@@ -27,7 +27,7 @@ int recycling_open(struct recycling *recycling, uint64_t now_ns)
         return 0;
 }
 
-/* The number of the request that is to be the last; 0: none is. */
+/* The number of this worker's last request; 0: no limit. */
 static uint64_t last_request(const struct recycling *recycling, const struct scoreboard *board)
 {
         uint64_t most = atomic_load_explicit(&board->max_requests, memory_order_relaxed);
@@ -40,7 +40,7 @@ static uint64_t last_request(const struct recycling *recycling, const struct sco
         return (last < 1 ? 1 : (uint64_t)(last + 0.5)) + recycling->postponed;
 }
 
-/* The master replaces workers that are idle when they become too old; one that never is has to ask. */
+/* The master recycles idle workers that are too old. A worker that is always busy must ask itself. */
 static bool is_too_old(const struct recycling *recycling, const struct slot *slot, uint64_t now_ns)
 {
         uint64_t most_ns = atomic_load_explicit(&slot->board->max_worker_age_ns, memory_order_relaxed);

@@ -13,12 +13,12 @@
 #include "os/net/listener.h"
 #include "worker/worker_setup.h"
 
-/* A connection is refused if it waited so long in vain. A client sees the end of its reply a moment before its worker is
- * idle again, and where all processors are in use that moment may take a while; one that comes back at once must not find
- * the pool full that it has just left. */
+/* How long a connection waits before it is refused. A client gets the end of its reply a moment before its worker is
+ * idle again, and on a busy machine that moment may be long. Such a client must not be refused if it connects again at
+ * once. */
 #define PATIENCE_MS 50
 
-/* Connections that wait now. */
+/* The number of connections that wait now. */
 static uint64_t count_waiting(const struct worker_plan *plan)
 {
         uint64_t sum = 0;
@@ -29,13 +29,14 @@ static uint64_t count_waiting(const struct worker_plan *plan)
                 uint32_t queued;
                 if (getsockname(listener.fd, &listener.address.any, &length) < 0 ||
                     listener_queue_length(&listener, &queued) < 0)
-                        queued = 1; /* not to be had: one at a time, then */
+                        queued = 1; /* unknown: refuse one at a time */
                 sum += queued;
         }
         return sum;
 }
 
-/* Connections that workers have taken, to serve them or to turn them away. Goes back when a slot is used anew. */
+/* The number of connections that workers have accepted, to serve or to refuse them. It decreases when a slot is
+ * reused. */
 static uint64_t count_taken(const struct worker_plan *plan)
 {
         uint32_t limit = MIN_OF(atomic_load(&plan->board->slot_limit), (uint32_t)SCOREBOARD_SLOTS);
@@ -46,8 +47,8 @@ static uint64_t count_taken(const struct worker_plan *plan)
         return sum;
 }
 
-/* How many connections of those that wait now are still there PATIENCE_MS later: a queue is first-in-first-out, so
- * whatever the workers took meanwhile was taken from them. */
+/* How many of the connections that wait now still wait PATIENCE_MS later. A queue is first-in-first-out, so all
+ * connections that workers accept in that time are among those that wait now. */
 static uint64_t count_in_vain(const struct worker_plan *plan)
 {
         uint64_t before = count_taken(plan), waiting = count_waiting(plan);
@@ -57,7 +58,8 @@ static uint64_t count_in_vain(const struct worker_plan *plan)
         return after >= before && after - before < waiting ? waiting - (after - before) : 0;
 }
 
-/* Close what waits on one listener, as long as no worker is idle; at most `most`. Returns how many are left of these. */
+/* Close up to `most` connections that wait on one listener, as long as no worker is idle. Returns `most` minus those
+ * that it has closed. */
 static uint64_t refuse_waiting(const struct worker_plan *plan, int listener, uint64_t most)
 {
         for (; most > 0 && idle_set_count(plan->board) == 0 && !door_is_closed(); most--) {
@@ -97,6 +99,6 @@ int refuser_run(const struct worker_plan *plan)
         if (door_install(plan->listeners, plan->listener_count, plan->master_pid, 0) < 0)
                 return WORKER_EXIT_ORPHANED;
         sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL); /* SIGTERM ends it as it ends anybody: it has nothing to finish */
+        sigprocmask(SIG_SETMASK, &none, NULL); /* SIGTERM ends the process at once: it has nothing to finish */
         return refuse(plan);
 }

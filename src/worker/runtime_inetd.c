@@ -49,8 +49,8 @@ static void add_limit(struct handler *handler, int resource, struct rlimit value
         handler->limits[handler->limit_count++] = (struct spawn_limit){.resource = resource, .value = value};
 }
 
-/* The configured limits, and the number of open files that preforkd was started with: the master raised its own, and a
- * program that uses select(2) needs the small one. */
+/* The configured limits. If limit_nofile is not set, use the limit that preforkd was started with, because the master
+ * has raised its own and a program that uses select(2) needs the small one. */
 static void plan_limits(struct handler *handler, const struct worker_plan *plan)
 {
         for (enum limit i = 0; i < LIMIT_COUNT; i++) {
@@ -96,8 +96,8 @@ static int prepare(const struct worker_plan *plan, void **ret)
         return 0;
 }
 
-/* The master, which read the handlers' stderr, is dead: read it in its place, so that the handler is neither killed by
- * SIGPIPE nor stopped by a full pipe. Returns when the handler has ended. */
+/* The master, which read the handler's stderr, is dead: read it here, so that SIGPIPE does not kill the handler and a
+ * full pipe does not block it. Returns when the handler has ended. */
 static void drain_log_until_end(const struct handler *handler, pid_t pid)
 {
         char buffer[4096];
@@ -110,8 +110,8 @@ static void drain_log_until_end(const struct handler *handler, pid_t pid)
         }
 }
 
-/* Wait for the handler's end without reaping it: while it is not reaped its group's number is its own, so an order that
- * comes at any moment hits nobody else. */
+/* Wait for the handler's end without reaping it. Until it is reaped no other process can get its pid, so an order that
+ * arrives at any moment signals the right group. */
 static void wait_for_end(const struct handler *handler, pid_t pid)
 {
         siginfo_t info;

@@ -2,7 +2,8 @@
 
 #include <stddef.h>
 
-/* FNV-1a, 64 bits (draft-eastlake-fnv): two addresses that collide share a limit, once in 2^32 clients. */
+/* FNV-1a, 64 bits (draft-eastlake-fnv). Two addresses with the same hash share a limit; that needs about 2^32
+ * clients. */
 static uint64_t hash(const unsigned char *bytes, size_t length)
 {
         uint64_t value = 0xcbf29ce484222325ULL;

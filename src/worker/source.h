@@ -1,10 +1,11 @@
-/* The source of a connection: its client's address as one number, for max_connections_per_source. */
+/* The source of a connection: its client's address as one number, for max_connections_per_source. Pure; called by the
+ * worker's main loop. */
 #pragma once
 
 #include <stdint.h>
 
 #include "base/address.h"
 
-/* A hash of the client's address without its port; the same for an IPv4 address and its IPv4-mapped form. 0 for UNIX
- * sockets, which have no such address. */
+/* A hash of the client's address without the port. An IPv4 address and its IPv4-mapped form have the same hash. 0 for
+ * UNIX sockets, which have no such address. */
 uint64_t source_of(const struct address *peer);

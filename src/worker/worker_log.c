@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 
-/* At most PIPE_BUF, so that a write is atomic; poll(2) says a pipe is writable when that much fits. */
+/* At most PIPE_BUF, so that a write is atomic. poll(2) reports a pipe as writable if PIPE_BUF bytes fit. */
 #define LINE_MAX_BYTES 1024
 
 static void write_record(void *context, const struct log_record *record)
@@ -30,5 +30,5 @@ void worker_log_start(int fd)
 {
         const struct log_sink sink = {.write = write_record, .context = (void *)(intptr_t)fd};
 
-        log_set_sink(&sink, LOG_DEBUG); /* the master's sink decides what is wanted */
+        log_set_sink(&sink, LOG_DEBUG); /* the master's sink applies log_level */
 }

@@ -1,6 +1,6 @@
-/* A worker's own words: records of base/log.h, written to the pipe the master reads handlers' stderr from, each as one
- * line with an sd-daemon(3) priority prefix. Never waits: what does not fit is dropped. */
+/* The log sink of a worker: it writes records of base/log to the pipe from which the master reads the handler's stderr,
+ * each as one line with the priority prefix of sd-daemon(3). Never blocks: records that do not fit are dropped. */
 #pragma once
 
-/* Send this process's records to `fd`, the write end of the pipe; not owned. */
+/* Send the records of this process to `fd`, the write end of the pipe, which the caller keeps. */
 void worker_log_start(int fd);

@@ -17,7 +17,7 @@ static void report_failure(const struct worker_plan *plan, const struct worker_f
         atomic_store(&plan->board->slots[plan->slot].start_stage, failure->stage);
 }
 
-/* What can be prepared is prepared before the worker says that it is ready. */
+/* Prepare everything before the worker reports that it is ready. */
 static int start(const struct worker_plan *plan, struct accept_loop *loop, struct worker_failure *failure)
 {
         *failure = (struct worker_failure){.stage = WORKER_STAGE_MEMORY};

@@ -1,12 +1,12 @@
-/* The worker: waits for a connection, serves it through the handler, reports, and again.
+/* The worker's main loop: wait for a connection, serve it through the handler, report, and repeat.
  *
- * Entered once in a freshly forked child. What must stay true: a connection it has accepted is served or, if that is
- * impossible, its failure is logged; it never outlives its usefulness (the door, the master's death); it trusts the
- * plan, which the master made, and nothing else. */
+ * bin/main passes worker_main() to the master, which runs it in every child that it forks for a pool. What must stay
+ * true: a connection that the worker has accepted is served, or the failure is logged; the worker ends when it is
+ * retired or the master dies; it trusts only the plan, which the master made. */
 #pragma once
 
 #include "logic/protocol/worker_plan.h"
 
-/* Run a worker to its end; returns its exit code (enum worker_exit). To be called in the child with all the master's
- * signals still blocked. */
+/* Run a worker, or the refuser, until it ends; returns its exit code (enum worker_exit). Call it in the child, with all
+ * signals of the master still blocked. */
 int worker_main(const struct worker_plan *plan);

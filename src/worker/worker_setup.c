@@ -54,8 +54,8 @@ static int setup_descriptors(const struct worker_plan *plan, int keep_fd)
         return 0;
 }
 
-/* The handler's own limits are set on the handler. Here only hard limits are raised, as long as we may: the handler's
- * process will have no right to. */
+/* Raise hard limits here, while the process has the privilege; the handler's process has not. All other changes of
+ * limits happen in the handler's process. */
 static int setup_limits(const struct worker_plan *plan)
 {
         for (enum limit i = 0; i < LIMIT_COUNT; i++) {
@@ -121,8 +121,8 @@ static int setup_credentials(const struct worker_plan *plan)
         return credentials_drop(&credentials);
 }
 
-/* A group of its own: what the terminal sends (Ctrl-C) is for the master, which decides about its workers. What came
- * before the group changed is pending still, and discarded by being ignored for a moment. */
+/* Leave the master's process group: signals of the terminal (Ctrl-C) are for the master, which decides about its
+ * workers. A signal that came before the group changed is still pending; SIG_IGN discards it. */
 static void leave_terminal(void)
 {
         static const int from_terminal[] = {SIGINT, SIGQUIT, SIGHUP, SIGTSTP};
@@ -134,7 +134,8 @@ static void leave_terminal(void)
         }
 }
 
-/* What asks a worker to go waits until it has a handler for it: it would be lost otherwise, or a death for no reason. */
+/* The signals that ask a worker to end stay blocked until it has handlers for them. Otherwise they would be lost or
+ * kill it. */
 static void until_handled(sigset_t *ret)
 {
         door_signal_set(ret);
@@ -147,12 +148,12 @@ int worker_setup(const struct worker_plan *plan, int keep_fd, struct worker_fail
                 enum worker_stage stage;
                 int (*run)(const struct worker_plan *plan);
         } steps[] = {
-                {WORKER_STAGE_OOM_SCORE, setup_oom_score}, /* before the root changes: needs /proc */
+                {WORKER_STAGE_OOM_SCORE, setup_oom_score}, /* needs /proc: before the root directory changes */
                 {WORKER_STAGE_NICE, setup_nice},
                 {WORKER_STAGE_LIMITS, setup_limits},
                 {WORKER_STAGE_ROOT_DIRECTORY, setup_root},
                 {WORKER_STAGE_CREDENTIALS, setup_credentials},
-                {WORKER_STAGE_DIRECTORY, setup_directory}, /* as the user: root may see directories that he may not */
+                {WORKER_STAGE_DIRECTORY, setup_directory}, /* as the user, who may not enter every directory root can */
         };
 
         sigset_t waiting;
