@@ -5,7 +5,8 @@
 
 # What it takes to build and run the daemon.
 # shellcheck disable=SC2034 # used by those who source this
-build_packages=(gcc libc6-dev meson ninja-build pkgconf libev-dev libinih-dev libbsd-dev libjansson-dev libncurses-dev)
+build_packages=(gcc libc6-dev meson ninja-build pkgconf libev-dev libinih-dev libbsd-dev libjansson-dev libncurses-dev
+        libsystemd-dev)
 # What the quick start shows things with.
 # shellcheck disable=SC2034
 demo_packages=(netcat-openbsd)

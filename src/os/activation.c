@@ -1,40 +1,29 @@
 #include "os/activation.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/number.h"
 
-#define FIRST_FD 3
 #define UNNAMED "unknown" /* as sd_listen_fds_with_names(3) has it */
-
-static int read_option(int fd, int option, int *ret)
-{
-        socklen_t length = sizeof(*ret);
-
-        return getsockopt(fd, SOL_SOCKET, option, ret, &length) < 0 ? -errno : 0;
-}
 
 int activation_examine(int fd, struct address *ret)
 {
         struct address address = {.length = sizeof(address.un)};
-        int type, listens;
+        /* What the socket must be, the weakest demand first, and the error of a socket that does not meet it. */
+        const struct {
+                int type, listening, error;
+        } demands[] = {{0, -1, ENOTSOCK}, {SOCK_STREAM, -1, ESOCKTNOSUPPORT}, {SOCK_STREAM, 1, EINVAL}};
 
-        int r = read_option(fd, SO_TYPE, &type);
-        if (r == 0)
-                r = read_option(fd, SO_ACCEPTCONN, &listens);
-        if (r < 0)
-                return r;
-        if (type != SOCK_STREAM)
-                return -ESOCKTNOSUPPORT;
-        if (!listens)
-                return -EINVAL;
+        for (size_t i = 0; i < ELEMENTS(demands); i++) {
+                int r = sd_is_socket(fd, AF_UNSPEC, demands[i].type, demands[i].listening);
+                if (r <= 0)
+                        return r < 0 ? r : -demands[i].error;
+        }
         if (getsockname(fd, &address.any, &address.length) < 0)
                 return -errno;
         switch (address.any.sa_family) {
@@ -53,72 +42,47 @@ int activation_examine(int fd, struct address *ret)
         return 0;
 }
 
-/* How many descriptors were passed to us. 0 also when they are another process's. */
-static int read_count(size_t *ret)
+static void free_names(char ***names)
 {
-        const char *pid_text = getenv("LISTEN_PID"), *count_text = getenv("LISTEN_FDS");
-        uint64_t pid, count;
-
-        *ret = 0;
-        if (!pid_text || !count_text)
-                return 0;
-        if (number_parse(pid_text, &pid) < 0 || number_parse(count_text, &count) < 0 || count > INT_MAX - FIRST_FD)
-                return -EINVAL;
-        if (pid == (uint64_t)getpid())
-                *ret = (size_t)count;
-        return 0;
+        for (size_t i = 0; *names && (*names)[i]; i++)
+                free((*names)[i]);
+        free(*names);
 }
 
-/* The name at *cursor, which moves to the next one; *cursor is NULL when there is none left. */
-static char *next_name(const char **cursor)
+static int take_sockets(size_t count, char **names, struct activation *activation)
 {
-        const char *name = *cursor;
-
-        if (!name)
-                return strdup(UNNAMED);
-        size_t length = strcspn(name, ":");
-        *cursor = name[length] == ':' ? name + length + 1 : NULL;
-        return length > 0 ? strndup(name, length) : strdup(UNNAMED);
-}
-
-static int receive_all(size_t count, const char *names, struct activation *activation)
-{
-        /* Close-on-exec first, for all of them: whatever fails afterwards, none may leak. */
-        for (size_t i = 0; i < count; i++) {
-                int flags = fcntl(FIRST_FD + (int)i, F_GETFD);
-                if (flags < 0)
-                        return -EINVAL; /* announced and not there */
-                fcntl(FIRST_FD + (int)i, F_SETFD, flags | FD_CLOEXEC);
-        }
         activation->sockets = calloc(count, sizeof(*activation->sockets));
         if (!activation->sockets)
                 return -ENOMEM;
         for (size_t i = 0; i < count; i++) {
                 struct activation_socket *socket = &activation->sockets[activation->count++];
-                socket->fd = FIRST_FD + (int)i;
+                socket->fd = SD_LISTEN_FDS_START + (int)i;
                 socket->error = -activation_examine(socket->fd, &socket->address);
-                socket->name = next_name(&names);
+                socket->name = strdup(names[i][0] != '\0' ? names[i] : UNNAMED);
                 if (!socket->name)
                         return -ENOMEM;
         }
-        return names ? -EINVAL : 0; /* more names than descriptors */
+        return 0;
 }
 
 int activation_receive(struct activation *ret)
 {
+        _cleanup_(free_names) char **names = NULL;
         struct activation activation = {0};
-        size_t count;
 
-        int r = read_count(&count);
-        if (r == 0 && count > 0)
-                r = receive_all(count, getenv("LISTEN_FDNAMES"), &activation);
-        unsetenv("LISTEN_PID");
-        unsetenv("LISTEN_FDS");
-        unsetenv("LISTEN_FDNAMES");
-        unsetenv("LISTEN_PIDFDID");
+        /* The first call counts, for the case that the second one finds that the names do not fit: then the descriptors
+         * are closed all the same. Either call makes all of them close-on-exec. */
+        int count = sd_listen_fds(false);
+        int r = sd_listen_fds_with_names(true, &names);
+        unsetenv("LISTEN_PIDFDID"); /* libsystemd before 258 does not know it */
+        if (r > 0)
+                r = take_sockets((size_t)r, names, &activation);
+        else
+                for (int i = 0; i < count; i++)
+                        close(SD_LISTEN_FDS_START + i);
         if (r < 0) {
                 activation_clear(&activation);
-                return r;
+                return r == -ENOMEM ? r : -EINVAL; /* the library tells more kinds of contradictions apart */
         }
         *ret = activation;
         return 0;

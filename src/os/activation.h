@@ -1,5 +1,5 @@
 /* Descriptors that the service manager passes at the start: sockets it made for us (socket activation) and those it
- * kept for us (its descriptor store), as sd_listen_fds_with_names(3) hands them out.
+ * kept for us (its descriptor store), read by sd_listen_fds_with_names(3).
  *
  * Owned by the master, which reads them once, before it makes any process: the variables are removed and the descriptors
  * made close-on-exec, so that no child takes its connection for a listening socket. */
@@ -23,11 +23,11 @@ struct activation {
 };
 
 /* Receive what LISTEN_FDS announces, if LISTEN_PID is ours, and remove LISTEN_* from the environment in any case. 0 (with
- * a count of 0: nothing was passed); -EINVAL: the variables contradict each other or the descriptors; -ENOMEM. *ret is
- * the caller's to clear, and empty on failure. */
+ * a count of 0: nothing was passed); -EINVAL: the variables contradict each other or the descriptors, and what was passed
+ * is closed; -ENOMEM. *ret is the caller's to clear, and empty on failure. */
 int activation_receive(struct activation *ret);
 
-/* Is `fd` a listening stream socket, and where? 0; -ENOTSOCK; -ESOCKTNOSUPPORT: not a stream; -EINVAL: it does not
+/* Is `fd` a listening stream socket, and where? 0; -EBADF; -ENOTSOCK; -ESOCKTNOSUPPORT: not a stream; -EINVAL: it does not
  * listen; -EAFNOSUPPORT: neither TCP nor UNIX. */
 int activation_examine(int fd, struct address *ret);
 

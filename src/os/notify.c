@@ -6,10 +6,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/number.h"
 
 #define FDS_MAX 64
 
@@ -34,29 +34,18 @@ static int parse_address(const char *path, struct notifier *notifier)
         return 0;
 }
 
-/* WATCHDOG_USEC holds for the process WATCHDOG_PID names, or for any. */
-static uint64_t read_watchdog_ms(void)
-{
-        const char *usec_text = getenv("WATCHDOG_USEC"), *pid_text = getenv("WATCHDOG_PID");
-        uint64_t usec, pid;
-
-        if (!usec_text || number_parse(usec_text, &usec) < 0)
-                return 0;
-        if (pid_text && (number_parse(pid_text, &pid) < 0 || pid != (uint64_t)getpid()))
-                return 0;
-        return usec / 1000;
-}
-
 int notifier_new(struct notifier **ret)
 {
         const char *path = getenv("NOTIFY_SOCKET");
         struct notifier *notifier = calloc(1, sizeof(*notifier));
+        uint64_t watchdog_us;
         int r = notifier ? 0 : -ENOMEM;
 
         if (r < 0)
                 return r;
         notifier->fd = -1;
-        notifier->watchdog_ms = read_watchdog_ms();
+        if (sd_watchdog_enabled(false, &watchdog_us) > 0)
+                notifier->watchdog_ms = watchdog_us / 1000;
         if (path)
                 r = parse_address(path, notifier);
         if (path && r == 0) {
