@@ -9,9 +9,12 @@
 #include <sys/types.h>
 #include <syslog.h>
 
+#include "base/message_id.h"
+
 /* What a record carries besides its text; zero or NULL: the record has no such field. The journal gets each under its
  * own name (`POOL=` …), text targets get pool and pid as a prefix: `pool www: worker 4711: …`. */
 struct log_fields {
+        enum message_id message_id;     /* the kind of event; the journal's MESSAGE_ID= */
         const char *pool;
         pid_t worker_pid;
         uint64_t generation;
@@ -42,6 +45,10 @@ int log_wants(int priority);
 /* Emit one record; `fields` may be NULL. Messages are cut at 3,000 bytes. errno is kept. */
 void log_emit(int priority, const struct log_fields *fields, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
+
+/* A record with a MESSAGE_ID and no other field. */
+#define log_event(id, priority, ...)                                                                                   \
+        log_emit(priority, &(const struct log_fields){.message_id = (id)}, __VA_ARGS__)
 
 #define log_error(...) log_emit(LOG_ERR, NULL, __VA_ARGS__)
 #define log_warning(...) log_emit(LOG_WARNING, NULL, __VA_ARGS__)

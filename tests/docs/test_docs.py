@@ -188,6 +188,28 @@ def test_variables_of_a_connection() -> None:
     assert {name for entry in entries for name in entry.split(" , ")} == given
 
 
+def test_message_ids() -> None:
+    """The table, the catalog and the list in preforkd(8): the same ids, each once."""
+    table = re.findall(r'\[MESSAGE_ID_\w+\] = "(\w+)"', source("base"))
+    catalog = (ROOT / "systemd/preforkd.catalog").read_text()
+    listed = re.findall(r"^\.It Li ([0-9a-f]{32})$", section(page("preforkd.8"), "LOGGING"), re.MULTILINE)
+    assert len(table) >= 12 and len(set(table)) == len(table)
+    assert re.findall(r"^-- (\S+)$", catalog, re.MULTILINE) == table == listed
+    entries_ = re.split(r"^-- \S+\n", catalog, flags=re.MULTILINE)[1:]
+    for entry in entries_:
+        head, _, text = entry.partition("\n\n")
+        assert re.findall(r"^([\w-]+): \S", head, re.MULTILINE) == ["Subject", "Defined-By", "Support", "Documentation"]
+        assert text.strip() and max(map(len, text.splitlines())) <= 80, head
+        for page_name in re.findall(r"man:([\w.-]+)\((\d)\)", head):
+            assert (ROOT / "man" / ".".join(page_name)).exists(), page_name
+
+
+def test_message_ids_name_fields_that_exist() -> None:
+    """@POOL@ and the like are fields that os/log/journal.c writes."""
+    fields = set(re.findall(r'"([A-Z_]+)"', source("os/log")))
+    assert {"POOL", "WORKER_PID"} <= set(re.findall(r"@(\w+)@", (ROOT / "systemd/preforkd.catalog").read_text())) <= fields
+
+
 def test_variables_that_are_withheld() -> None:
     table = re.search(r"withheld\[\] = \{(.*?)\};", source("worker"), re.DOTALL)
     assert table

@@ -31,6 +31,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+from messages import message_pattern
+
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("PREFORKD", ROOT / "build-check/src/bin/preforkd")).resolve()
 HANDLERS = BINARY.parents[2] / "tests/handlers"
@@ -584,9 +586,17 @@ class Daemon:
         """Wait for a line; `^` and `$` are line ends."""
         return wait_until(lambda: self.find_log(pattern, after), f"/{pattern}/ in the log", timeout)
 
+    def find_message(self, kind: str, pool: str | None = None, after: int = 0) -> re.Match[str] | None:
+        """A record of a kind that has a MESSAGE_ID, see messages.py; of any pool, or of one."""
+        return self.find_log(message_pattern(kind, pool), after)
+
+    def wait_message(self, kind: str, pool: str | None = None, timeout: float = 10.0, after: int = 0) -> re.Match[str]:
+        """Wait for such a record."""
+        return wait_until(lambda: self.find_message(kind, pool, after), f"a record of the kind \"{kind}\"", timeout)
+
     def wait_ready(self, timeout: float = 10.0) -> Daemon:
         """Wait until it serves; fail with its log if it ends instead."""
-        wait_until(lambda: self.find_log(r"\bready\b") or not self.running(), "preforkd ready", timeout)
+        wait_until(lambda: self.find_message("started") or not self.running(), "preforkd ready", timeout)
         assert self.running(), f"preforkd has ended with status {self.process.returncode}:\n{self.log()}"
         self.layout_at_start = self.layout()
         self.descriptors_at_start = self.descriptors()

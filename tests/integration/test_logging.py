@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from control import Control
 from daemon import Daemon, Timeout, burst, connect, request, tcp4, wait_until, with_own_mounts
+from messages import message_ids, message_pattern
 
 Start = Callable[..., Daemon]
 # Two lines in the log for every request.
@@ -193,6 +195,18 @@ class Receiver:
                 return dict(line.split("=", 1) for line in text.splitlines())
         raise AssertionError(message)
 
+    def messages(self) -> list[tuple[str, str]]:
+        """(MESSAGE_ID or "", MESSAGE) of every journal record so far; of those in one line each."""
+        found = []
+        for record in self.read():
+            fields = dict(line.split("=", 1) for line in record.decode().splitlines() if "=" in line)
+            found.append((fields.get("MESSAGE_ID", ""), fields.get("MESSAGE", "")))
+        return found
+
+    def wait_message(self, kind: str) -> None:
+        """Wait for a journal record of a kind that has a MESSAGE_ID, see messages.py."""
+        wait_until(lambda: any(found == message_ids()[kind] for found, _ in self.messages()), f"a record \"{kind}\"", 20)
+
     def close(self) -> None:
         self.socket.close()
         self.path.unlink(missing_ok=True)
@@ -259,6 +273,50 @@ def test_journal_fields(preforkd: Start, places: Places) -> None:
     wrong = journal.fields("nonsense|expected|key")
     assert wrong["CONFIG_FILE"] == str(daemon.config) and wrong["CONFIG_LINE"] == "2" and wrong["PRIORITY"] == "3"
     daemon.write_config()
+
+
+def test_message_ids(preforkd: Start, places: Places, tmp_path: Path) -> None:
+    """Every kind of record that has a MESSAGE_ID, each seen once with it; and no other record has one."""
+    journal = places.receive(places.journal)
+    full, late, broken = tcp4(), tcp4(), tcp4()
+    vanishing = tmp_path / "handler.sh"
+    vanishing.write_text("#!/bin/sh\nexec /bin/cat\n")
+    vanishing.chmod(0o755)
+    pools = {"full": {"listen": full, "handler": "/bin/cat", "max_workers": 1, "max_spare_workers": 1},
+             "late": {"listen": late, "handler": "/bin/cat", "max_workers": 2, "request_timeout": "300ms"},
+             "broken": {"listen": broken, "handler": str(vanishing), "scaling": "ondemand"}}
+    control = Control(tmp_path / "control.sock")
+    daemon = preforkd(pools, master={"log_target": "journal", "log_level": "debug", "control": str(control.path),
+                                     "shutdown_timeout": "500ms"}, binary=places.binary, ready=False)
+    journal.wait_message("started")
+    with connect(full), connect(full):
+        journal.wait_message("saturated")
+    control.do("scale full max_workers=2")
+    journal.wait_message("relieved")
+    with connect(late):
+        journal.wait_message("request timed out")
+    vanishing.unlink()
+    with connect(broken):
+        journal.wait_message("backing off")
+    journal.wait_message("worker died")
+    daemon.send_signal(signal.SIGHUP)
+    journal.wait_message("reload refused")
+    del daemon.pools["broken"]
+    daemon.hup(None)
+    journal.wait_message("reloaded")
+    assert control.refused("upgrade /bin/true", "refused")
+    journal.wait_message("upgrade refused")
+    daemon.send_signal(signal.SIGUSR2)
+    journal.wait_message("upgraded")
+    daemon.send_signal(signal.SIGTERM)
+    journal.wait_message("stopped")
+    daemon.stop()
+    nothing = preforkd({}, ready=False)  # its log_target is what a configuration that is refused does not decide
+    nothing.wait_message("start refused")
+    nothing.wait_end()
+    for found, message in journal.messages():
+        kind = next((kind for kind in message_ids() if re.search(message_pattern(kind), f"preforkd: {message}")), None)
+        assert found == (message_ids()[kind] if kind else ""), message
 
 
 def test_a_journal_that_is_never_read(preforkd: Start, places: Places) -> None:

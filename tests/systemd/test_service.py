@@ -14,6 +14,7 @@ import pytest
 
 from daemon import SLOW, Pools, connect, free_port, read_all, refuses, request, tcp4, wait_until
 from machine import Machine
+from messages import message_ids
 
 WAIT = "/usr/local/libexec/preforkd/handler_wait"
 
@@ -53,6 +54,25 @@ def test_no_pool_that_can_serve_fails_the_start(machine: Machine) -> None:
     machine.configure({**cat(tcp4()), "bad": bad})
     machine.systemctl("start", "preforkd")
     assert "; bad backing off after " in machine.status()
+
+
+# --- the journal ----------------------------------------------------------------------------------------------------
+
+def test_the_catalog_explains_records(machine: Machine) -> None:
+    """As installed by meson: journalctl -x shows what a record means, with the record's own fields in it."""
+    machine.run("journalctl", "--update-catalog")
+    listed = machine.run("journalctl", "--list-catalog").stdout
+    for kind, message_id in message_ids().items():
+        assert message_id in listed, kind
+    address = tcp4()
+    machine.configure(cat(address, max_workers=1, max_spare_workers=1))
+    machine.systemctl("start", "preforkd")
+    with connect(address), connect(address):
+        wait_until(lambda: any(record.get("MESSAGE_ID") == message_ids()["saturated"] for record in machine.journal()),
+                   "the record")
+    explained = machine.run("journalctl", "-x", "--no-pager", f"MESSAGE_ID={message_ids()['saturated']}").stdout
+    assert "Subject: Pool www is saturated" in explained and "preforkctl scale www max_workers=N" in explained
+    assert "Defined-By: preforkd" in explained and "Documentation: man:preforkd.conf(5)" in explained
 
 
 # --- reload ---------------------------------------------------------------------------------------------------------

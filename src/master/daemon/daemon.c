@@ -263,7 +263,7 @@ int daemon_run(struct daemon_setup *setup)
                 daemon.exit_code = MASTER_EXIT_FAILURE;
         }
         if (r == 0 && daemon.config)
-                log_notice("stopped");
+                log_event(MESSAGE_ID_STOPPED, LOG_NOTICE, "stopped");
         int exit_code = daemon.exit_code;
         close_daemon(&daemon);
         return exit_code;

@@ -132,7 +132,7 @@ static enum service_readiness look_at_pools(const struct readiness *service)
 
 static void fail(struct readiness *service)
 {
-        log_error("not started: no pool can serve");
+        log_event(MESSAGE_ID_START_REFUSED, LOG_ERR, "not started: no pool can serve");
         readiness_failed(service, ECHILD, NULL, "no pool can serve: every one of them fails to start workers");
         daemon_stop(service->daemon, MASTER_EXIT_FAILURE, "no pool can serve");
 }

@@ -27,9 +27,10 @@ static bool is_due(struct deadlines *deadlines, uint64_t at_ms)
         return false;
 }
 
-static void log_worker(const struct worker *worker, int priority, uint64_t busy_ms, const char *what)
+static void log_worker(const struct worker *worker, int priority, uint64_t busy_ms, enum message_id id,
+                       const char *what)
 {
-        const struct log_fields fields = {.pool = worker->pool->name, .worker_pid = worker->pid,
+        const struct log_fields fields = {.message_id = id, .pool = worker->pool->name, .worker_pid = worker->pid,
                                           .generation = worker->generation, .request_duration_us = busy_ms * 1000};
 
         log_emit(priority, &fields, "%s after %llu ms", what, (unsigned long long)busy_ms);
@@ -52,7 +53,7 @@ static void check_request(struct deadlines *deadlines, struct worker *worker)
 
         if (timeout_ms > 0 && is_due(deadlines, since_ms + timeout_ms)) {
                 pool->totals.request_timeouts++;
-                log_worker(worker, LOG_WARNING, busy_ms, "request_timeout: TERM to the handler");
+                log_worker(worker, LOG_WARNING, busy_ms, MESSAGE_ID_REQUEST_TIMED_OUT, "request_timeout: TERM to the handler");
                 escalate(deadlines, worker, WORKER_EVENT_REQUEST_TIMEOUT);
                 is_due(deadlines, deadlines->now_ms + pool->config->kill_timeout_ms);
                 return;
@@ -65,7 +66,7 @@ static void check_request(struct deadlines *deadlines, struct worker *worker)
         else if (deadlines->detached < pool->config->max_detached_workers) {
                 deadlines->detached++;
                 pool->totals.detached++;
-                log_worker(worker, LOG_INFO, busy_ms, "detached");
+                log_worker(worker, LOG_INFO, busy_ms, MESSAGE_ID_NONE, "detached");
                 worker_event(worker, WORKER_EVENT_DETACH);
                 pool_touch(pool);
         }
@@ -88,7 +89,7 @@ static void check_escalation(struct deadlines *deadlines, struct worker *worker)
         if (!is_due(deadlines, worker->escalated_ms + worker->pool->config->kill_timeout_ms))
                 return;
         uint64_t busy_ms = deadlines->now_ms - worker_since_ms(worker, deadlines->now_ms);
-        log_worker(worker, LOG_WARNING, busy_ms,
+        log_worker(worker, LOG_WARNING, busy_ms, MESSAGE_ID_NONE,
                    worker->state == WORKER_TERMINATING ? "kill_timeout: KILL to the handler"
                                                        : "kill_timeout: KILL to the worker");
         escalate(deadlines, worker, WORKER_EVENT_KILL_TIMEOUT);
@@ -102,7 +103,7 @@ static void check_retirement(struct deadlines *deadlines, struct worker *worker)
 
         if (!is_due(deadlines, since_ms + RETIRE_STUCK_MS))
                 return;
-        log_worker(worker, LOG_WARNING, deadlines->now_ms - since_ms, "does not retire: killed");
+        log_worker(worker, LOG_WARNING, deadlines->now_ms - since_ms, MESSAGE_ID_NONE, "does not retire: killed");
         worker_event(worker, WORKER_EVENT_STUCK);
 }
 
@@ -122,7 +123,8 @@ static void check_state(struct deadlines *deadlines, struct worker *worker)
         switch (worker->state) {
         case WORKER_STARTING:
                 if (is_due(deadlines, worker->forked_ms + config->start_timeout_ms)) {
-                        log_worker(worker, LOG_ERR, deadlines->now_ms - worker->forked_ms, "start_timeout: not ready");
+                        log_worker(worker, LOG_ERR, deadlines->now_ms - worker->forked_ms, MESSAGE_ID_NONE,
+                                   "start_timeout: not ready");
                         pool_note_failure(worker->pool);
                         worker_event(worker, WORKER_EVENT_START_TIMEOUT);
                 }

@@ -19,7 +19,7 @@
 #include "os/clock.h"
 #include "os/scoreboard_memory.h"
 
-void pool_record(struct pool *pool, int priority, const char *format, ...)
+void pool_record_event(struct pool *pool, enum message_id id, int priority, const char *format, ...)
 {
         char text[160];
         va_list arguments;
@@ -28,7 +28,7 @@ void pool_record(struct pool *pool, int priority, const char *format, ...)
         vsnprintf(text, sizeof(text), format, arguments);
         va_end(arguments);
         decision_ring_add(&pool->decisions, clock_now_ms(), "%s", text);
-        const struct log_fields fields = {.pool = pool->name, .generation = pool->generation};
+        const struct log_fields fields = {.message_id = id, .pool = pool->name, .generation = pool->generation};
         log_emit(priority, &fields, "%s", text);
 }
 
@@ -66,8 +66,9 @@ void pool_note_failure(struct pool *pool)
         uint64_t delay_ms = backoff_failure(&pool->backoff, now_ms, pool->config->restart_delay_min_ms,
                                             pool->config->restart_delay_max_ms);
         if (!was_active)
-                pool_record(pool, LOG_WARNING, "backing off: %u failed start%s in a row, next in %llu ms",
-                            pool->backoff.failures, pool->backoff.failures == 1 ? "" : "s", (unsigned long long)delay_ms);
+                pool_record_event(pool, MESSAGE_ID_BACKING_OFF, LOG_WARNING,
+                                  "backing off: %u failed start%s in a row, next in %llu ms", pool->backoff.failures,
+                                  pool->backoff.failures == 1 ? "" : "s", (unsigned long long)delay_ms);
 }
 
 void pool_evaluate(struct pool *pool)

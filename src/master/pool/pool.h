@@ -140,8 +140,10 @@ void pool_note_failure(struct pool *pool);
  * it) and connections of sources that had too many. */
 uint64_t pool_accepted(const struct pool *pool);
 
-/* Record a decision, and log it: `pool www: +6 workers (spare 0 < 2, 4 queued)`. */
-void pool_record(struct pool *pool, int priority, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Record a decision, and log it: `pool www: +6 workers (spare 0 < 2, 4 queued)`; pool_record_event(): with a MESSAGE_ID. */
+#define pool_record(pool, priority, ...) pool_record_event(pool, MESSAGE_ID_NONE, priority, __VA_ARGS__)
+void pool_record_event(struct pool *pool, enum message_id id, int priority, const char *format, ...)
+        __attribute__((format(printf, 4, 5)));
 
 /* Look at the pool now and act: the `turn` of its runtime. */
 void pool_evaluate(struct pool *pool);

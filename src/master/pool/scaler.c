@@ -72,9 +72,10 @@ static void tell_saturation(struct pool *pool, unsigned workers, uint64_t waitin
 
         pool->saturation_told = true;
         pool->totals.saturations++;
-        pool_record(pool, LOG_WARNING, "saturated: %u worker%s in use, %llu connection%s; consider raising max_workers",
-                    workers, workers == 1 ? " is" : "s are all", (unsigned long long)count,
-                    waiting > 0 ? waits : was_refused);
+        pool_record_event(pool, MESSAGE_ID_SATURATED, LOG_WARNING,
+                          "saturated: %u worker%s in use, %llu connection%s; consider raising max_workers", workers,
+                          workers == 1 ? " is" : "s are all", (unsigned long long)count,
+                          waiting > 0 ? waits : was_refused);
 }
 
 static void tell_relief(struct pool *pool, uint64_t refused)
@@ -82,10 +83,10 @@ static void tell_relief(struct pool *pool, uint64_t refused)
         pool->saturation_told = false;
         pool->refused_before += refused;
         if (refused > 0)
-                pool_record(pool, LOG_INFO, "no longer saturated; %llu connection%s refused", (unsigned long long)refused,
-                            refused == 1 ? " was" : "s were");
+                pool_record_event(pool, MESSAGE_ID_RELIEVED, LOG_INFO, "no longer saturated; %llu connection%s refused",
+                                  (unsigned long long)refused, refused == 1 ? " was" : "s were");
         else
-                pool_record(pool, LOG_INFO, "no longer saturated");
+                pool_record_event(pool, MESSAGE_ID_RELIEVED, LOG_INFO, "no longer saturated");
 }
 
 /* An episode is worth a warning once somebody waits: a pool of one is in full use during every request. Where the refuser

@@ -36,7 +36,7 @@ static void on_first_config(struct daemon *daemon, struct config *config, struct
                 report_problems(problems);
                 config_clear(config);
                 free(config);
-                log_error("nothing to serve: the configuration has no pool");
+                log_event(MESSAGE_ID_START_REFUSED, LOG_ERR, "nothing to serve: the configuration has no pool");
                 readiness_failed(daemon->service, ENOENT, NULL, "the configuration has no pool");
                 daemon_stop(daemon, MASTER_EXIT_NOTHING, "nothing to serve");
                 return;
@@ -49,14 +49,15 @@ static void on_first_config(struct daemon *daemon, struct config *config, struct
         }
         report_problems(problems);
         if (!config) {
-                log_error("not started");
+                log_event(MESSAGE_ID_START_REFUSED, LOG_ERR, "not started");
                 readiness_failed(daemon->service, -r, problems, "the configuration cannot be used");
                 daemon_stop(daemon, exit_code, "the configuration cannot be used");
                 return;
         }
         daemon->state = DAEMON_RUNNING;
-        log_notice("preforkd %s ready: %zu pool%s, %zu listener%s", PREFORKD_VERSION, config->pool_count,
-                   config->pool_count == 1 ? "" : "s", count_listeners(config), count_listeners(config) == 1 ? "" : "s");
+        log_event(MESSAGE_ID_STARTED, LOG_NOTICE, "preforkd %s ready: %zu pool%s, %zu listener%s", PREFORKD_VERSION,
+                  config->pool_count, config->pool_count == 1 ? "" : "s", count_listeners(config),
+                  count_listeners(config) == 1 ? "" : "s");
         fd_store_settle(daemon->keeper);
         readiness_begin(daemon->service);
         reload_queue_again(daemon);
@@ -82,9 +83,10 @@ static void on_new_config(struct daemon *daemon, struct config *config, struct p
                 config = NULL;
         report_problems(problems);
         if (config)
-                log_notice("reloaded: %zu pool%s", config->pool_count, config->pool_count == 1 ? "" : "s");
+                log_event(MESSAGE_ID_RELOADED, LOG_NOTICE, "reloaded: %zu pool%s", config->pool_count,
+                          config->pool_count == 1 ? "" : "s");
         else
-                log_error("not reloaded: the running configuration stays");
+                log_event(MESSAGE_ID_RELOAD_REFUSED, LOG_ERR, "not reloaded: the running configuration stays");
         readiness_reloaded(daemon->service, config ? NULL : problems);
         const struct control_outcome outcome = {
                 .what = CONTROL_WAIT_RELOAD, .load = daemon->loads, .accepted = config != NULL, .changes = &changes,
@@ -134,8 +136,10 @@ void reload_queue_reload(struct daemon *daemon)
         if (daemon->load)
                 return;
         readiness_reloading(daemon->service);
-        if (start_load(daemon, on_new_config) < 0)
+        if (start_load(daemon, on_new_config) < 0) {
+                log_event(MESSAGE_ID_RELOAD_REFUSED, LOG_ERR, "not reloaded: the running configuration stays");
                 readiness_reloaded(daemon->service, &(struct problem_list){0});
+        }
 }
 
 void reload_queue_try(struct daemon *daemon)

@@ -239,8 +239,9 @@ void handover_begin(struct daemon *daemon, const struct problem_list *problems)
         daemon->state = DAEMON_RUNNING;
         for (size_t i = 0; i < daemon->pools.count; i++)
                 workers += daemon->pools.items[i]->worker_count;
-        log_notice("preforkd %s has taken over from %s: %zu pool%s, %zu worker%s", PREFORKD_VERSION, daemon->upgraded_from,
-                   daemon->pools.count, daemon->pools.count == 1 ? "" : "s", workers, workers == 1 ? "" : "s");
+        log_event(MESSAGE_ID_UPGRADED, LOG_NOTICE, "preforkd %s has taken over from %s: %zu pool%s, %zu worker%s",
+                  PREFORKD_VERSION, daemon->upgraded_from, daemon->pools.count, daemon->pools.count == 1 ? "" : "s", workers,
+                  workers == 1 ? "" : "s");
         reaper_collect(daemon->reaper);
         for (size_t i = 0; i < daemon->pools.count; i++)
                 pool_start(daemon->pools.items[i]);

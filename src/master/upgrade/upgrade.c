@@ -66,7 +66,7 @@ static void fail(struct daemon *daemon, struct upgrade *upgrade, const struct pr
                 upgrade_free(upgrade);
         daemon->upgrade = NULL;
         report_problems(problems);
-        log_error("%s", outcome.message);
+        log_event(MESSAGE_ID_UPGRADE_REFUSED, LOG_ERR, "%s", outcome.message);
         control_outcome_tell(daemon->control, &outcome);
 }
 

@@ -58,7 +58,9 @@ static int append_fields(struct text *text, const struct log_fields *fields)
                 {"REQUEST_DURATION_USEC", fields->request_duration_us},
                 {"CONFIG_LINE", fields->line},
         };
-        int r = append_string(text, "POOL", fields->pool);
+        int r = append_string(text, "MESSAGE_ID", message_id_text(fields->message_id));
+        if (r == 0)
+                r = append_string(text, "POOL", fields->pool);
         if (r == 0)
                 r = append_string(text, "REASON", fields->reason);
         if (r == 0)

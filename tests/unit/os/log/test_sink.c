@@ -17,6 +17,7 @@ static void test_journal_fields(void **state)
                                           .requests = 99,
                                           .request_duration_us = 1234567,
                                           .reason = "max_requests",
+                                          .message_id = MESSAGE_ID_STARTED,
                                           .file = "www.conf",
                                           .line = 12};
         char pid[32];
@@ -36,12 +37,14 @@ static void test_journal_fields(void **state)
         assert_contains(datagram, "\nREQUESTS=99\n");
         assert_contains(datagram, "\nREQUEST_DURATION_USEC=1234567\n");
         assert_contains(datagram, "\nREASON=max_requests\n");
+        assert_contains(datagram, "\nMESSAGE_ID=14ff47b269564fb9bdc256eb9a542e5e\n");
         assert_contains(datagram, "\nCONFIG_FILE=www.conf\n");
         assert_contains(datagram, "\nCONFIG_LINE=12\n");
         write_record(sink, "bare");
         datagram = receive_one(journald, NULL);
         assert_contains(datagram, "\nMESSAGE=bare\n");
         assert_null(strstr(datagram, "POOL="));
+        assert_null(strstr(datagram, "MESSAGE_ID="));
         assert_null(strstr(datagram, "WORKER_PID="));
         assert_null(strstr(datagram, "CONFIG_"));
         log_sink_close(sink);
