@@ -41,7 +41,7 @@ static int parse_port(const char *string, in_port_t *ret)
         return 0;
 }
 
-/* The IPv4 address behind an IPv4-mapped one. */
+/* The IPv4 address of an IPv4-mapped one. */
 static struct address mapped_ipv4(const struct address *mapped)
 {
         struct address address = {.in = {.sin_family = AF_INET, .sin_port = mapped->in6.sin6_port},
@@ -65,7 +65,7 @@ static int parse_ipv6(char *host, in_port_t port, struct address *ret)
         }
         if (inet_pton(AF_INET6, host, &address.in6.sin6_addr) != 1)
                 return -EINVAL;
-        if (IN6_IS_ADDR_V4MAPPED(&address.in6.sin6_addr)) /* an IPv4 address in disguise, and shown as one */
+        if (IN6_IS_ADDR_V4MAPPED(&address.in6.sin6_addr)) /* shown as IPv4, so treated as IPv4 */
                 address = mapped_ipv4(&address);
         *ret = address;
         return 0;

@@ -24,7 +24,8 @@ struct address {
 #define ADDRESS_TEXT_MAX 160
 
 /* Parse a listen address. 0, or -EINVAL (no such form), -ERANGE (port outside 1..65535), -ENAMETOOLONG (UNIX path),
- * -ENODEV (no interface of that name); *ret is left alone on failure. Port 0 is refused: nobody could find it. */
+ * -ENODEV (no interface of that name); *ret is left alone on failure. Port 0 is refused: the kernel would choose one
+ * that no client knows. */
 int address_parse(const char *string, struct address *ret);
 
 /* Write the address in the form that address_parse() reads; unnamed UNIX sockets as "". IPv4-mapped IPv6 addresses are

@@ -1,8 +1,8 @@
-/* The log façade: what the rest of the daemon says, without knowing where it goes.
+/* The log façade: records from the rest of the program, to a sink it does not know.
  *
- * Owns the one mutable global of the program, the sink. Only master/, worker/ and bin/ log; the layers below return
- * errors. A sink must never block (see os/log_sink.h) and must not log. Without a sink records are discarded, so that
- * unit tests are quiet. */
+ * Owns the sink, a mutable global. Only master/, worker/ and bin/ log; the layers below return errors. A sink must
+ * never block (see os/log/sink.h) and must not log. Without a sink records are discarded, so that unit tests are quiet.
+ */
 #pragma once
 
 #include <stdint.h>
@@ -39,7 +39,7 @@ struct log_sink {
 /* Send records with a priority up to `max_priority` to `sink`, which must outlive its use; NULL: nowhere. */
 void log_set_sink(const struct log_sink *sink, int max_priority);
 
-/* True if a record of that priority would go anywhere: spares the making of expensive ones. */
+/* True if a record of that priority would be written: lets callers skip the work of making one. */
 int log_wants(int priority);
 
 /* Emit one record; `fields` may be NULL. Messages are cut at 3,000 bytes. errno is kept. */

@@ -14,7 +14,7 @@ struct unit {
         uint64_t factor;
 };
 
-/* Read digits at *cursor and move it behind them. */
+/* Read digits at *cursor and move it past them. */
 static int digits(const char **cursor, unsigned base, uint64_t *ret)
 {
         uint64_t value = 0;
@@ -74,7 +74,7 @@ int number_parse_percent(const char *string, uint64_t *ret_percent)
         return 0;
 }
 
-/* The unit that stands at the cursor as a whole word (no letter behind it), or NULL. */
+/* The unit at the cursor, as a whole word (no letter follows it), or NULL. */
 static const struct unit *unit_at(const char *cursor, const struct unit *units, size_t count)
 {
         for (size_t i = 0; i < count; i++) {
@@ -97,7 +97,7 @@ int number_parse_duration_ms(const char *string, uint64_t *ret_ms)
                 if (r == -EINVAL)
                         return r;
                 overflow |= r < 0;
-                /* A bare number is seconds, as in systemd, but only alone: `1h30` is a slip more often than not. */
+                /* A bare number is seconds, as in systemd, but only alone: `1h30` is more likely a mistake. */
                 const struct unit *unit = *string == '\0' && first
                                                   ? &duration_units[2]
                                                   : unit_at(string, duration_units, ELEMENTS(duration_units));

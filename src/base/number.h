@@ -15,7 +15,7 @@ int number_parse(const char *string, uint64_t *ret);                  /* decimal
 int number_parse_octal(const char *string, mode_t *ret);              /* octal digits, at most 07777 */
 int number_parse_duration_ms(const char *string, uint64_t *ret_ms);   /* `500ms` `30s` `5m` `1h30m`; bare: seconds */
 int number_parse_size_bytes(const char *string, uint64_t *ret_bytes); /* bytes, or with K M G T (powers of 1024) */
-int number_parse_percent(const char *string, uint64_t *ret_percent);  /* `25%`; the sign may not be missing */
+int number_parse_percent(const char *string, uint64_t *ret_percent);  /* `25%`; the % is required */
 
 /* Append the shortest exact form, which the parser above reads back to the same value. 0 or -ENOMEM. */
 int number_format_duration_ms(struct text *text, uint64_t ms);

@@ -1,6 +1,6 @@
-/* Problems: errors as text for people, with the place they are about.
+/* Problems: errors as text for people, with the file and line they are about.
  *
- * Whoever reads input collects every problem it finds, so that a user sees all of them at once; whoever asked decides
+ * Code that reads input collects every problem it finds, so that a user sees all of them at once; its caller decides
  * what to do with them. A list owns its texts; zero-initialise, end with problem_list_clear(). */
 #pragma once
 
@@ -12,7 +12,7 @@ struct text;
 struct problem {
         char *file;     /* NULL: not about a file */
         unsigned line;  /* 1-based; 0: about the file as a whole */
-        bool warning;   /* worth saying, no reason to refuse */
+        bool warning;   /* shown, but no reason to refuse */
         char *text;
 };
 

@@ -1,4 +1,5 @@
-/* Sums that stop at the top instead of wrapping: for times that mean "never" and for counts that are gossip. Pure. */
+/* Additions that stop at UINT64_MAX instead of wrapping: for times where that means "never", and for counts read from
+ * memory that others write. Pure. */
 #pragma once
 
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* Text that grows: the one string builder of the project.
  *
  * `struct text` owns its bytes; zero-initialise it and end it with text_clear() (or `_cleanup_(text_clear)`). The bytes
- * are always NUL-terminated once anything was appended. Callers everywhere. */
+ * are NUL-terminated once anything was appended. */
 #pragma once
 
 #include <stdarg.h>
@@ -41,7 +41,7 @@ int text_append_bytes(struct text *text, const char *bytes, size_t length);
 int text_appendf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int text_appendv(struct text *text, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 
-/* Append the bytes; of many only the first 80 or so, and "…": what problems quote of a file. 0 or -ENOMEM. */
+/* Append the bytes, cut after 80 with "…": for quotes in problems. 0, or -ENOMEM with the text unchanged. */
 int text_append_excerpt(struct text *text, const char *bytes, size_t length);
 
 /* Cut the text down to its first `length` bytes; it has at least as many. */

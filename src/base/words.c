@@ -26,7 +26,7 @@ int words_add(struct words *words, const char *word)
         return 0;
 }
 
-/* Read the word that starts at *cursor into `word` and move behind it. */
+/* Read the word that starts at *cursor into `word` and move *cursor past it. */
 static int read_word(const char **cursor, struct text *word)
 {
         const char *at = *cursor;

@@ -1,7 +1,7 @@
-/* Words: a command line split as a shell would, without being one.
+/* Words: a command line, split as a shell splits it, without expansions.
  *
  * Blanks separate words; '…' takes everything literally; "…" knows \" and \\; outside quotes \ takes the next byte.
- * Nothing is expanded: no variables, no globs, no comments. Used for `handler`, `environment`, `listen` and every other
+ * No variables, no globs, no comments. Used for `handler`, `environment`, `listen` and every other
  * value that is a list. A list owns its words and ends in NULL, so that it serves as argv. */
 #pragma once
 

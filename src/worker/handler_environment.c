@@ -55,7 +55,7 @@ static bool is_passed_on(const char *variable)
         for (size_t i = 0; i < ELEMENTS(withheld); i++)
                 if (same_name(variable, withheld[i]))
                         return false;
-        return !peer_variable_is_one(variable);
+        return !peer_variables_contain(variable);
 }
 
 static int set_variable(struct words *words, const char *variable)

@@ -167,7 +167,7 @@ def test_long_names_are_unknown_names(tmp_path: Path) -> None:
     path.write_text(f"[{'p' * 300}]\nnice = 1\n[www]\nlisten = {tcp4()}\nhandler = /bin/cat\n{USER}{'k' * 300} = 1\n")
     result = run_preforkd("-t", "-c", path)
     assert result.returncode == BAD_CONFIG
-    assert f":1: \"{'p' * 80}…\" is not a name for a pool" in result.stderr
+    assert f":1: \"{'p' * 80}…\" is not a valid pool name" in result.stderr
     assert re.search(rf":\d: unknown key '{'k' * 80}…'\n", result.stderr), result.stderr
 
 

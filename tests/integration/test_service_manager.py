@@ -322,7 +322,7 @@ def test_the_syntax_of_names(tmp_path: Path) -> None:
     assert result.returncode == 78 and "FileDescriptorName=" in result.stderr
     path.write_text(format_config({"www": {"listen": ["systemd:a", "systemd:a"], "handler": "/bin/cat"}}))
     result = run_preforkd("-t", "-c", path)
-    assert result.returncode == 78 and "systemd:a is there twice" in result.stderr
+    assert result.returncode == 78 and "systemd:a is listed twice" in result.stderr
 
 
 # --- the descriptor store -------------------------------------------------------------------------------------------

@@ -81,18 +81,18 @@ static void check_required(const struct rules *rules, const struct pool_config *
         if (pool->listen.count == 0 && !pool->origins[POOL_LISTEN].refused) {
                 if (rules->context->from_command_line)
                         problem_add(rules->problems, NULL, 0,
-                                    "--listen is missing: where are connections to come from?");
+                                    "--listen is missing: no address to accept connections on");
                 else
                         problem_add(rules->problems, section->file, section->line,
-                                    "pool \"%s\" has no listen: where are connections to come from?", pool->name);
+                                    "pool \"%s\" has no listen: no address to accept connections on", pool->name);
         }
         if (pool->handler.count == 0 && !pool->origins[POOL_HANDLER].refused) {
                 if (rules->context->from_command_line)
                         problem_add(rules->problems, NULL, 0,
-                                    "no handler: expected a program and its arguments behind --");
+                                    "no handler: expected a program and its arguments after --");
                 else
                         problem_add(rules->problems, section->file, section->line,
-                                    "pool \"%s\" has no handler: which program is to serve?", pool->name);
+                                    "pool \"%s\" has no handler: no program to serve connections", pool->name);
         }
 }
 
@@ -101,7 +101,8 @@ static void check_own_id(const struct rules *rules, const struct pool_config *po
 {
         if (rules_is_set(pool, option) && account->resolved && account->id != own)
                 rules_refuse(rules, pool, option,
-                             "only root can run workers as %" PRIu32 "; expected our own, %" PRIu32 ", or no such key",
+                             "only root can run workers as %" PRIu32 "; expected preforkd's own id, %" PRIu32
+                             ", or no such key",
                              account->id, own);
 }
 
@@ -112,11 +113,12 @@ static void check_accounts(const struct rules *rules, const struct pool_config *
 
         if (context->is_root && !has_user && context->from_command_line)
                 problem_add(rules->problems, NULL, 0,
-                            "--user is missing: preforkd runs as root; write --user=root if workers are to, too");
+                            "--user is missing, and preforkd runs as root; give --user=root to run workers as root");
         else if (context->is_root && !has_user)
                 problem_add(rules->problems, pool->section.file, pool->section.line,
-                            "pool \"%s\" has no user, and preforkd runs as root; write user = root if workers are "
-                            "to, too", pool->name);
+                            "pool \"%s\" has no user, and preforkd runs as root; write user = root to run its workers "
+                            "as root",
+                            pool->name);
         if (context->is_root)
                 return;
         check_own_id(rules, pool, POOL_USER, &pool->user, context->uid);
@@ -134,7 +136,7 @@ static void check_process_limit(const struct rules *rules, const struct pool_con
                              pool->max_workers, pool->reload_surge_percent, POOL_SLOTS - 1);
 }
 
-/* Settings that have no effect: harmless, but hardly what was meant. */
+/* Settings that have no effect: harmless, but probably not what the user meant. */
 static void warn_unused(const struct rules *rules, const struct pool_config *pool)
 {
         static const struct {
@@ -154,7 +156,7 @@ static void warn_unused(const struct rules *rules, const struct pool_config *poo
                 rules_warn(rules, pool, POOL_SPARE_TIMEOUT, "no effect: scaling is static");
 }
 
-/* Programs that are setuid or setgid for a reason, and so fail as handlers with no_new_privileges. */
+/* Programs that need to be setuid or setgid, and so fail as handlers with no_new_privileges. */
 static void warn_privileges(const struct rules *rules, const struct pool_config *pool)
 {
         static const char *const helpers[] = {
@@ -172,11 +174,11 @@ static void warn_privileges(const struct rules *rules, const struct pool_config 
                                    "withholds; set it to no if the handler fails", name);
 }
 
-/* The connection's own variables cannot be set beforehand. */
+/* Variables that preforkd sets for each connection cannot be set here. */
 static void check_environment(const struct rules *rules, const struct pool_config *pool)
 {
         for (size_t i = 0; i < pool->environment.count; i++)
-                if (peer_variable_is_one(pool->environment.list[i]))
+                if (peer_variables_contain(pool->environment.list[i]))
                         rules_refuse(rules, pool, POOL_ENVIRONMENT,
                                      "%.*s is set by preforkd for every connection; expected another name",
                                      (int)strcspn(pool->environment.list[i], "="), pool->environment.list[i]);
@@ -196,7 +198,7 @@ static void check_address(const struct rules *rules, const struct config *config
                         if (!listen_address_equal(item, &other->listen.items[i]))
                                 continue;
                         if (p == pool_index)
-                                rules_refuse(rules, pool, POOL_LISTEN, "%s is there twice", item->text);
+                                rules_refuse(rules, pool, POOL_LISTEN, "%s is listed twice", item->text);
                         else
                                 rules_refuse(rules, pool, POOL_LISTEN, "%s already belongs to pool \"%s\" (%s:%u)",
                                              item->text, other->name, place->file ? place->file : "-", place->line);
@@ -205,7 +207,7 @@ static void check_address(const struct rules *rules, const struct config *config
         }
 }
 
-/* The control socket: a path that a socket can have, and that no pool has. */
+/* The control socket needs a path that a socket can have and that no pool listens on. */
 static void check_control(const struct rules *rules, const struct config *config)
 {
         const struct master_config *master = &config->master;
@@ -220,7 +222,7 @@ static void check_control(const struct rules *rules, const struct config *config
         }
         if (address_parse(master->control, &address) < 0) {
                 problem_add(rules->problems, place->file, place->line,
-                            "control: no path that a socket can have; expected at most %zu bytes",
+                            "control: not a path that a socket can have; expected at most %zu bytes",
                             sizeof(address.un.sun_path) - 1);
                 return;
         }

@@ -57,7 +57,7 @@ struct pool_config *config_take_pool(struct config *config, const char *name)
                 if (!text_equal(pool->name, name))
                         continue;
                 memmove(&config->pools[i], &config->pools[i + 1], (--config->pool_count - i) * sizeof(pool));
-                /* The lines stay: what was set counts as set wherever the pool is written down and read again. */
+                /* Lines stay: they say which values were set when the pool is printed and parsed again. */
                 pool->section.file = NULL;
                 for (int option = 0; option < POOL_OPTION_COUNT; option++)
                         pool->origins[option].file = NULL;
@@ -92,7 +92,7 @@ static bool has_listener(const struct pool_config *pool, enum pool_option option
                         if (family == AF_UNIX && address->un.sun_path[0] != '\0')
                                 return true;
                 } else if (family == AF_INET6 || (family != AF_UNIX && option != POOL_IPV6_ONLY))
-                        return true; /* what systemd: names may be a TCP socket */
+                        return true; /* a systemd: socket may be TCP */
         }
         return false;
 }
@@ -127,7 +127,7 @@ uint64_t pool_config_process_limit(const struct pool_config *pool)
 {
         uint64_t detached = pool->detach_after_ms > 0 ? pool->max_detached_workers : 0;
 
-        /* No term is past 65,000 (config_schema), so the sum cannot overflow. */
+        /* No term is past 65,000 (schema.c), so the sum cannot overflow. */
         return MIN_OF(pool->max_workers + detached + pool->max_recycling + pool_config_surge(pool),
                       (uint64_t)POOL_SLOTS);
 }

@@ -1,9 +1,9 @@
 /* The configuration as data: plain types, and functions that compute from them.
  *
- * A struct config owns everything below it; zero-initialise, end with config_clear() of config_options.h. It is filled by
- * config_parse() (one call a file), completed by config_finish() (defaults, rules between keys), and read by everybody
- * else. The table in schema.c says which options exist, with type, range, default and reload effect; its rows store into
- * the fields here. Durations are in milliseconds and sizes in bytes, whatever unit the file used. */
+ * A struct config owns everything below it; zero-initialise, end with config_clear() of config_options.h.
+ * config_parse() fills it (one call a file), config_finish() completes it (defaults, rules between keys), everybody else
+ * reads it. The table in schema.c says which options exist, with type, range, default and reload effect; its rows store
+ * into the fields here. Durations are in milliseconds and sizes in bytes, whatever unit the file used. */
 #pragma once
 
 #include <stdbool.h>
@@ -31,8 +31,8 @@ struct limit_value {
         rlim_t soft, hard;
 };
 
-/* A user or group as it was written. Numbers are known at once; names stay unresolved until config_loader has looked
- * them up (logic never does: a look-up can hang). */
+/* A user or group as it was written. Numbers are known at once; names stay unresolved until
+ * master/config/config_accounts has looked them up (logic never does: a look-up can block). */
 struct account {
         char *name;    /* NULL: not set */
         bool resolved; /* `id` is valid */
@@ -44,8 +44,8 @@ struct account_list {
         size_t count;
 };
 
-/* `systemd:NAME` is a socket that the service manager made. Which one it is, and so its address, is found out when it is
- * taken over: until then it has a name alone, and its family is AF_UNSPEC. */
+/* `systemd:NAME` is a socket that the service manager made. Its address is known only when the socket has been taken
+ * over; until then it has a name alone, and its family is AF_UNSPEC. */
 struct listen_address {
         struct address address;
         char *text; /* as address_format() writes it, or `systemd:NAME`: the name by which listeners are found */
@@ -62,7 +62,7 @@ struct listen_list {
 struct origin {
         const char *file; /* owned by config->files; NULL: the command line (line is 1 then) */
         unsigned line;
-        bool refused; /* it was set to something that was refused: for the rules neither missing nor set */
+        bool refused; /* its value was refused: rules treat it as neither missing nor set */
 };
 
 /* Every option of a pool, in the order of the manual. The schema's table is indexed by it. */
@@ -103,7 +103,7 @@ struct pool_config {
         bool nice_set;
         int64_t nice;
         char *directory, *root_directory; /* root_directory NULL: none */
-        struct words environment;         /* NAME=VALUE each; complete after the loader resolved `user` */
+        struct words environment;         /* NAME=VALUE each; complete after `user` was resolved */
         bool clear_environment;
         bool oom_score_adj_set;
         int64_t oom_score_adj;
@@ -135,7 +135,7 @@ struct pool_config {
 enum master_option { MASTER_CONTROL, MASTER_CONTROL_GROUP, MASTER_LOG_LEVEL, MASTER_LOG_TARGET, MASTER_SHUTDOWN_TIMEOUT,
                      MASTER_OPTION_COUNT };
 
-/* Where the control socket is unless somebody says otherwise; preforkctl looks there, too. */
+/* The default path of the control socket, for preforkd and preforkctl. */
 #define CONFIG_CONTROL_DEFAULT "/run/preforkd/control.sock"
 
 struct master_config {
@@ -159,16 +159,16 @@ struct config {
 struct config_context {
         bool is_root;              /* the master runs with uid 0: every pool must name its user */
         uint32_t uid, gid;         /* the master's effective ids */
-        bool from_command_line;    /* one pool from the command line: problems speak of --options, not of lines */
+        bool from_command_line;    /* one pool from the command line: problems name --options, not lines */
 };
 
 /* Slots of a pool's scoreboard, the upper bound of its processes; equal to SCOREBOARD_SLOTS (a test says so). */
 #define POOL_SLOTS 65536
 
-/* The RLIMIT_ constant behind a limit. */
+/* The RLIMIT_ constant of the limit. */
 int limit_resource(enum limit limit);
 
-/* What follows `systemd:` in a listen address; NULL: it is an address like any other. */
+/* The NAME of `systemd:NAME`; NULL: it is an ordinary address. */
 const char *listen_address_socket_name(const struct listen_address *listen);
 
 /* True if both name the same endpoint. */
@@ -183,17 +183,17 @@ struct pool_config *config_add_pool(struct config *config, const char *name, str
 /* The config's own copy of a file's name, for origins; the same pointer for the same name. NULL: out of memory. */
 const char *config_intern_file(struct config *config, const char *file);
 
-/* True if the option means something for the pool as it stands: socket options need a socket of their kind, thresholds
- * of spare workers something that scales. */
+/* True if the option has an effect in this pool: socket options need a socket of their kind, thresholds of spare
+ * workers a scaling that is not static. */
 bool pool_config_uses(const struct pool_config *pool, enum pool_option option);
 
-/* How many workers a roll may start ahead: reload_surge of max_workers, rounded up. */
+/* How many workers a roll may start before old ones end: reload_surge of max_workers, rounded up. */
 uint64_t pool_config_surge(const struct pool_config *pool);
 
-/* Upper bound of processes the pool may have in its own right at one time: max_workers, detached workers and those
- * that recycling and a roll start ahead. Saturates at POOL_SLOTS; config_finish() refuses a pool that reaches it. */
+/* Upper bound of the pool's processes at one time: max_workers, detached workers, and the replacements that recycling
+ * and a roll start early. Saturates at POOL_SLOTS; config_finish() refuses a pool that reaches it. */
 uint64_t pool_config_process_limit(const struct pool_config *pool);
 
 /* Take the pool of that name out of the configuration, for the caller to free with pool_config_free(); NULL if there is
- * none. It forgets the files its values were set in: their names stay with the configuration. */
+ * none. Its origins keep their lines and lose their files, whose names belong to the configuration. */
 struct pool_config *config_take_pool(struct config *config, const char *name);

@@ -9,12 +9,12 @@
 
 static int set_default(const struct option *option, void *base, const struct origin *origin)
 {
-        _cleanup_(text_clear) struct text complaint = {0};
+        _cleanup_(text_clear) struct text error = {0};
 
         if (option->not_built || !option->default_text || (origin->line > 0 && !origin->refused))
                 return 0;
         /* The table's defaults are good (its unit test): nothing but memory can fail. */
-        return option_value_parse(option, base, option->default_text, &complaint);
+        return option_value_parse(option, base, option->default_text, &error);
 }
 
 int config_set_defaults(struct config *config)

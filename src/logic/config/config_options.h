@@ -1,6 +1,6 @@
 /* What is done to all options of a configuration alike, by the option table: set to defaults, freed.
  *
- * Called by whoever makes and ends configurations. */
+ * Called by everybody who creates or frees a configuration. */
 #pragma once
 
 #include "logic/config/config.h"

@@ -94,8 +94,8 @@ static void fit_ondemand(const struct rules *rules, struct pool_config *pool)
                 fit_chain(rules, pool);
 }
 
-/* static: the thresholds have no meaning. They are set to what makes a pool of max_workers even to code that only
- * looks at them. Setting one is an error: php-fpm passes over it in silence, and its users wonder. */
+/* static: the thresholds have no meaning. They are all set to max_workers, so that code that looks only at thresholds
+ * keeps that many. A user who sets one gets an error; php-fpm ignores it silently, which misleads. */
 static void fit_static(const struct rules *rules, struct pool_config *pool)
 {
         for (size_t i = 0; chain[i] != POOL_MAX_WORKERS; i++) {
@@ -118,7 +118,7 @@ static void fit_delays(const struct rules *rules, struct pool_config *pool)
         else if (max_set && !min_set)
                 pool->restart_delay_min_ms = pool->restart_delay_max_ms;
         else {
-                /* Without memory the texts are short; the problem is there all the same. */
+                /* Out of memory, the texts are incomplete; the problem is reported all the same. */
                 (void)number_format_duration_ms(&min, pool->restart_delay_min_ms);
                 (void)number_format_duration_ms(&max, pool->restart_delay_max_ms);
                 rules_refuse_order(rules, pool, POOL_RESTART_DELAY_MIN, POOL_RESTART_DELAY_MAX, text_string(&min),
@@ -130,7 +130,7 @@ void config_fit(const struct rules *rules, struct pool_config *pool)
 {
         fit_delays(rules, pool);
         if (pool->origins[POOL_SCALING].refused)
-                return; /* we do not know which rules hold */
+                return; /* it is unknown which rules apply */
         if (pool->scaling == SCALING_STATIC)
                 fit_static(rules, pool);
         else if (pool->scaling == SCALING_ONDEMAND)

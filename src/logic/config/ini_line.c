@@ -40,12 +40,12 @@ static const char *skip_blanks(const char *at, const char *end)
         return at;
 }
 
-__attribute__((format(printf, 2, 3))) static int complain(struct text *complaint, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static int refuse(struct text *error, const char *format, ...)
 {
         va_list arguments;
 
         va_start(arguments, format);
-        int r = text_appendv(complaint, format, arguments);
+        int r = text_appendv(error, format, arguments);
         va_end(arguments);
         return r < 0 ? r : -EINVAL;
 }
@@ -60,7 +60,7 @@ static size_t name_length(const char *at, const char *end)
         return (size_t)(at - start);
 }
 
-/* A value, or a line of one, on its way into `value`. */
+/* The scan of a value, or of one line of it. */
 struct value_scan {
         const char *start, *at, *end; /* what is scanned; the byte before `start` belongs to the line */
         struct text *value;
@@ -88,7 +88,7 @@ static bool is_after_blank(const struct value_scan *scan)
 }
 
 /* At a backslash outside quotes. */
-static int scan_backslash(struct value_scan *scan, struct ini_line *line, struct text *complaint)
+static int scan_backslash(struct value_scan *scan, struct ini_line *line, struct text *error)
 {
         if (scan->at + 1 == scan->end) {
                 line->joins_next = true;
@@ -96,8 +96,8 @@ static int scan_backslash(struct value_scan *scan, struct ini_line *line, struct
                 return 0;
         }
         if (skip_blanks(scan->at + 1, scan->end) == scan->end)
-                return complain(complaint, "a backslash with blanks behind it at the end of the line; "
-                                           "to continue the value the backslash must come last");
+                return refuse(error, "blanks follow the backslash at the end of the line; "
+                                     "to continue the value, the backslash must be the last character");
         copy(scan, false);
         copy(scan, true);
         return 0;
@@ -121,13 +121,15 @@ static void scan_quoted(struct value_scan *scan)
         }
 }
 
-/* Cut trailing blanks off. They separate the last word from the next line's, backslash or not, as in a shell. */
+/* Cut trailing blanks off. Before a backslash one is kept: `a \` and `b` on the next line are two words, as in a shell.
+ */
 static void trim(struct value_scan *scan, const struct ini_line *line)
 {
         struct text *value = scan->value;
         size_t length = value->length;
 
-        while (length > scan->fixed && (value->bytes[length - 1] == encode(' ') || value->bytes[length - 1] == encode('\t')))
+        while (length > scan->fixed &&
+               (value->bytes[length - 1] == encode(' ') || value->bytes[length - 1] == encode('\t')))
                 length--;
         if (length < value->length && length > 0 && line->joins_next)
                 value->bytes[length++] = encode(' ');
@@ -135,7 +137,7 @@ static void trim(struct value_scan *scan, const struct ini_line *line)
 }
 
 /* Scan from `at` to the end of the line or to a comment, into line->value. The byte before `at` belongs to the line. */
-static int scan_value(const char *at, const char *end, struct ini_line *line, struct text *complaint)
+static int scan_value(const char *at, const char *end, struct ini_line *line, struct text *error)
 {
         struct value_scan scan = {.start = at, .at = at, .end = end, .value = &line->value};
         int r = 0;
@@ -144,55 +146,54 @@ static int scan_value(const char *at, const char *end, struct ini_line *line, st
                 if (scan.quote || *scan.at == '\'' || *scan.at == '"')
                         scan_quoted(&scan);
                 else if (*scan.at == '\\')
-                        r = scan_backslash(&scan, line, complaint);
+                        r = scan_backslash(&scan, line, error);
                 else if (*scan.at == ';' && is_after_blank(&scan))
                         break;
                 else if (*scan.at == '#' && is_after_blank(&scan))
-                        r = complain(complaint, "'#' starts a comment only at the start of a line; "
-                                                "use ';' behind a value, or quotes if it belongs to the value");
+                        r = refuse(error, "'#' starts a comment only at the start of a line; "
+                                          "use ';' after a value, or quotes if it belongs to the value");
                 else
                         copy(&scan, false);
         }
         if (r < 0 || scan.result < 0)
                 return r < 0 ? r : scan.result;
         if (scan.quote)
-                return complain(complaint, "the quote %c is not closed on this line", scan.quote);
+                return refuse(error, "the quote %c is not closed on this line", scan.quote);
         trim(&scan, line);
         return 0;
 }
 
 /* Refuse the line because of a word in it. Returns -EINVAL or -ENOMEM. */
-static int complain_about(struct text *complaint, const char *before, const char *word, size_t length,
-                          const char *behind)
+static int refuse_word(struct text *error, const char *before, const char *word, size_t length, const char *after)
 {
-        int r = text_append(complaint, before);
+        int r = text_append(error, before);
 
         if (r == 0)
-                r = text_append_excerpt(complaint, word, length);
+                r = text_append_excerpt(error, word, length);
         if (r == 0)
-                r = text_append(complaint, behind);
+                r = text_append(error, after);
         return r < 0 ? r : -EINVAL;
 }
 
-static int scan_section(const char *at, const char *end, struct ini_line *line, struct text *complaint)
+static int scan_section(const char *at, const char *end, struct ini_line *line, struct text *error)
 {
         const char *name = at + 1, *close = memchr(at, ']', (size_t)(end - at));
 
         if (!close)
-                return complain(complaint, "no ']' behind the section's name");
+                return refuse(error, "no ']' after the section name");
         size_t length = (size_t)(close - name);
         if (length == 0)
-                return complain(complaint, "the section has no name; expected [preforkd] or the name of a pool");
+                return refuse(error, "the section has no name; expected [preforkd] or the name of a pool");
         if (name_length(name, close) != length)
-                return complain_about(complaint, "\"", name, length,
-                                      "\" is not a name; expected letters, digits, '_', '-' and '.'");
+                return refuse_word(error, "\"", name, length,
+                                   "\" is not a name; expected letters, digits, '_', '-' and '.'");
         at = skip_blanks(close + 1, end);
         if (at < end && (*at != ';' || at == close + 1))
-                return complain(complaint, "text behind ']'; expected nothing, or a comment that starts with ' ;'");
+                return refuse(error, "text after ']'; expected the end of the line, or ' ;' and a comment");
         return text_append_bytes(&line->name, name, length);
 }
 
-/* Note the word before a `=`, whatever else may be wrong with the line. 0 or -ENOMEM. */
+/* Note the word before a `=`, even if the line is refused for another reason. 0 or -ENOMEM. */
 static int peek_key(const char *at, const char *end, struct ini_line *line)
 {
         size_t length = name_length(at, end);
@@ -201,48 +202,48 @@ static int peek_key(const char *at, const char *end, struct ini_line *line)
         return equals < end && *equals == '=' ? text_append_bytes(&line->name, at, length) : 0;
 }
 
-static int scan_key(const char *at, const char *end, struct ini_line *line, struct text *complaint)
+static int scan_key(const char *at, const char *end, struct ini_line *line, struct text *error)
 {
         size_t length = name_length(at, end);
         const char *separator = skip_blanks(at + length, end);
 
         if (length > 0 && separator < end && *separator == ':')
-                return complain_about(complaint, "':' does not separate a key from its value here; expected '", at,
-                                      length, " = ...'");
+                return refuse_word(error, "':' does not separate a key from its value here; expected '", at, length,
+                                   " = ...'");
         if (length == 0 || separator == end || *separator != '=')
-                return complain(complaint, "not a line of a configuration; "
-                                           "expected 'key = value', '[section]' or a comment");
-        return scan_value(skip_blanks(separator + 1, end), end, line, complaint);
+                return refuse(error, "not a configuration line; "
+                                     "expected 'key = value', '[section]' or a comment");
+        return scan_value(skip_blanks(separator + 1, end), end, line, error);
 }
 
-static int scan_continuation(const char *at, const char *end, struct ini_line *line, struct text *complaint)
+static int scan_continuation(const char *at, const char *end, struct ini_line *line, struct text *error)
 {
         const struct text *value = &line->value;
 
-        int r = scan_value(at, end, line, complaint);
+        int r = scan_value(at, end, line, error);
         if (r < 0)
                 return r;
         if (value->length == 0)
-                return complain(complaint, "nothing before the backslash");
+                return refuse(error, "no value before the backslash");
         line->bracketed = value->bytes[0] == '[' && value->bytes[value->length - 1] == ']';
         return 0;
 }
 
-/* Refuse bytes that belong into no text. Comments may be in any character set. */
-static int check_bytes(const char *bytes, size_t length, bool comment, struct text *complaint)
+/* Refuse control characters and what is not UTF-8. Comments may be in any character set. */
+static int check_bytes(const char *bytes, size_t length, bool comment, struct text *error)
 {
         for (size_t at = 0; at < length; at++) {
                 at += text_printable_length(bytes + at, length - at);
                 unsigned char byte = at < length ? (unsigned char)bytes[at] : ' ';
                 if (byte < 0x20 || byte == 0x7f)
-                        return complain(complaint, "byte %zu is a control character (0x%02x)", at + 1, byte);
+                        return refuse(error, "byte %zu is a control character (0x%02x)", at + 1, byte);
                 if (at < length && !comment)
-                        return complain(complaint, "byte %zu (0x%02x) is not UTF-8 text", at + 1, byte);
+                        return refuse(error, "byte %zu (0x%02x) is not UTF-8 text", at + 1, byte);
         }
         return 0;
 }
 
-int ini_line_scan(const char *bytes, size_t length, struct ini_line *line, struct text *complaint)
+int ini_line_scan(const char *bytes, size_t length, struct ini_line *line, struct text *error)
 {
         const char *end = bytes + length, *at = skip_blanks(bytes, end);
         int r = 0;
@@ -261,13 +262,12 @@ int ini_line_scan(const char *bytes, size_t length, struct ini_line *line, struc
         if (line->kind == INI_LINE_KEY || line->kind == INI_LINE_CONTINUATION)
                 r = peek_key(at, end, line);
         if (r == 0)
-                r = check_bytes(bytes, length, line->kind == INI_LINE_COMMENT, complaint);
+                r = check_bytes(bytes, length, line->kind == INI_LINE_COMMENT, error);
         if (r < 0 || line->kind == INI_LINE_COMMENT)
                 return r;
         if (line->kind == INI_LINE_SECTION)
-                return scan_section(at, end, line, complaint);
-        return line->kind == INI_LINE_KEY ? scan_key(at, end, line, complaint)
-                                          : scan_continuation(at, end, line, complaint);
+                return scan_section(at, end, line, error);
+        return line->kind == INI_LINE_KEY ? scan_key(at, end, line, error) : scan_continuation(at, end, line, error);
 }
 
 void ini_line_clear(struct ini_line *line)

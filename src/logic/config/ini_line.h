@@ -1,8 +1,8 @@
-/* One physical line of a configuration: what kind it is, and what of it libinih may see.
+/* One physical line of a configuration: its kind, its name, and its value as libinih may see it.
  *
- * libinih takes `:` for `=`, finds comments inside quotes and trims blanks that quotes protect. So every line is scanned
- * here first: what libinih could misread is refused, comments are cut off, and in values the bytes that libinih acts
- * upon (blanks, `;`, `#`) are replaced by control bytes, which no line may contain. A value so coded can be handed to
+ * libinih takes `:` for `=`, finds comments inside quotes and trims blanks that quotes protect. So every line is
+ * scanned here first: what libinih could misread is refused, comments are cut off, and in values the bytes that libinih
+ * acts upon (blanks, `;`, `#`) are replaced by control bytes, which no line may contain. A coded value can be given to
  * libinih in pieces that are cut anywhere. Called by ini_reader alone. Quotes and backslashes are those of
  * base/words.h. */
 #pragma once
@@ -23,8 +23,8 @@ struct ini_line {
         struct text value;       /* of a key or continuation, coded; see ini_line_decode() */
 };
 
-/* Scan the line (no newline in it). 0; -EINVAL: refused, `complaint` says why; -ENOMEM. */
-int ini_line_scan(const char *bytes, size_t length, struct ini_line *line, struct text *complaint);
+/* Scan the line, which has no newline. 0; -EINVAL: refused, `error` says why; -ENOMEM. */
+int ini_line_scan(const char *bytes, size_t length, struct ini_line *line, struct text *error);
 
 /* Replace the control bytes in (a piece of) a coded value by the bytes that they stand for. */
 void ini_line_decode(char *bytes, size_t length);

@@ -12,10 +12,10 @@
 #include "base/text.h"
 #include "logic/config/ini_line.h"
 
-/* How much of a name libinih sees: no more fits into its buffers, and it tells nothing by names. */
-#define NAME_MAX_SEEN 49
+/* Bytes of a name that libinih gets: its buffers hold no more. Our own scan has the whole name. */
+#define NAME_GIVEN_MAX 49
 /* The head of a key's line (`NAME=`), one byte of its value, a newline and a NUL. */
-#define BUFFER_MIN (NAME_MAX_SEEN + 4)
+#define BUFFER_MIN (NAME_GIVEN_MAX + 4)
 
 /* What an indented line would continue. */
 enum open_value { OPEN_NONE, OPEN_VALUE, OPEN_REFUSED };
@@ -31,9 +31,9 @@ struct reader {
         unsigned line;    /* of `current` */
         struct ini_line current;
         bool in_section;
-        size_t handed; /* bytes of current.value that libinih has */
-        bool asked;    /* the last line that libinih has is one that on_pair() is to be called for */
-        bool misread;  /* … and it was not */
+        size_t given;  /* bytes of current.value that libinih has got */
+        bool expected; /* libinih must call on_pair() for the line it got last */
+        bool misread;  /* … and did not */
 
         enum open_value open;
         bool joined; /* the value's last line ended in a backslash */
@@ -61,7 +61,7 @@ static void report_value(struct reader *reader, const char *value)
                 note(reader, reader->events->value(reader->events->context, text_string(&reader->key), value, place));
 }
 
-/* The open value cannot be trusted: what of it was read already must not be taken for the whole. */
+/* Refuse the open value: the part that was read must not be taken for the whole. */
 static void refuse_value(struct reader *reader)
 {
         if (reader->open == OPEN_VALUE)
@@ -74,7 +74,7 @@ static void finish_value(struct reader *reader)
 {
         if (reader->open == OPEN_VALUE && reader->joined) {
                 problem_add(reader->problems, file_name(reader), reader->key_line,
-                            "%s: its last line ends in a backslash, but no indented line follows",
+                            "%s: the last line ends in a backslash, but no indented line follows",
                             text_string(&reader->label));
                 refuse_value(reader);
         }
@@ -95,19 +95,19 @@ static void take_key(struct reader *reader)
         reader->key_line = reader->line;
 }
 
-/* libinih found a pair: the piece of the open value that it was handed last. */
+/* libinih found a pair: the piece of the open value that it was given last. */
 static int on_pair(void *context, const char *section, const char *name, const char *value)
 {
         struct reader *reader = context;
         size_t before = reader->value.length;
-        (void)section; /* names are whole in our own scan alone */
+        (void)section; /* they may be cut; our own scan has them whole */
         (void)name;
 
         int r = text_append(&reader->value, value);
         note(reader, r);
         if (r == 0 && reader->value.length > before)
                 ini_line_decode(reader->value.bytes + before, reader->value.length - before);
-        reader->asked = false;
+        reader->expected = false;
         return 1;
 }
 
@@ -150,23 +150,24 @@ static bool accept_continuation(struct reader *reader)
                 return false;
         if (reader->open == OPEN_NONE)
                 problem_add(reader->problems, file_name(reader), reader->line,
-                            "an indented line, but there is no value right above that it could continue");
+                            "an indented line, but no value directly above that it could continue");
         else if (line->name.length > 0 && reader->events->is_key(text_string(&line->name)))
                 problem_add(reader->problems, file_name(reader), reader->line,
-                            "the line is indented and so would continue %s, but looks like the key %s; "
-                            "remove the blanks in front, or put the word in quotes",
+                            "this indented line continues %s, but looks like the key %s; "
+                            "remove the indentation, or put the word in quotes",
                             text_string(&reader->label), text_string(&line->name));
         else if (line->bracketed)
                 problem_add(reader->problems, file_name(reader), reader->line,
-                            "the line is indented and so would continue %s, but looks like a section; "
-                            "remove the blanks in front, or put it in quotes", text_string(&reader->label));
+                            "this indented line continues %s, but looks like a section; "
+                            "remove the indentation, or put it in quotes",
+                            text_string(&reader->label));
         else
                 return true;
         refuse_value(reader);
         return false;
 }
 
-/* A key whose line was refused: the caller learns that it is there. */
+/* The key of a refused line: the caller learns that it was set. */
 static void skip_key(struct reader *reader)
 {
         finish_value(reader);
@@ -182,7 +183,7 @@ static void skip_line(struct reader *reader)
 {
         switch (reader->current.kind) {
         case INI_LINE_SECTION:
-                /* What follows belongs to a section we do not know the name of; it is not "before any section". */
+                /* The keys below are in a section whose name is not known; they are not "before any section". */
                 finish_value(reader);
                 reader->in_section = true;
                 note(reader, reader->events->section(reader->events->context, "",
@@ -215,7 +216,7 @@ static void continue_value(struct reader *reader)
         reader->joined = reader->current.joins_next;
 }
 
-/* True if the current line, which is in order by itself, may go to libinih. */
+/* True if the current line, which was scanned without an error, may go to libinih. */
 static bool accept_line(struct reader *reader)
 {
         switch (reader->current.kind) {
@@ -252,17 +253,17 @@ static bool accept_line(struct reader *reader)
 /* Take the next line of the text. True if it is for libinih, and then in reader->current. */
 static bool take_line(struct reader *reader)
 {
-        _cleanup_(text_clear) struct text complaint = {0};
+        _cleanup_(text_clear) struct text error = {0};
         const char *at = reader->cursor, *newline = memchr(at, '\n', (size_t)(reader->end - at));
         const char *end = newline ? newline : reader->end;
 
         reader->cursor = newline ? newline + 1 : reader->end;
         reader->line++;
         if (newline && end > at && end[-1] == '\r')
-                end--; /* saved on another system; nothing is lost by taking it */
-        int r = ini_line_scan(at, (size_t)(end - at), &reader->current, &complaint);
+                end--; /* a file with CR LF line ends */
+        int r = ini_line_scan(at, (size_t)(end - at), &reader->current, &error);
         if (r == -EINVAL) {
-                problem_add(reader->problems, file_name(reader), reader->line, "%s", text_string(&complaint));
+                problem_add(reader->problems, file_name(reader), reader->line, "%s", text_string(&error));
                 skip_line(reader);
         }
         if (r == -ENOMEM)
@@ -274,46 +275,46 @@ static bool take_line(struct reader *reader)
         return accept_line(reader);
 }
 
-/* Write a line for libinih: the current one, or as much as fits of what it has not had yet of its value. What follows
- * the first piece is indented, so that libinih takes it for more of the same value. */
-static void hand_over(struct reader *reader, bool first, char *buffer, size_t size)
+/* Write a line for libinih: as much of the current line as fits and has not been given yet. Later pieces are indented,
+ * so that libinih takes them as continuations of the same value. */
+static void give(struct reader *reader, bool first, char *buffer, size_t size)
 {
         const struct ini_line *line = &reader->current;
         const char *name = text_string(&line->name);
         int head;
 
         if (line->kind == INI_LINE_SECTION)
-                head = snprintf(buffer, size, "[%.*s]", NAME_MAX_SEEN, name);
+                head = snprintf(buffer, size, "[%.*s]", NAME_GIVEN_MAX, name);
         else if (line->kind == INI_LINE_KEY && first)
-                head = snprintf(buffer, size, "%.*s=", NAME_MAX_SEEN, name);
+                head = snprintf(buffer, size, "%.*s=", NAME_GIVEN_MAX, name);
         else
                 head = snprintf(buffer, size, " ");
         char *at = buffer + head;
-        size_t piece = MIN_OF(line->value.length - reader->handed, size - (size_t)head - strlen("\n") - 1);
+        size_t piece = MIN_OF(line->value.length - reader->given, size - (size_t)head - strlen("\n") - 1);
         if (piece > 0)
-                memcpy(at, line->value.bytes + reader->handed, piece);
+                memcpy(at, line->value.bytes + reader->given, piece);
         memcpy(at + piece, "\n", sizeof("\n"));
-        reader->handed += piece;
-        reader->asked = line->kind != INI_LINE_SECTION;
+        reader->given += piece;
+        reader->expected = line->kind != INI_LINE_SECTION;
 }
 
-/* The reader function of libinih: lines one by one, so that we know the number of the one it is at. Its buffer, 200 bytes
- * where distributions build it, holds neither every line nor every name. */
+/* The reader function of libinih: gives it lines one by one, so that the line number is known. The buffer (200 bytes in
+ * distributions) may be smaller than the line. */
 static char *next_line(char *buffer, int size, void *stream)
 {
         struct reader *reader = stream;
-        bool found = reader->handed < reader->current.value.length, first = !found;
+        bool found = reader->given < reader->current.value.length, first = !found;
 
-        reader->misread |= reader->asked || size < BUFFER_MIN;
+        reader->misread |= reader->expected || size < BUFFER_MIN;
         while (!found && reader->result == 0 && reader->cursor < reader->end) {
                 found = take_line(reader);
-                reader->handed = found ? 0 : reader->current.value.length;
+                reader->given = found ? 0 : reader->current.value.length;
         }
         if (!found || reader->result < 0 || reader->misread) {
                 finish_value(reader);
                 return NULL;
         }
-        hand_over(reader, first, buffer, (size_t)size);
+        give(reader, first, buffer, (size_t)size);
         return buffer;
 }
 
@@ -345,7 +346,7 @@ int ini_read(const struct ini_events *events, const char *file, const char *byte
                 return reader.result;
         if (r == -2)
                 return -ENOMEM;
-        if (r != 0 || reader.misread) /* our scan and libinih disagree: say so rather than go on with half a file */
-                problem_add(problems, file, 0, "libinih does not understand the text");
+        if (r != 0 || reader.misread) /* half a file must not be taken for the whole */
+                problem_add(problems, file, 0, "libinih does not read this file as preforkd does; please report this");
         return 0;
 }

@@ -1,16 +1,16 @@
 /* The INI reader: the text of one file as sections, keys and values, each with its place.
  *
- * The grammar is libinih's, made strict: whatever that library would cut, guess or skip is a problem with its line.
+ * The grammar is libinih's, made strict: what that library would cut, guess or skip is a problem with its line.
  *
- *   [section]             letters, digits, `_`, `-`, `.`; nothing but a comment behind the bracket
+ *   [section]             letters, digits, `_`, `-`, `.`; only a comment may follow the bracket
  *   key = value           a value's quotes and backslashes are those of base/words.h and are handed on as written
  *       goes on           an indented line continues the value above, joined by one blank; a line that ends in a
  *                         backslash is joined as it stands, so that a word of any length can be written
  *   # comment, ; comment  on a line of its own, also between the lines of a value
- *   key = value ; comment behind a value only `;` after a blank, and not in quotes
+ *   key = value ; after a value only `;` after a blank starts a comment, and not in quotes
  *
- * A blank line ends a value. An indented line that looks like a known key or a section is refused: it is more likely an
- * accident than a part of the value above. Called by config_parse. */
+ * A blank line ends a value. An indented line that looks like a known key or a section is refused: it is more likely a
+ * mistake than a part of the value above. Called by config_parse. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,10 +23,11 @@ struct ini_place {
         unsigned line;
 };
 
-/* What the reader tells its caller, in the order of the file. Functions return 0, or -ENOMEM to end the reading. */
+/* What the reader reports to its caller, in the order of the file. Functions return 0, or -ENOMEM to end the reading.
+ */
 struct ini_events {
         void *context;
-        /* `name` is "" if the line was refused: what follows belongs to nothing known. */
+        /* `name` is "" if the line was refused: the keys below belong to no known section. */
         int (*section)(void *context, const char *name, struct ini_place place);
         /* `value` is NULL if it was refused (a problem says why): the key is there, its value is unknown. */
         int (*value)(void *context, const char *key, const char *value, struct ini_place place);

@@ -23,7 +23,7 @@ static int begin_line(struct writer *writer)
         return r < 0 ? r : text_append(writer->text, INDENT);
 }
 
-/* Quote `word` even where it needs no quotes: at the start of an indented line `user=x` would look like a key. */
+/* Quote `word` even if it needs no quotes: at the start of an indented line `user=x` would look like a key. */
 static int quote_always(struct text *text, const char *word)
 {
         size_t before = text->length;

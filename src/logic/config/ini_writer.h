@@ -1,6 +1,6 @@
 /* The INI writer: the counterpart of ini_reader, which reads back exactly what was written.
  *
- * Owns where a long value is wrapped: between words, never in one. Called by config_print. */
+ * Decides where a long value is wrapped: between words, never inside one. Called by config_print. */
 #pragma once
 
 #include "logic/config/ini_reader.h"

@@ -1,4 +1,4 @@
-/* Users and groups: numbers are known at once; names wait for the loader, because a look-up can hang. */
+/* Users and groups: numbers are parsed here; names are resolved elsewhere, because a look-up can block. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@ static int account_read(const char *word, struct account *ret)
         struct account account = {0};
         uint64_t id;
 
-        /* What no passwd or group file can hold as a name, and what would be an option to some tool. */
+        /* No name of a passwd or group file has these characters, and `-` would begin an option of some tool. */
         if (word[0] == '\0' || word[0] == '-' || strpbrk(word, ":,/"))
                 return -EINVAL;
         if (strspn(word, "0123456789") == strlen(word)) {
@@ -56,11 +56,11 @@ static bool account_same(const struct account *a, const struct account *b)
         return a->name && b->name ? text_equal(a->name, b->name) : a->name == b->name;
 }
 
-static int account_parse(const struct option *option, void *base, const struct words *words, struct text *complaint)
+static int account_parse(const struct option *option, void *base, const struct words *words, struct text *error)
 {
         struct account account, *field = OPTION_FIELD(option, base, struct account);
         int r = account_read(words->list[0], &account);
-        (void)complaint;
+        (void)error;
 
         if (r < 0)
                 return r;
@@ -103,7 +103,7 @@ static void list_clear(struct account_list *list)
         *list = (struct account_list){0};
 }
 
-static int list_parse(const struct option *option, void *base, const struct words *words, struct text *complaint)
+static int list_parse(const struct option *option, void *base, const struct words *words, struct text *error)
 {
         _cleanup_(list_clear) struct account_list list = {.items = calloc(words->count, sizeof(struct account))};
         struct account_list *field = OPTION_FIELD(option, base, struct account_list);
@@ -115,10 +115,10 @@ static int list_parse(const struct option *option, void *base, const struct word
                 if (r == -ENOMEM)
                         return r;
                 if (r < 0) {
-                        r = option_quote_excerpt(complaint, words->list[list.count]);
+                        r = option_quote_excerpt(error, words->list[list.count]);
                         if (r == 0)
-                                r = text_append(complaint, " is not an account; expected names or numbers, separated "
-                                                           "by blanks");
+                                r = text_append(error, " is not an account; expected names or numbers, separated "
+                                                       "by blanks");
                         return r < 0 ? r : -EINVAL;
                 }
         }

@@ -26,7 +26,7 @@ static int parse_part(const struct option *option, const char *string, rlim_t *r
         return 0;
 }
 
-static int limit_parse(const struct option *option, void *base, const struct words *words, struct text *complaint)
+static int limit_parse(const struct option *option, void *base, const struct words *words, struct text *error)
 {
         struct limit_value limit = {.set = true};
         char *soft = words->list[0], *colon = strchr(soft, ':');
@@ -42,7 +42,7 @@ static int limit_parse(const struct option *option, void *base, const struct wor
         if (r < 0)
                 return r;
         if (limit.soft > limit.hard) { /* RLIM_INFINITY is the largest rlim_t */
-                r = text_appendf(complaint, "the soft limit %s is above the hard limit %s", soft, colon + 1);
+                r = text_appendf(error, "the soft limit %s is above the hard limit %s", soft, colon + 1);
                 return r < 0 ? r : -EINVAL;
         }
         *OPTION_FIELD(option, base, struct limit_value) = limit;

@@ -22,18 +22,18 @@ static int words_replace(const struct option *option, void *base, const struct w
         return 0;
 }
 
-static int command_parse(const struct option *option, void *base, const struct words *words, struct text *complaint)
+static int command_parse(const struct option *option, void *base, const struct words *words, struct text *error)
 {
         const char *program = words->list[0];
         int r = 0;
 
         if (program[0] == '\0')
-                r = text_append(complaint, "the program's name is empty");
+                r = text_append(error, "the program's name is empty");
         else if (program[0] != '/' && strchr(program, '/')) {
-                r = option_quote_excerpt(complaint, program);
+                r = option_quote_excerpt(error, program);
                 if (r == 0)
-                        r = text_append(complaint, " is a relative path; expected an absolute path, or a plain name to "
-                                                   "be found in PATH");
+                        r = text_append(error, " is a relative path; expected an absolute path, or a name to be "
+                                               "found in PATH");
         } else
                 return words_replace(option, base, words);
         return r < 0 ? r : -EINVAL;
@@ -84,22 +84,21 @@ static size_t name_length(const char *word)
         return word[length] != '=' || isdigit((unsigned char)word[0]) ? 0 : length;
 }
 
-static int environment_parse(const struct option *option, void *base, const struct words *words,
-                             struct text *complaint)
+static int environment_parse(const struct option *option, void *base, const struct words *words, struct text *error)
 {
         int r = 0;
 
         for (size_t i = 0; i < words->count; i++) {
                 size_t length = name_length(words->list[i]);
                 if (length == 0) {
-                        r = option_quote_excerpt(complaint, words->list[i]);
+                        r = option_quote_excerpt(error, words->list[i]);
                         if (r == 0)
-                                r = text_append(complaint, " is not NAME=VALUE (a value with blanks needs quotes)");
+                                r = text_append(error, " is not NAME=VALUE (a value with blanks needs quotes)");
                         return r < 0 ? r : -EINVAL;
                 }
                 for (size_t j = 0; j < i; j++)
                         if (strncmp(words->list[i], words->list[j], length + 1) == 0) {
-                                r = text_appendf(complaint, "%.*s is set twice", (int)length, words->list[i]);
+                                r = text_appendf(error, "%.*s is set twice", (int)length, words->list[i]);
                                 return r < 0 ? r : -EINVAL;
                         }
         }
@@ -141,23 +140,23 @@ static int listen_list_add(struct listen_list *list, const struct address *addre
 }
 
 /* Returns -EINVAL, or -ENOMEM. */
-static int listen_error(const struct option *option, const char *word, int error, struct text *complaint)
+static int listen_error(const struct option *option, const char *word, int reason, struct text *error)
 {
-        int r = option_quote_excerpt(complaint, word);
+        int r = option_quote_excerpt(error, word);
 
         if (r == 0 && text_starts_with(word, LISTEN_SYSTEMD_PREFIX))
-                r = text_append(complaint, " is not systemd:NAME with the FileDescriptorName= of a socket unit: 1 to 255 "
-                                           "printable ASCII characters but \":\"");
-        else if (r == 0 && error == -ERANGE)
-                r = text_append(complaint, ": the port is out of range; expected a port from 1 to 65535");
-        else if (r == 0 && error == -ENAMETOOLONG)
-                r = text_append(complaint, ": the path is too long for a socket; at most 107 bytes fit");
-        else if (r == 0 && error == -ENODEV)
-                r = text_append(complaint, ": there is no network interface of that name");
+                r = text_append(error, " is not systemd:NAME with the FileDescriptorName= of a socket unit: 1 to 255 "
+                                       "printable ASCII characters other than \":\"");
+        else if (r == 0 && reason == -ERANGE)
+                r = text_append(error, ": the port is out of range; expected a port from 1 to 65535");
+        else if (r == 0 && reason == -ENAMETOOLONG)
+                r = text_append(error, ": the path is too long for a socket; at most 107 bytes fit");
+        else if (r == 0 && reason == -ENODEV)
+                r = text_append(error, ": there is no network interface of that name");
         else if (r == 0) {
-                r = text_append(complaint, " is not an address (host names are not looked up); expected ");
+                r = text_append(error, " is not an address (host names are not looked up); expected ");
                 if (r == 0)
-                        r = option_value_expectation(option, complaint);
+                        r = option_value_expectation(option, error);
         }
         return r < 0 ? r : -EINVAL;
 }
@@ -181,7 +180,8 @@ static int listen_parse_word(struct listen_list *list, const char *word)
         struct address address;
 
         if (text_starts_with(word, LISTEN_SYSTEMD_PREFIX))
-                return is_socket_name(word + strlen(LISTEN_SYSTEMD_PREFIX)) ? listen_list_add(list, &unknown, word) : -EINVAL;
+                return is_socket_name(word + strlen(LISTEN_SYSTEMD_PREFIX)) ? listen_list_add(list, &unknown, word)
+                                                                            : -EINVAL;
         int r = address_parse(word, &address);
         if (r < 0)
                 return r;
@@ -189,7 +189,7 @@ static int listen_parse_word(struct listen_list *list, const char *word)
         return listen_list_add(list, &address, text);
 }
 
-static int listen_parse(const struct option *option, void *base, const struct words *words, struct text *complaint)
+static int listen_parse(const struct option *option, void *base, const struct words *words, struct text *error)
 {
         _cleanup_(listen_list_clear) struct listen_list list = {0};
         struct listen_list *field = OPTION_FIELD(option, base, struct listen_list);
@@ -197,7 +197,7 @@ static int listen_parse(const struct option *option, void *base, const struct wo
         for (size_t i = 0; i < words->count; i++) {
                 int r = listen_parse_word(&list, words->list[i]);
                 if (r < 0)
-                        return r == -ENOMEM ? r : listen_error(option, words->list[i], r, complaint);
+                        return r == -ENOMEM ? r : listen_error(option, words->list[i], r, error);
         }
         listen_list_clear(field);
         *field = list;

@@ -11,11 +11,11 @@
 
 /* Yes or no: systemd's words, of which yes and no are the ones printed. */
 
-static int bool_parse(const struct option *option, void *base, const struct words *words, struct text *complaint)
+static int bool_parse(const struct option *option, void *base, const struct words *words, struct text *error)
 {
         static const struct option_choice choices[] = {{"yes", 1}, {"no", 0}, {"true", 1}, {"false", 0}, {"on", 1},
                                                        {"off", 0}, {"1", 1},  {"0", 0}};
-        (void)complaint;
+        (void)error;
 
         for (size_t i = 0; i < ELEMENTS(choices); i++)
                 if (text_equal(words->list[0], choices[i].word)) {
@@ -74,11 +74,11 @@ static const struct number_kind {
         [OPTION_PERCENT] = {number_parse_percent, format_percent, "a percentage", ""},
 };
 
-static int unsigned_parse(const struct option *option, void *base, const struct words *words, struct text *complaint)
+static int unsigned_parse(const struct option *option, void *base, const struct words *words, struct text *error)
 {
         uint64_t value;
         int r = number_kinds[option->type].parse(words->list[0], &value);
-        (void)complaint;
+        (void)error;
 
         if (r < 0)
                 return r;
@@ -140,13 +140,13 @@ static bool signed_is_set(const struct option *option, const void *base)
         return option->set_offset == 0 || *(const bool *)(const void *)((const char *)base + option->set_offset);
 }
 
-static int signed_parse(const struct option *option, void *base, const struct words *words, struct text *complaint)
+static int signed_parse(const struct option *option, void *base, const struct words *words, struct text *error)
 {
         const char *string = words->list[0];
         bool negative = string[0] == '-';
         uint64_t amount;
         int r = number_parse(string + negative, &amount);
-        (void)complaint;
+        (void)error;
 
         if (r < 0)
                 return r;
@@ -195,11 +195,11 @@ const struct option_operations option_signed = {
 
 /* File modes: octal, with or without the leading zero. */
 
-static int mode_parse(const struct option *option, void *base, const struct words *words, struct text *complaint)
+static int mode_parse(const struct option *option, void *base, const struct words *words, struct text *error)
 {
         mode_t mode;
         int r = number_parse_octal(words->list[0], &mode);
-        (void)complaint;
+        (void)error;
 
         if (r < 0)
                 return r;
@@ -235,15 +235,15 @@ const struct option_operations option_mode = {
 
 /* One of several words. */
 
-static int enum_parse(const struct option *option, void *base, const struct words *words, struct text *complaint)
+static int enum_parse(const struct option *option, void *base, const struct words *words, struct text *error)
 {
         for (const struct option_choice *choice = option->choices; choice->word; choice++) {
                 if (!text_equal(words->list[0], choice->word))
                         continue;
                 if (choice->not_built) {
-                        int r = text_appendf(complaint, "\"%s\" is not available yet; expected ", choice->word);
+                        int r = text_appendf(error, "\"%s\" is not available yet; expected ", choice->word);
                         if (r == 0)
-                                r = option_value_expectation(option, complaint);
+                                r = option_value_expectation(option, error);
                         return r < 0 ? r : -EINVAL;
                 }
                 *OPTION_FIELD(option, base, int) = choice->value;
@@ -290,10 +290,10 @@ const struct option_operations option_enum = {
 
 /* Absolute paths. */
 
-static int path_parse(const struct option *option, void *base, const struct words *words, struct text *complaint)
+static int path_parse(const struct option *option, void *base, const struct words *words, struct text *error)
 {
         char **field = OPTION_FIELD(option, base, char *);
-        (void)complaint;
+        (void)error;
 
         if (words->list[0][0] != '/')
                 return -EINVAL;

@@ -1,7 +1,7 @@
-/* Inside of option_value: the operations of each type. No business of anybody else.
+/* Internal to option_value: the operations of each type. Included by option_*.c alone.
  *
  * Each option_*.c file implements some types; option_value.c holds the table that is indexed by enum option_type and
- * does what all types share: splitting into words, counting them, wording the complaint. */
+ * does what all types share: splitting into words, counting them, wording the error. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,12 +15,12 @@ struct text;
 #define OPTION_FIELD_CONST(option, base, type) ((type const *)(const void *)((const char *)(base) + (option)->offset))
 
 struct option_operations {
-        bool takes_list;  /* any number of words; else exactly one */
+        bool takes_list;  /* the value is a list of words; else exactly one word */
         const char *noun; /* `"x" is not NOUN` */
 
         /* Replace the field by what the words say (at least one). 0, -EINVAL (not of that form), -ERANGE, -ENOMEM; the
-         * field is left alone on failure. May explain itself in `complaint`; else the caller words it. */
-        int (*parse)(const struct option *option, void *base, const struct words *words, struct text *complaint);
+         * field is left alone on failure. May explain itself in `error`; else the caller words it. */
+        int (*parse)(const struct option *option, void *base, const struct words *words, struct text *error);
         int (*print)(const struct option *option, const void *base, struct text *text);
         int (*expectation)(const struct option *option, struct text *text);
         bool (*equal)(const struct option *option, const void *a, const void *b);

@@ -30,50 +30,50 @@ int option_quote_excerpt(struct text *text, const char *string)
 }
 
 /* `"value" what; expected …`. Returns -EINVAL, or -ENOMEM. */
-static int complain(const struct option *option, const char *value, const char *what, const char *noun,
-                    struct text *complaint)
+static int refuse(const struct option *option, const char *value, const char *what, const char *noun,
+                  struct text *error)
 {
-        int r = option_quote_excerpt(complaint, value);
+        int r = option_quote_excerpt(error, value);
 
         if (r == 0)
-                r = text_appendf(complaint, " %s%s; expected ", what, noun);
+                r = text_appendf(error, " %s%s; expected ", what, noun);
         if (r == 0)
-                r = option_value_expectation(option, complaint);
+                r = option_value_expectation(option, error);
         return r < 0 ? r : -EINVAL;
 }
 
-static int parse_empty(const struct option *option, void *base, struct text *complaint)
+static int parse_empty(const struct option *option, void *base, struct text *error)
 {
         if (option->optional) {
                 option_value_clear(option, base);
                 return 0;
         }
-        int r = text_append(complaint, "no value; expected ");
+        int r = text_append(error, "no value; expected ");
         if (r == 0)
-                r = option_value_expectation(option, complaint);
+                r = option_value_expectation(option, error);
         return r < 0 ? r : -EINVAL;
 }
 
-int option_value_parse(const struct option *option, void *base, const char *string, struct text *complaint)
+int option_value_parse(const struct option *option, void *base, const char *string, struct text *error)
 {
         const struct option_operations *type = operations[option->type];
         _cleanup_(words_clear) struct words words = {0};
-        size_t complaint_length = complaint->length;
+        size_t error_length = error->length;
 
         int r = words_split(string, &words);
         if (r == -EINVAL)
-                return complain(option, string, "has an unclosed quote or ends in a backslash", "", complaint);
+                return refuse(option, string, "has an unclosed quote or ends in a backslash", "", error);
         if (r < 0)
                 return r;
         if (words.count == 0)
-                return parse_empty(option, base, complaint);
+                return parse_empty(option, base, error);
         if (!type->takes_list && words.count > 1)
-                return complain(option, string, "is more than one word (quotes make it one)", "", complaint);
+                return refuse(option, string, "is more than one word (quotes make it one)", "", error);
 
-        r = type->parse(option, base, &words, complaint);
-        if ((r == -EINVAL || r == -ERANGE) && complaint->length == complaint_length)
-                r = r == -EINVAL ? complain(option, string, "is not ", type->noun, complaint)
-                                 : complain(option, string, "is out of range", "", complaint);
+        r = type->parse(option, base, &words, error);
+        if ((r == -EINVAL || r == -ERANGE) && error->length == error_length)
+                r = r == -EINVAL ? refuse(option, string, "is not ", type->noun, error)
+                                 : refuse(option, string, "is out of range", "", error);
         return r == -ERANGE ? -EINVAL : r;
 }
 

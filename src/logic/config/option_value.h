@@ -1,9 +1,9 @@
 /* One typed value: how an option's text becomes a field, how the field is written, compared and freed.
  *
  * Everything that differs between types is in one table of operations (option_types.h); the parser, the printer, the
- * reload diff and config_clear() go through here and know no types. `base` is the struct that the option's offset
+ * reload diff and config_clear() call it and do not depend on types. `base` is the struct that the option's offset
  * counts from: a struct pool_config for rows of pool_options, a struct master_config for rows of master_options.
- * Options that are not built have no field; only option_value_expectation() may be asked about them. */
+ * Options that are not built have no field; only option_value_expectation() may be called for them. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,9 +12,9 @@
 
 struct text;
 
-/* Parse `string` into the field. 0; -EINVAL: refused, the field is left alone and `complaint` says why, without the
+/* Parse `string` into the field. 0; -EINVAL: refused, the field is left alone and `error` says why, without the
  * option's name: `"abc" is not a number; expected a whole number from 1 to 65000`; -ENOMEM. */
-int option_value_parse(const struct option *option, void *base, const char *string, struct text *complaint);
+int option_value_parse(const struct option *option, void *base, const char *string, struct text *error);
 
 /* Append the value as a file would write it, on one line however long ("" for unset). 0 or -ENOMEM. */
 int option_value_print(const struct option *option, const void *base, struct text *text);

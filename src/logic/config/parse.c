@@ -23,7 +23,7 @@ struct parser {
         struct problem_list *problems;
         struct pool_config *pool; /* the section we are in, if it is a pool's */
         bool in_master;           /* … if it is [preforkd]; neither: the section was refused and so are its keys */
-        bool canonical;           /* not a user's words */
+        bool canonical;           /* config_print() wrote it, not a user */
 };
 
 /* One option about to be set. */
@@ -38,7 +38,7 @@ struct setting {
 static int set_option(struct problem_list *problems, const struct setting *setting, const char *value,
                       struct origin place)
 {
-        _cleanup_(text_clear) struct text complaint = {0};
+        _cleanup_(text_clear) struct text error = {0};
         struct origin *origin = setting->origin;
 
         if (setting->option->not_built) {
@@ -55,10 +55,10 @@ static int set_option(struct problem_list *problems, const struct setting *setti
         }
         *origin = place;
         origin->refused = !value;
-        int r = value ? option_value_parse(setting->option, setting->base, value, &complaint) : 0;
+        int r = value ? option_value_parse(setting->option, setting->base, value, &error) : 0;
         if (r == -EINVAL) {
                 /* The command line has no lines: 1 marks the value as set and is not shown without a file. */
-                problem_add(problems, place.file, place.line, "%s: %s", setting->label, text_string(&complaint));
+                problem_add(problems, place.file, place.line, "%s: %s", setting->label, text_string(&error));
                 origin->refused = true;
                 return 0;
         }
@@ -83,7 +83,8 @@ static int report_unknown_key(struct parser *parser, const char *word, struct or
         if (r < 0)
                 return r;
         if (parser->canonical)
-                problem_warn(parser->problems, place.file, place.line, "'%s' is not known to this version: ignored", key);
+                problem_warn(parser->problems, place.file, place.line, "'%s' is not known to this version: ignored",
+                             key);
         else if (!parser->in_master && master_option_find(key) >= 0)
                 problem_add(parser->problems, place.file, place.line,
                             "'%s' is a key of [" MASTER_SECTION "], not of a pool", key);
@@ -117,8 +118,8 @@ static int keep_place(struct config *config, struct ini_place place, struct orig
 
 static bool pool_name_is_valid(const char *name)
 {
-        /* The reader has seen to it that there are only letters, digits, `_`, `-` and `.`. A name must also do as an
-         * argument and as a part of a path. */
+        /* The reader allows only letters, digits, `_`, `-` and `.`. A name must also be usable as an argument and in a
+         * path. */
         return strlen(name) <= POOL_NAME_MAX && isalnum((unsigned char)name[0]);
 }
 
@@ -130,7 +131,7 @@ static int report_bad_pool_name(struct parser *parser, const char *name, struct 
 
         if (r == 0)
                 problem_add(parser->problems, place.file, place.line,
-                            "\"%s\" is not a name for a pool; expected a letter or digit first, and at most %d bytes",
+                            "\"%s\" is not a valid pool name; expected a letter or digit first, and at most %d bytes",
                             text_string(&excerpt), POOL_NAME_MAX);
         return r;
 }
@@ -259,7 +260,7 @@ static int report_unknown_option(const char *name, const char *label, struct pro
         return 0;
 }
 
-/* Find the option and where it is stored; makes the pool if need be. 0, -ENOENT or -ENOMEM. */
+/* Find the option and where it is stored; adds the pool if it is the first option of it. 0, -ENOENT or -ENOMEM. */
 static int find_setting(struct config *config, const char *name, struct setting *ret)
 {
         const struct origin section = {.line = 1};
@@ -305,7 +306,7 @@ int config_parse_option(struct config *config, const char *key, const char *valu
         if (r < 0)
                 return r;
         if (text_printable_length(value, strlen(value)) < strlen(value)) {
-                /* A file could not hold it, and so could not the canonical form. */
+                /* Neither a file nor the canonical form can hold it. */
                 problem_add(problems, NULL, 0, "%s: the value has control characters or is not UTF-8 text",
                             setting.label);
                 value = NULL;

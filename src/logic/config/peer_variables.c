@@ -6,11 +6,11 @@
 
 static const char *const names[] = {
         "PROTO", "TCPLOCALIP", "TCPLOCALPORT", "TCPLOCALHOST", "TCPREMOTEIP", "TCPREMOTEPORT", "TCPREMOTEHOST",
-        "TCPREMOTEINFO", "REMOTE_ADDR", "REMOTE_PORT", "REMOTE_HOST", "UNIXLOCALPATH", "UNIXREMOTEPATH", "UNIXREMOTEPID",
-        "UNIXREMOTEEUID", "UNIXREMOTEEGID",
+        "TCPREMOTEINFO", "REMOTE_ADDR", "REMOTE_PORT", "REMOTE_HOST", "UNIXLOCALPATH", "UNIXREMOTEPATH",
+        "UNIXREMOTEPID", "UNIXREMOTEEUID", "UNIXREMOTEEGID",
 };
 
-bool peer_variable_is_one(const char *variable)
+bool peer_variables_contain(const char *variable)
 {
         size_t length = strcspn(variable, "=");
 

@@ -23,8 +23,8 @@ static int print_option(const struct printer *printer, const struct option *opti
         return r < 0 ? r : ini_write_value(printer->text, option->name, text_string(&value));
 }
 
-/* True if the field holds what the option's default stands for (unset, if it has none). Without memory: false, which
- * prints too much rather than too little. */
+/* True if the field holds what the option's default stands for (unset, if it has none). Out of memory: false, so that
+ * the option is printed. */
 static bool holds_default(const struct pool_config *pool, enum pool_option option)
 {
         const struct option *entry = &pool_options[option];
@@ -34,7 +34,7 @@ static bool holds_default(const struct pool_config *pool, enum pool_option optio
                text_equal(text_string(&value), entry->default_text ? entry->default_text : "");
 }
 
-/* An option that means nothing for the pool would earn a warning, or with static scaling an error, when read back. */
+/* An option without an effect in the pool would cause a warning, or with static scaling an error, when read back. */
 static bool is_printed(const struct pool_config *pool, enum pool_option option)
 {
         bool threshold = option == POOL_MIN_SPARE_WORKERS || option == POOL_MAX_SPARE_WORKERS ||

@@ -1,8 +1,8 @@
 /* The effective configuration as text: every option of every pool, with the values that hold, in canonical form.
  *
  * What `preforkd -T` prints, and what the configuration child hands to the master. Reading it back gives an equal
- * configuration (a property the unit tests check). An option that means nothing for its pool (tcp_nodelay without a TCP socket) and holds its default is left
- * out, so that the text can be used as a file without a warning. */
+ * configuration (a property the unit tests check). An option that has no effect in its pool (tcp_nodelay without a TCP
+ * socket) and holds its default is left out, so that the text can be used as a file without a warning. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,6 +1,6 @@
-/* Inside of config_finish(): what its parts share. No business of anybody else.
+/* Internal to config_finish(): what its parts share.
  *
- * config_check.c has the rules, config_fit.c fits the numbers that depend on each other. */
+ * check.c has the rules, fit.c fits the numbers that depend on each other; nobody else includes this. */
 #pragma once
 
 #include <stdbool.h>

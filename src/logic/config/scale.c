@@ -14,13 +14,13 @@
 #include "logic/config/schema.h"
 #include "logic/config/spelling.h"
 
-/* What a reload in place can take. */
+/* True if the option applies in place. */
 static bool is_offered(const struct option *option)
 {
         return option->effect == EFFECT_IN_PLACE && !option->not_built;
 }
 
-/* The option of that name or, without its end, of that number of workers; -1: none. */
+/* The option of that name, or of that name with `_workers`; -1: none. */
 static int find_option(const char *key)
 {
         char longer[64];
@@ -47,7 +47,7 @@ static void refuse_key(const char *key, struct problem_list *problems)
 
 static int apply(struct pool_config *pool, const char *setting, struct problem_list *problems)
 {
-        _cleanup_(text_clear) struct text complaint = {0};
+        _cleanup_(text_clear) struct text error = {0};
         const char *equals = strchr(setting, '=');
         _cleanup_(freep) char *key = equals ? strndup(setting, (size_t)(equals - setting)) : strdup(setting);
 
@@ -64,14 +64,14 @@ static int apply(struct pool_config *pool, const char *setting, struct problem_l
                             reload_effect_name(option->effect));
                 return 0;
         }
-        int r = option_value_parse(option, pool, equals + 1, &complaint);
+        int r = option_value_parse(option, pool, equals + 1, &error);
         if (r == -EINVAL)
-                problem_add(problems, NULL, 0, "%s: %s", option->name, text_string(&complaint));
+                problem_add(problems, NULL, 0, "%s: %s", option->name, text_string(&error));
         pool->origins[index] = (struct origin){.line = 1, .refused = r < 0};
         return r == -EINVAL ? 0 : r;
 }
 
-/* A copy that knows what was set and what was left to defaults, so that those are fitted anew. */
+/* A copy that keeps which values were set and which are defaults, so that defaults are fitted again. */
 static int copy(const struct config *running, struct config *ret, struct problem_list *problems)
 {
         _cleanup_(text_clear) struct text text = {0};

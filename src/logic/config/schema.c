@@ -9,8 +9,8 @@
 #define POOL_FIELD(field) .offset = offsetof(struct pool_config, field)
 #define MASTER_FIELD(field) .offset = offsetof(struct master_config, field)
 
-/* Bounds that several options share. A year is more than any deadline here means, and keeps sums of times far from
- * overflow; 65,000 leaves some of a scoreboard's slots to workers that are being replaced. */
+/* Bounds that several options share. A year is longer than any useful deadline and keeps sums of times far from
+ * overflow; 65,000 leaves slots of a scoreboard for replacements. */
 #define YEAR_MS (UINT64_C(8760) * 3600 * 1000)
 #define WORKERS_MAX 65000
 #define NUMBER_MAX UINT32_MAX

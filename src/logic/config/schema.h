@@ -17,10 +17,10 @@ enum option_type {
         OPTION_TYPE_COUNT
 };
 
-/* What a change of the option's value asks of a reload, from the gentlest to the strongest. */
+/* What a reload does when the option's value changes, from the least to the most disruptive. */
 enum reload_effect {
         EFFECT_IN_PLACE, /* the running pool takes the new value; no worker is touched */
-        EFFECT_LISTENER, /* set anew on the open listening sockets; no worker is touched */
+        EFFECT_LISTENER, /* the value is set on the open listening sockets; no worker is touched */
         EFFECT_ROLL,     /* workers run differently: a new generation replaces the old one */
         EFFECT_REBIND,   /* listeners are opened or closed: a new generation, and closing listeners drain */
 };
@@ -51,7 +51,7 @@ extern const struct option master_options[MASTER_OPTION_COUNT];
 /* The name of a type as the manual uses it ("duration", "number", …). */
 const char *option_type_name(enum option_type type);
 
-/* What a change asks for, in a few words: "applies in place", "new generation of workers", … */
+/* What a change does, as a verb phrase: "applies in place", "replaces the workers", … */
 const char *reload_effect_name(enum reload_effect effect);
 
 /* The option of that name, or -1. */

@@ -34,7 +34,7 @@ void spelling_offer(struct spelling *spelling, const char *candidate)
 {
         size_t length = strlen(spelling->word);
         unsigned distance = spelling_distance(spelling->word, candidate);
-        /* One slip in every three letters: more, and short words would suggest each other at random. */
+        /* At most one edit for every three letters: with more, short words would match each other by chance. */
         size_t limit = MAX_OF(length / 3, (size_t)1);
 
         if (distance > limit || distance >= length || (spelling->best && distance >= spelling->distance))

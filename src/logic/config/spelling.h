@@ -1,7 +1,7 @@
 /* Spelling: the known word that a mistyped one most likely meant. Pure; used in problems about unknown keys and words.
  *
  * struct spelling spelling = {.word = typed}; offer it every candidate; then `best` is the nearest one, or NULL if none
- * is near enough to be worth a suggestion. It borrows the strings. */
+ * is near enough. It borrows the strings. */
 #pragma once
 
 struct spelling {
@@ -11,7 +11,7 @@ struct spelling {
 };
 
 /* Edits that lead from a to b: insertions, deletions, replacements, swaps of neighbours (Damerau-Levenshtein distance
- * in the form that edits no part twice). Words longer than 63 bytes are as far from everything as can be. */
+ * in the form that edits no part twice). UINT_MAX for words of more than 63 bytes. */
 unsigned spelling_distance(const char *a, const char *b);
 
 void spelling_offer(struct spelling *spelling, const char *candidate);

@@ -1,4 +1,4 @@
-/* Who may use the control socket. Pure; asked by master/control with what the kernel says of the client. */
+/* Who may use the control socket. Pure; called by master/control with the ids that the kernel reports of the client. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,5 +12,5 @@ struct control_client_ids {
         size_t group_count;
 };
 
-/* True for root, for our own user, and for members of `group`, which may be NULL: nobody besides. */
+/* True for root, for preforkd's own user, and for members of `group` (NULL: nobody else). */
 bool control_access_allowed(const struct control_client_ids *client, uid_t own_uid, const gid_t *group);

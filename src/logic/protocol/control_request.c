@@ -18,7 +18,7 @@ struct form {
         enum argument argument;
         bool required;      /* the argument */
         bool settings;      /* at least one KEY=VALUE follows */
-        const char *flag;   /* NULL: knows none */
+        const char *flag;   /* NULL: none */
 };
 
 static const struct form forms[] = {
@@ -55,31 +55,30 @@ int control_command_find(const char *name)
         return -1;
 }
 
-static int refuse(struct text *complaint, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static int refuse(struct text *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-static int refuse(struct text *complaint, const char *format, ...)
+static int refuse(struct text *error, const char *format, ...)
 {
         va_list arguments;
 
         va_start(arguments, format);
-        int r = text_appendv(complaint, format, arguments);
+        int r = text_appendv(error, format, arguments);
         va_end(arguments);
         return r < 0 ? r : -EINVAL;
 }
 
-static int refuse_command(const char *name, struct text *complaint)
+static int refuse_command(const char *name, struct text *error)
 {
         struct spelling spelling = {.word = name};
 
         for (int i = 0; i < CONTROL_COMMAND_COUNT; i++)
                 spelling_offer(&spelling, forms[i].name);
         if (spelling.best)
-                return refuse(complaint, "unknown command '%.64s'; did you mean '%s'?", name, spelling.best);
-        return refuse(complaint, "unknown command '%.64s'", name);
+                return refuse(error, "unknown command '%.64s'; did you mean '%s'?", name, spelling.best);
+        return refuse(error, "unknown command '%.64s'", name);
 }
 
-static int take_argument(const struct form *form, const char *word, struct control_request *request,
-                         struct text *complaint)
+static int take_argument(const struct form *form, const char *word, struct control_request *request, struct text *error)
 {
         uint64_t pid;
 
@@ -92,17 +91,17 @@ static int take_argument(const struct form *form, const char *word, struct contr
                 return 0;
         case ARGUMENT_PID:
                 if (number_parse(word, &pid) < 0 || pid == 0 || pid > INT_MAX)
-                        return refuse(complaint, "'%.64s' is not the number of a process", word);
+                        return refuse(error, "'%.64s' is not a process id", word);
                 request->worker = (pid_t)pid;
                 return 0;
         case ARGUMENT_NONE:
                 break;
         }
-        return refuse(complaint, "%s: unexpected '%.64s'", form->name, word);
+        return refuse(error, "%s: unexpected '%.64s'", form->name, word);
 }
 
-/* Everything behind the command. Settings are the last words, so that they can be pointed to as they are. */
-static int take_errors(const struct form *form, struct control_request *request, struct text *complaint)
+/* Take the words after the command. Settings are the last words, so that they are an array already. */
+static int take_words(const struct form *form, struct control_request *request, struct text *error)
 {
         bool has_argument = false;
         int r = 0;
@@ -111,42 +110,42 @@ static int take_errors(const struct form *form, struct control_request *request,
                 const char *word = request->words.list[i];
                 if (form->flag && text_equal(word, form->flag))
                         request->flag = true;
-                else if (word[0] == '-') /* no pool's name, no path and no process begins like that */
-                        return refuse(complaint, "%s: unknown option '%.64s'", form->name, word);
+                else if (word[0] == '-') /* no pool name, path or process id begins with it */
+                        return refuse(error, "%s: unknown option '%.64s'", form->name, word);
                 else if (!has_argument && form->argument != ARGUMENT_NONE) {
-                        r = take_argument(form, word, request, complaint);
+                        r = take_argument(form, word, request, error);
                         has_argument = true;
                 } else if (form->settings && strchr(word, '=') && word[0] != '=') {
                         request->settings = request->settings ? request->settings : &request->words.list[i];
                         request->setting_count++;
                 } else
-                        return refuse(complaint, "%s: unexpected '%.64s'", form->name, word);
+                        return refuse(error, "%s: unexpected '%.64s'", form->name, word);
         }
         if (r == 0 && ((form->required && !has_argument) || (form->settings && request->setting_count == 0)))
-                return refuse(complaint, "expected: %s %s", form->name, form->usage);
+                return refuse(error, "expected: %s %s", form->name, form->usage);
         return r;
 }
 
-int control_request_parse(const char *line, size_t length, struct control_request *ret, struct text *complaint)
+int control_request_parse(const char *line, size_t length, struct control_request *ret, struct text *error)
 {
         struct control_request request = {0};
 
         if (text_printable_length(line, length) < length)
-                return refuse(complaint, "the request is not a line of text");
+                return refuse(error, "the request is not UTF-8 text, or has control characters");
         int r = words_split(line, &request.words);
         if (r == -EINVAL)
-                return refuse(complaint, "a quote is not closed");
+                return refuse(error, "a quote is not closed, or the request ends in a backslash");
         if (r < 0)
                 return r;
         if (request.words.count == 0)
-                r = refuse(complaint, "the request is empty");
+                r = refuse(error, "the request is empty");
         else {
                 int command = control_command_find(request.words.list[0]);
                 if (command < 0)
-                        r = refuse_command(request.words.list[0], complaint);
+                        r = refuse_command(request.words.list[0], error);
                 else {
                         request.command = (enum control_command)command;
-                        r = take_errors(&forms[command], &request, complaint);
+                        r = take_words(&forms[command], &request, error);
                 }
         }
         if (r < 0) {

@@ -1,7 +1,7 @@
-/* A request of the control protocol: one line in, what is wanted out. Pure.
+/* A request of the control protocol: one line parsed into a command and its arguments. Pure.
  *
- * The line is split into words as handler and listen are, so that anything can be quoted. master/control parses what
- * clients send; preforkctl takes the same table for what it offers. */
+ * The line is split into words as the values of handler and listen are, so that anything can be quoted. master/control
+ * parses what clients send; preforkctl offers the commands of the same table. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 
 struct text;
 
-/* The number of the protocol in every reply: raised when a client that knows the old one could be misled. */
+/* The version of the protocol, in every reply: raised by changes that could mislead clients of the one before. */
 #define CONTROL_PROTOCOL 1
 
 /* A request, newline included, is at most this long. */
@@ -35,14 +35,14 @@ struct control_request {
         struct words words;    /* everything above points into it */
 };
 
-/* Parse a line without its newline. 0; -EINVAL: refused, and `complaint` says why in a sentence for people; -ENOMEM. The
- * result is ended by control_request_clear(). */
-int control_request_parse(const char *line, size_t length, struct control_request *ret, struct text *complaint);
+/* Parse a line without its newline. 0; -EINVAL: refused, and `error` says why, for people; -ENOMEM. End the
+ * result by control_request_clear(). */
+int control_request_parse(const char *line, size_t length, struct control_request *ret, struct text *error);
 
 /* "kill-worker". */
 const char *control_command_name(enum control_command command);
 
-/* What follows the name: "[POOL] [--workers]", "" for nothing. */
+/* The command's arguments for a usage line: "[POOL] [--workers]"; "" if it takes none. */
 const char *control_command_usage(enum control_command command);
 
 /* The command of that name, or -1. */

@@ -31,7 +31,7 @@ void fd_store_name_format(const char *address, char name[static FD_STORE_NAME_MA
 
         memcpy(name, PREFIX, sizeof(PREFIX));
         for (const char *at = address; *at != '\0'; at++) {
-                /* A path of 107 bytes of UTF-8 does not fit escaped: its beginning is for people, the hash tells it apart. */
+                /* An escaped path may be too long: people see its beginning, the hash makes it unique. */
                 if (length + sizeof("%XX") > FD_STORE_NAME_MAX - HASH_LENGTH) {
                         snprintf(name + length, FD_STORE_NAME_MAX - length, "-%016" PRIx64, hash(address));
                         return;

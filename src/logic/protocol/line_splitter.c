@@ -9,7 +9,7 @@ static bool is_control(unsigned char byte)
         return (byte < 0x20 && byte != '\t') || byte == 0x7f;
 }
 
-/* U+0080..U+009F in UTF-8: terminals may obey them as they obey ESC sequences. */
+/* U+0080..U+009F in UTF-8: terminals may interpret them like ESC sequences. */
 static bool is_c1_control(unsigned char byte, unsigned char next)
 {
         return byte == 0xc2 && next >= 0x80 && next <= 0x9f;
@@ -64,8 +64,8 @@ static bool keep(struct line_splitter *splitter, const char *bytes, size_t lengt
         return true;
 }
 
-/* Emit what is pending and the piece behind it, as far as it fits. Complete lines that came in one piece go through
- * here without ever being kept. */
+/* Emit what is pending and the piece that follows it, as far as it fits. Lines that came in one piece are emitted here
+ * without being kept. */
 static void finish(struct line_splitter *splitter, const char *bytes, size_t length, bool ended, line_function *emit,
                    void *context)
 {

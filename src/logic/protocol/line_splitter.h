@@ -1,8 +1,8 @@
 /* The line splitter: bytes of a stream (what workers and handlers write to stderr) → records for the log. Pure.
  *
- * master/ owns one a pipe and feeds it what it read. What must stay true: whatever arrives, a splitter holds at most
- * LINE_SPLITTER_MAX bytes, and none between lines (the buffer is made when a line comes in pieces, and freed with it);
- * every line becomes exactly one record. */
+ * master/ owns one a pipe and feeds it what it read. What must stay true: for any input, a splitter holds at most
+ * LINE_SPLITTER_MAX bytes, and none between lines (the buffer exists only while a line is incomplete); every line
+ * becomes exactly one record. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,7 +15,7 @@ struct line {
         int priority;      /* 0..7 as the line's `<N>` prefix says (sd-daemon(3)), which is stripped; -1: it has none */
         const char *bytes; /* NUL-terminated, without newline; valid during the call */
         size_t length;
-        bool cut;          /* the line was longer; the rest is not coming */
+        bool cut; /* the line was longer; the rest is dropped */
 };
 
 /* Called once a line; must not feed or clear the splitter. */
@@ -26,20 +26,21 @@ struct line_splitter {
         char *pending;           /* the line begun, NULL between lines */
         size_t length;
         bool swallowing;         /* up to the next newline: what is left of a cut line */
-        uint64_t swallowed_bytes; /* ever */
+        uint64_t swallowed_bytes; /* in total */
 };
 
 /* Take the next bytes of the stream and call `emit` for every line that is complete, and for every line as soon as it
  * is too long.
  *
- * What a terminal or a log reader could act upon is made harmless: control bytes but TAB (NUL, ESC and DEL among them)
- * and the bytes of C1 controls in UTF-8 become `?` each, which keeps lengths as they are; a CR before the newline is
- * dropped. Other bytes, of UTF-8 or not, pass. Lines that are empty then are not emitted, as in the journal. Out of
- * memory: the line is cut where the piece ended. */
+ * What a terminal or a log reader could act upon is made harmless: each control byte except TAB (NUL, ESC and DEL too)
+ * and each byte of a C1 control in UTF-8 becomes `?`, which keeps the length; a CR before the newline is dropped. Other
+ * bytes pass, UTF-8 or not. Lines that are then empty are not emitted, as in the journal. Out of memory: the line is
+ * cut where the piece ended. */
 void line_splitter_feed(struct line_splitter *splitter, const char *bytes, size_t length, line_function *emit,
                         void *context);
 
-/* The stream has ended (or the writer is gone): emit an unfinished line as it is. The splitter starts afresh. */
+/* The stream has ended (or the writer is gone): emit an unfinished line as it is. Afterwards the splitter is ready for
+ * a new stream. */
 void line_splitter_flush(struct line_splitter *splitter, line_function *emit, void *context);
 
 /* Free everything, unfinished lines included. */

@@ -77,7 +77,7 @@ static int read_directory(struct config *config, const char *main_file, struct p
         return r;
 }
 
-/* A directory that workers are to go to. Whether the pool's user may enter it shows when they start. */
+/* Report a directory that workers could not change to. Whether the pool's user may enter it shows when they start. */
 static void check_directory(const struct pool_config *pool, enum pool_option option, const char *root,
                             const char *path, struct problem_list *problems)
 {

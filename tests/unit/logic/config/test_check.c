@@ -162,17 +162,17 @@ static void test_the_control_socket(void **state)
         for (int i = 0; i < 108; i++)
                 assert_int_equal(text_append(&text, i == 0 ? "[preforkd]\ncontrol = /" : "x"), 0);
         assert_int_equal(text_append(&text, "\n" BASICS), 0);
-        check(text_string(&text), "f:2: control: no path that a socket can have; expected at most 107 bytes");
+        check(text_string(&text), "f:2: control: not a path that a socket can have; expected at most 107 bytes");
 }
 
 static void test_required_keys(void **state)
 {
         (void)state;
         check("\n[a]\n[b]\nlisten = /b\n[c]\nhandler = cat\n",
-              "f:2: pool \"a\" has no listen: where are connections to come from?\n"
-              "f:2: pool \"a\" has no handler: which program is to serve?\n"
-              "f:3: pool \"b\" has no handler: which program is to serve?\n"
-              "f:5: pool \"c\" has no listen: where are connections to come from?");
+              "f:2: pool \"a\" has no listen: no address to accept connections on\n"
+              "f:2: pool \"a\" has no handler: no program to serve connections\n"
+              "f:3: pool \"b\" has no handler: no program to serve connections\n"
+              "f:5: pool \"c\" has no listen: no address to accept connections on");
         /* Set, but to something that was refused: one problem is enough. */
         check("[a]\nlisten = nowhere:80\nhandler = 'cat\n",
               "f:3: the quote ' is not closed on this line\n"
@@ -201,18 +201,18 @@ static void test_addresses_have_one_owner(void **state)
         (void)state;
         check("[a]\nlisten = 127.0.0.1:80 /x\nhandler = cat\n[b]\nlisten = /y localhost:80\nhandler = cat\n",
               "f:5: listen: 127.0.0.1:80 already belongs to pool \"a\" (f:2)");
-        check("[a]\nlisten = /x @y /x\nhandler = cat\n", "f:2: listen: /x is there twice");
-        check("[a]\nlisten = *:80 [::]:80\nhandler = cat\n", "f:2: listen: [::]:80 is there twice");
+        check("[a]\nlisten = /x @y /x\nhandler = cat\n", "f:2: listen: /x is listed twice");
+        check("[a]\nlisten = *:80 [::]:80\nhandler = cat\n", "f:2: listen: [::]:80 is listed twice");
         check("[a]\nlisten = 127.0.0.1:80 127.0.0.1:81 127.0.0.2:80 [::1]:80 /x @x\nhandler = cat\n", "");
 }
 
 static void test_root_must_say_who_serves(void **state)
 {
         (void)state;
-        check_as(&root, BASICS, "f:1: pool \"a\" has no user, and preforkd runs as root; write user = root if workers "
-                                "are to, too");
+        check_as(&root, BASICS, "f:1: pool \"a\" has no user, and preforkd runs as root; write user = root to run "
+                                "its workers as root");
         check_as(&root, BASICS "user =\n", "f:1: pool \"a\" has no user, and preforkd runs as root; write user = root "
-                                           "if workers are to, too");
+                                           "to run its workers as root");
         check_as(&root, BASICS "user = root\n", "");
         check_as(&root, BASICS "user = 33\ngroup = 33\nsupplementary_groups = 7\n", "");
         check_as(&root, BASICS "user = a:b\n", "f:4: user: \"a:b\" is not an account; expected a name or a number");
@@ -225,8 +225,8 @@ static void test_others_serve_as_themselves(void **state)
         check(BASICS "user = 1000\ngroup = 1000\n", "");
         check(BASICS "user = somebody\n", ""); /* not resolved: the loader does that before */
         check(BASICS "user = 33\ngroup = 34\nsupplementary_groups = 35\n",
-              "f:4: user: only root can run workers as 33; expected our own, 1000, or no such key\n"
-              "f:5: group: only root can run workers as 34; expected our own, 1000, or no such key\n"
+              "f:4: user: only root can run workers as 33; expected preforkd's own id, 1000, or no such key\n"
+              "f:5: group: only root can run workers as 34; expected preforkd's own id, 1000, or no such key\n"
               "f:6: supplementary_groups: only root can set the groups of workers");
 }
 
@@ -264,9 +264,9 @@ static void test_command_line_speaks_of_options(void **state)
         assert_int_equal(config_parse_option(&config, "max-spare-workers", "4", &problems), 0);
         assert_int_equal(config_finish(&config, &context, &problems), 0);
         assert_problems(&problems,
-                        "--listen is missing: where are connections to come from?\n"
-                        "no handler: expected a program and its arguments behind --\n"
-                        "--user is missing: preforkd runs as root; write --user=root if workers are to, too\n"
+                        "--listen is missing: no address to accept connections on\n"
+                        "no handler: expected a program and its arguments after --\n"
+                        "--user is missing, and preforkd runs as root; give --user=root to run workers as root\n"
                         "--min-spare-workers: 9 is more than --max-spare-workers, which is 4");
 }
 

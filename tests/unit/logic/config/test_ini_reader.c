@@ -172,8 +172,8 @@ static void test_blanks_of_any_length(void **state)
 
         fill(&blanks, " \t", 1000);
         const char *b = text_string(&blanks);
-        assert_int_equal(text_appendf(&text, "[a]\nk%s=%sx%sy%s; c\n%sz%s\r\nl = '%s'%s\n%s\n# c%s\n", b, b, b, b, b, b, b,
-                                      b, b, b), 0);
+        assert_int_equal(text_appendf(&text, "[a]\nk%s=%sx%sy%s; c\n%sz%s\r\nl = '%s'%s\n%s\n# c%s\n", b, b, b, b, b,
+                                      b, b, b, b, b), 0);
         assert_int_equal(text_appendf(&expected, "[a]@1\nk=<x%sy z>@2\nl=<'%s'>@4\n", b, b), 0);
         check(text_string(&text), text_string(&expected), "");
 }
@@ -188,7 +188,7 @@ static void test_problems_of_long_lines(void **state)
         assert_int_equal(text_append(&line, " # y\nl = '\n"), 0);
         check(text_string(&line), "[a]@1\nk refused@2\nl refused@3\n",
               "f:2: '#' starts a comment only at the start of a line; "
-              "use ';' behind a value, or quotes if it belongs to the value\n"
+              "use ';' after a value, or quotes if it belongs to the value\n"
               "f:3: the quote ' is not closed on this line");
 }
 
@@ -212,7 +212,8 @@ static void test_names_of_any_length(void **state)
         assert_int_equal(text_appendf(&text, "%s = 1\n", text_string(&name)), 0);
         name.bytes[80] = '\0';
         char expected[300];
-        snprintf(expected, sizeof(expected), "f:1: %s…: no section above; expected [preforkd] or [POOL] first", name.bytes);
+        snprintf(expected, sizeof(expected), "f:1: %s…: no section above; expected [preforkd] or [POOL] first",
+                 name.bytes);
         check(text_string(&text), "", expected);
         snprintf(expected, sizeof(expected), "':' does not separate a key from its value here; expected '%s… = ...'",
                  name.bytes);
@@ -235,23 +236,23 @@ static void test_refuses_lines_that_are_nothing(void **state)
                 {"kéy = 1", "expected 'key = value'"},
                 {"k: 1", "':' does not separate a key from its value here; expected 'k = ...'"},
                 {"k : a = b", "expected 'k = ...'"},
-                {"[a", "no ']' behind the section's name"},
+                {"[a", "no ']' after the section name"},
                 {"[]", "the section has no name"},
                 {"[ a ]", "\" a \" is not a name"},
                 {"[a b]", "\"a b\" is not a name"},
                 {"[a ;b]", "\"a ;b\" is not a name"},
                 {"[ä]", "is not a name"},
-                {"[a] x", "text behind ']'"},
-                {"[a];x", "text behind ']'"},
-                {"[a]]", "text behind ']'"},
+                {"[a] x", "text after ']'"},
+                {"[a];x", "text after ']'"},
+                {"[a]]", "text after ']'"},
                 {"k = 'a", "the quote ' is not closed on this line"},
                 {"k = \"a'", "the quote \" is not closed on this line"},
                 {"k = 'a ; b", "the quote ' is not closed on this line"},
                 {"k = it's", "the quote ' is not closed on this line"},
                 {"k = a # b", "'#' starts a comment only at the start of a line"},
                 {"k = #b", "'#' starts a comment only at the start of a line"},
-                {"k = a \\  ", "a backslash with blanks behind it at the end of the line"},
-                {"k = a\\", "k: its last line ends in a backslash, but no indented line follows"},
+                {"k = a \\  ", "blanks follow the backslash at the end of the line"},
+                {"k = a\\", "k: the last line ends in a backslash, but no indented line follows"},
                 {"k = a\x01", "byte 6 is a control character (0x01)"},
                 {"k = a\rb", "byte 6 is a control character (0x0d)"},
                 {"k\v = a", "is a control character (0x0b)"},
@@ -259,7 +260,7 @@ static void test_refuses_lines_that_are_nothing(void **state)
                 {"k = \xe4", "byte 5 (0xe4) is not UTF-8 text"},
                 {"k = a\xc0\xaf", "byte 6 (0xc0) is not UTF-8 text"},
                 {"# a\x1b[2J", "byte 4 is a control character (0x1b)"},
-                {"  x", "an indented line, but there is no value right above"},
+                {"  x", "an indented line, but no value directly above"},
         };
 
         for (size_t i = 0; i < ELEMENTS(cases); i++)
@@ -284,7 +285,7 @@ static void test_refuses_keys_before_any_section(void **state)
 static void test_indented_lines_must_continue_something(void **state)
 {
         (void)state;
-        static const char lost[] = "an indented line, but there is no value right above that it could continue";
+        static const char lost[] = "an indented line, but no value directly above that it could continue";
         char expected[200];
 
         snprintf(expected, sizeof(expected), "f:4: %s", lost);
@@ -299,12 +300,12 @@ static void test_accidental_indentation_is_told(void **state)
 {
         (void)state;
         check("[a]\nk = 1\n  user = www\nl = 2\n", "[a]@1\nk refused@2\nl=<2>@4\n",
-              "f:3: the line is indented and so would continue k, but looks like the key user; "
-              "remove the blanks in front, or put the word in quotes");
+              "f:3: this indented line continues k, but looks like the key user; "
+              "remove the indentation, or put the word in quotes");
         check("[a]\nk = 1\n  other = www\n", "[a]@1\nk=<1 other = www>@2\n", "");
         check("[a]\nk = 1\n  [b]\n", "[a]@1\nk refused@2\n",
-              "f:3: the line is indented and so would continue k, but looks like a section; "
-              "remove the blanks in front, or put it in quotes");
+              "f:3: this indented line continues k, but looks like a section; "
+              "remove the indentation, or put it in quotes");
 }
 
 static void test_a_refused_line_takes_its_value_along(void **state)
@@ -316,15 +317,15 @@ static void test_a_refused_line_takes_its_value_along(void **state)
         /* A bad continuation refuses the whole value: half of it would be another value. */
         check("[a]\nk = 1\n  'open\n  more\nm = 2\n", "[a]@1\nk refused@2\nm=<2>@5\n",
               "f:3: the quote ' is not closed on this line");
-        check("[a]\nk = 1\n  \\\n  more\n", "[a]@1\nk refused@2\n", "f:3: nothing before the backslash");
+        check("[a]\nk = 1\n  \\\n  more\n", "[a]@1\nk refused@2\n", "f:3: no value before the backslash");
         /* Keys below a refused section belong to nothing, but have a section above. */
-        check("[a]\nk = 1\n[b\nl = 2\n", "[a]@1\nk=<1>@2\n[]@3\nl=<2>@4\n", "f:3: no ']' behind the section's name");
+        check("[a]\nk = 1\n[b\nl = 2\n", "[a]@1\nk=<1>@2\n[]@3\nl=<2>@4\n", "f:3: no ']' after the section name");
 }
 
 static void test_a_backslash_wants_a_line_below(void **state)
 {
         (void)state;
-        static const char lost[] = "k: its last line ends in a backslash, but no indented line follows";
+        static const char lost[] = "k: the last line ends in a backslash, but no indented line follows";
         char expected[200];
 
         snprintf(expected, sizeof(expected), "f:2: %s", lost);
@@ -332,8 +333,8 @@ static void test_a_backslash_wants_a_line_below(void **state)
         check("[a]\nk = 1 \\\n[b]\n", "[a]@1\nk refused@2\n[b]@3\n", expected);
         check("[a]\nk = 1 \\", "[a]@1\nk refused@2\n", expected);
         check("[a]\nk = 1 \\\n\n  2\n", "[a]@1\nk refused@2\n",
-              "f:2: k: its last line ends in a backslash, but no indented line follows\n"
-              "f:4: an indented line, but there is no value right above that it could continue");
+              "f:2: k: the last line ends in a backslash, but no indented line follows\n"
+              "f:4: an indented line, but no value directly above that it could continue");
 }
 
 static int on_value_with_file(void *context, const char *key, const char *value, struct ini_place place)

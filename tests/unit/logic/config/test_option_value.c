@@ -19,13 +19,13 @@ static void pool_clear(struct pool_config *pool)
 static void check_good(enum pool_option option, const char *value, const char *printed)
 {
         _cleanup_(pool_clear) struct pool_config pool = {0}, again = {0};
-        _cleanup_(text_clear) struct text complaint = {0}, text = {0};
+        _cleanup_(text_clear) struct text error = {0}, text = {0};
 
-        if (option_value_parse(&pool_options[option], &pool, value, &complaint) != 0)
-                fail_msg("%s = %s: %s", pool_options[option].name, value, text_string(&complaint));
+        if (option_value_parse(&pool_options[option], &pool, value, &error) != 0)
+                fail_msg("%s = %s: %s", pool_options[option].name, value, text_string(&error));
         assert_int_equal(option_value_print(&pool_options[option], &pool, &text), 0);
         assert_string_equal(text_string(&text), printed);
-        assert_int_equal(option_value_parse(&pool_options[option], &again, printed, &complaint), 0);
+        assert_int_equal(option_value_parse(&pool_options[option], &again, printed, &error), 0);
         assert_true(option_value_equal(&pool_options[option], &pool, &again));
 }
 
@@ -33,10 +33,10 @@ static void check_good(enum pool_option option, const char *value, const char *p
 static void check_bad(enum pool_option option, const char *value, const char *expected)
 {
         _cleanup_(pool_clear) struct pool_config pool = {0}, untouched = {0};
-        _cleanup_(text_clear) struct text complaint = {0};
+        _cleanup_(text_clear) struct text error = {0};
 
-        assert_int_equal(option_value_parse(&pool_options[option], &pool, value, &complaint), -EINVAL);
-        assert_string_equal(text_string(&complaint), expected);
+        assert_int_equal(option_value_parse(&pool_options[option], &pool, value, &error), -EINVAL);
+        assert_string_equal(text_string(&error), expected);
         assert_true(option_value_equal(&pool_options[option], &pool, &untouched));
 }
 
@@ -149,7 +149,7 @@ static void test_handlers(void **state)
         (void)state;
         check_good(POOL_HANDLER, "/bin/sh  -c 'echo \"$1\"; exit'", "/bin/sh -c 'echo \"$1\"; exit'");
         check_good(POOL_HANDLER, "cat", "cat");
-        check_bad(POOL_HANDLER, "bin/cat -n", "\"bin/cat\" is a relative path; expected an absolute path, or a plain "
+        check_bad(POOL_HANDLER, "bin/cat -n", "\"bin/cat\" is a relative path; expected an absolute path, or a "
                                               "name to be found in PATH");
         check_bad(POOL_HANDLER, "'' x", "the program's name is empty");
         check_bad(POOL_HANDLER, "", "no value; expected a program and its arguments");
@@ -193,9 +193,9 @@ static void test_listen(void **state)
         check_good(POOL_LISTEN, "systemd:web.socket @a", "systemd:web.socket @a");
         check_good(POOL_LISTEN, "'systemd:my web'", "'systemd:my web'");
         check_bad(POOL_LISTEN, "systemd:", "\"systemd:\" is not systemd:NAME with the FileDescriptorName= of a socket "
-                  "unit: 1 to 255 printable ASCII characters but \":\"");
+                  "unit: 1 to 255 printable ASCII characters other than \":\"");
         check_bad(POOL_LISTEN, "systemd:a:b", "\"systemd:a:b\" is not systemd:NAME with the FileDescriptorName= of a "
-                  "socket unit: 1 to 255 printable ASCII characters but \":\"");
+                  "socket unit: 1 to 255 printable ASCII characters other than \":\"");
         memset(path, 'p', sizeof(path));
         path[0] = '/';
         path[108] = '\0';
@@ -209,7 +209,7 @@ static void test_accounts(void **state)
 {
         (void)state;
         struct pool_config pool = {0};
-        _cleanup_(text_clear) struct text complaint = {0};
+        _cleanup_(text_clear) struct text error = {0};
 
         check_good(POOL_USER, "www-data", "www-data");
         check_good(POOL_USER, "0033", "33");
@@ -224,15 +224,15 @@ static void test_accounts(void **state)
                   "\"adm,\" is not an account; expected names or numbers, separated by blanks");
 
         /* Numbers are known at once, names wait for the loader; a resolved name prints as its number. */
-        assert_int_equal(option_value_parse(&pool_options[POOL_USER], &pool, "33", &complaint), 0);
+        assert_int_equal(option_value_parse(&pool_options[POOL_USER], &pool, "33", &error), 0);
         assert_true(pool.user.resolved);
         assert_int_equal(pool.user.id, 33);
-        assert_int_equal(option_value_parse(&pool_options[POOL_GROUP], &pool, "www", &complaint), 0);
+        assert_int_equal(option_value_parse(&pool_options[POOL_GROUP], &pool, "www", &error), 0);
         assert_false(pool.group.resolved);
         pool.group.resolved = true;
         pool.group.id = 12;
-        assert_int_equal(option_value_print(&pool_options[POOL_GROUP], &pool, &complaint), 0);
-        assert_string_equal(text_string(&complaint), "12");
+        assert_int_equal(option_value_print(&pool_options[POOL_GROUP], &pool, &error), 0);
+        assert_string_equal(text_string(&error), "12");
         pool_clear(&pool);
 }
 

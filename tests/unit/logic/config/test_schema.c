@@ -60,13 +60,13 @@ static void check_defaults(const struct option *options, int count)
 {
         for (int i = 0; i < count; i++) {
                 union storage storage = {0}, again = {0};
-                _cleanup_(text_clear) struct text complaint = {0}, printed = {0};
+                _cleanup_(text_clear) struct text error = {0}, printed = {0};
                 if (options[i].not_built || !options[i].default_text)
                         continue;
-                assert_int_equal(option_value_parse(&options[i], &storage, options[i].default_text, &complaint), 0);
+                assert_int_equal(option_value_parse(&options[i], &storage, options[i].default_text, &error), 0);
                 assert_int_equal(option_value_print(&options[i], &storage, &printed), 0);
                 assert_string_equal(text_string(&printed), options[i].default_text);
-                assert_int_equal(option_value_parse(&options[i], &again, text_string(&printed), &complaint), 0);
+                assert_int_equal(option_value_parse(&options[i], &again, text_string(&printed), &error), 0);
                 assert_true(option_value_equal(&options[i], &storage, &again));
                 option_value_clear(&options[i], &storage);
                 option_value_clear(&options[i], &again);

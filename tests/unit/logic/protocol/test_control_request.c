@@ -13,21 +13,21 @@
 
 static struct control_request parse(const char *line)
 {
-        _cleanup_(text_clear) struct text complaint = {0};
+        _cleanup_(text_clear) struct text error = {0};
         struct control_request request;
 
-        assert_int_equal(control_request_parse(line, strlen(line), &request, &complaint), 0);
-        assert_string_equal(text_string(&complaint), "");
+        assert_int_equal(control_request_parse(line, strlen(line), &request, &error), 0);
+        assert_string_equal(text_string(&error), "");
         return request;
 }
 
 static void refused(const char *line, size_t length, const char *expected)
 {
-        _cleanup_(text_clear) struct text complaint = {0};
+        _cleanup_(text_clear) struct text error = {0};
         struct control_request request;
 
-        assert_int_equal(control_request_parse(line, length, &request, &complaint), -EINVAL);
-        assert_string_equal(text_string(&complaint), expected);
+        assert_int_equal(control_request_parse(line, length, &request, &error), -EINVAL);
+        assert_string_equal(text_string(&error), expected);
 }
 
 static void check_refused(const char *line, const char *expected)
@@ -108,20 +108,20 @@ static void test_what_is_refused(void **state)
         check_refused("scale www max_workers", "scale: unexpected 'max_workers'");
         check_refused("scale www =3", "scale: unexpected '=3'");
         check_refused("kill-worker", "expected: kill-worker PID");
-        check_refused("kill-worker x", "'x' is not the number of a process");
-        check_refused("kill-worker 0", "'0' is not the number of a process");
+        check_refused("kill-worker x", "'x' is not a process id");
+        check_refused("kill-worker 0", "'0' is not a process id");
         check_refused("kill-worker -1", "kill-worker: unknown option '-1'");
-        check_refused("kill-worker 99999999999", "'99999999999' is not the number of a process");
-        check_refused("status 'www", "a quote is not closed");
+        check_refused("kill-worker 99999999999", "'99999999999' is not a process id");
+        check_refused("status 'www", "a quote is not closed, or the request ends in a backslash");
 }
 
 static void test_garbage(void **state)
 {
         (void)state;
-        refused("status\0www", 10, "the request is not a line of text");
-        check_refused("status\x01", "the request is not a line of text");
-        check_refused("\xff\xfe", "the request is not a line of text");
-        check_refused("GET / HTTP/1.1\r", "the request is not a line of text");
+        refused("status\0www", 10, "the request is not UTF-8 text, or has control characters");
+        check_refused("status\x01", "the request is not UTF-8 text, or has control characters");
+        check_refused("\xff\xfe", "the request is not UTF-8 text, or has control characters");
+        check_refused("GET / HTTP/1.1\r", "the request is not UTF-8 text, or has control characters");
 }
 
 static void test_names(void **state)
