@@ -821,7 +821,7 @@ def test_from_an_older_program(controlled: Start, tmp_path: Path) -> None:
     daemon, control = controlled()
     workers = sorted(daemon.wait_workers(2))
     upgrade(daemon, between(tmp_path, "for pool in state['pools']:\n"
-                            "    for key in ('totals', 'rate', 'decisions', 'closing', 'paused', 'scale.saturated'):\n"
+                            "    for key in ('totals', 'rate', 'decisions', 'closing', 'paused', 'saturated'):\n"
                             "        del pool[key]\n"
                             "    for worker in pool['workers']:\n"
                             "        del worker['let_go']\n"

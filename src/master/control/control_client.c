@@ -225,8 +225,23 @@ int control_client_new(struct control *control, int fd, const struct peer *peer,
 }
 
 static const struct field client_fields[] = {
-        FIELD(struct control_client, uid), FIELD(struct control_client, allowed), FIELD(struct control_client, since_ms),
-        FIELD(struct control_client, after_load),
+        DERIVED(struct control_client, control, "the one that reads"),
+        DERIVED(struct control_client, next, "the order of the list"),
+        DERIVED(struct control_client, link, "the order of the list"),
+        WRITTEN(struct control_client, fd, "fd"),
+        FIELD(struct control_client, uid, "uid"),
+        FIELD(struct control_client, allowed, "allowed"),
+        WRITTEN(struct control_client, state, "state"),
+        FIELD(struct control_client, since_ms, "since_ms"),
+        DERIVED(struct control_client, watch, "made anew"),
+        DERIVED(struct control_client, deadline, "made anew, and set from since_ms"),
+        WRITTEN(struct control_client, request, "request"),
+        DERIVED(struct control_client, request_length, "the length of the request"),
+        WRITTEN(struct control_client, waits_for, "waits_for"),
+        FIELD(struct control_client, after_load, "after_load"),
+        DERIVED(struct control_client, output, "of it only the rest counts"),
+        WRITTEN(struct control_client, rest, "rest"),
+        DERIVED(struct control_client, rest_length, "the length of the rest"),
 };
 
 static const char *const state_names[] = {[CONTROL_CLIENT_READING] = "reading", [CONTROL_CLIENT_WAITING] = "waiting",

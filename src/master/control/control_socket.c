@@ -295,8 +295,24 @@ void control_undo(struct control *control, struct control_change *change)
 }
 
 static const struct field control_fields[] = {
-        FIELD(struct control, listener.device), FIELD(struct control, listener.inode),
-        FIELD(struct control, listener.effective_backlog),
+        DERIVED(struct control, daemon, "the one that reads"),
+        DERIVED(struct control, listening, "there is a descriptor"),
+        WRITTEN(struct control, path, "path"),
+        WRITTEN(struct control, listener.fd, "fd"),
+        DERIVED(struct control, listener.tie, "always its own"),
+        DERIVED(struct control, listener.address, "the path"),
+        FIELD(struct control, listener.device, "device"),
+        FIELD(struct control, listener.inode, "inode"),
+        DERIVED(struct control, listener.filtered, "it never drains"),
+        DERIVED(struct control, listener.decoy_fd, "it never drains"),
+        FIELD(struct control, listener.effective_backlog, "effective_backlog"),
+        DERIVED(struct control, watch, "made anew"),
+        DERIVED(struct control, pause, "the socket is looked at at once"),
+        DERIVED(struct control, has_group, "of the configuration"),
+        DERIVED(struct control, group, "of the configuration"),
+        WRITTEN(struct control, clients, "clients"),
+        DERIVED(struct control, client_count, "the number of clients"),
+        DERIVED(struct control, output_bytes, "the sum over the clients"),
 };
 
 static json_t *write_clients(const struct control *control, struct state_file *file)

@@ -303,10 +303,21 @@ void fd_store_settle(struct fd_store *keeper)
 }
 
 static const struct field fd_store_fields[] = {
-        FIELD(struct fd_store, store_max), FIELD(struct fd_store, stored_count), FIELD(struct fd_store, is_full),
+        DERIVED(struct fd_store, manager, "the one that reads"),
+        WRITTEN(struct fd_store, passed, "passed"),
+        FIELD(struct fd_store, store_max, "store_max"),
+        FIELD(struct fd_store, stored_count, "stored_count"),
+        FIELD(struct fd_store, is_full, "is_full"),
 };
 
-static const struct field socket_fields[] = {FIELD(struct activation_socket, error)};
+static const struct field socket_fields[] = {
+        WRITTEN(struct activation_socket, fd, "fd"),
+        WRITTEN(struct activation_socket, name, "name"),
+        DERIVED(struct activation_socket, address, "the socket knows it"),
+        FIELD(struct activation_socket, error, "error"),
+        WRITTEN(struct activation, sockets, "passed"),
+        DERIVED(struct activation, count, "the number of sockets"),
+};
 
 static json_t *write_socket(const struct activation_socket *socket, struct state_file *file)
 {

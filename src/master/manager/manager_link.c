@@ -137,9 +137,18 @@ void manager_link_clear_environment(void)
         notifier_clear_environment();
 }
 
+static const struct field message_fields[] = {
+        WRITTEN(struct message, fd, "fd"),
+        WRITTEN(struct message, lines, "lines"),
+        DERIVED(struct message, entry, "the order of the list"),
+        DERIVED(struct manager_link, notifier, "from the environment, where the variables are put back for it"),
+        WRITTEN(struct manager_link, messages, "messages"),
+        DERIVED(struct manager_link, timer, "made anew, and set if messages wait"),
+};
+
 static json_t *write_message(const struct message *message, struct state_file *file)
 {
-        json_t *object = json_object();
+        json_t *object = state_file_fields(message_fields, ELEMENTS(message_fields), message);
         int r = state_file_set(object, "lines", state_file_string(message->lines));
 
         if (r == 0 && message->fd >= 0)

@@ -252,14 +252,25 @@ void readiness_failed(struct readiness *service, int error, const struct problem
         service->has_begun = false; /* the reason stays in STATUS */
 }
 
-static const struct field service_fields[] = {
-        FIELD(struct readiness, has_begun), FIELD(struct readiness, is_ready), FIELD(struct readiness, said_ms),
-        FIELD(struct readiness, reloads),
+static const struct field readiness_fields[] = {
+        DERIVED(struct readiness, daemon, "the one that reads"),
+        DERIVED(struct readiness, manager, "the one that reads"),
+        DERIVED(struct readiness, watchdog, "made anew: the next ping is due at once"),
+        DERIVED(struct readiness, timer, "made anew"),
+        DERIVED(struct readiness, extend_timer, "for the stop alone"),
+        DERIVED(struct readiness, is_due, "set by the first turn"),
+        FIELD(struct readiness, has_begun, "has_begun"),
+        FIELD(struct readiness, is_ready, "is_ready"),
+        DERIVED(struct readiness, is_stopping, "who stops hands nothing over"),
+        FIELD(struct readiness, said_ms, "said_ms"),
+        WRITTEN(struct readiness, said, "said"),
+        WRITTEN(struct readiness, note, "note"),
+        FIELD(struct readiness, reloads, "reloads"),
 };
 
 json_t *readiness_write(const struct readiness *service)
 {
-        json_t *object = state_file_fields(service_fields, ELEMENTS(service_fields), service);
+        json_t *object = state_file_fields(readiness_fields, ELEMENTS(readiness_fields), service);
         int r = state_file_set(object, "said", state_file_string(text_string(&service->said)));
 
         if (r == 0)
@@ -269,7 +280,7 @@ json_t *readiness_write(const struct readiness *service)
 
 int readiness_read(struct readiness *service, struct state_file *file, const json_t *object)
 {
-        int r = state_file_read_fields(file, service_fields, ELEMENTS(service_fields), object, service);
+        int r = state_file_read_fields(file, readiness_fields, ELEMENTS(readiness_fields), object, service);
 
         if (r == 0)
                 r = state_file_read_bytes(file, object, "said", &service->said);

@@ -1,3 +1,4 @@
+/* long: a row for every member of pools, listeners, workers and counters, and both directions of each */
 #include "master/pool/pool_state.h"
 
 #include <errno.h>
@@ -12,42 +13,111 @@
 #include "os/activation.h"
 
 static const struct field pool_fields[] = {
-        FIELD(struct pool, generation), FIELD(struct pool, draining), FIELD(struct pool, killing),
-        FIELD(struct pool, paused), FIELD(struct pool, started), FIELD(struct pool, saturation_told),
-        FIELD(struct pool, refused_before), FIELD(struct pool, max_workers_shift), FIELD(struct pool, requests_seen),
-        FIELD(struct pool, roll_ready), FIELD(struct pool, fork_failing), FIELD(struct pool, scale.shrink_at_ms),
-        FIELD(struct pool, scale.relief_at_ms), FIELD(struct pool, scale.saturated), FIELD(struct pool, backoff.failures),
-        FIELD(struct pool, backoff.not_before_ms), FIELD(struct pool, backoff.shortest_ms),
-        FIELD(struct pool, backoff.succeeded),
+        DERIVED(struct pool, runtime, "the one that reads"),
+        WRITTEN(struct pool, name, "name"),
+        DERIVED(struct pool, config, "own_config, or the one of that name"),
+        WRITTEN(struct pool, own_config, "config"),
+        FIELD(struct pool, generation, "generation"),
+        FIELD(struct pool, draining, "draining"),
+        FIELD(struct pool, killing, "killing"),
+        FIELD(struct pool, paused, "paused"),
+        WRITTEN(struct pool, listeners, "listeners"),
+        WRITTEN(struct pool, closing, "closing"),
+        DERIVED(struct pool, board, "mapped from board_fd"),
+        WRITTEN(struct pool, board_fd, "board"),
+        WRITTEN(struct pool, wake_fd, "wake"),
+        DERIVED(struct pool, wake_watch, "made anew"),
+        DERIVED(struct pool, timer, "made anew, and set by the first turn"),
+        DERIVED(struct pool, touched, "pool_start() begins with a turn"),
+        WRITTEN(struct pool, workers, "workers"),
+        DERIVED(struct pool, worker_count, "the number of workers"),
+        DERIVED(struct pool, slots, "those of the workers are taken"),
+        DERIVED(struct pool, refuser, "the worker of that role"),
+        FIELD(struct pool, scale.shrink_at_ms, "shrink_at_ms"),
+        FIELD(struct pool, scale.relief_at_ms, "relief_at_ms"),
+        FIELD(struct pool, scale.saturated, "saturated"),
+        FIELD(struct pool, started, "started"),
+        FIELD(struct pool, saturation_told, "saturation_told"),
+        FIELD(struct pool, refused_before, "refused_before"),
+        FIELD(struct pool, max_workers_shift, "max_workers_shift"),
+        FIELD(struct pool, backoff.failures, "start_failures"),
+        FIELD(struct pool, backoff.not_before_ms, "start_not_before_ms"),
+        FIELD(struct pool, backoff.shortest_ms, "start_shortest_ms"),
+        FIELD(struct pool, backoff.succeeded, "succeeded"),
+        FIELD(struct pool, requests_seen, "requests_seen"),
+        FIELD(struct pool, roll_ready, "roll_ready"),
+        FIELD(struct pool, fork_failing, "fork_failing"),
+        WRITTEN(struct pool, totals, "totals"),
+        WRITTEN(struct pool, gone, "gone"),
+        WRITTEN(struct pool, rate, "rate"),
+        WRITTEN(struct pool, decisions, "decisions"),
 };
 
-#define COUNTER_FIELD(member, ...) FIELD(struct counters, member),
+/* The table of counters gives the names of the document, too. */
+#define COUNTER_FIELD(member, ...) FIELD(struct counters, member, #member),
 static const struct field counter_fields[] = {COUNTERS(COUNTER_FIELD)};
 #undef COUNTER_FIELD
 
 static const struct field gone_fields[] = {
-        FIELD_ARRAY(struct pool_gone, durations), FIELD_ARRAY(struct pool_gone, requests),
-        FIELD_ARRAY(struct pool_gone, cpu_ms), FIELD(struct pool_gone, count),
+        FIELD_ARRAY(struct pool_gone, durations, "durations"),
+        FIELD_ARRAY(struct pool_gone, requests, "requests"),
+        FIELD_ARRAY(struct pool_gone, cpu_ms, "cpu_ms"),
+        FIELD(struct pool_gone, count, "count"),
 };
 
 static const struct field listener_fields[] = {
-        FIELD(struct pool_listener, since_generation), FIELD(struct pool_listener, drain_generation),
-        FIELD(struct pool_listener, closing_since_ms), FIELD(struct pool_listener, drained_since_ms),
-        FIELD(struct pool_listener, drained_at), FIELD(struct pool_listener, listener.device),
-        FIELD(struct pool_listener, listener.inode), FIELD(struct pool_listener, listener.filtered),
-        FIELD(struct pool_listener, listener.effective_backlog),
+        WRITTEN(struct listener_set, items, "listeners"),
+        DERIVED(struct listener_set, count, "the number of items"),
+        WRITTEN(struct pool_listener, name, "name"),
+        WRITTEN(struct pool_listener, listener.fd, "fd"),
+        WRITTEN(struct pool_listener, listener.tie, "origin"),
+        DERIVED(struct pool_listener, listener.address, "the name is one, or the socket knows it"),
+        FIELD(struct pool_listener, listener.device, "device"),
+        FIELD(struct pool_listener, listener.inode, "inode"),
+        FIELD(struct pool_listener, listener.filtered, "filtered"),
+        WRITTEN(struct pool_listener, listener.decoy_fd, "decoy"),
+        FIELD(struct pool_listener, listener.effective_backlog, "effective_backlog"),
+        DERIVED(struct pool_listener, watch, "made anew when nobody is idle"),
+        FIELD(struct pool_listener, since_generation, "since_generation"),
+        FIELD(struct pool_listener, drain_generation, "drain_generation"),
+        FIELD(struct pool_listener, closing_since_ms, "closing_since_ms"),
+        FIELD(struct pool_listener, drained_since_ms, "drained_since_ms"),
+        FIELD(struct pool_listener, drained_at, "drained_at"),
 };
 
 static const struct field worker_fields[] = {
-        FIELD(struct worker, pid), FIELD(struct worker, slot), FIELD(struct worker, generation),
-        FIELD(struct worker, retired), FIELD(struct worker, ended_by_us), FIELD(struct worker, for_roll),
-        FIELD(struct worker, drains), FIELD(struct worker, recycling), FIELD(struct worker, let_go),
-        FIELD(struct worker, requests_at_fork), FIELD(struct worker, forked_ms),
-        FIELD(struct worker, retired_ms), FIELD(struct worker, escalated_ms),
-        FIELD(struct worker, escalated_request), FIELD(struct worker, kill_at_ms),
+        DERIVED(struct worker, pool, "the one in which it is written"),
+        DERIVED(struct worker, next, "the order of the list"),
+        DERIVED(struct worker, link, "the order of the list"),
+        FIELD(struct worker, pid, "pid"),
+        WRITTEN(struct worker, role, "role"),
+        WRITTEN(struct worker, state, "state"),
+        FIELD(struct worker, slot, "slot"),
+        FIELD(struct worker, generation, "generation"),
+        FIELD(struct worker, retired, "retired"),
+        FIELD(struct worker, ended_by_us, "ended_by_us"),
+        FIELD(struct worker, for_roll, "for_roll"),
+        FIELD(struct worker, drains, "drains"),
+        FIELD(struct worker, recycling, "recycling"),
+        FIELD(struct worker, let_go, "let_go"),
+        WRITTEN(struct worker, replacement, "replacement"),
+        DERIVED(struct worker, replaces, "points back"),
+        FIELD(struct worker, requests_at_fork, "requests_at_fork"),
+        FIELD(struct worker, forked_ms, "forked_ms"),
+        FIELD(struct worker, retired_ms, "retired_ms"),
+        FIELD(struct worker, escalated_ms, "escalated_ms"),
+        FIELD(struct worker, escalated_request, "escalated_request"),
+        FIELD(struct worker, kill_at_ms, "kill_at_ms"),
 };
 
-static const struct field decision_fields[] = {FIELD(struct decision, time_ms)};
+static const struct field decision_fields[] = {
+        FIELD(struct decision, time_ms, "time_ms"),
+        WRITTEN(struct decision, text, "text"),
+        WRITTEN(struct decision_ring, items, "decisions"),
+        DERIVED(struct decision_ring, count, "the number of items"),
+        WRITTEN(struct request_rate, samples, "rate"),
+        DERIVED(struct request_rate, count, "the number of samples"),
+};
 
 /* Words for what is an enum here: their numbers may change from one version to the next. */
 static const char *const role_names[] = {[WORKER_ROLE_SERVE] = "serve", [WORKER_ROLE_REFUSE] = "refuse"};
@@ -62,7 +132,7 @@ static json_t *write_listener(const struct pool_listener *item, struct state_fil
         int r = state_file_set(object, "name", state_file_string(item->name));
 
         if (r == 0)
-                r = state_file_set(object, "tie", state_file_string(tie_names[item->listener.tie]));
+                r = state_file_set(object, "origin", state_file_string(tie_names[item->listener.tie]));
         if (r == 0)
                 r = state_file_set(object, "fd", state_file_descriptor(file, item->listener.fd));
         if (r == 0 && item->listener.decoy_fd >= 0)
@@ -184,7 +254,7 @@ static int read_listener(struct state_file *file, const json_t *object, struct p
         int r = state_file_read_string(file, object, "name", &item->name);
 
         if (r == 0)
-                r = state_file_read_word(file, object, "tie", tie_names, ELEMENTS(tie_names), &tie);
+                r = state_file_read_word(file, object, "origin", tie_names, ELEMENTS(tie_names), &tie);
         if (r == 0)
                 r = state_file_read_fields(file, listener_fields, ELEMENTS(listener_fields), object, item);
         if (r == 0)

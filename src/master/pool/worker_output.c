@@ -120,8 +120,20 @@ void worker_output_start(struct worker_outputs *outputs, const char *pool_name, 
 }
 
 static const struct field output_fields[] = {
-        FIELD(struct worker_output, worker_pid), FIELD(struct worker_output, splitter.swallowing),
-        FIELD(struct worker_output, splitter.swallowed_bytes),
+        DERIVED(struct worker_outputs, loop, "the one that reads"),
+        WRITTEN(struct worker_outputs, first, "outputs"),
+        DERIVED(struct worker_output, loop, "the one that reads"),
+        DERIVED(struct worker_output, next, "the order of the list"),
+        DERIVED(struct worker_output, link, "the order of the list"),
+        WRITTEN(struct worker_output, pool_name, "pool"),
+        FIELD(struct worker_output, worker_pid, "worker"),
+        WRITTEN(struct worker_output, fd, "fd"),
+        DERIVED(struct worker_output, watch, "made anew"),
+        DERIVED(struct worker_output, unfinished_timer, "made anew if a line has been begun"),
+        WRITTEN(struct worker_output, splitter.pending, "begun"),
+        DERIVED(struct worker_output, splitter.length, "the length of what has been begun"),
+        FIELD(struct worker_output, splitter.swallowing, "swallowing"),
+        FIELD(struct worker_output, splitter.swallowed_bytes, "swallowed_bytes"),
 };
 
 static json_t *write_output(const struct worker_output *output, struct state_file *file)

@@ -6,6 +6,11 @@
 #include <stdint.h>
 #include <string.h>
 
+static bool is_number(const struct field *field)
+{
+        return field->kind <= FIELD_UNSIGNED;
+}
+
 static json_t *encode(const struct field *field, const char *at)
 {
         uint64_t wide;
@@ -48,6 +53,8 @@ int struct_json_write(const struct field *fields, size_t count, const void *base
 {
         for (size_t i = 0; i < count; i++) {
                 const char *at = (const char *)base + fields[i].offset;
+                if (!is_number(&fields[i]))
+                        continue;
                 json_t *value = fields[i].count > 0 ? encode_array(&fields[i], at) : encode(&fields[i], at);
                 if (json_object_set_new(object, fields[i].name, value) != 0)
                         return -ENOMEM;
@@ -95,7 +102,7 @@ int struct_json_read(const struct field *fields, size_t count, const json_t *obj
 {
         for (size_t i = 0; i < count; i++) {
                 const struct field *field = &fields[i];
-                const json_t *value = json_object_get(object, field->name);
+                const json_t *value = is_number(field) ? json_object_get(object, field->name) : NULL;
                 char *at = (char *)base + field->offset;
                 if (!value || (field->count > 0 ? decode_array(field, value, at) : decode(field, value, at)))
                         continue;

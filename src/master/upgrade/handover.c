@@ -24,13 +24,55 @@
 #include "master/reload/reload.h"
 #include "master/reload/reload_queue.h"
 
-static const struct field master_fields[] = {
-        FIELD(struct daemon, pid),
-        FIELD(struct daemon, had_terminal), FIELD(struct daemon, started_ms), FIELD(struct daemon, loads),
-        FIELD(struct daemon, reload_again), FIELD(struct daemon, try_again),
+static const struct field daemon_fields[] = {
+        WRITTEN(struct daemon, setup, "master"),
+        DERIVED(struct daemon, state, "an upgrade takes place while it is running, and in no other state"),
+        DERIVED(struct daemon, exit_code, "decided by the stop"),
+        FIELD(struct daemon, pid, "pid"),
+        FIELD(struct daemon, had_terminal, "had_terminal"),
+        FIELD(struct daemon, started_ms, "started_ms"),
+        WRITTEN(struct daemon, config, "config"),
+        DERIVED(struct daemon, config_serial, "counts in this program alone"),
+        WRITTEN(struct daemon, pools, "pools"),
+        DERIVED(struct daemon, loop, "made anew"),
+        DERIVED(struct daemon, signal_fd, "opened anew; what is pending stays pending"),
+        DERIVED(struct daemon, signal_watch, "made anew"),
+        DERIVED(struct daemon, stop_timer, "for the stop alone"),
+        DERIVED(struct daemon, log_sink, "opened anew; what it has not reported is \"dropped\""),
+        DERIVED(struct daemon, reaper, "the workers enter themselves"),
+        WRITTEN(struct daemon, manager, "messages"),
+        WRITTEN(struct daemon, service, "service"),
+        WRITTEN(struct daemon, keeper, "keeper"),
+        WRITTEN(struct daemon, outputs, "outputs"),
+        DERIVED(struct daemon, load, "an upgrade waits for its end"),
+        FIELD(struct daemon, loads, "loads"),
+        FIELD(struct daemon, reload_again, "reload_again"),
+        FIELD(struct daemon, try_again, "try_again"),
+        WRITTEN(struct daemon, control, "control"),
+        DERIVED(struct daemon, upgrade, "done when it is read"),
+        DERIVED(struct daemon, upgraded_from, "the version of who writes"),
+        DERIVED(struct daemon, pool_runtime, "made anew"),
+        WRITTEN(struct pool_table, items, "pools"),
+        DERIVED(struct pool_table, count, "the number of items"),
+        DERIVED(struct pool_table, capacity, "the number of items"),
+        DERIVED(struct daemon_setup, source, "the arguments are passed on"),
+        DERIVED(struct daemon_setup, program, "its own path"),
+        DERIVED(struct daemon_setup, arguments, "passed on as such"),
+        DERIVED(struct daemon_setup, take_over, "an argument"),
+        DERIVED(struct daemon_setup, worker_entry, "a function of each program"),
+        DERIVED(struct daemon_setup, signals.touched, "taken anew"),
+        DERIVED(struct daemon_setup, signals.touched_count, "taken anew"),
+        WRITTEN(struct daemon_setup, signals.ignored, "ignored"),
+        DERIVED(struct daemon_setup, signals.inherited, "nobody goes by it"),
+        WRITTEN(struct daemon_setup, original_limits, "limits"),
+        WRITTEN(struct resource_limits, of, "limits"),
 };
 
-static const struct field limit_fields[] = {FIELD(struct rlimit, rlim_cur), FIELD(struct rlimit, rlim_max)};
+static const struct field limit_fields[] = {
+        FIELD(struct rlimit, rlim_cur, "soft"),
+        FIELD(struct rlimit, rlim_max, "hard"),
+};
+
 static const char *const limit_names[] = {[RESOURCE_NOFILE] = "nofile", [RESOURCE_AS] = "as", [RESOURCE_CORE] = "core",
                                           [RESOURCE_CPU] = "cpu", [RESOURCE_NPROC] = "nproc"};
 static_assert(ELEMENTS(limit_names) == RESOURCE_COUNT, "every resource has its name");
@@ -85,7 +127,7 @@ int handover_write(const struct daemon *daemon, struct state_file *file)
                 json_t *value;
         } parts[] = {
                 {"version", json_string(PREFORKD_VERSION)},
-                {"master", state_file_fields(master_fields, ELEMENTS(master_fields), daemon)},
+                {"master", state_file_fields(daemon_fields, ELEMENTS(daemon_fields), daemon)},
                 {"ignored", write_ignored(&daemon->setup->signals)},
                 {"limits", write_limits(&daemon->setup->original_limits)},
                 {"dropped", json_integer((json_int_t)log_sink_unreported(daemon->log_sink))},
@@ -189,7 +231,8 @@ static int read_parts(struct state_file *file, struct daemon *daemon, struct pro
         const char *from = json_string_value(json_object_get(root, "version"));
 
         snprintf(daemon->upgraded_from, sizeof(daemon->upgraded_from), "%s", from ? from : "unknown");
-        int r = state_file_read_fields(file, master_fields, ELEMENTS(master_fields), state_file_object(root, "master"), daemon);
+        int r = state_file_read_fields(file, daemon_fields, ELEMENTS(daemon_fields), state_file_object(root, "master"),
+                                       daemon);
         if (r == 0)
                 r = check_place(file, daemon);
         if (r == 0)

@@ -23,13 +23,27 @@ struct sample {
         struct inner inner;
         uint64_t list[3];
         bool flags[2];
+        const char *text;
+        void *made;
 };
 
 static const struct field fields[] = {
-        FIELD(struct sample, yes), FIELD(struct sample, no), FIELD(struct sample, negative), FIELD(struct sample, positive),
-        FIELD(struct sample, pid), FIELD(struct sample, narrow), FIELD(struct sample, wide), FIELD(struct sample, widest),
-        FIELD(struct sample, inner.deep), FIELD_ARRAY(struct sample, list), FIELD_ARRAY(struct sample, flags),
+        FIELD(struct sample, yes, "yes"),
+        FIELD(struct sample, no, "no"),
+        FIELD(struct sample, negative, "negative"),
+        FIELD(struct sample, positive, "positive"),
+        FIELD(struct sample, pid, "its pid"),
+        FIELD(struct sample, narrow, "narrow"),
+        FIELD(struct sample, wide, "wide"),
+        FIELD(struct sample, widest, "widest"),
+        FIELD(struct sample, inner.deep, "deep"),
+        FIELD_ARRAY(struct sample, list, "list"),
+        FIELD_ARRAY(struct sample, flags, "flags"),
+        WRITTEN(struct sample, text, "text"),
+        DERIVED(struct sample, made, "text"),
 };
+
+enum { NUMBERS = ELEMENTS(fields) - 2 };
 
 static const struct sample filled = {
         .yes = true, .negative = INT32_MIN, .positive = INT32_MAX, .pid = 4711, .narrow = UINT32_MAX, .wide = 1ULL << 40,
@@ -44,7 +58,7 @@ static void test_there_and_back(void **state)
 
         (void)state;
         assert_int_equal(struct_json_write(fields, ELEMENTS(fields), &filled, object), 0);
-        assert_int_equal(json_object_size(object), ELEMENTS(fields));
+        assert_int_equal(json_object_size(object), NUMBERS);
         _cleanup_(freep) char *text = json_dumps(object, JSON_COMPACT);
         json_decref(object);
         object = json_loads(text, 0, NULL);
@@ -58,7 +72,7 @@ static void test_there_and_back(void **state)
 static void test_of_another_version(void **state)
 {
         static const char *const texts[] = {"{}", "{\"later\": {\"x\": 1}}", "{\"list\": [1]}",
-                                            "{\"list\": [1, -2, 3, 4, 5]}", "{\"flags\": []}"};
+                                            "{\"list\": [1, -2, 3, 4, 5]}", "{\"flags\": []}", "{\"text\": 7}"};
 
         (void)state;
         for (size_t i = 0; i < ELEMENTS(texts); i++) {
@@ -78,7 +92,7 @@ static void test_zeros_at_the_end_are_left_out(void **state)
                 uint64_t list[3];
                 const char *text;
         } cases[] = {{{0, 0, 0}, "[]"}, {{7, 0, 0}, "[7]"}, {{0, 256, 0}, "[0,256]"}, {{0, 0, 1ULL << 60}, "[0,0,1152921504606846976]"}};
-        static const struct field list[] = {FIELD_ARRAY(struct sample, list)};
+        static const struct field list[] = {FIELD_ARRAY(struct sample, list, "list")};
 
         (void)state;
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
@@ -106,9 +120,9 @@ static void test_what_does_not_fit(void **state)
                 {"{\"wide\": 1.5}", "wide: expected a number that fits"},
                 {"{\"narrow\": 4294967296}", "narrow: expected a number that fits"},
                 {"{\"narrow\": -1}", "narrow: expected a number that fits"},
-                {"{\"pid\": 2147483648}", "pid: expected a number that fits"},
+                {"{\"its pid\": 2147483648}", "its pid: expected a number that fits"},
                 {"{\"negative\": -2147483649}", "negative: expected a number that fits"},
-                {"{\"inner.deep\": null}", "inner.deep: expected a number that fits"},
+                {"{\"deep\": null}", "deep: expected a number that fits"},
                 {"{\"list\": 1}", "list: expected a list of a number that fits"},
                 {"{\"list\": [1, \"x\"]}", "list: expected a list of a number that fits"},
                 {"{\"flags\": [0]}", "flags: expected a list of true or false"},
