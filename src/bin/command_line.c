@@ -182,7 +182,7 @@ static int parse_take_over(struct parser *parser)
         static const struct {
                 const char *prefix;
                 enum take_over_mode mode;
-        } modes[] = {{"--take-over=", TAKE_OVER_NOW}, {"--try-take-over=", TAKE_OVER_TRY}};
+        } modes[] = {{"--take-over=", TAKE_OVER_NOW}, {"--preflight=", TAKE_OVER_PREFLIGHT}};
         uint64_t fd;
 
         parser->at = 1;

@@ -17,8 +17,8 @@ enum command {
 };
 
 /* Whether this program was executed by a running one, to take over from it: the option `--take-over=FD`, or
- * `--try-take-over=FD`, which comes first and is nobody else's. */
-enum take_over_mode { TAKE_OVER_NO, TAKE_OVER_TRY, TAKE_OVER_NOW };
+ * `--preflight=FD`, which comes first and is nobody else's. */
+enum take_over_mode { TAKE_OVER_NO, TAKE_OVER_PREFLIGHT, TAKE_OVER_NOW };
 
 struct command_line {
         enum command command;

@@ -3,7 +3,7 @@
 
 One client asks the control socket for the version, again and again, while another has the daemon upgraded; what the
 slowest of the first client's questions took is the gap as clients see it. Beside it the same without an upgrade, and how
-long the whole of it takes, trial included, from the wish to the reply.
+long the whole of it takes, preflight included, from the wish to the reply.
 """
 
 from __future__ import annotations

@@ -150,7 +150,7 @@ def test_upgrade(controlled: tuple[Daemon, Ctl], tmp_path: Path) -> None:
     assert ctl.do("upgrade") == said.stdout
     refused = ctl.run("upgrade", "/bin/true")
     assert refused.returncode == FAILURE and refused.stdout == "", refused
-    assert refused.stderr == ("/bin/true: it cannot take over: its trial ended with code 0 and without a word\n"
+    assert refused.stderr == ("/bin/true: it cannot take over: its preflight ended with code 0 and without a word\n"
                               "preforkctl: not upgraded: the running program goes on\n")
 
 

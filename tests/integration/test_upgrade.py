@@ -539,9 +539,9 @@ def test_an_upgrade_waits_for_a_reload(controlled: Start, tmp_path: Path) -> Non
         clients[0].sendall(b"reload\n")
         daemon.wait_log("reloading")
         clients[1].sendall(b"upgrade\n")
-        daemon.wait_log("upgrading: trying")
-        wait_until(lambda: not any("take-over" in title(pid) or "trial" in title(pid) for pid in children(daemon.pid)),
-                   "the end of the trial")
+        daemon.wait_log("upgrading: preflight")
+        wait_until(lambda: not any("take-over" in title(pid) or "preflight" in title(pid) for pid in children(daemon.pid)),
+                   "the end of the preflight")
         clients[2].sendall(b"reload --dry-run\n")
         control.do("version")
         assert not daemon.find_log("has taken over")
@@ -563,7 +563,7 @@ def test_one_at_a_time(controlled: Start, tmp_path: Path) -> None:
     slow.write_text(slow.read_text().replace("option, _", "time.sleep(1)\noption, _"))
     with control.connect() as client:
         client.sendall(f"upgrade {slow}\n".encode())
-        daemon.wait_log("upgrading: trying")
+        daemon.wait_log("upgrading: preflight")
         control.refused("upgrade", "busy")
         daemon.send_signal(signal.SIGUSR2)
         daemon.wait_log("not upgrading .SIGUSR2.: an upgrade is under way")
@@ -623,7 +623,7 @@ def test_a_program_that_cannot(controlled: Start, tmp_path: Path, kind: str) -> 
 
 
 @pytest.mark.parametrize("how", ["hangs", "writes without end"])
-def test_a_program_that_never_ends_its_trial(controlled: Start, tmp_path: Path, how: str) -> None:
+def test_a_program_that_never_ends_its_preflight(controlled: Start, tmp_path: Path, how: str) -> None:
     daemon, control = controlled()
     program = tmp_path / "endless"
     program.write_text("#!/bin/sh\n" + ("exec sleep 1000\n" if how == "hangs" else "exec yes >&2\n"))
@@ -631,32 +631,32 @@ def test_a_program_that_never_ends_its_trial(controlled: Start, tmp_path: Path, 
     reply = control.refused(f"upgrade {program}", "refused")
     assert any("longer than 10 s" in problem["text"] for problem in reply["problems"]), reply
     assert request(address_of(daemon), b"still") == b"still"
-    wait_until(lambda: len(children(daemon.pid)) == 2, "the end of the trial")
+    wait_until(lambda: len(children(daemon.pid)) == 2, "the end of the preflight")
 
 
-def test_a_stop_overtakes_a_trial(controlled: Start, tmp_path: Path) -> None:
+def test_a_stop_overtakes_a_preflight(controlled: Start, tmp_path: Path) -> None:
     daemon, control = controlled()
     program = tmp_path / "endless"
     program.write_text("#!/bin/sh\nexec sleep 1000\n")
     program.chmod(0o755)
     with control.connect() as client:
         client.sendall(f"upgrade {program}\n".encode())
-        daemon.wait_log("upgrading: trying")
+        daemon.wait_log("upgrading: preflight")
         daemon.stop(timeout=5)
         assert "stopping" in json.loads(read_all(client))["message"]
 
 
-def test_a_file_that_changes_after_its_trial(controlled: Start, tmp_path: Path) -> None:
+def test_a_file_that_changes_after_its_preflight(controlled: Start, tmp_path: Path) -> None:
     """What was tried is what is executed."""
     daemon, control = controlled()
-    program = between(tmp_path, f"if sys.argv[1].startswith('--try'):\n    open({str(tmp_path / 'between')!r}, 'a').write('#')",
+    program = between(tmp_path, f"if sys.argv[1].startswith('--preflight'):\n    open({str(tmp_path / 'between')!r}, 'a').write('#')",
                       only_in_earnest=False)
     reply = control.refused(f"upgrade {program}", "refused")
     assert any("has changed" in problem["text"] for problem in reply["problems"]), reply
     assert request(address_of(daemon), b"still") == b"still"
 
 
-def test_a_program_that_fails_to_execute_after_its_trial(controlled: Start, tmp_path: Path) -> None:
+def test_a_program_that_fails_to_execute_after_its_preflight(controlled: Start, tmp_path: Path) -> None:
     """Everything is as before: descriptors are closed on execution again, and nothing of ours is in the environment."""
     with Manager(tmp_path) as manager:
         daemon, control = controlled({"www": {"handler": ["/bin/sh", "-c", "env; ls -l /proc/self/fd; cat"],
@@ -687,7 +687,7 @@ def test_a_script_that_does_not_become_preforkd(controlled: Start, tmp_path: Pat
     assert sorted(daemon.workers()) == workers
 
 
-def test_what_a_trial_leaves_behind_goes_with_it(controlled: Start, tmp_path: Path) -> None:
+def test_what_a_preflight_leaves_behind_goes_with_it(controlled: Start, tmp_path: Path) -> None:
     """It has our descriptors. It is not waited for, either."""
     daemon, control = controlled()
     program = tmp_path / "script"
@@ -695,7 +695,7 @@ def test_what_a_trial_leaves_behind_goes_with_it(controlled: Start, tmp_path: Pa
     program.chmod(0o755)
     control.refused(f"upgrade {program}", "refused")
     left = int((tmp_path / "left").read_text())
-    wait_until(lambda: not alive(left), "the end of what the trial has left behind")
+    wait_until(lambda: not alive(left), "the end of what the preflight has left behind")
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["its path known", "its path unknown"])
@@ -719,9 +719,9 @@ def test_without_proc(preforkd: Start, tmp_path: Path, as_root: None, known: boo
     assert request(address_of(daemon), b"x") == b"x"
 
 
-@pytest.mark.parametrize("how", ["during its trial", "while it waits"])
+@pytest.mark.parametrize("how", ["during its preflight", "while it waits"])
 def test_a_configuration_that_nobody_has_tried(controlled: Start, tmp_path: Path, how: str) -> None:
-    """What the new program cannot take is found out before it is executed, also when it came after the trial."""
+    """What the new program cannot take is found out before it is executed, also when it came after the preflight."""
     daemon, control = controlled()
     workers = sorted(daemon.wait_workers(2))
     program = between(tmp_path, "if 'max_workers = 3' in state['config']:\n"
@@ -733,7 +733,7 @@ def test_a_configuration_that_nobody_has_tried(controlled: Start, tmp_path: Path
     fifo = tmp_path / "pools.d" / "slow.conf"
     with control.connect() as client:
         client.sendall(f"upgrade {program}\n".encode())
-        wait_until(lambda: (tmp_path / "tried").exists(), "the trial")
+        wait_until(lambda: (tmp_path / "tried").exists(), "the preflight")
         daemon.pools["www"]["max_workers"] = 3
         if how == "while it waits":
             fifo.parent.mkdir()
@@ -741,8 +741,8 @@ def test_a_configuration_that_nobody_has_tried(controlled: Start, tmp_path: Path
             daemon.hup(None)
             wait_until(lambda: any("reading" in title(pid) for pid in children(daemon.pid)), "the reading")
             (tmp_path / "go").touch()
-            wait_until(lambda: not any("trial" in title(pid) or "between" in title(pid) for pid in children(daemon.pid)),
-                       "the end of the trial")
+            wait_until(lambda: not any("preflight" in title(pid) or "between" in title(pid) for pid in children(daemon.pid)),
+                       "the end of the preflight")
             with open(fifo, "w", encoding="utf-8"):
                 pass
         else:
@@ -750,7 +750,7 @@ def test_a_configuration_that_nobody_has_tried(controlled: Start, tmp_path: Path
             (tmp_path / "go").touch()
         reply = json.loads(read_all(client))
     assert not reply["ok"] and any("max_workers" in problem["text"] for problem in reply["problems"]), reply
-    assert daemon.find_log("again, for the configuration has changed")
+    assert daemon.find_log("another preflight of .*, for the configuration has changed")
     assert set(workers) <= set(daemon.workers())
     assert request(address_of(daemon), b"still") == b"still"
 
@@ -800,7 +800,7 @@ def test_from_a_newer_program(controlled: Start, tmp_path: Path) -> None:
 
 
 def test_many_keys_that_are_not_known(controlled: Start, tmp_path: Path) -> None:
-    """However much there is to say, the trial does not wait for somebody to listen; who asked is told."""
+    """However much there is to say, the preflight does not wait for somebody to listen; who asked is told."""
     daemon, control = controlled()
     reply = control.do(f"upgrade {between(tmp_path, MANY_KEYS, only_in_earnest=False)}")
     assert len(reply["problems"]) == 2000 and reply["problems"][0]["severity"] == "warning"
@@ -825,7 +825,7 @@ def test_from_an_older_program(controlled: Start, tmp_path: Path) -> None:
                             "        del pool[key]\n"
                             "    for worker in pool['workers']:\n"
                             "        del worker['let_go']\n"
-                            "for key in ('outputs', 'service', 'messages', 'dropped', 'limits'):\n"
+                            "for key in ('worker_outputs', 'readiness', 'manager', 'log', 'original_limits'):\n"
                             "    del state[key]", only_in_earnest=False))
     assert sorted(daemon.workers()) == workers
     assert control.pool()["totals"]["forked"] == 0
@@ -850,7 +850,7 @@ def test_from_an_older_program(controlled: Start, tmp_path: Path) -> None:
     ("state = {}", "format"),
 ])
 def test_a_state_that_cannot_be_taken_over(controlled: Start, tmp_path: Path, change: str, reason: str) -> None:
-    """… is found out by the trial."""
+    """… is found out by the preflight."""
     daemon, control = controlled()
     workers = sorted(daemon.wait_workers(2))
     reply = control.refused(f"upgrade {between(tmp_path, change, only_in_earnest=False)}", "refused")

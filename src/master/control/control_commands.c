@@ -218,11 +218,11 @@ static void do_upgrade(const struct order *order)
                 control_client_refuse(order->client, "permission", "only root and preforkd's own user may name a program");
         else if (path && path[0] != '/')
                 control_client_refuse(order->client, "usage", "upgrade: '%.64s' is not an absolute path", path);
-        else if (order->daemon->upgrade)
+        else if (upgrade_is_under_way(order->daemon->upgrade))
                 control_client_refuse(order->client, "busy", "an upgrade is under way already");
         else {
                 control_client_wait(order->client, CONTROL_WAIT_UPGRADE, 0);
-                upgrade_begin(order->daemon, path, order->by);
+                upgrade_begin(order->daemon->upgrade, path, order->by);
         }
 }
 

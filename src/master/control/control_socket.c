@@ -325,8 +325,9 @@ static json_t *write_clients(const struct control *control, struct state_file *f
         return state_file_finish(array, r);
 }
 
-json_t *control_write(const struct control *control, struct state_file *file)
+static json_t *write_part(const void *owner, struct state_file *file)
 {
+        const struct control *control = owner;
         json_t *object = state_file_fields(control_fields, ELEMENTS(control_fields), control);
         int r = state_file_set(object, "clients", write_clients(control, file));
 
@@ -358,16 +359,19 @@ static int read_socket(struct control *control, struct state_file *file, const j
         return r;
 }
 
-int control_read(struct control *control, struct state_file *file, const json_t *object)
+static int read_part(void *owner, struct state_file *file, const json_t *value)
 {
-        const json_t *clients = state_file_array(object, "clients");
-        int r = read_socket(control, file, object);
+        struct control *control = owner;
+        const json_t *clients = state_file_array(value, "clients");
+        int r = read_socket(control, file, value);
 
         for (size_t i = json_array_size(clients); i-- > 0 && r == 0;)
                 r = control_client_read(control, file, json_array_get(clients, i));
         control_has_room(control);
         return r;
 }
+
+const struct state_part control_part = {.name = "control", .write = write_part, .read = read_part};
 
 void control_free(struct control *control)
 {

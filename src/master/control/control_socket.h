@@ -12,7 +12,7 @@
 
 #include "base/problem.h"
 #include "logic/config/config.h"
-#include "master/state/state_file.h"
+#include "master/state/state_part.h"
 #include "os/net/listener.h"
 
 struct daemon;
@@ -68,9 +68,8 @@ void control_undo(struct control *control, struct control_change *change);
 /* A client has gone: there may be room for one that waits. */
 void control_has_room(struct control *control);
 
-/* The socket and its connections: for a hand-over. A new reference or NULL; 0, -EPROTO, -ENOMEM. */
-json_t *control_write(const struct control *control, struct state_file *file);
-int control_read(struct control *control, struct state_file *file, const json_t *object);
+/* The socket and its connections: for a hand-over; the owner is a struct control. */
+extern const struct state_part control_part;
 
 /* Close the socket and every connection; what can be sent at once still is. NULL is fine. */
 void control_free(struct control *control);

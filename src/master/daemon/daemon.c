@@ -13,6 +13,7 @@
 #include "master/config/config_child.h"
 #include "master/control/control_outcome.h"
 #include "master/control/control_socket.h"
+#include "master/daemon/upgrade_host.h"
 #include "master/loop/evloop.h"
 #include "master/loop/reaper.h"
 #include "master/manager/fd_store.h"
@@ -22,6 +23,7 @@
 #include "master/pool/worker_output.h"
 #include "master/reload/reload_queue.h"
 #include "master/status/report.h"
+#include "master/upgrade/preflight.h"
 #include "master/upgrade/upgrade.h"
 #include "os/clock.h"
 #include "os/process/title.h"
@@ -74,7 +76,7 @@ void daemon_stop(struct daemon *daemon, int exit_code, const char *why)
         daemon->state = DAEMON_STOPPING;
         daemon->exit_code = exit_code;
         config_child_cancel(daemon->load);
-        upgrade_cancel(daemon);
+        upgrade_cancel(daemon->upgrade);
         readiness_stopping(daemon->service);
         control_outcome_fail(daemon->control, "stopping", "preforkd is stopping");
         for (size_t i = 0; i < daemon->pools.count; i++)
@@ -151,7 +153,7 @@ static void handle_signal(struct daemon *daemon, const struct signals_event *eve
                 report_all(&daemon->pools);
                 break;
         case SIGUSR2:
-                upgrade_begin(daemon, NULL, "SIGUSR2");
+                upgrade_host_begin(daemon, NULL, "SIGUSR2");
                 break;
         case SIGTTIN:
                 shift_max_workers(daemon, +1);
@@ -218,13 +220,15 @@ static int open_daemon(struct daemon *daemon, struct daemon_setup *setup)
                 r = evloop_timer_new(daemon->loop, on_stop_timeout, daemon, &daemon->stop_timer);
         if (r == 0)
                 r = control_new(daemon, &daemon->control);
+        if (r == 0)
+                r = upgrade_host_open(daemon);
         return r;
 }
 
 static void close_daemon(struct daemon *daemon)
 {
         control_free(daemon->control);
-        upgrade_close(daemon);
+        upgrade_free(daemon->upgrade);
         config_child_free(daemon->load);
         worker_output_finish_all(&daemon->outputs);
         if (daemon->config) {
@@ -248,12 +252,12 @@ int daemon_run(struct daemon_setup *setup)
 {
         struct daemon daemon;
 
-        process_title_set(setup->take_over.is_preflight ? UPGRADE_PREFLIGHT_TITLE : "master");
+        process_title_set(setup->take_over.is_preflight ? PREFLIGHT_TITLE : "master");
         int r = open_daemon(&daemon, setup);
         if (r < 0 && setup->take_over.is_preflight)
-                upgrade_answer_preflight(r, &(struct problem_list){0});
+                preflight_answer(r, &(struct problem_list){0});
         if (r == 0 && setup->take_over.wanted)
-                upgrade_take_over(&daemon);
+                upgrade_host_take_over(&daemon);
         else if (r == 0)
                 r = reload_queue_first(&daemon);
         if (r == 0)

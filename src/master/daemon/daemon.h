@@ -13,6 +13,8 @@
 #include "master/pool/pool_runtime.h"
 #include "master/pool/pool_table.h"
 #include "master/pool/worker_output.h"
+#include "master/state/state_part.h"
+#include "master/upgrade/handover.h"
 #include "os/log/sink.h"
 #include "os/process/resource.h"
 #include "os/process/signals.h"
@@ -33,13 +35,6 @@ struct upgrade;
 struct config_source {
         const char *file;              /* NULL: the command-line form */
         const char *const *options;    /* key, value, key, value …, NULL */
-};
-
-/* Of a program that was executed in the place of another: where its state is (master/upgrade). */
-struct take_over {
-        bool wanted;
-        bool is_preflight; /* only to find out whether it could be done */
-        int fd;
 };
 
 /* What bin/ hands over. */
@@ -86,7 +81,8 @@ struct daemon {
         bool reload_again;        /* another SIGHUP came meanwhile */
         bool try_again;           /* somebody wants to know what a reload would do */
         struct control *control;
-        struct upgrade *upgrade; /* under way; NULL: none is */
+        struct upgrade *upgrade;
+        struct state_parts state_parts; /* what an upgrade hands over */
         char upgraded_from[64];  /* the version that handed over to this one; "" for a first one */
 };
 

@@ -340,17 +340,19 @@ static json_t *write_passed(const struct activation *passed, struct state_file *
         return state_file_finish(array, r);
 }
 
-json_t *fd_store_write(const struct fd_store *keeper, struct state_file *file)
+static json_t *write_part(const void *owner, struct state_file *file)
 {
+        const struct fd_store *keeper = owner;
         json_t *object = state_file_fields(fd_store_fields, ELEMENTS(fd_store_fields), keeper);
 
         return state_file_finish(object, state_file_set(object, "passed", write_passed(&keeper->passed, file)));
 }
 
-int fd_store_read(struct fd_store *keeper, struct state_file *file, const json_t *object)
+static int read_part(void *owner, struct state_file *file, const json_t *value)
 {
-        const json_t *passed = state_file_array(object, "passed");
-        int r = state_file_read_fields(file, fd_store_fields, ELEMENTS(fd_store_fields), object, keeper);
+        struct fd_store *keeper = owner;
+        const json_t *passed = state_file_array(value, "passed");
+        int r = state_file_read_fields(file, fd_store_fields, ELEMENTS(fd_store_fields), value, keeper);
 
         activation_clear(&keeper->passed); /* there was nothing: LISTEN_FDS was for the first program of this process */
         keeper->passed.sockets = calloc(json_array_size(passed) + 1, sizeof(*keeper->passed.sockets));
@@ -370,6 +372,8 @@ int fd_store_read(struct fd_store *keeper, struct state_file *file, const json_t
         }
         return r;
 }
+
+const struct state_part fd_store_part = {.name = "fd_store", .write = write_part, .read = read_part};
 
 void fd_store_free(struct fd_store *keeper)
 {

@@ -10,7 +10,7 @@
 #include "base/problem.h"
 #include "logic/config/config.h"
 #include "master/pool/listener_set.h"
-#include "master/state/state_file.h"
+#include "master/state/state_part.h"
 
 struct fd_store;
 struct manager_link;
@@ -42,9 +42,7 @@ void fd_store_release(struct fd_store *keeper, struct pool_listener *item);
 /* The first configuration is in force: close the stored listeners that it does not mention. */
 void fd_store_settle(struct fd_store *keeper);
 
-/* What the manager has for us still, and what we have in its store: for a hand-over. A new reference or NULL; 0, -EPROTO,
- * -ENOMEM. */
-json_t *fd_store_write(const struct fd_store *keeper, struct state_file *file);
-int fd_store_read(struct fd_store *keeper, struct state_file *file, const json_t *object);
+/* What the manager has for us still, and what we have in its store: for a hand-over; the owner is a struct fd_store. */
+extern const struct state_part fd_store_part;
 
 void fd_store_free(struct fd_store *keeper); /* closes what nobody took over; NULL is fine */

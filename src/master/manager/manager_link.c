@@ -142,7 +142,7 @@ static const struct field message_fields[] = {
         WRITTEN(struct message, lines, "lines"),
         DERIVED(struct message, entry, "the order of the list"),
         DERIVED(struct manager_link, notifier, "from the environment, where the variables are put back for it"),
-        WRITTEN(struct manager_link, messages, "messages"),
+        WRITTEN(struct manager_link, messages, "manager"),
         DERIVED(struct manager_link, timer, "made anew, and set if messages wait"),
 };
 
@@ -156,8 +156,9 @@ static json_t *write_message(const struct message *message, struct state_file *f
         return state_file_finish(object, r);
 }
 
-json_t *manager_link_write(const struct manager_link *queue, struct state_file *file)
+static json_t *write_part(const void *owner, struct state_file *file)
 {
+        const struct manager_link *queue = owner;
         json_t *array = json_array();
         const struct message *message;
         int r = 0;
@@ -167,8 +168,10 @@ json_t *manager_link_write(const struct manager_link *queue, struct state_file *
         return state_file_finish(array, r);
 }
 
-int manager_link_read(struct manager_link *queue, struct state_file *file, const json_t *array)
+static int read_part(void *owner, struct state_file *file, const json_t *array)
 {
+        struct manager_link *queue = owner;
+
         for (size_t i = 0; i < json_array_size(array); i++) {
                 const json_t *object = json_array_get(array, i);
                 _cleanup_(text_clear) struct text lines = {0};
@@ -182,6 +185,8 @@ int manager_link_read(struct manager_link *queue, struct state_file *file, const
         }
         return 0;
 }
+
+const struct state_part manager_link_part = {.name = "manager", .write = write_part, .read = read_part};
 
 void manager_link_free(struct manager_link *queue)
 {

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "master/state/state_file.h"
+#include "master/state/state_part.h"
 
 struct evloop;
 struct manager_link;
@@ -29,11 +29,11 @@ void manager_link_say(struct manager_link *queue, int fd, const char *format, ..
 /* True while messages wait. */
 bool manager_link_is_stuck(const struct manager_link *queue);
 
-/* For a program that is executed in this process: the variables that were removed, see notifier_set_environment(), and the
- * messages that wait. A new reference or NULL; 0, -EPROTO, -ENOMEM. */
+/* For a program that is executed in this process: the variables that were removed, see notifier_set_environment(). */
 int manager_link_set_environment(const struct manager_link *queue);
 void manager_link_clear_environment(void);
-json_t *manager_link_write(const struct manager_link *queue, struct state_file *file);
-int manager_link_read(struct manager_link *queue, struct state_file *file, const json_t *array);
+
+/* The messages that wait: for a hand-over; the owner is a struct manager_link. */
+extern const struct state_part manager_link_part;
 
 void manager_link_free(struct manager_link *queue); /* a last try for what waits; NULL is fine */

@@ -268,24 +268,29 @@ static const struct field readiness_fields[] = {
         FIELD(struct readiness, reloads, "reloads"),
 };
 
-json_t *readiness_write(const struct readiness *service)
+static json_t *write_part(const void *owner, struct state_file *file)
 {
+        const struct readiness *service = owner;
         json_t *object = state_file_fields(readiness_fields, ELEMENTS(readiness_fields), service);
         int r = state_file_set(object, "said", state_file_string(text_string(&service->said)));
 
+        (void)file;
         if (r == 0)
                 r = state_file_set(object, "note", state_file_string(text_string(&service->note)));
         return state_file_finish(object, r);
 }
 
-int readiness_read(struct readiness *service, struct state_file *file, const json_t *object)
+static int read_part(void *owner, struct state_file *file, const json_t *value)
 {
-        int r = state_file_read_fields(file, readiness_fields, ELEMENTS(readiness_fields), object, service);
+        struct readiness *service = owner;
+        int r = state_file_read_fields(file, readiness_fields, ELEMENTS(readiness_fields), value, service);
 
         if (r == 0)
-                r = state_file_read_bytes(file, object, "said", &service->said);
-        return r == 0 ? state_file_read_bytes(file, object, "note", &service->note) : r;
+                r = state_file_read_bytes(file, value, "said", &service->said);
+        return r == 0 ? state_file_read_bytes(file, value, "note", &service->note) : r;
 }
+
+const struct state_part readiness_part = {.name = "readiness", .write = write_part, .read = read_part};
 
 void readiness_free(struct readiness *service)
 {

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "base/problem.h"
-#include "master/state/state_file.h"
+#include "master/state/state_part.h"
 
 struct daemon;
 struct manager_link;
@@ -36,8 +36,7 @@ void readiness_stopping(struct readiness *service);
 /* The start has failed: ERRNO=, and why in STATUS: the first of `problems` that is an error, or `why`. */
 void readiness_failed(struct readiness *service, int error, const struct problem_list *problems, const char *why);
 
-/* What has been said: for a hand-over. A new reference or NULL; 0, -EPROTO, -ENOMEM. */
-json_t *readiness_write(const struct readiness *service);
-int readiness_read(struct readiness *service, struct state_file *file, const json_t *object);
+/* What has been said: for a hand-over; the owner is a struct readiness. */
+extern const struct state_part readiness_part;
 
 void readiness_free(struct readiness *service); /* NULL is fine */

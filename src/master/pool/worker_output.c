@@ -121,7 +121,7 @@ void worker_output_start(struct worker_outputs *outputs, const char *pool_name, 
 
 static const struct field output_fields[] = {
         DERIVED(struct worker_outputs, loop, "the one that reads"),
-        WRITTEN(struct worker_outputs, first, "outputs"),
+        WRITTEN(struct worker_outputs, first, "worker_outputs"),
         DERIVED(struct worker_output, loop, "the one that reads"),
         DERIVED(struct worker_output, next, "the order of the list"),
         DERIVED(struct worker_output, link, "the order of the list"),
@@ -149,8 +149,9 @@ static json_t *write_output(const struct worker_output *output, struct state_fil
         return state_file_finish(object, r);
 }
 
-json_t *worker_output_write(const struct worker_outputs *outputs, struct state_file *file)
+static json_t *write_part(const void *owner, struct state_file *file)
 {
+        const struct worker_outputs *outputs = owner;
         json_t *array = json_array();
         int r = 0;
 
@@ -185,14 +186,16 @@ static int read_output(struct worker_outputs *outputs, struct state_file *file, 
         return 0;
 }
 
-int worker_output_read(struct worker_outputs *outputs, struct state_file *file, const json_t *array)
+static int read_part(void *owner, struct state_file *file, const json_t *array)
 {
         int r = 0;
 
         for (size_t i = 0; i < json_array_size(array) && r == 0; i++)
-                r = read_output(outputs, file, json_array_get(array, i));
+                r = read_output(owner, file, json_array_get(array, i));
         return r;
 }
+
+const struct state_part worker_output_part = {.name = "worker_outputs", .write = write_part, .read = read_part};
 
 void worker_output_finish_all(struct worker_outputs *outputs)
 {

@@ -8,7 +8,7 @@
 
 #include <sys/types.h>
 
-#include "master/state/state_file.h"
+#include "master/state/state_part.h"
 
 struct evloop;
 struct worker_output;
@@ -22,9 +22,8 @@ struct worker_outputs {
 /* Take over the reading end `fd` and begin. If there is no memory the descriptor is closed and the words are lost. */
 void worker_output_start(struct worker_outputs *outputs, const char *pool_name, pid_t worker_pid, int fd);
 
-/* All of them, with the lines that have been begun: for a hand-over. A new reference or NULL; 0, -EPROTO, -ENOMEM. */
-json_t *worker_output_write(const struct worker_outputs *outputs, struct state_file *file);
-int worker_output_read(struct worker_outputs *outputs, struct state_file *file, const json_t *array);
+/* All of them, with the lines that have been begun: for a hand-over; the owner is a struct worker_outputs. */
+extern const struct state_part worker_output_part;
 
 /* Log what has been written so far and forget all of them; for the end. */
 void worker_output_finish_all(struct worker_outputs *outputs);

@@ -151,7 +151,7 @@ void reload_queue_try(struct daemon *daemon)
 
 void reload_queue_again(struct daemon *daemon)
 {
-        upgrade_continue(daemon); /* first: those who wish for more can be served by the next program as well */
+        upgrade_continue(daemon->upgrade); /* first: those who wish for more can be served by the next program as well */
         if (daemon->reload_again)
                 reload_queue_reload(daemon);
         if (daemon->try_again)

@@ -215,9 +215,8 @@ int state_file_take_descriptor(struct state_file *file, const json_t *object, co
         return state_file_fail(file, "%s: expected a descriptor that was handed over", name);
 }
 
-int state_file_read_bytes(struct state_file *file, const json_t *object, const char *name, struct text *text)
+int state_file_read_value(struct state_file *file, const json_t *value, const char *name, struct text *text)
 {
-        const json_t *value = json_object_get(object, name);
         const unsigned char *at = (const unsigned char *)json_string_value(value);
         size_t length = json_string_length(value);
 
@@ -232,6 +231,11 @@ int state_file_read_bytes(struct state_file *file, const json_t *object, const c
                         return -ENOMEM;
         }
         return 0;
+}
+
+int state_file_read_bytes(struct state_file *file, const json_t *object, const char *name, struct text *text)
+{
+        return state_file_read_value(file, json_object_get(object, name), name, text);
 }
 
 int state_file_read_string(struct state_file *file, const json_t *object, const char *name, char **ret)

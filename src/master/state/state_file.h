@@ -1,7 +1,7 @@
 /* The hand-over document: the form in which a master leaves its state to the program that takes its place in the same
- * process (see master/handover). A JSON object in a memfd; descriptors are in it as their numbers.
+ * process (see upgrade/handover). A JSON object in a memfd; descriptors are in it as their numbers.
  *
- * Every module writes and reads its own part, with the functions here. Writing: functions return a new reference, or NULL
+ * Every module writes and reads its own part (state_part.h), with the functions here. Writing: functions return a new reference, or NULL
  * for a lack of memory, and `descriptors` collects what must stay open across exec(2). Reading: what is wrong is put into
  * `error`, once; what is not mentioned is left as it is, and what is not known is passed over, so that an older
  * program can take over from a newer one. */
@@ -23,6 +23,7 @@ struct state_file {
         size_t descriptor_count;
         size_t next_descriptor; /* reading: where the next one is looked for first */
         struct text error;
+        struct problem_list *problems; /* reading: where a part may leave warnings; borrowed */
 };
 
 /* Begin an empty one. 0 or -ENOMEM. */
@@ -72,6 +73,9 @@ int state_file_take_descriptor(struct state_file *file, const json_t *object, co
 
 /* Append the bytes of a string that state_file_bytes() made; none if the member is missing. 0, -EPROTO or -ENOMEM. */
 int state_file_read_bytes(struct state_file *file, const json_t *object, const char *name, struct text *text);
+
+/* The same of a string itself; `name` is for the error. */
+int state_file_read_value(struct state_file *file, const json_t *value, const char *name, struct text *text);
 
 /* The same as a string of its own, for the caller to free; a missing one is refused. NUL ends it early. */
 int state_file_read_string(struct state_file *file, const json_t *object, const char *name, char **ret);

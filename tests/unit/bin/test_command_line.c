@@ -231,13 +231,13 @@ static void test_missing_value_before_the_handler(void **state)
 /* What a running preforkd puts before all others; anywhere else it is an option like any other. */
 static void test_take_over(void **state)
 {
-        static char name[] = "preforkd", now[] = "--take-over=5", try[] = "--try-take-over=77", c[] = "-c",
+        static char name[] = "preforkd", now[] = "--take-over=5", preflight[] = "--preflight=77", c[] = "-c",
                     file[] = "/x.conf";
         static const struct {
                 char *option;
                 enum take_over_mode mode;
                 int fd;
-        } good[] = {{now, TAKE_OVER_NOW, 5}, {try, TAKE_OVER_TRY, 77}};
+        } good[] = {{now, TAKE_OVER_NOW, 5}, {preflight, TAKE_OVER_PREFLIGHT, 77}};
 
         (void)state;
         for (size_t i = 0; i < ELEMENTS(good); i++) {

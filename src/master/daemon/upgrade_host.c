@@ -1,0 +1,87 @@
+#include "master/daemon/upgrade_host.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "master/control/control_outcome.h"
+#include "master/daemon/daemon.h"
+#include "master/daemon/state_parts.h"
+#include "master/manager/manager_link.h"
+#include "master/manager/readiness.h"
+#include "master/reload/reload_queue.h"
+#include "master/status/report.h"
+#include "master/upgrade/upgrade.h"
+
+/* A configuration that is being read would be lost, and with it the replies to those who wait for it. */
+static bool is_busy(void *context)
+{
+        const struct daemon *daemon = context;
+
+        return daemon->load;
+}
+
+static int set_environment(void *context)
+{
+        const struct daemon *daemon = context;
+
+        return manager_link_set_environment(daemon->manager);
+}
+
+static void clear_environment(void *context)
+{
+        (void)context;
+        manager_link_clear_environment();
+}
+
+static void on_failure(void *context, const struct problem_list *problems)
+{
+        const struct daemon *daemon = context;
+        const struct control_outcome outcome = {.what = CONTROL_WAIT_UPGRADE, .load = UINT64_MAX, .problems = problems,
+                                                .message = "not upgraded: the running program goes on"};
+
+        report_problems(problems);
+        log_event(MESSAGE_ID_UPGRADE_REFUSED, LOG_ERR, "%s", outcome.message);
+        control_outcome_tell(daemon->control, &outcome);
+}
+
+int upgrade_host_open(struct daemon *daemon)
+{
+        const struct upgrade_setup setup = {
+                .loop = daemon->loop, .reaper = daemon->reaper, .parts = &daemon->state_parts,
+                .program = daemon->setup->program, .arguments = daemon->setup->arguments,
+                .version = &daemon->config_serial,
+                .host = {.context = daemon, .is_busy = is_busy, .set_environment = set_environment,
+                         .clear_environment = clear_environment, .failed = on_failure}};
+
+        state_parts_list(daemon, &daemon->state_parts);
+        return upgrade_new(&setup, &daemon->upgrade);
+}
+
+void upgrade_host_begin(struct daemon *daemon, const char *path, const char *by)
+{
+        if (daemon->state == DAEMON_RUNNING)
+                upgrade_begin(daemon->upgrade, path, by);
+        else
+                log_notice("not upgrading (%s): not running", by);
+}
+
+void upgrade_host_take_over(struct daemon *daemon)
+{
+        _cleanup_(problem_list_clear) struct problem_list problems = {0};
+
+        int r = upgrade_take_over(&daemon->state_parts, &daemon->setup->take_over, &problems);
+        report_problems(&problems);
+        if (r < 0) {
+                log_error("cannot take over: ending; workers finish their requests");
+                _exit(MASTER_EXIT_FAILURE);
+        }
+        handover_begin(&daemon->state_parts);
+        const struct control_outcome outcome = {.what = CONTROL_WAIT_UPGRADE, .load = UINT64_MAX, .accepted = true,
+                                                .from = daemon->upgraded_from, .program = daemon->setup->program,
+                                                .problems = &problems};
+        readiness_upgraded(daemon->service, daemon->upgraded_from);
+        control_outcome_tell(daemon->control, &outcome);
+        reload_queue_again(daemon);
+}
