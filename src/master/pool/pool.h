@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/message_id.h"
 #include "logic/config/config.h"
 #include "logic/policy/backoff.h"
 #include "logic/policy/scale.h"
