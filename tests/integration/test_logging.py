@@ -362,7 +362,7 @@ def test_syslog(preforkd: Start, places: Places) -> None:
     request(address)
     syslog.wait(head + r"pool www: worker \d+: one$")
     daemon.send_signal(signal.SIGUSR2)
-    syslog.wait(head + "upgrading: trying .* .SIGUSR2.$")
+    syslog.wait(head + "upgrading: preflight of .* .SIGUSR2.$")
     syslog.wait(head + "preforkd [\\d.]+ has taken over")
 
 
