@@ -1,0 +1,139 @@
+#include "logic/policy/deadline.h"
+
+#include <stddef.h>
+#include <syslog.h>
+
+#include "base/cleanup.h"
+#include "base/saturating.h"
+#include "logic/policy/turn.h"
+
+/* A retiring worker that still says idle after so long does not run: it may be stopped. */
+#define RETIRE_STUCK_MS 5000
+
+static void check(struct turn *turn, uint32_t row, bool *armed);
+
+/* A request took too long, or did not end within kill_timeout. */
+static void escalate(struct turn *turn, uint32_t row, enum worker_event event, const char *what)
+{
+        turn_tell_worker(turn, row, LOG_WARNING, turn->now_ms - turn->rows.items[row].since_ms, what);
+        turn_feed(turn, row, event);
+        if (turn->rows.items[row].life.state == WORKER_ENDING)
+                turn_ask_at(turn, saturated_add(turn->now_ms, WORKER_ENDING_GRACE_MS));
+        else
+                turn_ask_at(turn, saturated_add(turn->now_ms, turn->config->kill_timeout_ms));
+}
+
+/* The request that an escalation or a detachment was about is over: a worker may be idle, or a place free. */
+static void end_request(struct turn *turn, uint32_t row)
+{
+        turn_feed(turn, row, WORKER_EVENT_REQUEST_ENDED);
+        turn->again = true;
+}
+
+/* A request that is being served. */
+static void check_request(struct turn *turn, uint32_t row, bool *armed)
+{
+        const struct worker_row *item = &turn->rows.items[row];
+        uint64_t timeout_ms = turn->config->request_timeout_ms, detach_ms = turn->config->detach_after_ms;
+
+        if (timeout_ms > 0 && turn_is_due(turn, saturated_add(item->since_ms, timeout_ms))) {
+                escalate(turn, row, WORKER_EVENT_REQUEST_TIMEOUT, "request_timeout: TERM to the handler");
+                return;
+        }
+        *armed |= timeout_ms > 0;
+        if (detach_ms == 0 || item->life.state != WORKER_READY)
+                return;
+        if (!turn_is_due(turn, saturated_add(item->since_ms, detach_ms)))
+                *armed = true;
+        else if (turn->rows.counts.detached < turn->config->max_detached_workers) {
+                turn_tell_worker(turn, row, LOG_INFO, turn->now_ms - item->since_ms, "detached");
+                turn_feed(turn, row, WORKER_EVENT_DETACH);
+                turn->again = true; /* the scaler may start another worker */
+        }
+}
+
+/* A request that was told to end. */
+static void check_escalation(struct turn *turn, uint32_t row, bool *armed)
+{
+        const struct worker_row *item = &turn->rows.items[row];
+
+        if (!item->busy || item->request != item->escalated_request) {
+                end_request(turn, row);
+                /* The next request may have begun before notify_busy was set again: only this look sees it. */
+                check(turn, row, armed);
+        } else if (turn_is_due(turn, saturated_add(item->life.since_ms, turn->config->kill_timeout_ms)))
+                escalate(turn, row, WORKER_EVENT_KILL_TIMEOUT,
+                         item->life.state == WORKER_TERMINATING ? "kill_timeout: KILL to the handler"
+                                                                : "kill_timeout: KILL to the worker");
+}
+
+/* A worker that was asked to go and serves no request. */
+static void check_retirement(struct turn *turn, uint32_t row)
+{
+        const struct worker_row *item = &turn->rows.items[row];
+        uint64_t since_ms = MAX_OF(item->life.since_ms, item->since_ms);
+
+        if (!turn_is_due(turn, saturated_add(since_ms, RETIRE_STUCK_MS)))
+                return;
+        turn_tell_worker(turn, row, LOG_WARNING, turn->now_ms - since_ms, "does not retire: killed");
+        turn_feed(turn, row, WORKER_EVENT_STUCK);
+        turn_ask_at(turn, saturated_add(turn->now_ms, WORKER_ENDING_GRACE_MS));
+}
+
+static void check_start(struct turn *turn, uint32_t row)
+{
+        const struct worker_row *item = &turn->rows.items[row];
+
+        if (!turn_is_due(turn, saturated_add(item->launched_ms, turn->config->start_timeout_ms)))
+                return;
+        turn_tell_worker(turn, row, LOG_ERR, turn->now_ms - item->launched_ms, "start_timeout: not ready");
+        turn_feed(turn, row, WORKER_EVENT_START_TIMEOUT);
+}
+
+static void check(struct turn *turn, uint32_t row, bool *armed)
+{
+        const struct worker_row *item = &turn->rows.items[row];
+
+        switch (item->life.state) {
+        case WORKER_LAUNCHING:
+        case WORKER_STARTING:
+                check_start(turn, row);
+                break;
+        case WORKER_DETACHED:
+                if (!item->busy)
+                        end_request(turn, row);
+                /* fall through */
+        case WORKER_READY:
+        case WORKER_RETIRING:
+                if (item->busy)
+                        check_request(turn, row, armed);
+                else if (item->life.state == WORKER_RETIRING)
+                        check_retirement(turn, row);
+                break;
+        case WORKER_TERMINATING:
+        case WORKER_KILLING:
+                check_escalation(turn, row, armed);
+                break;
+        case WORKER_ENDING:
+                if (turn_is_due(turn, saturated_add(item->life.since_ms, WORKER_ENDING_GRACE_MS)))
+                        turn_feed(turn, row, WORKER_EVENT_GRACE_OVER);
+                break;
+        case WORKER_KILLED: /* a process that survives KILL is the kernel's */
+        case WORKER_GONE:
+        case WORKER_STATE_COUNT:
+                break;
+        }
+}
+
+void deadline_decide(struct turn *turn)
+{
+        bool wanted = turn->config->request_timeout_ms > 0 || turn->config->detach_after_ms > 0, armed = false;
+        uint32_t count = turn->rows.count;
+
+        for (uint32_t i = 0; i < count; i++) {
+                const struct worker_row *row = &turn->rows.items[i];
+                if (row->purpose != WORKER_REFUSE || row->life.state == WORKER_ENDING)
+                        check(turn, i, &armed);
+        }
+        turn->levels.notify_busy = wanted && !armed;
+}

@@ -1,0 +1,101 @@
+#include "logic/policy/drain.h"
+
+#include <stddef.h>
+
+#include "base/cleanup.h"
+#include "base/saturating.h"
+#include "logic/policy/turn.h"
+
+#define POLL_MS 10
+
+/* Half-open connections cannot be told from a flood of SYNs that will never complete: a listener whose queue is empty
+ * is waited for this long. */
+#define HANDSHAKE_GRACE_MS 1000
+
+/* Busy workers mostly empty the queue by themselves. */
+#define HELP_AFTER_MS 1000
+
+static bool somebody_waits(const struct closing_row *item)
+{
+        return item->queue_known && item->queued > 0;
+}
+
+/* No connection waits on it, and none will. A listener that stays open for our successor is never empty under load: it
+ * has drained when the connections that waited when it began to close have been served. */
+static bool has_drained(const struct turn *turn, const struct closing_row *item)
+{
+        if (item->stays_open && turn->accepted >= item->enough_accepted)
+                return true;
+        if (somebody_waits(item))
+                return false;
+        return item->no_handshakes || turn->now_ms >= saturated_add(item->empty_since_ms, HANDSHAKE_GRACE_MS);
+}
+
+/* A worker that was launched to drain has all listeners that were closing then. */
+static bool holds(const struct worker_row *row, const struct closing_row *item)
+{
+        if (row->purpose == WORKER_DRAIN)
+                return row->generation > item->last_generation;
+        return row->generation >= item->since_generation && row->generation <= item->last_generation;
+}
+
+/* True if connections wait there and no worker is about to take them: those that could are dead, or have been busy for
+ * a while. */
+static bool needs_help(struct turn *turn, const struct closing_row *item)
+{
+        unsigned holders = 0, takers = 0;
+
+        if (item->closed || !somebody_waits(item))
+                return false;
+        for (uint32_t i = 0; i < turn->rows.count; i++) {
+                const struct worker_row *row = &turn->rows.items[i];
+                if (!worker_row_counts(row) || !holds(row, item))
+                        continue;
+                holders++;
+                takers += row->idle || worker_row_is_starting(row);
+        }
+        return item->queued > takers &&
+               (holders == 0 || turn->now_ms >= saturated_add(item->closing_since_ms, HELP_AFTER_MS));
+}
+
+/* Launch a worker for the closing listeners alone: the first in any case, others within the room of a roll, one a turn.
+ * A pool that closes down is scaled as usual instead. */
+static void help(struct turn *turn)
+{
+        const struct launch launch = {.purpose = WORKER_DRAIN, .count = 1, .reason = "drain"};
+        bool needed = false;
+
+        if (turn->closing_down || turn_is_backing_off(turn))
+                return;
+        for (size_t i = 0; i < turn->closing_count && !needed; i++)
+                needed = needs_help(turn, &turn->closing[i]);
+        if (needed && (turn->rows.counts.helpers == 0 || turn_room_ahead(turn) > 0))
+                turn_launch(turn, &launch);
+}
+
+/* No listener is closing any more. */
+static void retire_helpers(struct turn *turn)
+{
+        for (uint32_t i = 0; i < turn->rows.count; i++)
+                if (turn->closing_down || turn->rows.items[i].purpose == WORKER_DRAIN)
+                        turn_retire(turn, i, "drained");
+}
+
+void drain_decide(struct turn *turn)
+{
+        for (size_t i = turn->closing_count; i-- > 0;) {
+                if (turn->closing[i].closed)
+                        continue;
+                if (has_drained(turn, &turn->closing[i])) {
+                        turn_close(turn, i);
+                        turn->again = true; /* a roll may have waited for it */
+                } else if (somebody_waits(&turn->closing[i]))
+                        turn_note_queue(turn, i);
+        }
+        if (turn_closing_left(turn) == 0) {
+                retire_helpers(turn);
+                return;
+        }
+        help(turn);
+        turn_ask_at(turn, saturated_add(turn->now_ms, POLL_MS));
+}

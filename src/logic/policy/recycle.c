@@ -1,0 +1,144 @@
+#include "logic/policy/recycle.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <syslog.h>
+
+#include "base/cleanup.h"
+#include "base/saturating.h"
+#include "logic/policy/turn.h"
+
+/* A worker that is busy when it becomes too old asks when its request ends, by its own clock: as a precaution the
+ * master looks again. */
+#define TOO_OLD_LOOK_MS 1000
+
+static const char *const reasons[] = {
+        [RECYCLE_NOT_ASKED] = "",
+        [RECYCLE_REQUESTS] = "max_requests",
+        [RECYCLE_MEMORY] = "max_worker_memory",
+        [RECYCLE_AGE] = "max_worker_age",
+};
+static_assert(ELEMENTS(reasons) == RECYCLE_REASON_COUNT, "a reason without a word");
+
+static uint64_t too_old_at_ms(const struct turn *turn, const struct worker_row *row)
+{
+        uint64_t age_ms = turn->config->max_worker_age_ms;
+
+        return age_ms > 0 ? saturated_add(row->launched_ms, age_ms) : TURN_NEVER_MS;
+}
+
+/* Whether the pool would have fewer spare workers than it may keep if this one went. The drain policy
+ * replaces its own helpers if they are still needed, and a pool that closes down replaces none. */
+static bool needs_replacement(const struct turn *turn, const struct worker_row *row)
+{
+        const struct worker_counts *counts = &turn->rows.counts;
+        unsigned others = counts->idle + counts->starting - row->idle;
+
+        return turn->config->scaling != SCALING_ONDEMAND && row->purpose != WORKER_DRAIN && !turn->closing_down &&
+               others < turn->limits.max_spare;
+}
+
+/* A worker that asked ends by itself after its request and counts until then: max_workers holds while it serves. A
+ * worker that does not ask goes only if it is idle and too old. */
+static void let_go(struct turn *turn, uint32_t row, const char *reason)
+{
+        const struct worker_row *item = &turn->rows.items[row];
+        bool asks = item->asks != RECYCLE_NOT_ASKED;
+
+        if (!asks && !(item->idle && turn->now_ms >= too_old_at_ms(turn, item))) {
+                turn_serve_on(turn, row); /* it has just received an earlier LATER */
+                return;
+        }
+        turn_let_go(turn, row, reason);
+        if (!asks) /* it may become busy at this moment, and then serves on */
+                turn_ask_at(turn, saturated_add(turn->now_ms, TOO_OLD_LOOK_MS));
+}
+
+/* False if it needs a replacement that cannot be launched now. */
+static bool begin(struct turn *turn, uint32_t row, enum recycle_reason why)
+{
+        const struct worker_row *item = &turn->rows.items[row];
+        bool has_room = turn->rows.counts.total < turn->limits.max_workers;
+        bool replaced = has_room && needs_replacement(turn, item);
+        const struct launch launch = {.purpose = WORKER_REPLACE, .count = 1, .reason = "recycle", .replaces = row};
+
+        if (replaced && (turn_is_backing_off(turn) || turn_launch(turn, &launch) == 0))
+                return false;
+        item = &turn->rows.items[row]; /* a launch may move the rows */
+        /* It asks while it serves its last request, which counts. */
+        turn_record(turn, ORDER_RECORD, LOG_DEBUG, "recycling worker %d (%s, %llu request%s)", (int)item->pid,
+                    reasons[why], (unsigned long long)item->request, item->request == 1 ? "" : "s");
+        if (!replaced)
+                let_go(turn, row, reasons[why]);
+        return true;
+}
+
+/* A worker whose recycling is under way. It is let go when its replacement is ready. It serves on if the replacement
+ * came to nothing (one that a roll or a surplus has retired counts as none), or if it no longer asked when it was given
+ * leave. */
+static void follow_up(struct turn *turn, uint32_t row)
+{
+        const struct worker_row *item = &turn->rows.items[row];
+        const struct worker_row *other =
+                item->replacement == WORKER_ROW_NONE ? NULL : &turn->rows.items[item->replacement];
+        bool is_replaced = other && worker_row_counts(other);
+
+        if (!worker_row_counts(item) || (is_replaced && worker_row_is_starting(other)))
+                return;
+        if (item->recycling == RECYCLE_LET_GO && item->asks != RECYCLE_NOT_ASKED) {
+                if (item->idle) /* it stopped waiting for the answer and is idle again */
+                        turn_retire(turn, row, "recycled");
+        } else if (is_replaced)
+                let_go(turn, row, "recycled");
+        else
+                turn_serve_on(turn, row);
+}
+
+/* Workers whose recycling is under way. In a full pool, where a replacement cannot come first, a worker that is
+ * starting stands for one that has gone. A detached worker may take hours to go: the others do not wait for it. */
+static unsigned count_in_progress(const struct turn *turn)
+{
+        bool is_full = turn->rows.counts.total >= turn->limits.max_workers;
+        unsigned count = 0;
+
+        for (uint32_t i = 0; i < turn->rows.count; i++) {
+                const struct worker_row *row = &turn->rows.items[i];
+                bool stands_in = is_full && worker_row_counts(row) && worker_row_is_starting(row) &&
+                                 row->purpose != WORKER_REPLACE;
+                count += (row->recycling != RECYCLE_NONE && row->life.state != WORKER_DETACHED) || stands_in;
+        }
+        return count;
+}
+
+/* A worker that is not being recycled. True if its recycling begins. */
+static bool look_at(struct turn *turn, uint32_t row, bool may_begin)
+{
+        const struct worker_row *item = &turn->rows.items[row];
+        uint64_t old_at_ms = too_old_at_ms(turn, item);
+        bool asks = item->asks != RECYCLE_NOT_ASKED, is_too_old = !asks && turn->now_ms >= old_at_ms;
+        enum recycle_reason why = is_too_old && item->idle ? RECYCLE_AGE : item->asks;
+
+        if (why != RECYCLE_NOT_ASKED && may_begin && begin(turn, row, why))
+                return true;
+        if (asks)
+                turn_serve_on(turn, row);
+        else if (why == RECYCLE_NOT_ASKED)
+                turn_ask_at(turn, is_too_old ? saturated_add(turn->now_ms, TOO_OLD_LOOK_MS) : old_at_ms);
+        else if (may_begin) /* no replacement could be launched; otherwise its turn comes when another one has gone */
+                turn_ask_at(turn, saturated_add(turn->now_ms, TOO_OLD_LOOK_MS));
+        return false;
+}
+
+void recycle_decide(struct turn *turn)
+{
+        uint32_t count = turn->rows.count; /* without those launched here */
+        uint64_t in_progress = count_in_progress(turn);
+
+        for (uint32_t i = 0; i < count; i++) {
+                const struct worker_row *row = &turn->rows.items[i];
+                if (row->recycling != RECYCLE_NONE)
+                        follow_up(turn, i);
+                else if (row->life.state == WORKER_READY && worker_row_counts(row))
+                        in_progress += look_at(turn, i, in_progress < turn->config->max_recycling);
+        }
+}

@@ -1,0 +1,71 @@
+#include "logic/policy/roll.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "logic/policy/turn.h"
+
+/* How many more may be started ahead. Retired workers that still serve a request take room: a roll waits for them, but
+ * only if the pool is full. */
+static unsigned may_start(const struct turn *turn)
+{
+        const struct worker_counts *counts = &turn->rows.counts;
+        uint64_t most = MIN_OF(MAX_OF(pool_config_surge(turn->config), (uint64_t)1), (uint64_t)counts->old_total);
+
+        return counts->surge < most ? (unsigned)MIN_OF(most - counts->surge, (uint64_t)turn_room_ahead(turn)) : 0;
+}
+
+/* The old worker whose going costs least: an idle one, then one that is not ready, then a busy one. */
+static uint32_t pick_old(const struct worker_rows *rows)
+{
+        uint32_t starting = WORKER_ROW_NONE, busy = WORKER_ROW_NONE;
+
+        for (uint32_t i = 0; i < rows->count; i++) {
+                const struct worker_row *row = &rows->items[i];
+                if (!worker_row_is_old(rows, row) || !worker_row_counts(row))
+                        continue;
+                if (row->idle)
+                        return i;
+                if (worker_row_is_starting(row))
+                        starting = i;
+                else
+                        busy = i;
+        }
+        return starting != WORKER_ROW_NONE ? starting : busy;
+}
+
+/* For each new worker that is ready, an old one goes. If no old one is left, the new worker serves like any other. */
+static void hand_over(struct turn *turn)
+{
+        struct worker_rows *rows = &turn->rows;
+
+        for (uint32_t i = 0; i < rows->count; i++) {
+                const struct worker_row *row = &rows->items[i];
+                if (row->purpose != WORKER_ROLL || !worker_row_counts(row) || worker_row_is_old(rows, row) ||
+                    worker_row_is_starting(row))
+                        continue;
+                if (rows->counts.old_total > 0)
+                        turn_retire(turn, pick_old(rows), "roll");
+                turn_settle(turn, i);
+        }
+}
+
+void roll_decide(struct turn *turn)
+{
+        const struct worker_counts *counts = &turn->rows.counts;
+        uint32_t refuser = worker_rows_find_refuser(&turn->rows);
+        char why[80];
+
+        if (refuser != WORKER_ROW_NONE && worker_row_is_old(&turn->rows, &turn->rows.items[refuser]))
+                turn_retire(turn, refuser, "roll"); /* it knows the old listeners */
+        /* Old workers stay while closing listeners have connections that only they can take. */
+        if (counts->old_total == 0 || turn_closing_left(turn) == 0)
+                hand_over(turn);
+        if (counts->old_total == 0 || turn_is_backing_off(turn) || turn->closing_down)
+                return;
+        snprintf(why, sizeof(why), "generation %llu, %u of older ones left", (unsigned long long)turn->rows.generation,
+                 counts->old_total);
+        const struct launch launch = {.purpose = WORKER_ROLL, .count = may_start(turn), .reason = "roll", .why = why};
+        turn_launch(turn, &launch);
+}

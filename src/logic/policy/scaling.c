@@ -1,0 +1,137 @@
+#include "logic/policy/scaling.h"
+
+#include <stddef.h>
+#include <syslog.h>
+
+#include "base/cleanup.h"
+#include "base/saturating.h"
+#include "logic/policy/turn.h"
+
+/* How often a pool whose workers are all in use looks for a connection that waits, until it has seen one. */
+#define UNTOLD_LOOK_MS 100
+
+static struct scale_input gather(const struct turn *turn)
+{
+        const struct worker_counts *counts = &turn->rows.counts;
+
+        return (struct scale_input){
+                .now_ms = turn->now_ms,
+                .idle = counts->idle,
+                .starting = counts->starting,
+                .total = counts->total - MIN_OF(counts->surge, counts->old_total), /* two that are one */
+                .queued = turn->queued,
+                .low_water = turn->low_water,
+                .started = turn->scaling->started,
+                .may_fork = !turn_is_backing_off(turn) && !turn->killing && !turn->paused &&
+                            (!turn->closing_down || turn->queued > 0),
+        };
+}
+
+/* Idle workers to retire, those of older generations first. */
+static void retire_idle(struct turn *turn, unsigned count)
+{
+        const struct worker_rows *rows = &turn->rows;
+
+        for (int old_only = 1; old_only >= 0; old_only--)
+                for (uint32_t i = 0; i < rows->count && count > 0; i++)
+                        if (worker_row_counts(&rows->items[i]) && rows->items[i].idle &&
+                            (!old_only || worker_row_is_old(rows, &rows->items[i]))) {
+                                turn_retire(turn, i, "surplus");
+                                count--;
+                        }
+}
+
+static void tell_saturation(struct turn *turn, unsigned workers, uint64_t waiting, uint64_t refused)
+{
+        uint64_t count = waiting > 0 ? waiting : refused;
+        const char *waits = waiting == 1 ? " waits" : "s wait",
+                   *was_refused = refused == 1 ? " was refused" : "s were refused";
+
+        turn->scaling->saturation_told = true;
+        turn_record(turn, ORDER_TELL_SATURATED, LOG_WARNING,
+                    "saturated: %u worker%s in use, %llu connection%s; consider raising max_workers", workers,
+                    workers == 1 ? " is" : "s are all", (unsigned long long)count, waiting > 0 ? waits : was_refused);
+}
+
+static void tell_relief(struct turn *turn, uint64_t refused)
+{
+        turn->scaling->saturation_told = false;
+        turn->scaling->refused_before += refused;
+        if (refused > 0)
+                turn_record(turn, ORDER_RECORD, LOG_INFO, "no longer saturated; %llu connection%s refused",
+                            (unsigned long long)refused, refused == 1 ? " was" : "s were");
+        else
+                turn_record(turn, ORDER_RECORD, LOG_INFO, "no longer saturated");
+}
+
+/* An episode is worth a warning once somebody waits: a pool of one is in full use during every request. Where the
+ * refuser was faster than this look, nobody waits any more, but somebody was refused. Its end is told when the refuser
+ * has gone, so that nobody is refused outside an episode. */
+static void follow_saturation(struct turn *turn, const struct scale_decision *decision, const struct scale_input *input)
+{
+        struct scaling_state *scaling = turn->scaling;
+        uint64_t refused = turn->refused - MIN_OF(scaling->refused_before, turn->refused);
+
+        /* A connection that an idle or starting worker is about to take does not wait. */
+        bool somebody_waits = input->queued > (uint64_t)input->idle + input->starting + decision->start;
+        if (!scaling->saturation_told && ((scaling->scale.saturated && somebody_waits) || refused > 0))
+                tell_saturation(turn, input->total + decision->start, input->queued, refused);
+        if (scaling->saturation_told && !scaling->scale.saturated &&
+            worker_rows_find_refuser(&turn->rows) == WORKER_ROW_NONE)
+                tell_relief(turn, refused);
+}
+
+/* A full pool that refuses has a process for it, and no other pool has. */
+static void keep_refuser(struct turn *turn)
+{
+        bool wanted = turn->scaling->scale.saturated && turn->config->when_full == FULL_REFUSE && !turn->closing_down;
+        const struct launch launch = {.purpose = WORKER_REFUSE, .count = 1, .reason = "refuse"};
+        uint32_t refuser = worker_rows_find_refuser(&turn->rows);
+
+        if (wanted && refuser == WORKER_ROW_NONE)
+                turn_launch(turn, &launch);
+        else if (!wanted && refuser != WORKER_ROW_NONE)
+                turn_retire(turn, refuser, "refuse");
+}
+
+static void publish(struct turn *turn, const struct scale_decision *decision)
+{
+        bool hidden = turn_closing_left(turn) > 0 && decision->low_below > 0;
+
+        /* While old listeners drain, idle workers of the old generation hide that new connections find none. */
+        turn->levels.low_below = hidden ? UINT32_MAX : decision->low_below;
+        turn->levels.high_above = decision->high_above;
+        turn->levels.reset_low_water = decision->reset_low_water;
+        turn->levels.watch_listeners = decision->watch_listeners;
+}
+
+static void ask_again(struct turn *turn, const struct scale_decision *decision)
+{
+        if (decision->shrink_at_ms > 0)
+                turn_ask_at(turn, decision->shrink_at_ms);
+        if (turn->scaling->scale.saturated && !turn->scaling->saturation_told)
+                turn_ask_at(turn, saturated_add(turn->now_ms, UNTOLD_LOOK_MS));
+        if (turn_is_backing_off(turn))
+                turn_ask_at(turn, turn->not_before_ms);
+}
+
+void scaling_decide(struct turn *turn)
+{
+        const struct scale_input input = gather(turn);
+        const struct scale_decision decision = scale_policy_decide(&turn->limits, &input, &turn->scaling->scale);
+        const struct launch launch = {
+                .purpose = WORKER_SERVE, .count = decision.start, .reason = "scale", .why = decision.reason};
+
+        follow_saturation(turn, &decision, &input);
+        keep_refuser(turn);
+        unsigned launched = turn_launch(turn, &launch);
+        /* start_workers are wanted until all of them have been launched. */
+        turn->scaling->started |= input.may_fork && launched == decision.start;
+        if (decision.retire > 0) {
+                turn_record(turn, ORDER_RECORD, LOG_INFO, "-%u worker%s (%s)", decision.retire,
+                            decision.retire == 1 ? "" : "s", decision.reason);
+                retire_idle(turn, decision.retire);
+        }
+        publish(turn, &decision);
+        ask_again(turn, &decision);
+}

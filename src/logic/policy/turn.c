@@ -1,0 +1,212 @@
+#include "logic/policy/turn.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "base/saturating.h"
+
+/* Memory was short: the turn did less than it should, and is taken again after this. */
+#define SHORT_OF_MEMORY_MS 100
+
+void turn_begin(struct turn *turn, uint64_t now_ms, uint64_t generation)
+{
+        struct worker_rows rows = turn->rows;
+        struct orders orders = turn->orders;
+
+        worker_rows_begin(&rows, generation);
+        orders_begin(&orders);
+        *turn = (struct turn){.now_ms = now_ms,
+                              .rows = rows,
+                              .orders = orders,
+                              .next_ms = TURN_NEVER_MS,
+                              .levels = {.high_above = UINT32_MAX}};
+}
+
+void turn_clear(struct turn *turn)
+{
+        worker_rows_clear(&turn->rows);
+        orders_clear(&turn->orders);
+        *turn = (struct turn){0};
+}
+
+bool turn_is_backing_off(const struct turn *turn)
+{
+        return turn->now_ms < turn->not_before_ms;
+}
+
+size_t turn_closing_left(const struct turn *turn)
+{
+        size_t left = 0;
+
+        for (size_t i = 0; i < turn->closing_count; i++)
+                left += !turn->closing[i].closed;
+        return left;
+}
+
+unsigned turn_room_ahead(const struct turn *turn)
+{
+        uint64_t most = turn->limits.max_workers + MAX_OF(pool_config_surge(turn->config), (uint64_t)1);
+        uint64_t processes = turn->rows.counts.processes;
+
+        return processes < most ? (unsigned)(most - processes) : 0;
+}
+
+void turn_ask_at(struct turn *turn, uint64_t at_ms)
+{
+        turn->next_ms = MIN_OF(turn->next_ms, at_ms);
+}
+
+bool turn_is_due(struct turn *turn, uint64_t at_ms)
+{
+        if (turn->now_ms >= at_ms)
+                return true;
+        turn_ask_at(turn, at_ms);
+        return false;
+}
+
+/* Append an order. False if there is no memory for it: then nothing is done, and asked for again later. */
+static bool add(struct turn *turn, struct order order, const char *text)
+{
+        if (orders_add(&turn->orders, &order, text) == 0)
+                return true;
+        turn_ask_at(turn, saturated_add(turn->now_ms, SHORT_OF_MEMORY_MS));
+        return false;
+}
+
+/* How many of those may be launched now. */
+static unsigned launches_left(struct turn *turn, unsigned wanted)
+{
+        unsigned there = turn->rows.counts.processes_all;
+        unsigned places = there < turn->process_limit ? turn->process_limit - there : 0;
+        unsigned count = MIN_OF(MIN_OF(wanted, places), TURN_LAUNCHES - turn->launches);
+
+        turn->again |= count < MIN_OF(wanted, places);
+        return count;
+}
+
+unsigned turn_launch(struct turn *turn, const struct launch *launch)
+{
+        unsigned count = launches_left(turn, launch->count);
+        const struct worker_row row = {.life = {.since_ms = turn->now_ms},
+                                       .purpose = launch->purpose,
+                                       .generation = turn->rows.generation,
+                                       .launched_ms = turn->now_ms,
+                                       .since_ms = turn->now_ms};
+        bool replaces = launch->purpose == WORKER_REPLACE;
+        const struct order order = {.kind = ORDER_LAUNCH,
+                                    .row = turn->rows.count,
+                                    .count = count,
+                                    .replaces = replaces ? launch->replaces : WORKER_ROW_NONE,
+                                    .purpose = launch->purpose,
+                                    .reason = launch->reason};
+
+        if (count == 0)
+                return 0;
+        if (worker_rows_reserve(&turn->rows, count) < 0) {
+                turn_ask_at(turn, saturated_add(turn->now_ms, SHORT_OF_MEMORY_MS));
+                return 0;
+        }
+        if (!add(turn, order, launch->why))
+                return 0;
+        for (unsigned i = 0; i < count; i++)
+                worker_rows_add(&turn->rows, &row);
+        turn->launches += count;
+        if (replaces) {
+                worker_rows_link(&turn->rows, launch->replaces, order.row);
+                turn->rows.items[launch->replaces].recycling = RECYCLE_REPLACING;
+        }
+        return count;
+}
+
+/* A worker whose replacement goes serves on, which is for recycling to say: in the next turn. */
+static void feed_row(struct turn *turn, uint32_t row, enum worker_event event)
+{
+        const struct worker_row *item = &turn->rows.items[row];
+
+        worker_rows_feed(&turn->rows, row, event, turn->now_ms);
+        turn->again |= item->replaces != WORKER_ROW_NONE && !worker_row_counts(item);
+}
+
+void turn_retire(struct turn *turn, uint32_t row, const char *reason)
+{
+        if (!worker_life_is_open(&turn->rows.items[row].life))
+                return;
+        if (add(turn, (struct order){.kind = ORDER_RETIRE, .row = row, .reason = reason}, NULL))
+                feed_row(turn, row, WORKER_EVENT_RETIRE);
+}
+
+void turn_let_go(struct turn *turn, uint32_t row, const char *reason)
+{
+        struct worker_row *item = &turn->rows.items[row];
+
+        if (!add(turn, (struct order){.kind = ORDER_LET_GO, .row = row, .reason = reason}, NULL))
+                return;
+        item->recycling = RECYCLE_LET_GO;
+        if (item->idle)
+                feed_row(turn, row, WORKER_EVENT_RETIRE);
+}
+
+void turn_serve_on(struct turn *turn, uint32_t row)
+{
+        struct worker_row *item = &turn->rows.items[row];
+
+        if (item->asks == RECYCLE_NOT_ASKED && item->recycling == RECYCLE_NONE)
+                return;
+        if (!add(turn, (struct order){.kind = ORDER_SERVE_ON, .row = row}, NULL))
+                return;
+        worker_rows_unlink(&turn->rows, row);
+        item->recycling = RECYCLE_NONE;
+        item->asks = RECYCLE_NOT_ASKED;
+}
+
+void turn_settle(struct turn *turn, uint32_t row)
+{
+        if (add(turn, (struct order){.kind = ORDER_SETTLE, .row = row}, NULL))
+                worker_rows_set_purpose(&turn->rows, row, WORKER_SERVE);
+}
+
+void turn_feed(struct turn *turn, uint32_t row, enum worker_event event)
+{
+        struct worker_row *item = &turn->rows.items[row];
+
+        if (!add(turn, (struct order){.kind = ORDER_FEED, .row = row, .event = event}, NULL))
+                return;
+        item->escalated_request = item->request;
+        feed_row(turn, row, event);
+}
+
+void turn_close(struct turn *turn, size_t closing)
+{
+        if (add(turn, (struct order){.kind = ORDER_CLOSE, .row = (uint32_t)closing}, NULL))
+                turn->closing[closing].closed = true;
+}
+
+void turn_note_queue(struct turn *turn, size_t closing)
+{
+        if (add(turn, (struct order){.kind = ORDER_NOTE_QUEUE, .row = (uint32_t)closing}, NULL))
+                turn->closing[closing].empty_since_ms = turn->now_ms;
+}
+
+void turn_record(struct turn *turn, enum order_kind kind, int priority, const char *format, ...)
+{
+        char text[160];
+        va_list arguments;
+
+        va_start(arguments, format);
+        vsnprintf(text, sizeof(text), format, arguments);
+        va_end(arguments);
+        add(turn, (struct order){.kind = kind, .priority = priority}, text);
+}
+
+void turn_tell_worker(struct turn *turn, uint32_t row, int priority, uint64_t duration_ms, const char *what)
+{
+        add(turn,
+            (struct order){.kind = ORDER_TELL_WORKER,
+                           .row = row,
+                           .priority = priority,
+                           .duration_ms = duration_ms,
+                           .reason = what},
+            NULL);
+}

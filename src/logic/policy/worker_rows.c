@@ -1,0 +1,152 @@
+#include "logic/policy/worker_rows.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+
+#define FIRST_CAPACITY 64
+
+bool worker_row_counts(const struct worker_row *row)
+{
+        return row->purpose != WORKER_REFUSE && worker_life_is_open(&row->life);
+}
+
+bool worker_row_is_starting(const struct worker_row *row)
+{
+        return worker_life_is_starting(&row->life);
+}
+
+bool worker_row_is_old(const struct worker_rows *rows, const struct worker_row *row)
+{
+        return row->generation < rows->generation;
+}
+
+/* What a row is in, as counts of ones and zeroes. */
+static struct worker_counts counts_of(const struct worker_rows *rows, const struct worker_row *row)
+{
+        bool gone = row->life.state == WORKER_GONE, serves = !gone && row->purpose != WORKER_REFUSE;
+        bool counts = worker_row_counts(row), old = worker_row_is_old(rows, row);
+        bool detached = row->life.state == WORKER_DETACHED, starting = worker_row_is_starting(row);
+
+        return (struct worker_counts){
+                .starting = counts && starting,
+                .idle = counts && row->idle,
+                .busy = counts && !starting && !row->idle,
+                .detached = serves && detached,
+                .retiring = serves && !counts && !detached,
+                .total = counts,
+                .old_total = counts && old,
+                /* Those of an older roll belong to the old ones now. */
+                .surge = counts && row->purpose == WORKER_ROLL && !old,
+                .helpers = counts && row->purpose == WORKER_DRAIN,
+                .processes = serves && !detached,
+                .processes_all = !gone,
+        };
+}
+
+/* Take the row into the counts, or out of them. Unsigned sums may wrap in between; they come out right. */
+static void count(struct worker_rows *rows, uint32_t row, unsigned sign)
+{
+        const struct worker_counts one = counts_of(rows, &rows->items[row]);
+        struct worker_counts *sum = &rows->counts;
+
+        sum->starting += sign * one.starting;
+        sum->idle += sign * one.idle;
+        sum->busy += sign * one.busy;
+        sum->detached += sign * one.detached;
+        sum->retiring += sign * one.retiring;
+        sum->total += sign * one.total;
+        sum->old_total += sign * one.old_total;
+        sum->surge += sign * one.surge;
+        sum->helpers += sign * one.helpers;
+        sum->processes += sign * one.processes;
+        sum->processes_all += sign * one.processes_all;
+}
+#define IN 1U
+#define OUT (-1U)
+
+void worker_rows_begin(struct worker_rows *rows, uint64_t generation)
+{
+        rows->count = 0;
+        rows->generation = generation;
+        rows->counts = (struct worker_counts){0};
+}
+
+int worker_rows_reserve(struct worker_rows *rows, uint32_t more)
+{
+        uint64_t needed = (uint64_t)rows->count + more;
+        uint64_t capacity = MAX_OF(needed, MAX_OF((uint64_t)FIRST_CAPACITY, 2 * (uint64_t)rows->capacity));
+
+        if (needed <= rows->capacity)
+                return 0;
+        if (capacity >= WORKER_ROW_NONE)
+                return -ENOMEM;
+        struct worker_row *items = reallocarray(rows->items, capacity, sizeof(*items));
+        if (!items)
+                return -ENOMEM;
+        rows->items = items;
+        rows->capacity = (uint32_t)capacity;
+        return 0;
+}
+
+uint32_t worker_rows_add(struct worker_rows *rows, const struct worker_row *row)
+{
+        assert(rows->count < rows->capacity);
+        rows->items[rows->count] = *row;
+        rows->items[rows->count].replacement = rows->items[rows->count].replaces = WORKER_ROW_NONE;
+        count(rows, rows->count, IN);
+        return rows->count++;
+}
+
+void worker_rows_link(struct worker_rows *rows, uint32_t row, uint32_t replacement)
+{
+        assert(row != replacement && row < rows->count && replacement < rows->count);
+        assert(rows->items[row].replacement == WORKER_ROW_NONE && rows->items[replacement].replaces == WORKER_ROW_NONE);
+        rows->items[row].replacement = replacement;
+        rows->items[replacement].replaces = row;
+}
+
+void worker_rows_unlink(struct worker_rows *rows, uint32_t row)
+{
+        uint32_t replacement = rows->items[row].replacement;
+
+        if (replacement == WORKER_ROW_NONE)
+                return;
+        rows->items[row].replacement = WORKER_ROW_NONE;
+        rows->items[replacement].replaces = WORKER_ROW_NONE;
+        worker_rows_set_purpose(rows, replacement, WORKER_SERVE);
+}
+
+enum worker_action worker_rows_feed(struct worker_rows *rows, uint32_t row, enum worker_event event, uint64_t now_ms)
+{
+        struct worker_row *item = &rows->items[row];
+
+        count(rows, row, OUT);
+        enum worker_action action = worker_life_feed(&item->life, event, now_ms);
+        item->idle &= item->life.state == WORKER_READY;
+        count(rows, row, IN);
+        return action;
+}
+
+void worker_rows_set_purpose(struct worker_rows *rows, uint32_t row, enum worker_purpose purpose)
+{
+        count(rows, row, OUT);
+        rows->items[row].purpose = purpose;
+        count(rows, row, IN);
+}
+
+uint32_t worker_rows_find_refuser(const struct worker_rows *rows)
+{
+        for (uint32_t i = 0; i < rows->count; i++)
+                if (rows->items[i].purpose == WORKER_REFUSE)
+                        return i;
+        return WORKER_ROW_NONE;
+}
+
+void worker_rows_clear(struct worker_rows *rows)
+{
+        free(rows->items);
+        *rows = (struct worker_rows){0};
+}

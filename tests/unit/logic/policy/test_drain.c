@@ -1,0 +1,113 @@
+/* The policy of draining as traces: see turn_text.h for the language. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "logic/policy/drain.h"
+#include "unit/logic/policy/turn_text.h"
+
+static void nothing_closes(void **state)
+{
+        (void)state;
+        PLAY(drain_decide, "1s a; b busy ->");
+}
+
+static void what_waits_is_served_first(void **state)
+{
+        (void)state;
+        PLAY(drain_decide, "pool max 4 surge 25 generation 2",
+             "1s a gen 1 busy; A gen 1 1 queued 2 -> waits A at 1010ms",
+             "1010ms A queued 0 -> at 1020ms",
+             "# A handshake that was under way when nobody waited yet.",
+             "1020ms A queued 1 -> waits A at 1030ms",
+             "1030ms A queued 0 -> at 1040ms",
+             "# Half-open connections cannot be told from a flood: a second at most.",
+             "2020ms -> close A again",
+             "2030ms ->");
+        PLAY(drain_decide, "1s A settled; B queued 1; a gen 1 -> waits B; close A again at 1010ms",
+             "# A queue that cannot be measured is nobody, and a second is waited for it.",
+             "1010ms B unknown -> at 1020ms",
+             "2s -> close B again");
+}
+
+static void help_for_a_queue_that_nobody_takes_from(void **state)
+{
+        (void)state;
+        PLAY(drain_decide, "# Those that have it are dead.",
+             "pool max 4 surge 25 generation 2",
+             "1s a gen 2; A gen 1 1 queued 2 -> waits A; launch b drain at 1010ms",
+             "# One that starts takes one of them only; there is room for a second, one is enough a turn.",
+             "1010ms -> waits A at 1020ms",
+             "2010ms -> waits A; launch c drain at 2020ms",
+             "2020ms -> waits A at 2030ms",
+             "2030ms A queued 0 settled; b idle; c busy -> close A; retire b (drained); retire c (drained) again",
+             "2040ms ->");
+        PLAY(drain_decide, "# They are busy: after a second.",
+             "pool max 4 surge 25 generation 2",
+             "1s a gen 1 busy; b gen 1 busy; A gen 1 1 queued 1 -> waits A at 1010ms",
+             "1990ms -> waits A at 2s",
+             "2s -> waits A; launch c drain at 2010ms");
+        PLAY(drain_decide, "# An idle one is about to take it, one that starts as well, one that was asked to go not.",
+             "pool max 4 surge 25 generation 2",
+             "1s a gen 1 idle; A gen 1 1 queued 1 closing 0 -> waits A at 1010ms",
+             "2s a gone; b gen 1 starting -> waits A at 2010ms",
+             "3s b retiring -> waits A; launch c drain at 3010ms");
+}
+
+static void help_is_bounded(void **state)
+{
+        (void)state;
+        PLAY(drain_decide, "# The first in any case, others within the room of a roll.",
+             "pool max 2 surge 50 generation 2",
+             "5s a busy; b busy; c busy; A gen 1 1 queued 9 closing 1s -> waits A; launch d drain at 5010ms",
+             "6s d busy -> waits A at 6010ms",
+             "7s b gone; c gone -> waits A; launch e drain at 7010ms");
+        PLAY(drain_decide, "pool max 4 surge 25 generation 2 backoff 3s",
+             "1s A gen 1 1 queued 1 -> waits A at 1010ms",
+             "3s -> waits A; launch a drain at 3010ms");
+        PLAY(drain_decide, "# A helper has what closed before it came, not what closes afterwards.",
+             "pool max 4 surge 25 generation 2",
+             "1s a drain gen 2 idle; A gen 1 1 queued 1; B gen 2 2 queued 1 -> waits B; waits A; "
+             "launch b drain at 1010ms");
+}
+
+static void a_pool_that_closes_down(void **state)
+{
+        (void)state;
+        PLAY(drain_decide, "# It is scaled as ever, and all go at the end.",
+             "pool max 4 surge 25 generation 1 closing-down",
+             "1s a busy; b starting; A gen 1 1 queued 9 closing 0 -> waits A at 1010ms",
+             "2s A queued 0 settled -> close A; retire a (drained); retire b (drained) again",
+             "# Who comes late goes too.",
+             "3s c idle -> retire c (drained)");
+}
+
+static void with_a_successor_a_queue_is_never_empty(void **state)
+{
+        (void)state;
+        PLAY(drain_decide, "# It has drained when so many were accepted as waited when it began to close.",
+             "pool max 4 surge 25 closing-down accepted 100",
+             "1s a busy; A stays enough 103 queued 3 -> waits A at 1010ms",
+             "1010ms A queued 7; pool accepted 102 -> waits A at 1020ms",
+             "1020ms A queued 7; pool accepted 103 -> close A; retire a (drained) again");
+        PLAY(drain_decide, "# Or when nobody waits, as ever.",
+             "pool max 4 surge 25 closing-down accepted 100",
+             "1s a busy; A stays enough 103 settled -> close A; retire a (drained) again");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(nothing_closes),
+                cmocka_unit_test(what_waits_is_served_first),
+                cmocka_unit_test(help_for_a_queue_that_nobody_takes_from),
+                cmocka_unit_test(help_is_bounded),
+                cmocka_unit_test(a_pool_that_closes_down),
+                cmocka_unit_test(with_a_successor_a_queue_is_never_empty),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,146 @@
+/* Scaling in a pool's turn as traces: see turn_text.h for the language. The numbers alone are test_scale's matter. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "logic/policy/scaling.h"
+#include "unit/logic/policy/turn_text.h"
+
+static void workers_come_and_go(void **state)
+{
+        (void)state;
+        PLAY(scaling_decide, "pool dynamic max 8 spare 1 2 start 2 spare-timeout 10s",
+             "1s -> launch a b serve (start) high 2",
+             "2s a idle; b idle -> low 1 high 2",
+             "3s a busy; b busy; pool queued 2 -> launch c d e serve (spare 0 < 1, 2 queued) high 2",
+             "4s pool queued 0; a idle; b idle; c idle; d idle; e idle -> at 14s low 1 reset",
+             "14s pool water 4 -> say -2 workers (idle 4 > 2 for 10s); retire a (surplus); retire b (surplus) "
+             "at 24s low 1 reset");
+}
+
+static void the_old_ones_go_first(void **state)
+{
+        (void)state;
+        PLAY(scaling_decide, "pool dynamic max 8 spare 0 1 start 0 spare-timeout 0 generation 2",
+             "1s a gen 2; b gen 1; c gen 2; d gen 1 busy; e gen 1 retiring; f gen 1 -> "
+             "say -3 workers (idle 4 > 1); retire b (surplus); retire f (surplus); retire a (surplus) low 1 high 1");
+}
+
+static void two_that_are_one_count_once(void **state)
+{
+        (void)state;
+        PLAY(scaling_decide, "# A roll's new ones beside those they stand for: no total of 4 > 2.",
+             "pool static max 2 generation 2",
+             "1s a gen 1; b gen 1; c roll; d roll starting ->",
+             "# Of an older roll, they are workers like any other.",
+             "2s pool generation 3 -> say -2 workers (total 4 > 2); retire a (surplus); retire b (surplus)");
+}
+
+static void only_so_many_a_turn_until_all_are_there(void **state)
+{
+        struct scaling_state scaling = {0};
+        const struct pool_config config = {.scaling = SCALING_DYNAMIC, .max_workers = 200, .start_workers = 70,
+                                           .max_spare_workers = 100, .min_spare_workers = 1};
+        struct turn turn = {0};
+        unsigned total = 0;
+
+        (void)state;
+        for (unsigned turns = 0; turns < 3; turns++) {
+                const struct worker_row starting = {.life = {.state = WORKER_STARTING}};
+                turn_begin(&turn, 1, 0);
+                turn.config = &config;
+                turn.limits = scale_limits_of(&config);
+                turn.process_limit = 1000;
+                turn.scaling = &scaling;
+                assert_int_equal(worker_rows_reserve(&turn.rows, total), 0);
+                for (unsigned i = 0; i < total; i++)
+                        worker_rows_add(&turn.rows, &starting);
+                scaling_decide(&turn);
+                assert_int_equal(turn.orders.count, 1);
+                total += turn.orders.items[0].count;
+                assert_int_equal(total, MIN_OF(70U, (turns + 1) * TURN_LAUNCHES));
+                assert_int_equal(turn.again, total < 70);
+                assert_int_equal(scaling.started, total == 70);
+        }
+        turn_clear(&turn);
+}
+
+static void crowded_is_no_failure(void **state)
+{
+        (void)state;
+        PLAY(scaling_decide, "pool static max 3 processes 4",
+             "1s a busy; b retiring busy; c retiring busy -> launch d serve (static 3)",
+             "2s ->",
+             "3s d idle; c gone -> launch e serve (static 3)");
+}
+
+static void held_back(void **state)
+{
+        (void)state;
+        PLAY(scaling_decide, "pool static max 2 backoff 5s",
+             "1s -> at 5s",
+             "5s -> launch a b serve (static 2)",
+             "pool paused",
+             "6s a gone ->");
+        PLAY(scaling_decide, "# Closing down it serves what waits.",
+             "pool dynamic max 4 spare 1 4 start 1 spare-timeout 10s closing-down",
+             "1s -> high 4",
+             "2s pool queued 2 -> launch a b c serve (spare 0 < 1, 2 queued) high 4");
+}
+
+static void people_hear_of_it_when_somebody_waits(void **state)
+{
+        (void)state;
+        PLAY(scaling_decide, "pool dynamic max 1 spare 0 1 start 1 spare-timeout 10s",
+             "1s -> launch a serve (start) high 1",
+             "2s a busy; pool queued 1 -> warn saturated: 1 worker is in use, 1 connection waits; "
+             "consider raising max_workers at 12s high 1",
+             "3s pool queued 3 -> at 13s high 1",
+             "4s pool queued 0; a idle -> at 5s reset",
+             "5100ms -> say no longer saturated low 1 high 1",
+             "6s a busy; pool queued 1 -> warn saturated: 1 worker is in use, 1 connection waits; "
+             "consider raising max_workers at 16s high 1");
+}
+
+static void a_full_pool_that_refuses_has_a_process_for_it(void **state)
+{
+        (void)state;
+        PLAY(scaling_decide, "pool dynamic max 1 spare 1 1 start 1 spare-timeout 10s refuse",
+             "1s -> launch a serve (start) high 1",
+             "2s a busy -> launch b refuse at 2100ms high 1",
+             "3s pool refused 2 -> warn saturated: 1 worker is in use, 2 connections were refused; "
+             "consider raising max_workers at 13s high 1",
+             "4s a idle -> at 5s reset",
+             "5200ms -> retire b (refuse) low 1 high 1",
+             "# Relief is told when it has gone.",
+             "6s b gone -> say no longer saturated; 2 connections were refused low 1 high 1",
+             "7s pool refused 2 -> low 1 high 1");
+}
+
+static void old_workers_hide_that_new_connections_find_none(void **state)
+{
+        (void)state;
+        PLAY(scaling_decide, "pool dynamic max 4 spare 1 4 start 1 spare-timeout 10s generation 2",
+             "1s a gen 1; b -> low 1 high 4",
+             "2s A gen 1 1 queued 1 -> low 4294967295 high 4");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(workers_come_and_go),
+                cmocka_unit_test(the_old_ones_go_first),
+                cmocka_unit_test(two_that_are_one_count_once),
+                cmocka_unit_test(only_so_many_a_turn_until_all_are_there),
+                cmocka_unit_test(crowded_is_no_failure),
+                cmocka_unit_test(held_back),
+                cmocka_unit_test(people_hear_of_it_when_somebody_waits),
+                cmocka_unit_test(a_full_pool_that_refuses_has_a_process_for_it),
+                cmocka_unit_test(old_workers_hide_that_new_connections_find_none),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
