@@ -6,7 +6,7 @@
 #include "base/cleanup.h"
 #include "ctl/format.h"
 
-/* Local time: it is a person that reads. The day only where it is another one than today's. */
+/* Local time, for people; with the date if it is not today. */
 static int append_time(uint64_t wall_ms, struct text *text)
 {
         time_t then_s = (time_t)(wall_ms / 1000), now_s = time(NULL);

@@ -10,7 +10,7 @@
 #include "base/cleanup.h"
 #include "logic/protocol/control_request.h"
 
-/* More than any reply; a stranger behind the socket cannot fill our memory. */
+/* More than any reply: another program at this socket must not fill our memory. */
 #define REPLY_MAX (256U << 20)
 
 static void fail(struct ctl_reply *reply, enum ctl_exit exit_code, const char *format, ...)
@@ -22,7 +22,7 @@ static void fail(struct ctl_reply *reply, enum ctl_exit exit_code, const char *f
 
         reply->exit_code = exit_code;
         va_start(arguments, format);
-        (void)text_appendv(&reply->message, format, arguments); /* without memory the exit code has to do */
+        (void)text_appendv(&reply->message, format, arguments); /* without memory there is only the exit code */
         va_end(arguments);
 }
 
@@ -33,7 +33,7 @@ static void fail_to_connect(struct ctl_reply *reply, const char *path, int error
         case ECONNREFUSED:
                 fail(reply, CTL_EXIT_NOT_RUNNING, "preforkd is not running, or not with the control socket %s", path);
                 break;
-        case ENOTDIR: /* paths at which no preforkd can listen */
+        case ENOTDIR: /* no preforkd can listen at such a path */
         case ELOOP:
         case ENAMETOOLONG:
         case EPROTOTYPE:
@@ -45,7 +45,7 @@ static void fail_to_connect(struct ctl_reply *reply, const char *path, int error
                 fail(reply, CTL_EXIT_PERMISSION, "you may not use the control socket %s: root, preforkd's own user and "
                      "control_group may", path);
                 break;
-        case EAGAIN: /* the queue of a daemon that does not run on */
+        case EAGAIN: /* the queue is full: the daemon is stopped */
                 fail(reply, CTL_EXIT_FAILURE, "preforkd does not answer");
                 break;
         default:
@@ -64,7 +64,7 @@ static int open_connection(const char *path, unsigned seconds)
         if (strlen(path) >= sizeof(address.un.sun_path))
                 return -ENAMETOOLONG;
         memcpy(address.un.sun_path, path, strlen(path));
-        /* The time to send is also the time to connect (unix(7)). */
+        /* SO_SNDTIMEO also limits connect(2) (unix(7)). */
         if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
             setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
             connect(fd, &address.any, address.length) < 0)
@@ -101,7 +101,7 @@ static int receive_all(int fd, struct text *bytes)
         }
 }
 
-/* What the daemon's error means. */
+/* The exit code of an error of the daemon. */
 static void take_error(struct ctl_reply *reply)
 {
         const char *error = json_string_value(json_object_get(reply->document, "error"));
@@ -125,7 +125,7 @@ static void read_document(struct ctl_reply *reply)
         }
         reply->document = json_loadb(reply->bytes.bytes, reply->bytes.length, 0, &error);
         if (!json_is_object(reply->document))
-                fail(reply, CTL_EXIT_FAILURE, "the reply is no document of the control protocol");
+                fail(reply, CTL_EXIT_FAILURE, "the reply is not a document of the control protocol");
         else if (json_integer_value(json_object_get(reply->document, "protocol")) != CONTROL_PROTOCOL)
                 fail(reply, CTL_EXIT_FAILURE, "preforkd speaks another version of the control protocol");
         else if (!json_is_true(json_object_get(reply->document, "ok")))
@@ -151,11 +151,11 @@ struct ctl_reply ctl_ask(const char *path, const struct words *request, unsigned
                 return reply;
         }
         int r = send_all(fd, &line);
-        /* Who is refused may find the connection closed already, with the reason in it. */
+        /* The daemon may have refused us and closed the connection already; then its reply gives the reason. */
         if (r == 0 || r == -EPIPE)
                 r = receive_all(fd, &reply.bytes);
         if (r == -EAGAIN)
-                fail(&reply, CTL_EXIT_FAILURE, "preforkd has not answered for %u seconds", seconds);
+                fail(&reply, CTL_EXIT_FAILURE, "preforkd did not answer within %u seconds", seconds);
         else if (r < 0 && reply.bytes.length == 0)
                 fail(&reply, CTL_EXIT_FAILURE, "the connection broke: %s", strerror(-r));
         else

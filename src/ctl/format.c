@@ -100,7 +100,7 @@ const char *ctl_string(const json_t *object, const char *path)
         return string ? string : "";
 }
 
-/* Places on a screen: bytes that do not continue a character. */
+/* The width on a screen: the number of bytes that begin a UTF-8 character. */
 static size_t width_of(const char *string)
 {
         size_t width = 0;
@@ -142,7 +142,7 @@ void ctl_table_number(struct ctl_table *table, uint64_t number)
         ctl_table_cell(table, ctl_count(number, text));
 }
 
-/* One cell, filled up with blanks on the side that its column says; nothing trails. */
+/* Append one cell, padded with blanks on the side that its column needs; the last column has no trailing blanks. */
 static int append_cell(const struct ctl_table *table, size_t column, const char *cell, struct text *text)
 {
         size_t blanks = table->columns[column].width - MIN_OF(width_of(cell), table->columns[column].width);

@@ -1,4 +1,4 @@
-/* Numbers, documents and tables for people. Used by what preforkctl prints and by what it draws. */
+/* Numbers, documents and tables for people. Pure; used for what preforkctl prints and for what `top` draws. */
 #pragma once
 
 #include <jansson.h>
@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-/* Long enough for everything the functions below write. */
+/* The size of the buffer for each number below. */
 #define CTL_NUMBER_MAX 32
 
 /* "12ms", "4.2s", "3m 10s", "5h 02m", "12d 3h"; "417K", "1.3M"; "0", "3.1", "1200". Each returns `text`. */
@@ -17,13 +17,13 @@ const char *ctl_size(uint64_t bytes, char text[static CTL_NUMBER_MAX]);
 const char *ctl_rate(double per_second, char text[static CTL_NUMBER_MAX]);
 const char *ctl_count(uint64_t count, char text[static CTL_NUMBER_MAX]);
 
-/* A member of a document by its path, "counts.idle"; 0 or "" where it is missing or something else. */
+/* A member of a document by its path, such as "counts.idle"; 0 or "" if it is missing or of another type. */
 json_t *ctl_at(const json_t *object, const char *path);
 uint64_t ctl_number(const json_t *object, const char *path);
 double ctl_real(const json_t *object, const char *path);
 const char *ctl_string(const json_t *object, const char *path);
 
-/* A table: columns are as wide as they must be. */
+/* A table; each column is as wide as its widest cell. */
 #define CTL_COLUMNS_MAX 16
 
 struct ctl_table {
@@ -40,7 +40,7 @@ struct ctl_table {
 
 void ctl_table_column(struct ctl_table *table, const char *title, bool right);
 
-/* The next cell, from the left; rows fill by themselves. */
+/* Add the next cell, from left to right and row by row. */
 void ctl_table_cell(struct ctl_table *table, const char *cell);
 void ctl_table_number(struct ctl_table *table, uint64_t number);
 

@@ -8,7 +8,7 @@ enum ctl_exit ctl_output(const char *string, const char *done)
 {
         if (fputs(string, stdout) >= 0 && fflush(stdout) == 0)
                 return CTL_EXIT_OK;
-        fprintf(stderr, "preforkctl: cannot write to stdout: %s%s%s\n", strerror(errno), done ? "; done all the same: " : "",
-                done ? done : "");
+        fprintf(stderr, "preforkctl: cannot write to stdout: %s%s%s\n", strerror(errno),
+                done ? "; the command was carried out: " : "", done ? done : "");
         return CTL_EXIT_FAILURE;
 }

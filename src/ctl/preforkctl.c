@@ -1,4 +1,5 @@
-/* main() of preforkctl: arguments → a request → an answer for people, and an exit code for programs. */
+/* main() of preforkctl: turns the arguments into a request, the reply into an answer for people, and the result into an
+ * exit code. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,16 +46,16 @@ static const char help[] =
         "\n"
         "Exit codes: 0, 1 failure or refused, 2 usage, 3 not running, 4 no permission.\n";
 
-/* What is printed instead of asking. */
-enum wish { WISH_NONE, WISH_HELP, WISH_VERSION };
+/* What to print instead of sending a request. */
+enum action { ACTION_NONE, ACTION_HELP, ACTION_VERSION };
 
 struct arguments {
         const char *socket_path;
         bool json;
         unsigned interval_ms; /* 0: not given */
-        enum wish wish;
-        const char *wrong;    /* an argument that cannot be used */
-        struct words request; /* the command and what belongs to it */
+        enum action action;
+        const char *wrong;    /* an invalid argument */
+        struct words request; /* the command and its arguments */
 };
 
 static int fail_usage(const char *message)
@@ -90,15 +91,15 @@ static bool set_interval(struct arguments *arguments, const char *duration)
         return true;
 }
 
-static enum wish find_wish(const char *argument)
+static enum action find_action(const char *argument)
 {
         if (text_equal(argument, "-h") || text_equal(argument, "--help"))
-                return WISH_HELP;
-        return text_equal(argument, "-V") || text_equal(argument, "--version") ? WISH_VERSION : WISH_NONE;
+                return ACTION_HELP;
+        return text_equal(argument, "-V") || text_equal(argument, "--version") ? ACTION_VERSION : ACTION_NONE;
 }
 
-/* Our own options may stand anywhere; everything else goes into the request. Nothing counts behind a wish for help: who
- * writes `stop --help` does not know yet what it does. 0 or -ENOMEM. */
+/* preforkctl's own options may appear anywhere; everything else goes into the request. --help and --version end the
+ * parsing: a user who writes `stop --help` does not want to stop anything. 0 or -ENOMEM. */
 static int parse(char **argv, struct arguments *arguments)
 {
         const char *value;
@@ -106,8 +107,8 @@ static int parse(char **argv, struct arguments *arguments)
 
         for (int i = 1; argv[i] && r == 0 && !arguments->wrong; i++) {
                 const char *argument = argv[i];
-                arguments->wish = find_wish(argument);
-                if (arguments->wish != WISH_NONE)
+                arguments->action = find_action(argument);
+                if (arguments->action != ACTION_NONE)
                         return 0;
                 if (take_option(argv, &i, "-s", "--socket", &value)) {
                         arguments->socket_path = value;
@@ -122,7 +123,7 @@ static int parse(char **argv, struct arguments *arguments)
         return r;
 }
 
-/* The answer of a command for people. */
+/* Append the answer to a command, for people. */
 static int describe(const json_t *document, const struct control_request *request, struct text *text)
 {
         switch (request->command) {
@@ -137,7 +138,7 @@ static int describe(const json_t *document, const struct control_request *reques
         }
 }
 
-/* The name of a command that changes something; NULL for one that only asks. */
+/* The name of a command that changes something; NULL for a command that only reads. */
 static const char *find_deed(const struct control_request *request)
 {
         switch (request->command) {
@@ -177,7 +178,7 @@ static int answer(const struct arguments *arguments, const struct control_reques
         return (int)ctl_output(text_string(&text), deed);
 }
 
-/* A path is relative to where we are, not to where the daemon is. 0 or -errno. */
+/* A path is relative to our working directory and not to the daemon's: make it absolute. 0 or -errno. */
 static int make_absolute(struct words *request, const char *path)
 {
         _cleanup_(freep) char *directory = getcwd(NULL, 0), *absolute = NULL;
@@ -199,17 +200,17 @@ static int make_absolute(struct words *request, const char *path)
         return 0;
 }
 
-/* Requests that cannot be right are refused here: also when there is nobody to ask. */
+/* Send the request and print the answer. A malformed request is refused here, also if the daemon does not run. */
 static int ask(struct arguments *arguments)
 {
         _cleanup_(control_request_clear) struct control_request request = {0};
-        _cleanup_(text_clear) struct text line = {0}, complaint = {0};
+        _cleanup_(text_clear) struct text line = {0}, error = {0};
 
         int r = words_join(&line, &arguments->request);
         if (r == 0)
-                r = control_request_parse(text_string(&line), line.length, &request, &complaint);
+                r = control_request_parse(text_string(&line), line.length, &request, &error);
         if (r == -EINVAL)
-                return fail_usage(text_string(&complaint));
+                return fail_usage(text_string(&error));
         if (r == 0 && request.path && request.path[0] != '/')
                 r = make_absolute(&arguments->request, request.path);
         if (r < 0) {
@@ -243,9 +244,9 @@ static int run(struct arguments *arguments)
                 snprintf(message, sizeof(message), "%.64s: expected a value that can be used", arguments->wrong);
                 return fail_usage(message);
         }
-        if (arguments->wish == WISH_VERSION)
+        if (arguments->action == ACTION_VERSION)
                 return (int)ctl_output("preforkctl " PREFORKD_VERSION "\n", NULL);
-        if (arguments->wish == WISH_HELP || (command && text_equal(command, "help")))
+        if (arguments->action == ACTION_HELP || (command && text_equal(command, "help")))
                 return (int)ctl_output(help, NULL);
         if (!command)
                 return fail_usage("expected a command");

@@ -25,7 +25,7 @@ static int compare_pids(const void *a, const void *b)
         return (one->pid > other->pid) - (one->pid < other->pid);
 }
 
-/* `before` is sorted by pid, whatever it was shown by. */
+/* The CPU usage of a worker since `before`, which is always sorted by pid here. */
 static double share_since(const struct ctl_row *row, const struct ctl_row *before, size_t count, uint64_t passed_ms)
 {
         const struct ctl_row *old = count > 0 ? bsearch(row, before, count, sizeof(*before), compare_pids) : NULL;
@@ -63,7 +63,7 @@ int ctl_rows_new(const json_t *document, uint64_t now_ms, const struct ctl_rows 
         return 0;
 }
 
-/* Those that do something first. */
+/* The order of states: active workers come first. */
 static uint64_t state_weight(const struct ctl_row *row)
 {
         static const char *const states[] = {"idle", "starting", "refusing", "retiring", "detached", "busy", "terminating",

@@ -14,24 +14,24 @@
 
 static const int ending_signals[] = {SIGINT, SIGTERM, SIGQUIT};
 
-/* Asked before anything is drawn: curses takes every terminal that it knows, and draws on one whose cursor cannot be moved
- * as if it had a single line. */
+/* Can the terminal move its cursor? Check this first: curses accepts every terminal that it knows, and draws on one
+ * that cannot move its cursor as if it had a single line. */
 static bool can_be_drawn_on(void)
 {
         int error;
 
         if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || setupterm(NULL, STDOUT_FILENO, &error) != OK)
                 return false;
-        /* curses' own declarations do not say that it only reads the name. */
+        /* curses only reads the name, but does not declare it const. */
         char name[] = "cup";
         const char *move = tigetstr(name);
-        bool can = move && move != (const char *)-1; /* NULL: it has none, -1: it is no string */
+        bool can = move && move != (const char *)-1; /* NULL: missing; -1: not a string capability */
         del_curterm(cur_term);
         return can;
 }
 
-/* nohup, a job in the background: who started us wants it to pass by, and a blocked signal would be queued for us all the
- * same. */
+/* Is the signal ignored, as nohup(1) and shells for background jobs do? It must stay ignored, but a blocked signal
+ * would be queued for us. */
 static bool is_ignored(int number)
 {
         struct sigaction action;
@@ -47,7 +47,7 @@ static int take_signals(struct ctl_screen *screen)
         sigset_t set;
 
         sigemptyset(&set);
-        sigaddset(&set, SIGWINCH); /* its handler is curses'; it runs while we wait, so that none comes unseen */
+        sigaddset(&set, SIGWINCH); /* curses handles it; it is unblocked only while we wait, so that none is missed */
         for (size_t i = 0; i < ELEMENTS(ending_signals); i++)
                 if (!is_ignored(ending_signals[i])) {
                         taken[count++] = ending_signals[i];
@@ -67,7 +67,7 @@ static int take_signals(struct ctl_screen *screen)
 static void release_signals(struct ctl_screen *screen)
 {
         fd_closep(&screen->signal_fd);
-        /* curses has put handlers of its own in the place of defaults. */
+        /* curses has replaced default dispositions by handlers of its own. */
         for (size_t i = 0; i < ELEMENTS(ending_signals); i++)
                 if (!is_ignored(ending_signals[i]))
                         signal(ending_signals[i], SIG_DFL);
@@ -89,7 +89,7 @@ bool ctl_screen_open(struct ctl_screen *screen)
         keypad(stdscr, TRUE);
         set_escdelay(50);
         curs_set(0);
-        timeout(0); /* who waits is ctl_screen_wait() */
+        timeout(0); /* getch() never waits; ctl_screen_wait() does */
         return true;
 }
 
@@ -100,7 +100,7 @@ bool ctl_screen_wait(struct ctl_screen *screen, uint64_t until_ms, int *ret_key)
         const struct timespec rest = {.tv_sec = (time_t)(rest_ms / 1000), .tv_nsec = (long)(rest_ms % 1000) * 1000000};
         struct signals_event event;
 
-        *ret_key = getch(); /* what curses has read already */
+        *ret_key = getch(); /* a key that curses has read already */
         if (*ret_key != ERR)
                 return true;
         int ready = ppoll(files, ELEMENTS(files), &rest, &screen->waiting);

@@ -1,7 +1,7 @@
-/* The terminal that `top` draws on: opened, waited for, given back as it was. Drawing itself is curses.
+/* The terminal of `top`: opening it, waiting for keys and restoring it. curses does the drawing. Owned by ctl/top.
  *
- * Signals that end the program are blocked and read here as data while the screen is open, so that none of them leaves a
- * terminal behind that does not echo; a window that changes its size interrupts the wait. */
+ * While the screen is open, signals that end the program are blocked and read from a descriptor, so that none of them
+ * leaves a terminal without echo. A change of the window's size interrupts the wait. */
 #pragma once
 
 #include <signal.h>
@@ -13,20 +13,19 @@ struct screen; /* curses' */
 struct ctl_screen {
         struct screen *curses;
         int signal_fd;
-        sigset_t before;  /* the mask as it was */
-        sigset_t waiting; /* … and while a key is waited for */
-        int ended_by;     /* the signal that ended it; 0: none */
+        sigset_t before;  /* the signal mask before the screen was opened */
+        sigset_t waiting; /* the signal mask during the wait for a key */
+        int ended_by;     /* the signal that ended the program; 0: none */
 };
 
-/* Take the terminal of stdin and stdout. False, with nothing changed: they are none, or it is one on which nobody can draw
- * (unknown, or without a cursor that can be moved, as TERM=dumb). */
+/* Open the terminal of stdin and stdout. False, with nothing changed: they are not a terminal, or curses cannot draw on
+ * it (the terminal is unknown or, as with TERM=dumb, cannot move its cursor). */
 bool ctl_screen_open(struct ctl_screen *screen);
 
-/* Wait for a key, or for a window that has changed its size (KEY_RESIZE), until a time of os/clock. The key; ERR: none came.
- * False: the screen has come to its end, by a signal or because the terminal has gone. */
+/* Wait for a key or a change of the window's size (KEY_RESIZE), until a time of os/clock. True: *ret_key is the key, or
+ * ERR if there was none. False: a signal has come or the terminal has hung up, and the program must end. */
 bool ctl_screen_wait(struct ctl_screen *screen, uint64_t until_ms, int *ret_key);
 
-/* Give the terminal back. If a signal has ended the screen it now ends the process, as it would have without us: a shell
- * that runs us in a loop must see that Ctrl-C was meant for it, too. Returns if there was none, or if it was inherited as
- * blocked. */
+/* Restore the terminal. If a signal has ended the program, raise it again with its default action: a shell that runs us
+ * in a loop must see that Ctrl-C has killed us. Returns if there was no signal, or if it was inherited as blocked. */
 void ctl_screen_close(struct ctl_screen *screen);

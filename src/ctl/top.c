@@ -17,21 +17,21 @@
 #include "ctl/status.h"
 #include "os/clock.h"
 
-/* A daemon that does not answer must not freeze the screen for long. */
+/* If the daemon does not answer, the screen must not freeze for long. */
 #define PATIENCE_SECONDS 3
 
 struct top {
         const struct ctl_top_setup *setup;
-        struct ctl_reply reply; /* the last look, or what became of it */
+        struct ctl_reply reply; /* the last status, or the failure to get it */
         struct ctl_rows rows;
         enum ctl_sort sort;
         bool reverse;
-        size_t first; /* row at the top: pools and workers scroll as one list */
+        size_t first; /* the row at the top; pools and workers scroll as one list */
         size_t page;  /* rows that were drawn */
         uint64_t next_ms;
 };
 
-/* Look. The rows before are kept until the new ones have been compared with them. */
+/* Request the status. Keep the old rows until the new ones have been compared with them. */
 static void look(struct top *top)
 {
         _cleanup_(words_clear) struct words request = {0};
@@ -51,7 +51,7 @@ static void look(struct top *top)
         top->reply = reply;
 }
 
-/* One line, cut at the edge of the screen. */
+/* Draw one line, cut at the edge of the screen. */
 static void put(int *y, attr_t attributes, const char *line, size_t length)
 {
         if (*y >= LINES)
@@ -65,7 +65,7 @@ static void put(int *y, attr_t attributes, const char *line, size_t length)
         (*y)++;
 }
 
-/* A table: its heading, and of its rows at most `count` from `first` on. */
+/* Draw a table: its heading, and at most `count` of its rows from `first` on. */
 static void put_table(int *y, const struct text *text, size_t first, size_t count)
 {
         const char *line = text_string(text);
@@ -95,7 +95,7 @@ static void add_row(struct ctl_table *table, const struct ctl_row *row)
         ctl_table_cell(table, ctl_status_exit(row->worker, text));
 }
 
-/* Of the workers those that fit, and no others: a table of thousands need not be made. */
+/* Make a table only of the workers that fit on the screen: there may be thousands. */
 static void put_workers(struct top *top, int *y, size_t first, size_t count)
 {
         static const char *const titles[] = {"PID", "POOL", "STATE", "SINCE", "GEN", "REQUESTS", "%CPU", "CPU", "MEMORY",
@@ -119,7 +119,7 @@ static void put_pools(const struct top *top, int *y, size_t first, size_t count)
                 put_table(y, &text, first, count);
 }
 
-/* What ends the screen comes first: a narrow one cuts the end of the line. */
+/* The key that quits comes first, because a narrow screen cuts the end of the line. */
 static void put_help(const struct top *top)
 {
         char line[256];
@@ -133,7 +133,7 @@ static void put_help(const struct top *top)
         put(&y, A_REVERSE, line, strlen(line));
 }
 
-/* The line above the tables: what there is that the screen does not show. */
+/* The line above the tables: how many rows are hidden. */
 static void put_position(int *y, const struct ctl_scroll_view *view)
 {
         char line[96];
@@ -146,7 +146,7 @@ static void put_position(int *y, const struct ctl_scroll_view *view)
 static void put_tables(struct top *top, int *y)
 {
         size_t pools = json_array_size(ctl_at(top->reply.document, "pools"));
-        size_t lines = LINES > *y + 2 ? (size_t)(LINES - *y - 2) : 0; /* but for the position and the help */
+        size_t lines = LINES > *y + 2 ? (size_t)(LINES - *y - 2) : 0; /* without the position and the help */
         const struct ctl_scroll_view view = ctl_scroll_view(pools, top->rows.count, lines, top->first);
 
         top->first = view.above;
@@ -195,7 +195,7 @@ static void handle_key(struct top *top, int key)
                 scroll_by(top, key == KEY_UP ? -1 : 1);
                 break;
         case KEY_PPAGE:
-                /* Above there may be another heading and a blank line, which take the room of two rows. */
+                /* Another heading and a blank line may appear above, in place of two rows. */
                 scroll_by(top, top->page > 2 ? -(long)top->page + 2 : -1);
                 break;
         case KEY_NPAGE:
@@ -204,10 +204,10 @@ static void handle_key(struct top *top, int key)
         case KEY_HOME:
                 top->first = 0;
                 break;
-        case KEY_END: /* drawing knows where that is */
+        case KEY_END: /* drawing limits it to the last page */
                 top->first = SIZE_MAX / 2;
                 break;
-        default: /* KEY_RESIZE among them: what is shown is drawn anew after every key */
+        default: /* also KEY_RESIZE: the screen is redrawn after every key */
                 for (int i = 0; i < CTL_SORT_COUNT; i++)
                         if (key == ctl_sort_key((enum ctl_sort)i))
                                 top->sort = (enum ctl_sort)i;
@@ -215,7 +215,7 @@ static void handle_key(struct top *top, int key)
         ctl_rows_sort(&top->rows, top->sort, top->reverse);
 }
 
-/* What would be shown, once. */
+/* Print the status once. */
 static int print_once(struct top *top)
 {
         _cleanup_(text_clear) struct text text = {0};
@@ -254,7 +254,7 @@ int ctl_top_run(const struct ctl_top_setup *setup)
         int exit_code = CTL_EXIT_OK;
 
         look(&top);
-        /* Who cannot be asked even once gets an exit code; later failures are shown and got over. */
+        /* If the first request fails, end with its exit code; show later failures and try again. */
         if (top.reply.exit_code == CTL_EXIT_OK && ctl_screen_open(&screen)) {
                 show(&top, &screen);
                 ctl_screen_close(&screen);

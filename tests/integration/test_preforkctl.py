@@ -202,7 +202,7 @@ def test_stdout_that_cannot_be_written(controlled: tuple[Daemon, Ctl], redirecti
         result = run(*arguments)
         assert result.returncode == FAILURE, result
         assert result.stderr == (f"preforkctl: cannot write to stdout: {why}"
-                                 + (f"; done all the same: {arguments[0]}" if done else "") + "\n"), result
+                                 + (f"; the command was carried out: {arguments[0]}" if done else "") + "\n"), result
     assert daemon.wait_end() == 0
     assert run("status", "--json").returncode == NOT_RUNNING
 
