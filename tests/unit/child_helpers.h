@@ -1,5 +1,5 @@
-/* What tests that need processes of their own share: children whose checks are numbered, waits with a deadline, memory
- * that outlives a fork. Nothing here waits for ever and nothing sleeps for luck. */
+/* Helpers for tests that fork: children whose checks are numbered, waits with a deadline, shared memory. Every wait has
+ * a deadline and a condition. */
 #pragma once
 
 #include <errno.h>
@@ -22,7 +22,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#define DEADLINE_MS 20000  /* what cannot fail but by a bug: generous, for machines that do much else */
+#define DEADLINE_MS 20000  /* for what only a bug can delay; generous, for busy machines */
 #define EXIT_STUCK (-1000) /* child_wait(): it did not end */
 
 static inline uint64_t test_now_ns(void)
@@ -45,7 +45,7 @@ static inline void test_sleep_us(unsigned us)
         nanosleep(&pause, NULL);
 }
 
-/* valgrind makes a fork of vfork(2), does not know pidfd_open(2), and has its own idea of RLIMIT_NOFILE. */
+/* valgrind replaces vfork(2) by fork(2), does not know pidfd_open(2), and keeps part of RLIMIT_NOFILE for itself. */
 static inline bool under_valgrind(void)
 {
         const char *preload = getenv("LD_PRELOAD");
@@ -53,7 +53,7 @@ static inline bool under_valgrind(void)
         return preload && strstr(preload, "vgpreload");
 }
 
-/* Start `body` in a child that does not outlive us. */
+/* Run `body` in a child that the kernel kills if we die. */
 static inline pid_t child_start(int (*body)(void *context), void *context)
 {
         pid_t parent = getpid(), pid = fork();
@@ -111,8 +111,8 @@ static inline void *shared_new(size_t size)
         return memory;
 }
 
-/* Wait until `pid` sleeps in the kernel (or is gone). What is tested must hold without; with it, the case that is meant
- * is the case that happens. */
+/* Wait until `pid` sleeps in the kernel (or has ended). The test must also pass without this wait; with it, the
+ * intended case happens. */
 static inline void wait_until_asleep(pid_t pid)
 {
         uint64_t end_ms = test_now_ms() + DEADLINE_MS;
@@ -132,7 +132,7 @@ static inline void wait_until_asleep(pid_t pid)
         }
 }
 
-/* Wait until *word reaches `value`, giving the processor away after a while. False if it did not in time. */
+/* Wait until *word reaches `value`, yielding after a while. False after the deadline. */
 static inline bool spin_until(_Atomic uint32_t *word, uint32_t value)
 {
         uint64_t end_ms = 0;

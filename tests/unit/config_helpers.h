@@ -32,7 +32,7 @@ static inline void assert_problems(const struct problem_list *problems, const ch
         assert_false(problems->out_of_memory);
 }
 
-/* Parse and finish what must be good. */
+/* Parse and finish a configuration that must be valid. */
 static inline void load_good(struct config *config, const char *file, const char *string)
 {
         _cleanup_(problem_list_clear) struct problem_list problems = {0};

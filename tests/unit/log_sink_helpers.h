@@ -1,5 +1,5 @@
-/* What the tests of the log sinks share: a directory with a daemon's socket, records, and reading them back. A sink
- * that waits is found by the alarm in sink_setup(). */
+/* Helpers for the tests of the log sinks: a directory with a daemon's socket, records, and reading them back. The alarm
+ * in sink_setup() ends a test whose sink waits. */
 #pragma once
 
 #include <fcntl.h>

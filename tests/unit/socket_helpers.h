@@ -59,7 +59,7 @@ static inline int connect_to(const struct address *address, unsigned timeout_ms)
         return fd;
 }
 
-/* The other side of talk(): read the question, answer. False if there was none. */
+/* The other side of talk(): read the question and answer it. False if no question came. */
 static inline bool answer_one(int connection)
 {
         char byte = 0;
@@ -73,8 +73,8 @@ static inline bool answer_one(int connection)
         return byte == 'q';
 }
 
-/* Ask, and wait for the answer and the end. 0 if there was one; what went wrong else: -errno, -ENODATA for a connection
- * that ended without an answer. Closes. */
+/* Send a question, wait for the answer and the end of the connection, and close it. 0; -errno; -ENODATA: the connection
+ * ended without an answer. */
 static inline int talk(int fd)
 {
         char bytes[2];

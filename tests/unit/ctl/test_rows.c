@@ -1,4 +1,4 @@
-/* The rows of `top`: their order, and shares of a processor between two looks. */
+/* The rows of `top`: their order, and CPU usage between two documents. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -61,7 +61,7 @@ static void test_shares(void **state)
         check_order(&rows, CTL_SORT_CPU, false, 30, 10, 20);
         assert_true(rows.items[0].share > 49.9 && rows.items[0].share < 50.1);
         assert_true(rows.items[1].share == 0);
-        assert_int_equal(ctl_rows_new(back, 2000, &rows, &after), 0); /* no time has passed, and a pid is used again */
+        assert_int_equal(ctl_rows_new(back, 2000, &rows, &after), 0); /* no time has passed, and a pid is reused */
         assert_true(after.items[0].share == 0);
         ctl_rows_clear(&before);
         ctl_rows_clear(&rows);

@@ -1,4 +1,4 @@
-/* Scrolling in `preforkctl top`: everything can be reached on every screen, and nothing is drawn beside it. */
+/* Scrolling in `preforkctl top`: every row can be reached on every size of screen, and nothing is drawn outside it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,7 +45,7 @@ static void test_many_pools(void **state)
         assert_int_equal(end.below, 0);
 }
 
-/* Step through a list as Page Down does, or as the arrow does: each row is seen, and the end is found. */
+/* Step through a list as Page Down and as the arrow do: every row is shown, and the end is reached. */
 static void walk(size_t pools, size_t workers, size_t lines, bool by_page)
 {
         size_t seen = 0, first = 0;

@@ -80,7 +80,7 @@ static bool retire_signal_is_blocked(void)
         return sigismember(&mask, DOOR_SIGNAL) == 1;
 }
 
-/* A byte to the test, which reads them with hear(). */
+/* Send a byte to the test, which reads it with hear(). */
 static void report(const struct place *place, char byte)
 {
         ssize_t written = place->report_fd >= 0 ? write(place->report_fd, &byte, 1) : 0;
@@ -88,7 +88,7 @@ static void report(const struct place *place, char byte)
         (void)written;
 }
 
-/* A worker as simple as can be: 0 when retired, 100 + errno when something went wrong. */
+/* A minimal worker. Its exit code is 0 if it was retired, and 100 + errno after a failure. */
 static int work(void *context)
 {
         const struct place *place = context;
@@ -110,7 +110,7 @@ static int work(void *context)
         return r == -ESHUTDOWN ? 0 : 100 - r;
 }
 
-/* A worker that is in the kernel waiting for a connection. */
+/* Start a worker and wait until it blocks in the kernel. */
 static pid_t start_waiting_worker(struct place *place)
 {
         block_retire_signal();
@@ -138,7 +138,7 @@ static int tells_the_peer(struct place *place)
         struct acceptor acceptor;
         struct address peer;
         int connection = -1;
-        pid_t child = fork(); /* the door is one a process */
+        pid_t child = fork(); /* a process has one door */
 
         if (child > 0)
                 return child_wait(child, CLIENT_MS);
@@ -159,7 +159,7 @@ static int tells_the_peer(struct place *place)
         _exit(0);
 }
 
-/* Retired before it ever waited: it takes nothing, and what waits is there for the next worker. */
+/* A worker that is retired before its first wait accepts nothing; the connection waits for the next worker. */
 static int retired_before(struct place *place)
 {
         block_retire_signal();
@@ -185,7 +185,7 @@ static int retired_while_waiting(struct place *place)
         return child_wait(worker, CLIENT_MS);
 }
 
-/* Retired with a connection in its hands: that one is served, and no other. */
+/* A worker that is retired during a request finishes it and accepts no other. */
 static int retired_after(struct place *place)
 {
         int ends[2];
@@ -229,7 +229,7 @@ static int nonblock_set_under_it(struct place *place)
         return r != 0 ? 1 : code != 0 ? 2 : 0;
 }
 
-/* A UNIX listener that is drained: what waits in it is served, then the worker hears that it is over. */
+/* A UNIX listener drains: waiting connections are served, and then acceptor_wait() returns -ESHUTDOWN. */
 static int shut_and_empty(struct place *place)
 {
         int client = -1;
@@ -289,7 +289,7 @@ static unsigned long ticks_of(pid_t pid)
         return user + system;
 }
 
-/* One of several is drained: the worker lives on for the others, and does not spin on the one that is always ready. */
+/* One of several listeners drains: the worker serves the others, and does not spin on the one that is always ready. */
 static int one_of_several_shut(struct place *place)
 {
         int r;
@@ -311,8 +311,8 @@ static int one_of_several_shut(struct place *place)
         return r != 0 ? 1 : code != 0 ? 2 : spins ? 3 : 0;
 }
 
-/* Descriptors run out. The connection stays in the queue, the caller is told, pauses, and serves it when there are some
- * again. */
+/* Without free descriptors the connection stays in the queue. The caller gets the error, pauses, and serves the
+ * connection when descriptors are free again. */
 static int shortage(void *context)
 {
         struct place *place = context;
@@ -336,7 +336,7 @@ static int shortage(void *context)
                         return 3;
                 uint64_t start_ms = test_now_ms();
                 acceptor_pause(&acceptor);
-                if (test_now_ms() - start_ms < 20) /* else all workers would spin until it is over */
+                if (test_now_ms() - start_ms < 20) /* without the pause all workers would spin */
                         return 4;
         }
         close(filler);
@@ -390,7 +390,7 @@ static void on_alarm(int number)
         _exit(0);
 }
 
-/* A worker of a master that is about to die: reports what happens to it, since nobody can wait for it. */
+/* A worker whose master is about to die. It reports what happens to it, because no process can wait for it. */
 static void be_orphan(const struct place *place)
 {
         const struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
@@ -490,7 +490,7 @@ static int master_dies_and_time_is_up(struct place *place)
         pid_t master = start_master(place, &fd);
         if (hear(fd) != 'o')
                 return 1;
-        int client = connect_to(&place->addresses[0], CLIENT_MS); /* says nothing: the request would never end */
+        int client = connect_to(&place->addresses[0], CLIENT_MS); /* silent, so that the request never ends */
         if (hear(fd) != 'a')
                 return 2;
         kill(master, SIGKILL);
@@ -525,7 +525,7 @@ EACH_KIND(master_dies_and_time_is_up)
 static void test_short_of_descriptors(void **state)
 {
         (void)state;
-        if (under_valgrind()) /* closes what it finds above its limit */
+        if (under_valgrind()) /* valgrind closes descriptors above its limit */
                 skip();
         assert_int_equal(each_kind(short_of_descriptors), 0);
 }

@@ -68,9 +68,9 @@ static int closes(void)
                 return 2;
         if (accept4(listener, NULL, NULL, 0) != -1 || errno != ENOTSOCK)
                 return 3;
-        if (fcntl(listener, F_GETFD) != FD_CLOEXEC) /* what stands in is not the handler's either */
+        if (fcntl(listener, F_GETFD) != FD_CLOEXEC) /* the replacement is close-on-exec, too */
                 return 4;
-        if (!is_readable(listener)) /* nobody polls a closed door in vain */
+        if (!is_readable(listener)) /* poll(2) reports a closed door as readable */
                 return 5;
         kill(getpid(), DOOR_SIGNAL); /* a second one changes nothing */
         if (accept4(listener, NULL, NULL, 0) != -1 || errno != ENOTSOCK || door_is_orphaned())
@@ -80,7 +80,7 @@ static int closes(void)
         return 0;
 }
 
-/* The signal came while it was blocked: it is not lost. */
+/* A signal that arrives while it is blocked is not lost. */
 static int closes_on_pending(void)
 {
         int listener = open_listener();
@@ -143,7 +143,7 @@ static int interrupts_any_wait(void)
         if (waker == 0) {
                 wait_until_asleep(getppid());
                 kill(getppid(), DOOR_SIGNAL);
-                test_sleep_us(5000000); /* so that a wait that is started again ends some time */
+                test_sleep_us(5000000); /* so that a restarted wait ends at some time */
                 _exit(0);
         }
         close(ends[1]);
@@ -161,7 +161,7 @@ static void on_alarm(int number)
         alarms = alarms + 1;
 }
 
-/* With a parent that is not ours: what a worker sees whose master died before it got here. */
+/* `parent` is not our parent: the master died before door_install(). */
 static int finds_the_master_dead(void)
 {
         block_retire_signal();
@@ -184,7 +184,7 @@ static int orphan_gets_an_alarm(void)
         uint64_t took_ms = test_now_ms() - start_ms;
         if (alarms != 1 || took_ms < 149)
                 return 2;
-        kill(getpid(), DOOR_SIGNAL); /* again: the grace is not given twice */
+        kill(getpid(), DOOR_SIGNAL); /* a second signal does not restart the alarm */
         struct itimerval timer;
         return getitimer(ITIMER_REAL, &timer) == 0 && timer.it_value.tv_sec == 0 && timer.it_value.tv_usec == 0 ? 0 : 3;
 }

@@ -13,7 +13,7 @@ static void test_add_and_remove(void **state)
                 idle_set_add(board, corners[i]);
                 idle_set_add(board, corners[i]);
                 assert_true(idle_set_has(board, corners[i]));
-                assert_int_equal(idle_set_count(board), i + 1); /* the others are as they were */
+                assert_int_equal(idle_set_count(board), i + 1); /* the others have not changed */
         }
         for (size_t i = 0; i < CORNERS; i++) {
                 assert_true(idle_set_remove(board, corners[i]));
@@ -39,13 +39,13 @@ static void test_counts_up_to_the_limit(void **state)
         assert_int_equal(idle_set_count(board), 201);
 }
 
-/* The limit is in memory that a bad worker writes. */
+/* A bad worker may overwrite the limit. */
 static void test_bad_limit_leads_nowhere(void **state)
 {
         struct scoreboard *board = ((struct fixture *)*state)->board;
 
         idle_set_add(board, 7);
-        memset(board->slots, 0xff, 64 * sizeof(board->slots[0])); /* what lies behind the set */
+        memset(board->slots, 0xff, 64 * sizeof(board->slots[0])); /* the memory behind the set */
         board->slot_limit = SCOREBOARD_SLOTS + 64;
         assert_int_equal(idle_set_count(board), 1);
         board->slot_limit = UINT32_MAX;

@@ -1,5 +1,5 @@
-/* Retiring workers at random moments, thousands of times, while clients ask: no connection is lost and none is stuck.
- * The master's part is played by the test. */
+/* The test plays the master and retires workers thousands of times at random moments, while clients send requests: no
+ * connection is lost, and none is stuck. */
 #include "lib/acceptor.h"
 #include "lib/door.h"
 #include "unit/socket_helpers.h"
@@ -7,10 +7,10 @@
 #define WORKERS 8
 #define CLIENTS 4
 #define LISTENERS 3
-#define ENOUGH 2000       /* retirements a scene */
-#define SCENE_MS 2500     /* … or as many as fit in here, */
-#define TOO_FEW 50        /* but not fewer */
-#define CLIENT_MS 15000   /* a connection that gets no answer for so long is stuck */
+#define ENOUGH 2000       /* retirements in a scene */
+#define SCENE_MS 2500     /* a scene ends after this time, too */
+#define TOO_FEW 50        /* retirements that a scene must reach */
+#define CLIENT_MS 15000   /* a connection without an answer for this long is stuck */
 
 struct scene {
         const char *name;
@@ -151,8 +151,8 @@ static void test_nonblock_flipped_on(void **state)
         play(&scene);
 }
 
-/* Two idle workers and one client: the kernel wakes one of them for its connection, and that one is being retired. If
- * it goes without the connection, nobody else is told, and nothing else happens that could wake the other one. */
+/* Two idle workers and one client: the kernel wakes the worker that is being retired. If that worker ended without the
+ * connection, nothing would wake the other. */
 static void retire_the_one_that_is_woken(struct scene *scene)
 {
         enum { ROUNDS = 400 };

@@ -8,7 +8,7 @@ static uint32_t flag(const struct fixture *fixture, enum scoreboard_wake reason)
         return fixture->board->wake[reason];
 }
 
-/* What the master does: clear every flag, then look. Returns the flags that were set, one bit each. */
+/* Clear every wake flag, as the master does before it recounts. Returns the flags that were set, one bit each. */
 static unsigned clear_flags(const struct fixture *fixture)
 {
         unsigned set = 0;
@@ -55,7 +55,7 @@ static void test_ready(void **state)
         assert_int_equal(clear_flags(fixture), 1U << SCOREBOARD_WAKE_READY);
         assert_int_equal(take_wakes(fixture), 1);
 
-        fixture->board->wake[SCOREBOARD_WAKE_READY] = 1; /* the master is on its way */
+        fixture->board->wake[SCOREBOARD_WAKE_READY] = 1; /* the master has been woken already */
         slot_ready(&second, 2000);
         assert_true(idle_set_has(fixture->board, 70));
         assert_int_equal(take_wakes(fixture), 0);
@@ -74,7 +74,7 @@ static void test_idle_wakes_above_the_threshold(void **state)
         assert_int_equal(take_wakes(fixture), 0);
         slot_idle(&slots[2], 3);
         assert_int_equal(flag(fixture, SCOREBOARD_WAKE_HIGH), 1);
-        slot_idle(&slots[3], 4); /* a level: said once until the master has looked */
+        slot_idle(&slots[3], 4); /* no second wake-up until the master clears the flag */
         assert_int_equal(take_wakes(fixture), 1);
         assert_int_equal(clear_flags(fixture), 1U << SCOREBOARD_WAKE_HIGH);
 
@@ -196,7 +196,7 @@ static void test_ending(void **state)
         assert_int_equal(idle_set_count(fixture->board), 0);
 }
 
-/* A counter that is full makes the write fail; the worker must neither wait nor forget the flag. */
+/* If the eventfd's counter is full the write fails; the worker must neither block nor lose the flag. */
 static void test_wake_never_blocks(void **state)
 {
         struct fixture *fixture = *state;
@@ -279,13 +279,13 @@ static void on_alarm(int number)
         (void)number;
 }
 
-/* The retire signal comes by: the worker looks at its door, and the question stays. */
+/* The retire signal interrupts the wait, so that the worker can check its door; the question stays open. */
 static void test_recycle_interrupted(void **state)
 {
         struct fixture *fixture = *state;
         struct slot slot = attach(fixture, 0);
         const struct sigaction action = {.sa_handler = on_alarm};
-        /* Again and again: the first may come before the wait has begun. */
+        /* Repeat the signal, because the first may come before the wait begins. */
         const struct itimerval soon = {.it_value.tv_usec = 20000, .it_interval.tv_usec = 20000};
         const struct itimerval never = {0};
 
@@ -342,11 +342,11 @@ static void test_source_limit(void **state)
         fixture->board->max_connections_per_source = 2;
         assert_true(slot_enter_source(&slots[0], 77));
         assert_true(slot_enter_source(&slots[1], 77));
-        assert_true(slot_enter_source(&slots[2], 78)); /* somebody else */
-        assert_true(slot_enter_source(&slots[3], 0));  /* a UNIX peer has no address to be limited by */
+        assert_true(slot_enter_source(&slots[2], 78)); /* another client */
+        assert_true(slot_enter_source(&slots[3], 0));  /* UNIX peers are not limited */
         assert_false(slot_enter_source(&slots[4], 77));
         assert_int_equal(slots[4].words->refused, 1);
-        assert_int_equal(slots[4].words->source, 0); /* one that was refused takes no place */
+        assert_int_equal(slots[4].words->source, 0); /* a refused connection is not counted */
         assert_false(slot_enter_source(&slots[3], 77));
         slot_leave_source(&slots[0]);
         assert_true(slot_enter_source(&slots[4], 77));
@@ -354,7 +354,7 @@ static void test_source_limit(void **state)
         assert_int_equal(slots[4].words->refused, 1);
 }
 
-/* A slot above the published limit was never used; a limit that a bad worker wrote leads nowhere. */
+/* Slots above slot_limit were never used; a limit that a bad worker wrote does no harm. */
 static void test_source_limit_bounds(void **state)
 {
         struct fixture *fixture = *state;
@@ -366,8 +366,8 @@ static void test_source_limit_bounds(void **state)
         assert_false(slot_enter_source(&second, 5));
 }
 
-/* A worker that was killed between announcing its source and drawing its ticket: the limit holds meanwhile, nobody
- * waits for it for long, and once its slot is cleared all is as before. */
+/* A worker was killed between storing its source and its ticket. The limit holds, no other worker waits long, and all
+ * is normal again when its slot is cleared. */
 static void test_source_of_a_dead_worker(void **state)
 {
         struct fixture *fixture = *state;

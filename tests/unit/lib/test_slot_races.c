@@ -1,4 +1,4 @@
-/* The scoreboard under several processes at once: what no single-process test can show. */
+/* Races between several processes on one scoreboard. */
 #include "base/cleanup.h"
 #include "unit/board_helpers.h"
 
@@ -38,7 +38,7 @@ static int flip(void *context)
         return 0;
 }
 
-/* What the master does with a dead worker's slot. */
+/* Clear a dead worker's slot, as the master does. */
 static bool clear_slot(struct scoreboard *board, uint32_t index)
 {
         return idle_set_remove(board, index);
@@ -79,13 +79,13 @@ static void test_kill_9_leaves_no_drift(void **state)
                 assert_int_equal(idle_set_has(fixture->board, i * 17), i % 2 == 0);
         assert_int_equal(idle_set_count(fixture->board), FLIPPERS / 2);
         print_message("%u kills, %u of them of workers in the set\n", kills, found_idle);
-        assert_true(found_idle > 0 && found_idle < kills); /* it was tried both ways */
+        assert_true(found_idle > 0 && found_idle < kills); /* both cases happened */
 }
 
 /* --- no lost wake-up ---------------------------------------------------------------------------------------------- */
 
-/* Each round the worker joins the set and wakes the master, while the master clears the flag and recounts. Either the
- * count has seen the worker or the flag is set again: then it has been woken. */
+/* In each round the worker joins the set and wakes the master, while the master clears the flag and recounts.
+ * Afterwards either the count includes the worker or the flag is set again, which means that the master was woken. */
 static int join_and_wake(void *context)
 {
         const struct racer *racer = context;
@@ -112,7 +112,7 @@ static void test_clear_then_recount_loses_nothing(void **state)
         pid_t worker = child_start(join_and_wake, &racer);
         for (uint64_t end_ms = test_now_ms() + RACE_MS; round < ROUNDS && test_now_ms() < end_ms;) {
                 idle_set_remove(board, 0);
-                board->wake[SCOREBOARD_WAKE_READY] = 1; /* an earlier reason, not yet looked at */
+                board->wake[SCOREBOARD_WAKE_READY] = 1; /* an earlier wake-up that is not handled yet */
                 race->go = ++round;
                 for (volatile uint32_t i = 0; i < delay;)
                         i = i + 1;
@@ -121,7 +121,7 @@ static void test_clear_then_recount_loses_nothing(void **state)
                 assert_true(spin_until(&race->done, round));
                 lost += idle == 0 && board->wake[SCOREBOARD_WAKE_READY] == 0;
                 counted += idle;
-                /* Stay where both come at the same time. */
+                /* Adjust the delay so that both happen at the same time. */
                 delay = idle ? delay - (delay > 0) : MIN_OF(delay + 1, 10000);
         }
         race->stop = 1;
@@ -129,7 +129,7 @@ static void test_clear_then_recount_loses_nothing(void **state)
         assert_int_equal(child_wait(worker, DEADLINE_MS), 0);
         print_message("%u rounds, the worker first in %u\n", round, counted);
         assert_int_equal(lost, 0);
-        assert_true(round > 0); /* few if many other processes want to run */
+        assert_true(round > 0); /* only few on a busy machine */
 }
 
 static int serve_when_seen(void *context)
@@ -148,8 +148,8 @@ static int serve_when_seen(void *context)
         return 0;
 }
 
-/* The real thing: a master that sleeps on the descriptor until it is woken. A worker goes on only when the master has
- * seen it, so a lost wake-up is a master that sleeps for ever. */
+/* A master sleeps on the descriptor until it is woken. A worker goes on only when the master has seen it, so after a
+ * lost wake-up the master would sleep forever. */
 static void wake_master(struct fixture *fixture, uint32_t workers)
 {
         struct race *race = shared_new(sizeof(*race));
@@ -191,7 +191,7 @@ static void test_master_asleep_is_woken(void **state)
 
 /* --- connections of one source ------------------------------------------------------------------------------------ */
 
-/* Wait until all have come here as often as we have. */
+/* A barrier: wait until all processes have reached it as often as we have. */
 static bool meet(struct race *race, uint32_t *meetings)
 {
         race->done++;
@@ -237,8 +237,8 @@ static int enter_together(void *context)
         return 0;
 }
 
-/* Of several that arrive at once exactly `limit` are served: more would break the limit, fewer would turn clients away
- * though there is room. */
+/* Of several connections that arrive together exactly `limit` are served: more would break the limit, fewer would
+ * refuse clients although there is room. */
 static void race_for_places(struct fixture *fixture, uint32_t count, uint32_t limit)
 {
         struct race *race = shared_new(sizeof(*race));
@@ -259,7 +259,7 @@ static void race_for_places(struct fixture *fixture, uint32_t count, uint32_t li
         print_message("%u for %u places: %u rounds, %u with too many, %u with too few\n", count, limit, race->rounds,
                       race->too_many, race->too_few);
         assert_int_equal(race->too_many, 0);
-        /* Where a worker gets no processor to draw its ticket with, the limit goes before the client. */
+        /* A worker without a processor may not draw its ticket in time; then fewer than `limit` are served. */
         assert_true(race->too_few <= 1 + race->rounds / 2000);
         assert_true(race->rounds > 0);
 }

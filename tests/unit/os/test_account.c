@@ -1,5 +1,5 @@
-/* Databases that misbehave are played by this program's own definitions of the libc functions, which come before
- * libc's; names they do not know go on to the real ones. */
+/* This program overrides the libc functions to simulate faulty databases; names that it does not know go to the real
+ * functions. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <grp.h>

@@ -53,7 +53,7 @@ static void test_nobody_can_take_the_pages_away(void **state)
         close(fd);
 }
 
-/* By the descriptor alone, as a program does that reports through libprefork. */
+/* Map it by its descriptor, as a program does that reports through libprefork. */
 static void test_can_be_mapped_again(void **state)
 {
         struct scoreboard *board = NULL;
@@ -66,12 +66,12 @@ static void test_can_be_mapped_again(void **state)
         other->slots[SCOREBOARD_SLOTS - 1].durations[SCOREBOARD_DURATION_BUCKETS - 1] = 4711;
         assert_int_equal(board->slots[SCOREBOARD_SLOTS - 1].durations[SCOREBOARD_DURATION_BUCKETS - 1], 4711);
         scoreboard_memory_close(board);
-        assert_true(other->magic == SCOREBOARD_MAGIC); /* the pages live as long as anybody has them */
+        assert_true(other->magic == SCOREBOARD_MAGIC); /* the pages exist as long as a process maps them */
         munmap(other, sizeof(*other));
         close(fd);
 }
 
-/* By another program of the same process: only if it is one, and of the layout we know. */
+/* After an upgrade: only a scoreboard with the layout that we know is adopted. */
 static void test_adopt(void **state)
 {
         struct scoreboard *board = NULL, *other = NULL;

@@ -105,7 +105,7 @@ static void test_tcp(void **state)
         handler_environment_free(environment);
 }
 
-/* Connections of both families through one IPv6 socket: IPv4 clients look as they would through an IPv4 one. */
+/* Connections of both families through one IPv6 socket: IPv4 clients look the same as through an IPv4 socket. */
 static void test_ipv6_and_mapped(void **state)
 {
         struct address address = {.in6 = {.sin6_family = AF_INET6}, .length = sizeof(address.in6)};
@@ -229,7 +229,7 @@ static void test_longest_names(void **state)
         handler_environment_free(environment);
 }
 
-/* Nothing of one connection is left for the next, and nothing at all for one that cannot be described. */
+/* No variable of one connection remains for the next, and a connection that cannot be queried has none. */
 static void test_never_stale(void **state)
 {
         struct address tcp = unique_address(AF_INET), local = unique_address(AF_UNIX);
@@ -290,7 +290,7 @@ static void test_fixed_part(void **state)
         handler_environment_free(NULL);
 }
 
-/* execve(2) takes any strings: ours may hold some that are no variables. */
+/* execve(2) accepts any strings, so our environment may have some that are not variables. */
 static void test_inherited_nonsense(void **state)
 {
         char *const inherited[] = {(char[]){"PATH"}, (char[]){""}, (char[]){"=x"}, (char[]){"A=1"}, NULL};

@@ -65,7 +65,7 @@ static int compare(const void *a, const void *b)
         return left < right ? -1 : left > right;
 }
 
-/* A network's worth of neighbours: each has a limit of its own. */
+/* All addresses of a network: each has its own limit. */
 static void test_neighbours_do_not_collide(void **state)
 {
         static uint64_t sources[2 * 65536];

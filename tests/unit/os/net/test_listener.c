@@ -70,7 +70,7 @@ static uint32_t queue_length(const struct listener *listener)
         return length;
 }
 
-/* A port of that family that is free now. */
+/* Find a free port of that family. */
 static unsigned free_port(int family)
 {
         struct address address = {.any.sa_family = (sa_family_t)family};
@@ -255,7 +255,7 @@ static void test_stale_path_is_taken_over(void **state)
         struct address address = path_address();
 
         (void)state;
-        close(listen_on(&address, 0)); /* as a process leaves it that was killed */
+        close(listen_on(&address, 0)); /* as a killed process leaves it */
         assert_int_equal(access(socket_path, F_OK), 0);
         struct listener listener = open_listener(&address, &defaults);
         assert_true(reaches(&address, &listener));
@@ -278,7 +278,7 @@ static void test_live_path_is_not(void **state)
         unlink(socket_path);
 }
 
-/* Somebody listens whose queue is full: connecting says EAGAIN, and that is not "nobody". */
+/* A process listens, but its queue is full: connect(2) fails with EAGAIN, and the socket is not stale. */
 static void test_full_path_is_not(void **state)
 {
         struct address address = path_address();
@@ -353,7 +353,7 @@ static int try_as_nobody(void)
         return geteuid() != 65534 || listener_try(&address, &defaults) == -EACCES ? 0 : 2;
 }
 
-/* What opening would say, without a trace of it. */
+/* listener_try() returns what listener_open() would, without visible effects. */
 static void test_trying(void **state)
 {
         struct address tcp = unique_address(AF_INET), named = unique_address(AF_UNIX), path = path_address();
@@ -394,7 +394,7 @@ static int fail_as_nobody(void)
         close(lowest);
         if (geteuid() == 0 && (chmod(directory, 0777) < 0 || setresuid(65534, 65534, 65534) < 0))
                 return 1;
-        options.socket_uid = 0; /* nobody but root gives files away */
+        options.socket_uid = 0; /* only root can change the owner of a file */
         if (listener_open(&address, &options, &listener) != -EPERM || listener.fd != 4711)
                 return 2;
         return access(socket_path, F_OK) == -1 && fcntl(lowest, F_GETFD) == -1 ? 0 : 3;
@@ -414,7 +414,7 @@ static void test_only_our_own_file_is_unlinked(void **state)
         struct stat status;
 
         (void)state;
-        unlink(socket_path); /* somebody cleans up, and somebody else moves in */
+        unlink(socket_path); /* another process removes the path and takes it */
         struct listener second = open_listener(&address, &defaults);
         listener_close(&first);
         assert_int_equal(lstat(socket_path, &status), 0);
@@ -548,14 +548,14 @@ static void test_adjust_a_path(void **state)
         assert_int_equal(lstat(socket_path, &status), 0);
         assert_int_equal(status.st_mode & 07777, 0600);
         assert_true(fcntl(listener.fd, F_GETFL) & O_NONBLOCK);
-        int client = connect_to(&address, CLIENT_MS); /* what waits is not lost by it */
+        int client = connect_to(&address, CLIENT_MS); /* the waiting connection is not lost */
         assert_int_equal(listener_adjust(&listener, &options), 0);
         assert_int_equal(queue_length(&listener), 1);
         close(client);
         listener_close(&listener);
 }
 
-/* Only our own file is changed: whatever stands in its place by now is somebody else's, and a link leads anywhere. */
+/* Only our own file is changed, and never a file or a link that has replaced it. */
 static void test_adjust_leaves_other_files_alone(void **state)
 {
         struct address address = path_address();
@@ -621,7 +621,7 @@ static void serve_one(const struct listener *listener, int client)
         close(client);
 }
 
-/* Newer kernels let nobody attach a filter who has not CAP_NET_ADMIN. */
+/* Newer kernels require CAP_NET_ADMIN for a socket filter. */
 static bool can_filter(void)
 {
         static struct sock_filter pass_all[] = {BPF_STMT(BPF_RET | BPF_K, 0xffff)};
@@ -653,7 +653,7 @@ static void test_drain_tcp(void **state)
                 serve_one(&listener, queued[i]);
         }
         assert_true(listener_is_drained(&listener));
-        assert_false(is_connected(late, 100)); /* it waits, and is not turned away */
+        assert_false(is_connected(late, 100)); /* it waits and is not reset */
         assert_false(has_failed(late));
 
         assert_int_equal(listener_undrain(&listener), 0);
@@ -664,7 +664,7 @@ static void test_drain_tcp(void **state)
         listener_close(&listener);
 }
 
-/* As listener_drain() where the kernel lets nobody attach a filter. */
+/* As listener_drain() if the kernel refuses the filter. */
 static int drain_by_decoy(struct listener *listener)
 {
         listener->decoy_fd = tcp_barrier_decoy(listener->fd);
@@ -680,7 +680,8 @@ static void set_min_ttl(int fd, int family, int value)
         assert_int_equal(r, 0);
 }
 
-/* A handshake that is under way when draining begins: the kernel will accept it, so it is waited for and served. */
+/* The kernel will accept a handshake that is under way when draining begins, so draining waits for it and it is
+ * served. */
 static void half_open_is_waited_for(const struct address *listen, const struct address *connect_address,
                                     int (*drain)(struct listener *listener))
 {
@@ -689,7 +690,7 @@ static void half_open_is_waited_for(const struct address *listen, const struct a
         uint32_t half_open = 0;
         int client = socket(connect_address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-        set_min_ttl(client, connect_address->any.sa_family, 255); /* deaf to the answer to its SYN */
+        set_min_ttl(client, connect_address->any.sa_family, 255); /* the client drops the answer to its SYN */
         assert_int_equal(connect(client, &connect_address->any, connect_address->length), -1);
         while (half_open == 0 && test_now_ms() < end_ms)
                 assert_int_equal(sock_diag_half_open(listen->any.sa_family, address_port(listen), &half_open), 0);
@@ -741,7 +742,7 @@ static void test_drain_waits_for_handshakes_dual_stack(void **state)
         half_open_is_waited_for(&listen, &client, drain_by_decoy);
 }
 
-/* Clients that connect by and by. */
+/* Clients that connect one after the other. */
 static void serve_in_any_order(const struct listener *listener, const int *clients, size_t count)
 {
         for (size_t i = 0; i < count; i++) {
@@ -759,7 +760,8 @@ static void serve_in_any_order(const struct listener *listener, const int *clien
         }
 }
 
-/* Are new clients kept away from the listener, and what the kernel had accepted not? And nobody any more when it is over. */
+/* While it drains, new clients wait and accepted connections are served; after listener_undrain() all clients get
+ * through. */
 static void keeps_away(const struct address *listen, const struct address *connect_address)
 {
         struct listener listener = open_listener(listen, &defaults);
@@ -777,7 +779,7 @@ static void keeps_away(const struct address *listen, const struct address *conne
                 }
                 assert_true(listener_is_drained(&listener));
                 poll(NULL, 0, 50);
-                for (unsigned i = 0; i < ELEMENTS(late); i++) { /* they wait, and are not turned away */
+                for (unsigned i = 0; i < ELEMENTS(late); i++) { /* they wait and are not reset */
                         assert_false(is_connected(late[i], 0));
                         assert_false(has_failed(late[i]));
                 }
@@ -819,7 +821,7 @@ static void test_decoy_tcp6(void **state)
         }
 }
 
-/* Its own SYN the decoy would not drop, and then nobody would ever accept it. */
+/* The decoy would not drop a SYN with TTL 255, so the program must send it to the listener, which serves it. */
 static void test_decoy_is_passed_by(void **state)
 {
         struct address address = unique_address(AF_INET);
@@ -837,7 +839,7 @@ static void test_decoy_is_passed_by(void **state)
         listener_close(&listener);
 }
 
-/* Gone at once, also for those whose SYN the decoy has dropped. */
+/* Closing refuses clients at once, also those whose SYN the decoy has dropped. */
 static void test_decoy_goes_with_its_listener(void **state)
 {
         struct address address = unique_address(AF_INET);
@@ -854,7 +856,7 @@ static void test_decoy_goes_with_its_listener(void **state)
         close(held);
 }
 
-/* Where it cannot be had the listener is as before. */
+/* If the decoy cannot be opened the listener has not changed. */
 static void test_no_decoy(void **state)
 {
         struct address address = unique_address(AF_INET);
@@ -873,7 +875,7 @@ static void test_no_decoy(void **state)
         listener_close(&listener);
 }
 
-/* A predecessor was draining it when it ended, and its decoy ended with it. */
+/* A predecessor ended while it drained the listener, and its decoy with it. */
 static void test_adopt_undrains(void **state)
 {
         struct address address = unique_address(AF_INET);
@@ -933,7 +935,7 @@ static void test_drained_path_is_free(void **state)
         listener_close(&new);
 }
 
-/* A busy worker holds the descriptor a while longer: nobody waits behind it, and the address is free. */
+/* A busy worker still holds the descriptor: no client waits in its queue, and the address is free. */
 static void close_for_everybody(struct address address)
 {
         struct listener next, listener = open_listener(&address, &defaults);

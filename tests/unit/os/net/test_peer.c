@@ -1,4 +1,4 @@
-/* Who is at the other end: our own process, over a socket pair of a listener and a client. */
+/* The peer is this process itself, connected to its own listener. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -50,7 +50,7 @@ static void test_ourselves(void **state)
         assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
 }
 
-/* More groups than are asked for at first. */
+/* More groups than fit into the first buffer. */
 static void test_many_groups(void **state)
 {
         _cleanup_(peer_clear) struct peer peer = {0};

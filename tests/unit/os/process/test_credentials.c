@@ -33,7 +33,7 @@ static int drops_all(void)
                 return 3;
         if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 || prctl(PR_GET_DUMPABLE) != 0)
                 return 4;
-        /* And there is no way back. */
+        /* The change is irrevocable. */
         if (setuid(0) == 0 || seteuid(0) == 0 || setgid(0) == 0 || setgroups(0, NULL) == 0)
                 return 5;
         int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
@@ -51,10 +51,10 @@ static int drops_to_no_groups(void)
                 return 1;
         if (!ids_are(SOME_UID, SOME_GID) || getgroups(0, NULL) != 0)
                 return 2;
-        return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0 ? 0 : 3; /* not asked for */
+        return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0 ? 0 : 3; /* not requested */
 }
 
-/* user = root: as it says, but with the groups that were asked for. */
+/* user = root keeps root, but sets the requested groups. */
 static int stays_root(void)
 {
         const struct credentials credentials = {.change = true};
@@ -79,7 +79,7 @@ static int refuses_as_another_user(void)
         return credentials_drop(&own) == 0 && ids_are(SOME_UID, SOME_GID) ? 0 : 4;
 }
 
-/* Without a change only the last two apply; anybody may do that. */
+/* Without a change of ids only the last two steps apply, which need no privilege. */
 static int changes_nothing(void)
 {
         const struct credentials credentials = {.uid = SOME_UID, .gid = SOME_GID, .no_new_privileges = true};

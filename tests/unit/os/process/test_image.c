@@ -16,7 +16,7 @@
 
 static char own_path[4096];
 
-/* What is said of us is believed where it is true. */
+/* argv[0] is used if it names this program. */
 static void test_find(void **state)
 {
         _cleanup_(freep) char *directory = NULL, *found = NULL;
@@ -72,7 +72,7 @@ static void test_look(void **state)
         assert_int_equal(image_look("/", &after), -EACCES);
 }
 
-/* Failed, everything is as before. */
+/* After a failure everything is as before. */
 static void test_execute_fails(void **state)
 {
         char *const arguments[] = {(char *)(uintptr_t)"nobody", NULL};

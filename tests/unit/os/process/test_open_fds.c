@@ -10,8 +10,8 @@
 #include "base/cleanup.h"
 #include "os/process/open_fds.h"
 
-/* Run `body` in a child, which shares our descriptors no more, and expect it to return 0 (else the number of the check
- * that failed). */
+/* Run `body` in a child, whose descriptors are its own, and expect it to return 0; otherwise the number of the check
+ * that failed. */
 static void in_child(int (*body)(void))
 {
         int status = 0;

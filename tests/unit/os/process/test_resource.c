@@ -22,7 +22,8 @@ static void skip_because(const char *reason)
         skip();
 }
 
-/* Limits are changed for good, so every test has a process; it returns 0, or the number of the check that failed. */
+/* A test changes the limits of its process, so each runs in a child, which returns 0 or the number of the failed
+ * check. */
 static void in_child(int (*body)(void))
 {
         if (getenv("PREFORKD_UNDER_VALGRIND"))

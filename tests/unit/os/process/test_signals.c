@@ -23,7 +23,8 @@ static const sigset_t *only(int number)
 
 static const int taken_signals[] = {SIGHUP, SIGTERM, SIGINT, SIGCHLD, SIGUSR1, SIGWINCH};
 
-/* Dispositions are the process's, so every test has one; it returns 0, or the number of the check that failed. */
+/* A test changes the dispositions of its process, so each runs in a child, which returns 0 or the number of the failed
+ * check. */
 static void in_child(int (*body)(void))
 {
         int status = 0;
@@ -68,7 +69,7 @@ static int arrive_as_data(void)
         struct signals_event event;
         _cleanup_(fd_closep) int fd = -1;
 
-        signal(SIGCHLD, SIG_IGN); /* as a careless parent leaves it: our children would vanish unseen */
+        signal(SIGCHLD, SIG_IGN); /* inherited from a careless parent: the kernel would reap our children */
         if (signals_take(taken_signals, ELEMENTS(taken_signals), &taken) != 0 ||
             signals_open_fd(taken_signals, ELEMENTS(taken_signals), &fd) != 0)
                 return 1;
@@ -131,7 +132,7 @@ static int reset_all_puts_back(void)
         return 0;
 }
 
-/* What was sent before the reset must kill, not vanish in a handler that does nothing. */
+/* A signal that was sent before the reset must kill the child, and not be swallowed by the empty handler. */
 static int nothing_vanishes(void)
 {
         struct signals_taken taken;
@@ -149,8 +150,8 @@ static int nothing_vanishes(void)
         return WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM ? 0 : 2;
 }
 
-/* What stays blocked is pending from the moment it is sent, though its default action is to be ignored: setting that
- * would discard it. */
+/* A signal that stays blocked remains pending, although setting its default disposition, which ignores it, would
+ * discard it. */
 static int kept_blocked_waits(void)
 {
         const int list[] = {SIGWINCH};

@@ -97,7 +97,7 @@ static bool has_children(void)
         return waitpid(-1, NULL, WNOHANG) >= 0 || errno != ECHILD;
 }
 
-/* What the handler says about itself. */
+/* What the handler reports about itself. */
 static void run_and_compare(struct request *request, const char *expected)
 {
         char text[512] = "";
@@ -145,7 +145,7 @@ static void test_what_a_handler_sees(void **state)
         request.program.limit_count = 2;
         run_and_compare(&request, "blocked=0 caught=0 leader=1 cpu=12288/16384 files=600 fds=0 out=1 error=0 env=yes");
 
-        sigprocmask(SIG_SETMASK, NULL, &after); /* ours is as it was */
+        sigprocmask(SIG_SETMASK, NULL, &after); /* ours has not changed */
         for (int number = 1; number < 32; number++)
                 assert_int_equal(sigismember(&after, number), sigismember(&odd, number));
         sigemptyset(&odd);
@@ -168,7 +168,7 @@ static void test_stderr_can_be_the_connection(void **state)
         run_and_compare(&request, "blocked=0 caught=0 leader=1 cpu=700/900 files=512 fds=0 out=1 error=1 env=yes");
 }
 
-/* When spawn_program() returns the program is executing: what comes from outside hits it, not a copy of us. */
+/* When spawn_program() returns the program is executing: a signal reaches it, and not a copy of the worker. */
 static void test_is_executing(void **state)
 {
         struct request request = new_request("wait");
@@ -233,7 +233,7 @@ static void test_failures_by_name(void **state)
         fails_with(&request, -EINVAL);
 }
 
-/* No more processes allowed: the worker is told, and its mask is as it was. */
+/* At the limit of processes spawn_program() fails, and the signal mask has not changed. */
 static int no_more_processes(void)
 {
         struct request request = new_request("describe");
@@ -278,7 +278,8 @@ static int storm(void *context)
         return 0;
 }
 
-/* Between vfork(2) and execve(2) the child runs on the worker's memory: the worker's signal handlers are not for it. */
+/* Between vfork(2) and execve(2) the child runs in the worker's memory and must not run the worker's signal
+ * handlers. */
 static int handlers_stay_out_of_the_child(void)
 {
         const struct sigaction action = {.sa_handler = on_order, .sa_flags = SA_RESTART};
@@ -310,7 +311,7 @@ static void test_handlers_stay_out_of_the_child(void **state)
         in_child(handlers_stay_out_of_the_child);
 }
 
-/* A handler process exists, and who shall signal it does not know it. */
+/* The signal handler must know the pid of a handler process as soon as it exists. */
 static void on_late_order(int number)
 {
         int saved_errno = errno;
@@ -352,7 +353,7 @@ static int serve_under_orders(void *context)
         return unknown == 0 ? 0 : 3;
 }
 
-/* An order that comes while the program is being started finds the pid: it is stored before signals are let in. */
+/* An order that comes while the program starts finds the pid, which is stored before signals are unblocked. */
 static void test_pid_is_known_to_signal_handlers(void **state)
 {
         volatile pid_t *worker = shared_new(sizeof(*worker));
@@ -398,7 +399,7 @@ int main(int argc, char **argv)
         if (argc > 1)
                 return handler_main(argv[1]);
         ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-        /* Our caller's descriptors are no worker's. */
+        /* Close descriptors that we inherited; a worker would not have them. */
         if (length < 0 || close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
                 return 1;
         const struct CMUnitTest tests[] = {
