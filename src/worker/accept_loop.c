@@ -27,8 +27,7 @@ static void log_outcome(const struct accept_loop *loop, const struct runtime_out
                  strsignal(number), WCOREDUMP(outcome->status) ? ", core dumped," : "", (unsigned long long)duration_ms);
 }
 
-/* Serve one accepted connection, which slot_enter_source() has admitted. 0; -errno: the handler could not be
- * executed. */
+/* Serve one accepted connection, which slot_enter_source() has admitted. 0; -errno: it could not be served. */
 static int serve(struct accept_loop *loop, int connection, const struct address *peer)
 {
         struct runtime_outcome outcome = {0};

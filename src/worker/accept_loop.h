@@ -1,8 +1,8 @@
-/* The accept loop of a worker: wait for a connection, serve it through the runtime, report, and again. The same for all
- * handler types.
+/* The accept loop of a worker: wait for a connection, serve it through the runtime, report, and repeat. It is the same
+ * for all handler types.
  *
- * Run by worker_main. What must stay true: a connection that was accepted is served or, if that is impossible, its failure
- * is reported; only one of a source that has too many is closed unserved. */
+ * Called by worker_main. What must stay true: an accepted connection is served, or the failure is reported; only
+ * connections beyond max_connections_per_source are closed unserved. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,6 +23,6 @@ struct accept_loop {
         bool short_of_resources; /* accept fails with EMFILE or its kind, and the worker has warned about it */
 };
 
-/* Serve until the worker is to end; returns its exit code (enum worker_exit). For WORKER_EXIT_LISTENER_FAILED and
- * WORKER_EXIT_START_FAILED *ret says what failed. */
+/* Serve until the worker must end; returns its exit code (enum worker_exit). With WORKER_EXIT_LISTENER_FAILED and
+ * WORKER_EXIT_START_FAILED, *ret is the failure. */
 int accept_loop_run(struct accept_loop *loop, struct worker_failure *ret);

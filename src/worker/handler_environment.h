@@ -1,8 +1,8 @@
 /* The environment of an inetd handler: a fixed part of the pool, and the variables of the connection.
  *
- * Owned by worker/handler. It is built once; from one connection to the next only the connection's variables change, so
- * that serving a connection allocates nothing. The names are those of UCSPI (ucspi-tcp, ucspi-unix), systemd and
- * xinetd; preforkd-handler(7) defines the values. */
+ * Owned by worker/runtime_inetd. It is built once; from one connection to the next only the connection's variables
+ * change, so that serving a connection allocates nothing. The names are those of UCSPI (ucspi-tcp, ucspi-unix), systemd
+ * and xinetd; preforkd-handler(7) defines the values. */
 #pragma once
 
 #include "base/address.h"

@@ -9,7 +9,7 @@
 #include "lib/door.h"
 #include "logic/protocol/worker_plan.h"
 
-/* What the signal handlers need. */
+/* What the signal handlers use. */
 static struct {
         const struct slot *slot;
         void (*interrupt)(int signal_number);

@@ -1,21 +1,23 @@
-/* The signals of a worker: the master's orders about a request, the end of an orphan's time, and SIGTERM from people.
+/* The signals of a worker: the master's orders about a request (SIGUSR1), the alarm after the master's death (SIGALRM),
+ * and SIGTERM from other processes.
  *
- * There is static state, because signal handlers get no argument; one worker a process. What must stay true: an order hits
- * the request it is about and no later one, at whatever instruction it comes in. */
+ * Called by worker_main and the runtime. The state is static, because signal handlers get no argument. What must stay
+ * true: an order affects its own request and no later one, at whatever instruction it arrives. */
 #pragma once
 
 #include <stddef.h>
 
 #include "lib/slot.h"
 
-/* The signals that have a handler in a worker, the retire signal of lib/door included: what is executed gets the default
- * for each. */
+/* The signals that have a handler in a worker, including the retire signal of lib/door. An executed program must have
+ * the default disposition for each. */
 extern const int orders_caught[];
 extern const size_t orders_caught_count;
 
-/* Install the handlers: orders are read from `slot`, and what serves the request is reached by `interrupt` (runtime.h).
- * SIGTERM, which has been blocked until now, is unblocked. 0 or -errno of sigaction(2). */
+/* Install the handlers. They read orders from `slot` and send signals to the request by `interrupt` (runtime.h).
+ * Unblocks SIGTERM. 0 or -errno of sigaction(2). */
 int orders_install(const struct slot *slot, void (*interrupt)(int signal_number));
 
-/* Carry out an order that came in before `interrupt` could reach anything: to be called when it can. */
+/* Carry out the present order. Call this as soon as `interrupt` has something to signal, for an order that came
+ * before. */
 void orders_look(void);

@@ -1,6 +1,6 @@
 /* Recycling in a worker: whether a limit is reached, and the question to the master.
  *
- * Owned by the worker's main loop. The worker asks when its last request begins, so that the replacement is usually
+ * Owned by worker/accept_loop. The worker asks when its last request begins, so that the replacement is usually
  * ready when the request ends; then it waits briefly for the answer, outside the idle set. The limits are in the
  * scoreboard, where a reload changes them in place. */
 #pragma once

@@ -1,9 +1,9 @@
-/* What serves a connection: one table of operations, one implementation a handler type.
+/* A runtime serves connections: a table of operations, with one implementation for each handler type.
  *
- * worker_main chooses the operations by the pool's handler_type (worker/runtimes) and prepares them; the accept loop calls
- * serve() for each connection; worker/orders calls interrupt() when the master gives an order about the request. There is
- * one runtime a worker process. What must stay true: serve() takes the connection over, whatever it returns, and returns
- * when the request is over; interrupt() is async-signal-safe and reaches nothing but what serves the present request. */
+ * worker_main chooses the operations by the pool's handler_type (worker/runtimes) and calls prepare(); the accept loop
+ * calls serve() for each connection; worker/orders calls interrupt() for the master's orders about a request. A worker
+ * process has one runtime. What must stay true: serve() closes the connection in any case, and returns at the end of
+ * the request; interrupt() is async-signal-safe and signals only what serves the present request. */
 #pragma once
 
 #include <stdint.h>
@@ -13,19 +13,19 @@
 #include "logic/protocol/worker_plan.h"
 
 struct runtime_outcome {
-        int status;      /* wait status of what served; 0 where that is no process */
-        uint64_t cpu_us; /* its user and system time, with that of children it waited for */
+        int status;      /* wait status of the process that served; 0: it was not a process */
+        uint64_t cpu_us; /* user and system time of that process and of the children that it waited for */
 };
 
 struct runtime_ops {
-        /* Get ready to serve as `plan` says, which outlives the runtime. Called when the credentials are dropped. 0 with the
-         * state in *ret, or -errno. */
+        /* Prepare to serve according to `plan`, which outlives the runtime. Called after the credentials were dropped.
+         * 0 with the state in *ret, or -errno. */
         int (*prepare)(const struct worker_plan *plan, void **ret);
 
-        /* Serve one connection. 0 with *ret filled in, or -errno when it could not be served. */
+        /* Serve one connection. 0 with *ret filled in; -errno: it could not be served. */
         int (*serve)(void *runtime, int connection, const struct address *peer, struct runtime_outcome *ret);
 
-        /* Pass a signal to what serves now, if anything does. */
+        /* Send a signal to what serves the present request, if there is one. */
         void (*interrupt)(int signal_number);
 
         /* Free the state of a successful prepare(). */

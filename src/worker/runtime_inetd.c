@@ -35,7 +35,7 @@ struct handler {
         int log_read_fd;
 };
 
-/* The running handler's process group, 0 when there is none; static, because interrupt() is called by a signal handler. */
+/* The process group of the running handler; 0: none runs. Static, because a signal handler calls interrupt(). */
 static volatile pid_t running_group;
 
 static void interrupt(int signal_number)
@@ -144,11 +144,11 @@ static int serve(void *runtime, int connection, const struct address *peer, stru
         struct rusage usage = {0};
         int status = 0;
 
-        int r = spawn_program(&program, &running_group); /* stored there before an order can come in */
+        int r = spawn_program(&program, &running_group); /* stores the group before an order can arrive */
         close(connection);
         if (r < 0)
                 return r;
-        orders_look(); /* for one that came while there was no group yet */
+        orders_look(); /* for an order that came before there was a group */
         pid_t pid = running_group;
         wait_for_end(handler, pid);
         running_group = 0;

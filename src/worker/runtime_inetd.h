@@ -1,11 +1,11 @@
-/* The runtime of inetd-style handlers: a program with the connection on stdin and stdout, one process a connection,
- * executed, waited for and, on order, signalled.
+/* The runtime of inetd-style handlers: for each connection it executes a program with the connection on stdin and
+ * stdout, waits for its end, and passes the master's orders to it as signals.
  *
- * What must stay true: the worker signals only the process group of a handler it has not reaped. */
+ * What must stay true: the worker signals only the process group of a handler that it has not reaped. */
 #pragma once
 
 #include "worker/runtime.h"
 
-/* prepare() finds the program and lays out its environment and limits: -ENOENT, -EACCES (no such program, or not executable
- * by the pool's user), -ENOMEM. serve() fails when the program could not be executed. */
+/* prepare() finds the program and prepares its environment and limits. -ENOENT, -EACCES: there is no such program, or
+ * the pool's user cannot execute it; -ENOMEM. serve() fails if the program cannot be executed. */
 extern const struct runtime_ops runtime_inetd;

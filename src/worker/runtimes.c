@@ -11,7 +11,7 @@ const struct runtime_ops *runtime_of(enum handler_type type)
                 [HANDLER_INETD] = &runtime_inetd,
         };
 
-        /* Types that are known and not built yet are refused with the configuration. */
+        /* The configuration refuses types that are not available yet. */
         assert((unsigned)type < ELEMENTS(runtimes) && runtimes[type]);
         return runtimes[type];
 }

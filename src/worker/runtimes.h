@@ -1,4 +1,4 @@
-/* The table of runtimes: the only place that knows which handler types there are. */
+/* The table of runtimes: the only place in worker/ that knows the handler types. Called by worker_main. */
 #pragma once
 
 #include "logic/config/config.h"

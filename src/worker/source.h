@@ -1,5 +1,5 @@
-/* The source of a connection: its client's address as one number, for max_connections_per_source. Pure; called by the
- * worker's main loop. */
+/* The source of a connection: its client's address as one number, for max_connections_per_source. Pure; called by
+ * worker/accept_loop. */
 #pragma once
 
 #include <stdint.h>

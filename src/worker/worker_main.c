@@ -10,7 +10,7 @@
 #include "worker/worker_log.h"
 #include "worker/worker_setup.h"
 
-/* Say in the slot why the worker could not start or serve, for the master to log. */
+/* Store in the slot why the worker could not start or serve; the master logs it. */
 static void report_failure(const struct worker_plan *plan, const struct worker_failure *failure)
 {
         atomic_store(&plan->board->slots[plan->slot].start_errno, (uint32_t)failure->error);

@@ -1,8 +1,7 @@
-/* The worker's main loop: wait for a connection, serve it through the handler, report, and repeat.
+/* The entry of a worker: sets it up, runs the accept loop, and reports a failure.
  *
  * bin/main passes worker_main() to the master, which runs it in every child that it forks for a pool. What must stay
- * true: a connection that the worker has accepted is served, or the failure is logged; the worker ends when it is
- * retired or the master dies; it trusts only the plan, which the master made. */
+ * true: a worker ends when it is retired or the master dies; it trusts only the plan, which the master made. */
 #pragma once
 
 #include "logic/protocol/worker_plan.h"
