@@ -1,5 +1,5 @@
-/* The acceptor: how a worker waits for its next connection, on one listener or on several. The worker's main loop calls
- * it.
+/* The acceptor: how a worker waits for its next connection, on one listener or on several. Called by
+ * worker/accept_loop.
  *
  * With one listener the worker blocks in accept4(2) itself (the kernel wakes one waiter, first-in-first-out), and the
  * door retires it. With several, the worker waits in an epoll set with EPOLLEXCLUSIVE over non-blocking listeners. The
