@@ -54,7 +54,7 @@ static void on_listener_leaves(void *context, struct pool_listener *item)
         struct daemon *daemon = context;
 
         if (daemon->state < DAEMON_STOPPING) /* else our successor goes on with it */
-                fd_store_release(daemon->keeper, item);
+                fd_store_release(daemon->keeper, item->name, &item->listener);
 }
 
 static void on_pool_done(void *context, struct pool *pool)

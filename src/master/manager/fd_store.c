@@ -111,21 +111,16 @@ static const struct activation_socket *find_activated(const struct fd_store *kee
 }
 
 /* The pool gets a duplicate: the socket stays at hand for a later configuration. */
-static int open_activated(const struct fd_store *keeper, const struct pool_config *pool, const struct listen_address *address,
-                          struct listener_set *set, struct problem_list *problems)
+static int open_activated(const struct fd_store *keeper, const struct pool_config *pool, const char *name,
+                          const struct listener_options *options, struct listener *ret, struct problem_list *problems)
 {
-        const char *name = listen_address_socket_name(address);
         const struct activation_socket *socket = find_activated(keeper, pool, name, problems);
-        const struct listener_options options = listener_set_options(pool);
-        struct listener listener;
 
         if (!socket)
                 return -ENOENT;
         _cleanup_(fd_closep) int fd = fcntl(socket->fd, F_DUPFD_CLOEXEC, 3);
         int r = fd < 0 ? -errno
-                       : listener_adopt(fd, &socket->address, &socket->address, LISTENER_ACTIVATED, &options, &listener);
-        if (r == 0)
-                r = listener_set_add(set, address->text, &listener);
+                       : listener_adopt(fd, &socket->address, &socket->address, LISTENER_ACTIVATED, options, ret);
         if (r < 0) {
                 const struct origin *origin = &pool->origins[POOL_LISTEN];
                 problem_add(problems, origin->file, origin->line, "listen: cannot take over \"%s\": %s", name, strerror(-r));
@@ -156,19 +151,15 @@ static void discard(struct fd_store *keeper, struct activation_socket *socket)
 }
 
 static int open_stored(struct fd_store *keeper, const struct pool_config *pool, const struct listen_address *address,
-                       struct listener_set *set)
+                       const struct listener_options *options, struct listener *ret)
 {
         struct activation_socket *socket = find_stored(keeper, &address->address);
-        const struct listener_options options = listener_set_options(pool);
         const struct log_fields fields = {.pool = pool->name};
         char name[FD_STORE_NAME_MAX];
-        struct listener listener;
 
         if (!socket)
                 return 0;
-        int r = listener_adopt(socket->fd, &socket->address, &address->address, LISTENER_STORED, &options, &listener);
-        if (r == 0)
-                r = listener_set_add(set, address->text, &listener);
+        int r = listener_adopt(socket->fd, &socket->address, &address->address, LISTENER_STORED, options, ret);
         if (r < 0) {
                 log_emit(LOG_NOTICE, &fields, "the stored listener %s cannot be taken over (%s): opening it anew",
                          address->text, r == -ESTALE ? "it has changed" : strerror(-r));
@@ -183,16 +174,18 @@ static int open_stored(struct fd_store *keeper, const struct pool_config *pool, 
                 keeper->stored_count++;
         else {
                 say_removed(keeper, socket->name);
-                set->items[set->count - 1].listener.tie = LISTENER_OWN;
+                ret->tie = LISTENER_OWN;
         }
         return 1;
 }
 
 int fd_store_open(struct fd_store *keeper, const struct pool_config *pool, const struct listen_address *address,
-                struct listener_set *set, struct problem_list *problems)
+                const struct listener_options *options, struct listener *ret, struct problem_list *problems)
 {
-        return listen_address_socket_name(address) ? open_activated(keeper, pool, address, set, problems)
-                                                   : open_stored(keeper, pool, address, set);
+        const char *name = listen_address_socket_name(address);
+
+        return name ? open_activated(keeper, pool, name, options, ret, problems)
+                    : open_stored(keeper, pool, address, options, ret);
 }
 
 int fd_store_try(const struct fd_store *keeper, const struct pool_config *pool, const struct listen_address *address,
@@ -239,11 +232,11 @@ void fd_store_check_unused(const struct fd_store *keeper, const struct config *c
         }
 }
 
-void fd_store_store(struct fd_store *keeper, struct pool_listener *item)
+void fd_store_store(struct fd_store *keeper, const char *address, struct listener *listener)
 {
         char name[FD_STORE_NAME_MAX];
 
-        if (item->listener.tie != LISTENER_OWN || keeper->store_max == 0)
+        if (listener->tie != LISTENER_OWN || keeper->store_max == 0)
                 return;
         if (keeper->stored_count >= keeper->store_max) {
                 if (!keeper->is_full)
@@ -252,21 +245,21 @@ void fd_store_store(struct fd_store *keeper, struct pool_listener *item)
                 keeper->is_full = true;
                 return;
         }
-        fd_store_name_format(item->name, name);
-        manager_link_say(keeper->manager, item->listener.fd, "FDSTORE=1\nFDNAME=%s", name);
-        item->listener.tie = LISTENER_STORED;
+        fd_store_name_format(address, name);
+        manager_link_say(keeper->manager, listener->fd, "FDSTORE=1\nFDNAME=%s", name);
+        listener->tie = LISTENER_STORED;
         keeper->stored_count++;
 }
 
-void fd_store_release(struct fd_store *keeper, struct pool_listener *item)
+void fd_store_release(struct fd_store *keeper, const char *address, struct listener *listener)
 {
         char name[FD_STORE_NAME_MAX];
 
-        if (item->listener.tie != LISTENER_STORED)
+        if (listener->tie != LISTENER_STORED)
                 return;
-        fd_store_name_format(item->name, name);
+        fd_store_name_format(address, name);
         say_removed(keeper, name);
-        item->listener.tie = LISTENER_OWN;
+        listener->tie = LISTENER_OWN;
         keeper->stored_count--;
 }
 

@@ -9,8 +9,8 @@
 
 #include "base/problem.h"
 #include "logic/config/config.h"
-#include "master/pool/listener_set.h"
 #include "master/state/state_part.h"
+#include "os/net/listener.h"
 
 struct fd_store;
 struct manager_link;
@@ -18,10 +18,10 @@ struct manager_link;
 /* Receive what was passed (LISTEN_FDS), and whether there is a store (FDSTORE). `manager` is borrowed. 0 or -ENOMEM. */
 int fd_store_new(struct manager_link *manager, struct fd_store **ret);
 
-/* Add to `set` the listener for `address` that the manager has for us, and make it the pool's. 1: done; 0: it has none,
- * open one; -errno, with a problem added that names the line. */
+/* The listener for `address` that the manager has for us, with the pool's `options` set; it belongs to the caller then. 1:
+ * there it is; 0: it has none, open one; -errno, with a problem added that names the line. */
 int fd_store_open(struct fd_store *keeper, const struct pool_config *pool, const struct listen_address *address,
-                struct listener_set *set, struct problem_list *problems);
+                const struct listener_options *options, struct listener *ret, struct problem_list *problems);
 
 /* What fd_store_open() would do with a socket of a socket unit, and nothing changes. 1: there it is; 0: the address is of
  * another kind; -errno, with a problem added. */
@@ -33,11 +33,12 @@ int fd_store_try(const struct fd_store *keeper, const struct pool_config *pool, 
 void fd_store_check_unused(const struct fd_store *keeper, const struct config *config, bool is_start,
                          struct problem_list *problems);
 
-/* A listener is in service: have it stored, unless it is, or is not ours to keep. */
-void fd_store_store(struct fd_store *keeper, struct pool_listener *item);
+/* The listener of `address` (as the configuration writes it) is in service: have it stored, unless it is, or is not ours
+ * to keep. */
+void fd_store_store(struct fd_store *keeper, const char *address, struct listener *listener);
 
-/* A listener is about to drain for good: it is ours alone from now on. */
-void fd_store_release(struct fd_store *keeper, struct pool_listener *item);
+/* It is about to drain for good: it is ours alone from now on. */
+void fd_store_release(struct fd_store *keeper, const char *address, struct listener *listener);
 
 /* The first configuration is in force: close the stored listeners that it does not mention. */
 void fd_store_settle(struct fd_store *keeper);

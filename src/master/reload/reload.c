@@ -71,6 +71,21 @@ static int prepare_log(struct reload *reload)
         return 0;
 }
 
+/* A listener that is new to us: the service manager's, or else our own. */
+static int open_listener(const struct reload *reload, const struct pool_config *pool, const struct listen_address *address,
+                         struct listener_set *opened)
+{
+        const struct listener_options options = listener_set_options(pool);
+        struct listener listener;
+
+        int r = fd_store_open(reload->daemon->keeper, pool, address, &options, &listener, reload->problems);
+        if (r == 0)
+                return listener_set_open(opened, pool, address, reload->problems);
+        if (r > 0 && (r = listener_set_add(opened, address->text, &listener)) < 0)
+                listener_close(&listener);
+        return r;
+}
+
 static int prepare_step(struct reload *reload, const struct reload_step *step, struct preparation *prepared)
 {
         struct pool *running = step->old_pool ? pool_table_find(&reload->daemon->pools, step->old_pool->name) : NULL;
@@ -88,11 +103,8 @@ static int prepare_step(struct reload *reload, const struct reload_step *step, s
                         moving++;
                         continue;
                 }
-                int opened = fd_store_open(reload->daemon->keeper, step->new_pool, address, &prepared->opened,
-                                         reload->problems);
-                if (opened == 0)
-                        opened = listener_set_open(&prepared->opened, step->new_pool, address, reload->problems);
-                r = r < 0 ? r : MIN_OF(opened, 0);
+                int opened = open_listener(reload, step->new_pool, address, &prepared->opened);
+                r = r < 0 ? r : opened;
         }
         if (r == 0 && step->verb == RELOAD_ADD) {
                 r = pool_new(&reload->daemon->pool_runtime, step->new_pool, &prepared->pool);
@@ -254,8 +266,10 @@ static void carry_out(struct reload *reload, struct reload_step *step, struct pr
 static void store_listeners(const struct daemon *daemon)
 {
         for (size_t p = 0; p < daemon->pools.count; p++)
-                for (size_t i = 0; i < daemon->pools.items[p]->listeners.count; i++)
-                        fd_store_store(daemon->keeper, &daemon->pools.items[p]->listeners.items[i]);
+                for (size_t i = 0; i < daemon->pools.items[p]->listeners.count; i++) {
+                        struct pool_listener *item = &daemon->pools.items[p]->listeners.items[i];
+                        fd_store_store(daemon->keeper, item->name, &item->listener);
+                }
 }
 
 /* What goes from one running pool to another: before it is closed, and at once for all of them, because two pools may
