@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "base/problem.h"
+
 #define MESSAGE_MAX 3001
 
 static struct log_sink sink;
@@ -36,4 +38,13 @@ void log_emit(int priority, const struct log_fields *fields, const char *format,
                 .priority = priority, .fields = fields ? *fields : (struct log_fields){0}, .message = message};
         sink.write(sink.context, &record);
         errno = saved_errno;
+}
+
+void log_problems(const struct problem_list *problems)
+{
+        for (size_t i = 0; i < problems->count; i++) {
+                const struct problem *problem = &problems->items[i];
+                const struct log_fields fields = {.file = problem->file, .line = problem->line};
+                log_emit(problem->warning ? LOG_WARNING : LOG_ERR, &fields, "%s", problem->text);
+        }
 }

@@ -10,6 +10,7 @@
 #include <syslog.h>
 
 #include "base/message_id.h"
+struct problem_list;
 
 /* What a record carries besides its text; zero or NULL: the record has no such field. The journal gets each under its
  * own name (`POOL=` …), text targets get pool and pid as a prefix: `pool www: worker 4711: …`. */
@@ -49,6 +50,8 @@ void log_emit(int priority, const struct log_fields *fields, const char *format,
 /* A record with a MESSAGE_ID and no other field. */
 #define log_event(id, priority, ...)                                                                                   \
         log_emit(priority, &(const struct log_fields){.message_id = (id)}, __VA_ARGS__)
+/* Each problem as a record of its own, an error or a warning, with its file and line. */
+void log_problems(const struct problem_list *problems);
 
 #define log_error(...) log_emit(LOG_ERR, NULL, __VA_ARGS__)
 #define log_warning(...) log_emit(LOG_WARNING, NULL, __VA_ARGS__)

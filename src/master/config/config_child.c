@@ -26,8 +26,9 @@
 #define DEADLINE_MS 10000
 
 struct config_child {
-        struct daemon *daemon;
+        struct config_child_setup setup;
         config_child_callback callback;
+        void *context;
         pid_t pid;
         int result_fd; /* a memfd that the child writes, so that it never waits for us, nor we for it */
         struct evloop_timer *deadline;
@@ -74,9 +75,9 @@ static int run_child(void *context)
         const int keep[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, load->result_fd};
 
         process_title_set("reading the configuration");
-        signals_reset(&load->daemon->setup->signals, NULL);
+        signals_reset(load->setup.signals, NULL);
         fds_close_all_except(keep, ELEMENTS(keep));
-        int r = config_read(&load->daemon->setup->source, &config, &problems);
+        int r = config_read(load->setup.source, &config, &problems);
         if (r == 0)
                 r = encode(&config, &problems, &text);
         if (r == 0)
@@ -154,14 +155,16 @@ void config_child_free(struct config_child *load)
 static void on_child_exit(void *context, pid_t pid, int status, const struct rusage *usage)
 {
         struct config_child *load = context;
-        struct daemon *daemon = load->daemon;
+        config_child_callback callback = load->callback;
+        void *callback_context = load->context;
         _cleanup_(problem_list_clear) struct problem_list problems = {0};
         struct config *config = NULL;
 
         (void)pid;
         (void)usage;
         if (load->cancelled) {
-                config_child_free(TAKE_PTR(daemon->load));
+                config_child_free(load);
+                callback(callback_context, NULL, NULL);
                 return;
         }
         if (load->timed_out)
@@ -174,9 +177,8 @@ static void on_child_exit(void *context, pid_t pid, int status, const struct rus
                 if (r < 0)
                         problem_add(&problems, NULL, 0, "cannot take over the configuration: %s", strerror(-r));
         }
-        config_child_callback callback = load->callback;
-        config_child_free(TAKE_PTR(daemon->load));
-        callback(daemon, config, &problems);
+        config_child_free(load);
+        callback(callback_context, config, &problems);
 }
 
 static void on_deadline(void *context)
@@ -184,23 +186,24 @@ static void on_deadline(void *context)
         struct config_child *load = context;
 
         load->timed_out = true;
-        reaper_kill(load->daemon->reaper, load->pid, SIGKILL);
+        reaper_kill(load->setup.reaper, load->pid, SIGKILL);
 }
 
-int config_child_start(struct daemon *daemon, config_child_callback callback, struct config_child **ret)
+int config_child_start(const struct config_child_setup *setup, config_child_callback callback, void *context,
+                       struct config_child **ret)
 {
         struct config_child *load = calloc(1, sizeof(*load));
         int r = load ? 0 : -ENOMEM;
 
         if (r < 0)
                 return r;
-        *load = (struct config_child){.daemon = daemon, .callback = callback, .result_fd = -1};
+        *load = (struct config_child){.setup = *setup, .callback = callback, .context = context, .result_fd = -1};
         r = memory_file_open("preforkd:configuration", &load->result_fd);
         if (r == 0)
-                r = evloop_timer_new(daemon->loop, on_deadline, load, &load->deadline);
+                r = evloop_timer_new(setup->loop, on_deadline, load, &load->deadline);
         if (r == 0)
                 r = spawn_child(run_child, load, &load->pid);
-        if (r == 0 && (r = reaper_add(daemon->reaper, load->pid, on_child_exit, load)) < 0)
+        if (r == 0 && (r = reaper_add(setup->reaper, load->pid, on_child_exit, load)) < 0)
                 kill(load->pid, SIGKILL);
         if (r < 0) {
                 config_child_free(load);
@@ -216,5 +219,5 @@ void config_child_cancel(struct config_child *load)
         if (!load)
                 return;
         load->cancelled = true;
-        reaper_kill(load->daemon->reaper, load->pid, SIGKILL);
+        reaper_kill(load->setup.reaper, load->pid, SIGKILL);
 }

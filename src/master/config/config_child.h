@@ -3,19 +3,32 @@
 #pragma once
 
 #include "logic/config/config.h"
-#include "master/daemon/daemon.h"
+#include "master/config/config_reader.h"
+#include "os/process/signals.h"
 
 struct config_child;
+struct evloop;
+struct reaper;
 
-/* Called once, at a later turn of the loop. `config` is NULL when the configuration is refused; then `problems` say why.
- * Otherwise it is the callee's to keep, and `problems` are warnings. The load is freed afterwards. */
-typedef void (*config_child_callback)(struct daemon *daemon, struct config *config, struct problem_list *problems);
+/* All borrowed; must outlive the child. */
+struct config_child_setup {
+        struct evloop *loop;
+        struct reaper *reaper;
+        const struct signals_taken *signals; /* given back before anything is read */
+        const struct config_source *source;
+};
+
+/* Called once, at a later turn of the loop, when the child has ended and the struct config_child is gone. `config` is NULL
+ * when the configuration is refused; then `problems` say why. Otherwise it is the callee's to keep, and `problems` are
+ * warnings. `problems` NULL: it was cancelled. */
+typedef void (*config_child_callback)(void *context, struct config *config, struct problem_list *problems);
 
 /* Begin to read. 0 or -errno. */
-int config_child_start(struct daemon *daemon, config_child_callback callback, struct config_child **ret);
+int config_child_start(const struct config_child_setup *setup, config_child_callback callback, void *context,
+                       struct config_child **ret);
 
-/* Give up: kills the child, calls nobody. It stays master->load until the child has been reaped. NULL is fine. */
+/* Give up: kills the child. The callback is called all the same, when it has been reaped. NULL is fine. */
 void config_child_cancel(struct config_child *load);
 
-/* Free one whose child is nobody's any more; NULL is fine. */
+/* Free one that nobody waits for any more, for the end of the loop; NULL is fine. */
 void config_child_free(struct config_child *load);

@@ -3,7 +3,12 @@
 #pragma once
 
 #include "logic/config/config.h"
-#include "master/daemon/daemon.h"
+
+/* Where the configuration comes from: a file (with pools.d beside it), or the options of the command-line form. */
+struct config_source {
+        const char *file;              /* NULL: the command-line form */
+        const char *const *options;    /* key, value, key, value …, NULL */
+};
 
 /* What the rules depend on, of this process; problems speak of files. */
 struct config_context config_reader_context(void);

@@ -113,11 +113,11 @@ static void do_reload(const struct order *order)
 
         if (!dry_run)
                 log_notice("reloading (%s)", order->by);
-        control_client_wait(order->client, dry_run ? CONTROL_WAIT_DRY_RUN : CONTROL_WAIT_RELOAD, daemon->loads);
+        control_client_wait(order->client, dry_run ? CONTROL_WAIT_DRY_RUN : CONTROL_WAIT_RELOAD, daemon->reloads->loads);
         if (dry_run)
-                reload_queue_try(daemon);
+                reload_queue_try(daemon->reloads);
         else
-                reload_queue_reload(daemon);
+                reload_queue_reload(daemon->reloads);
 }
 
 static void do_restart(const struct order *order)

@@ -10,7 +10,6 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "logic/config/config_options.h"
-#include "master/config/config_child.h"
 #include "master/control/control_outcome.h"
 #include "master/control/control_socket.h"
 #include "master/daemon/upgrade_host.h"
@@ -23,6 +22,7 @@
 #include "master/pool/worker_output.h"
 #include "master/reload/reload_queue.h"
 #include "master/status/report.h"
+#include "master/status/service_rows.h"
 #include "master/upgrade/preflight.h"
 #include "master/upgrade/upgrade.h"
 #include "os/clock.h"
@@ -75,7 +75,7 @@ void daemon_stop(struct daemon *daemon, int exit_code, const char *why)
         uint64_t timeout_ms = daemon->config ? daemon->config->master.shutdown_timeout_ms : 0;
         daemon->state = DAEMON_STOPPING;
         daemon->exit_code = exit_code;
-        config_child_cancel(daemon->load);
+        reload_queue_close(daemon->reloads);
         upgrade_cancel(daemon->upgrade);
         readiness_stopping(daemon->service);
         control_outcome_fail(daemon->control, "stopping", "preforkd is stopping");
@@ -125,7 +125,7 @@ static void handle_hangup(struct daemon *daemon, const struct signals_event *eve
         bool from_shell = event->pid == getsid(0) && daemon->had_terminal && !terminal_is_there();
 
         if (!from_kernel && !from_shell)
-                reload_queue_reload(daemon);
+                reload_queue_reload(daemon->reloads);
         else if (sigismember(&daemon->setup->signals.ignored, SIGHUP) != 1) /* as nohup(1) asks for */
                 daemon_stop(daemon, MASTER_EXIT_OK, "the terminal hung up");
 }
@@ -191,6 +191,128 @@ static void describe_runtime(struct daemon *daemon)
         };
 }
 
+/* All pools, for the caller to free. NULL: out of memory; the next look may have some. */
+static struct service_pool *describe_pools(void *context, size_t *ret_count)
+{
+        const struct daemon *daemon = context;
+        struct service_pool *rows = calloc(daemon->pools.count + 1, sizeof(*rows));
+
+        for (size_t i = 0; rows && i < daemon->pools.count; i++)
+                rows[i] = service_row_of(daemon->pools.items[i]);
+        *ret_count = daemon->pools.count;
+        return rows;
+}
+
+static void on_unable(void *context, const char *why)
+{
+        daemon_stop(context, MASTER_EXIT_FAILURE, why);
+}
+
+static int open_readiness(struct daemon *daemon)
+{
+        const struct readiness_host host = {.context = daemon, .describe_pools = describe_pools, .fail = on_unable};
+
+        return readiness_new(&host, daemon->loop, daemon->reaper, daemon->manager, &daemon->service);
+}
+
+static size_t count_listeners(const struct config *config)
+{
+        size_t count = 0;
+
+        for (size_t i = 0; i < config->pool_count; i++)
+                count += config->pools[i]->listen.count;
+        return count;
+}
+
+static void begin_to_serve(struct daemon *daemon, const struct config *config)
+{
+        size_t listeners = count_listeners(config);
+
+        daemon->state = DAEMON_RUNNING;
+        log_notice("preforkd %s ready: %zu pool%s, %zu listener%s", PREFORKD_VERSION, config->pool_count,
+                   config->pool_count == 1 ? "" : "s", listeners, listeners == 1 ? "" : "s");
+        fd_store_settle(daemon->keeper);
+        readiness_begin(daemon->service);
+}
+
+static void fail_to_start(struct daemon *daemon, const struct reload_outcome *outcome)
+{
+        static const char why[] = "the configuration cannot be used";
+
+        if (outcome->config && outcome->config->pool_count == 0) {
+                log_error("nothing to serve: the configuration has no pool");
+                readiness_failed(daemon->service, ENOENT, NULL, "the configuration has no pool");
+                daemon_stop(daemon, MASTER_EXIT_NOTHING, "nothing to serve");
+                return;
+        }
+        log_error("not started");
+        readiness_failed(daemon->service, outcome->error < 0 ? -outcome->error : EINVAL, outcome->problems, why);
+        daemon_stop(daemon, outcome->error < 0 ? MASTER_EXIT_FAILURE : MASTER_EXIT_CONFIG, why);
+}
+
+static void report_reload(struct daemon *daemon, const struct reload_outcome *outcome)
+{
+        static const char refused[] = "not reloaded: the running configuration stays";
+
+        if (outcome->accepted)
+                log_notice("reloaded: %zu pool%s", outcome->config->pool_count, outcome->config->pool_count == 1 ? "" : "s");
+        else if (!outcome->failure)
+                log_error("%s", refused);
+        readiness_reloaded(daemon->service, outcome->accepted ? NULL : outcome->problems);
+}
+
+static void answer_reload(struct daemon *daemon, const struct reload_outcome *outcome)
+{
+        bool is_trial = outcome->kind == RELOAD_DRY_RUN;
+        const char *refused = is_trial ? "a reload would be refused" : "not reloaded: the running configuration stays";
+        const struct control_outcome answer = {
+                .what = is_trial ? CONTROL_WAIT_DRY_RUN : CONTROL_WAIT_RELOAD, .load = outcome->load,
+                .accepted = outcome->accepted, .error = outcome->failure ? "internal" : NULL,
+                .message = outcome->failure ? outcome->failure : refused, .changes = outcome->changes,
+                .problems = outcome->problems};
+
+        control_outcome_tell(daemon->control, &answer);
+}
+
+static void on_reload_begun(void *context)
+{
+        const struct daemon *daemon = context;
+
+        readiness_reloading(daemon->service);
+}
+
+static void on_reload_ended(void *context, const struct reload_outcome *outcome)
+{
+        struct daemon *daemon = context;
+
+        if (outcome->kind == RELOAD_FIRST && outcome->accepted)
+                begin_to_serve(daemon, outcome->config);
+        else if (outcome->kind == RELOAD_FIRST)
+                fail_to_start(daemon, outcome);
+        else {
+                if (outcome->kind == RELOAD_REPLACE)
+                        report_reload(daemon, outcome);
+                answer_reload(daemon, outcome);
+        }
+}
+
+static void on_idle(void *context)
+{
+        const struct daemon *daemon = context;
+
+        upgrade_continue(daemon->upgrade);
+}
+
+static int open_reloads(struct daemon *daemon)
+{
+        const struct config_child_setup setup = {.loop = daemon->loop, .reaper = daemon->reaper,
+                                                 .signals = &daemon->setup->signals, .source = &daemon->setup->source};
+        const struct reload_observer observer = {.context = daemon, .begun = on_reload_begun, .ended = on_reload_ended,
+                                                 .idle = on_idle};
+
+        return reload_queue_new(daemon, &setup, &observer, &daemon->reloads);
+}
+
 static int open_daemon(struct daemon *daemon, struct daemon_setup *setup)
 {
         *daemon = (struct daemon){.setup = setup, .signal_fd = -1, .pid = getpid(), .had_terminal = terminal_is_there(),
@@ -211,7 +333,9 @@ static int open_daemon(struct daemon *daemon, struct daemon_setup *setup)
         if (r == 0)
                 r = fd_store_new(daemon->manager, &daemon->keeper);
         if (r == 0)
-                r = readiness_new(daemon, daemon->manager, &daemon->service);
+                r = open_readiness(daemon);
+        if (r == 0)
+                r = open_reloads(daemon);
         if (r == 0)
                 r = signals_open_fd(master_signals, master_signal_count, &daemon->signal_fd);
         if (r == 0)
@@ -229,7 +353,7 @@ static void close_daemon(struct daemon *daemon)
 {
         control_free(daemon->control);
         upgrade_free(daemon->upgrade);
-        config_child_free(daemon->load);
+        reload_queue_free(daemon->reloads);
         worker_output_finish_all(&daemon->outputs);
         if (daemon->config) {
                 config_clear(daemon->config);
@@ -259,7 +383,7 @@ int daemon_run(struct daemon_setup *setup)
         if (r == 0 && setup->take_over.wanted)
                 upgrade_host_take_over(&daemon);
         else if (r == 0)
-                r = reload_queue_first(&daemon);
+                r = reload_queue_first(daemon.reloads);
         if (r == 0)
                 evloop_run(daemon.loop);
         else {

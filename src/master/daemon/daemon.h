@@ -10,6 +10,7 @@
 
 #include "logic/config/config.h"
 #include "logic/protocol/worker_plan.h"
+#include "master/config/config_reader.h"
 #include "master/pool/pool_runtime.h"
 #include "master/pool/pool_table.h"
 #include "master/pool/worker_output.h"
@@ -22,20 +23,14 @@
 struct evloop;
 struct evloop_watch;
 struct evloop_timer;
-struct config_child;
 struct control;
 struct pool;
 struct reaper;
 struct fd_store;
 struct manager_link;
 struct readiness;
+struct reload_queue;
 struct upgrade;
-
-/* Where the configuration comes from: a file (with pools.d beside it), or the options of the command-line form. */
-struct config_source {
-        const char *file;              /* NULL: the command-line form */
-        const char *const *options;    /* key, value, key, value …, NULL */
-};
 
 /* What bin/ hands over. */
 struct daemon_setup {
@@ -76,10 +71,7 @@ struct daemon {
         struct readiness *service;
         struct fd_store *keeper;
         struct worker_outputs outputs; /* the pipes that are read for the log */
-        struct config_child *load; /* a configuration being read; NULL: none */
-        uint64_t loads;           /* how many were begun: the number of the last */
-        bool reload_again;        /* another SIGHUP came meanwhile */
-        bool try_again;           /* somebody wants to know what a reload would do */
+        struct reload_queue *reloads;
         struct control *control;
         struct upgrade *upgrade;
         struct state_parts state_parts; /* what an upgrade hands over */

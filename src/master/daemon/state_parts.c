@@ -23,6 +23,7 @@
 #include "master/pool/pool_state.h"
 #include "master/pool/worker_output.h"
 #include "master/reload/reload.h"
+#include "master/reload/reload_queue.h"
 
 static const struct field daemon_fields[] = {
         WRITTEN(struct daemon, setup, "original_limits"),
@@ -44,10 +45,7 @@ static const struct field daemon_fields[] = {
         WRITTEN(struct daemon, service, "readiness"),
         WRITTEN(struct daemon, keeper, "fd_store"),
         WRITTEN(struct daemon, outputs, "worker_outputs"),
-        DERIVED(struct daemon, load, "an upgrade waits for its end"),
-        FIELD(struct daemon, loads, "loads"),
-        FIELD(struct daemon, reload_again, "reload_again"),
-        FIELD(struct daemon, try_again, "try_again"),
+        WRITTEN(struct daemon, reloads, "reload_queue"),
         WRITTEN(struct daemon, control, "control"),
         DERIVED(struct daemon, upgrade, "done when it is read"),
         DERIVED(struct daemon, state_parts, "a list of functions"),
@@ -225,6 +223,34 @@ static int read_config(void *owner, struct state_file *file, const json_t *value
 
 static const struct state_part config_part = {.name = "config", .write = write_config, .read = read_config};
 
+/* What was asked for while a configuration was being read, and how many there have been: clients wait for a number. */
+
+static const struct field reload_queue_fields[] = {
+        DERIVED(struct reload_queue, daemon, "made anew"),
+        DERIVED(struct reload_queue, setup, "made anew"),
+        DERIVED(struct reload_queue, observer, "made anew"),
+        DERIVED(struct reload_queue, child, "an upgrade waits for its end"),
+        DERIVED(struct reload_queue, kind, "of the child"),
+        FIELD(struct reload_queue, loads, "loads"),
+        FIELD(struct reload_queue, reload_again, "reload_again"),
+        FIELD(struct reload_queue, try_again, "try_again"),
+        DERIVED(struct reload_queue, is_closed, "an upgrade takes place while the daemon is running"),
+};
+
+static json_t *write_reload_queue(const void *owner, struct state_file *file)
+{
+        (void)file;
+        return state_file_fields(reload_queue_fields, ELEMENTS(reload_queue_fields), owner);
+}
+
+static int read_reload_queue(void *owner, struct state_file *file, const json_t *value)
+{
+        return state_file_read_fields(file, reload_queue_fields, ELEMENTS(reload_queue_fields), value, owner);
+}
+
+static const struct state_part reload_queue_part = {
+        .name = "reload_queue", .write = write_reload_queue, .read = read_reload_queue};
+
 /* The log: records that were dropped and not reported yet. */
 
 static json_t *write_log(const void *owner, struct state_file *file)
@@ -304,6 +330,7 @@ void state_parts_list(struct daemon *daemon, struct state_parts *ret)
         *ret = (struct state_parts){0};
         state_parts_add(ret, &version_part, daemon);
         state_parts_add(ret, &daemon_part, daemon);
+        state_parts_add(ret, &reload_queue_part, daemon->reloads);
         state_parts_add(ret, &ignored_part, daemon->setup);
         state_parts_add(ret, &limits_part, daemon->setup);
         state_parts_add(ret, &config_part, daemon);

@@ -11,7 +11,6 @@
 #include "master/manager/manager_link.h"
 #include "master/manager/readiness.h"
 #include "master/reload/reload_queue.h"
-#include "master/status/report.h"
 #include "master/upgrade/upgrade.h"
 
 /* A configuration that is being read would be lost, and with it the replies to those who wait for it. */
@@ -19,7 +18,7 @@ static bool is_busy(void *context)
 {
         const struct daemon *daemon = context;
 
-        return daemon->load;
+        return reload_queue_is_busy(daemon->reloads);
 }
 
 static int set_environment(void *context)
@@ -41,8 +40,8 @@ static void on_failure(void *context, const struct problem_list *problems)
         const struct control_outcome outcome = {.what = CONTROL_WAIT_UPGRADE, .load = UINT64_MAX, .problems = problems,
                                                 .message = "not upgraded: the running program goes on"};
 
-        report_problems(problems);
-        log_event(MESSAGE_ID_UPGRADE_REFUSED, LOG_ERR, "%s", outcome.message);
+        log_problems(problems);
+        log_error("%s", outcome.message);
         control_outcome_tell(daemon->control, &outcome);
 }
 
@@ -72,7 +71,7 @@ void upgrade_host_take_over(struct daemon *daemon)
         _cleanup_(problem_list_clear) struct problem_list problems = {0};
 
         int r = upgrade_take_over(&daemon->state_parts, &daemon->setup->take_over, &problems);
-        report_problems(&problems);
+        log_problems(&problems);
         if (r < 0) {
                 log_error("cannot take over: ending; workers finish their requests");
                 _exit(MASTER_EXIT_FAILURE);
@@ -83,5 +82,5 @@ void upgrade_host_take_over(struct daemon *daemon)
                                                 .problems = &problems};
         readiness_upgraded(daemon->service, daemon->upgraded_from);
         control_outcome_tell(daemon->control, &outcome);
-        reload_queue_again(daemon);
+        reload_queue_again(daemon->reloads);
 }

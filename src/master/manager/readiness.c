@@ -9,11 +9,9 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "logic/status/service_state.h"
-#include "master/daemon/daemon.h"
 #include "master/loop/evloop.h"
 #include "master/manager/manager_link.h"
 #include "master/manager/watchdog.h"
-#include "master/pool/pool.h"
 #include "os/clock.h"
 
 #define STATUS_PAUSE_MS 1000
@@ -25,7 +23,7 @@
 #define EXTEND_EVERY_MS 5000
 
 struct readiness {
-        struct daemon *daemon;
+        struct readiness_host host;
         struct manager_link *manager;
         struct watchdog *watchdog;      /* NULL: not wanted */
         struct evloop_timer *timer;     /* the next look */
@@ -44,41 +42,15 @@ static void set_timer(struct readiness *service, uint64_t at_ms)
         service->is_due = true;
 }
 
-static struct service_pool describe_pool(const struct pool *pool)
-{
-        const struct pool_counts counts = pool_count(pool);
-
-        return (struct service_pool){
-                .name = pool->name,
-                .workers = counts.total,
-                .starting = counts.starting,
-                .able = counts.idle + counts.busy + counts.detached + counts.retiring,
-                .failures = pool->backoff.succeeded ? 0 : pool->backoff.failures,
-                .backing_off = backoff_active(&pool->backoff, clock_now_ms()),
-                .started = pool->started,
-                .saturated = pool->saturation_told,
-                .draining = pool->draining,
-        };
-}
-
-/* All pools, for the caller to free. NULL: out of memory; the next look may have some. */
-static struct service_pool *describe_pools(const struct daemon *daemon)
-{
-        struct service_pool *pools = calloc(daemon->pools.count + 1, sizeof(*pools));
-
-        for (size_t i = 0; pools && i < daemon->pools.count; i++)
-                pools[i] = describe_pool(daemon->pools.items[i]);
-        return pools;
-}
-
 static int format_status(const struct readiness *service, struct text *text)
 {
-        _cleanup_(freep) struct service_pool *pools = describe_pools(service->daemon);
+        size_t count;
+        _cleanup_(freep) struct service_pool *pools = service->host.describe_pools(service->host.context, &count);
         int r = pools ? 0 : -ENOMEM;
 
         if (r == 0 && service->note.length > 0)
                 r = text_appendf(text, "%s. ", text_string(&service->note));
-        return r == 0 ? service_status_format(pools, service->daemon->pools.count, text) : r;
+        return r == 0 ? service_status_format(pools, count, text) : r;
 }
 
 /* Say `state` (lines that end in a newline, or "") with the status of now. */
@@ -125,16 +97,17 @@ static void note_problem(struct readiness *service, const struct problem_list *p
 
 static enum service_readiness look_at_pools(const struct readiness *service)
 {
-        _cleanup_(freep) struct service_pool *pools = describe_pools(service->daemon);
+        size_t count;
+        _cleanup_(freep) struct service_pool *pools = service->host.describe_pools(service->host.context, &count);
 
-        return pools ? service_readiness_of(pools, service->daemon->pools.count) : SERVICE_STARTING;
+        return pools ? service_readiness_of(pools, count) : SERVICE_STARTING;
 }
 
 static void fail(struct readiness *service)
 {
         log_event(MESSAGE_ID_START_REFUSED, LOG_ERR, "not started: no pool can serve");
         readiness_failed(service, ECHILD, NULL, "no pool can serve: every one of them fails to start workers");
-        daemon_stop(service->daemon, MASTER_EXIT_FAILURE, "no pool can serve");
+        service->host.fail(service->host.context, "no pool can serve");
 }
 
 static void on_timer(void *context)
@@ -161,19 +134,20 @@ static void on_extend_timer(void *context)
         evloop_timer_set(service->extend_timer, clock_now_ms() + EXTEND_EVERY_MS);
 }
 
-int readiness_new(struct daemon *daemon, struct manager_link *manager, struct readiness **ret)
+int readiness_new(const struct readiness_host *host, struct evloop *loop, struct reaper *reaper,
+                  struct manager_link *manager, struct readiness **ret)
 {
         struct readiness *service = calloc(1, sizeof(*service));
         uint64_t watchdog_ms = manager_link_watchdog_ms(manager);
 
         if (!service)
                 return -ENOMEM;
-        *service = (struct readiness){.daemon = daemon, .manager = manager};
-        int r = evloop_timer_new(daemon->loop, on_timer, service, &service->timer);
+        *service = (struct readiness){.host = *host, .manager = manager};
+        int r = evloop_timer_new(loop, on_timer, service, &service->timer);
         if (r == 0)
-                r = evloop_timer_new(daemon->loop, on_extend_timer, service, &service->extend_timer);
+                r = evloop_timer_new(loop, on_extend_timer, service, &service->extend_timer);
         if (r == 0 && manager_link_is_heard(manager) && watchdog_ms > 0)
-                r = watchdog_new(daemon, manager, watchdog_ms, &service->watchdog);
+                r = watchdog_new(loop, reaper, manager, watchdog_ms, &service->watchdog);
         if (r < 0) {
                 readiness_free(service);
                 return r;
@@ -253,7 +227,7 @@ void readiness_failed(struct readiness *service, int error, const struct problem
 }
 
 static const struct field readiness_fields[] = {
-        DERIVED(struct readiness, daemon, "the one that reads"),
+        DERIVED(struct readiness, host, "made anew"),
         DERIVED(struct readiness, manager, "the one that reads"),
         DERIVED(struct readiness, watchdog, "made anew: the next ping is due at once"),
         DERIVED(struct readiness, timer, "made anew"),

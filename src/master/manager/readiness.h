@@ -5,18 +5,34 @@
  * most once a second, and while it stops. */
 #pragma once
 
+#include <stddef.h>
+
 #include "base/problem.h"
 #include "master/state/state_part.h"
 
-struct daemon;
+struct evloop;
 struct manager_link;
+struct reaper;
 struct readiness;
+struct service_pool;
 
-/* `manager` is borrowed; it gets the watchdog's pings from now on, if it wants them. 0 or -errno. */
-int readiness_new(struct daemon *daemon, struct manager_link *manager, struct readiness **ret);
+/* What it needs of whom it speaks for. */
+struct readiness_host {
+        void *context;
+        /* The pools as they are now, for the caller to free; their names are borrowed until the next turn of the loop. NULL:
+         * out of memory. */
+        struct service_pool *(*describe_pools)(void *context, size_t *ret_count);
+        /* No pool can serve: the start has failed, for the reason `why`, which the manager has been told. */
+        void (*fail)(void *context, const char *why);
+};
+
+/* `loop`, `reaper` and `manager` are borrowed; the manager gets the watchdog's pings from now on, if it wants them. 0 or
+ * -errno. */
+int readiness_new(const struct readiness_host *host, struct evloop *loop, struct reaper *reaper,
+                  struct manager_link *manager, struct readiness **ret);
 
 /* The first configuration is in force. From here on the pools are watched: READY=1 follows when each of them serves,
- * watches its listeners or is backing off; if all of them back off, the master is stopped with MASTER_EXIT_FAILURE. */
+ * watches its listeners or is backing off; if all of them back off, the host is told (fail). */
 void readiness_begin(struct readiness *service);
 
 /* A pool has changed, or may have. Cheap. */

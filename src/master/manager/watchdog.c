@@ -7,14 +7,13 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "master/daemon/daemon.h"
 #include "master/loop/evloop.h"
 #include "master/loop/reaper.h"
 #include "master/manager/manager_link.h"
 #include "os/clock.h"
 
 struct watchdog {
-        struct daemon *daemon;
+        struct reaper *reaper;
         struct manager_link *manager;
         uint64_t half_ms;
         int fd; /* an eventfd: from the timer to the watch */
@@ -39,7 +38,7 @@ static void on_event(void *context)
 
         ssize_t ignored = read(watchdog->fd, &count, sizeof(count));
         (void)ignored;
-        if (reaper_is_behind(watchdog->daemon->reaper)) {
+        if (reaper_is_behind(watchdog->reaper)) {
                 log_error("ended children are not being collected: not pinging the watchdog");
                 return;
         }
@@ -48,19 +47,20 @@ static void on_event(void *context)
                 manager_link_say(watchdog->manager, -1, "WATCHDOG=1");
 }
 
-int watchdog_new(struct daemon *daemon, struct manager_link *manager, uint64_t interval_ms, struct watchdog **ret)
+int watchdog_new(struct evloop *loop, struct reaper *reaper, struct manager_link *manager, uint64_t interval_ms,
+                 struct watchdog **ret)
 {
         struct watchdog *watchdog = calloc(1, sizeof(*watchdog));
 
         if (!watchdog)
                 return -ENOMEM;
-        *watchdog = (struct watchdog){.daemon = daemon, .manager = manager, .half_ms = MAX_OF(interval_ms / 2, (uint64_t)1)};
+        *watchdog = (struct watchdog){.reaper = reaper, .manager = manager, .half_ms = MAX_OF(interval_ms / 2, (uint64_t)1)};
         watchdog->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         int r = watchdog->fd < 0 ? -errno : 0;
         if (r == 0)
-                r = evloop_watch_new(daemon->loop, watchdog->fd, on_event, watchdog, &watchdog->watch);
+                r = evloop_watch_new(loop, watchdog->fd, on_event, watchdog, &watchdog->watch);
         if (r == 0)
-                r = evloop_timer_new(daemon->loop, on_timer, watchdog, &watchdog->timer);
+                r = evloop_timer_new(loop, on_timer, watchdog, &watchdog->timer);
         if (r < 0) {
                 watchdog_free(watchdog);
                 return r;

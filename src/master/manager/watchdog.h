@@ -6,11 +6,13 @@
 
 #include <stdint.h>
 
-struct daemon;
+struct evloop;
 struct manager_link;
+struct reaper;
 struct watchdog;
 
-/* Ping every half of `interval_ms`, beginning now. 0 or -errno. */
-int watchdog_new(struct daemon *daemon, struct manager_link *manager, uint64_t interval_ms, struct watchdog **ret);
+/* Ping every half of `interval_ms`, beginning now. All are borrowed. 0 or -errno. */
+int watchdog_new(struct evloop *loop, struct reaper *reaper, struct manager_link *manager, uint64_t interval_ms,
+                 struct watchdog **ret);
 
 void watchdog_free(struct watchdog *watchdog); /* NULL is fine */

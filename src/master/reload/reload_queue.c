@@ -7,158 +7,176 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "logic/config/config_options.h"
-#include "logic/policy/reload_changes.h"
-#include "master/config/config_child.h"
-#include "master/control/control_outcome.h"
-#include "master/manager/fd_store.h"
-#include "master/manager/readiness.h"
-#include "master/pool/pool.h"
 #include "master/reload/reload.h"
 #include "master/reload/reload_check.h"
-#include "master/status/report.h"
-#include "master/upgrade/upgrade.h"
 
-static size_t count_listeners(const struct config *config)
+int reload_queue_new(struct daemon *daemon, const struct config_child_setup *setup, const struct reload_observer *observer,
+                     struct reload_queue **ret)
 {
-        size_t count = 0;
-
-        for (size_t i = 0; i < config->pool_count; i++)
-                count += config->pools[i]->listen.count;
-        return count;
+        *ret = calloc(1, sizeof(**ret));
+        if (!*ret)
+                return -ENOMEM;
+        **ret = (struct reload_queue){.daemon = daemon, .setup = *setup, .observer = *observer};
+        return 0;
 }
 
-/* The first configuration: without it there is nothing to run. */
-static void on_first_config(struct daemon *daemon, struct config *config, struct problem_list *problems)
+static void tell(struct reload_queue *queue, const struct reload_outcome *outcome)
 {
-        int exit_code = MASTER_EXIT_CONFIG, r = -EINVAL;
-
-        if (config && config->pool_count == 0) {
-                report_problems(problems);
-                config_clear(config);
-                free(config);
-                log_event(MESSAGE_ID_START_REFUSED, LOG_ERR, "nothing to serve: the configuration has no pool");
-                readiness_failed(daemon->service, ENOENT, NULL, "the configuration has no pool");
-                daemon_stop(daemon, MASTER_EXIT_NOTHING, "nothing to serve");
-                return;
-        }
-        if (config) {
-                exit_code = MASTER_EXIT_FAILURE;
-                r = reload_apply(daemon, config, problems, NULL);
-                if (r < 0)
-                        config = NULL;
-        }
-        report_problems(problems);
-        if (!config) {
-                log_event(MESSAGE_ID_START_REFUSED, LOG_ERR, "not started");
-                readiness_failed(daemon->service, -r, problems, "the configuration cannot be used");
-                daemon_stop(daemon, exit_code, "the configuration cannot be used");
-                return;
-        }
-        daemon->state = DAEMON_RUNNING;
-        log_event(MESSAGE_ID_STARTED, LOG_NOTICE, "preforkd %s ready: %zu pool%s, %zu listener%s", PREFORKD_VERSION,
-                  config->pool_count, config->pool_count == 1 ? "" : "s", count_listeners(config),
-                  count_listeners(config) == 1 ? "" : "s");
-        fd_store_settle(daemon->keeper);
-        readiness_begin(daemon->service);
-        reload_queue_again(daemon);
+        queue->observer.ended(queue->observer.context, outcome);
 }
 
-/* NULL, with a problem, in the place of a configuration that would leave nothing to serve. */
+static void drop(struct config *config)
+{
+        config_clear(config);
+        free(config);
+}
+
+/* NULL, with a problem, in the place of a configuration that would leave nothing to serve. At the start it is told by what
+ * is borrowed by the outcome. */
 static struct config *refuse_empty(struct config *config, struct problem_list *problems)
 {
         if (!config || config->pool_count > 0)
                 return config;
         problem_add(problems, NULL, 0, "the configuration has no pool; to stop, send SIGTERM");
-        config_clear(config);
-        free(config);
+        drop(config);
         return NULL;
 }
 
-static void on_new_config(struct daemon *daemon, struct config *config, struct problem_list *problems)
+/* The first configuration: without it there is nothing to run. */
+static void take_first(struct reload_queue *queue, struct config *config, struct problem_list *problems)
 {
-        _cleanup_(reload_changes_clear) struct reload_changes changes = {0};
+        struct reload_outcome outcome = {.kind = RELOAD_FIRST, .config = config, .problems = problems};
+        bool is_empty = config && config->pool_count == 0;
 
-        config = refuse_empty(config, problems);
-        if (config && reload_apply(daemon, config, problems, &changes) < 0)
-                config = NULL;
-        report_problems(problems);
-        if (config)
-                log_event(MESSAGE_ID_RELOADED, LOG_NOTICE, "reloaded: %zu pool%s", config->pool_count,
-                          config->pool_count == 1 ? "" : "s");
-        else
-                log_event(MESSAGE_ID_RELOAD_REFUSED, LOG_ERR, "not reloaded: the running configuration stays");
-        readiness_reloaded(daemon->service, config ? NULL : problems);
-        const struct control_outcome outcome = {
-                .what = CONTROL_WAIT_RELOAD, .load = daemon->loads, .accepted = config != NULL, .changes = &changes,
-                .message = "not reloaded: the running configuration stays", .problems = problems};
-        control_outcome_tell(daemon->control, &outcome);
-        reload_queue_again(daemon);
+        if (config && !is_empty) {
+                outcome.error = reload_apply(queue->daemon, config, problems, NULL);
+                outcome.accepted = outcome.error == 0;
+                outcome.config = outcome.accepted ? config : NULL;
+        }
+        log_problems(problems);
+        tell(queue, &outcome);
+        if (is_empty)
+                drop(config);
 }
 
-static void on_tried_config(struct daemon *daemon, struct config *config, struct problem_list *problems)
+static void take_next(struct reload_queue *queue, struct config *config, struct problem_list *problems)
 {
         _cleanup_(reload_changes_clear) struct reload_changes changes = {0};
-        struct control_outcome outcome = {.what = CONTROL_WAIT_DRY_RUN, .load = daemon->loads, .changes = &changes,
-                                          .message = "a reload would be refused", .problems = problems};
+        struct reload_outcome outcome = {.kind = RELOAD_REPLACE, .load = queue->loads, .changes = &changes,
+                                         .problems = problems};
+
+        config = refuse_empty(config, problems);
+        if (config)
+                outcome.error = reload_apply(queue->daemon, config, problems, &changes);
+        outcome.accepted = config && outcome.error == 0;
+        outcome.config = outcome.accepted ? config : NULL;
+        log_problems(problems);
+        tell(queue, &outcome);
+}
+
+static void check(struct reload_queue *queue, struct config *config, struct problem_list *problems)
+{
+        _cleanup_(reload_changes_clear) struct reload_changes changes = {0};
+        struct reload_outcome outcome = {.kind = RELOAD_DRY_RUN, .load = queue->loads, .changes = &changes,
+                                         .problems = problems};
 
         config = refuse_empty(config, problems);
         if (config) {
-                reload_check(daemon, config, problems, &changes);
+                reload_check(queue->daemon, config, problems, &changes);
                 outcome.accepted = !problem_list_refuses(problems);
-                config_clear(config);
-                free(config);
+                drop(config);
         }
-        control_outcome_tell(daemon->control, &outcome);
-        reload_queue_again(daemon);
+        tell(queue, &outcome);
 }
 
-/* 0, or -errno, which has been logged and said. */
-static int start_load(struct daemon *daemon, config_child_callback callback)
+static void on_config(void *context, struct config *config, struct problem_list *problems)
 {
-        int r = config_child_start(daemon, callback, &daemon->load);
+        static void (*const takers[])(struct reload_queue *queue, struct config *config, struct problem_list *problems) = {
+                [RELOAD_FIRST] = take_first, [RELOAD_REPLACE] = take_next, [RELOAD_DRY_RUN] = check};
+        struct reload_queue *queue = context;
 
-        if (r == 0) {
-                daemon->loads++;
-                return 0;
-        }
-        log_error("cannot start reading the configuration: %s", strerror(-r));
-        control_outcome_fail_reloads(daemon->control, "internal", "cannot start reading the configuration");
+        queue->child = NULL;
+        if (!problems) /* cancelled */
+                return;
+        takers[queue->kind](queue, config, problems);
+        reload_queue_again(queue);
+}
+
+static int start(struct reload_queue *queue, enum reload_kind kind)
+{
+        int r = config_child_start(&queue->setup, on_config, queue, &queue->child);
+
+        if (r == 0)
+                queue->kind = kind;
         return r;
 }
 
-void reload_queue_reload(struct daemon *daemon)
+static void start_or_tell(struct reload_queue *queue, enum reload_kind kind)
 {
-        if (daemon->state >= DAEMON_STOPPING) {
+        static const struct problem_list none;
+        const struct reload_outcome outcome = {.kind = kind, .load = UINT64_MAX, .problems = &none,
+                                               .failure = "cannot start reading the configuration"};
+
+        int r = start(queue, kind);
+        if (r == 0) {
+                queue->loads++;
+                return;
+        }
+        log_error("%s: %s", outcome.failure, strerror(-r));
+        tell(queue, &outcome);
+}
+
+int reload_queue_first(struct reload_queue *queue)
+{
+        return start(queue, RELOAD_FIRST);
+}
+
+void reload_queue_reload(struct reload_queue *queue)
+{
+        if (queue->is_closed) {
                 log_notice("not reloading: stopping");
                 return;
         }
-        daemon->reload_again = daemon->load != NULL; /* what is being read may be older than the wish */
-        if (daemon->load)
+        queue->reload_again = queue->child != NULL; /* what is being read may be older than the wish */
+        if (queue->child)
                 return;
-        readiness_reloading(daemon->service);
-        if (start_load(daemon, on_new_config) < 0) {
-                log_event(MESSAGE_ID_RELOAD_REFUSED, LOG_ERR, "not reloaded: the running configuration stays");
-                readiness_reloaded(daemon->service, &(struct problem_list){0});
-        }
+        queue->observer.begun(queue->observer.context);
+        start_or_tell(queue, RELOAD_REPLACE);
 }
 
-void reload_queue_try(struct daemon *daemon)
+void reload_queue_try(struct reload_queue *queue)
 {
-        daemon->try_again = daemon->load != NULL;
-        if (!daemon->load)
-                start_load(daemon, on_tried_config);
+        queue->try_again = queue->child != NULL;
+        if (!queue->child && !queue->is_closed)
+                start_or_tell(queue, RELOAD_DRY_RUN);
 }
 
-void reload_queue_again(struct daemon *daemon)
+void reload_queue_again(struct reload_queue *queue)
 {
-        upgrade_continue(daemon->upgrade); /* first: those who wish for more can be served by the next program as well */
-        if (daemon->reload_again)
-                reload_queue_reload(daemon);
-        if (daemon->try_again)
-                reload_queue_try(daemon);
+        if (queue->is_closed)
+                return;
+        queue->observer.idle(queue->observer.context);
+        if (queue->reload_again)
+                reload_queue_reload(queue);
+        if (queue->try_again)
+                reload_queue_try(queue);
 }
 
-int reload_queue_first(struct daemon *daemon)
+bool reload_queue_is_busy(const struct reload_queue *queue)
 {
-        return config_child_start(daemon, on_first_config, &daemon->load);
+        return queue->child != NULL;
+}
+
+void reload_queue_close(struct reload_queue *queue)
+{
+        queue->is_closed = true;
+        config_child_cancel(queue->child);
+}
+
+void reload_queue_free(struct reload_queue *queue)
+{
+        if (!queue)
+                return;
+        config_child_free(queue->child);
+        free(queue);
 }

@@ -61,12 +61,3 @@ void report_all(const struct pool_table *pools)
         for (size_t i = 0; i < pools->count; i++)
                 report_pool(pools->items[i]);
 }
-
-void report_problems(const struct problem_list *problems)
-{
-        for (size_t i = 0; i < problems->count; i++) {
-                const struct problem *problem = &problems->items[i];
-                const struct log_fields fields = {.file = problem->file, .line = problem->line};
-                log_emit(problem->warning ? LOG_WARNING : LOG_ERR, &fields, "%s", problem->text);
-        }
-}
