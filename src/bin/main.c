@@ -12,6 +12,7 @@
 #include "logic/config/print.h"
 #include "master/config/config_reader.h"
 #include "master/daemon/daemon.h"
+#include "master/daemon/signal_dispatch.h"
 #include "os/process/image.h"
 #include "os/process/open_fds.h"
 #include "os/process/title.h"

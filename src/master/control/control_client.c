@@ -10,9 +10,6 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "master/control/control_commands.h"
-#include "master/control/control_socket.h"
-#include "master/daemon/daemon.h"
 #include "master/loop/evloop.h"
 #include "master/status/status_json.h"
 #include "os/clock.h"
@@ -33,7 +30,7 @@ static const char too_much_output[] = CONSTANT_ERROR("busy", "too many replies w
 
 void control_client_free(struct control_client *client)
 {
-        struct control *control = client->control;
+        struct control_clients *clients = client->clients;
         char rest[CONTROL_REQUEST_MAX];
 
         /* A child that was just forked may still have the descriptor. */
@@ -48,11 +45,11 @@ void control_client_free(struct control_client *client)
         *client->link = client->next;
         if (client->next)
                 client->next->link = client->link;
-        control->client_count--;
-        control->output_bytes -= client->output ? strlen(client->output) : 0;
+        clients->count--;
+        clients->output_bytes -= client->output ? strlen(client->output) : 0;
         free(client->output);
         free(client);
-        control_has_room(control);
+        clients->has_room(clients->context);
 }
 
 static void start_deadline(struct control_client *client)
@@ -105,7 +102,7 @@ static char *render(json_t *file)
 
 void control_client_answer(struct control_client *client, json_t *file)
 {
-        struct control *control = client->control;
+        struct control_clients *clients = client->clients;
         char *output = file ? render(file) : NULL;
 
         json_decref(file);
@@ -114,12 +111,12 @@ void control_client_answer(struct control_client *client, json_t *file)
                 return;
         }
         size_t length = strlen(output);
-        if (control->output_bytes + length > CONTROL_OUTPUT_MAX) {
+        if (clients->output_bytes + length > CONTROL_OUTPUT_MAX) {
                 free(output);
                 start_sending(client, too_much_output, strlen(too_much_output));
                 return;
         }
-        control->output_bytes += length;
+        clients->output_bytes += length;
         client->output = output;
         start_sending(client, output, length);
 }
@@ -152,7 +149,8 @@ static void on_request(struct control_client *client, char *newline)
         else if (newline) {
                 evloop_watch_pause(client->watch);
                 *newline = '\0';
-                control_execute(client, (size_t)(newline - client->request));
+                client->clients->dispatch.execute(client->clients->dispatch.context, client,
+                                                  (size_t)(newline - client->request));
         } else if (client->request_length == sizeof(client->request))
                 control_client_refuse(client, "usage", "the request is longer than %d bytes", CONTROL_REQUEST_MAX);
         else if (client->request_length > 0)
@@ -194,38 +192,38 @@ static void on_deadline(void *context)
         control_client_free(context);
 }
 
-int control_client_new(struct control *control, int fd, const struct peer *peer, bool allowed)
+int control_client_new(struct control_clients *clients, int fd, const struct peer *peer, bool allowed)
 {
         struct control_client *client = calloc(1, sizeof(*client));
         _cleanup_(fd_closep) int owned = fd;
 
         if (!client)
                 return -ENOMEM;
-        client->control = control;
+        client->clients = clients;
         client->fd = fd;
         client->uid = peer->uid;
         client->allowed = allowed;
-        int r = evloop_watch_new(control->daemon->loop, fd, on_ready, client, &client->watch);
+        int r = evloop_watch_new(clients->loop, fd, on_ready, client, &client->watch);
         if (r == 0)
-                r = evloop_timer_new(control->daemon->loop, on_deadline, client, &client->deadline);
+                r = evloop_timer_new(clients->loop, on_deadline, client, &client->deadline);
         if (r < 0) {
                 evloop_watch_free(client->watch);
                 free(client);
                 return r;
         }
         owned = -1;
-        client->next = control->clients;
-        client->link = &control->clients;
+        client->next = clients->first;
+        client->link = &clients->first;
         if (client->next)
                 client->next->link = &client->next;
-        control->clients = client;
-        control->client_count++;
+        clients->first = client;
+        clients->count++;
         start_deadline(client);
         return 0;
 }
 
 static const struct field client_fields[] = {
-        DERIVED(struct control_client, control, "the one that reads"),
+        DERIVED(struct control_client, clients, "the one that reads"),
         DERIVED(struct control_client, next, "the order of the list"),
         DERIVED(struct control_client, link, "the order of the list"),
         WRITTEN(struct control_client, fd, "fd"),
@@ -249,7 +247,7 @@ static const char *const state_names[] = {[CONTROL_CLIENT_READING] = "reading", 
 static const char *const wait_names[] = {[CONTROL_WAIT_NOTHING] = "nothing", [CONTROL_WAIT_RELOAD] = "reload",
                                          [CONTROL_WAIT_DRY_RUN] = "dry run", [CONTROL_WAIT_UPGRADE] = "upgrade"};
 
-json_t *control_client_write(const struct control_client *client, struct state_file *file)
+static json_t *write_client(const struct control_client *client, struct state_file *file)
 {
         json_t *object = state_file_fields(client_fields, ELEMENTS(client_fields), client);
         int r = state_file_set(object, "fd", state_file_descriptor(file, client->fd));
@@ -281,12 +279,12 @@ static int resume(struct control_client *client, struct text *request, struct te
         client->rest_length = rest->length;
         client->output = text_take(rest);
         client->rest = client->output;
-        client->control->output_bytes += client->output ? strlen(client->output) : 0;
+        client->clients->output_bytes += client->output ? strlen(client->output) : 0;
         evloop_watch_for_writing(client->watch);
         return client->output ? 0 : -ENOMEM;
 }
 
-int control_client_read(struct control *control, struct state_file *file, const json_t *object)
+static int read_client(struct control_clients *clients, struct state_file *file, const json_t *object)
 {
         _cleanup_(text_clear) struct text request = {0}, rest = {0};
         struct control_client read = {0};
@@ -307,10 +305,10 @@ int control_client_read(struct control *control, struct state_file *file, const 
         if (r < 0)
                 return r;
         const struct peer peer = {.uid = read.uid};
-        r = control_client_new(control, fd, &peer, read.allowed);
+        r = control_client_new(clients, fd, &peer, read.allowed);
         if (r < 0)
                 return r;
-        struct control_client *client = control->clients; /* each is put first */
+        struct control_client *client = clients->first; /* each is put first */
         client->state = (enum control_client_state)state;
         client->waits_for = (enum control_wait)waits_for;
         client->after_load = read.after_load;
@@ -319,11 +317,30 @@ int control_client_read(struct control *control, struct state_file *file, const 
         return r == -EPROTO ? state_file_fail(file, "a control client's request is too long") : r;
 }
 
-struct control_client *control_client_find_slowest(const struct control *control)
+json_t *control_clients_write(const struct control_clients *clients, struct state_file *file)
+{
+        json_t *array = json_array();
+        int r = 0;
+
+        for (const struct control_client *client = clients->first; r == 0 && client; client = client->next)
+                r = state_file_append(array, write_client(client, file));
+        return state_file_finish(array, r);
+}
+
+int control_clients_read(struct control_clients *clients, struct state_file *file, const json_t *array)
+{
+        int r = 0;
+
+        for (size_t i = json_array_size(array); i-- > 0 && r == 0;)
+                r = read_client(clients, file, json_array_get(array, i));
+        return r;
+}
+
+struct control_client *control_client_find_slowest(const struct control_clients *clients)
 {
         struct control_client *slowest = NULL;
 
-        for (struct control_client *client = control->clients; client; client = client->next)
+        for (struct control_client *client = clients->first; client; client = client->next)
                 if (client->state != CONTROL_CLIENT_WAITING && (!slowest || client->since_ms <= slowest->since_ms))
                         slowest = client;
         return slowest;

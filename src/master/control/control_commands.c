@@ -8,24 +8,18 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "logic/config/print.h"
-#include "logic/config/scale.h"
-#include "master/config/config_reader.h"
 #include "master/control/control_client.h"
-#include "master/control/control_socket.h"
-#include "master/daemon/daemon.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_orders.h"
+#include "master/pool/pool_table.h"
 #include "master/reload/effective_config.h"
-#include "master/reload/reload.h"
-#include "master/reload/reload_queue.h"
 #include "master/status/status_collect.h"
 #include "master/status/status_json.h"
-#include "master/upgrade/upgrade.h"
 #include "os/clock.h"
 
 /* A request about to be carried out. */
 struct order {
-        struct daemon *daemon;
+        const struct control_host *host;
         struct control_client *client;
         const struct control_request *request;
         struct pool *pool; /* the one that was named, if the command needs one that serves */
@@ -49,23 +43,14 @@ static json_t *about_pool(const struct order *order)
         return NULL;
 }
 
-static const char *state_word(enum daemon_state state)
-{
-        static const char *const words[] = {[DAEMON_STARTING] = "starting", [DAEMON_RUNNING] = "running",
-                                            [DAEMON_STOPPING] = "stopping", [DAEMON_KILLING] = "stopping"};
-
-        return words[state];
-}
-
 static void do_status(const struct order *order)
 {
-        const struct daemon *daemon = order->daemon;
-        const struct status_of_daemon about = {.state = state_word(daemon->state), .pid = daemon->pid,
-                                               .started_ms = daemon->started_ms};
+        const struct control_host *host = order->host;
+        const struct status_of_daemon about = host->describe(host->context);
         unsigned detail = order->request->flag ? STATUS_WORKERS : 0;
         _cleanup_(status_clear) struct status status = {0};
 
-        if (status_collect(&about, &daemon->pools, order->request->pool, detail, &status) < 0)
+        if (status_collect(&about, host->pools, order->request->pool, detail, &status) < 0)
                 control_client_answer(order->client, NULL);
         else if (order->request->pool && status.pool_count == 0)
                 refuse_pool(order);
@@ -79,8 +64,8 @@ static json_t *why_json(const struct order *order, size_t *found)
         json_t *reply = status_json_ok(CONTROL_WHY), *pools = json_array();
         int r = json_object_set_new(reply, "pools", pools);
 
-        for (size_t i = 0; i < order->daemon->pools.count && r == 0; i++) {
-                const struct pool *pool = order->daemon->pools.items[i];
+        for (size_t i = 0; i < order->host->pools->count && r == 0; i++) {
+                const struct pool *pool = order->host->pools->items[i];
                 if (order->request->pool && !text_equal(pool->name, order->request->pool))
                         continue;
                 (*found)++;
@@ -109,15 +94,13 @@ static void do_why(const struct order *order)
 static void do_reload(const struct order *order)
 {
         bool dry_run = order->request->flag;
-        struct daemon *daemon = order->daemon;
+        const struct control_host *host = order->host;
 
         if (!dry_run)
                 log_notice("reloading (%s)", order->by);
-        control_client_wait(order->client, dry_run ? CONTROL_WAIT_DRY_RUN : CONTROL_WAIT_RELOAD, daemon->reloads->loads);
-        if (dry_run)
-                reload_queue_try(daemon->reloads);
-        else
-                reload_queue_reload(daemon->reloads);
+        control_client_wait(order->client, dry_run ? CONTROL_WAIT_DRY_RUN : CONTROL_WAIT_RELOAD,
+                            host->last_load(host->context));
+        (dry_run ? host->dry_run : host->reload)(host->context);
 }
 
 static void do_restart(const struct order *order)
@@ -152,14 +135,10 @@ static void answer_problems(const struct order *order, const char *message, cons
 static void do_scale(const struct order *order)
 {
         const struct control_request *request = order->request;
-        const struct config_context context = config_reader_context();
+        const struct control_host *host = order->host;
         _cleanup_(problem_list_clear) struct problem_list problems = {0};
-        struct config *config;
 
-        int r = config_scale(order->daemon->config, request->pool, request->settings, request->setting_count, &context,
-                             &config, &problems);
-        if (r == 0 && config)
-                r = reload_scale(order->daemon, order->pool, config, &problems);
+        int r = host->scale(host->context, order->pool, request->settings, request->setting_count, &problems);
         if (r == -ENOMEM)
                 control_client_answer(order->client, NULL);
         else if (r < 0 || problem_list_refuses(&problems))
@@ -180,7 +159,7 @@ static void do_scale(const struct order *order)
 static void do_kill_worker(const struct order *order)
 {
         int pid = (int)order->request->worker;
-        const struct pool *pool = pool_order_kill_worker(&order->daemon->pools, order->request->worker, order->by);
+        const struct pool *pool = pool_order_kill_worker(order->host->pools, order->request->worker, order->by);
 
         if (!pool)
                 control_client_refuse(order->client, "unknown-worker", "%d is not a worker of this preforkd", pid);
@@ -198,19 +177,17 @@ static void do_kill_worker(const struct order *order)
 /* Answered first: there may be nobody to answer afterwards. */
 static void do_stop(const struct order *order)
 {
-        struct daemon *daemon = order->daemon;
+        const struct control_host *host = order->host;
         bool now = order->request->flag;
 
         control_client_answer(order->client, status_json_ok(CONTROL_STOP));
-        if (now)
-                daemon_stop_now(daemon, order->by);
-        else
-                daemon_stop(daemon, MASTER_EXIT_OK, order->by);
+        host->stop(host->context, now, order->by);
 }
 
 static void do_upgrade(const struct order *order)
 {
         const char *path = order->request->path;
+        const struct control_host *host = order->host;
         uid_t uid = order->client->uid;
 
         /* Who may name a program becomes whoever we are; control_group is to command preforkd, no more. */
@@ -218,21 +195,22 @@ static void do_upgrade(const struct order *order)
                 control_client_refuse(order->client, "permission", "only root and preforkd's own user may name a program");
         else if (path && path[0] != '/')
                 control_client_refuse(order->client, "usage", "upgrade: '%.64s' is not an absolute path", path);
-        else if (upgrade_is_under_way(order->daemon->upgrade))
+        else if (host->is_upgrading(host->context))
                 control_client_refuse(order->client, "busy", "an upgrade is under way already");
         else {
                 control_client_wait(order->client, CONTROL_WAIT_UPGRADE, 0);
-                upgrade_begin(order->daemon->upgrade, path, order->by);
+                host->upgrade(host->context, path, order->by);
         }
 }
 
 static void do_config(const struct order *order)
 {
+        const struct control_host *host = order->host;
         _cleanup_(effective_config_clear) struct config config = {0};
         _cleanup_(text_clear) struct text text = {0};
         json_t *reply = NULL;
 
-        if (effective_config(order->daemon, &config) == 0 && config_print(&config, false, &text) == 0) {
+        if (effective_config(host->config(host->context), host->pools, &config) == 0 && config_print(&config, false, &text) == 0) {
                 reply = status_json_ok(CONTROL_CONFIG);
                 if (json_object_set_new(reply, "config", json_string(text_string(&text))) != 0) {
                         json_decref(reply);
@@ -244,10 +222,11 @@ static void do_config(const struct order *order)
 
 static void do_version(const struct order *order)
 {
+        const struct control_host *host = order->host;
         json_t *reply = status_json_ok(CONTROL_VERSION);
 
         if (json_object_set_new(reply, "version", json_string(PREFORKD_VERSION)) != 0 ||
-            json_object_set_new(reply, "pid", json_integer(order->daemon->pid)) != 0) {
+            json_object_set_new(reply, "pid", json_integer(host->describe(host->context).pid)) != 0) {
                 json_decref(reply);
                 reply = NULL;
         }
@@ -273,12 +252,12 @@ static const struct {
         [CONTROL_VERSION] = {do_version, .while_stopping = true},
 };
 
-void control_execute(struct control_client *client, size_t length)
+void control_execute(void *context, struct control_client *client, size_t length)
 {
-        struct daemon *daemon = client->control->daemon;
+        const struct control_host *host = context;
         _cleanup_(control_request_clear) struct control_request request = {0};
         _cleanup_(text_clear) struct text error = {0};
-        struct order order = {.daemon = daemon, .client = client, .request = &request};
+        struct order order = {.host = host, .client = client, .request = &request};
 
         int r = control_request_parse(client->request, length, &request, &error);
         if (r == -EINVAL) {
@@ -290,8 +269,8 @@ void control_execute(struct control_client *client, size_t length)
                 return;
         }
         snprintf(order.by, sizeof(order.by), "control, user %u", (unsigned)client->uid);
-        order.pool = commands[request.command].needs_pool ? pool_table_find(&daemon->pools, request.pool) : NULL;
-        if (daemon->state >= DAEMON_STOPPING && !commands[request.command].while_stopping)
+        order.pool = commands[request.command].needs_pool ? pool_table_find(host->pools, request.pool) : NULL;
+        if (host->is_stopping(host->context) && !commands[request.command].while_stopping)
                 control_client_refuse(client, "stopping", "preforkd is stopping");
         else if (commands[request.command].needs_pool && !order.pool)
                 refuse_pool(&order);

@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include "master/control/control_socket.h"
 #include "master/status/status_json.h"
 
 static int describe_reload(const struct control_outcome *outcome, json_t *reply)
@@ -46,30 +45,30 @@ static json_t *document_of(const struct control_outcome *outcome)
         return NULL;
 }
 
-void control_outcome_tell(struct control *control, const struct control_outcome *outcome)
+void control_outcome_tell(struct control_clients *clients, const struct control_outcome *outcome)
 {
-        for (struct control_client *client = control->clients, *next; client; client = next) {
+        for (struct control_client *client = clients->first, *next; client; client = next) {
                 next = client->next; /* an answer may free the client, and no other */
                 if (client->waits_for == outcome->what && client->after_load < outcome->load)
                         control_client_answer(client, document_of(outcome));
         }
 }
 
-static void fail(struct control *control, enum control_wait what, const char *error, const char *message)
+static void fail(struct control_clients *clients, enum control_wait what, const char *error, const char *message)
 {
         const struct control_outcome outcome = {.what = what, .load = UINT64_MAX, .error = error, .message = message};
 
-        control_outcome_tell(control, &outcome);
+        control_outcome_tell(clients, &outcome);
 }
 
-void control_outcome_fail_reloads(struct control *control, const char *error, const char *message)
+void control_outcome_fail_reloads(struct control_clients *clients, const char *error, const char *message)
 {
-        fail(control, CONTROL_WAIT_RELOAD, error, message);
-        fail(control, CONTROL_WAIT_DRY_RUN, error, message);
+        fail(clients, CONTROL_WAIT_RELOAD, error, message);
+        fail(clients, CONTROL_WAIT_DRY_RUN, error, message);
 }
 
-void control_outcome_fail(struct control *control, const char *error, const char *message)
+void control_outcome_fail(struct control_clients *clients, const char *error, const char *message)
 {
-        control_outcome_fail_reloads(control, error, message);
-        fail(control, CONTROL_WAIT_UPGRADE, error, message);
+        control_outcome_fail_reloads(clients, error, message);
+        fail(clients, CONTROL_WAIT_UPGRADE, error, message);
 }

@@ -8,8 +8,6 @@
 #include "logic/policy/reload_changes.h"
 #include "master/control/control_client.h"
 
-struct control;
-
 /* What came of it. */
 struct control_outcome {
         enum control_wait what; /* which clients have waited for it */
@@ -25,11 +23,11 @@ struct control_outcome {
 };
 
 /* Answer those who wait for it. */
-void control_outcome_tell(struct control *control, const struct control_outcome *outcome);
+void control_outcome_tell(struct control_clients *clients, const struct control_outcome *outcome);
 
 /* Nothing will come of any of it, for a reason of one word (an error of preforkd-control(7)) and one sentence: answer
  * everybody who waits. */
-void control_outcome_fail(struct control *control, const char *error, const char *message);
+void control_outcome_fail(struct control_clients *clients, const char *error, const char *message);
 
 /* Nothing will come of the reloads alone. */
-void control_outcome_fail_reloads(struct control *control, const char *error, const char *message);
+void control_outcome_fail_reloads(struct control_clients *clients, const char *error, const char *message);

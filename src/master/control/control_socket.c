@@ -9,8 +9,6 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "logic/protocol/control_access.h"
-#include "master/control/control_client.h"
-#include "master/daemon/daemon.h"
 #include "master/loop/evloop.h"
 #include "os/clock.h"
 #include "os/net/peer.h"
@@ -23,12 +21,24 @@
 /* After an accept(2) that failed for want of descriptors or memory. */
 #define ACCEPT_PAUSE_MS 1000
 
-int control_new(struct daemon *daemon, struct control **ret)
+static void has_room(void *context)
 {
-        *ret = calloc(1, sizeof(**ret));
-        if (!*ret)
+        struct control *control = context;
+
+        if (control->listening)
+                evloop_watch_resume(control->watch);
+}
+
+int control_new(struct evloop *loop, const struct control_dispatch *dispatch, struct control **ret)
+{
+        struct control *control = calloc(1, sizeof(*control));
+
+        if (!control)
                 return -ENOMEM;
-        **ret = (struct control){.daemon = daemon};
+        *control = (struct control){
+                .loop = loop,
+                .clients = {.loop = loop, .dispatch = *dispatch, .has_room = has_room, .context = control}};
+        *ret = control;
         return 0;
 }
 
@@ -38,26 +48,15 @@ static void pause_until(struct control *control, uint64_t at_ms)
         evloop_timer_set(control->pause, at_ms);
 }
 
-void control_has_room(struct control *control)
-{
-        if (control->listening)
-                evloop_watch_resume(control->watch);
-}
-
-static void on_pause_over(void *context)
-{
-        control_has_room(context);
-}
-
 /* Room for one more: if need be in the place of the one that has kept us waiting longest. False: nobody has for long
  * enough; later. */
 static bool make_room(struct control *control)
 {
         struct control_client *oldest;
 
-        if (control->client_count < CONTROL_CLIENTS_MAX)
+        if (control->clients.count < CONTROL_CLIENTS_MAX)
                 return true;
-        oldest = control_client_find_slowest(control);
+        oldest = control_client_find_slowest(&control->clients);
         if (!oldest) /* all wait for a reload or an upgrade, which ends by itself: then there is room */
                 evloop_watch_pause(control->watch);
         else if (clock_now_ms() < control_client_since_ms(oldest) + PATIENCE_MS)
@@ -89,7 +88,7 @@ static void on_connection(void *context)
         if (r == -EAGAIN || r == -EINTR || r == -ECONNABORTED)
                 return;
         if (r == 0)
-                r = control_client_new(control, TAKE_FD(fd), &peer, is_allowed(control, &peer));
+                r = control_client_new(&control->clients, TAKE_FD(fd), &peer, is_allowed(control, &peer));
         if (r < 0) /* the connection stays in the queue, and would wake us at once */
                 pause_until(control, clock_now_ms() + ACCEPT_PAUSE_MS);
 }
@@ -130,13 +129,22 @@ static int make_directory(const char *path)
 /* Nobody is served before phase two. */
 static int make_watch(struct control *control, int fd, struct evloop_watch **ret)
 {
-        int r = evloop_watch_new(control->daemon->loop, fd, on_connection, control, ret);
+        int r = evloop_watch_new(control->loop, fd, on_connection, control, ret);
 
         if (r == 0)
                 evloop_watch_pause(*ret);
         if (r == 0 && !control->pause)
-                r = evloop_timer_new(control->daemon->loop, on_pause_over, control, &control->pause);
+                r = evloop_timer_new(control->loop, has_room, control, &control->pause);
         return r;
+}
+
+/* Close what was opened and is not to be. */
+static void discard(struct control_change *change)
+{
+        evloop_watch_free(change->watch);
+        listener_close(&change->opened);
+        free(change->path);
+        *change = (struct control_change){0};
 }
 
 static int open_new(struct control *control, const struct master_config *config, struct control_change *change)
@@ -157,7 +165,7 @@ static int open_new(struct control *control, const struct master_config *config,
         if (r == 0)
                 r = make_watch(control, change->opened.fd, &change->watch);
         if (r < 0)
-                control_undo(control, change);
+                discard(change);
         return r;
 }
 
@@ -208,22 +216,39 @@ static int try_new(const struct master_config *config)
         return r;
 }
 
-int control_try(const struct control *control, const struct master_config *config, struct problem_list *problems)
+static void check(const void *owner, const struct reload_context *context)
 {
+        const struct control *control = owner;
+        const struct master_config *config = &context->new_config->master;
         const struct origin *origin = &config->origins[MASTER_CONTROL];
 
         if (!config->control || is_same(control, config) || is_default(config))
-                return 0;
+                return;
         int r = try_new(config);
         if (r < 0)
-                problem_add(problems, origin->file, origin->line, "control: cannot open %s: %s", config->control,
+                problem_add(context->problems, origin->file, origin->line, "control: cannot open %s: %s", config->control,
                             error_text(-r));
-        return r;
 }
 
-int control_prepare(struct control *control, const struct master_config *config, struct control_change *ret,
-                    struct problem_list *problems)
+static void undo(void *owner, const struct reload_context *context)
 {
+        struct control *control = owner;
+        struct control_change *change = &control->change;
+
+        if (change->what == CONTROL_ADJUST && context->old_config) {
+                const struct listener_options options = listener_options_of(&context->old_config->master);
+                listener_adjust(&control->listener, &options);
+        }
+        if (change->what == CONTROL_OPEN)
+                discard(change);
+        *change = (struct control_change){0};
+}
+
+static int prepare(void *owner, const struct reload_context *context)
+{
+        struct control *control = owner;
+        struct control_change *ret = &control->change;
+        const struct master_config *config = &context->new_config->master;
         const struct origin *origin = &config->origins[MASTER_CONTROL];
         int r;
 
@@ -245,8 +270,8 @@ int control_prepare(struct control *control, const struct master_config *config,
                 return 0;
         }
         if (same)
-                control_undo(control, ret);
-        problem_add(problems, origin->file, origin->line, "%s: cannot %s %s: %s", same ? "control_group" : "control",
+                undo(control, context);
+        problem_add(context->problems, origin->file, origin->line, "%s: cannot %s %s: %s", same ? "control_group" : "control",
                     same ? "change" : "open", config->control, error_text(-r));
         return r;
 }
@@ -262,8 +287,12 @@ static void stop_listening(struct control *control)
         control->listening = false;
 }
 
-void control_commit(struct control *control, const struct master_config *config, struct control_change *change)
+static void commit(void *owner, const struct reload_context *context)
 {
+        struct control *control = owner;
+        struct control_change *change = &control->change;
+        const struct master_config *config = &context->new_config->master;
+
         if (change->what == CONTROL_CLOSE || change->what == CONTROL_OPEN)
                 stop_listening(control);
         control->has_group = config->control_group.resolved;
@@ -274,28 +303,16 @@ void control_commit(struct control *control, const struct master_config *config,
         control->path = TAKE_PTR(change->path);
         control->watch = TAKE_PTR(change->watch);
         control->listening = true;
-        control_has_room(control);
+        has_room(control);
         log_info("control socket %s", control->path);
 }
 
-void control_undo(struct control *control, struct control_change *change)
-{
-        const struct master_config *running = control->daemon->config ? &control->daemon->config->master : NULL;
-
-        if (change->what == CONTROL_ADJUST && running) {
-                const struct listener_options options = listener_options_of(running);
-                listener_adjust(&control->listener, &options);
-        }
-        if (change->what == CONTROL_OPEN) {
-                evloop_watch_free(change->watch);
-                listener_close(&change->opened);
-                free(change->path);
-        }
-        *change = (struct control_change){0};
-}
+const struct reload_participant control_participant = {
+        .name = "control socket", .check = check, .prepare = prepare, .commit = commit, .undo = undo};
 
 static const struct field control_fields[] = {
-        DERIVED(struct control, daemon, "the one that reads"),
+        DERIVED(struct control, loop, "made anew"),
+        DERIVED(struct control, change, "a reload is finished before anything else begins"),
         DERIVED(struct control, listening, "there is a descriptor"),
         WRITTEN(struct control, path, "path"),
         WRITTEN(struct control, listener.fd, "fd"),
@@ -308,28 +325,22 @@ static const struct field control_fields[] = {
         FIELD(struct control, listener.effective_backlog, "effective_backlog"),
         DERIVED(struct control, watch, "made anew"),
         DERIVED(struct control, pause, "the socket is looked at at once"),
-        DERIVED(struct control, has_group, "of the configuration"),
-        DERIVED(struct control, group, "of the configuration"),
-        WRITTEN(struct control, clients, "clients"),
-        DERIVED(struct control, client_count, "the number of clients"),
-        DERIVED(struct control, output_bytes, "the sum over the clients"),
+        FIELD(struct control, has_group, "has_group"),
+        FIELD(struct control, group, "group"),
+        WRITTEN(struct control, clients.first, "clients"),
+        DERIVED(struct control, clients.loop, "made anew"),
+        DERIVED(struct control, clients.dispatch, "made anew"),
+        DERIVED(struct control, clients.has_room, "made anew"),
+        DERIVED(struct control, clients.context, "made anew"),
+        DERIVED(struct control, clients.count, "the number of clients"),
+        DERIVED(struct control, clients.output_bytes, "the sum over the clients"),
 };
-
-static json_t *write_clients(const struct control *control, struct state_file *file)
-{
-        json_t *array = json_array();
-        int r = 0;
-
-        for (const struct control_client *client = control->clients; r == 0 && client; client = client->next)
-                r = state_file_append(array, control_client_write(client, file));
-        return state_file_finish(array, r);
-}
 
 static json_t *write_part(const void *owner, struct state_file *file)
 {
         const struct control *control = owner;
         json_t *object = state_file_fields(control_fields, ELEMENTS(control_fields), control);
-        int r = state_file_set(object, "clients", write_clients(control, file));
+        int r = state_file_set(object, "clients", control_clients_write(&control->clients, file));
 
         if (r == 0 && control->listening)
                 r = state_file_set(object, "path", state_file_string(control->path));
@@ -340,11 +351,8 @@ static json_t *write_part(const void *owner, struct state_file *file)
 
 static int read_socket(struct control *control, struct state_file *file, const json_t *object)
 {
-        const struct account *group = &control->daemon->config->master.control_group;
         int r = state_file_read_fields(file, control_fields, ELEMENTS(control_fields), object, control);
 
-        control->has_group = group->resolved;
-        control->group = group->id;
         control->listener.decoy_fd = -1;
         if (r < 0 || !json_object_get(object, "fd"))
                 return r;
@@ -362,12 +370,11 @@ static int read_socket(struct control *control, struct state_file *file, const j
 static int read_part(void *owner, struct state_file *file, const json_t *value)
 {
         struct control *control = owner;
-        const json_t *clients = state_file_array(value, "clients");
         int r = read_socket(control, file, value);
 
-        for (size_t i = json_array_size(clients); i-- > 0 && r == 0;)
-                r = control_client_read(control, file, json_array_get(clients, i));
-        control_has_room(control);
+        if (r == 0)
+                r = control_clients_read(&control->clients, file, state_file_array(value, "clients"));
+        has_room(control);
         return r;
 }
 
@@ -378,8 +385,8 @@ void control_free(struct control *control)
         if (!control)
                 return;
         stop_listening(control);
-        while (control->clients)
-                control_client_free(control->clients);
+        while (control->clients.first)
+                control_client_free(control->clients.first);
         evloop_timer_free(control->pause);
         free(control);
 }

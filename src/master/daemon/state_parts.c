@@ -14,7 +14,7 @@
 #include "logic/config/print.h"
 #include "master/config/config_reader.h"
 #include "master/control/control_socket.h"
-#include "master/daemon/daemon.h"
+#include "master/daemon/private.h"
 #include "master/loop/reaper.h"
 #include "master/manager/fd_store.h"
 #include "master/manager/manager_link.h"
@@ -22,7 +22,7 @@
 #include "master/pool/pool.h"
 #include "master/pool/pool_state.h"
 #include "master/pool/worker_output.h"
-#include "master/reload/reload.h"
+#include "master/reload/log_change.h"
 #include "master/reload/reload_queue.h"
 
 static const struct field daemon_fields[] = {
@@ -45,7 +45,12 @@ static const struct field daemon_fields[] = {
         WRITTEN(struct daemon, service, "readiness"),
         WRITTEN(struct daemon, keeper, "fd_store"),
         WRITTEN(struct daemon, outputs, "worker_outputs"),
+        DERIVED(struct daemon, reload, "made anew"),
+        DERIVED(struct daemon, fd_budget, "made anew"),
+        DERIVED(struct daemon, log_change, "made anew"),
+        DERIVED(struct daemon, pool_changes, "made anew"),
         WRITTEN(struct daemon, reloads, "reload_queue"),
+        DERIVED(struct daemon, control_host, "made anew"),
         WRITTEN(struct daemon, control, "control"),
         DERIVED(struct daemon, upgrade, "done when it is read"),
         DERIVED(struct daemon, state_parts, "a list of functions"),
@@ -226,7 +231,7 @@ static const struct state_part config_part = {.name = "config", .write = write_c
 /* What was asked for while a configuration was being read, and how many there have been: clients wait for a number. */
 
 static const struct field reload_queue_fields[] = {
-        DERIVED(struct reload_queue, daemon, "made anew"),
+        DERIVED(struct reload_queue, reload, "made anew"),
         DERIVED(struct reload_queue, setup, "made anew"),
         DERIVED(struct reload_queue, observer, "made anew"),
         DERIVED(struct reload_queue, child, "an upgrade waits for its end"),
@@ -268,7 +273,7 @@ static int read_log(void *owner, struct state_file *file, const json_t *value)
         json_int_t dropped = json_integer_value(json_object_get(value, "dropped"));
         struct log_sink_state *sink;
 
-        int r = log_sink_open(reload_log_destination(config->log_target), NULL, &sink);
+        int r = log_sink_open(log_change_destination(config->log_target), NULL, &sink);
         if (r < 0)
                 return state_file_fail(file, "log_target: cannot open it: %s", strerror(-r));
         log_sink_count_dropped(sink, dropped > 0 ? (uint64_t)dropped : 0);

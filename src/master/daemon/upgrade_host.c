@@ -6,7 +6,8 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "master/control/control_outcome.h"
-#include "master/daemon/daemon.h"
+#include "master/control/control_socket.h"
+#include "master/daemon/private.h"
 #include "master/daemon/state_parts.h"
 #include "master/manager/manager_link.h"
 #include "master/manager/readiness.h"
@@ -42,7 +43,7 @@ static void on_failure(void *context, const struct problem_list *problems)
 
         log_problems(problems);
         log_error("%s", outcome.message);
-        control_outcome_tell(daemon->control, &outcome);
+        control_outcome_tell(&daemon->control->clients, &outcome);
 }
 
 int upgrade_host_open(struct daemon *daemon)
@@ -81,6 +82,6 @@ void upgrade_host_take_over(struct daemon *daemon)
                                                 .from = daemon->upgraded_from, .program = daemon->setup->program,
                                                 .problems = &problems};
         readiness_upgraded(daemon->service, daemon->upgraded_from);
-        control_outcome_tell(daemon->control, &outcome);
+        control_outcome_tell(&daemon->control->clients, &outcome);
         reload_queue_again(daemon->reloads);
 }

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
-#include "master/daemon/daemon.h"
 #include "master/pool/pool.h"
+#include "master/pool/pool_table.h"
 
 /* A lowered max_workers takes the thresholds along, so that they still agree with each other. */
 static void shift(const struct pool *pool, struct pool_config *config)
@@ -18,16 +18,17 @@ static void shift(const struct pool *pool, struct pool_config *config)
         config->max_workers = limits.max_workers;
 }
 
-int effective_config(const struct daemon *daemon, struct config *ret)
+int effective_config(const struct config *running, const struct pool_table *pools, struct config *ret)
 {
         static const struct config nothing;
-        const struct config *running = daemon->config ? daemon->config : &nothing;
-        struct config view = *running;
+        struct config view;
 
+        running = running ? running : &nothing;
+        view = *running;
         view.pool_count = 0;
         view.pools = calloc(running->pool_count + 1, sizeof(*view.pools));
         for (size_t i = 0; view.pools && i < running->pool_count; i++) {
-                const struct pool *pool = pool_table_find(&daemon->pools, running->pools[i]->name);
+                const struct pool *pool = pool_table_find(pools, running->pools[i]->name);
                 struct pool_config *copy = malloc(sizeof(*copy));
                 if (!copy)
                         break;

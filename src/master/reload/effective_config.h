@@ -6,11 +6,11 @@
 
 #include "logic/config/config.h"
 
-struct daemon;
+struct pool_table;
 
-/* A view: pools of its own with their numbers of workers, everything else borrowed from master->config, which must
- * outlive it. Empty before the first configuration. To be given back by effective_config_clear(), not by config_clear().
+/* A view: pools of its own with their numbers of workers, everything else borrowed from the `running`
+ * configuration, which must outlive it; empty if that is NULL. To be given back by effective_config_clear(), not by config_clear().
  * 0 or -ENOMEM. */
-int effective_config(const struct daemon *daemon, struct config *ret);
+int effective_config(const struct config *running, const struct pool_table *pools, struct config *ret);
 
 void effective_config_clear(struct config *view);

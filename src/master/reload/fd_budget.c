@@ -2,22 +2,22 @@
 
 #include <string.h>
 
-#include "master/control/control_socket.h"
 #include "master/pool/pool.h"
+#include "master/pool/pool_table.h"
 #include "os/process/resource.h"
 
 /* Descriptors the master needs: one pipe a process, three a pool beside its listeners, and its own few. A listener has two
  * when it drains: itself and its decoy. */
-static uint64_t needed_fds(const struct daemon *daemon, const struct config *config)
+static uint64_t needed_fds(const struct fd_budget *budget, const struct config *config)
 {
-        uint64_t needed = 64 + CONTROL_CLIENTS_MAX;
+        uint64_t needed = budget->own;
 
         for (size_t i = 0; i < config->pool_count; i++)
                 needed += pool_config_process_limit(config->pools[i]) + 2 * config->pools[i]->listen.count + 8;
         /* What is there now may stay for a while: listeners that drain, workers of pools that are removed, and workers
          * that are more than a new limit allows. */
-        for (size_t i = 0; i < daemon->pools.count; i++) {
-                const struct pool *pool = daemon->pools.items[i];
+        for (size_t i = 0; i < budget->pools->count; i++) {
+                const struct pool *pool = budget->pools->items[i];
                 const struct pool_config *later = pool->draining ? NULL : config_find_pool(config, pool->name);
                 uint64_t allowed = later ? pool_config_process_limit(later) : 0;
                 needed += 2 * (pool->listeners.count + pool->closing.count);
@@ -26,27 +26,29 @@ static uint64_t needed_fds(const struct daemon *daemon, const struct config *con
         return needed;
 }
 
-static int find_room(const struct daemon *daemon, const struct config *config,
-                     int (*raise_nofile)(uint64_t needed, struct resource_raise *ret), struct problem_list *problems)
+static int find_room(const struct fd_budget *budget, const struct reload_context *context,
+                     int (*raise_nofile)(uint64_t needed, struct resource_raise *ret))
 {
         struct resource_raise raise;
-        uint64_t needed = needed_fds(daemon, config);
+        uint64_t needed = needed_fds(budget, context->new_config);
 
         int r = raise_nofile(needed, &raise);
         if (r < 0)
-                problem_add(problems, NULL, 0,
+                problem_add(context->problems, NULL, 0,
                             "the pools need %llu open files, the limit is %llu and cannot be raised further (%s); lower "
                             "max_workers or raise LimitNOFILE",
                             (unsigned long long)needed, (unsigned long long)raise.reached, strerror(-r));
         return r;
 }
 
-int fd_budget_raise(const struct daemon *daemon, const struct config *config, struct problem_list *problems)
+static void check(const void *owner, const struct reload_context *context)
 {
-        return find_room(daemon, config, resource_raise_nofile, problems);
+        (void)find_room(owner, context, resource_try_nofile);
 }
 
-int fd_budget_try(const struct daemon *daemon, const struct config *config, struct problem_list *problems)
+static int prepare(void *owner, const struct reload_context *context)
 {
-        return find_room(daemon, config, resource_try_nofile, problems);
+        return find_room(owner, context, resource_raise_nofile);
 }
+
+const struct reload_participant fd_budget_participant = {.name = "descriptors", .check = check, .prepare = prepare};

@@ -1,12 +1,17 @@
-/* The descriptors the master needs for a configuration, and the limit raised to that: part of a reload's phase one. */
+/* The descriptors the master needs for a configuration, and the limit raised to that: a participant of a reload. It is a
+ * problem, which has the numbers, if the limit cannot be raised that far. A limit that was raised stays. */
 #pragma once
 
-#include "logic/config/config.h"
-#include "master/daemon/daemon.h"
+#include <stdint.h>
 
-/* See to it that the pools of `config`, beside what is there now and may stay for a while, find descriptors enough. 0, or
- * -errno with a problem that has the numbers: the limit cannot be raised that far. */
-int fd_budget_raise(const struct daemon *daemon, const struct config *config, struct problem_list *problems);
+#include "master/reload/participant.h"
 
-/* The same question, and nothing changes. */
-int fd_budget_try(const struct daemon *daemon, const struct config *config, struct problem_list *problems);
+struct pool_table;
+
+/* The owner. */
+struct fd_budget {
+        const struct pool_table *pools; /* those that are there now and may stay for a while; borrowed */
+        uint64_t own;                   /* descriptors the master needs beside its pools */
+};
+
+extern const struct reload_participant fd_budget_participant;

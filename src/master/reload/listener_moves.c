@@ -6,34 +6,35 @@
 #include "base/log.h"
 #include "master/loop/evloop.h"
 #include "master/pool/pool.h"
+#include "master/pool/pool_table.h"
 #include "master/pool/worker.h"
 
 /* UNIX listeners that drain cannot be taken back: they are shut for good. */
-static struct pool *find_draining(const struct daemon *daemon, struct pool *pool, const struct listen_address *address)
+static struct pool *find_draining(const struct pool_table *pools, struct pool *pool, const struct listen_address *address)
 {
         if (address->address.any.sa_family == AF_UNIX)
                 return NULL;
         if (pool && listener_set_find(&pool->closing, address->text))
                 return pool;
-        for (size_t i = 0; i < daemon->pools.count; i++)
-                if (daemon->pools.items[i]->draining && listener_set_find(&daemon->pools.items[i]->closing, address->text))
-                        return daemon->pools.items[i];
+        for (size_t i = 0; i < pools->count; i++)
+                if (pools->items[i]->draining && listener_set_find(&pools->items[i]->closing, address->text))
+                        return pools->items[i];
         return NULL;
 }
 
-static struct pool *find_serving(const struct daemon *daemon, const struct pool *pool, const struct listen_address *address)
+static struct pool *find_serving(const struct pool_table *pools, const struct pool *pool, const struct listen_address *address)
 {
-        for (size_t i = 0; i < daemon->pools.count; i++)
-                if (daemon->pools.items[i] != pool && listener_set_find(&daemon->pools.items[i]->listeners, address->text))
-                        return daemon->pools.items[i];
+        for (size_t i = 0; i < pools->count; i++)
+                if (pools->items[i] != pool && listener_set_find(&pools->items[i]->listeners, address->text))
+                        return pools->items[i];
         return NULL;
 }
 
-struct pool *listener_moves_find(const struct daemon *daemon, struct pool *pool, const struct listen_address *address)
+struct pool *listener_moves_find(const struct pool_table *pools, struct pool *pool, const struct listen_address *address)
 {
-        struct pool *owner = find_draining(daemon, pool, address);
+        struct pool *owner = find_draining(pools, pool, address);
 
-        return owner ? owner : find_serving(daemon, pool, address);
+        return owner ? owner : find_serving(pools, pool, address);
 }
 
 /* The owner's workers would serve the listener in the old way: they go, and those that its other listeners need are forked
@@ -45,12 +46,12 @@ static void retire_workers(struct pool *owner)
         pool_touch(owner);
 }
 
-void listener_moves_collect(const struct daemon *daemon, struct pool *pool, const struct pool_config *config,
+void listener_moves_collect(const struct pool_table *pools, struct pool *pool, const struct pool_config *config,
                             struct listener_set *opened)
 {
         for (size_t i = 0; i < config->listen.count; i++) {
                 const struct listen_address *address = &config->listen.items[i];
-                struct pool *owner = find_serving(daemon, pool, address);
+                struct pool *owner = find_serving(pools, pool, address);
                 if (!owner || (pool && listener_set_find(&pool->listeners, address->text)))
                         continue;
                 struct pool_listener *item = listener_set_find(&owner->listeners, address->text);
@@ -61,11 +62,11 @@ void listener_moves_collect(const struct daemon *daemon, struct pool *pool, cons
         }
 }
 
-void listener_moves_take_back(const struct daemon *daemon, struct pool *pool)
+void listener_moves_take_back(const struct pool_table *pools, struct pool *pool)
 {
         for (size_t i = 0; i < pool->config->listen.count; i++) {
                 const struct listen_address *address = &pool->config->listen.items[i];
-                struct pool *owner = find_draining(daemon, pool, address);
+                struct pool *owner = find_draining(pools, pool, address);
                 struct pool_listener *item = owner ? listener_set_find(&owner->closing, address->text) : NULL;
                 if (!item || listener_undrain(&item->listener) < 0)
                         continue;

@@ -1,22 +1,26 @@
-/* The reload: replaces the running configuration by another, in two phases. Phase one opens what is new (listeners,
- * scoreboards, descriptors, the log) and can be undone; phase two swaps and cannot fail. The start of the daemon is a
- * reload from nothing. */
+/* The reload: replaces the running configuration by another, in two phases over a list of participants (see there). The
+ * start of the daemon is a reload from nothing. */
 #pragma once
 
 #include "logic/config/config.h"
-#include "master/daemon/daemon.h"
+#include "master/reload/participant.h"
 
 struct pool;
+struct pool_table;
 struct reload_changes;
+
+/* What a reload works on; all of it is borrowed. */
+struct reload {
+        struct config *const *config; /* where the running configuration is found; NULL there: none yet */
+        const struct pool_table *pools;
+        struct reload_participants participants; /* the last of them makes the new configuration the running one */
+};
 
 /* Take over `config` (owned from here on, also on failure). 0: it is the running one now, and `changes`, unless NULL, say
  * what that meant to each pool. -errno: nothing has changed and `problems` say why. */
-int reload_apply(struct daemon *daemon, struct config *config, struct problem_list *problems,
+int reload_apply(const struct reload *reload, struct config *config, struct problem_list *problems,
                  struct reload_changes *changes);
 
 /* The same for the running configuration with other limits for `pool`: what SIGTTIN and SIGTTOU have made of the other
  * pools stays. */
-int reload_scale(struct daemon *daemon, const struct pool *pool, struct config *config, struct problem_list *problems);
-
-/* Where the log goes for a value of log_target. */
-enum log_destination reload_log_destination(int target);
+int reload_scale(const struct reload *reload, const struct pool *pool, struct config *config, struct problem_list *problems);

@@ -10,13 +10,13 @@
 #include "master/reload/reload.h"
 #include "master/reload/reload_check.h"
 
-int reload_queue_new(struct daemon *daemon, const struct config_child_setup *setup, const struct reload_observer *observer,
+int reload_queue_new(const struct reload *reload, const struct config_child_setup *setup, const struct reload_observer *observer,
                      struct reload_queue **ret)
 {
         *ret = calloc(1, sizeof(**ret));
         if (!*ret)
                 return -ENOMEM;
-        **ret = (struct reload_queue){.daemon = daemon, .setup = *setup, .observer = *observer};
+        **ret = (struct reload_queue){.reload = reload, .setup = *setup, .observer = *observer};
         return 0;
 }
 
@@ -49,7 +49,7 @@ static void take_first(struct reload_queue *queue, struct config *config, struct
         bool is_empty = config && config->pool_count == 0;
 
         if (config && !is_empty) {
-                outcome.error = reload_apply(queue->daemon, config, problems, NULL);
+                outcome.error = reload_apply(queue->reload, config, problems, NULL);
                 outcome.accepted = outcome.error == 0;
                 outcome.config = outcome.accepted ? config : NULL;
         }
@@ -67,7 +67,7 @@ static void take_next(struct reload_queue *queue, struct config *config, struct 
 
         config = refuse_empty(config, problems);
         if (config)
-                outcome.error = reload_apply(queue->daemon, config, problems, &changes);
+                outcome.error = reload_apply(queue->reload, config, problems, &changes);
         outcome.accepted = config && outcome.error == 0;
         outcome.config = outcome.accepted ? config : NULL;
         log_problems(problems);
@@ -82,7 +82,7 @@ static void check(struct reload_queue *queue, struct config *config, struct prob
 
         config = refuse_empty(config, problems);
         if (config) {
-                reload_check(queue->daemon, config, problems, &changes);
+                reload_check(queue->reload, config, problems, &changes);
                 outcome.accepted = !problem_list_refuses(problems);
                 drop(config);
         }

@@ -12,7 +12,7 @@
 #include "logic/policy/reload_changes.h"
 #include "master/config/config_child.h"
 
-struct daemon;
+struct reload;
 
 enum reload_kind {
         RELOAD_FIRST,   /* the start: a reload from nothing */
@@ -40,7 +40,7 @@ struct reload_observer {
 };
 
 struct reload_queue {
-        struct daemon *daemon;
+        const struct reload *reload; /* borrowed */
         struct config_child_setup setup;
         struct reload_observer observer;
         struct config_child *child; /* a configuration being read; NULL: none */
@@ -52,7 +52,7 @@ struct reload_queue {
 };
 
 /* 0 or -ENOMEM. */
-int reload_queue_new(struct daemon *daemon, const struct config_child_setup *setup, const struct reload_observer *observer,
+int reload_queue_new(const struct reload *reload, const struct config_child_setup *setup, const struct reload_observer *observer,
                      struct reload_queue **ret);
 
 /* Read the first one. 0 or -errno. */

@@ -1,0 +1,49 @@
+#include "master/daemon/pool_host.h"
+
+#include "master/daemon/private.h"
+#include "master/daemon/shutdown.h"
+#include "master/manager/fd_store.h"
+#include "master/manager/readiness.h"
+#include "master/pool/pool.h"
+#include "master/status/report.h"
+
+static void on_pool_changed(void *context, struct pool *pool)
+{
+        struct daemon *daemon = context;
+
+        (void)pool;
+        readiness_touch(daemon->service);
+}
+
+static void on_listener_leaves(void *context, struct pool_listener *item)
+{
+        struct daemon *daemon = context;
+
+        if (daemon->state < DAEMON_STOPPING) /* else our successor goes on with it */
+                fd_store_release(daemon->keeper, item->name, &item->listener);
+}
+
+static void on_pool_done(void *context, struct pool *pool)
+{
+        struct daemon *daemon = context;
+
+        pool_table_remove(&daemon->pools, pool);
+        report_pool(pool);
+        pool_free(pool);
+        shutdown_end_if_done(daemon);
+}
+
+/* What pools need of us. orphan_timeout_ms comes with the configuration. */
+void pool_host_open(struct daemon *daemon)
+{
+        const struct daemon_setup *setup = daemon->setup;
+
+        daemon->outputs.loop = daemon->loop;
+        daemon->pool_runtime = (struct pool_runtime){
+                .loop = daemon->loop, .reaper = daemon->reaper, .outputs = &daemon->outputs,
+                .worker_entry = setup->worker_entry, .signals = &setup->signals,
+                .original_limits = &setup->original_limits, .master_pid = daemon->pid, .turn = pool_evaluate,
+                .observer = {.context = daemon, .changed = on_pool_changed, .listener_leaves = on_listener_leaves,
+                             .done = on_pool_done},
+        };
+}

@@ -1,0 +1,23 @@
+/* What bin/ hands over to the daemon, and what it gets back. */
+#pragma once
+
+#include "logic/protocol/worker_plan.h"
+#include "master/config/config_reader.h"
+#include "master/upgrade/handover.h"
+#include "os/process/resource.h"
+#include "os/process/signals.h"
+
+/* What bin/ hands over. */
+struct daemon_setup {
+        struct config_source source;
+        const char *program;    /* the absolute path of this program */
+        char *const *arguments; /* those it was started with, without its name */
+        struct take_over take_over;
+        int (*worker_entry)(const struct worker_plan *plan); /* run in the child; its result is the exit code */
+        struct signals_taken signals;
+        struct resource_limits original_limits; /* before anything was raised */
+};
+
+/* Exit codes of the daemon. */
+enum { MASTER_EXIT_OK = 0, MASTER_EXIT_FAILURE = 1, MASTER_EXIT_USAGE = 2, MASTER_EXIT_NOTHING = 3,
+       MASTER_EXIT_CONFIG = 78 };

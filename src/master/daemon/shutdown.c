@@ -1,0 +1,60 @@
+#include "master/daemon/shutdown.h"
+
+#include "base/log.h"
+#include "master/control/control_outcome.h"
+#include "master/control/control_socket.h"
+#include "master/daemon/private.h"
+#include "master/loop/evloop.h"
+#include "master/manager/readiness.h"
+#include "master/pool/pool.h"
+#include "master/reload/reload_queue.h"
+#include "master/upgrade/upgrade.h"
+#include "os/clock.h"
+
+void shutdown_end_if_done(struct daemon *daemon)
+{
+        if (daemon->state >= DAEMON_STOPPING && daemon->pools.count == 0)
+                evloop_stop(daemon->loop);
+}
+
+void shutdown_begin(struct daemon *daemon, int exit_code, const char *why)
+{
+        if (daemon->state >= DAEMON_STOPPING)
+                return;
+        log_notice("stopping (%s)", why);
+        uint64_t timeout_ms = daemon->config ? daemon->config->master.shutdown_timeout_ms : 0;
+        daemon->state = DAEMON_STOPPING;
+        daemon->exit_code = exit_code;
+        reload_queue_close(daemon->reloads);
+        upgrade_cancel(daemon->upgrade);
+        readiness_stopping(daemon->service);
+        control_outcome_fail(&daemon->control->clients, "stopping", "preforkd is stopping");
+        for (size_t i = 0; i < daemon->pools.count; i++)
+                pool_drain(daemon->pools.items[i], NULL, why);
+        evloop_timer_set(daemon->stop_timer, clock_now_ms() + timeout_ms);
+        shutdown_end_if_done(daemon);
+}
+
+void shutdown_at_once(struct daemon *daemon, const char *why)
+{
+        shutdown_begin(daemon, MASTER_EXIT_OK, why);
+        if (daemon->state == DAEMON_KILLING)
+                return;
+        daemon->state = DAEMON_KILLING;
+        evloop_timer_unset(daemon->stop_timer);
+        for (size_t i = 0; i < daemon->pools.count; i++)
+                pool_kill(daemon->pools.items[i]);
+}
+
+static void on_stop_timeout(void *context)
+{
+        struct daemon *daemon = context;
+
+        log_warning("shutdown_timeout has passed: ending the requests still in flight");
+        shutdown_at_once(daemon, "shutdown_timeout");
+}
+
+int shutdown_open(struct daemon *daemon)
+{
+        return evloop_timer_new(daemon->loop, on_stop_timeout, daemon, &daemon->stop_timer);
+}

@@ -1,0 +1,101 @@
+#include "master/daemon/signal_dispatch.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "master/daemon/private.h"
+#include "master/daemon/shutdown.h"
+#include "master/daemon/upgrade_host.h"
+#include "master/loop/evloop.h"
+#include "master/loop/reaper.h"
+#include "master/pool/pool.h"
+#include "master/reload/reload_queue.h"
+#include "master/status/report.h"
+#include "os/terminal.h"
+
+/* SIGPIPE and SIGTTOU are taken so that writing to a log that is gone, or to a terminal with tostop, neither ends nor
+ * stops the daemon. */
+const int master_signals[] = {SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU, SIGCHLD, SIGPIPE,
+                              SIGWINCH, SIGALRM};
+const size_t master_signal_count = ELEMENTS(master_signals);
+
+static void shift_max_workers(struct daemon *daemon, int by)
+{
+        for (size_t i = 0; i < daemon->pools.count; i++) {
+                struct pool *pool = daemon->pools.items[i];
+                int most = (int)pool->config->max_workers + pool->max_workers_shift + by;
+                if (most < 1 || most > (int)SCOREBOARD_SLOTS / 2)
+                        continue;
+                pool->max_workers_shift += by;
+                pool_record(pool, LOG_NOTICE, "max_workers is %d until the next reload", most);
+                pool_touch(pool);
+        }
+}
+
+/* From people SIGHUP means reload. When the terminal hangs up the kernel sends it, but the shell that runs us may be
+ * faster: it passes its own on to its jobs, and of two that are pending the second is dropped. */
+static void handle_hangup(struct daemon *daemon, const struct signals_event *event)
+{
+        bool from_kernel = event->code == SI_KERNEL;
+        bool from_shell = event->pid == getsid(0) && daemon->had_terminal && !terminal_is_there();
+
+        if (!from_kernel && !from_shell)
+                reload_queue_reload(daemon->reloads);
+        else if (sigismember(&daemon->setup->signals.ignored, SIGHUP) != 1) /* as nohup(1) asks for */
+                shutdown_begin(daemon, MASTER_EXIT_OK, "the terminal hung up");
+}
+
+static void handle_signal(struct daemon *daemon, const struct signals_event *event)
+{
+        switch (event->number) {
+        case SIGCHLD:
+                reaper_collect(daemon->reaper);
+                break;
+        case SIGHUP:
+                handle_hangup(daemon, event);
+                break;
+        case SIGINT:
+        case SIGTERM:
+                if (daemon->state >= DAEMON_STOPPING)
+                        shutdown_at_once(daemon, "told twice");
+                else
+                        shutdown_begin(daemon, MASTER_EXIT_OK, event->number == SIGTERM ? "SIGTERM" : "SIGINT");
+                break;
+        case SIGQUIT:
+                shutdown_at_once(daemon, "SIGQUIT");
+                break;
+        case SIGUSR1:
+                report_all(&daemon->pools);
+                break;
+        case SIGUSR2:
+                upgrade_host_begin(daemon, NULL, "SIGUSR2");
+                break;
+        case SIGTTIN:
+                shift_max_workers(daemon, +1);
+                break;
+        case SIGTTOU:
+                if (event->code != SI_KERNEL) /* the kernel's means that we wrote to a terminal */
+                        shift_max_workers(daemon, -1);
+                break;
+        default: /* taken to be harmless, not to be heard */
+                break;
+        }
+}
+
+static void on_signal(void *context)
+{
+        struct daemon *daemon = context;
+        struct signals_event event;
+
+        while (signals_read(daemon->signal_fd, &event) == 0)
+                handle_signal(daemon, &event);
+}
+
+int signal_dispatch_open(struct daemon *daemon)
+{
+        int r = signals_open_fd(master_signals, master_signal_count, &daemon->signal_fd);
+
+        return r < 0 ? r : evloop_watch_new(daemon->loop, daemon->signal_fd, on_signal, daemon, &daemon->signal_watch);
+}

@@ -1,0 +1,332 @@
+#include "master/reload/pool_changes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "master/loop/evloop.h"
+#include "master/manager/fd_store.h"
+#include "master/pool/pool.h"
+#include "master/pool/pool_table.h"
+#include "master/reload/listener_moves.h"
+
+/* What phase one made for one step. */
+struct pool_preparation {
+        struct pool *pool;          /* of a pool to add */
+        struct listener_set opened; /* listeners to take into service */
+};
+
+/* The pool that a step is about and that is there already, or NULL. */
+static struct pool *running_pool(const struct pool_changes *changes, const struct reload_step *step)
+{
+        return step->old_pool ? pool_table_find(changes->pools, step->old_pool->name) : NULL;
+}
+
+static bool opens_listeners(const struct reload_step *step)
+{
+        return step->verb == RELOAD_ADD || step->verb == RELOAD_REBIND;
+}
+
+/* Phase one. */
+
+/* A listener that is new to us: the service manager's, or else our own. */
+static int open_listener(const struct pool_changes *changes, const struct pool_config *pool,
+                         const struct listen_address *address, struct listener_set *opened, struct problem_list *problems)
+{
+        const struct listener_options options = listener_set_options(pool);
+        struct listener listener;
+
+        int r = fd_store_open(changes->store, pool, address, &options, &listener, problems);
+        if (r == 0)
+                return listener_set_open(opened, pool, address, problems);
+        if (r > 0 && (r = listener_set_add(opened, address->text, &listener)) < 0)
+                listener_close(&listener);
+        return r;
+}
+
+/* Open what is new to us. Returns how many will come from another pool, or from those that drain; -errno with a problem. */
+static int open_listeners(const struct pool_changes *changes, const struct reload_step *step, struct pool *running,
+                          struct listener_set *opened, struct problem_list *problems)
+{
+        int moving = 0, r = 0;
+
+        for (size_t i = 0; i < step->new_pool->listen.count; i++) {
+                const struct listen_address *address = &step->new_pool->listen.items[i];
+                if (running && listener_set_find(&running->listeners, address->text))
+                        continue;
+                if (listener_moves_find(changes->pools, running, address)) {
+                        moving++;
+                        continue;
+                }
+                int one = open_listener(changes, step->new_pool, address, opened, problems);
+                r = r < 0 ? r : one;
+        }
+        return r < 0 ? r : moving;
+}
+
+/* Phase two only moves listeners between sets, into room that is made here. */
+static int reserve_room(struct pool *pool, size_t listeners, size_t moving, struct listener_set *opened)
+{
+        int r = listener_set_reserve(opened, moving);
+
+        if (r == 0)
+                r = listener_set_reserve(&pool->listeners, listeners + pool->closing.count);
+        if (r == 0)
+                r = listener_set_reserve(&pool->closing, listeners + pool->listeners.count);
+        return r;
+}
+
+static int prepare_step(const struct pool_changes *changes, const struct reload_step *step,
+                        struct pool_preparation *prepared, struct problem_list *problems)
+{
+        struct pool *pool = running_pool(changes, step);
+
+        if (!opens_listeners(step))
+                return 0;
+        int moving = open_listeners(changes, step, pool, &prepared->opened, problems);
+        int r = MIN_OF(moving, 0);
+        if (r == 0 && step->verb == RELOAD_ADD) {
+                r = pool_new(changes->runtime, step->new_pool, &prepared->pool);
+                pool = prepared->pool;
+                if (r < 0)
+                        problem_add(problems, NULL, 0, "pool %s: %s", step->new_pool->name, strerror(-r));
+        }
+        return r == 0 ? reserve_room(pool, step->new_pool->listen.count, (size_t)moving, &prepared->opened) : r;
+}
+
+static void undo(void *owner, const struct reload_context *context)
+{
+        struct pool_changes *changes = owner;
+
+        for (size_t i = 0; changes->prepared && i < context->plan->count; i++) {
+                listener_set_close(&changes->prepared[i].opened);
+                pool_free(changes->prepared[i].pool);
+        }
+        freep(&changes->prepared);
+}
+
+static int prepare(void *owner, const struct reload_context *context)
+{
+        struct pool_changes *changes = owner;
+        const struct reload_plan *plan = context->plan;
+        int r = 0;
+
+        changes->prepared = calloc(plan->count + 1, sizeof(*changes->prepared));
+        if (!changes->prepared || pool_table_reserve(changes->pools, plan->count) < 0)
+                r = -ENOMEM;
+        for (size_t i = 0; i < plan->count && r != -ENOMEM; i++) { /* all of them: for all problems */
+                int step = prepare_step(changes, &plan->steps[i], &changes->prepared[i], context->problems);
+                r = r < 0 ? r : step;
+        }
+        if (r < 0)
+                undo(owner, context);
+        return r;
+}
+
+/* A dry run. */
+
+/* Nothing has to be opened for it. */
+static bool is_at_hand(const struct pool_changes *changes, struct pool *running, const struct listen_address *address)
+{
+        return (running && listener_set_find(&running->listeners, address->text)) ||
+               listener_moves_find(changes->pools, running, address);
+}
+
+static void check(const void *owner, const struct reload_context *context)
+{
+        const struct pool_changes *changes = owner;
+
+        for (size_t s = 0; s < context->plan->count; s++) {
+                const struct reload_step *step = &context->plan->steps[s];
+                struct pool *running = running_pool(changes, step);
+                for (size_t i = 0; opens_listeners(step) && i < step->new_pool->listen.count; i++) {
+                        const struct listen_address *address = &step->new_pool->listen.items[i];
+                        if (!is_at_hand(changes, running, address) &&
+                            fd_store_try(changes->store, step->new_pool, address, context->problems) == 0)
+                                listener_set_try(step->new_pool, address, context->problems);
+                }
+        }
+}
+
+/* Phase two. */
+
+static void announce_listener(const struct pool *pool, const struct pool_listener *item)
+{
+        const struct log_fields fields = {.pool = pool->name};
+        unsigned effective = item->listener.effective_backlog;
+
+        if (item->listener.tie == LISTENER_ACTIVATED) { /* what its unit asked for holds */
+                char address[ADDRESS_TEXT_MAX];
+                address_format(&item->listener.address, address, sizeof(address));
+                log_emit(LOG_INFO, &fields, "listening on %s (%s), backlog %u", item->name, address, effective);
+        } else if (effective < pool->config->backlog)
+                log_emit(LOG_NOTICE, &fields, "listening on %s, backlog %u (asked for %llu; net.core.somaxconn cuts it)",
+                         item->name, effective, (unsigned long long)pool->config->backlog);
+        else
+                log_emit(LOG_INFO, &fields, "listening on %s, backlog %u", item->name, effective);
+}
+
+static void take_into_service(struct pool *pool, struct listener_set *opened)
+{
+        while (opened->count > 0) {
+                struct pool_listener *item = listener_set_move(opened, &opened->items[0], &pool->listeners);
+                item->since_generation = pool->generation;
+                announce_listener(pool, item);
+        }
+        listener_set_close(opened);
+}
+
+static bool is_listed(const struct pool_config *config, const char *name)
+{
+        for (size_t i = 0; i < config->listen.count; i++)
+                if (text_equal(config->listen.items[i].text, name))
+                        return true;
+        return false;
+}
+
+/* Exchange the listeners: those that are not wanted any more drain, the new ones are taken into service. */
+static void rebind(const struct pool_table *pools, struct pool *pool, struct listener_set *opened)
+{
+        for (size_t i = pool->listeners.count; i-- > 0;)
+                if (!is_listed(pool->config, pool->listeners.items[i].name))
+                        pool_close_listener(pool, &pool->listeners.items[i], pool->generation - 1);
+        listener_moves_take_back(pools, pool);
+        take_into_service(pool, opened);
+}
+
+/* Options of open listeners; a failure leaves the old value and is worth a warning, not the reload. */
+static void adjust_listeners(struct pool *pool)
+{
+        const struct listener_options options = listener_set_options(pool->config);
+
+        for (size_t i = 0; i < pool->listeners.count; i++) {
+                struct pool_listener *item = &pool->listeners.items[i];
+                uint32_t effective_before = item->listener.effective_backlog;
+                int r = listener_adjust(&item->listener, &options);
+                if (r < 0)
+                        pool_record(pool, LOG_WARNING, "listen %s: cannot apply its new options: %s", item->name,
+                                    strerror(-r));
+                if (item->listener.effective_backlog != effective_before)
+                        announce_listener(pool, item);
+        }
+}
+
+/* What carrying out a step is about. */
+struct carrying {
+        const struct pool_changes *changes;
+        const struct reload_context *context;
+        const struct reload_step *step;
+        struct pool_preparation *prepared;
+        struct pool *pool;
+        const char *changed; /* the names of the options */
+};
+
+static void keep(const struct carrying *at)
+{
+        at->pool->config = at->step->new_pool;
+        pool_apply_config(at->pool);
+}
+
+static void limits(const struct carrying *at)
+{
+        at->pool->config = at->step->new_pool;
+        adjust_listeners(at->pool);
+        pool_record(at->pool, LOG_INFO, "new limits (%s changed)", at->changed);
+        pool_apply_config(at->pool);
+}
+
+static void roll(const struct carrying *at)
+{
+        struct pool *pool = at->pool;
+
+        pool->config = at->step->new_pool;
+        pool_begin_generation(pool);
+        if (at->step->verb == RELOAD_REBIND)
+                rebind(at->changes->pools, pool, &at->prepared->opened);
+        adjust_listeners(pool);
+        pool_record(pool, LOG_INFO, "generation %llu (%s changed)", (unsigned long long)pool->generation, at->changed);
+        pool_apply_config(pool);
+}
+
+static void add(const struct carrying *at)
+{
+        listener_moves_take_back(at->changes->pools, at->pool);
+        take_into_service(at->pool, &at->prepared->opened);
+        adjust_listeners(at->pool);
+        pool_table_add(at->changes->pools, at->pool);
+        pool_start(at->pool);
+}
+
+static void drain(const struct carrying *at)
+{
+        pool_drain(at->pool, config_take_pool(at->context->old_config, at->pool->name), "removed from the configuration");
+}
+
+static void carry_out(const struct pool_changes *changes, const struct reload_context *context, size_t index)
+{
+        static void (*const verbs[])(const struct carrying *at) = {
+                [RELOAD_KEEP] = keep, [RELOAD_LIMITS] = limits, [RELOAD_ROLL] = roll, [RELOAD_REBIND] = roll,
+                [RELOAD_ADD] = add, [RELOAD_DRAIN] = drain};
+        static_assert(ELEMENTS(verbs) == RELOAD_VERB_COUNT, "every verb is carried out");
+        _cleanup_(text_clear) struct text changed = {0};
+        struct carrying at = {.changes = changes, .context = context, .step = &context->plan->steps[index],
+                              .prepared = &changes->prepared[index]};
+
+        reload_step_describe(at.step, &changed);
+        at.changed = text_string(&changed);
+        at.pool = at.prepared->pool ? at.prepared->pool : running_pool(changes, at.step);
+        verbs[at.step->verb](&at);
+}
+
+/* What goes from one running pool to another: before it is closed, and at once for all of them, because two pools may
+ * exchange theirs. */
+static void move_listeners(const struct pool_changes *changes, const struct reload_plan *plan)
+{
+        for (size_t i = 0; i < plan->count; i++) {
+                const struct reload_step *step = &plan->steps[i];
+                if (opens_listeners(step))
+                        listener_moves_collect(changes->pools, running_pool(changes, step), step->new_pool,
+                                               &changes->prepared[i].opened);
+        }
+}
+
+/* Whatever is in service outlives us from now on. */
+static void store_listeners(const struct pool_changes *changes)
+{
+        for (size_t p = 0; p < changes->pools->count; p++) {
+                struct listener_set *listeners = &changes->pools->items[p]->listeners;
+                for (size_t i = 0; i < listeners->count; i++)
+                        fd_store_store(changes->store, listeners->items[i].name, &listeners->items[i].listener);
+        }
+}
+
+static void commit(void *owner, const struct reload_context *context)
+{
+        struct pool_changes *changes = owner;
+
+        move_listeners(changes, context->plan);
+        for (size_t i = 0; i < context->plan->count; i++)
+                carry_out(changes, context, i);
+        store_listeners(changes);
+        freep(&changes->prepared);
+}
+
+const struct reload_participant pools_participant = {
+        .name = "pools", .check = check, .prepare = prepare, .commit = commit, .undo = undo};
+
+static void check_passed(const void *owner, const struct reload_context *context)
+{
+        fd_store_check_unused(owner, context->new_config, !context->old_config, context->problems);
+}
+
+static int prepare_passed(void *owner, const struct reload_context *context)
+{
+        check_passed(owner, context);
+        return problem_list_refuses(context->problems) ? -EINVAL : 0;
+}
+
+const struct reload_participant passed_sockets_participant = {
+        .name = "passed sockets", .check = check_passed, .prepare = prepare_passed};
