@@ -110,7 +110,7 @@ int ctl_answer_done(const json_t *document, struct text *text)
 
         if (text_equal(command, "restart"))
                 return text_appendf(text, "%s: generation %" PRIu64 " begun\n", pool, ctl_number(document, "generation"));
-        if (text_equal(command, "drain"))
+        if (text_equal(command, "pause"))
                 return text_appendf(text, "%s: paused; its clients wait until it is resumed\n", pool);
         if (text_equal(command, "resume"))
                 return text_appendf(text, "%s: resumed\n", pool);

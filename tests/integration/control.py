@@ -61,7 +61,7 @@ class Control:
         reply = self.send(line.encode() + b"\n", timeout)
         assert reply.endswith(b"\n") and reply.count(b"\n") == 1, reply
         document = json.loads(reply)
-        assert document["protocol"] == 1
+        assert document["protocol"] == 2
         assert isinstance(document["ok"], bool)
         assert document["ok"] or (document["error"] and document["message"])
         return document

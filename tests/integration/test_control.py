@@ -132,7 +132,7 @@ def test_a_pool_that_backs_off(controlled: Start, tmp_path: Path) -> None:
 
 def test_an_unknown_pool(controlled: Start) -> None:
     _, control = controlled()
-    for line in ("status nope", "why nope", "restart nope", "drain nope", "resume nope", "scale nope max_workers=3"):
+    for line in ("status nope", "why nope", "restart nope", "pause nope", "resume nope", "scale nope max_workers=3"):
         assert "nope" in control.refused(line, "unknown-pool")["message"]
 
 
@@ -207,7 +207,7 @@ def test_reload_says_what_it_did_to_each_pool(controlled: Start) -> None:
     daemon.master["log_level"] = "debug"
     daemon.write_config()
     expected = {"same": ("keep", []), "wider": ("limits", ["max_workers"]), "rolled": ("roll", ["nice"]),
-                "moved": ("rebind", ["listen"]), "fresh": ("add", []), "gone": ("drain", [])}
+                "moved": ("rebind", ["listen"]), "fresh": ("add", []), "gone": ("remove", [])}
     generation = control.pool("rolled")["generation"]
     assert control.verbs("reload --dry-run") == expected
     assert control.do("reload --dry-run")["master_options"] == ["log_level"]
@@ -373,7 +373,7 @@ def test_a_warning_is_told_too(controlled: Start) -> None:
     assert [problem["severity"] for problem in problems] == ["warning"] and "no effect" in problems[0]["text"]
 
 
-# --- restart, scale, drain, resume, kill-worker -----------------------------------------------------------------------
+# --- restart, scale, pause, resume, kill-worker -----------------------------------------------------------------------
 
 def test_restart_replaces_every_worker(controlled: Start) -> None:
     daemon, control = controlled()
@@ -440,7 +440,7 @@ def test_a_drained_pool_keeps_its_clients_waiting(controlled: Start) -> None:
     daemon.wait_workers(2)
     with connect(address_of(daemon)) as busy:
         wait_for(control, lambda pool: pool["counts"]["busy"] == 1, "a busy worker")
-        control.do("drain www")
+        control.do("pause www")
         assert control.pool()["state"] == "paused"
         busy.sendall(b"still served")
         busy.shutdown(socket.SHUT_WR)
@@ -467,7 +467,7 @@ def test_a_drained_pool_keeps_its_clients_waiting(controlled: Start) -> None:
 def test_a_drained_pool_that_goes_serves_those_who_wait(controlled: Start, how: str) -> None:
     daemon, control = controlled({"www": {"listen": tcp4(), "handler": "/bin/cat"},
                                   "b": {"listen": tcp4(), "handler": "/bin/cat"}})
-    control.do("drain www")
+    control.do("pause www")
     daemon.wait_workers(0)
     with connect(address_of(daemon)) as waiting:
         waiting.sendall(b"hello")
@@ -490,7 +490,7 @@ def test_kill_worker(controlled: Start) -> None:
     with connect(address_of(daemon)) as client:
         pool = wait_for(control, lambda pool: pool["counts"]["busy"] == 1, "a busy worker")
         busy = next(worker["pid"] for worker in pool["workers"] if worker["busy"])
-        assert control.do(f"kill-worker {busy}") == {"protocol": 1, "ok": True, "command": "kill-worker", "pid": busy,
+        assert control.do(f"kill-worker {busy}") == {"protocol": 2, "ok": True, "command": "kill-worker", "pid": busy,
                                                      "pool": "www"}
         wait_until(lambda: not alive(busy), "its end")
         try:
@@ -522,7 +522,7 @@ def test_stop_lets_requests_finish(controlled: Start) -> None:
         control.do("stop")
         assert control.do("status")["master"]["state"] == "stopping"
         assert control.pool()["state"] == "draining"
-        for line in ("reload", "restart www", "scale www max_workers=3", "drain www", "upgrade"):
+        for line in ("reload", "restart www", "scale www max_workers=3", "pause www", "upgrade"):
             control.refused(line, "stopping")
         client.sendall(b"x")
         client.shutdown(socket.SHUT_WR)

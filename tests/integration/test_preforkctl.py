@@ -84,7 +84,7 @@ def test_status_of_one_pool(controlled: tuple[Daemon, Ctl]) -> None:
 def test_json_is_the_reply_as_it_came(controlled: tuple[Daemon, Ctl]) -> None:
     daemon, ctl = controlled
     document = json.loads(ctl.do("status", "--json"))
-    assert document["protocol"] == 1 and document["master"]["pid"] == daemon.pid
+    assert document["protocol"] == 2 and document["master"]["pid"] == daemon.pid
     result = ctl.run("--json", "restart", "nope")
     assert result.returncode == FAILURE and json.loads(result.stdout)["error"] == "unknown-pool"
 
@@ -115,7 +115,7 @@ def test_orders(controlled: tuple[Daemon, Ctl]) -> None:
     daemon, ctl = controlled
     assert ctl.do("restart", "www") == "www: generation 2 begun\n"
     assert ctl.do("scale", "www", "max_workers=7") == "www: at most 7 workers, 2 to 2 spare, until the next reload\n"
-    assert ctl.do("drain", "www").startswith("www: paused")
+    assert ctl.do("pause", "www").startswith("www: paused")
     assert re.search(r"^www +paused ", ctl.do("status"), re.MULTILINE)
     assert ctl.do("resume", "www") == "www: resumed\n"
     pid = daemon.workers("mail")[0]
@@ -169,7 +169,7 @@ def test_help_and_version() -> None:
     for arguments in (["help"], ["-h"], ["--help"], ["status", "--help"], ["scale", "www", "-h"], ["--json", "-h"],
                       ["-s", "/nonexistent", "stop", "--help"], ["frobnicate", "-x", "--help"], ["-h", "-V"]):
         result = subprocess.run([CTL, *arguments], capture_output=True, text=True, check=True, timeout=20)
-        for word in ("status", "top", "why", "reload", "restart", "scale", "drain", "resume", "kill-worker", "stop",
+        for word in ("status", "top", "why", "reload", "restart", "scale", "pause", "resume", "kill-worker", "stop",
                      "upgrade", "config", "version", "--json", "-s"):
             assert re.search(rf"^ +.*{word}\b", result.stdout, re.MULTILINE), word
     for arguments in (["-V"], ["--version"], ["status", "-V"], ["stop", "--now", "--version"], ["-V", "--help"]):
@@ -195,9 +195,9 @@ def test_stdout_that_cannot_be_written(controlled: tuple[Daemon, Ctl], redirecti
     pid = str(daemon.workers("mail")[0])
     for arguments in (["help"], ["-V"], ["status"], ["status", "--json"], ["status", "www", "--workers"], ["top"], ["why"],
                       ["reload", "--dry-run"], ["config"], ["version"], ["reload", "--json"], ["reload"],
-                      ["restart", "www"], ["scale", "www", "max=7"], ["drain", "www"], ["resume", "www"],
+                      ["restart", "www"], ["scale", "www", "max=7"], ["pause", "www"], ["resume", "www"],
                       ["kill-worker", pid], ["upgrade"], ["stop"]):
-        done = arguments[0] in ("restart", "scale", "drain", "resume", "kill-worker", "upgrade", "stop") or (
+        done = arguments[0] in ("restart", "scale", "pause", "resume", "kill-worker", "upgrade", "stop") or (
             arguments[0] == "reload" and "--dry-run" not in arguments)
         result = run(*arguments)
         assert result.returncode == FAILURE, result
@@ -254,8 +254,8 @@ def test_a_stranger_behind_the_socket(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(path))
         listener.listen()
-        for reply in (b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"[]\n", b'{"protocol":2,"ok":true}\n', b'{"ok":true}\n',
-                      b'{"protocol":1,"ok":false}\n', b"{" * 100000):
+        for reply in (b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"[]\n", b'{"protocol":3,"ok":true}\n', b'{"ok":true}\n',
+                      b'{"protocol":2,"ok":false}\n', b"{" * 100000):
             process = subprocess.Popen([CTL, "-s", path, "status"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             client, _ = listener.accept()
             with client:
@@ -276,7 +276,7 @@ def test_documents_without_what_is_expected(tmp_path: Path) -> None:
                 client, _ = listener.accept()
                 with client:
                     client.recv(100)
-                    client.sendall(f'{{"protocol":1,"ok":true,"pools":{pools},"changes":{pools}}}\n'.encode())
+                    client.sendall(f'{{"protocol":2,"ok":true,"pools":{pools},"changes":{pools}}}\n'.encode())
                 _, errors = process.communicate(timeout=20)
                 assert process.returncode == OK, (arguments, pools, errors)
 
@@ -500,7 +500,7 @@ def test_completion(controlled: tuple[Daemon, Ctl]) -> None:
     daemon, ctl = controlled
     at = ["preforkctl", "-s", str(ctl.path)]
     offered = completions([*at, ""], CTL.parent)
-    assert {"status", "top", "why", "reload", "restart", "scale", "drain", "resume", "kill-worker", "stop", "config",
+    assert {"status", "top", "why", "reload", "restart", "scale", "pause", "resume", "kill-worker", "stop", "config",
             "version", "help"} <= set(offered)
     assert completions([*at, "re"], CTL.parent) == ["reload", "restart", "resume"]
     assert completions([*at, "restart", ""], CTL.parent) == ["www", "mail"]

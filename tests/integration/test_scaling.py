@@ -277,7 +277,7 @@ def test_a_drained_pool_begins_a_new_episode(controlled: StartControlled) -> Non
         with chats(address, 2), connect(address):
             wait_until(lambda: saturation(control) == ("saturated", episode), f"episode {episode}")
             assert saturations(daemon) == episode
-            control.do("drain www")
+            control.do("pause www")
             wait_until(lambda: len(re.findall(RELIEVED, daemon.log())) == episode, f"the end of episode {episode}")
         wait_until(lambda: control.pool()["counts"]["retiring"] == 0, "the end of the requests")
         control.do("resume www")

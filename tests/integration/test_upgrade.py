@@ -217,7 +217,7 @@ def test_state_that_is_in_force_stays(controlled: Start) -> None:
     daemon.send_signal(signal.SIGTTIN)
     daemon.wait_log("pool mail: max_workers is 65")
     control.do("restart www")
-    control.do("drain mail")
+    control.do("pause mail")
     wait_until(lambda: not daemon.workers("mail"), "mail to be paused")
     wait_until(lambda: control.pool()["counts"]["old"] == 0, "the roll")
     upgrade(daemon)

@@ -113,7 +113,7 @@ int reload_diff(const struct config *old_config, const struct config *new_config
         for (size_t i = 0; i < old_config->pool_count; i++)
                 if (!config_find_pool(new_config, old_config->pools[i]->name))
                         plan.steps[plan.count++] =
-                                (struct reload_step){.verb = RELOAD_DRAIN, .old_pool = old_config->pools[i]};
+                                (struct reload_step){.verb = RELOAD_REMOVE, .old_pool = old_config->pools[i]};
         *ret = plan;
         return 0;
 }
@@ -135,7 +135,7 @@ const char *reload_verb_name(enum reload_verb verb)
 {
         static const char *const names[] = {
                 [RELOAD_KEEP] = "keep", [RELOAD_LIMITS] = "limits", [RELOAD_ROLL] = "roll",
-                [RELOAD_REBIND] = "rebind", [RELOAD_ADD] = "add", [RELOAD_DRAIN] = "drain",
+                [RELOAD_REBIND] = "rebind", [RELOAD_ADD] = "add", [RELOAD_REMOVE] = "remove",
         };
         static_assert(ELEMENTS(names) == RELOAD_VERB_COUNT, "a name for every enum reload_verb");
 

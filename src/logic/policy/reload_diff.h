@@ -11,19 +11,19 @@ enum reload_verb {
         RELOAD_ROLL,   /* a new generation of workers, same listeners */
         RELOAD_REBIND, /* the set of listeners changed: a new generation, closing listeners drain */
         RELOAD_ADD,    /* a pool that was not there */
-        RELOAD_DRAIN,  /* a pool that is gone */
+        RELOAD_REMOVE, /* a pool that is gone */
         RELOAD_VERB_COUNT
 };
 
 struct reload_step {
         enum reload_verb verb;
         const struct pool_config *old_pool;    /* NULL for RELOAD_ADD */
-        const struct pool_config *new_pool;    /* NULL for RELOAD_DRAIN */
+        const struct pool_config *new_pool;    /* NULL for RELOAD_REMOVE */
         bool changed[POOL_OPTION_COUNT];       /* which options differ (both pools present) */
 };
 
 struct reload_plan {
-        struct reload_step *steps; /* pools of the new configuration in its order, then those that drain */
+        struct reload_step *steps; /* pools of the new configuration in its order, then those that are removed */
         size_t count;
 };
 
@@ -37,7 +37,7 @@ int reload_diff(const struct config *old_config, const struct config *new_config
 struct text;
 int reload_step_describe(const struct reload_step *step, struct text *text);
 
-/* "keep", "limits", "roll", "rebind", "add", "drain". */
+/* "keep", "limits", "roll", "rebind", "add", "remove". */
 const char *reload_verb_name(enum reload_verb verb);
 
 void reload_plan_clear(struct reload_plan *plan);

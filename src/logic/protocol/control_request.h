@@ -13,13 +13,13 @@
 struct text;
 
 /* The version of the protocol, in every reply: raised by changes that could mislead clients of the one before. */
-#define CONTROL_PROTOCOL 1
+#define CONTROL_PROTOCOL 2
 
 /* A request, newline included, is at most this long. */
 #define CONTROL_REQUEST_MAX 4096
 
 enum control_command {
-        CONTROL_STATUS, CONTROL_WHY, CONTROL_RELOAD, CONTROL_RESTART, CONTROL_SCALE, CONTROL_DRAIN, CONTROL_RESUME,
+        CONTROL_STATUS, CONTROL_WHY, CONTROL_RELOAD, CONTROL_RESTART, CONTROL_SCALE, CONTROL_PAUSE, CONTROL_RESUME,
         CONTROL_KILL_WORKER, CONTROL_STOP, CONTROL_UPGRADE, CONTROL_CONFIG, CONTROL_VERSION,
         CONTROL_COMMAND_COUNT
 };

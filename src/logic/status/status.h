@@ -20,7 +20,7 @@ enum status_pool_state {
         STATUS_POOL_RUNNING,
         STATUS_POOL_SATURATED,   /* at max_workers, and clients wait or are refused */
         STATUS_POOL_BACKING_OFF, /* workers fail to start: none is started for a while */
-        STATUS_POOL_PAUSED,      /* drained by command, until it is resumed */
+        STATUS_POOL_PAUSED,      /* by command, until it is resumed */
         STATUS_POOL_DRAINING,    /* removed, or the daemon stops */
         STATUS_POOL_STATE_COUNT
 };

@@ -23,8 +23,8 @@
 
 /* What can be said without memory. */
 #define CONSTANT_ERROR(error, message)                                                                                 \
-        "{\"protocol\":1,\"ok\":false,\"error\":\"" error "\",\"message\":\"" message "\"}\n"
-static_assert(CONTROL_PROTOCOL == 1, "the number is written out above");
+        "{\"protocol\":2,\"ok\":false,\"error\":\"" error "\",\"message\":\"" message "\"}\n"
+static_assert(CONTROL_PROTOCOL == 2, "the number is written out above");
 static const char out_of_memory[] = CONSTANT_ERROR("internal", "out of memory");
 static const char too_much_output[] = CONSTANT_ERROR("busy", "too many replies wait to be read");
 

@@ -109,7 +109,7 @@ static void do_restart(const struct order *order)
         control_client_answer(order->client, about_pool(order));
 }
 
-static void do_drain(const struct order *order)
+static void do_pause(const struct order *order)
 {
         pool_order_pause(order->pool, order->by);
         control_client_answer(order->client, about_pool(order));
@@ -243,7 +243,7 @@ static const struct {
         [CONTROL_RELOAD] = {do_reload},
         [CONTROL_RESTART] = {do_restart, .needs_pool = true},
         [CONTROL_SCALE] = {do_scale, .needs_pool = true},
-        [CONTROL_DRAIN] = {do_drain, .needs_pool = true},
+        [CONTROL_PAUSE] = {do_pause, .needs_pool = true},
         [CONTROL_RESUME] = {do_resume, .needs_pool = true},
         [CONTROL_KILL_WORKER] = {do_kill_worker, .while_stopping = true},
         [CONTROL_STOP] = {do_stop, .while_stopping = true},

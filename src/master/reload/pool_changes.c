@@ -260,7 +260,7 @@ static void add(const struct carrying *at)
         pool_start(at->pool);
 }
 
-static void drain(const struct carrying *at)
+static void remove_pool(const struct carrying *at)
 {
         pool_drain(at->pool, config_take_pool(at->context->old_config, at->pool->name), "removed from the configuration");
 }
@@ -269,7 +269,7 @@ static void carry_out(const struct pool_changes *changes, const struct reload_co
 {
         static void (*const verbs[])(const struct carrying *at) = {
                 [RELOAD_KEEP] = keep, [RELOAD_LIMITS] = limits, [RELOAD_ROLL] = roll, [RELOAD_REBIND] = roll,
-                [RELOAD_ADD] = add, [RELOAD_DRAIN] = drain};
+                [RELOAD_ADD] = add, [RELOAD_REMOVE] = remove_pool};
         static_assert(ELEMENTS(verbs) == RELOAD_VERB_COUNT, "every verb is carried out");
         _cleanup_(text_clear) struct text changed = {0};
         struct carrying at = {.changes = changes, .context = context, .step = &context->plan->steps[index],

@@ -41,7 +41,7 @@ static void test_changes(void **state)
         config_clear(&old_config);
         config_clear(&new_config);
         describe(&changes, &text);
-        assert_string_equal(text_string(&text), "keep kept: \nroll more: handler max_workers\nadd fresh: \ndrain gone: \n");
+        assert_string_equal(text_string(&text), "keep kept: \nroll more: handler max_workers\nadd fresh: \nremove gone: \n");
         assert_int_equal(words_join(&master, &changes.master_options), 0);
         assert_string_equal(text_string(&master), "log_level");
 }

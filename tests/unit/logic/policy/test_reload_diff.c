@@ -28,7 +28,7 @@ static void check(const char *old_text, const char *new_text, const char *expect
                 const struct reload_step *step = &plan.steps[i];
                 assert_int_equal(text_appendf(&text, "%s%s %s", i > 0 ? "\n" : "", reload_verb_name(step->verb),
                                               (step->new_pool ? step->new_pool : step->old_pool)->name), 0);
-                assert_int_equal(step->new_pool == NULL, step->verb == RELOAD_DRAIN);
+                assert_int_equal(step->new_pool == NULL, step->verb == RELOAD_REMOVE);
                 assert_int_equal(step->old_pool == NULL, step->verb == RELOAD_ADD);
                 _cleanup_(text_clear) struct text changes = {0};
                 assert_int_equal(reload_step_describe(step, &changes), 0);
@@ -54,7 +54,7 @@ static void test_pools_come_and_go(void **state)
 {
         (void)state;
         check("[a]\nlisten = /a\nhandler = cat\n[b]\nlisten = /b\nhandler = cat\n",
-              "[c]\nlisten = /c\nhandler = cat\n[b]\nlisten = /b\nhandler = cat\n", "add c\nkeep b\ndrain a", "");
+              "[c]\nlisten = /c\nhandler = cat\n[b]\nlisten = /b\nhandler = cat\n", "add c\nkeep b\nremove a", "");
 }
 
 static void test_verbs_by_strength(void **state)
@@ -132,10 +132,10 @@ static void test_addresses_move(void **state)
               "[a]\nlisten = /a\nhandler = cat\n[b]\nlisten = /b /m\nhandler = cat\n",
               "rebind a (listen)\nrebind b (listen)", "");
         /* A pool that was given another name is another pool. */
-        check("[a]\nlisten = /a\nhandler = cat\n", "\n[b]\nlisten = /a\nhandler = cat\n", "add b\ndrain a", "");
+        check("[a]\nlisten = /a\nhandler = cat\n", "\n[b]\nlisten = /a\nhandler = cat\n", "add b\nremove a", "");
         /* Nothing that holds from bind(2) on can change on the way. */
         check("[a]\nlisten = [::1]:2\nhandler = cat\n", "[b]\nlisten = [::1]:2\nhandler = cat\nipv6_only = yes\n",
-              "add b\ndrain a", "new:4: ipv6_only: cannot change in a reload while [::1]:2 stays open; restart, or remove "
+              "add b\nremove a", "new:4: ipv6_only: cannot change in a reload while [::1]:2 stays open; restart, or remove "
               "the address in one reload and add it in the next");
 }
 

@@ -53,7 +53,7 @@ static void test_commands(void **state)
                 {"reload", CONTROL_RELOAD, NULL, false},
                 {"reload --dry-run", CONTROL_RELOAD, NULL, true},
                 {"restart www", CONTROL_RESTART, "www", false},
-                {"drain www", CONTROL_DRAIN, "www", false},
+                {"pause www", CONTROL_PAUSE, "www", false},
                 {"resume www", CONTROL_RESUME, "www", false},
                 {"stop", CONTROL_STOP, NULL, false},
                 {"stop --now", CONTROL_STOP, NULL, true},
@@ -96,6 +96,7 @@ static void test_what_is_refused(void **state)
         check_refused("statsu", "unknown command 'statsu'; did you mean 'status'?");
         check_refused("frobnicate", "unknown command 'frobnicate'");
         check_refused("STATUS", "unknown command 'STATUS'");
+        check_refused("drain www", "'drain' is not available yet; 'pause' retires all workers while clients wait");
         check_refused("status www b", "status: unexpected 'b'");
         check_refused("status --now", "status: unknown option '--now'");
         check_refused("status -x", "status: unknown option '-x'");
