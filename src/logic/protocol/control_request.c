@@ -72,7 +72,7 @@ static int refuse_command(const char *name, struct text *error)
         struct spelling spelling = {.word = name};
 
         if (text_equal(name, "drain")) /* means something else to balancers: to take no more clients, and go on serving */
-                return refuse(complaint, "'drain' is not available yet; 'pause' retires all workers while clients wait");
+                return refuse(error, "'drain' is not available yet; 'pause' retires all workers while clients wait");
         for (int i = 0; i < CONTROL_COMMAND_COUNT; i++)
                 spelling_offer(&spelling, forms[i].name);
         if (spelling.best)

@@ -31,8 +31,8 @@ static void begin_to_serve(struct daemon *daemon, const struct config *config)
         size_t listeners = count_listeners(config);
 
         daemon->state = DAEMON_RUNNING;
-        log_notice("preforkd %s ready: %zu pool%s, %zu listener%s", PREFORKD_VERSION, config->pool_count,
-                   config->pool_count == 1 ? "" : "s", listeners, listeners == 1 ? "" : "s");
+        log_event(MESSAGE_ID_STARTED, LOG_NOTICE, "preforkd %s ready: %zu pool%s, %zu listener%s", PREFORKD_VERSION,
+                  config->pool_count, config->pool_count == 1 ? "" : "s", listeners, listeners == 1 ? "" : "s");
         fd_store_settle(daemon->keeper);
         readiness_begin(daemon->service);
 }
@@ -42,12 +42,12 @@ static void fail_to_start(struct daemon *daemon, const struct reload_outcome *ou
         static const char why[] = "the configuration cannot be used";
 
         if (outcome->config && outcome->config->pool_count == 0) {
-                log_error("nothing to serve: the configuration has no pool");
+                log_event(MESSAGE_ID_START_REFUSED, LOG_ERR, "nothing to serve: the configuration has no pool");
                 readiness_failed(daemon->service, ENOENT, NULL, "the configuration has no pool");
                 shutdown_begin(daemon, MASTER_EXIT_NOTHING, "nothing to serve");
                 return;
         }
-        log_error("not started");
+        log_event(MESSAGE_ID_START_REFUSED, LOG_ERR, "not started");
         readiness_failed(daemon->service, outcome->error < 0 ? -outcome->error : EINVAL, outcome->problems, why);
         shutdown_begin(daemon, outcome->error < 0 ? MASTER_EXIT_FAILURE : MASTER_EXIT_CONFIG, why);
 }
@@ -57,9 +57,10 @@ static void report_reload(struct daemon *daemon, const struct reload_outcome *ou
         static const char refused[] = "not reloaded: the running configuration stays";
 
         if (outcome->accepted)
-                log_notice("reloaded: %zu pool%s", outcome->config->pool_count, outcome->config->pool_count == 1 ? "" : "s");
-        else if (!outcome->failure)
-                log_error("%s", refused);
+                log_event(MESSAGE_ID_RELOADED, LOG_NOTICE, "reloaded: %zu pool%s", outcome->config->pool_count,
+                          outcome->config->pool_count == 1 ? "" : "s");
+        else
+                log_event(MESSAGE_ID_RELOAD_REFUSED, LOG_ERR, "%s", refused);
         readiness_reloaded(daemon->service, outcome->accepted ? NULL : outcome->problems);
 }
 

@@ -42,7 +42,7 @@ static void on_failure(void *context, const struct problem_list *problems)
                                                 .message = "not upgraded: the running program goes on"};
 
         log_problems(problems);
-        log_error("%s", outcome.message);
+        log_event(MESSAGE_ID_UPGRADE_REFUSED, LOG_ERR, "%s", outcome.message);
         control_outcome_tell(&daemon->control->clients, &outcome);
 }
 
