@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/number.h"
@@ -10,6 +11,8 @@
 #include "base/words.h"
 #include "ctl/answers.h"
 #include "ctl/client.h"
+#include "ctl/logs.h"
+#include "ctl/option.h"
 #include "ctl/output.h"
 #include "ctl/status.h"
 #include "ctl/top.h"
@@ -26,6 +29,8 @@ static const char help[] =
         "\n"
         "  status [POOL] [--workers]  show the daemon and its pools, a pool in full, workers\n"
         "  top [POOL] [-d INTERVAL]   the same on the whole screen, refreshed\n"
+        "  logs [POOL] [-f] [-n N] [-p LEVEL] [--since TIME]\n"
+        "                             show its newest records in the journal; -f: go on\n"
         "  why [POOL]                 show the last decisions with their reasons\n"
         "  reload [--dry-run]         apply the configuration, and show what changed\n"
         "  restart POOL               replace every worker without losing a request\n"
@@ -64,23 +69,6 @@ static int fail_usage(const char *message)
         return CTL_EXIT_USAGE;
 }
 
-/* The value of `-sVALUE`, `-s VALUE`, `--socket=VALUE` or `--socket VALUE`, if the argument at *at is that option. */
-static bool take_option(char **argv, int *at, const char *short_name, const char *long_name, const char **ret)
-{
-        const char *argument = argv[*at];
-        size_t length = strlen(long_name);
-
-        if (text_equal(argument, short_name) || text_equal(argument, long_name))
-                *ret = argv[*at + 1] ? argv[++*at] : NULL;
-        else if (strncmp(argument, long_name, length) == 0 && argument[length] == '=')
-                *ret = &argument[length + 1];
-        else if (text_starts_with(argument, short_name))
-                *ret = &argument[2];
-        else
-                return false;
-        return true;
-}
-
 static bool set_interval(struct arguments *arguments, const char *duration)
 {
         uint64_t ms;
@@ -110,10 +98,10 @@ static int parse(char **argv, struct arguments *arguments)
                 arguments->action = find_action(argument);
                 if (arguments->action != ACTION_NONE)
                         return 0;
-                if (take_option(argv, &i, "-s", "--socket", &value)) {
+                if (ctl_option_take(argv, &i, "-s", "--socket", &value)) {
                         arguments->socket_path = value;
                         arguments->wrong = value && value[0] != '\0' ? NULL : argument;
-                } else if (take_option(argv, &i, "-d", "--delay", &value))
+                } else if (ctl_option_take(argv, &i, "-d", "--delay", &value))
                         arguments->wrong = set_interval(arguments, value) ? NULL : argument;
                 else if (text_equal(argument, "--json"))
                         arguments->json = true;
@@ -235,6 +223,23 @@ static int run_top(const struct arguments *arguments)
         return ctl_top_run(&setup);
 }
 
+static int run_logs(const struct arguments *arguments)
+{
+        _cleanup_(text_clear) struct text complaint = {0};
+        struct ctl_logs_options options;
+
+        if (arguments->json)
+                return fail_usage("logs prints no JSON; journalctl -t preforkd -o json does");
+        int r = ctl_logs_options_parse(&arguments->request.list[1], time(NULL), &options, &complaint);
+        if (r == -EINVAL)
+                return fail_usage(text_string(&complaint));
+        if (r < 0) {
+                fprintf(stderr, "preforkctl: %s\n", strerror(-r));
+                return CTL_EXIT_FAILURE;
+        }
+        return (int)ctl_logs_run(&options);
+}
+
 static int run(struct arguments *arguments)
 {
         const char *command = arguments->request.count > 0 ? arguments->request.list[0] : NULL;
@@ -254,6 +259,8 @@ static int run(struct arguments *arguments)
                 return run_top(arguments);
         if (arguments->interval_ms > 0)
                 return fail_usage("-d is for top");
+        if (text_equal(command, "logs"))
+                return run_logs(arguments);
         return ask(arguments);
 }
 

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -476,6 +477,46 @@ def test_top_where_nobody_can_draw_prints_once(controlled: tuple[Daemon, Ctl], t
         os.close(master)
 
 
+# --- logs, where there is no journal (where there is one: tests/systemd) ---------------------------------------------
+
+def logs_elsewhere(directory: Path, *commands: str, user: str = "root") -> subprocess.CompletedProcess[str]:
+    """`preforkctl logs` in a mount namespace with an empty /run and /var/log, after these shell commands."""
+    program = directory / "preforkctl"
+    shutil.copy(CTL, program)
+    program.chmod(0o755)
+    inner = " && ".join(["mount -t tmpfs none /run", "mount -t tmpfs none /var/log", *commands,
+                         f"exec setpriv --reuid={user} --regid=nogroup --clear-groups {program} logs"])
+    return subprocess.run(["unshare", "--mount", "--propagation", "private", "sh", "-c", inner], capture_output=True,
+                          text=True, timeout=20 * SLOW, check=False)
+
+
+def test_logs_without_systemd(own_mounts: Path, tmp_path: Path) -> None:
+    result = logs_elsewhere(tmp_path)
+    assert result.returncode == FAILURE and result.stdout == ""
+    assert result.stderr.startswith("preforkctl: there is no journal: this system does not run systemd;")
+
+
+def test_logs_of_a_journald_that_keeps_none(own_mounts: Path, tmp_path: Path) -> None:
+    result = logs_elsewhere(tmp_path, "mkdir -p /run/systemd/system")
+    assert result.returncode == FAILURE and "journald keeps none" in result.stderr
+
+
+def test_logs_that_may_not_be_read(own_mounts: Path, tmp_path: Path) -> None:
+    """Also where the directory is closed, as that of the volatile journal is."""
+    for base, mode in (("/var/log/journal", 755), ("/run/log/journal", 750)):
+        commands = [f"mkdir -p {base}/$(cat /etc/machine-id)", f"cd {base}/*", f"chmod {mode} .", "touch system.journal",
+                    "chmod 640 system.journal", "cd /"]
+        result = logs_elsewhere(tmp_path, *commands, user="nobody")
+        assert result.returncode == PERMISSION and "you may not read the journal" in result.stderr, result
+
+
+@pytest.mark.parametrize("arguments", ["www mail", "-n x", "-p loud", "--since soon", "--until now", "--json", "-d 1s"])
+def test_logs_usage(tmp_path: Path, arguments: str) -> None:
+    """Wrong usage is found before anything is looked for."""
+    result = Ctl(tmp_path / "none").run("logs", *arguments.split())
+    assert result.returncode == USAGE and 'Try "preforkctl help"' in result.stderr
+
+
 # --- completion -------------------------------------------------------------------------------------------------------
 
 def split_as_bash(words: list[str]) -> list[str]:
@@ -508,6 +549,11 @@ def test_completion(controlled: tuple[Daemon, Ctl]) -> None:
     assert completions([*at, "reload", "--"], CTL.parent) == ["--dry-run", "--json"]
     assert set(completions([*at, "kill-worker", ""], CTL.parent)) == {
         str(pid) for pid in daemon.workers() + daemon.workers("mail")}
+    assert completions([*at, "logs", ""], CTL.parent) == ["www", "mail"]
+    assert completions([*at, "logs", "-n", "5", "m"], CTL.parent) == ["mail"]
+    assert completions([*at, "logs", "-p", "w"], CTL.parent) == ["warning"]
+    assert completions([*at, "logs", "--s"], CTL.parent) == ["--since"]
+    assert completions([*at, "logs", "--since", "y"], CTL.parent) == ["yesterday"]
     assert "max_workers=" in completions([*at, "scale", "www", "max_"], CTL.parent)
     assert completions(["preforkctl", "-s", "/nonexistent", "restart", ""], CTL.parent) == []
 

@@ -94,15 +94,22 @@ class Machine:
 
     # commands
 
+    def _enter(self) -> list[str]:
+        return ["nsenter", "--target", str(self.pid), "--pid", "--mount", "--uts", "--ipc", "--net", "--cgroup", "--root",
+                "--wdns=/", "--"]
+
     def run(self, *command: str | Path | int, check: bool = True, timeout: float = 60.0,
             **options: Any) -> subprocess.CompletedProcess[str]:
         """A command as root in there."""
-        result = subprocess.run(["nsenter", "--target", str(self.pid), "--pid", "--mount", "--uts", "--ipc", "--net",
-                                 "--cgroup", "--root", "--wdns=/", "--", *map(str, command)], capture_output=True, text=True,
+        result = subprocess.run([*self._enter(), *map(str, command)], capture_output=True, text=True,
                                 stdin=subprocess.DEVNULL, timeout=timeout * SLOW, check=False, **options)
         assert not check or result.returncode == 0, \
             f"{command} ended with {result.returncode}:\n{result.stdout}{result.stderr}"
         return result
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """A command as root in there, which goes on; its stdout is read by the test."""
+        return subprocess.Popen([*self._enter(), *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
 
     def systemctl(self, *arguments: str, check: bool = True, timeout: float = 100.0) -> subprocess.CompletedProcess[str]:
         return self.run("systemctl", *arguments, check=check, timeout=timeout)

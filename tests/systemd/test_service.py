@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
@@ -73,6 +74,50 @@ def test_the_catalog_explains_records(machine: Machine) -> None:
     explained = machine.run("journalctl", "-x", "--no-pager", f"MESSAGE_ID={message_ids()['saturated']}").stdout
     assert "Subject: Pool www is saturated" in explained and "preforkctl scale www max_workers=N" in explained
     assert "Defined-By: preforkd" in explained and "Documentation: man:preforkd.conf(5)" in explained
+
+
+def test_logs(machine: Machine) -> None:
+    """`preforkctl logs` on a real journal: selected, counted, coloured, followed, and refused."""
+    www, mail = tcp4(), tcp4()
+    machine.configure({**cat(www, max_workers=1, max_spare_workers=1), "mail": {"listen": mail, "handler": "/bin/cat"}})
+    machine.systemctl("start", "preforkd")
+    with connect(www), connect(www):
+        wait_until(lambda: any(record.get("MESSAGE_ID") == message_ids()["saturated"] for record in machine.journal()),
+                   "the record")
+
+    def logs(*arguments: str) -> list[str]:
+        return machine.run("preforkctl", "logs", *arguments).stdout.splitlines()
+
+    everything = logs("-n", "all")
+    assert re.match(rf"[A-Z][a-z]{{2}} \d\d \d\d:\d\d:\d\d\.\d{{3}} preforkd\[{machine.main_pid()}\]: ", everything[-1])
+    assert logs() == everything[-10:] and logs("-n", "3") == everything[-3:]
+    assert logs("--since", "-1h") == everything == logs("--since=today", "-n999999")
+    assert logs("mail", "-n", "all") == [line for line in everything if "]: pool mail: " in line] != []
+    saturated = logs("-p", "warning", "www", "-n", "1")
+    assert re.search(r"\]: warning: pool www: saturated: ", saturated[0])
+    assert not [line for line in logs("-p", "notice", "-n", "all") if "listening on" in line]
+    assert [line for line in everything if "listening on" in line]
+    none = machine.run("preforkctl", "logs", "nobody")
+    assert none.stdout == "" and none.stderr == "preforkctl: no such records\n"
+    refused = machine.run("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "preforkctl", "logs", check=False)
+    assert refused.returncode == 4 and "you may not read the journal" in refused.stderr and refused.stdout == ""
+    show = 'script -qec "preforkctl logs www -p warning -n 1" /dev/null'
+    assert "\x1b[1;33mwarning: " in machine.run("env", "-u", "NO_COLOR", "TERM=xterm", "sh", "-c", show).stdout
+    assert "\x1b" not in machine.run("env", "NO_COLOR=1", "TERM=xterm", "sh", "-c", show).stdout
+
+
+def test_logs_that_are_followed(machine: Machine) -> None:
+    machine.configure(cat(tcp4()))
+    machine.systemctl("start", "preforkd")
+    machine.run("journalctl", "--sync")
+    with machine.start("preforkctl", "logs", "-f", "-n", "1") as follower:
+        assert follower.stdout
+        follower.stdout.readline()
+        machine.systemctl("reload", "preforkd")
+        while "reloaded: " not in (line := follower.stdout.readline()):
+            assert line, "it goes on"
+        follower.stdout.close()  # whoever reads has seen enough: it ends without another record to find that out by
+        assert follower.wait(20 * SLOW) == 0
 
 
 # --- reload ---------------------------------------------------------------------------------------------------------

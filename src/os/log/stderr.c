@@ -80,11 +80,7 @@ static int append_start(const struct log_stderr *log, struct text *text, int pri
 {
         if (log->journal_stream)
                 return text_appendf(text, "<%d>", priority);
-        return text_appendf(text, "preforkd: %s",
-                            priority <= LOG_ERR       ? "error: "
-                            : priority == LOG_WARNING ? "warning: "
-                            : priority == LOG_DEBUG   ? "debug: "
-                                                      : "");
+        return text_appendf(text, "preforkd: %s", log_text_level(priority));
 }
 
 int log_stderr_format(const struct log_stderr *log, struct text *text, const struct log_record *record)

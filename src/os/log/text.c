@@ -5,6 +5,15 @@
 #include "base/log.h"
 #include "base/text.h"
 
+const char *log_text_level(int priority)
+{
+        if (priority <= LOG_ERR)
+                return "error: ";
+        if (priority == LOG_WARNING)
+                return "warning: ";
+        return priority == LOG_DEBUG ? "debug: " : "";
+}
+
 static int append_place(struct text *text, const struct log_fields *fields)
 {
         if (!fields->file)

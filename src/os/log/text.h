@@ -1,12 +1,15 @@
-/* Log records as lines of text: what all sinks have in common.
+/* Log records as lines of text: what all sinks have in common, and preforkctl, which shows such records.
  *
- * Owns nothing; for the log sinks of this folder only. */
+ * Owns nothing. */
 #pragma once
 
 #include <stddef.h>
 
 struct log_record;
 struct text;
+
+/* What a level is called at the beginning of a line: "error: ", "warning: ", "debug: ", or "" for those between. */
+const char *log_text_level(int priority);
 
 /* Append `pool www: worker 4711: file.conf:12: ` as far as the record has it. 0 or -ENOMEM. */
 int log_text_append_prefix(struct text *text, const struct log_record *record);
