@@ -62,6 +62,7 @@ static const char *open_error_text(int error)
 {
         switch (error) {
         case EADDRINUSE: return "somebody else listens there (address already in use)";
+        case EBUSY: return "nobody listens there, but a process (a busy worker?) still has the name";
         case EADDRNOTAVAIL: return "no interface of this machine has that address";
         case EACCES: return "permission denied";
         case ENOTSOCK: return "the path exists and is not a socket";

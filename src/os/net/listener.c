@@ -28,15 +28,9 @@ static int set_flag(int fd, int level, int option, int value)
         return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
-/* Is the socket file at `address` left over from a process that has ended? 0: yes; -EADDRINUSE: a process listens. */
-static int check_stale(const struct address *address)
+/* Does a process listen at a UNIX address that is taken? 0: no; -EADDRINUSE: yes. */
+static int check_unheard(const struct address *address)
 {
-        struct stat status;
-
-        if (lstat(address->un.sun_path, &status) < 0)
-                return errno == ENOENT ? 0 : -errno;
-        if (!S_ISSOCK(status.st_mode))
-                return -ENOTSOCK;
         _cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (fd < 0)
                 return -errno;
@@ -44,6 +38,16 @@ static int check_stale(const struct address *address)
                 return -EADDRINUSE;
         /* EAGAIN: the queue of a listening process is full. EPROTOTYPE: it is a datagram socket. */
         return errno == ECONNREFUSED || errno == ENOENT ? 0 : -EADDRINUSE;
+}
+
+/* Is the socket file at `address` left over from a process that has ended? 0: yes; -EADDRINUSE: a process listens. */
+static int check_stale(const struct address *address)
+{
+        struct stat status;
+
+        if (lstat(address->un.sun_path, &status) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        return S_ISSOCK(status.st_mode) ? check_unheard(address) : -ENOTSOCK;
 }
 
 static int bind_unix_path(int fd, const struct listener_options *options, struct listener *listener)
@@ -83,7 +87,8 @@ static int bind_tcp(int fd, const struct listener_options *options, const struct
                 r = set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, options->ipv6_only);
         if (r == 0 && bind(fd, &address->any, address->length) < 0)
                 r = -errno;
-        return r;
+        /* The last process that has the socket keeps an abstract name, also after shutdown(2). */
+        return r == -EADDRINUSE && is_unix(address) && check_unheard(address) == 0 ? -EBUSY : r;
 }
 
 /* The socket for an address; a system without IPv6 gets 0.0.0.0 for a dual-stack [::]. */
@@ -377,5 +382,5 @@ void listener_close(struct listener *listener)
                 shutdown(listener->fd, SHUT_RD);
         }
         fd_closep(&listener->fd);
-        fd_closep(&listener->decoy_fd); /* last: nobody comes to the socket before it is shut */
+        tcp_barrier_close_decoy(&listener->decoy_fd); /* last: nobody comes to the socket before it is shut */
 }

@@ -45,7 +45,7 @@ struct listener {
 };
 
 /* Bind and listen. 0: the listener owns an O_CLOEXEC descriptor. -errno: *ret is unchanged; -EADDRINUSE: another
- * process listens there; -EADDRNOTAVAIL, -EACCES; -ENOTSOCK: the path is a file that is not a socket; and others. On a
+ * process listens there; -EBUSY: nobody does, but a process still has the socket of that abstract name; -EADDRNOTAVAIL, -EACCES; -ENOTSOCK: the path is a file that is not a socket; and others. On a
  * system without IPv6, `[::]` without ipv6_only means 0.0.0.0. */
 int listener_open(const struct address *address, const struct listener_options *options, struct listener *ret);
 

@@ -117,11 +117,18 @@ int tcp_barrier_decoy(int fd)
         return r < 0 ? r : TAKE_FD(decoy);
 }
 
+void tcp_barrier_close_decoy(int *decoy_fd)
+{
+        if (*decoy_fd >= 0)
+                shutdown(*decoy_fd, SHUT_RD); /* also for the children that were forked while it stood, and still have it */
+        fd_closep(decoy_fd);
+}
+
 int tcp_barrier_lower(int fd, int *decoy_fd)
 {
         int ignored = 0;
 
-        fd_closep(decoy_fd);
+        tcp_barrier_close_decoy(decoy_fd);
         int r = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 0);
         if (setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &ignored, sizeof(ignored)) < 0 && errno != ENOENT)
                 return -errno;

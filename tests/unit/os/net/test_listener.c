@@ -205,8 +205,13 @@ static void test_abstract(void **state)
         (void)state;
         assert_true(reaches(&address, &listener));
         assert_int_equal(listener_open(&address, &defaults, &again), -EADDRINUSE);
+        int held = fcntl(listener.fd, F_DUPFD_CLOEXEC, 0);
         listener_close(&listener);
         assert_int_equal(connect_to(&address, CLIENT_MS), -ECONNREFUSED);
+        assert_int_equal(listener_open(&address, &defaults, &again), -EBUSY);
+        assert_int_equal(listener_try(&address, &defaults), -EBUSY);
+        close(held);
+        assert_int_equal(listener_try(&address, &defaults), 0);
 }
 
 /* --- UNIX paths --------------------------------------------------------------------------------------------------- */
@@ -856,6 +861,31 @@ static void test_decoy_goes_with_its_listener(void **state)
         close(held);
 }
 
+/* A child that was forked while the decoy stood has it, too, until it gets round to closing what is not its own. That must
+ * not keep the port, nor clients away. */
+static void test_decoy_goes_although_a_child_has_it(void **state)
+{
+        struct address address = unique_address(AF_INET);
+        struct listener listener = open_listener(&address, &defaults);
+
+        (void)state;
+        for (unsigned round = 0; round < 2; round++) {
+                assert_int_equal(drain_by_decoy(&listener), 0);
+                int held = fcntl(listener.decoy_fd, F_DUPFD_CLOEXEC, 0);
+                assert_int_equal(listener_undrain(&listener), 0);
+                assert_true(reaches(&address, &listener));
+                close(held);
+        }
+        assert_int_equal(drain_by_decoy(&listener), 0);
+        int held = fcntl(listener.decoy_fd, F_DUPFD_CLOEXEC, 0);
+        listener_close(&listener);
+        assert_int_equal(connect_to(&address, CLIENT_MS), -ECONNREFUSED);
+        struct listener next = open_listener(&address, &defaults);
+        assert_true(reaches(&address, &next));
+        listener_close(&next);
+        close(held);
+}
+
 /* If the decoy cannot be opened the listener has not changed. */
 static void test_no_decoy(void **state)
 {
@@ -1010,6 +1040,7 @@ int main(void)
                 cmocka_unit_test(test_decoy_tcp6),
                 cmocka_unit_test(test_decoy_is_passed_by),
                 cmocka_unit_test(test_decoy_goes_with_its_listener),
+                cmocka_unit_test(test_decoy_goes_although_a_child_has_it),
                 cmocka_unit_test(test_no_decoy),
                 cmocka_unit_test(test_adopt_undrains),
                 cmocka_unit_test(test_drain_unix),
