@@ -35,8 +35,9 @@ static uint64_t too_old_at_ms(const struct worker *worker)
 /* Whether the pool would have fewer spare workers than it may keep if this one went. */
 static bool needs_replacement(const struct worker *worker, const struct pool_counts *counts)
 {
+        if (worker->drains) /* another one is forked if its listeners need it */
+                return false;
         unsigned others = counts->idle + counts->starting - worker_is_idle(worker);
-
         return worker->pool->config->scaling != SCALING_ONDEMAND && others < pool_scale_limits(worker->pool).max_spare;
 }
 
@@ -67,25 +68,38 @@ static void let_go(struct worker *worker, const char *reason, uint64_t now_ms)
                 give_up(worker);
 }
 
-static void begin(struct worker *worker, const char *reason, uint64_t now_ms)
+/* Have the replacement that the pool has room for. False if it cannot be had: no process can be made now, or those that are
+ * on their way out take up the room that there will be. */
+static bool get_replacement(struct worker *worker)
 {
-        struct pool *pool = worker->pool;
-        const struct pool_counts counts = pool_count(pool);
-        bool has_room = counts.total < pool_scale_limits(pool).max_workers;
+        const struct pool_counts counts = pool_count(worker->pool);
+
+        if (counts.total >= pool_scale_limits(worker->pool).max_workers || !needs_replacement(worker, &counts))
+                return true;
+        worker->replacement = worker_fork(worker->pool, WORKER_ROLE_SERVE, NULL, "recycle");
+        if (worker->replacement)
+                worker->replacement->replaces = worker;
+        return worker->replacement;
+}
+
+/* False: not now, and neither would it work for another one. */
+static bool begin(struct worker *worker, uint64_t now_ms)
+{
+        const char *asked = asks_because(worker), *reason = asked ? asked : "max_worker_age";
 
         /* It asks while it serves its last request, which counts. */
         uint64_t requests = atomic_load(&worker_slot(worker)->requests_begun);
 
-        worker->recycling = true;
-        pool_record(pool, LOG_DEBUG, "recycling worker %d (%s, %llu request%s)", (int)worker->pid, reason,
-                    (unsigned long long)requests, requests == 1 ? "" : "s");
-        if (has_room && needs_replacement(worker, &counts)) {
-                worker->replacement = worker_fork(pool, WORKER_ROLE_SERVE, NULL, "recycle");
-                if (worker->replacement)
-                        worker->replacement->replaces = worker;
+        if (!get_replacement(worker)) { /* or the pool would become smaller with every worker that has served enough */
+                give_up(worker);
+                return false;
         }
+        worker->recycling = true;
+        pool_record(worker->pool, LOG_DEBUG, "recycling worker %d (%s, %llu request%s)", (int)worker->pid, reason,
+                    (unsigned long long)requests, requests == 1 ? "" : "s");
         if (!worker->replacement)
                 let_go(worker, reason, now_ms);
+        return true;
 }
 
 /* One that is being recycled: its replacement is ready, or came to nothing; or it had left off asking when it was given
@@ -110,35 +124,64 @@ static unsigned count_in_progress(const struct pool *pool)
         unsigned count = 0;
 
         for (const struct worker *worker = pool->workers; worker; worker = worker->next) {
-                bool stands_in = is_full && worker->state == WORKER_STARTING && worker->role == WORKER_ROLE_SERVE &&
-                                 !worker->replaces;
+                bool stands_in = is_full && worker->state == WORKER_STARTING && worker_counts(worker) && !worker->replaces;
                 count += (worker->recycling && worker->state != WORKER_DETACHED) || stands_in;
         }
         return count;
 }
 
-uint64_t recycler_step(struct pool *pool, uint64_t now_ms)
+static bool may_begin(const struct worker *worker)
 {
-        uint64_t next_ms = POOL_NEVER_MS, in_progress = count_in_progress(pool);
+        return !worker->recycling && worker->state == WORKER_READY && worker_stays(worker) && !worker->for_roll;
+}
+
+/* Of those that ask, the one whose request began first; several may have asked since the last look. */
+static struct worker *find_first_asking(const struct pool *pool)
+{
+        struct worker *first = NULL;
+        uint64_t first_ns = 0;
 
         for (struct worker *worker = pool->workers; worker; worker = worker->next) {
-                if (worker->recycling) {
-                        follow_up(worker, now_ms);
-                        continue;
+                uint64_t since_ns = atomic_load(&worker_slot(worker)->activity_since_ns);
+                if (may_begin(worker) && asks_because(worker) && (!first || since_ns < first_ns)) {
+                        first = worker;
+                        first_ns = since_ns;
                 }
-                if (worker->state != WORKER_READY || !worker_counts(worker) || worker->for_roll)
+        }
+        return first;
+}
+
+/* While no worker can be started nobody is let go: who asks serves on. */
+static unsigned count_free_turns(const struct pool *pool, uint64_t now_ms)
+{
+        uint64_t in_progress = count_in_progress(pool);
+
+        if (backoff_active(&pool->backoff, now_ms) || in_progress >= pool->config->max_recycling)
+                return 0;
+        return (unsigned)(pool->config->max_recycling - in_progress);
+}
+
+uint64_t recycler_step(struct pool *pool, uint64_t now_ms)
+{
+        uint64_t next_ms = POOL_NEVER_MS;
+        unsigned turns = count_free_turns(pool, now_ms);
+        struct worker *worker;
+
+        for (worker = pool->workers; worker; worker = worker->next)
+                if (worker->recycling)
+                        follow_up(worker, now_ms);
+        while (turns > 0 && (worker = find_first_asking(pool)))
+                turns = begin(worker, now_ms) ? turns - 1 : 0;
+        for (worker = pool->workers; worker; worker = worker->next) {
+                if (!may_begin(worker))
                         continue;
-                const char *reason = asks_because(worker);
-                bool asked = reason != NULL, is_too_old = !asked && now_ms >= too_old_at_ms(worker);
-                if (is_too_old && worker_is_idle(worker))
-                        reason = "max_worker_age";
-                if (reason && in_progress < pool->config->max_recycling) {
-                        begin(worker, reason, now_ms);
-                        in_progress++;
-                } else if (asked)
+                bool is_too_old = now_ms >= too_old_at_ms(worker);
+                if (asks_because(worker))
                         worker_answer(worker, SCOREBOARD_ANSWER_LATER);
-                else if (!reason) /* the turn of idle ones that are too old comes when one of the others has gone */
+                else if (!is_too_old || !worker_is_idle(worker))
                         next_ms = MIN_OF(next_ms, is_too_old ? now_ms + TOO_OLD_LOOK_MS : too_old_at_ms(worker));
+                else if (turns > 0) /* if not: when one of the others has gone, or workers can be started again */
+                        turns = begin(worker, now_ms) ? turns - 1 : 0;
         }
         return next_ms;
 }
