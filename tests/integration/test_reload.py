@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from clients import ClientPool
+from control import control_of
 from daemon import (SLOW, Daemon, abstract, children, connect, free_port, in_mounts_of, is_sanitized, read_all, refuses, request,
                     status_value, stays, tcp4, title, wait_until)
 
@@ -218,6 +219,31 @@ def test_a_rebind_stays_within_the_surge_too(preforkd: Start) -> None:
         wait_until(lambda: len(daemon.workers()) == 6, "the roll")
     # One more than the surge: the worker that serves what waits on the old listener.
     assert most[0] <= 6 + 3 + 1
+
+
+def test_who_empties_a_closing_listener_takes_nobodys_place(preforkd: Start, tmp_path: Path) -> None:
+    """It comes in addition to max_workers, and serves no new connection: none of the others goes because it is there."""
+    old_address, new = tcp4(), tcp4()
+    daemon = preforkd({"www": {"listen": old_address, **static(2, reload_surge="50%")}},
+                      master={"log_level": "debug", "control": tmp_path / "control.sock"})
+    control = control_of(daemon)
+    daemon.wait_workers(2)
+    clients = [connect(old_address) for _ in range(2)]
+    for client in clients:
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+    waiting = [connect(old_address) for _ in range(2)]  # the first has the one that helps, the second goes on waiting
+    daemon.pools["www"]["listen"] = new
+    daemon.hup(RELOADED)
+    waiting[0].sendall(b"z")
+    assert waiting[0].recv(1) == b"z"
+    counts = control.pool()["counts"]
+    assert counts["total"] == 3 and counts["retiring"] == 1, counts
+    assert request(new, b"new") == b"new"
+    for client in (*waiting, *clients):
+        client.close()
+    wait_until(lambda: control.pool()["counts"]["idle"] == 2 and len(daemon.workers()) == 2, "the roll")
+    assert not daemon.find_log(r"retired \(surplus\)|-\d+ worker")
 
 
 def test_a_roll_of_a_roll(preforkd: Start) -> None:

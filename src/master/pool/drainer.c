@@ -48,7 +48,7 @@ static bool needs_help(const struct pool *pool, const struct pool_listener *item
         if (listener_queue_length(&item->listener, &queued) < 0)
                 return false;
         for (const struct worker *worker = pool->workers; worker; worker = worker->next) {
-                if (!worker_counts(worker) || !holds(worker, item))
+                if (!worker_stays(worker) || !holds(worker, item))
                         continue;
                 holders++;
                 takers += worker->state == WORKER_STARTING || worker_is_idle(worker);
@@ -68,7 +68,7 @@ static void help(struct pool *pool, uint64_t now_ms)
         for (size_t i = 0; i < pool->closing.count; i++)
                 needed |= needs_help(pool, &pool->closing.items[i], now_ms);
         for (const struct worker *worker = pool->workers; worker; worker = worker->next)
-                helpers += worker->drains && worker_counts(worker);
+                helpers += worker->drains && worker_stays(worker);
         if (!needed || (helpers > 0 && pool_room_ahead(pool) == 0))
                 return;
         struct worker *worker = worker_fork(pool, WORKER_ROLE_SERVE, &pool->closing, "drain");
@@ -76,12 +76,12 @@ static void help(struct pool *pool, uint64_t now_ms)
                 worker->drains = true;
 }
 
-static void finish(struct pool *pool)
+/* Nothing closes, or what did was taken back: those that are here for that alone go. */
+static void retire_helpers(struct pool *pool)
 {
         for (struct worker *worker = pool->workers; worker; worker = worker->next)
                 if (pool->draining || worker->drains)
                         worker_retire(worker, "drained");
-        pool_touch(pool);
 }
 
 uint64_t drainer_step(struct pool *pool, uint64_t now_ms)
@@ -92,8 +92,9 @@ uint64_t drainer_step(struct pool *pool, uint64_t now_ms)
                 if (is_drained(pool, &pool->closing.items[i], now_ms))
                         listener_set_close_one(&pool->closing, &pool->closing.items[i]);
         if (pool->closing.count == 0) {
+                retire_helpers(pool);
                 if (was_closing)
-                        finish(pool);
+                        pool_touch(pool);
                 return POOL_NEVER_MS;
         }
         help(pool, now_ms);

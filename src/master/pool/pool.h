@@ -37,7 +37,8 @@ struct pool_gone {
         uint64_t count;
 };
 
-/* The workers, counted by what they are to the limits. Detached and retiring ones are in no other count. */
+/* The workers, counted by what they are to the limits. Detached and retiring ones are in no other count, and
+ * those that empty closing listeners go with the retiring ones. */
 struct pool_counts {
         unsigned starting, idle, busy, detached, retiring;
         unsigned total;     /* against max_workers: starting + idle + busy */

@@ -29,10 +29,15 @@ struct scoreboard_slot *worker_slot(const struct worker *worker)
         return &worker->pool->board->slots[worker->slot];
 }
 
-bool worker_counts(const struct worker *worker)
+bool worker_stays(const struct worker *worker)
 {
         return worker->role == WORKER_ROLE_SERVE && worker->state != WORKER_DETACHED && worker->state != WORKER_RETIRING &&
                worker->state != WORKER_GONE && !worker->retired && !worker->ended_by_us;
+}
+
+bool worker_counts(const struct worker *worker)
+{
+        return worker_stays(worker) && !worker->drains;
 }
 
 bool worker_is_idle(const struct worker *worker)

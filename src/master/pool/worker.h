@@ -57,7 +57,11 @@ bool worker_is_idle(const struct worker *worker);
 bool worker_is_busy(const struct worker *worker);
 uint64_t worker_since_ms(const struct worker *worker, uint64_t now_ms);
 
-/* True if it counts against max_workers. */
+/* True if it takes connections and is not on its way out. */
+bool worker_stays(const struct worker *worker);
+
+/* True if it counts against max_workers: so the scaler, a roll and the status go by it. Workers that were forked to empty
+ * closing listeners do not; they come in addition and go with them. */
 bool worker_counts(const struct worker *worker);
 
 /* Answer a worker's question about its recycling. */
