@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from clients import ClientPool
+from control import control_of
 from daemon import Daemon, alive, connect, request, stays, tcp4, wait_until
 
 Start = Callable[..., Daemon]
@@ -110,15 +111,22 @@ def test_workers_of_a_reload_that_cannot_start(preforkd: Start, tmp_path: Path, 
     closed = tmp_path / "closed"
     closed.mkdir(0o700)
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "restart_delay_min": "50ms"}})
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "restart_delay_min": "50ms"}},
+                      master={"control": tmp_path / "control.sock"})
+    control = control_of(daemon)
+
+    def only_new_ones_serve() -> bool:
+        counts = control.pool()["counts"]
+        return counts["old"] == 0 and counts["total"] > counts["starting"]
+
     daemon.pools["www"]["directory"] = str(closed)
     with ClientPool([address], count=4) as clients:
         daemon.hup()
         wait_until(lambda: len(delays(daemon, "www")) >= 2, "delays")
         clients.wait_served(50)
-        before = set(daemon.workers())
-        closed.chmod(0o755)
-        wait_until(lambda: daemon.workers() and not before & set(daemon.workers()), "the new generation")
+        assert not only_new_ones_serve()
+        closed.chmod(0o755)  # which also lets those start that are on their way to it just now
+        wait_until(only_new_ones_serve, "the new generation")
         clients.wait_served(50)
 
 
