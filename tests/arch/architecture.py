@@ -46,11 +46,6 @@ MAY_INCLUDE: dict[str, set[str]] = {
 }
 LAYERS = {room.split("/", 1)[0] for room in MAY_INCLUDE}
 
-# What still breaks the rules above, each as "file includes file"; it only gets shorter, for one that is mended and still
-# stands here fails as well.
-NOT_YET: set[str] = {
-    line for line in Path(__file__).with_name("not-yet").read_text().splitlines() if line and not line.startswith("#")}
-
 # logic/ is pure: headers that give types, constants and computing functions, none that gives system calls.
 LOGIC_SYSTEM_HEADERS = {
     "assert.h", "ctype.h", "errno.h", "ini.h", "inttypes.h", "limits.h", "stdarg.h", "stdbool.h", "stddef.h",
@@ -205,7 +200,7 @@ def check_includes(tree: Tree) -> list[str]:
                                   "it may use system and public headers alone")
             elif not layer:
                 complaints.append(f"{source.at(where)}: includes \"{name}\" without its folder")
-            elif not may_include(source.room, room) and f"{source.name} includes {name}" not in NOT_YET:
+            elif not may_include(source.room, room):
                 complaints.append(f"{source.at(where)}: {source.room}/ must not include {room}/ (\"{name}\")")
     return complaints
 
@@ -217,7 +212,7 @@ def inside_a_room(tree: Tree) -> dict[str, set[str]]:
     for source in tree.sources:
         for _, name, _ in source.includes():
             other = name.rsplit(".", 1)[0]
-            if other in modules and other != source.module and f"{source.name} includes {name}" not in NOT_YET:
+            if other in modules and other != source.module:
                 graph[source.module].add(other)
     return graph
 
@@ -255,12 +250,6 @@ def check_doors_are_one_way(_: Tree) -> list[str]:
             todo += behind - seen - {room}
             seen |= behind
     return complaints
-
-
-def check_not_yet(tree: Tree) -> list[str]:
-    """An exception that is not needed any more goes."""
-    there = {f"{source.name} includes {name}" for source in tree.sources for _, name, _ in source.includes()}
-    return [f"not-yet: \"{line}\": is not so any more; remove the line" for line in sorted(NOT_YET - there)]
 
 
 def check_libev_in_one_place(tree: Tree) -> list[str]:

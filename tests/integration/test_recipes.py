@@ -32,7 +32,8 @@ COUNTER = [
     Change("src/logic/status/counters.h", r"^        X\(retired, ",
            '        X(greeted, "greeted", COUNTER_NUMBER, NONE, NONE, "greeted", "workers that a test has greeted") \\\\\n',
            "before"),
-    Change("src/master/pool/worker.c", r"pool->totals\.forked\+\+;", "\n        pool->totals.greeted++;"),
+    Change("src/master/pool/launcher.c", r"pool_counters_note\(pool, COUNTER_forked\);",
+           "\n        pool_counters_note(pool, COUNTER_greeted);"),
 ]
 
 COMMAND = [

@@ -4,7 +4,9 @@
 #include "master/daemon/shutdown.h"
 #include "master/manager/fd_store.h"
 #include "master/manager/readiness.h"
+#include "master/pool/launcher_fork.h"
 #include "master/pool/pool.h"
+#include "master/pool/pool_turn.h"
 #include "master/status/report.h"
 
 static void on_pool_changed(void *context, struct pool *pool)
@@ -40,9 +42,9 @@ void pool_host_open(struct daemon *daemon)
 
         daemon->outputs.loop = daemon->loop;
         daemon->pool_runtime = (struct pool_runtime){
-                .loop = daemon->loop, .reaper = daemon->reaper, .outputs = &daemon->outputs,
+                .loop = daemon->loop, .reaper = daemon->reaper, .outputs = &daemon->outputs, .launcher = &launcher_fork,
                 .worker_entry = setup->worker_entry, .signals = &setup->signals,
-                .original_limits = &setup->original_limits, .master_pid = daemon->pid, .turn = pool_evaluate,
+                .original_limits = &setup->original_limits, .master_pid = daemon->pid, .turn = pool_turn_take,
                 .observer = {.context = daemon, .changed = on_pool_changed, .listener_leaves = on_listener_leaves,
                              .done = on_pool_done},
         };

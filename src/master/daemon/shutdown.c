@@ -6,7 +6,7 @@
 #include "master/daemon/private.h"
 #include "master/loop/evloop.h"
 #include "master/manager/readiness.h"
-#include "master/pool/pool.h"
+#include "master/pool/pool_orders.h"
 #include "master/reload/reload_queue.h"
 #include "master/upgrade/upgrade.h"
 #include "os/clock.h"
@@ -30,7 +30,7 @@ void shutdown_begin(struct daemon *daemon, int exit_code, const char *why)
         readiness_stopping(daemon->service);
         control_outcome_fail(&daemon->control->clients, "stopping", "preforkd is stopping");
         for (size_t i = 0; i < daemon->pools.count; i++)
-                pool_drain(daemon->pools.items[i], NULL, why);
+                pool_order_close(daemon->pools.items[i], NULL, why);
         evloop_timer_set(daemon->stop_timer, clock_now_ms() + timeout_ms);
         shutdown_end_if_done(daemon);
 }
@@ -43,7 +43,7 @@ void shutdown_at_once(struct daemon *daemon, const char *why)
         daemon->state = DAEMON_KILLING;
         evloop_timer_unset(daemon->stop_timer);
         for (size_t i = 0; i < daemon->pools.count; i++)
-                pool_kill(daemon->pools.items[i]);
+                pool_order_kill(daemon->pools.items[i]);
 }
 
 static void on_stop_timeout(void *context)

@@ -124,7 +124,7 @@ static void begin_daemon(void *owner)
 
         daemon->state = DAEMON_RUNNING;
         for (size_t i = 0; i < daemon->pools.count; i++)
-                workers += daemon->pools.items[i]->worker_count;
+                workers += daemon->pools.items[i]->workers.count;
         log_event(MESSAGE_ID_UPGRADED, LOG_NOTICE, "preforkd %s has taken over from %s: %zu pool%s, %zu worker%s", PREFORKD_VERSION,
                    daemon->upgraded_from, daemon->pools.count, daemon->pools.count == 1 ? "" : "s", workers,
                    workers == 1 ? "" : "s");

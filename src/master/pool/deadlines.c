@@ -1,13 +1,16 @@
-/* The deadlines: of starting, of requests, of escalations, of retirement. Looked at when one may have passed; the
- * workers wake us at the beginning of a request only while no deadline of a request is armed. */
+#include "master/pool/deadlines.h"
+
 #include <signal.h>
 #include <stddef.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "master/loop/reaper.h"
+#include "master/pool/health.h"
 #include "master/pool/pool.h"
+#include "master/pool/pool_counters.h"
 #include "master/pool/worker.h"
+#include "master/pool/worker_table.h"
 
 /* A retiring worker that still says idle after so long does not run: it may be stopped. */
 #define RETIRE_STUCK_MS 5000
@@ -52,7 +55,7 @@ static void check_request(struct deadlines *deadlines, struct worker *worker)
         uint64_t timeout_ms = pool->config->request_timeout_ms, detach_ms = pool->config->detach_after_ms;
 
         if (timeout_ms > 0 && is_due(deadlines, since_ms + timeout_ms)) {
-                pool->totals.request_timeouts++;
+                pool_counters_note(pool, COUNTER_request_timeouts);
                 log_worker(worker, LOG_WARNING, busy_ms, MESSAGE_ID_REQUEST_TIMED_OUT, "request_timeout: TERM to the handler");
                 escalate(deadlines, worker, WORKER_EVENT_REQUEST_TIMEOUT);
                 is_due(deadlines, deadlines->now_ms + pool->config->kill_timeout_ms);
@@ -65,7 +68,7 @@ static void check_request(struct deadlines *deadlines, struct worker *worker)
                 deadlines->armed = true;
         else if (deadlines->detached < pool->config->max_detached_workers) {
                 deadlines->detached++;
-                pool->totals.detached++;
+                pool_counters_note(pool, COUNTER_detached);
                 log_worker(worker, LOG_INFO, busy_ms, MESSAGE_ID_NONE, "detached");
                 worker_event(worker, WORKER_EVENT_DETACH);
                 pool_touch(pool);
@@ -125,7 +128,7 @@ static void check_state(struct deadlines *deadlines, struct worker *worker)
                 if (is_due(deadlines, worker->forked_ms + config->start_timeout_ms)) {
                         log_worker(worker, LOG_ERR, deadlines->now_ms - worker->forked_ms, MESSAGE_ID_NONE,
                                    "start_timeout: not ready");
-                        pool_note_failure(worker->pool);
+                        health_note_failure(worker->pool);
                         worker_event(worker, WORKER_EVENT_START_TIMEOUT);
                 }
                 break;
@@ -154,7 +157,7 @@ static void check_state(struct deadlines *deadlines, struct worker *worker)
 
 static void check_worker(struct deadlines *deadlines, struct worker *worker)
 {
-        if (worker->kill_at_ms == 0 && worker->role == WORKER_ROLE_SERVE)
+        if (worker->kill_at_ms == 0 && worker_serves(worker))
                 check_state(deadlines, worker);
         if (worker->kill_at_ms > 0) /* from now on, it may be */
                 check_kill(deadlines, worker);
@@ -162,9 +165,9 @@ static void check_worker(struct deadlines *deadlines, struct worker *worker)
 
 static struct deadlines check_all(struct pool *pool, uint64_t now_ms)
 {
-        struct deadlines deadlines = {.now_ms = now_ms, .next_ms = POOL_NEVER_MS, .detached = pool_count(pool).detached};
+        struct deadlines deadlines = {.now_ms = now_ms, .next_ms = POOL_NEVER_MS, .detached = worker_table_count(pool).detached};
 
-        for (struct worker *worker = pool->workers; worker; worker = worker->next)
+        for (struct worker *worker = pool->workers.first; worker; worker = worker->next)
                 check_worker(&deadlines, worker);
         return deadlines;
 }
@@ -174,13 +177,13 @@ uint64_t deadlines_step(struct pool *pool, uint64_t now_ms)
         bool wanted = pool->config->request_timeout_ms > 0 || pool->config->detach_after_ms > 0;
 
         /* Silence first: a request that begins while we look either is seen by the look or finds the wish published. */
-        atomic_store(&pool->board->notify_busy, 0);
+        atomic_store(&pool->board.memory->notify_busy, 0);
         struct deadlines deadlines = check_all(pool, now_ms);
         if (wanted && !deadlines.armed) {
-                atomic_store(&pool->board->notify_busy, 1);
+                atomic_store(&pool->board.memory->notify_busy, 1);
                 deadlines = check_all(pool, now_ms);
                 if (deadlines.armed)
-                        atomic_store(&pool->board->notify_busy, 0);
+                        atomic_store(&pool->board.memory->notify_busy, 0);
         }
         return deadlines.next_ms;
 }

@@ -1,11 +1,17 @@
-/* The drainer: sees listeners that close to their end. What the kernel has accepted on them is served first; only then
- * are they closed, and the workers that were there for them alone retired. */
+#include "master/pool/drainer.h"
+
 #include <stddef.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "master/loop/evloop.h"
+#include "master/pool/health.h"
+#include "master/pool/launcher.h"
 #include "master/pool/pool.h"
 #include "master/pool/worker.h"
+#include "master/pool/worker_table.h"
+#include "os/clock.h"
 
 #define POLL_MS 10
 
@@ -19,7 +25,7 @@
 /* A worker that was forked to drain has all listeners that were closing then. */
 static bool holds(const struct worker *worker, const struct pool_listener *item)
 {
-        if (worker->drains)
+        if (worker->purpose == WORKER_DRAIN)
                 return worker->generation > item->drain_generation;
         return worker->generation >= item->since_generation && worker->generation <= item->drain_generation;
 }
@@ -30,7 +36,7 @@ static bool is_drained(const struct pool *pool, struct pool_listener *item, uint
 {
         uint32_t queued;
 
-        if (listener_stays_open(&item->listener) && pool_accepted(pool) >= item->drained_at)
+        if (listener_stays_open(&item->listener) && worker_table_accepted(pool) >= item->drained_at)
                 return true;
         if (listener_queue_length(&item->listener, &queued) == 0 && queued > 0) {
                 item->drained_since_ms = now_ms;
@@ -47,7 +53,7 @@ static bool needs_help(const struct pool *pool, const struct pool_listener *item
 
         if (listener_queue_length(&item->listener, &queued) < 0)
                 return false;
-        for (const struct worker *worker = pool->workers; worker; worker = worker->next) {
+        for (const struct worker *worker = pool->workers.first; worker; worker = worker->next) {
                 if (!worker_stays(worker) || !holds(worker, item))
                         continue;
                 holders++;
@@ -63,24 +69,22 @@ static void help(struct pool *pool, uint64_t now_ms)
         unsigned helpers = 0;
         bool needed = false;
 
-        if (pool->draining || backoff_active(&pool->backoff, now_ms))
+        if (pool->draining || health_is_backing_off(pool, now_ms))
                 return;
         for (size_t i = 0; i < pool->closing.count; i++)
                 needed |= needs_help(pool, &pool->closing.items[i], now_ms);
-        for (const struct worker *worker = pool->workers; worker; worker = worker->next)
-                helpers += worker->drains && worker_stays(worker);
-        if (!needed || (helpers > 0 && pool_room_ahead(pool) == 0))
+        for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
+                helpers += worker->purpose == WORKER_DRAIN && worker_stays(worker);
+        if (!needed || (helpers > 0 && worker_table_surge_room(pool) == 0))
                 return;
-        struct worker *worker = worker_fork(pool, WORKER_ROLE_SERVE, &pool->closing, "drain");
-        if (worker)
-                worker->drains = true;
+        launcher_start(pool, WORKER_DRAIN, &pool->closing, "drain", NULL);
 }
 
 /* Nothing closes, or what did was taken back: those that are here for that alone go. */
 static void retire_helpers(struct pool *pool)
 {
-        for (struct worker *worker = pool->workers; worker; worker = worker->next)
-                if (pool->draining || worker->drains)
+        for (struct worker *worker = pool->workers.first; worker; worker = worker->next)
+                if (pool->draining || worker->purpose == WORKER_DRAIN)
                         worker_retire(worker, "drained");
 }
 
@@ -99,4 +103,20 @@ uint64_t drainer_step(struct pool *pool, uint64_t now_ms)
         }
         help(pool, now_ms);
         return now_ms + POLL_MS;
+}
+
+void drainer_close_listener(struct pool *pool, struct pool_listener *item, uint64_t last_generation)
+{
+        item = listener_set_move(&pool->listeners, item, &pool->closing);
+        item->drain_generation = last_generation;
+        item->closing_since_ms = item->drained_since_ms = clock_now_ms();
+        if (item->watch) /* who waits there is the drainer's business now, which looks by itself */
+                evloop_watch_pause(item->watch);
+        pool->runtime->observer.listener_leaves(pool->runtime->observer.context, item);
+        item->drained_at = worker_table_accepted(pool) + listener_set_queued(&pool->listeners) +
+                           listener_set_queued(&pool->closing);
+        int r = listener_drain(&item->listener);
+        if (r < 0)
+                pool_record(pool, LOG_WARNING, "cannot keep new connections from %s while it drains (%s): the last of them may "
+                            "be reset", item->name, strerror(-r));
 }

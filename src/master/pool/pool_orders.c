@@ -1,13 +1,17 @@
 #include "master/pool/pool_orders.h"
 
 #include "base/log.h"
+#include "master/pool/drainer.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_table.h"
+#include "master/pool/rollout.h"
+#include "master/pool/scaler.h"
 #include "master/pool/worker.h"
+#include "master/pool/worker_table.h"
 
 void pool_order_restart(struct pool *pool, const char *by)
 {
-        pool_begin_generation(pool);
+        rollout_begin_generation(pool);
         pool_record(pool, LOG_NOTICE, "generation %llu (restarted by %s)", (unsigned long long)pool->generation, by);
         pool_touch(pool);
 }
@@ -17,11 +21,11 @@ void pool_order_pause(struct pool *pool, const char *by)
         if (pool->paused)
                 return;
         pool->paused = true;
-        pool->scale = (struct scale_state){0}; /* nobody is missed who is not wanted */
+        scaler_forget(pool);
         pool_record(pool, LOG_NOTICE, "paused: clients wait until it is resumed (%s)", by);
         /* Those that drain closing listeners have nothing to do with the pool's own. */
-        for (struct worker *worker = pool->workers; worker; worker = worker->next)
-                if (!worker->drains)
+        for (struct worker *worker = pool->workers.first; worker; worker = worker->next)
+                if (worker->purpose != WORKER_DRAIN)
                         worker_retire(worker, "paused");
         pool_touch(pool);
 }
@@ -31,7 +35,7 @@ void pool_order_resume(struct pool *pool, const char *by)
         if (!pool->paused)
                 return;
         pool->paused = false;
-        pool->started = false; /* start_workers at once, as at the first start */
+        scaler_restart(pool);
         pool_record(pool, LOG_NOTICE, "resumed (%s)", by);
         pool_touch(pool);
 }
@@ -40,14 +44,39 @@ const struct pool *pool_order_kill_worker(const struct pool_table *pools, pid_t 
 {
         for (size_t i = 0; i < pools->count; i++) {
                 struct pool *pool = pools->items[i];
-                for (struct worker *worker = pool->workers; worker; worker = worker->next) {
-                        if (worker->pid != pid)
-                                continue;
-                        pool_record(pool, LOG_NOTICE, "killing worker %d (%s)", (int)pid, by);
-                        worker_event(worker, WORKER_EVENT_STOP_NOW);
-                        pool_touch(pool);
-                        return pool;
-                }
+                struct worker *worker = worker_table_find(pool, pid);
+                if (!worker)
+                        continue;
+                pool_record(pool, LOG_NOTICE, "killing worker %d (%s)", (int)pid, by);
+                worker_event(worker, WORKER_EVENT_STOP_NOW);
+                pool_touch(pool);
+                return pool;
         }
         return NULL;
+}
+
+void pool_order_close(struct pool *pool, struct pool_config *own_config, const char *why)
+{
+        if (own_config) {
+                pool->own_config = own_config;
+                pool->config = own_config;
+        }
+        if (pool->draining)
+                return;
+        pool->draining = true;
+        pool->paused = false; /* those who have waited are served now: the listeners go */
+        pool_record(pool, LOG_INFO, "draining (%s)", why);
+        /* Room was reserved when the listeners were opened: a stop must not fail for want of memory. */
+        while (pool->listeners.count > 0)
+                drainer_close_listener(pool, &pool->listeners.items[0], pool->generation);
+        pool_touch(pool);
+}
+
+void pool_order_kill(struct pool *pool)
+{
+        pool->killing = true;
+        for (struct worker *worker = pool->workers.first; worker; worker = worker->next)
+                worker_event(worker, WORKER_EVENT_STOP_NOW);
+        listener_set_close(&pool->closing);
+        pool_touch(pool);
 }

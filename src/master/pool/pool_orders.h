@@ -1,10 +1,11 @@
-/* What people order a pool to do, beside what its configuration says: restart, pause, resume, and the end of one worker.
- * Called by the control commands; `by` says who ordered it, for the log and for `why`. */
+/* What a pool is ordered to do beside what its configuration says: by people to restart, to pause, to resume and to end a
+ * worker, by the daemon to close. Who or what ordered it is said in the log and by `why`. */
 #pragma once
 
 #include <sys/types.h>
 
 struct pool;
+struct pool_config;
 struct pool_table;
 
 /* Begin a new generation: new workers first, old ones retired as the new become ready. */
@@ -20,3 +21,10 @@ void pool_order_resume(struct pool *pool, const char *by);
 /* End the worker of that number now, with its handler; any other process is left alone. Returns its pool, or NULL: it is
  * no worker of ours. */
 const struct pool *pool_order_kill_worker(const struct pool_table *pools, pid_t pid, const char *by);
+
+/* Serve what waits, then end. The pool keeps a configuration of its own from here on, if `own_config` is given (it is
+ * taken over). The observer hears when it is done. */
+void pool_order_close(struct pool *pool, struct pool_config *own_config, const char *why);
+
+/* End every worker of a pool that closes now. */
+void pool_order_kill(struct pool *pool);

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 struct evloop;
+struct launcher_ops;
 struct pool;
 struct pool_listener;
 struct reaper;
@@ -30,6 +31,7 @@ struct pool_runtime {
         struct evloop *loop;
         struct reaper *reaper;
         struct worker_outputs *outputs;
+        const struct launcher_ops *launcher; /* how workers are made */
         int (*worker_entry)(const struct worker_plan *plan); /* run in the child; its result is the exit code */
         const struct signals_taken *signals;
         const struct resource_limits *original_limits; /* those preforkd was started with */

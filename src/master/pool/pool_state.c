@@ -8,12 +8,15 @@
 #include "logic/config/config_options.h"
 #include "logic/config/parse.h"
 #include "logic/config/print.h"
+#include "master/pool/launcher.h"
 #include "master/pool/pool.h"
 #include "master/pool/worker.h"
+#include "master/pool/worker_table.h"
 #include "os/activation.h"
 
 static const struct field pool_fields[] = {
         DERIVED(struct pool, runtime, "the one that reads"),
+        DERIVED(struct pool, launcher, "the runtime's"),
         WRITTEN(struct pool, name, "name"),
         DERIVED(struct pool, config, "own_config, or the one of that name"),
         WRITTEN(struct pool, own_config, "config"),
@@ -21,35 +24,35 @@ static const struct field pool_fields[] = {
         FIELD(struct pool, draining, "draining"),
         FIELD(struct pool, killing, "killing"),
         FIELD(struct pool, paused, "paused"),
+        FIELD(struct pool, max_workers_shift, "max_workers_shift"),
         WRITTEN(struct pool, listeners, "listeners"),
         WRITTEN(struct pool, closing, "closing"),
-        DERIVED(struct pool, board, "mapped from board_fd"),
-        WRITTEN(struct pool, board_fd, "board"),
-        WRITTEN(struct pool, wake_fd, "wake"),
-        DERIVED(struct pool, wake_watch, "made anew"),
         DERIVED(struct pool, timer, "made anew, and set by the first turn"),
         DERIVED(struct pool, touched, "pool_start() begins with a turn"),
-        WRITTEN(struct pool, workers, "workers"),
-        DERIVED(struct pool, worker_count, "the number of workers"),
-        DERIVED(struct pool, slots, "those of the workers are taken"),
-        DERIVED(struct pool, refuser, "the worker of that role"),
-        FIELD(struct pool, scale.shrink_at_ms, "shrink_at_ms"),
-        FIELD(struct pool, scale.relief_at_ms, "relief_at_ms"),
-        FIELD(struct pool, scale.saturated, "saturated"),
-        FIELD(struct pool, started, "started"),
-        FIELD(struct pool, saturation_told, "saturation_told"),
-        FIELD(struct pool, refused_before, "refused_before"),
-        FIELD(struct pool, max_workers_shift, "max_workers_shift"),
-        FIELD(struct pool, backoff.failures, "start_failures"),
-        FIELD(struct pool, backoff.not_before_ms, "start_not_before_ms"),
-        FIELD(struct pool, backoff.shortest_ms, "start_shortest_ms"),
-        FIELD(struct pool, backoff.succeeded, "succeeded"),
-        FIELD(struct pool, requests_seen, "requests_seen"),
-        FIELD(struct pool, roll_ready, "roll_ready"),
-        FIELD(struct pool, fork_failing, "fork_failing"),
-        WRITTEN(struct pool, totals, "totals"),
-        WRITTEN(struct pool, gone, "gone"),
-        WRITTEN(struct pool, rate, "rate"),
+        DERIVED(struct pool, board.memory, "mapped from fd"),
+        WRITTEN(struct pool, board.fd, "board"),
+        WRITTEN(struct pool, board.wake_fd, "wake"),
+        DERIVED(struct pool, board.wake_watch, "made anew"),
+        WRITTEN(struct pool, workers.first, "workers"),
+        DERIVED(struct pool, workers.count, "the number of workers"),
+        DERIVED(struct pool, workers.slots, "those of the workers are taken"),
+        DERIVED(struct pool, workers.refuser, "the worker of that purpose"),
+        FIELD(struct pool, scaler.state.shrink_at_ms, "shrink_at_ms"),
+        FIELD(struct pool, scaler.state.relief_at_ms, "relief_at_ms"),
+        FIELD(struct pool, scaler.state.saturated, "saturated"),
+        FIELD(struct pool, scaler.started, "started"),
+        FIELD(struct pool, scaler.saturation_told, "saturation_told"),
+        FIELD(struct pool, scaler.refused_before, "refused_before"),
+        FIELD(struct pool, rollout.ready, "roll_ready"),
+        FIELD(struct pool, health.backoff.failures, "start_failures"),
+        FIELD(struct pool, health.backoff.not_before_ms, "start_not_before_ms"),
+        FIELD(struct pool, health.backoff.shortest_ms, "start_shortest_ms"),
+        FIELD(struct pool, health.backoff.succeeded, "succeeded"),
+        FIELD(struct pool, health.requests_seen, "requests_seen"),
+        FIELD(struct pool, health.launch_failing, "launch_failing"),
+        WRITTEN(struct pool, counters.sums, "totals"),
+        WRITTEN(struct pool, counters.gone, "gone"),
+        WRITTEN(struct pool, counters.rate, "rate"),
         WRITTEN(struct pool, decisions, "decisions"),
 };
 
@@ -90,18 +93,18 @@ static const struct field worker_fields[] = {
         DERIVED(struct worker, next, "the order of the list"),
         DERIVED(struct worker, link, "the order of the list"),
         FIELD(struct worker, pid, "pid"),
-        WRITTEN(struct worker, role, "role"),
+        WRITTEN(struct worker, purpose, "purpose"),
         WRITTEN(struct worker, state, "state"),
         FIELD(struct worker, slot, "slot"),
         FIELD(struct worker, generation, "generation"),
         FIELD(struct worker, retired, "retired"),
         FIELD(struct worker, ended_by_us, "ended_by_us"),
-        FIELD(struct worker, for_roll, "for_roll"),
-        FIELD(struct worker, drains, "drains"),
         FIELD(struct worker, recycling, "recycling"),
         FIELD(struct worker, let_go, "let_go"),
         WRITTEN(struct worker, replacement, "replacement"),
         DERIVED(struct worker, replaces, "points back"),
+        DERIVED(struct worker, reason, "logged at the launch"),
+        DERIVED(struct worker, log_read_fd, "worker_output's, once it is launched"),
         FIELD(struct worker, requests_at_fork, "requests_at_fork"),
         FIELD(struct worker, forked_ms, "forked_ms"),
         FIELD(struct worker, retired_ms, "retired_ms"),
@@ -120,7 +123,6 @@ static const struct field decision_fields[] = {
 };
 
 /* Words for what is an enum here: their numbers may change from one version to the next. */
-static const char *const role_names[] = {[WORKER_ROLE_SERVE] = "serve", [WORKER_ROLE_REFUSE] = "refuse"};
 static const char *const tie_names[] = {[LISTENER_OWN] = "own", [LISTENER_STORED] = "stored",
                                         [LISTENER_ACTIVATED] = "activated"};
 
@@ -153,7 +155,7 @@ static json_t *write_listeners(const struct listener_set *set, struct state_file
 static json_t *write_worker(const struct worker *worker)
 {
         json_t *object = state_file_fields(worker_fields, ELEMENTS(worker_fields), worker);
-        int r = state_file_set(object, "role", state_file_string(role_names[worker->role]));
+        int r = state_file_set(object, "purpose", state_file_string(worker_purpose_name(worker->purpose)));
 
         if (r == 0)
                 r = state_file_set(object, "state", state_file_string(worker_state_name(worker->state)));
@@ -167,7 +169,7 @@ static json_t *write_workers(const struct pool *pool)
         json_t *array = json_array();
         int r = 0;
 
-        for (const struct worker *worker = pool->workers; r == 0 && worker; worker = worker->next)
+        for (const struct worker *worker = pool->workers.first; r == 0 && worker; worker = worker->next)
                 r = state_file_append(array, write_worker(worker));
         return state_file_finish(array, r);
 }
@@ -225,9 +227,9 @@ json_t *pool_state_write(const struct pool *pool, const struct master_config *ma
         if (r == 0 && pool->own_config)
                 r = state_file_set(object, "config", write_own_config(pool, master));
         if (r == 0)
-                r = state_file_set(object, "board", state_file_descriptor(file, pool->board_fd));
+                r = state_file_set(object, "board", state_file_descriptor(file, pool->board.fd));
         if (r == 0)
-                r = state_file_set(object, "wake", state_file_descriptor(file, pool->wake_fd));
+                r = state_file_set(object, "wake", state_file_descriptor(file, pool->board.wake_fd));
         if (r == 0)
                 r = state_file_set(object, "listeners", write_listeners(&pool->listeners, file));
         if (r == 0)
@@ -235,11 +237,11 @@ json_t *pool_state_write(const struct pool *pool, const struct master_config *ma
         if (r == 0)
                 r = state_file_set(object, "workers", write_workers(pool));
         if (r == 0)
-                r = state_file_set(object, "totals", state_file_fields(counter_fields, ELEMENTS(counter_fields), &pool->totals));
+                r = state_file_set(object, "totals", state_file_fields(counter_fields, ELEMENTS(counter_fields), &pool->counters.sums));
         if (r == 0)
-                r = state_file_set(object, "gone", state_file_fields(gone_fields, ELEMENTS(gone_fields), &pool->gone));
+                r = state_file_set(object, "gone", state_file_fields(gone_fields, ELEMENTS(gone_fields), &pool->counters.gone));
         if (r == 0)
-                r = state_file_set(object, "rate", write_rate(&pool->rate));
+                r = state_file_set(object, "rate", write_rate(&pool->counters.rate));
         if (r == 0)
                 r = state_file_set(object, "decisions", write_decisions(&pool->decisions));
         return state_file_finish(object, r);
@@ -290,30 +292,29 @@ static int read_listeners(struct state_file *file, const json_t *array, struct l
 static int read_worker(struct state_file *file, const json_t *object, struct pool *pool)
 {
         struct worker worker = {0};
-        const char *states[WORKER_STATE_COUNT];
-        unsigned role, state;
+        const char *states[WORKER_STATE_COUNT], *purposes[WORKER_PURPOSE_COUNT];
+        unsigned purpose, state;
 
         for (int i = 0; i < WORKER_STATE_COUNT; i++)
                 states[i] = worker_state_name((enum worker_state)i);
+        for (int i = 0; i < WORKER_PURPOSE_COUNT; i++)
+                purposes[i] = worker_purpose_name((enum worker_purpose)i);
         int r = state_file_read_fields(file, worker_fields, ELEMENTS(worker_fields), object, &worker);
         if (r == 0)
-                r = state_file_read_word(file, object, "role", role_names, ELEMENTS(role_names), &role);
+                r = state_file_read_word(file, object, "purpose", purposes, ELEMENTS(purposes), &purpose);
         if (r == 0)
                 r = state_file_read_word(file, object, "state", states, ELEMENTS(states), &state);
         if (r < 0)
                 return r;
-        worker.role = (enum worker_role)role;
+        worker.purpose = (enum worker_purpose)purpose;
         worker.state = (enum worker_state)state;
-        r = worker.pid > 1 ? worker_adopt(pool, &worker) : -EINVAL;
+        r = worker.pid > 1 ? launcher_adopt(pool, &worker) : -EINVAL;
         return r == -EINVAL ? state_file_fail(file, "worker %d in slot %u cannot be", worker.pid, worker.slot) : r;
 }
 
-static struct worker *find_worker(const struct pool *pool, json_int_t pid)
+static struct worker *find_worker(const struct pool *pool, const json_t *object, const char *member)
 {
-        for (struct worker *worker = pool->workers; worker; worker = worker->next)
-                if (worker->pid == pid)
-                        return worker;
-        return NULL;
+        return worker_table_find(pool, (pid_t)json_integer_value(json_object_get(object, member)));
 }
 
 static int read_workers(struct state_file *file, const json_t *array, struct pool *pool)
@@ -328,12 +329,10 @@ static int read_workers(struct state_file *file, const json_t *array, struct poo
                 const json_t *object = json_array_get(array, i);
                 if (!json_object_get(object, "replacement"))
                         continue;
-                struct worker *worker = find_worker(pool, json_integer_value(json_object_get(object, "pid")));
-                struct worker *other = find_worker(pool, json_integer_value(json_object_get(object, "replacement")));
-                if (worker && other && other != worker && !other->replaces) {
-                        worker->replacement = other;
-                        other->replaces = worker;
-                }
+                struct worker *worker = find_worker(pool, object, "pid");
+                struct worker *other = find_worker(pool, object, "replacement");
+                if (worker && other && other != worker && !other->replaces)
+                        worker_set_replacement(worker, other);
         }
         return 0;
 }
@@ -419,22 +418,22 @@ int pool_state_read(const struct pool_state_context *context, struct state_file 
         r = state_file_read_fields(file, pool_fields, ELEMENTS(pool_fields), object, pool);
         if (r == 0)
                 r = state_file_read_fields(file, counter_fields, ELEMENTS(counter_fields),
-                                           state_file_object(object, "totals"), &pool->totals);
+                                           state_file_object(object, "totals"), &pool->counters.sums);
         if (r == 0)
                 r = state_file_read_fields(file, gone_fields, ELEMENTS(gone_fields), state_file_object(object, "gone"),
-                                           &pool->gone);
+                                           &pool->counters.gone);
         if (r == 0)
                 r = read_listeners(file, state_file_array(object, "listeners"), &pool->listeners);
         if (r == 0)
                 r = read_listeners(file, state_file_array(object, "closing"), &pool->closing);
-        /* Room for what pool_close_listener() moves. */
+        /* Room for what drainer_close_listener() moves. */
         if (r == 0)
                 r = listener_set_reserve(&pool->closing, pool->listeners.count);
         if (r == 0)
                 r = read_workers(file, state_file_array(object, "workers"), pool);
         if (r == 0)
                 r = read_decisions(file, state_file_array(object, "decisions"), &pool->decisions);
-        read_rate(state_file_array(object, "rate"), &pool->rate);
+        read_rate(state_file_array(object, "rate"), &pool->counters.rate);
         if (r == 0)
                 *ret = pool;
         return r;

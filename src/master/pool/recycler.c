@@ -1,11 +1,14 @@
-/* The recycler: replaces workers that have reached their number of requests, their age or their size; the replacement
- * first where the pool has room, and never more than max_recycling at once. */
+#include "master/pool/recycler.h"
+
 #include <stddef.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "master/pool/health.h"
+#include "master/pool/launcher.h"
 #include "master/pool/pool.h"
 #include "master/pool/worker.h"
+#include "master/pool/worker_table.h"
 
 /* A worker that is busy when it becomes too old asks when its request ends, by its own clock: as a precaution the master
  * looks again. */
@@ -35,7 +38,7 @@ static uint64_t too_old_at_ms(const struct worker *worker)
 /* Whether the pool would have fewer spare workers than it may keep if this one went. */
 static bool needs_replacement(const struct worker *worker, const struct pool_counts *counts)
 {
-        if (worker->drains) /* another one is forked if its listeners need it */
+        if (worker->purpose == WORKER_DRAIN) /* another one is forked if its listeners need it */
                 return false;
         unsigned others = counts->idle + counts->starting - worker_is_idle(worker);
         return worker->pool->config->scaling != SCALING_ONDEMAND && others < pool_scale_limits(worker->pool).max_spare;
@@ -44,9 +47,7 @@ static bool needs_replacement(const struct worker *worker, const struct pool_cou
 /* It serves on, with its replacement beside it if there is one, and asks again. */
 static void give_up(struct worker *worker)
 {
-        if (worker->replacement)
-                worker->replacement->replaces = NULL;
-        worker->replacement = NULL;
+        worker_set_replacement(worker, NULL);
         worker->recycling = worker->let_go = false;
         worker_answer(worker, SCOREBOARD_ANSWER_LATER);
 }
@@ -72,14 +73,15 @@ static void let_go(struct worker *worker, const char *reason, uint64_t now_ms)
  * on their way out take up the room that there will be. */
 static bool get_replacement(struct worker *worker)
 {
-        const struct pool_counts counts = pool_count(worker->pool);
+        const struct pool_counts counts = worker_table_count(worker->pool);
+        struct worker *replacement;
 
         if (counts.total >= pool_scale_limits(worker->pool).max_workers || !needs_replacement(worker, &counts))
                 return true;
-        worker->replacement = worker_fork(worker->pool, WORKER_ROLE_SERVE, NULL, "recycle");
-        if (worker->replacement)
-                worker->replacement->replaces = worker;
-        return worker->replacement;
+        if (launcher_start(worker->pool, WORKER_REPLACE, NULL, "recycle", &replacement) < 0)
+                return false;
+        worker_set_replacement(worker, replacement);
+        return true;
 }
 
 /* False: not now, and neither would it work for another one. */
@@ -120,11 +122,12 @@ static void follow_up(struct worker *worker, uint64_t now_ms)
  * have gone. A detached one may take hours to go: the others do not wait for it. */
 static unsigned count_in_progress(const struct pool *pool)
 {
-        bool is_full = pool_count(pool).total >= pool_scale_limits(pool).max_workers;
+        bool is_full = worker_table_count(pool).total >= pool_scale_limits(pool).max_workers;
         unsigned count = 0;
 
-        for (const struct worker *worker = pool->workers; worker; worker = worker->next) {
-                bool stands_in = is_full && worker->state == WORKER_STARTING && worker_counts(worker) && !worker->replaces;
+        for (const struct worker *worker = pool->workers.first; worker; worker = worker->next) {
+                bool stands_in = is_full && worker->state == WORKER_STARTING && worker_counts(worker) &&
+                                 worker->purpose != WORKER_REPLACE;
                 count += (worker->recycling && worker->state != WORKER_DETACHED) || stands_in;
         }
         return count;
@@ -132,7 +135,7 @@ static unsigned count_in_progress(const struct pool *pool)
 
 static bool may_begin(const struct worker *worker)
 {
-        return !worker->recycling && worker->state == WORKER_READY && worker_stays(worker) && !worker->for_roll;
+        return !worker->recycling && worker->state == WORKER_READY && worker_stays(worker) && worker->purpose != WORKER_ROLL;
 }
 
 /* Of those that ask, the one whose request began first; several may have asked since the last look. */
@@ -141,7 +144,7 @@ static struct worker *find_first_asking(const struct pool *pool)
         struct worker *first = NULL;
         uint64_t first_ns = 0;
 
-        for (struct worker *worker = pool->workers; worker; worker = worker->next) {
+        for (struct worker *worker = pool->workers.first; worker; worker = worker->next) {
                 uint64_t since_ns = atomic_load(&worker_slot(worker)->activity_since_ns);
                 if (may_begin(worker) && asks_because(worker) && (!first || since_ns < first_ns)) {
                         first = worker;
@@ -156,7 +159,7 @@ static unsigned count_free_turns(const struct pool *pool, uint64_t now_ms)
 {
         uint64_t in_progress = count_in_progress(pool);
 
-        if (backoff_active(&pool->backoff, now_ms) || in_progress >= pool->config->max_recycling)
+        if (health_is_backing_off(pool, now_ms) || in_progress >= pool->config->max_recycling)
                 return 0;
         return (unsigned)(pool->config->max_recycling - in_progress);
 }
@@ -167,12 +170,12 @@ uint64_t recycler_step(struct pool *pool, uint64_t now_ms)
         unsigned turns = count_free_turns(pool, now_ms);
         struct worker *worker;
 
-        for (worker = pool->workers; worker; worker = worker->next)
+        for (worker = pool->workers.first; worker; worker = worker->next)
                 if (worker->recycling)
                         follow_up(worker, now_ms);
         while (turns > 0 && (worker = find_first_asking(pool)))
                 turns = begin(worker, now_ms) ? turns - 1 : 0;
-        for (worker = pool->workers; worker; worker = worker->next) {
+        for (worker = pool->workers.first; worker; worker = worker->next) {
                 if (!may_begin(worker))
                         continue;
                 bool is_too_old = now_ms >= too_old_at_ms(worker);

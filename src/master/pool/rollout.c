@@ -1,20 +1,23 @@
-/* The roller: replaces the workers of older generations after a reload that changed how workers run; new ones first,
- * within reload_surge. */
+#include "master/pool/rollout.h"
+
 #include <stddef.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "master/pool/health.h"
+#include "master/pool/launcher.h"
 #include "master/pool/pool.h"
 #include "master/pool/worker.h"
+#include "master/pool/worker_table.h"
 
 /* How many more may be started ahead. Requests that go on in retired workers count, as long as they take room: with that a
  * roll waits for them, but only if the pool is full. */
 static unsigned may_start(const struct pool *pool, const struct pool_counts *counts)
 {
         uint64_t most = MIN_OF(MAX_OF(pool_config_surge(pool->config), (uint64_t)1), (uint64_t)counts->old_total);
-        unsigned room = pool_room_ahead(pool);
+        unsigned room = worker_table_surge_room(pool);
 
-        return counts->ahead < most ? (unsigned)MIN_OF(most - counts->ahead, (uint64_t)room) : 0;
+        return counts->surge < most ? (unsigned)MIN_OF(most - counts->surge, (uint64_t)room) : 0;
 }
 
 /* The old worker whose going costs least: an idle one, then one that is not ready, then a busy one. */
@@ -22,7 +25,7 @@ static struct worker *pick_old(const struct pool *pool)
 {
         struct worker *starting = NULL, *busy = NULL;
 
-        for (struct worker *worker = pool->workers; worker; worker = worker->next) {
+        for (struct worker *worker = pool->workers.first; worker; worker = worker->next) {
                 if (worker->generation >= pool->generation || !worker_counts(worker))
                         continue;
                 if (worker_is_idle(worker))
@@ -37,31 +40,46 @@ static struct worker *pick_old(const struct pool *pool)
 
 uint64_t rollout_step(struct pool *pool, uint64_t now_ms)
 {
-        struct pool_counts counts = pool_count(pool);
+        struct pool_counts counts = worker_table_count(pool);
 
-        if (pool->refuser && pool->refuser->generation < pool->generation) /* it knows the old listeners */
-                worker_retire(pool->refuser, "roll");
+        if (pool->workers.refuser && pool->workers.refuser->generation < pool->generation) /* it knows the old listeners */
+                worker_retire(pool->workers.refuser, "roll");
         if (counts.old_total == 0) {
-                pool->roll_ready = 0;
+                pool->rollout.ready = 0;
                 return POOL_NEVER_MS;
         }
         /* Workers of the old generation stay as long as old listeners have connections that only they can take. */
-        for (; pool->roll_ready > 0 && counts.old_total > 0 && pool->closing.count == 0; pool->roll_ready--) {
+        for (; pool->rollout.ready > 0 && counts.old_total > 0 && pool->closing.count == 0; pool->rollout.ready--) {
                 worker_retire(pick_old(pool), "roll");
                 counts.old_total--;
-                counts.ahead--;
+                counts.surge--;
         }
-        if (backoff_active(&pool->backoff, now_ms) || pool->draining)
+        if (health_is_backing_off(pool, now_ms) || pool->draining)
                 return POOL_NEVER_MS;
         unsigned forked = 0;
-        for (unsigned wanted = may_start(pool, &counts); forked < wanted; forked++) {
-                struct worker *worker = worker_fork(pool, WORKER_ROLE_SERVE, NULL, "roll");
-                if (!worker)
+        for (unsigned wanted = may_start(pool, &counts); forked < wanted; forked++)
+                if (launcher_start(pool, WORKER_ROLL, NULL, "roll", NULL) < 0)
                         break;
-                worker->for_roll = true;
-        }
         if (forked > 0)
                 pool_record(pool, LOG_INFO, "+%u worker%s (generation %llu, %u of older ones left)", forked,
                             forked == 1 ? "" : "s", (unsigned long long)pool->generation, counts.old_total);
         return POOL_NEVER_MS;
+}
+
+/* What a roll that is under way has started belongs to the old ones now. */
+void rollout_begin_generation(struct pool *pool)
+{
+        pool->generation++;
+        pool->rollout.ready = 0;
+        for (struct worker *worker = pool->workers.first; worker; worker = worker->next)
+                if (worker->purpose == WORKER_ROLL)
+                        worker->purpose = WORKER_SERVE;
+}
+
+void rollout_note_ready(struct pool *pool, struct worker *worker)
+{
+        if (worker->purpose != WORKER_ROLL)
+                return;
+        pool->rollout.ready++;
+        worker->purpose = WORKER_SERVE;
 }

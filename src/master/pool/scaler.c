@@ -1,12 +1,17 @@
-/* The scaler: gathers the numbers, asks logic/scale_policy, and carries its decision out, in bounded batches. */
+#include "master/pool/scaler.h"
+
 #include <stdlib.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "lib/idle_set.h"
 #include "master/loop/evloop.h"
+#include "master/pool/health.h"
+#include "master/pool/launcher.h"
 #include "master/pool/pool.h"
+#include "master/pool/pool_counters.h"
 #include "master/pool/worker.h"
+#include "master/pool/worker_table.h"
 
 /* Forks between two turns of the loop: some 5 ms of work, so that signals and other pools are not kept waiting. */
 #define BATCH 32
@@ -44,7 +49,7 @@ static void watch_listeners(struct pool *pool, bool wanted)
 static void retire_idle(struct pool *pool, unsigned count, const char *reason)
 {
         for (int old_only = 1; old_only >= 0; old_only--)
-                for (struct worker *worker = pool->workers; worker && count > 0; worker = worker->next)
+                for (struct worker *worker = pool->workers.first; worker && count > 0; worker = worker->next)
                         if (worker_counts(worker) && worker_is_idle(worker) &&
                             (!old_only || worker->generation < pool->generation)) {
                                 worker_retire(worker, reason);
@@ -58,7 +63,7 @@ static unsigned fork_batch(struct pool *pool, unsigned wanted)
 
         while (forked < MIN_OF(wanted, BATCH)) {
                 const struct listener_set *listeners = pool->draining ? &pool->closing : NULL;
-                if (!worker_fork(pool, WORKER_ROLE_SERVE, listeners, "scale"))
+                if (launcher_start(pool, WORKER_SERVE, listeners, "scale", NULL) < 0)
                         break;
                 forked++;
         }
@@ -70,8 +75,8 @@ static void tell_saturation(struct pool *pool, unsigned workers, uint64_t waitin
         uint64_t count = waiting > 0 ? waiting : refused;
         const char *waits = waiting == 1 ? " waits" : "s wait", *was_refused = refused == 1 ? " was refused" : "s were refused";
 
-        pool->saturation_told = true;
-        pool->totals.saturations++;
+        pool->scaler.saturation_told = true;
+        pool_counters_note(pool, COUNTER_saturations);
         pool_record_event(pool, MESSAGE_ID_SATURATED, LOG_WARNING,
                           "saturated: %u worker%s in use, %llu connection%s; consider raising max_workers", workers,
                           workers == 1 ? " is" : "s are all", (unsigned long long)count,
@@ -80,8 +85,8 @@ static void tell_saturation(struct pool *pool, unsigned workers, uint64_t waitin
 
 static void tell_relief(struct pool *pool, uint64_t refused)
 {
-        pool->saturation_told = false;
-        pool->refused_before += refused;
+        pool->scaler.saturation_told = false;
+        pool->scaler.refused_before += refused;
         if (refused > 0)
                 pool_record_event(pool, MESSAGE_ID_RELIEVED, LOG_INFO, "no longer saturated; %llu connection%s refused",
                                   (unsigned long long)refused, refused == 1 ? " was" : "s were");
@@ -94,32 +99,32 @@ static void tell_relief(struct pool *pool, uint64_t refused)
  * so that nobody is refused outside an episode. */
 static void handle_saturation(struct pool *pool, const struct scale_decision *decision, const struct scale_input *input)
 {
-        uint64_t all_refused = atomic_load(&pool->board->refused);
-        uint64_t refused = all_refused - MIN_OF(pool->refused_before, all_refused);
+        uint64_t all_refused = atomic_load(&pool->board.memory->refused);
+        uint64_t refused = all_refused - MIN_OF(pool->scaler.refused_before, all_refused);
 
         /* What idle and starting workers are about to take does not wait. */
         bool somebody_waits = input->queued > input->idle + input->starting + decision->start;
-        if (!pool->saturation_told && ((pool->scale.saturated && somebody_waits) || refused > 0))
+        if (!pool->scaler.saturation_told && ((pool->scaler.state.saturated && somebody_waits) || refused > 0))
                 tell_saturation(pool, input->total + decision->start, input->queued, refused);
-        if (pool->saturation_told && !pool->scale.saturated && !pool->refuser)
+        if (pool->scaler.saturation_told && !pool->scaler.state.saturated && !pool->workers.refuser)
                 tell_relief(pool, refused);
 }
 
 /* A full pool that refuses has a process for it, and no other pool has. */
 static void keep_refuser(struct pool *pool)
 {
-        bool wanted = pool->scale.saturated && pool->config->when_full == FULL_REFUSE && !pool->draining;
+        bool wanted = pool->scaler.state.saturated && pool->config->when_full == FULL_REFUSE && !pool->draining;
 
-        if (wanted && !pool->refuser)
-                pool->refuser = worker_fork(pool, WORKER_ROLE_REFUSE, NULL, "refuse");
-        else if (!wanted && pool->refuser)
-                worker_retire(pool->refuser, "refuse");
+        if (wanted && !pool->workers.refuser)
+                launcher_start(pool, WORKER_REFUSE, NULL, "refuse", NULL);
+        else if (!wanted && pool->workers.refuser)
+                worker_retire(pool->workers.refuser, "refuse");
 }
 
 /* Publish what wakes us. Returns true if a count that has changed meanwhile asks for another look. */
 static bool publish(struct pool *pool, const struct scale_decision *decision)
 {
-        struct scoreboard *board = pool->board;
+        struct scoreboard *board = pool->board.memory;
         uint32_t idle;
 
         /* While old listeners drain, idle workers of the old generation hide that new connections find none. */
@@ -137,7 +142,7 @@ static bool publish(struct pool *pool, const struct scale_decision *decision)
 
 static struct scale_input gather(const struct pool *pool, uint64_t now_ms)
 {
-        const struct pool_counts counts = pool_count(pool);
+        const struct pool_counts counts = worker_table_count(pool);
         const struct listener_set *set = pool->draining ? &pool->closing : &pool->listeners;
         unsigned queued = listener_set_queued(set);
 
@@ -145,11 +150,11 @@ static struct scale_input gather(const struct pool *pool, uint64_t now_ms)
                 .now_ms = now_ms,
                 .idle = counts.idle,
                 .starting = counts.starting,
-                .total = counts.total - MIN_OF(counts.ahead, counts.old_total), /* two that are one: the roll's surge */
+                .total = counts.total - MIN_OF(counts.surge, counts.old_total), /* two that are one: the roll's surge */
                 .queued = queued,
-                .low_water = atomic_load(&pool->board->low_water),
-                .started = pool->started,
-                .may_fork = !backoff_active(&pool->backoff, now_ms) && !pool->killing && !pool->paused &&
+                .low_water = atomic_load(&pool->board.memory->low_water),
+                .started = pool->scaler.started,
+                .may_fork = !health_is_backing_off(pool, now_ms) && !pool->killing && !pool->paused &&
                             (!pool->draining || queued > 0),
         };
 }
@@ -158,10 +163,10 @@ uint64_t scaler_step(struct pool *pool, uint64_t now_ms)
 {
         const struct scale_limits limits = pool_scale_limits(pool);
         const struct scale_input input = gather(pool, now_ms);
-        const struct scale_decision decision = scale_policy_decide(&limits, &input, &pool->scale);
+        const struct scale_decision decision = scale_policy_decide(&limits, &input, &pool->scaler.state);
         uint64_t next_ms = decision.shrink_at_ms > 0 ? decision.shrink_at_ms : POOL_NEVER_MS;
 
-        pool->started |= input.may_fork;
+        pool->scaler.started |= input.may_fork;
         handle_saturation(pool, &decision, &input);
         keep_refuser(pool);
         if (decision.start > 0) {
@@ -179,9 +184,19 @@ uint64_t scaler_step(struct pool *pool, uint64_t now_ms)
         watch_listeners(pool, decision.watch_listeners);
         if (publish(pool, &decision))
                 pool_touch(pool);
-        if (pool->scale.saturated && !pool->saturation_told)
+        if (pool->scaler.state.saturated && !pool->scaler.saturation_told)
                 next_ms = MIN_OF(next_ms, now_ms + UNTOLD_LOOK_MS);
-        if (backoff_active(&pool->backoff, now_ms))
-                next_ms = MIN_OF(next_ms, pool->backoff.not_before_ms);
+        if (health_is_backing_off(pool, now_ms))
+                next_ms = MIN_OF(next_ms, pool->health.backoff.not_before_ms);
         return next_ms;
+}
+
+void scaler_forget(struct pool *pool)
+{
+        pool->scaler.state = (struct scale_state){0};
+}
+
+void scaler_restart(struct pool *pool)
+{
+        pool->scaler.started = false;
 }

@@ -2,34 +2,18 @@
 
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
-#include "base/cleanup.h"
 #include "base/log.h"
 #include "lib/idle_set.h"
-#include "logic/policy/slot_allocator.h"
+#include "logic/protocol/worker_plan.h"
+#include "master/pool/health.h"
+#include "master/pool/pool.h"
+#include "master/pool/pool_counters.h"
 #include "master/pool/worker.h"
+#include "master/pool/worker_table.h"
 #include "os/clock.h"
-
-static uint64_t timeval_ms(const struct timeval *time)
-{
-        return (uint64_t)time->tv_sec * 1000 + (uint64_t)time->tv_usec / 1000;
-}
-
-/* What the slot says of the whole life goes over to the pool. */
-static void inherit(struct pool *pool, const struct scoreboard_slot *slot, const struct rusage *usage)
-{
-        struct pool_gone *gone = &pool->gone;
-        uint64_t place = gone->count++ % POOL_GONE_WORKERS_KEPT;
-
-        counters_add_slot(&pool->totals, slot);
-        for (size_t i = 0; i < SCOREBOARD_DURATION_BUCKETS; i++)
-                gone->durations[i] += atomic_load(&slot->durations[i]);
-        gone->requests[place] = atomic_load(&slot->requests_ended);
-        gone->cpu_ms[place] = timeval_ms(&usage->ru_utime) + timeval_ms(&usage->ru_stime);
-}
 
 static bool ended_as_agreed(const struct worker *worker, int status)
 {
@@ -47,7 +31,7 @@ static void describe_activity(const struct worker *worker, char *text, size_t si
 {
         uint64_t now_ms = clock_now_ms();
 
-        if (worker->role == WORKER_ROLE_REFUSE)
+        if (!worker_serves(worker))
                 snprintf(text, size, "while refusing connections");
         else if (worker_is_busy(worker))
                 snprintf(text, size, "while serving a request for %llu ms",
@@ -85,27 +69,11 @@ static void count_failure(const struct worker *worker, int status)
                 .by_sigkill = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
                 .was_ready = worker->state != WORKER_STARTING && worker->state != WORKER_GONE,
                 .had_served = own_requests > 0,
-                .pool_succeeded_since = pool_requests(pool) > worker->requests_at_fork,
+                .pool_succeeded_since = worker_table_requests(pool) > worker->requests_at_fork,
         };
 
         if (backoff_is_failure(&death))
-                pool_note_failure(pool);
-}
-
-static void unlink_worker(struct worker *worker)
-{
-        struct pool *pool = worker->pool;
-
-        *worker->link = worker->next;
-        if (worker->next)
-                worker->next->link = worker->link;
-        pool->worker_count--;
-        if (pool->refuser == worker)
-                pool->refuser = NULL;
-        if (worker->replacement)
-                worker->replacement->replaces = NULL;
-        if (worker->replaces)
-                worker->replaces->replacement = NULL;
+                health_note_failure(pool);
 }
 
 void worker_exit_settle(void *context, pid_t pid, int status, const struct rusage *usage)
@@ -116,19 +84,18 @@ void worker_exit_settle(void *context, pid_t pid, int status, const struct rusag
         (void)pid;
         bool as_agreed = ended_as_agreed(worker, status);
         if (!as_agreed) {
-                pool->totals.died++;
+                pool_counters_note(pool, COUNTER_died);
                 log_death(worker, status);
         }
         count_failure(worker, status);
-        idle_set_remove(pool->board, worker->slot);
-        if (worker->role == WORKER_ROLE_SERVE)
-                inherit(pool, worker_slot(worker), usage);
-        pool->totals.recycled += WIFEXITED(status) && (WEXITSTATUS(status) == WORKER_EXIT_RECYCLED || worker->recycling);
+        idle_set_remove(pool->board.memory, worker->slot);
+        if (worker_serves(worker))
+                pool_counters_inherit(pool, worker_slot(worker), usage);
+        if (WIFEXITED(status) && (WEXITSTATUS(status) == WORKER_EXIT_RECYCLED || worker->recycling))
+                pool_counters_note(pool, COUNTER_recycled);
         worker_event(worker, WORKER_EVENT_EXITED);
         /* A source that a killed worker held must not count for ever. */
         atomic_store(&worker_slot(worker)->source, 0);
-        unlink_worker(worker);
-        slot_allocator_release(pool->slots, worker->slot);
-        free(worker);
+        worker_table_remove(worker);
         pool_touch(pool);
 }

@@ -1,4 +1,4 @@
-/* The obituary of a worker: what its end means, said once, and its legacy to the pool's totals. */
+/* The end of a worker: what it means, said once, and what it leaves to the pool's counters. */
 #pragma once
 
 #include <sys/resource.h>

@@ -21,7 +21,7 @@ static uint64_t needed_fds(const struct fd_budget *budget, const struct config *
                 const struct pool_config *later = pool->draining ? NULL : config_find_pool(config, pool->name);
                 uint64_t allowed = later ? pool_config_process_limit(later) : 0;
                 needed += 2 * (pool->listeners.count + pool->closing.count);
-                needed += pool->worker_count > allowed ? pool->worker_count - allowed : 0;
+                needed += pool->workers.count > allowed ? pool->workers.count - allowed : 0;
         }
         return needed;
 }

@@ -41,7 +41,7 @@ struct pool *listener_moves_find(const struct pool_table *pools, struct pool *po
  * anew. */
 static void retire_workers(struct pool *owner)
 {
-        for (struct worker *worker = owner->workers; worker; worker = worker->next)
+        for (struct worker *worker = owner->workers.first; worker; worker = worker->next)
                 worker_retire(worker, "takeover");
         pool_touch(owner);
 }

@@ -9,8 +9,11 @@
 #include "base/text.h"
 #include "master/loop/evloop.h"
 #include "master/manager/fd_store.h"
+#include "master/pool/drainer.h"
 #include "master/pool/pool.h"
+#include "master/pool/pool_orders.h"
 #include "master/pool/pool_table.h"
+#include "master/pool/rollout.h"
 #include "master/reload/listener_moves.h"
 
 /* What phase one made for one step. */
@@ -192,7 +195,7 @@ static void rebind(const struct pool_table *pools, struct pool *pool, struct lis
 {
         for (size_t i = pool->listeners.count; i-- > 0;)
                 if (!is_listed(pool->config, pool->listeners.items[i].name))
-                        pool_close_listener(pool, &pool->listeners.items[i], pool->generation - 1);
+                        drainer_close_listener(pool, &pool->listeners.items[i], pool->generation - 1);
         listener_moves_take_back(pools, pool);
         take_into_service(pool, opened);
 }
@@ -243,7 +246,7 @@ static void roll(const struct carrying *at)
         struct pool *pool = at->pool;
 
         pool->config = at->step->new_pool;
-        pool_begin_generation(pool);
+        rollout_begin_generation(pool);
         if (at->step->verb == RELOAD_REBIND)
                 rebind(at->changes->pools, pool, &at->prepared->opened);
         adjust_listeners(pool);
@@ -262,7 +265,7 @@ static void add(const struct carrying *at)
 
 static void remove_pool(const struct carrying *at)
 {
-        pool_drain(at->pool, config_take_pool(at->context->old_config, at->pool->name), "removed from the configuration");
+        pool_order_close(at->pool, config_take_pool(at->context->old_config, at->pool->name), "removed from the configuration");
 }
 
 static void carry_out(const struct pool_changes *changes, const struct reload_context *context, size_t index)

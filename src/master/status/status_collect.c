@@ -6,9 +6,12 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "master/pool/health.h"
 #include "master/pool/pool.h"
+#include "master/pool/pool_counters.h"
 #include "master/pool/pool_table.h"
 #include "master/pool/worker.h"
+#include "master/pool/worker_table.h"
 #include "os/clock.h"
 #include "os/process/usage.h"
 
@@ -25,12 +28,12 @@ static void add_slot(struct status_pool *status, const struct scoreboard_slot *s
 
 static void collect_totals(const struct pool *pool, struct status_pool *status)
 {
-        status->totals = pool->totals;
-        counters_add_board(&status->totals, pool->board);
+        status->totals = pool->counters.sums;
+        counters_add_board(&status->totals, pool->board.memory);
         for (size_t i = 0; i < REQUEST_DURATION_BUCKETS; i++)
-                status->durations.buckets[i] = pool->gone.durations[i];
-        for (const struct worker *worker = pool->workers; worker; worker = worker->next)
-                if (worker->role == WORKER_ROLE_SERVE)
+                status->durations.buckets[i] = pool->counters.gone.durations[i];
+        for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
+                if (worker_serves(worker))
                         add_slot(status, worker_slot(worker));
 }
 
@@ -49,7 +52,7 @@ static void collect_worker(const struct worker *worker, uint64_t now_ms, struct 
 {
         const struct scoreboard_slot *slot = worker_slot(worker);
         struct process_usage usage = {0};
-        bool refuses = worker->role == WORKER_ROLE_REFUSE, busy = worker_is_busy(worker);
+        bool refuses = !worker_serves(worker), busy = worker_is_busy(worker);
         bool reported = atomic_load(&slot->activity_since_ns) > 0;
 
         process_usage_read(worker->pid, &usage);
@@ -69,15 +72,15 @@ static void collect_worker(const struct worker *worker, uint64_t now_ms, struct 
 
 static int collect_workers(const struct pool *pool, struct status_pool *status)
 {
-        size_t most = MIN_OF(pool->worker_count, (unsigned)STATUS_WORKERS_MAX);
+        size_t most = MIN_OF(pool->workers.count, (unsigned)STATUS_WORKERS_MAX);
         uint64_t now_ms = clock_now_ms();
 
         status->workers = calloc(most + 1, sizeof(*status->workers));
         if (!status->workers)
                 return -ENOMEM;
-        for (const struct worker *worker = pool->workers; worker && status->worker_count < most; worker = worker->next)
+        for (const struct worker *worker = pool->workers.first; worker && status->worker_count < most; worker = worker->next)
                 collect_worker(worker, now_ms, &status->workers[status->worker_count++]);
-        status->workers_left_out = pool->worker_count - status->worker_count;
+        status->workers_left_out = pool->workers.count - status->worker_count;
         return 0;
 }
 
@@ -103,18 +106,18 @@ static int collect_listeners(const struct pool *pool, struct status_pool *status
 /* How the workers share the work: the last ones that went, and those that are here. */
 static int collect_spread(const struct pool *pool, struct status_pool *status)
 {
-        size_t gone = MIN_OF(pool->gone.count, (uint64_t)POOL_GONE_WORKERS_KEPT), count = 0;
-        _cleanup_(freep) uint64_t *requests = calloc(gone + pool->worker_count + 1, sizeof(*requests));
-        _cleanup_(freep) uint64_t *cpu_ms = calloc(gone + pool->worker_count + 1, sizeof(*cpu_ms));
+        size_t gone = MIN_OF(pool->counters.gone.count, (uint64_t)POOL_GONE_WORKERS_KEPT), count = 0;
+        _cleanup_(freep) uint64_t *requests = calloc(gone + pool->workers.count + 1, sizeof(*requests));
+        _cleanup_(freep) uint64_t *cpu_ms = calloc(gone + pool->workers.count + 1, sizeof(*cpu_ms));
 
         if (!requests || !cpu_ms)
                 return -ENOMEM;
         for (; count < gone; count++) {
-                requests[count] = pool->gone.requests[count];
-                cpu_ms[count] = pool->gone.cpu_ms[count];
+                requests[count] = pool->counters.gone.requests[count];
+                cpu_ms[count] = pool->counters.gone.cpu_ms[count];
         }
-        for (const struct worker *worker = pool->workers; worker; worker = worker->next) {
-                if (worker->role != WORKER_ROLE_SERVE)
+        for (const struct worker *worker = pool->workers.first; worker; worker = worker->next) {
+                if (!worker_serves(worker))
                         continue;
                 requests[count] = atomic_load(&worker_slot(worker)->requests_ended);
                 cpu_ms[count++] = atomic_load(&worker_slot(worker)->handler_cpu_us) / 1000;
@@ -126,11 +129,11 @@ static int collect_spread(const struct pool *pool, struct status_pool *status)
 
 int status_collect_pool(const struct pool *pool, unsigned detail, struct status_pool *ret)
 {
-        const struct pool_counts counts = pool_count(pool);
-        uint64_t now_ms = clock_now_ms(), not_before_ms = pool->backoff.not_before_ms;
-        bool backing_off = backoff_active(&pool->backoff, now_ms);
+        const struct pool_counts counts = worker_table_count(pool);
+        uint64_t now_ms = clock_now_ms(), not_before_ms = pool->health.backoff.not_before_ms;
+        bool backing_off = health_is_backing_off(pool, now_ms);
         const struct status_pool_context context = {.draining = pool->draining, .paused = pool->paused,
-                                                .backing_off = backing_off, .saturated = pool->saturation_told};
+                                                .backing_off = backing_off, .saturated = pool->scaler.saturation_told};
         struct status_pool status = {
                 .name = pool->name,
                 .state = status_pool_state_of(&context),
@@ -139,12 +142,12 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
                            .detached = counts.detached, .retiring = counts.retiring, .total = counts.total,
                            .old_total = counts.old_total},
                 .limits = pool_scale_limits(pool),
-                .failures = pool->backoff.failures,
+                .failures = pool->health.backoff.failures,
                 .next_start_ms = backing_off && not_before_ms > now_ms ? not_before_ms - now_ms : 0,
         };
 
         collect_totals(pool, &status);
-        status.rate = request_rate_of(&pool->rate, now_ms, status.totals.requests);
+        status.rate = request_rate_of(&pool->counters.rate, now_ms, status.totals.requests);
         int r = collect_listeners(pool, &status);
         if (r == 0 && (detail & STATUS_WORKERS))
                 r = collect_workers(pool, &status);
@@ -176,7 +179,7 @@ int status_collect(const struct status_of_daemon *daemon, const struct pool_tabl
                 r = status_collect_pool(pool, detail, &status.pools[status.pool_count]);
                 if (r == 0)
                         status_add_up(&status, &status.pools[status.pool_count++]);
-                request_rate_note(&pool->rate, clock_now_ms(), pool_requests(pool));
+                pool_counters_note_rate(pool, clock_now_ms(), worker_table_requests(pool));
         }
         if (r < 0) {
                 status_clear(&status);

@@ -1,0 +1,148 @@
+#include "master/pool/launcher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "lib/idle_set.h"
+#include "logic/protocol/worker_plan.h"
+#include "master/loop/reaper.h"
+#include "master/pool/health.h"
+#include "master/pool/launcher_ops.h"
+#include "master/pool/pool.h"
+#include "master/pool/pool_counters.h"
+#include "master/pool/worker.h"
+#include "master/pool/worker_exit.h"
+#include "master/pool/worker_output.h"
+#include "master/pool/worker_table.h"
+#include "os/clock.h"
+
+/* A clean slot for a new worker. */
+static void prepare_slot(struct pool *pool, uint32_t index)
+{
+        struct scoreboard_slot *slot = &pool->board.memory->slots[index];
+        uint32_t incarnation = atomic_load(&slot->incarnation) + 1;
+
+        idle_set_remove(pool->board.memory, index);
+        /* Nobody holds the slot, so plain stores will do; the fork orders them before the worker's. */
+        memset((void *)slot, 0, sizeof(*slot));
+        atomic_store(&slot->incarnation, incarnation);
+        if (index >= atomic_load(&pool->board.memory->slot_limit))
+                atomic_store(&pool->board.memory->slot_limit, index + 1);
+}
+
+/* The launch has come to its end: 0, or -errno, and the worker is freed. */
+static int settle(struct worker *worker, pid_t pid, int error)
+{
+        struct pool *pool = worker->pool;
+        const struct pool_runtime *runtime = pool->runtime;
+        _cleanup_(fd_closep) int log_read_fd = TAKE_FD(worker->log_read_fd);
+
+        int r = error < 0 ? error : reaper_add(runtime->reaper, pid, worker_exit_settle, worker);
+        if (error == 0 && r < 0) /* a child we could not keep track of: it has done nothing yet */
+                kill(pid, SIGKILL);
+        if (r < 0) {
+                worker_table_remove(worker);
+                health_note_launch_failure(pool, -r);
+                return r;
+        }
+        /* The reading end changes sides to the output's owner; without one the worker's words are lost, no more. */
+        worker_output_start(runtime->outputs, pool->name, pid, TAKE_FD(log_read_fd));
+        worker_launched(worker, pid);
+        health_note_launch(pool);
+        pool_counters_note(pool, COUNTER_forked);
+        const struct log_fields fields = {.pool = pool->name, .worker_pid = pid, .reason = worker->reason,
+                                          .generation = worker->generation};
+        log_emit(LOG_DEBUG, &fields, "forked (%s)", worker->reason);
+        return 0;
+}
+
+void launcher_answer(struct worker *worker, pid_t pid, int error)
+{
+        struct pool *pool = worker->pool;
+
+        settle(worker, pid, error);
+        pool_touch(pool);
+}
+
+/* Everything the worker is told; the pipe's writing end is the process's alone afterwards. */
+static int launch(struct worker *worker, const struct listener_set *listeners, pid_t *ret_pid)
+{
+        struct pool *pool = worker->pool;
+        const struct pool_runtime *runtime = pool->runtime;
+        _cleanup_(freep) int *fds = calloc(listeners->count + 1, sizeof(*fds));
+        int log_pipe[2];
+
+        if (!fds)
+                return -ENOMEM;
+        if (pipe2(log_pipe, O_CLOEXEC) < 0)
+                return -errno;
+        worker->log_read_fd = log_pipe[0];
+        _cleanup_(fd_closep) int log_write_fd = log_pipe[1];
+        for (size_t i = 0; i < listeners->count; i++)
+                fds[i] = listeners->items[i].listener.fd;
+        const struct worker_plan plan = {
+                .role = worker_serves(worker) ? WORKER_ROLE_SERVE : WORKER_ROLE_REFUSE, .pool = pool->config,
+                .board = pool->board.memory, .slot = worker->slot, .listeners = fds, .listener_count = listeners->count,
+                .wake_fd = pool->board.wake_fd, .log_write_fd = log_write_fd, .log_read_fd = worker->log_read_fd,
+                .master_pid = runtime->master_pid, .orphan_timeout_ms = runtime->orphan_timeout_ms,
+                .signals = runtime->signals, .original = runtime->original_limits,
+        };
+        return pool->launcher->launch(worker, &plan, ret_pid);
+}
+
+/* Workers that are on their way out may hold the number of processes up for a moment; their ends make the pool look
+ * again, so that this is no failure. One more than the limit: the refuser. */
+static bool is_crowded(const struct pool *pool)
+{
+        uint64_t most = pool_config_process_limit(pool->config) + (uint64_t)MAX_OF(pool->max_workers_shift, 0) + 1;
+
+        return pool->workers.count >= most;
+}
+
+int launcher_start(struct pool *pool, enum worker_purpose purpose, const struct listener_set *listeners,
+                   const char *reason, struct worker **ret)
+{
+        struct worker *worker;
+        pid_t pid = 0;
+
+        if (is_crowded(pool))
+                return -EBUSY;
+        int r = worker_table_add(pool, &worker);
+        if (r < 0) {
+                health_note_launch_failure(pool, -r);
+                return r;
+        }
+        worker->purpose = purpose;
+        worker->generation = pool->generation;
+        worker->reason = reason;
+        worker->log_read_fd = -1;
+        worker->forked_ms = clock_now_ms();
+        worker->requests_at_fork = pool->health.requests_seen;
+        worker_table_note_purpose(worker);
+        prepare_slot(pool, worker->slot);
+        r = launch(worker, listeners ? listeners : &pool->listeners, &pid);
+        if (r != -EINPROGRESS && (r = settle(worker, pid, r)) < 0)
+                return r;
+        if (ret)
+                *ret = worker;
+        return 0;
+}
+
+int launcher_adopt(struct pool *pool, const struct worker *known)
+{
+        struct worker *worker;
+
+        int r = worker_table_adopt(pool, known, &worker);
+        if (r < 0)
+                return r;
+        worker->log_read_fd = -1;
+        r = reaper_add(pool->runtime->reaper, worker->pid, worker_exit_settle, worker);
+        if (r < 0)
+                worker_table_remove(worker);
+        return r;
+}

@@ -1,0 +1,25 @@
+/* The launcher: the one way to a new worker. A launch is registered before anything can go wrong with it: the worker is
+ * listed, counts against the limits, and may be told to end; its process, and that one's number, may come later. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "logic/policy/worker_purpose.h"
+
+struct listener_set;
+struct pool;
+struct worker;
+
+/* Launch a worker. `listeners` NULL: the pool's present ones. `reason` is one word for the log, and stays valid. 0, and it
+ * is on its way (`ret` may be NULL). -EBUSY: crowded: processes that end still hold the places; the pool looks again when
+ * one has ended. Another -errno: failed; logged once an episode, and the pool backs off. */
+int launcher_start(struct pool *pool, enum worker_purpose purpose, const struct listener_set *listeners,
+                   const char *reason, struct worker **ret);
+
+/* What came of a launch that was under way: its process runs (`pid`, and `error` is 0), or there is none (-errno), and the
+ * worker is freed. */
+void launcher_answer(struct worker *worker, pid_t pid, int error);
+
+/* Take in a worker that a former program of this process has launched; `known` is copied. 0; -EINVAL: it cannot be, for its
+ * slot is taken, or there is none of that number; -ENOMEM. */
+int launcher_adopt(struct pool *pool, const struct worker *known);

@@ -1,0 +1,146 @@
+#include "master/pool/worker_table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "logic/policy/slot_allocator.h"
+#include "master/pool/pool.h"
+#include "master/pool/worker.h"
+
+static void link_worker(struct pool *pool, struct worker *worker)
+{
+        worker->pool = pool;
+        worker->next = pool->workers.first;
+        worker->link = &pool->workers.first;
+        if (worker->next)
+                worker->next->link = &worker->next;
+        pool->workers.first = worker;
+        pool->workers.count++;
+}
+
+int worker_table_add(struct pool *pool, struct worker **ret)
+{
+        struct worker *worker = calloc(1, sizeof(*worker));
+
+        if (!worker)
+                return -ENOMEM;
+        int r = slot_allocator_take(pool->workers.slots, &worker->slot);
+        if (r < 0) {
+                free(worker);
+                return r;
+        }
+        link_worker(pool, worker);
+        *ret = worker;
+        return 0;
+}
+
+int worker_table_adopt(struct pool *pool, const struct worker *known, struct worker **ret)
+{
+        struct worker *worker = malloc(sizeof(*worker));
+
+        if (!worker)
+                return -ENOMEM;
+        *worker = *known;
+        if (slot_allocator_claim(pool->workers.slots, worker->slot) < 0) {
+                free(worker);
+                return -EINVAL;
+        }
+        link_worker(pool, worker);
+        worker_table_note_purpose(worker);
+        *ret = worker;
+        return 0;
+}
+
+void worker_table_note_purpose(struct worker *worker)
+{
+        if (worker->purpose == WORKER_REFUSE)
+                worker->pool->workers.refuser = worker;
+}
+
+void worker_table_remove(struct worker *worker)
+{
+        struct worker_table *table = &worker->pool->workers;
+
+        *worker->link = worker->next;
+        if (worker->next)
+                worker->next->link = worker->link;
+        table->count--;
+        if (table->refuser == worker)
+                table->refuser = NULL;
+        worker_set_replacement(worker, NULL);
+        if (worker->replaces)
+                worker_set_replacement(worker->replaces, NULL);
+        slot_allocator_release(table->slots, worker->slot);
+        free(worker);
+}
+
+struct worker *worker_table_find(const struct pool *pool, pid_t pid)
+{
+        struct worker *worker = pool->workers.first;
+
+        while (worker && (worker->pid == 0 || worker->pid != pid))
+                worker = worker->next;
+        return worker;
+}
+
+static void count_worker(const struct worker *worker, struct pool_counts *counts)
+{
+        if (!worker_serves(worker))
+                return;
+        if (!worker_counts(worker)) {
+                counts->detached += worker->state == WORKER_DETACHED;
+                counts->retiring += worker->state != WORKER_DETACHED;
+                return;
+        }
+        counts->total++;
+        counts->old_total += worker->generation < worker->pool->generation;
+        counts->surge += worker->purpose == WORKER_ROLL && worker->state == WORKER_STARTING;
+        if (worker->state == WORKER_STARTING)
+                counts->starting++;
+        else if (worker_is_idle(worker))
+                counts->idle++;
+        else
+                counts->busy++;
+}
+
+struct pool_counts worker_table_count(const struct pool *pool)
+{
+        struct pool_counts counts = {0};
+
+        for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
+                count_worker(worker, &counts);
+        counts.surge += (unsigned)pool->rollout.ready;
+        return counts;
+}
+
+unsigned worker_table_surge_room(const struct pool *pool)
+{
+        uint64_t most = pool_scale_limits(pool).max_workers + MAX_OF(pool_config_surge(pool->config), (uint64_t)1);
+        uint64_t processes = 0;
+
+        for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
+                processes += worker_serves(worker) && worker->state != WORKER_DETACHED;
+        return processes < most ? (unsigned)(most - processes) : 0;
+}
+
+uint64_t worker_table_requests(const struct pool *pool)
+{
+        uint64_t sum = pool->counters.sums.requests;
+
+        for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
+                if (worker_serves(worker))
+                        sum += atomic_load(&worker_slot(worker)->requests_ended);
+        return sum;
+}
+
+uint64_t worker_table_accepted(const struct pool *pool)
+{
+        uint64_t sum = pool->counters.sums.requests + pool->counters.sums.refused;
+
+        for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
+                if (worker_serves(worker))
+                        sum += atomic_load(&worker_slot(worker)->requests_begun) +
+                               atomic_load(&worker_slot(worker)->refused);
+        return sum;
+}
