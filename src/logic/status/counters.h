@@ -1,8 +1,8 @@
-/* The counters of a pool: THE table, from which the structure, its sums over workers and pools, the status, the report in
- * the log, the hand-over to another program and the manual are made. Pure.
+/* The counters of a pool: THE table, from which the structure, its sums over workers and pools, the status, the report
+ * in the log, the hand-over to another program and the manual are made. Pure.
  *
- * Adding a counter is adding a line to COUNTERS; one that workers count also needs its word in the slot. master/pool counts
- * and adds up; everything else walks counter_table. What slots say is gossip: sums stop at UINT64_MAX. */
+ * Adding a counter is adding a line to COUNTERS; one that workers count also needs its word in the slot. master/pool
+ * counts and adds up; everything else walks counter_table. What slots say is gossip: sums stop at UINT64_MAX. */
 #pragma once
 
 #include <stddef.h>
@@ -21,32 +21,32 @@ enum counter_unit {
 
 /* X(member, shown as, unit, the slot's word, the board's word, in the report, what it counts)
  *
- * `shown as` is the name in the status, `member` that in the hand-over; neither ever changes its meaning. A counter that workers keep
- * names its word by OF(); the others NONE. In the report: the words after the number; NULL: it is not in the report. What
- * it counts is a line of preforkd-control(7): at most 79 bytes of plain text. */
+ * `shown as` is the name in the status, `member` that in the hand-over; neither ever changes its meaning. A counter
+ * that workers keep names its word by OF(); the others NONE. In the report: the words after the number; NULL: it is not
+ * in the report. What it counts is a line of preforkd-control(7): at most 79 bytes of plain text. */
 #define COUNTERS(X)                                                                                                    \
         X(forked, "forked", COUNTER_NUMBER, NONE, NONE, "forked", "workers started")                                   \
-        X(retired, "retired", COUNTER_NUMBER, NONE, NONE, "retired", "workers asked to end when convenient")           \
+        X(retired, "retired", COUNTER_NUMBER, NONE, NONE, "retired", "workers asked to end")                           \
         X(recycled, "recycled", COUNTER_NUMBER, NONE, NONE, "recycled",                                                \
-          "workers that reached their number of requests, their age or their size")                                   \
+          "workers replaced for their number of requests, age or memory")                                              \
         X(died, "died", COUNTER_NUMBER, NONE, NONE, "died",                                                            \
-          "workers that ended neither by our hand nor as agreed")                                                      \
+          "workers that ended unexpectedly")                                                                           \
         X(start_failures, "start_failures", COUNTER_NUMBER, NONE, NONE, "failed starts",                               \
           "workers that could not be started, or ended before they could serve")                                       \
         X(saturations, "saturations", COUNTER_NUMBER, NONE, NONE, "saturations",                                       \
-          "episodes at max_workers with clients waiting or refused")                                                   \
+          "how often clients waited or were refused at max_workers")                                                   \
         X(request_timeouts, "request_timeouts", COUNTER_NUMBER, NONE, NONE, "request timeouts",                        \
           "requests ended because they took longer than request_timeout")                                              \
         X(detached, "detached", COUNTER_NUMBER, NONE, NONE, "detached",                                                \
-          "requests that took longer than detach_after and went on outside of max_workers")                            \
+          "requests that took longer than detach_after and left max_workers")                                          \
         X(refused, "refused", COUNTER_NUMBER, OF(refused), OF(refused), "refused",                                     \
-          "connections closed unserved, which are no requests")                                                        \
+          "connections closed unserved; they are not requests")                                                        \
         X(requests, "requests", COUNTER_NUMBER, OF(requests_ended), NONE, "requests", "requests that have ended")      \
-        X(busy_ns, "busy_ms", COUNTER_NS, OF(busy_ns), NONE, NULL, "how long all requests together took")              \
+        X(busy_ns, "busy_ms", COUNTER_NS, OF(busy_ns), NONE, NULL, "the duration of all requests together")            \
         X(handler_cpu_us, "handler_cpu_ms", COUNTER_US, OF(handler_cpu_us), NONE, NULL,                                \
           "the CPU time of handlers that have ended")                                                                  \
         X(handler_deaths, "handler_deaths", COUNTER_NUMBER, OF(handler_deaths), NONE, NULL,                            \
-          "handlers that died of a signal")
+          "handlers that a signal killed")
 
 #define COUNTER_MEMBER(member, ...) uint64_t member;
 struct counters {
