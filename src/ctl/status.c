@@ -70,6 +70,22 @@ static int append_workers(const json_t *pool, struct text *text)
         return r;
 }
 
+/* `  overlay    max_workers 9 (configured: 4), … until the next reload`; nothing without one. */
+static int append_overlay(const json_t *pool, struct text *text)
+{
+        json_t *overlay = json_object_get(pool, "overlay"), *row;
+        const char *option, *separator = "  overlay    ";
+        int r = 0;
+
+        json_object_foreach(overlay, option, row) {
+                if (r == 0)
+                        r = text_appendf(text, "%s%s %s (configured: %s)", separator, option, ctl_string(row, "overlaid"),
+                                         ctl_string(row, "configured"));
+                separator = ", ";
+        }
+        return r == 0 && json_object_size(overlay) > 0 ? text_append(text, "; until the next reload\n") : r;
+}
+
 static int append_requests(const json_t *pool, struct text *text)
 {
         char rate[CTL_NUMBER_MAX], p50[CTL_NUMBER_MAX], p90[CTL_NUMBER_MAX], p99[CTL_NUMBER_MAX], cpu[CTL_NUMBER_MAX];
@@ -125,6 +141,8 @@ int ctl_status_pool(const json_t *pool, struct text *text)
 
         if (r == 0)
                 r = append_workers(pool, text);
+        if (r == 0)
+                r = append_overlay(pool, text);
         if (r == 0 && ctl_number(pool, "backoff.next_start_ms") > 0)
                 r = text_appendf(text, "  back-off   %" PRIu64 " failed starts in a row, the next in %s\n",
                                  ctl_number(pool, "backoff.failures"),

@@ -155,7 +155,8 @@ def test_config_is_what_is_in_force(controlled: Start) -> None:
     daemon, control = controlled()
     assert control.do("config")["config"] == run_preforkd("-T", "-c", daemon.config).stdout
     control.do("scale www max_workers=7")
-    assert "\nmax_workers = 7\n" in control.do("config")["config"]
+    assert ("\n; max_workers is 64 in the configuration; until the next reload it is:\nmax_workers = 7\n"
+            in control.do("config")["config"])
 
 
 @pytest.mark.parametrize(("number", "most", "options"), [
@@ -170,12 +171,15 @@ def test_what_signals_made_of_max_workers_is_in_force(controlled: Start, tmp_pat
     text = control.do("config")["config"]
     assert f"\nmax_workers = {most}\n" in text
     (tmp_path / "in-force.conf").write_text(text)
-    assert run_preforkd("-T", "-c", tmp_path / "in-force.conf").stdout == text
+    without_comments = "".join(line for line in text.splitlines(True) if not line.startswith(";"))
+    assert run_preforkd("-T", "-c", tmp_path / "in-force.conf").stdout == without_comments
+    assert control.pool()["overlay"] == {
+        option: {"configured": "4", "overlaid": str(most)} for option in options}
     for line in ("reload --dry-run", "reload"):
         assert control.pool()["limits"]["max_workers"] == most
         verb, changed = control.verbs(line)["www"]
         assert (verb, sorted(changed)) == ("limits", options)
-    assert control.pool()["limits"]["max_workers"] == 4
+    assert control.pool()["limits"]["max_workers"] == 4 and control.pool()["overlay"] == {}
     assert "\nmax_workers = 4\n" in control.do("config")["config"]
     assert control.verbs("reload --dry-run")["www"] == ("keep", [])
 
@@ -406,7 +410,58 @@ def test_scale_leaves_other_pools_alone(controlled: Start) -> None:
     control.do("scale www max_workers=9")
     assert control.pool("www")["limits"]["max_workers"] == 9
     assert control.pool("b")["limits"]["max_workers"] == 5
-    assert daemon.find_log("pool www: new limits") and not daemon.find_log("pool b: new limits")
+    assert control.pool("www")["overlay"]["max_workers"] == {"configured": "4", "overlaid": "9"}
+    assert control.pool("b")["overlay"] == {"max_workers": {"configured": "4", "overlaid": "5"}}
+    assert daemon.find_log("pool www: max_workers 9") and not daemon.find_log("pool b: max_workers 9")
+
+
+def test_scale_touches_nothing_else(controlled: Start, tmp_path: Path) -> None:
+    """No file is read, and no listener looked at, not even one whose path has gone."""
+    path = tmp_path / "www.sock"
+    daemon, control = controlled({"www": {"listen": str(path), "handler": "/bin/cat", "max_workers": 4,
+                                          "max_spare_workers": 4}})
+    path.unlink()
+    daemon.config.unlink()
+    mark = daemon.log_mark()
+    assert control.do("scale www max_workers=9 request_timeout=3s")["limits"]["max_workers"] == 9
+    assert sorted(control.pool()["overlay"]) == ["max_workers", "request_timeout"]
+    daemon.send_signal(signal.SIGTTIN)
+    wait_for(control, lambda pool: pool["limits"]["max_workers"] == 10, "SIGTTIN is taken up")
+    assert control.pool()["overlay"]["request_timeout"] == {"configured": "0", "overlaid": "3s"}
+    assert not daemon.find_log("listen", mark)
+
+
+def test_scale_to_refuse(controlled: Start) -> None:
+    """Who refuses must not wait in accept(2), where it would take a client from a worker: the listener does not block."""
+    daemon, control = controlled({"www": {"listen": tcp4(), "handler": "/bin/cat", "scaling": "static", "max_workers": 1}})
+    port = int(address_of(daemon).rpartition(":")[2])
+    listening = [fields[9] for fields in map(str.split, Path("/proc/net/tcp").read_text().splitlines())
+                 if fields[1].endswith(f":{port:04X}") and fields[3] == "0A"]
+    (fd,) = [entry for entry in Path(f"/proc/{daemon.pid}/fd").iterdir() if os.readlink(entry) == f"socket:[{listening[0]}]"]
+
+    def blocks() -> bool:
+        found = re.search(r"^flags:\s+(\d+)$", Path(f"/proc/{daemon.pid}/fdinfo/{fd.name}").read_text(), re.MULTILINE)
+        assert found
+        return not int(found[1], 8) & os.O_NONBLOCK
+
+    assert blocks()
+    control.do("scale www when_full=refuse")
+    assert not blocks()
+
+
+def test_scale_needs_descriptors(preforkd: Start, tmp_path: Path, as_root: None) -> None:
+    """More workers than there are descriptors for, to a master that may not raise its limit, are refused."""
+    own = tmp_path / "own"
+    own.mkdir()
+    os.chown(own, 65534, 65534)
+    daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "user": None}}, master={"control": own / "c.sock"},
+                      binary=binary_for_everybody(tmp_path), popen={
+                          "user": "nobody", "group": "nogroup", "extra_groups": [],
+                          "preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (1000, 1000))})
+    control = control_of(daemon)
+    problems = control.refused("scale www max_workers=2000", "refused")["problems"]
+    assert re.search(r"the pools need \d+ open files, the limit is 1000 and cannot be raised", problems[0]["text"])
+    assert control.pool()["overlay"] == {} and control.pool()["limits"]["max_workers"] == 64
 
 
 @pytest.mark.parametrize(("settings", "text"), [

@@ -116,6 +116,7 @@ def test_orders(controlled: tuple[Daemon, Ctl]) -> None:
     daemon, ctl = controlled
     assert ctl.do("restart", "www") == "www: generation 2 begun\n"
     assert ctl.do("scale", "www", "max_workers=7") == "www: at most 7 workers, 2 to 2 spare, until the next reload\n"
+    assert ("  overlay    max_workers 7 (configured: 64); until the next reload\n" in ctl.do("status", "www"))
     assert ctl.do("pause", "www").startswith("www: paused")
     assert re.search(r"^www +paused ", ctl.do("status"), re.MULTILINE)
     assert ctl.do("resume", "www") == "www: resumed\n"

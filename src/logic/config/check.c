@@ -136,6 +136,12 @@ static void check_process_limit(const struct rules *rules, const struct pool_con
                              pool->max_workers, pool->reload_surge_percent, POOL_SLOTS - 1);
 }
 
+void config_check_limits(const struct rules *rules, struct pool_config *pool)
+{
+        config_fit(rules, pool);
+        check_process_limit(rules, pool);
+}
+
 /* Settings that have no effect: harmless, but probably not what the user meant. */
 static void warn_unused(const struct rules *rules, const struct pool_config *pool)
 {
@@ -245,8 +251,7 @@ int config_finish(struct config *config, const struct config_context *context, s
                 check_required(&rules, pool);
                 check_accounts(&rules, pool);
                 check_environment(&rules, pool);
-                config_fit(&rules, pool);
-                check_process_limit(&rules, pool);
+                config_check_limits(&rules, pool);
                 warn_unused(&rules, pool);
                 warn_privileges(&rules, pool);
                 for (size_t i = 0; i < pool->listen.count; i++)

@@ -29,6 +29,11 @@ int config_set_defaults(struct config *config)
         return r;
 }
 
+int config_set_pool_default(struct pool_config *pool, enum pool_option option)
+{
+        return set_default(&pool_options[option], pool, &pool->origins[option]);
+}
+
 void pool_config_free(struct pool_config *pool)
 {
         if (!pool)

@@ -9,6 +9,9 @@
  * if something between parsing and finishing needs the defaults. 0 or -ENOMEM. */
 int config_set_defaults(struct config *config);
 
+/* The same for one option of one pool. */
+int config_set_pool_default(struct pool_config *pool, enum pool_option option);
+
 /* Free one pool and what it owns; NULL is fine. */
 void pool_config_free(struct pool_config *pool);
 

@@ -45,7 +45,20 @@ static bool is_printed(const struct pool_config *pool, enum pool_option option)
         return pool_config_uses(pool, option) || (!threshold && !holds_default(pool, option));
 }
 
-static int print_pool(const struct printer *printer, const struct pool_config *pool)
+/* `; max_workers is 8 in the configuration; the value below holds until the next reload`, if that is so. */
+static int print_configured(const struct printer *printer, const struct pool_config *pool,
+                            const struct pool_config *configured, enum pool_option option)
+{
+        _cleanup_(text_clear) struct text value = {0};
+
+        if (!configured || pool_option_equal(pool, configured, option))
+                return 0;
+        int r = option_value_print(&pool_options[option], configured, &value);
+        return r < 0 ? r : text_appendf(printer->text, "; %s is %s in the configuration; until the next reload it is:\n",
+                                        pool_options[option].name, text_string(&value));
+}
+
+static int print_pool(const struct printer *printer, const struct pool_config *pool, const struct pool_config *configured)
 {
         int r = text_append(printer->text, "\n");
 
@@ -55,22 +68,39 @@ static int print_pool(const struct printer *printer, const struct pool_config *p
         if (r == 0)
                 r = text_appendf(printer->text, "[%s]\n", pool->name);
         for (int i = 0; i < POOL_OPTION_COUNT && r == 0; i++)
-                if (is_printed(pool, (enum pool_option)i))
-                        r = print_option(printer, &pool_options[i], pool, &pool->origins[i]);
+                if (is_printed(pool, (enum pool_option)i)) {
+                        r = print_configured(printer, pool, configured, (enum pool_option)i);
+                        if (r == 0)
+                                r = print_option(printer, &pool_options[i], pool, &pool->origins[i]);
+                }
+        return r;
+}
+
+/* `configured` may be NULL. */
+static int print_all(const struct printer *printer, const struct config *config, const struct config *configured)
+{
+        int r = text_append(printer->text, "[preforkd]\n");
+
+        for (int i = 0; i < MASTER_OPTION_COUNT && r == 0; i++)
+                if (!master_options[i].not_built)
+                        r = print_option(printer, &master_options[i], &config->master, &config->master.origins[i]);
+        for (size_t i = 0; i < config->pool_count && r == 0; i++)
+                r = print_pool(printer, config->pools[i], configured ? configured->pools[i] : NULL);
         return r;
 }
 
 int config_print(const struct config *config, bool with_origins, struct text *text)
 {
         const struct printer printer = {.text = text, .with_origins = with_origins};
-        int r = text_append(text, "[preforkd]\n");
 
-        for (int i = 0; i < MASTER_OPTION_COUNT && r == 0; i++)
-                if (!master_options[i].not_built)
-                        r = print_option(&printer, &master_options[i], &config->master, &config->master.origins[i]);
-        for (size_t i = 0; i < config->pool_count && r == 0; i++)
-                r = print_pool(&printer, config->pools[i]);
-        return r;
+        return print_all(&printer, config, NULL);
+}
+
+int config_print_overlaid(const struct config *config, const struct config *configured, struct text *text)
+{
+        const struct printer printer = {.text = text};
+
+        return print_all(&printer, config, configured);
 }
 
 int config_print_pool_value(const struct pool_config *pool, enum pool_option option, struct text *text)

@@ -76,6 +76,11 @@ void status_add_up(struct status *status, const struct status_pool *pool)
 
 void status_pool_clear(struct status_pool *pool)
 {
+        for (size_t i = 0; i < pool->overlay_count; i++) {
+                free(pool->overlay[i].configured);
+                free(pool->overlay[i].overlaid);
+        }
+        free(pool->overlay);
         free(pool->listeners);
         free(pool->workers);
         *pool = (struct status_pool){0};

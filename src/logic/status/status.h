@@ -61,12 +61,20 @@ struct status_counts {
         unsigned old_total; /* of total, those of an older generation */
 };
 
+/* An option that has another value until the next reload, because of `scale`, SIGTTIN or SIGTTOU. */
+struct status_overlay {
+        const char *option;
+        char *configured, *overlaid; /* as a file would write them */
+};
+
 struct status_pool {
         const char *name;
         enum status_pool_state state;
         uint64_t generation;
         struct status_counts counts;
-        struct scale_limits limits; /* those that hold, with what commands and signals made of them */
+        struct scale_limits limits; /* those that hold, with what is laid over the configured ones */
+        struct status_overlay *overlay;
+        size_t overlay_count;
         unsigned failures;          /* failed starts in a row */
         uint64_t next_start_ms;     /* backing off: from now */
         struct counters totals; /* since the pool was made */

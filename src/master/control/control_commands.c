@@ -138,7 +138,8 @@ static void do_scale(const struct order *order)
         const struct control_host *host = order->host;
         _cleanup_(problem_list_clear) struct problem_list problems = {0};
 
-        int r = host->scale(host->context, order->pool, request->settings, request->setting_count, &problems);
+        int r = host->scale(host->context, order->pool, request->settings, request->setting_count, order->by,
+                            &problems);
         if (r == -ENOMEM)
                 control_client_answer(order->client, NULL);
         else if (r < 0 || problem_list_refuses(&problems))
@@ -146,8 +147,6 @@ static void do_scale(const struct order *order)
         else {
                 const struct scale_limits limits = pool_scale_limits(order->pool);
                 json_t *reply = about_pool(order);
-                pool_record(order->pool, LOG_NOTICE, "max_workers %u, spare %u to %u until the next reload (%s)",
-                            limits.max_workers, limits.min_spare, limits.max_spare, order->by);
                 if (json_object_set_new(reply, "limits", status_json_limits(&limits)) != 0) {
                         json_decref(reply);
                         reply = NULL;
@@ -210,7 +209,10 @@ static void do_config(const struct order *order)
         _cleanup_(text_clear) struct text text = {0};
         json_t *reply = NULL;
 
-        if (effective_config(host->config(host->context), host->pools, &config) == 0 && config_print(&config, false, &text) == 0) {
+        const struct config *configured = host->config(host->context);
+
+        if (effective_config(configured, host->pools, &config) == 0 &&
+            config_print_overlaid(&config, configured, &text) == 0) {
                 reply = status_json_ok(CONTROL_CONFIG);
                 if (json_object_set_new(reply, "config", json_string(text_string(&text))) != 0) {
                         json_decref(reply);

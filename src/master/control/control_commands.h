@@ -26,9 +26,8 @@ struct control_host {
         uint64_t (*last_load)(void *context);
         void (*reload)(void *context);
         void (*dry_run)(void *context);
-        /* Other limits for the pool until the next reload, as KEY=VALUE. 0, with errors in `problems` if it is refused;
-         * -ENOMEM. */
-        int (*scale)(void *context, struct pool *pool, char *const *settings, size_t count,
+        /* See limit_orders_scale(). */
+        int (*scale)(void *context, struct pool *pool, char *const *settings, size_t count, const char *by,
                      struct problem_list *problems);
         void (*stop)(void *context, bool now, const char *by);
         bool (*is_upgrading)(void *context);

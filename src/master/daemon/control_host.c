@@ -1,14 +1,10 @@
 #include "master/daemon/control_host.h"
 
-#include <errno.h>
-
-#include "logic/config/scale.h"
-#include "master/config/config_reader.h"
 #include "master/control/control_socket.h"
 #include "master/daemon/private.h"
 #include "master/daemon/shutdown.h"
 #include "master/daemon/upgrade_host.h"
-#include "master/pool/pool.h"
+#include "master/reload/limit_orders.h"
 #include "master/reload/reload_queue.h"
 #include "master/upgrade/upgrade.h"
 
@@ -57,16 +53,12 @@ static void dry_run(void *context)
         reload_queue_try(daemon->reloads);
 }
 
-static int scale(void *context, struct pool *pool, char *const *settings, size_t count, struct problem_list *problems)
+static int scale(void *context, struct pool *pool, char *const *settings, size_t count, const char *by,
+                 struct problem_list *problems)
 {
-        const struct config_context rules = config_reader_context();
         const struct daemon *daemon = context;
-        struct config *config;
 
-        int r = config_scale(daemon->config, pool->name, settings, count, &rules, &config, problems);
-        if (r == 0 && config)
-                r = reload_scale(&daemon->reload, pool, config, problems);
-        return r < 0 && problem_list_refuses(problems) ? 0 : r;
+        return limit_orders_scale(&daemon->reload, &daemon->fd_budget, pool, settings, count, by, problems);
 }
 
 static void stop(void *context, bool now, const char *by)

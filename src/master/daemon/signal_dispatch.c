@@ -10,7 +10,7 @@
 #include "master/daemon/upgrade_host.h"
 #include "master/loop/evloop.h"
 #include "master/loop/reaper.h"
-#include "master/pool/pool.h"
+#include "master/reload/limit_orders.h"
 #include "master/reload/reload_queue.h"
 #include "master/status/report.h"
 #include "os/terminal.h"
@@ -20,19 +20,6 @@
 const int master_signals[] = {SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU, SIGCHLD, SIGPIPE,
                               SIGWINCH, SIGALRM};
 const size_t master_signal_count = ELEMENTS(master_signals);
-
-static void shift_max_workers(struct daemon *daemon, int by)
-{
-        for (size_t i = 0; i < daemon->pools.count; i++) {
-                struct pool *pool = daemon->pools.items[i];
-                int most = (int)pool->config->max_workers + pool->max_workers_shift + by;
-                if (most < 1 || most > (int)SCOREBOARD_SLOTS / 2)
-                        continue;
-                pool->max_workers_shift += by;
-                pool_record(pool, LOG_NOTICE, "max_workers is %d until the next reload", most);
-                pool_touch(pool);
-        }
-}
 
 /* From people SIGHUP means reload. When the terminal hangs up the kernel sends it, but the shell that runs us may be
  * faster: it passes its own on to its jobs, and of two that are pending the second is dropped. */
@@ -73,11 +60,11 @@ static void handle_signal(struct daemon *daemon, const struct signals_event *eve
                 upgrade_host_begin(daemon, NULL, "SIGUSR2");
                 break;
         case SIGTTIN:
-                shift_max_workers(daemon, +1);
+                limit_orders_shift(&daemon->pools, +1);
                 break;
         case SIGTTOU:
                 if (event->code != SI_KERNEL) /* the kernel's means that we wrote to a terminal */
-                        shift_max_workers(daemon, -1);
+                        limit_orders_shift(&daemon->pools, -1);
                 break;
         default: /* taken to be harmless, not to be heard */
                 break;

@@ -99,7 +99,7 @@ static int launch(struct worker *worker, const struct listener_set *listeners, p
  * again, so that this is no failure. One more than the limit: the refuser. */
 static bool is_crowded(const struct pool *pool)
 {
-        uint64_t most = pool_config_process_limit(pool->config) + (uint64_t)MAX_OF(pool->max_workers_shift, 0) + 1;
+        uint64_t most = pool_config_process_limit(pool->config) + 1;
 
         return pool->workers.count >= most;
 }

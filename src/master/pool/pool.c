@@ -97,7 +97,7 @@ int pool_adopt(const struct pool_runtime *runtime, const struct pool_config *con
                 fd_closep(&wake_fd);
                 return -ENOMEM;
         }
-        *pool = (struct pool){.runtime = runtime, .launcher = runtime->launcher, .config = config, .generation = 1,
+        *pool = (struct pool){.runtime = runtime, .launcher = runtime->launcher, .configured = config, .config = config, .generation = 1,
                               .board = {.fd = board_fd, .wake_fd = wake_fd}};
         pool->name = strdup(config->name);
         int r = pool->name ? open_shared(pool) : -ENOMEM;
@@ -139,21 +139,27 @@ void pool_start(struct pool *pool)
 
 void pool_apply_config(struct pool *pool)
 {
-        pool->max_workers_shift = 0;
         publish_config(pool);
         pool_touch(pool);
 }
 
+void pool_set_config(struct pool *pool, const struct pool_config *config)
+{
+        overlay_clear(&pool->overlay);
+        pool->configured = config;
+        pool->config = config;
+}
+
+void pool_set_overlay(struct pool *pool, const struct overlay *overlay)
+{
+        overlay_clear(&pool->overlay);
+        pool->overlay = *overlay;
+        pool->config = overlay_is_empty(&pool->overlay) ? pool->configured : &pool->overlay.limits;
+}
+
 struct scale_limits pool_scale_limits(const struct pool *pool)
 {
-        struct scale_limits limits = scale_limits_of(pool->config);
-        int most = (int)limits.max_workers + pool->max_workers_shift;
-
-        limits.max_workers = (unsigned)MAX_OF(most, 1);
-        limits.max_spare = MIN_OF(limits.max_spare, limits.max_workers);
-        limits.min_spare = MIN_OF(limits.min_spare, limits.max_spare);
-        limits.start = MIN_OF(limits.start, limits.max_workers);
-        return limits;
+        return scale_limits_of(pool->config);
 }
 
 void pool_free(struct pool *pool)
@@ -169,6 +175,7 @@ void pool_free(struct pool *pool)
         fd_closep(&pool->board.fd);
         scoreboard_memory_close(pool->board.memory);
         slot_allocator_free(pool->workers.slots);
+        overlay_clear(&pool->overlay);
         pool_config_free(pool->own_config);
         free(pool->name);
         free(pool);

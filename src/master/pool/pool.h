@@ -11,6 +11,7 @@
 
 #include "base/message_id.h"
 #include "logic/config/config.h"
+#include "logic/config/overlay.h"
 #include "logic/policy/backoff.h"
 #include "logic/policy/scale.h"
 #include "logic/status/counters.h"
@@ -84,13 +85,14 @@ struct pool {
         const struct pool_runtime *runtime;
         const struct launcher_ops *launcher; /* how its workers are made */
         char *name;
-        const struct pool_config *config; /* of the running configuration; `own_config` when draining */
+        const struct pool_config *configured; /* as the files have it: of the running configuration, or own_config */
+        struct overlay overlay;               /* what is laid over that until the next reload */
+        const struct pool_config *config;     /* what it goes by: `configured`, or overlay.limits */
         struct pool_config *own_config;
         uint64_t generation;
         bool draining;   /* removed or stopping: serves what waits, then ends */
         bool killing;    /* every worker has been told to end now */
         bool paused;     /* by command: no worker serves, the listeners stay open and clients wait */
-        int max_workers_shift; /* TTIN and TTOU, until the next reload */
 
         struct listener_set listeners; /* of the present generation; written by the reload */
         struct listener_set closing;   /* those that drain; written by drainer, and by the reload that takes one back */
@@ -119,8 +121,14 @@ int pool_adopt(const struct pool_runtime *runtime, const struct pool_config *con
 /* Begin to serve: publishes the limits and takes the first turn. */
 void pool_start(struct pool *pool);
 
-/* The configuration has changed (pool->config already points to the new one): publish and look again. */
+/* The configuration has changed: publish and look again. */
 void pool_apply_config(struct pool *pool);
+
+/* Give the pool another configuration, which ends its overlay; pool_apply_config() follows. */
+void pool_set_config(struct pool *pool, const struct pool_config *config);
+
+/* Lay `overlay` (taken over) over the configuration in the place of the present one; pool_apply_config() follows. */
+void pool_set_overlay(struct pool *pool, const struct overlay *overlay);
 
 /* Look at the pool at the next turn of the loop. */
 void pool_touch(struct pool *pool);

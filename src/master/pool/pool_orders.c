@@ -59,7 +59,7 @@ void pool_order_close(struct pool *pool, struct pool_config *own_config, const c
 {
         if (own_config) {
                 pool->own_config = own_config;
-                pool->config = own_config;
+                pool_set_config(pool, own_config);
         }
         if (pool->draining)
                 return;

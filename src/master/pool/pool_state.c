@@ -18,13 +18,16 @@ static const struct field pool_fields[] = {
         DERIVED(struct pool, runtime, "the one that reads"),
         DERIVED(struct pool, launcher, "the runtime's"),
         WRITTEN(struct pool, name, "name"),
-        DERIVED(struct pool, config, "own_config, or the one of that name"),
+        DERIVED(struct pool, config, "the configured one, or the overlay's"),
         WRITTEN(struct pool, own_config, "config"),
+        DERIVED(struct pool, configured, "own_config, or the one of that name"),
+        WRITTEN(struct pool, overlay.values, "overlay"),
+        FIELD(struct pool, overlay.max_workers_shift, "max_workers_shift"),
+        DERIVED(struct pool, overlay.limits, "laid anew from the values and the shift"),
         FIELD(struct pool, generation, "generation"),
         FIELD(struct pool, draining, "draining"),
         FIELD(struct pool, killing, "killing"),
         FIELD(struct pool, paused, "paused"),
-        FIELD(struct pool, max_workers_shift, "max_workers_shift"),
         WRITTEN(struct pool, listeners, "listeners"),
         WRITTEN(struct pool, closing, "closing"),
         DERIVED(struct pool, timer, "made anew, and set by the first turn"),
@@ -219,6 +222,13 @@ static json_t *write_own_config(const struct pool *pool, const struct master_con
         return config_print(&alone, true, &text) == 0 ? state_file_string(text_string(&text)) : NULL;
 }
 
+static json_t *write_overlay(const struct overlay *overlay)
+{
+        _cleanup_(text_clear) struct text text = {0};
+
+        return overlay_print(overlay, &text) == 0 ? state_file_string(text_string(&text)) : NULL;
+}
+
 json_t *pool_state_write(const struct pool *pool, const struct master_config *master, struct state_file *file)
 {
         json_t *object = state_file_fields(pool_fields, ELEMENTS(pool_fields), pool);
@@ -226,6 +236,8 @@ json_t *pool_state_write(const struct pool *pool, const struct master_config *ma
         int r = state_file_set(object, "name", state_file_string(pool->name));
         if (r == 0 && pool->own_config)
                 r = state_file_set(object, "config", write_own_config(pool, master));
+        if (r == 0)
+                r = state_file_set(object, "overlay", write_overlay(&pool->overlay));
         if (r == 0)
                 r = state_file_set(object, "board", state_file_descriptor(file, pool->board.fd));
         if (r == 0)
@@ -407,6 +419,21 @@ static int open_pool(const struct pool_state_context *context, struct state_file
         return r == -EPROTO ? state_file_fail(file, "pool %s has a scoreboard of another version", name) : r;
 }
 
+/* The shift has been read with the other members. */
+static int read_overlay(struct state_file *file, const json_t *object, struct pool *pool)
+{
+        _cleanup_(problem_list_clear) struct problem_list problems = {0};
+        _cleanup_(text_clear) struct text text = {0};
+        struct overlay overlay;
+
+        int r = state_file_read_bytes(file, object, "overlay", &text);
+        if (r == 0)
+                r = overlay_parse(text_string(&text), pool->overlay.max_workers_shift, pool->configured, &overlay, &problems);
+        if (r == 0)
+                pool_set_overlay(pool, &overlay);
+        return r == -EINVAL ? state_file_fail_with(file, &problems) : r;
+}
+
 int pool_state_read(const struct pool_state_context *context, struct state_file *file, const json_t *object,
                     struct pool **ret)
 {
@@ -422,6 +449,8 @@ int pool_state_read(const struct pool_state_context *context, struct state_file 
         if (r == 0)
                 r = state_file_read_fields(file, gone_fields, ELEMENTS(gone_fields), state_file_object(object, "gone"),
                                            &pool->counters.gone);
+        if (r == 0)
+                r = read_overlay(file, object, pool);
         if (r == 0)
                 r = read_listeners(file, state_file_array(object, "listeners"), &pool->listeners);
         if (r == 0)

@@ -26,29 +26,34 @@ static uint64_t needed_fds(const struct fd_budget *budget, const struct config *
         return needed;
 }
 
-static int find_room(const struct fd_budget *budget, const struct reload_context *context,
-                     int (*raise_nofile)(uint64_t needed, struct resource_raise *ret))
+static int find_room(const struct fd_budget *budget, const struct config *config,
+                     int (*raise_nofile)(uint64_t needed, struct resource_raise *ret), struct problem_list *problems)
 {
         struct resource_raise raise;
-        uint64_t needed = needed_fds(budget, context->new_config);
+        uint64_t needed = needed_fds(budget, config);
 
         int r = raise_nofile(needed, &raise);
         if (r < 0)
-                problem_add(context->problems, NULL, 0,
+                problem_add(problems, NULL, 0,
                             "the pools need %llu open files, the limit is %llu and cannot be raised further (%s); lower "
                             "max_workers or raise LimitNOFILE",
                             (unsigned long long)needed, (unsigned long long)raise.reached, strerror(-r));
         return r;
 }
 
+int fd_budget_raise(const struct fd_budget *budget, const struct config *config, struct problem_list *problems)
+{
+        return find_room(budget, config, resource_raise_nofile, problems);
+}
+
 static void check(const void *owner, const struct reload_context *context)
 {
-        (void)find_room(owner, context, resource_try_nofile);
+        (void)find_room(owner, context->new_config, resource_try_nofile, context->problems);
 }
 
 static int prepare(void *owner, const struct reload_context *context)
 {
-        return find_room(owner, context, resource_raise_nofile);
+        return fd_budget_raise(owner, context->new_config, context->problems);
 }
 
 const struct reload_participant fd_budget_participant = {.name = "descriptors", .check = check, .prepare = prepare};

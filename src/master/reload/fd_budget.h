@@ -15,3 +15,6 @@ struct fd_budget {
 };
 
 extern const struct reload_participant fd_budget_participant;
+
+/* Raise the limit for the running pools with the limits of `config`. 0 or -errno, with a problem. */
+int fd_budget_raise(const struct fd_budget *budget, const struct config *config, struct problem_list *problems);

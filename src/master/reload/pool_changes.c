@@ -229,13 +229,13 @@ struct carrying {
 
 static void keep(const struct carrying *at)
 {
-        at->pool->config = at->step->new_pool;
+        pool_set_config(at->pool, at->step->new_pool);
         pool_apply_config(at->pool);
 }
 
 static void limits(const struct carrying *at)
 {
-        at->pool->config = at->step->new_pool;
+        pool_set_config(at->pool, at->step->new_pool);
         adjust_listeners(at->pool);
         pool_record(at->pool, LOG_INFO, "new limits (%s changed)", at->changed);
         pool_apply_config(at->pool);
@@ -245,7 +245,7 @@ static void roll(const struct carrying *at)
 {
         struct pool *pool = at->pool;
 
-        pool->config = at->step->new_pool;
+        pool_set_config(pool, at->step->new_pool);
         rollout_begin_generation(pool);
         if (at->step->verb == RELOAD_REBIND)
                 rebind(at->changes->pools, pool, &at->prepared->opened);

@@ -6,8 +6,6 @@
 #include "base/cleanup.h"
 #include "logic/config/config_options.h"
 #include "logic/policy/reload_changes.h"
-#include "master/pool/pool.h"
-#include "master/pool/pool_table.h"
 #include "master/reload/effective_config.h"
 
 /* Both phases, as far as they come. */
@@ -58,24 +56,4 @@ int reload_apply(const struct reload *reload, struct config *config, struct prob
         problem_add(problems, NULL, 0, "out of memory");
         drop(config);
         return -ENOMEM;
-}
-
-int reload_scale(const struct reload *reload, const struct pool *pool, struct config *config, struct problem_list *problems)
-{
-        struct reload_context context = {.effective = *reload->config, .old_config = *reload->config, .new_config = config,
-                                         .problems = problems};
-        size_t count = reload->pools->count; /* no pool comes or goes */
-        _cleanup_(freep) int *shifts = calloc(count + 1, sizeof(*shifts));
-
-        if (!shifts) {
-                drop(config);
-                return -ENOMEM;
-        }
-        for (size_t i = 0; i < count; i++)
-                shifts[i] = reload->pools->items[i]->max_workers_shift;
-        int r = replace_or_drop(reload, &context, NULL); /* in which the others have not changed */
-        for (size_t i = 0; i < count && r == 0; i++)
-                if (reload->pools->items[i] != pool)
-                        reload->pools->items[i]->max_workers_shift = shifts[i];
-        return r;
 }

@@ -5,7 +5,6 @@
 #include "logic/config/config.h"
 #include "master/reload/participant.h"
 
-struct pool;
 struct pool_table;
 struct reload_changes;
 
@@ -20,7 +19,3 @@ struct reload {
  * what that meant to each pool. -errno: nothing has changed and `problems` say why. */
 int reload_apply(const struct reload *reload, struct config *config, struct problem_list *problems,
                  struct reload_changes *changes);
-
-/* The same for the running configuration with other limits for `pool`: what SIGTTIN and SIGTTOU have made of the other
- * pools stays. */
-int reload_scale(const struct reload *reload, const struct pool *pool, struct config *config, struct problem_list *problems);

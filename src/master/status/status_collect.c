@@ -6,6 +6,8 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "logic/config/print.h"
+#include "logic/config/schema.h"
 #include "master/pool/health.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_counters.h"
@@ -103,6 +105,38 @@ static int collect_listeners(const struct pool *pool, struct status_pool *status
         return 0;
 }
 
+/* One option; the caller has made room. */
+static int collect_overlaid(const struct pool *pool, enum pool_option option, struct status_pool *status)
+{
+        _cleanup_(text_clear) struct text configured = {0}, overlaid = {0};
+        struct status_overlay *row = &status->overlay[status->overlay_count];
+
+        int r = config_print_pool_value(pool->configured, option, &configured);
+        if (r == 0)
+                r = config_print_pool_value(pool->config, option, &overlaid);
+        if (r < 0)
+                return r;
+        *row = (struct status_overlay){.option = pool_options[option].name, .configured = text_take(&configured),
+                                       .overlaid = text_take(&overlaid)};
+        status->overlay_count++;
+        return row->configured && row->overlaid ? 0 : -ENOMEM;
+}
+
+static int collect_overlay(const struct pool *pool, struct status_pool *status)
+{
+        int r = 0;
+
+        if (overlay_is_empty(&pool->overlay))
+                return 0;
+        status->overlay = calloc(POOL_OPTION_COUNT, sizeof(*status->overlay));
+        if (!status->overlay)
+                return -ENOMEM;
+        for (int i = 0; i < POOL_OPTION_COUNT && r == 0; i++)
+                if (overlay_changes(&pool->overlay, pool->configured, (enum pool_option)i))
+                        r = collect_overlaid(pool, (enum pool_option)i, status);
+        return r;
+}
+
 /* How the workers share the work: the last ones that went, and those that are here. */
 static int collect_spread(const struct pool *pool, struct status_pool *status)
 {
@@ -149,6 +183,8 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
         collect_totals(pool, &status);
         status.rate = request_rate_of(&pool->counters.rate, now_ms, status.totals.requests);
         int r = collect_listeners(pool, &status);
+        if (r == 0)
+                r = collect_overlay(pool, &status);
         if (r == 0 && (detail & STATUS_WORKERS))
                 r = collect_workers(pool, &status);
         if (r == 0 && (detail & STATUS_SPREAD))

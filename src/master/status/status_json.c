@@ -137,14 +137,32 @@ static uint64_t queue_of(const struct status_pool *status)
         return sum;
 }
 
+/* By the names of the options. */
+static json_t *overlay_json(const struct status_pool *status)
+{
+        json_t *overlay = json_object();
+        int r = overlay ? 0 : -1;
+
+        for (size_t i = 0; i < status->overlay_count && r == 0; i++) {
+                const struct status_overlay *row = &status->overlay[i];
+                r = json_object_set_new(overlay, row->option,
+                                        json_pack("{s:s, s:s}", "configured", row->configured, "overlaid", row->overlaid));
+        }
+        if (r == 0)
+                return overlay;
+        json_decref(overlay);
+        return NULL;
+}
+
 static json_t *pool_json(const struct status_pool *status)
 {
         const struct request_percentiles times = request_durations_percentiles(&status->durations);
-        json_t *pool = json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:f, s:o, s:{s:o, s:o, s:o}, s:o, s:{s:o, s:o}}",
+        json_t *pool = json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:{s:o, s:o, s:o}, s:o, s:{s:o, s:o}}",
                                  "name", status_json_text(status->name),
                                  "state", status_pool_state_name(status->state),
                                  "generation", NUMBER(status->generation), "counts", counts_json(&status->counts),
-                                 "limits", status_json_limits(&status->limits), "queue", NUMBER(queue_of(status)),
+                                 "limits", status_json_limits(&status->limits),
+                                 "overlay", overlay_json(status), "queue", NUMBER(queue_of(status)),
                                  "requests_per_second", status->rate.per_second,
                                  "rate_window_ms", NUMBER(status->rate.window_ms),
                                  "duration_us", "p50", NUMBER(times.p50_us), "p90", NUMBER(times.p90_us), "p99",

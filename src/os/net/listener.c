@@ -166,18 +166,23 @@ static int set_tcp_options(const struct listener *listener, const struct listene
         return r;
 }
 
+int listener_make_nonblocking(const struct listener *listener)
+{
+        int flags = fcntl(listener->fd, F_GETFL);
+
+        return flags >= 0 && (flags & O_NONBLOCK || fcntl(listener->fd, F_SETFL, flags | O_NONBLOCK) == 0) ? 0 : -errno;
+}
+
 int listener_adjust(struct listener *listener, const struct listener_options *options)
 {
         unsigned spared = listener->tie == LISTENER_ACTIVATED ? options->defaults : 0;
-        int flags = fcntl(listener->fd, F_GETFL);
+        int r = options->nonblocking ? listener_make_nonblocking(listener) : 0;
 
-        if (flags < 0)
-                return -errno;
-        if (options->nonblocking && !(flags & O_NONBLOCK) && fcntl(listener->fd, F_SETFL, flags | O_NONBLOCK) < 0)
-                return -errno;
-        int r = is_unix_path(&listener->address) ? set_owner_and_mode(listener, options)
-                : is_unix(&listener->address)    ? 0
-                                                 : set_tcp_options(listener, options, spared);
+        if (r < 0)
+                return r;
+        r = is_unix_path(&listener->address) ? set_owner_and_mode(listener, options)
+            : is_unix(&listener->address)    ? 0
+                                             : set_tcp_options(listener, options, spared);
         if (r < 0)
                 return r;
         /* On a listening socket this only changes the backlog. */
@@ -325,16 +330,16 @@ bool listener_stays_open(const struct listener *listener)
 int listener_drain(struct listener *listener)
 {
         /* A worker may wait for it together with other listeners that drain. */
-        int flags = fcntl(listener->fd, F_GETFL);
-        if (flags < 0 || fcntl(listener->fd, F_SETFL, flags | O_NONBLOCK) < 0)
-                return -errno;
+        int r = listener_make_nonblocking(listener);
+        if (r < 0)
+                return r;
         if (listener->tie == LISTENER_ACTIVATED || (listener->tie == LISTENER_STORED && is_unix(&listener->address)))
                 return 0;
         if (is_unix(&listener->address)) {
                 unlink_own_path(listener);
                 return shutdown(listener->fd, SHUT_RD) < 0 ? -errno : 0;
         }
-        int r = tcp_barrier_filter(listener->fd);
+        r = tcp_barrier_filter(listener->fd);
         if (r < 0)
                 r = listener->decoy_fd = tcp_barrier_decoy(listener->fd);
         listener->filtered = r >= 0;

@@ -64,6 +64,9 @@ int listener_adopt(int fd, const struct address *bound, const struct address *ad
 /* True if listener_open() for `address` would make a socket that is bound to `bound`. */
 bool listener_is_for(const struct address *bound, const struct address *address);
 
+/* Let accept(2) return instead of waiting, for every process that has the listener; never taken back. 0 or -errno. */
+int listener_make_nonblocking(const struct listener *listener);
+
 /* Set the options that can change on an open listener (all but ipv6_only). 0, or -errno of the first that failed;
  * -ENOENT: the UNIX path does not exist or belongs to another socket, and is left unchanged. */
 int listener_adjust(struct listener *listener, const struct listener_options *options);
