@@ -259,6 +259,13 @@ def check_libev_in_one_place(tree: Tree) -> list[str]:
             for match in re.finditer(r"#[ \t]*include[ \t]*[<\"]ev\.h", source.code)]
 
 
+def check_struct_daemon_in_one_room(tree: Tree) -> list[str]:
+    """Only master/daemon knows struct daemon: other rooms are handed what they need of it."""
+    return [f"{source.at(match.start())}: only master/daemon/ knows struct daemon; have handed in what is needed of it"
+            for source in tree.sources if source.room != "master/daemon"
+            for match in re.finditer(r"\bstruct[ \t]+daemon\b|master/daemon/private\.h", source.code)]
+
+
 def check_logic_headers(tree: Tree) -> list[str]:
     """logic/ includes no header that acts."""
     return [f"{source.at(match.start())}: logic/ decides and never acts: <{match.group(1)}> is not on its list"

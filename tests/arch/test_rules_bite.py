@@ -42,6 +42,8 @@ BROKEN: list[tuple[Callable[[rules.Tree], list[str]], str, str]] = [
     (rules.check_includes, "src/logic/a.c", "int a;\n"),
     (rules.check_includes, "include/prefork/a.h", '#include "base/text.h"\n'),
     (rules.check_libev_in_one_place, "src/master/pool/pool.c", "#include <ev.h>\n"),
+    (rules.check_struct_daemon_in_one_room, "src/master/pool/a.c", "struct  daemon;\n"),
+    (rules.check_struct_daemon_in_one_room, "src/bin/a.c", '#include "master/daemon/private.h"\n'),
     (rules.check_logic_headers, "src/logic/policy/a.c", "#include <unistd.h>\n"),
     (rules.check_forks, "src/master/pool/a.c", "void f(void)\n{\n        fork();\n}\n"),
     (rules.check_forks, "src/os/a.c", "void f(void)\n{\n        syscall(SYS_clone3, 0);\n}\n"),
