@@ -1,0 +1,119 @@
+"""An upgrade between two programs that were both built: this one, and one of another version with another state.
+
+The other one is made of the same source, with two changes: of what is handed over, one member is not any more, and one
+is new. So in each direction there is something that is missed and something that is not known.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from clients import ClientPool
+from control import control_of
+from daemon import BINARY, ROOT, Daemon, read_all, request, stays, tcp4, wait_until
+
+OTHER_VERSION = "99.0"
+LESS = "fork_failing"  # the name of a member whose loss does not matter
+MORE = "of_a_later_day"
+
+
+def change(directory: Path) -> None:
+    """Make the other version of a copy of the source."""
+    build = directory / "meson.build"
+    build.write_text(re.sub(r"(?m)^(  version: )'[^']+'", rf"\1'{OTHER_VERSION}'", build.read_text(), count=1))
+    sources = list(directory.glob("src/master/**/*.[ch]"))
+    row = re.compile(rf'( *)FIELD\((struct \w+), [\w.]+, "{LESS}"\),')
+    [(table, found)] = [(path, match) for path in sources for match in row.finditer(path.read_text())]
+    struct = found.group(2)
+    table.write_text(row.sub(rf'\1FIELD({struct}, {MORE}, "{MORE}"),', table.read_text()))
+    [home] = [path for path in sources if re.search(rf"(?m)^{struct} {{$", path.read_text())]
+    home.write_text(re.sub(rf"(?m)^({struct} {{)$", rf"\1\n        uint64_t {MORE};", home.read_text()))
+
+
+def build(directory: Path) -> None:
+    """Copy the source, change it, and build the daemon alone, as quickly as possible."""
+    source = directory / "source"
+    for name in ("meson.build", "meson_options.txt", "LICENSE", "README.md"):
+        (source / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, source / name)
+    for name in ("src", "include", "man", "etc", "share"):
+        shutil.copytree(ROOT / name, source / name)
+    change(source)
+    for command in (["meson", "setup", "build", "source", "-Dtests=false", "-Dsystemd=false", "-Doptimization=0",
+                     "-Ddebug=false"], ["ninja", "-C", "build", "src/bin/preforkd"]):
+        done = subprocess.run(command, cwd=directory, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True)
+        assert done.returncode == 0, done.stdout[-5000:]
+
+
+@pytest.fixture(scope="session")
+def other_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The other version, built once for all processes of this run."""
+    directory = tmp_path_factory.getbasetemp()
+    directory = (directory.parent if directory.name.startswith("popen-") else directory) / "other-version"
+    directory.mkdir(exist_ok=True)
+    with (directory / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (directory / "built").exists():
+            build(directory)
+            (directory / "built").touch()
+    return directory / "build/src/bin/preforkd"
+
+
+def reached_by(directory: Path, program: Path) -> Path:
+    """A script that keeps what is handed over, as `handed-over`, and becomes the program."""
+    script = directory / f"to-{program.parents[3].name}"
+    script.write_text(f"""#!/usr/bin/python3 -IS
+import os, sys
+with open({str(directory / 'handed-over')!r}, "wb") as copy:
+    copy.write(os.pread(int(sys.argv[1].partition("=")[2]), 1 << 26, 0))
+os.execv({str(program)!r}, [{str(program)!r}, *sys.argv[1:]])
+""")
+    script.chmod(0o755)
+    return script
+
+
+def test_there_and_back_under_load(preforkd: Callable[..., Daemon], tmp_path: Path, other_program: Path) -> None:
+    """No request is lost, and what is counted, in force and waited for stays, in both directions."""
+    pools = {name: {"listen": tcp4(), "handler": "/bin/cat", "scaling": "dynamic", "max_workers": 12}
+             for name in ("www", "paused", "scaled")}
+    daemon = preforkd(pools, master={"control": tmp_path / "control.sock"})
+    control = control_of(daemon)
+    version = control.do("version")["version"]
+    assert version != OTHER_VERSION
+    control.do("pause paused")
+    control.do("scale scaled max_workers=23")
+    control.do("restart scaled")
+    wait_until(lambda: not daemon.workers("paused") and control.pool("scaled")["counts"]["old"] == 0, "pools in order")
+    started = daemon.pid, control.do("status")["master"]["uptime_ms"]
+    here, there = (BINARY, version), (other_program, OTHER_VERSION)
+    with ClientPool([str(pools["www"]["listen"])], count=8) as clients:
+        for (_, before), (program, after) in [(here, there), (there, here)] * 2:
+            clients.wait_served(30)
+            with control.connect() as half:
+                half.sendall(b"ver")
+                reply = control.do(f"upgrade {reached_by(tmp_path, program)}", timeout=30)
+                half.sendall(b"sion\n")
+                assert json.loads(read_all(half))["version"] == after
+            assert (reply["from"], reply["version"], reply["problems"]) == (before, after, [])
+            text = (tmp_path / "handed-over").read_text()
+            assert (f'"{LESS}"' in text, f'"{MORE}"' in text) == (before == version, before == OTHER_VERSION)
+            assert json.loads(text)["version"] == before
+            status = control.do("status")
+            assert status["master"]["pid"] == started[0] and status["master"]["uptime_ms"] > started[1]
+            assert control.pool("paused")["state"] == "paused" and not daemon.workers("paused")
+            assert (control.pool("scaled")["limits"]["max_workers"], control.pool("scaled")["generation"]) == (23, 2)
+    wait_until(lambda: control.pool("www")["totals"]["requests"] == clients.served, "every request to be counted")
+    assert [control.pool(name)["totals"]["died"] for name in pools] == [0, 0, 0]
+    assert clients.refused == 0
+    stays(lambda: not daemon.workers("paused"), "a paused pool stays so", 0.3)
+    control.do("resume paused")
+    assert request(str(pools["paused"]["listen"]), b"again") == b"again"
