@@ -6,66 +6,34 @@ is new. So in each direction there is something that is missed and something tha
 
 from __future__ import annotations
 
-import fcntl
 import json
-import re
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from changed_tree import Change, build_changed
 from clients import ClientPool
 from control import control_of
-from daemon import BINARY, ROOT, Daemon, read_all, request, stays, tcp4, wait_until
+from daemon import BINARY, Daemon, read_all, request, stays, tcp4, wait_until
 
 OTHER_VERSION = "99.0"
-LESS = "fork_failing"  # the name of a member whose loss does not matter
+LESS = "launch_failing"  # the name of a member whose loss does not matter
 MORE = "of_a_later_day"
 
 
-def change(directory: Path) -> None:
-    """Make the other version of a copy of the source."""
-    build = directory / "meson.build"
-    build.write_text(re.sub(r"(?m)^(  version: )'[^']+'", rf"\1'{OTHER_VERSION}'", build.read_text(), count=1))
-    sources = list(directory.glob("src/master/**/*.[ch]"))
-    row = re.compile(rf'( *)FIELD\((struct \w+), [\w.]+, "{LESS}"\),')
-    [(table, found)] = [(path, match) for path in sources for match in row.finditer(path.read_text())]
-    struct = found.group(2)
-    table.write_text(row.sub(rf'\1FIELD({struct}, {MORE}, "{MORE}"),', table.read_text()))
-    [home] = [path for path in sources if re.search(rf"(?m)^{struct} {{$", path.read_text())]
-    home.write_text(re.sub(rf"(?m)^({struct} {{)$", rf"\1\n        uint64_t {MORE};", home.read_text()))
-
-
-def build(directory: Path) -> None:
-    """Copy the source, change it, and build the daemon alone, as quickly as possible."""
-    source = directory / "source"
-    for name in ("meson.build", "meson_options.txt", "LICENSE", "README.md"):
-        (source / name).parent.mkdir(exist_ok=True)
-        shutil.copy(ROOT / name, source / name)
-    for name in ("src", "include", "man", "etc", "share"):
-        shutil.copytree(ROOT / name, source / name)
-    change(source)
-    for command in (["meson", "setup", "build", "source", "-Dtests=false", "-Dsystemd=false", "-Doptimization=0",
-                     "-Ddebug=false"], ["ninja", "-C", "build", "src/bin/preforkd"]):
-        done = subprocess.run(command, cwd=directory, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True)
-        assert done.returncode == 0, done.stdout[-5000:]
+CHANGES = [
+    Change("meson.build", r"^  version: '[^']+'", f"  version: '{OTHER_VERSION}'", "instead"),
+    Change("src/master/pool/pool_state.c", rf'FIELD\(struct pool, [\w.]+, "{LESS}"\),',
+           f'FIELD(struct pool, {MORE}, "{MORE}"),', "instead"),
+    Change("src/master/pool/pool.h", r"^struct pool {\n", f"        uint64_t {MORE};\n"),
+]
 
 
 @pytest.fixture(scope="session")
-def other_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The other version, built once for all processes of this run."""
-    directory = tmp_path_factory.getbasetemp()
-    directory = (directory.parent if directory.name.startswith("popen-") else directory) / "other-version"
-    directory.mkdir(exist_ok=True)
-    with (directory / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (directory / "built").exists():
-            build(directory)
-            (directory / "built").touch()
-    return directory / "build/src/bin/preforkd"
+def other_program() -> Path:
+    """The other version."""
+    return build_changed("two-versions", CHANGES).preforkd
 
 
 def reached_by(directory: Path, program: Path) -> Path:
