@@ -1,5 +1,5 @@
-/* Fills in a manual page: copies INPUT to OUTPUT and puts a list that is made from a table of the program in the place of each
- * line that asks for one. Run by the build. */
+/* Fills in a manual page: copies INPUT to OUTPUT and puts a list that is made from a table of the program in the place
+ * of each line that asks for one. Run by the build. */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>

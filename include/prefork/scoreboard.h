@@ -9,8 +9,8 @@
  *
  * Writers:
  *   - the worker that holds a slot writes its worker lines, and the master writes its master line;
- *   - the idle set, the low-water mark and the wake flags are shared. They change only by atomic read-modify-writes, all
- *     seq_cst. Release/acquire would lose wake-ups: both sides exchange the flag first and count the set afterwards, so
+ *   - the idle set, the low-water mark and the wake flags are shared. They change only by atomic read-modify-writes,
+ * all seq_cst. Release/acquire would lose wake-ups: both sides exchange the flag first and count the set afterwards, so
  *     that one of them always sees the change of the other;
  *   - the master writes everything else in the header.
  *
@@ -30,8 +30,10 @@ extern "C" {
 #define SCOREBOARD_MAGIC 0x44524f42464b5250ULL /* "PRKFBORD", little-endian */
 #define SCOREBOARD_VERSION 2
 #define SCOREBOARD_SLOTS 65536
-#define SCOREBOARD_LINE 64           /* bytes; the words of each writer begin on a line of their own */
-#define SCOREBOARD_DURATION_BUCKETS 32 /* bucket i counts requests under 2^i microseconds; the last counts all others */
+#define SCOREBOARD_LINE 64 /* bytes; the words of each writer begin on a line of their own */
+#define SCOREBOARD_DURATION_BUCKETS                                                                                    \
+        32 /* bucket i counts requests under 2^i microseconds; the last counts all others                              \
+            */
 
 /* Why a worker wakes the master. A flag says that a level may have been crossed: the master clears it by exchange and
  * then recounts. */
@@ -55,7 +57,10 @@ enum scoreboard_activity {
 
 /* Why a worker asks to be recycled. */
 enum scoreboard_recycle {
-        SCOREBOARD_RECYCLE_NONE, SCOREBOARD_RECYCLE_REQUESTS, SCOREBOARD_RECYCLE_MEMORY, SCOREBOARD_RECYCLE_AGE
+        SCOREBOARD_RECYCLE_NONE,
+        SCOREBOARD_RECYCLE_REQUESTS,
+        SCOREBOARD_RECYCLE_MEMORY,
+        SCOREBOARD_RECYCLE_AGE
 };
 
 /* The master's answers (slot.answer, a futex word). */
@@ -85,14 +90,14 @@ struct scoreboard_slot {
         _Atomic int32_t handler_status;  /* wait status of the last ended handler process */
         _Atomic uint32_t handler_deaths; /* handler processes that a signal killed */
         _Atomic uint32_t reserved_level; /* for adaptive scaling: how many workers were busy when the request began … */
-        _Atomic uint32_t reserved_left;  /* … and when it ended */
+        _Atomic uint32_t reserved_left; /* … and when it ended */
 
         /* Line 2: written by the worker, rarely. */
         _Alignas(SCOREBOARD_LINE) _Atomic uint64_t source; /* hash of the client's address; 0: none */
-        _Atomic uint64_t source_ticket;  /* order of arrival; 0 while the worker draws it from `tickets` */
-        _Atomic uint32_t start_stage;    /* where the start of the worker failed: enum worker_stage */
+        _Atomic uint64_t source_ticket; /* order of arrival; 0 while the worker draws it from `tickets` */
+        _Atomic uint32_t start_stage;   /* where the start of the worker failed: enum worker_stage */
         _Atomic uint32_t start_errno;
-        _Atomic uint32_t refused;        /* connections closed unserved because of max_connections_per_source */
+        _Atomic uint32_t refused; /* connections closed unserved because of max_connections_per_source */
         uint32_t reserved_worker[7];
 
         /* Line 3: written by the master. */
@@ -159,7 +164,8 @@ SCOREBOARD_ASSERT(offsetof(struct scoreboard, low_below) == 1 * SCOREBOARD_LINE,
 SCOREBOARD_ASSERT(offsetof(struct scoreboard, wake) == 2 * SCOREBOARD_LINE, "header layout changed");
 SCOREBOARD_ASSERT(offsetof(struct scoreboard, low_water) == 3 * SCOREBOARD_LINE, "header layout changed");
 SCOREBOARD_ASSERT(offsetof(struct scoreboard, idle) == 4 * SCOREBOARD_LINE, "header layout changed");
-SCOREBOARD_ASSERT(offsetof(struct scoreboard, slots) == 4 * SCOREBOARD_LINE + SCOREBOARD_SLOTS / 8, "header layout changed");
+SCOREBOARD_ASSERT(offsetof(struct scoreboard, slots) == 4 * SCOREBOARD_LINE + SCOREBOARD_SLOTS / 8,
+                  "header layout changed");
 
 #ifdef __cplusplus
 }

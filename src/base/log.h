@@ -15,14 +15,14 @@ struct problem_list;
 /* What a record carries besides its text; zero or NULL: the record has no such field. The journal gets each under its
  * own name (`POOL=` …), text targets get pool and pid as a prefix: `pool www: worker 4711: …`. */
 struct log_fields {
-        enum message_id message_id;     /* the kind of event; the journal's MESSAGE_ID= */
+        enum message_id message_id; /* the kind of event; the journal's MESSAGE_ID= */
         const char *pool;
         pid_t worker_pid;
         uint64_t generation;
-        uint64_t requests;              /* served so far by the worker the record is about */
+        uint64_t requests; /* served so far by the worker the record is about */
         uint64_t request_duration_us;
-        const char *reason;             /* one word: why a worker was forked or retired */
-        const char *file;               /* configuration file and line the record is about */
+        const char *reason; /* one word: why a worker was forked or retired */
+        const char *file;   /* configuration file and line the record is about */
         unsigned line;
 };
 
@@ -48,8 +48,7 @@ void log_emit(int priority, const struct log_fields *fields, const char *format,
         __attribute__((format(printf, 3, 4)));
 
 /* A record with a MESSAGE_ID and no other field. */
-#define log_event(id, priority, ...)                                                                                   \
-        log_emit(priority, &(const struct log_fields){.message_id = (id)}, __VA_ARGS__)
+#define log_event(id, priority, ...) log_emit(priority, &(const struct log_fields){.message_id = (id)}, __VA_ARGS__)
 /* Each problem as a record of its own, an error or a warning, with its file and line. */
 void log_problems(const struct problem_list *problems);
 

@@ -1,9 +1,9 @@
 /* MESSAGE_IDs: names for the kinds of records that people search for, which stay when the wording changes.
  *
  * Owns one constant table. The log façade carries the id (`struct log_fields`), the journal gets it as MESSAGE_ID=, and
- * systemd/preforkd.catalog explains each to `journalctl -x`. What must stay true: an id means one kind of event forever. A
- * kind that goes takes its id with it, and a new kind gets a new one (`systemd-id128 new`), a catalog entry and a line in
- * preforkd(8); tests/docs compares the three. */
+ * systemd/preforkd.catalog explains each to `journalctl -x`. What must stay true: an id means one kind of event
+ * forever. A kind that goes takes its id with it, and a new kind gets a new one (`systemd-id128 new`), a catalog entry
+ * and a line in preforkd(8); tests/docs compares the three. */
 #pragma once
 
 enum message_id {

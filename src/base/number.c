@@ -106,8 +106,8 @@ int number_parse_duration_ms(const char *string, uint64_t *ret_ms)
                 if (*string != '\0')
                         string += strlen(unit->name);
                 first = false;
-                overflow |= __builtin_mul_overflow(value, unit->factor, &value) ||
-                            __builtin_add_overflow(sum, value, &sum);
+                overflow |=
+                        __builtin_mul_overflow(value, unit->factor, &value) || __builtin_add_overflow(sum, value, &sum);
         } while (*string != '\0');
         if (overflow)
                 return -ERANGE;
@@ -115,8 +115,7 @@ int number_parse_duration_ms(const char *string, uint64_t *ret_ms)
         return 0;
 }
 
-static const struct unit size_units[] = {
-        {"T", 1ULL << 40}, {"G", 1ULL << 30}, {"M", 1ULL << 20}, {"K", 1ULL << 10}};
+static const struct unit size_units[] = {{"T", 1ULL << 40}, {"G", 1ULL << 30}, {"M", 1ULL << 20}, {"K", 1ULL << 10}};
 
 int number_parse_size_bytes(const char *string, uint64_t *ret_bytes)
 {

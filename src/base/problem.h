@@ -10,9 +10,9 @@
 struct text;
 
 struct problem {
-        char *file;     /* NULL: not about a file */
-        unsigned line;  /* 1-based; 0: about the file as a whole */
-        bool warning;   /* shown, but no reason to refuse */
+        char *file;    /* NULL: not about a file */
+        unsigned line; /* 1-based; 0: about the file as a whole */
+        bool warning;  /* shown, but no reason to refuse */
         char *text;
 };
 

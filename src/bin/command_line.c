@@ -10,36 +10,35 @@
 #include "base/cleanup.h"
 #include "base/number.h"
 
-const char command_line_help[] =
-        "Usage: preforkd [-c FILE] [-t | -T]\n"
-        "       preforkd --listen ADDRESS [--KEY=VALUE ...] -- HANDLER [ARGUMENT...]\n"
-        "\n"
-        "Keeps a pool of preforked workers in front of a handler program.\n"
-        "\n"
-        "  -c, --config FILE   read FILE and pools.d/*.conf beside it\n"
-        "                      (default " CONFIG_FILE ")\n"
-        "  -t, --test          check the configuration and exit\n"
-        "  -T, --dump          print the effective configuration and exit\n"
-        "      --listen ADDR   serve one pool from the command line: ADDR:PORT,\n"
-        "                      [::]:PORT, *:PORT, /path.sock or @abstract; may be given\n"
-        "                      more than once\n"
-        "      --KEY=VALUE     any option of a pool, or of [preforkd]; see --help-config\n"
-        "  -h, --help          print this and exit\n"
-        "      --help-config   describe every option of the configuration and exit\n"
-        "  -V, --version       print the version and exit\n"
-        "\n"
-        "Signals: HUP reload, TERM and INT stop gracefully, QUIT stop at once,\n"
-        "USR1 report, USR2 upgrade in place, TTIN and TTOU raise and lower\n"
-        "max_workers.\n"
-        "Exit codes: 0, 1 failure, 2 usage, 3 nothing to serve, 78 bad configuration.\n"
-        "See preforkd(8), preforkd.conf(5), preforkd-handler(7).\n";
+const char command_line_help[] = "Usage: preforkd [-c FILE] [-t | -T]\n"
+                                 "       preforkd --listen ADDRESS [--KEY=VALUE ...] -- HANDLER [ARGUMENT...]\n"
+                                 "\n"
+                                 "Keeps a pool of preforked workers in front of a handler program.\n"
+                                 "\n"
+                                 "  -c, --config FILE   read FILE and pools.d/*.conf beside it\n"
+                                 "                      (default " CONFIG_FILE ")\n"
+                                 "  -t, --test          check the configuration and exit\n"
+                                 "  -T, --dump          print the effective configuration and exit\n"
+                                 "      --listen ADDR   serve one pool from the command line: ADDR:PORT,\n"
+                                 "                      [::]:PORT, *:PORT, /path.sock or @abstract; may be given\n"
+                                 "                      more than once\n"
+                                 "      --KEY=VALUE     any option of a pool, or of [preforkd]; see --help-config\n"
+                                 "  -h, --help          print this and exit\n"
+                                 "      --help-config   describe every option of the configuration and exit\n"
+                                 "  -V, --version       print the version and exit\n"
+                                 "\n"
+                                 "Signals: HUP reload, TERM and INT stop gracefully, QUIT stop at once,\n"
+                                 "USR1 report, USR2 upgrade in place, TTIN and TTOU raise and lower\n"
+                                 "max_workers.\n"
+                                 "Exit codes: 0, 1 failure, 2 usage, 3 nothing to serve, 78 bad configuration.\n"
+                                 "See preforkd(8), preforkd.conf(5), preforkd-handler(7).\n";
 
 struct parser {
         int argc;
         char **argv;
         int at;
         struct command_line line;
-        struct text listen;  /* the addresses given, joined as one value */
+        struct text listen; /* the addresses given, joined as one value */
         bool command_chosen;
         bool has_directory;
         struct text *problem;
@@ -92,8 +91,8 @@ static const struct {
         const char *short_name, *long_name;
         enum command command;
 } commands[] = {
-        {"-t", "--test", COMMAND_TEST},        {"-T", "--dump", COMMAND_DUMP},
-        {"-h", "--help", COMMAND_HELP},        {NULL, "--help-config", COMMAND_HELP_CONFIG},
+        {"-t", "--test", COMMAND_TEST},       {"-T", "--dump", COMMAND_DUMP},
+        {"-h", "--help", COMMAND_HELP},       {NULL, "--help-config", COMMAND_HELP_CONFIG},
         {"-V", "--version", COMMAND_VERSION},
 };
 
@@ -115,8 +114,8 @@ static int parse_option(struct parser *parser, const char *argument, const char 
                 return add_listen(parser, value);
         if (text_equal(key, "handler"))
                 return fail(parser, argument, "the handler is what follows \"--\"");
-        parser->has_directory |= text_equal(key, "directory") || text_equal(key, "root-directory") ||
-                                 text_equal(key, "root_directory");
+        parser->has_directory |=
+                text_equal(key, "directory") || text_equal(key, "root-directory") || text_equal(key, "root_directory");
         return add_option(parser, key, value);
 }
 

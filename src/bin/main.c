@@ -85,7 +85,8 @@ static int run(const struct command_line *line, struct daemon_setup *setup)
         setup->source = source;
         setup->arguments = line->arguments;
         setup->take_over = (struct take_over){.wanted = line->take_over != TAKE_OVER_NO,
-                                              .is_preflight = line->take_over == TAKE_OVER_PREFLIGHT, .fd = line->take_over_fd};
+                                              .is_preflight = line->take_over == TAKE_OVER_PREFLIGHT,
+                                              .fd = line->take_over_fd};
         setup->worker_entry = worker_main;
         return daemon_run(setup);
 }

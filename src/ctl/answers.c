@@ -27,7 +27,7 @@ int ctl_answer_why(const json_t *document, struct text *text)
         size_t index;
         int r = 0;
 
-        json_array_foreach(ctl_at(document, "pools"), index, pool) {
+        json_array_foreach (ctl_at(document, "pools"), index, pool) {
                 const json_t *decisions = ctl_at(pool, "decisions");
                 if (r == 0)
                         r = text_appendf(text, "%s%s:\n", index > 0 ? "\n" : "", ctl_string(pool, "name"));
@@ -50,7 +50,7 @@ static int append_words(const json_t *words, struct text *text)
         size_t index;
         int r = 0;
 
-        json_array_foreach(words, index, word)
+        json_array_foreach (words, index, word)
                 if (r == 0)
                         r = text_appendf(text, "%s%s", index > 0 ? ", " : "", json_string_value(word));
         return r;
@@ -74,7 +74,7 @@ int ctl_answer_reload(const json_t *document, struct text *text)
                 ctl_table_cell(&table, "");
                 ctl_table_cell(&table, text_string(&options));
         }
-        json_array_foreach(ctl_at(document, "changes"), index, change) {
+        json_array_foreach (ctl_at(document, "changes"), index, change) {
                 _cleanup_(text_clear) struct text options = {0};
                 r = r < 0 ? r : append_words(ctl_at(change, "options"), &options);
                 ctl_table_cell(&table, ctl_string(change, "pool"));
@@ -90,7 +90,7 @@ int ctl_answer_problems(const json_t *document, struct text *text)
         size_t index;
         int r = 0;
 
-        json_array_foreach(ctl_at(document, "problems"), index, problem) {
+        json_array_foreach (ctl_at(document, "problems"), index, problem) {
                 if (r == 0 && text_equal(ctl_string(problem, "severity"), "warning"))
                         r = text_append(text, "warning: ");
                 if (r == 0 && ctl_at(problem, "file") && !json_is_null(ctl_at(problem, "file")))
@@ -109,14 +109,17 @@ int ctl_answer_done(const json_t *document, struct text *text)
         const char *command = ctl_string(document, "command"), *pool = ctl_string(document, "pool");
 
         if (text_equal(command, "restart"))
-                return text_appendf(text, "%s: generation %" PRIu64 " begun\n", pool, ctl_number(document, "generation"));
+                return text_appendf(text, "%s: generation %" PRIu64 " begun\n", pool,
+                                    ctl_number(document, "generation"));
         if (text_equal(command, "pause"))
                 return text_appendf(text, "%s: paused; its clients wait until it is resumed\n", pool);
         if (text_equal(command, "resume"))
                 return text_appendf(text, "%s: resumed\n", pool);
         if (text_equal(command, "scale"))
-                return text_appendf(text, "%s: at most %" PRIu64 " workers, %" PRIu64 " to %" PRIu64 " spare, until the next "
-                                    "reload\n", pool, ctl_number(document, "limits.max_workers"),
+                return text_appendf(text,
+                                    "%s: at most %" PRIu64 " workers, %" PRIu64 " to %" PRIu64 " spare, until the next "
+                                    "reload\n",
+                                    pool, ctl_number(document, "limits.max_workers"),
                                     ctl_number(document, "limits.min_spare_workers"),
                                     ctl_number(document, "limits.max_spare_workers"));
         if (text_equal(command, "kill-worker"))

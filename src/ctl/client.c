@@ -42,8 +42,10 @@ static void fail_to_connect(struct ctl_reply *reply, const char *path, int error
                 break;
         case EACCES:
         case EPERM:
-                fail(reply, CTL_EXIT_PERMISSION, "you may not use the control socket %s: root, preforkd's own user and "
-                     "control_group may", path);
+                fail(reply, CTL_EXIT_PERMISSION,
+                     "you may not use the control socket %s: root, preforkd's own user and "
+                     "control_group may",
+                     path);
                 break;
         case EAGAIN: /* the queue is full: the daemon is stopped */
                 fail(reply, CTL_EXIT_FAILURE, "preforkd does not answer");

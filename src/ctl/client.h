@@ -8,16 +8,21 @@
 #include "base/words.h"
 
 /* Exit codes of preforkctl. */
-enum ctl_exit { CTL_EXIT_OK = 0, CTL_EXIT_FAILURE = 1, CTL_EXIT_USAGE = 2, CTL_EXIT_NOT_RUNNING = 3,
-                CTL_EXIT_PERMISSION = 4 };
+enum ctl_exit {
+        CTL_EXIT_OK = 0,
+        CTL_EXIT_FAILURE = 1,
+        CTL_EXIT_USAGE = 2,
+        CTL_EXIT_NOT_RUNNING = 3,
+        CTL_EXIT_PERMISSION = 4
+};
 
 /* More than preforkd needs to read a configuration. */
 #define CTL_PATIENCE_SECONDS 30
 
 struct ctl_reply {
         enum ctl_exit exit_code;
-        json_t *document;   /* NULL: there is none */
-        struct text bytes;  /* the document, unchanged */
+        json_t *document;    /* NULL: there is none */
+        struct text bytes;   /* the document, unchanged */
         struct text message; /* one sentence about a failure */
 };
 

@@ -155,8 +155,8 @@ static int go_to_start(sd_journal *journal, const struct ctl_logs_options *optio
         uint64_t at_us;
 
         if (options->lines == CTL_LOGS_ALL)
-                return options->since_us > 0 ? sd_journal_seek_realtime_usec(journal, options->since_us) :
-                                               sd_journal_seek_head(journal);
+                return options->since_us > 0 ? sd_journal_seek_realtime_usec(journal, options->since_us)
+                                             : sd_journal_seek_head(journal);
         int r = sd_journal_seek_tail(journal);
         for (uint64_t i = 0; r >= 0 && i <= options->lines; i++) {
                 r = sd_journal_previous(journal);
@@ -216,7 +216,8 @@ static enum ctl_exit say_nothing_there(void)
                 return say_forbidden();
         if (sd_booted() <= 0)
                 fputs("preforkctl: there is no journal: this system does not run systemd; preforkd logs to where "
-                      "log_target says, see preforkd.conf(5)\n", stderr);
+                      "log_target says, see preforkd.conf(5)\n",
+                      stderr);
         else
                 fputs("preforkctl: there is no journal: journald keeps none, see journald.conf(5)\n", stderr);
         return CTL_EXIT_FAILURE;

@@ -8,6 +8,6 @@
 #include "ctl/logs_options.h"
 
 /* Print what `options` ask for; with `follow` until somebody ends it or nobody reads stdout any more. CTL_EXIT_OK, also
- * where there is no such record; CTL_EXIT_PERMISSION: the journal may not be read; CTL_EXIT_FAILURE: there is none, or it
- * or stdout has failed. Prints the reason on stderr. */
+ * where there is no such record; CTL_EXIT_PERMISSION: the journal may not be read; CTL_EXIT_FAILURE: there is none, or
+ * it or stdout has failed. Prints the reason on stderr. */
 enum ctl_exit ctl_logs_run(const struct ctl_logs_options *options);

@@ -22,34 +22,33 @@
 #define INTERVAL_MS 1000
 #define INTERVAL_MIN_MS 100
 
-static const char help[] =
-        "Usage: preforkctl [-s SOCKET] [--json] COMMAND [ARGUMENT...]\n"
-        "\n"
-        "Controls a running preforkd.\n"
-        "\n"
-        "  status [POOL] [--workers]  show the daemon and its pools, a pool in full, workers\n"
-        "  top [POOL] [-d INTERVAL]   the same on the whole screen, refreshed\n"
-        "  logs [POOL] [-f] [-n N] [-p LEVEL] [--since TIME]\n"
-        "                             show its newest records in the journal; -f: go on\n"
-        "  why [POOL]                 show the last decisions with their reasons\n"
-        "  reload [--dry-run]         apply the configuration, and show what changed\n"
-        "  restart POOL               replace every worker without losing a request\n"
-        "  scale POOL KEY=VALUE...    change limits until the next reload (max_workers=20)\n"
-        "  pause POOL                 retire all workers; clients wait\n"
-        "  resume POOL                serve again after pause\n"
-        "  kill-worker PID            end a worker and its handler now\n"
-        "  stop [--now]               stop gracefully, or at once\n"
-        "  upgrade [PATH]             replace the running program without a restart\n"
-        "  config                     print the configuration in force\n"
-        "  version                    print the versions of preforkctl and preforkd\n"
-        "  help                       print this\n"
-        "\n"
-        "  -s, --socket SOCKET  the control socket (default " CONFIG_CONTROL_DEFAULT ")\n"
-        "      --json           print the reply unchanged, see preforkd-control(7)\n"
-        "  -h, --help           print this and exit\n"
-        "  -V, --version        print preforkctl's own version and exit\n"
-        "\n"
-        "Exit codes: 0, 1 failure or refused, 2 usage, 3 not running, 4 no permission.\n";
+static const char help[] = "Usage: preforkctl [-s SOCKET] [--json] COMMAND [ARGUMENT...]\n"
+                           "\n"
+                           "Controls a running preforkd.\n"
+                           "\n"
+                           "  status [POOL] [--workers]  show the daemon and its pools, a pool in full, workers\n"
+                           "  top [POOL] [-d INTERVAL]   the same on the whole screen, refreshed\n"
+                           "  logs [POOL] [-f] [-n N] [-p LEVEL] [--since TIME]\n"
+                           "                             show its newest records in the journal; -f: go on\n"
+                           "  why [POOL]                 show the last decisions with their reasons\n"
+                           "  reload [--dry-run]         apply the configuration, and show what changed\n"
+                           "  restart POOL               replace every worker without losing a request\n"
+                           "  scale POOL KEY=VALUE...    change limits until the next reload (max_workers=20)\n"
+                           "  pause POOL                 retire all workers; clients wait\n"
+                           "  resume POOL                serve again after pause\n"
+                           "  kill-worker PID            end a worker and its handler now\n"
+                           "  stop [--now]               stop gracefully, or at once\n"
+                           "  upgrade [PATH]             replace the running program without a restart\n"
+                           "  config                     print the configuration in force\n"
+                           "  version                    print the versions of preforkctl and preforkd\n"
+                           "  help                       print this\n"
+                           "\n"
+                           "  -s, --socket SOCKET  the control socket (default " CONFIG_CONTROL_DEFAULT ")\n"
+                           "      --json           print the reply unchanged, see preforkd-control(7)\n"
+                           "  -h, --help           print this and exit\n"
+                           "  -V, --version        print preforkctl's own version and exit\n"
+                           "\n"
+                           "Exit codes: 0, 1 failure or refused, 2 usage, 3 not running, 4 no permission.\n";
 
 /* What to print instead of sending a request. */
 enum action { ACTION_NONE, ACTION_HELP, ACTION_VERSION };
@@ -215,7 +214,8 @@ static int run_top(const struct arguments *arguments)
 {
         const struct words *words = &arguments->request;
         const struct ctl_top_setup setup = {.socket_path = arguments->socket_path,
-                                            .interval_ms = arguments->interval_ms > 0 ? arguments->interval_ms : INTERVAL_MS,
+                                            .interval_ms =
+                                                    arguments->interval_ms > 0 ? arguments->interval_ms : INTERVAL_MS,
                                             .pool = words->count > 1 ? words->list[1] : NULL};
 
         if (words->count > 2 || arguments->json || (setup.pool && setup.pool[0] == '-'))

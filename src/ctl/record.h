@@ -7,9 +7,9 @@
 #include "base/text.h"
 
 struct ctl_record {
-        uint64_t at_us;      /* microseconds since 1970 */
-        int priority;        /* LOG_EMERG … LOG_DEBUG */
-        const char *pid;     /* "" where it is unknown */
+        uint64_t at_us;  /* microseconds since 1970 */
+        int priority;    /* LOG_EMERG … LOG_DEBUG */
+        const char *pid; /* "" where it is unknown */
         const char *message;
 };
 

@@ -13,7 +13,7 @@ static size_t count_workers(const json_t *document)
         const json_t *pool;
         size_t index, count = 0;
 
-        json_array_foreach(ctl_at(document, "pools"), index, pool)
+        json_array_foreach (ctl_at(document, "pools"), index, pool)
                 count += json_array_size(ctl_at(pool, "workers"));
         return count;
 }
@@ -51,10 +51,12 @@ int ctl_rows_new(const json_t *document, uint64_t now_ms, const struct ctl_rows 
                 memcpy(old, before->items, old_count * sizeof(*old));
                 qsort(old, old_count, sizeof(*old), compare_pids);
         }
-        json_array_foreach(ctl_at(document, "pools"), i, pool) {
-                json_array_foreach(ctl_at(pool, "workers"), j, worker) {
+        json_array_foreach (ctl_at(document, "pools"), i, pool) {
+                json_array_foreach (ctl_at(pool, "workers"), j, worker) {
                         struct ctl_row *row = &rows.items[rows.count++];
-                        *row = (struct ctl_row){.pool = pool, .worker = worker, .pid = ctl_number(worker, "pid"),
+                        *row = (struct ctl_row){.pool = pool,
+                                                .worker = worker,
+                                                .pid = ctl_number(worker, "pid"),
                                                 .cpu_ms = ctl_number(worker, "cpu_ms")};
                         row->share = share_since(row, old, old_count, before ? now_ms - before->time_ms : 0);
                 }
@@ -66,8 +68,8 @@ int ctl_rows_new(const json_t *document, uint64_t now_ms, const struct ctl_rows 
 /* The order of states: active workers come first. */
 static uint64_t state_weight(const struct ctl_row *row)
 {
-        static const char *const states[] = {"idle", "starting", "refusing", "retiring", "detached", "busy", "terminating",
-                                             "killing"};
+        static const char *const states[] = {"idle",     "starting", "refusing",    "retiring",
+                                             "detached", "busy",     "terminating", "killing"};
         const char *state = ctl_string(row->worker, "state");
 
         for (size_t i = 0; i < ELEMENTS(states); i++)
@@ -123,8 +125,8 @@ static const struct {
         char key;
         const char *name;
 } sorts[] = {
-        [CTL_SORT_STATE] = {'s', "state"}, [CTL_SORT_REQUESTS] = {'r', "requests"}, [CTL_SORT_CPU] = {'c', "cpu"},
-        [CTL_SORT_MEMORY] = {'m', "memory"}, [CTL_SORT_SINCE] = {'t', "time"},      [CTL_SORT_PID] = {'p', "pid"},
+        [CTL_SORT_STATE] = {'s', "state"},   [CTL_SORT_REQUESTS] = {'r', "requests"}, [CTL_SORT_CPU] = {'c', "cpu"},
+        [CTL_SORT_MEMORY] = {'m', "memory"}, [CTL_SORT_SINCE] = {'t', "time"},        [CTL_SORT_PID] = {'p', "pid"},
 };
 static_assert(ELEMENTS(sorts) == CTL_SORT_COUNT, "a key for every enum ctl_sort");
 

@@ -7,8 +7,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum ctl_sort { CTL_SORT_STATE, CTL_SORT_REQUESTS, CTL_SORT_CPU, CTL_SORT_MEMORY, CTL_SORT_SINCE, CTL_SORT_PID,
-                CTL_SORT_COUNT };
+enum ctl_sort {
+        CTL_SORT_STATE,
+        CTL_SORT_REQUESTS,
+        CTL_SORT_CPU,
+        CTL_SORT_MEMORY,
+        CTL_SORT_SINCE,
+        CTL_SORT_PID,
+        CTL_SORT_COUNT
+};
 
 struct ctl_row {
         const json_t *pool, *worker; /* in the document, which must live as long as the row */

@@ -8,7 +8,7 @@
 struct ctl_scroll_view {
         size_t above, below; /* hidden rows; `above` is also the index of the first visible row */
         size_t first_pool, pools;
-        bool has_workers;    /* their heading is shown; that of the pools, if any of them is */
+        bool has_workers; /* their heading is shown; that of the pools, if any of them is */
         size_t first_worker, workers;
 };
 

@@ -16,11 +16,10 @@ static const struct {
         const char *name;
         uint64_t seconds;
 } units[] = {
-        {"", 1},        {"s", 1},        {"sec", 1},      {"second", 1},  {"seconds", 1},
-        {"m", 60},      {"min", 60},     {"minute", 60},  {"minutes", 60},
-        {"h", 3600},    {"hr", 3600},    {"hour", 3600},  {"hours", 3600},
-        {"d", 86400},   {"day", 86400},  {"days", 86400},
-        {"w", 604800},  {"week", 604800}, {"weeks", 604800},
+        {"", 1},         {"s", 1},       {"sec", 1},       {"second", 1},     {"seconds", 1},
+        {"m", 60},       {"min", 60},    {"minute", 60},   {"minutes", 60},   {"h", 3600},
+        {"hr", 3600},    {"hour", 3600}, {"hours", 3600},  {"d", 86400},      {"day", 86400},
+        {"days", 86400}, {"w", 604800},  {"week", 604800}, {"weeks", 604800},
 };
 
 static int find_unit(const char *name, size_t length, uint64_t *ret_seconds)
@@ -105,8 +104,8 @@ static int take_time(struct tm *local, uint64_t *ret_us)
 /* A date, a time of day, or both. */
 static int parse_date(const char *text, const struct tm *today, uint64_t *ret_us)
 {
-        static const char *const formats[] = {"%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d",
-                                              "%H:%M:%S", "%H:%M"};
+        static const char *const formats[] = {"%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M",
+                                              "%Y-%m-%d",          "%H:%M:%S",          "%H:%M"};
 
         for (size_t i = 0; i < ELEMENTS(formats); i++) {
                 struct tm local = {.tm_year = today->tm_year, .tm_mon = today->tm_mon, .tm_mday = today->tm_mday};

@@ -11,20 +11,23 @@ int ctl_status_summary(const json_t *document, struct text *text)
         const json_t *master = ctl_at(document, "master");
         char uptime[CTL_NUMBER_MAX], rate[CTL_NUMBER_MAX];
 
-        return text_appendf(text, "preforkd %s, pid %" PRIu64 ", %s, up %s: %" PRIu64 " workers (%" PRIu64 " idle, %" PRIu64
+        return text_appendf(text,
+                            "preforkd %s, pid %" PRIu64 ", %s, up %s: %" PRIu64 " workers (%" PRIu64 " idle, %" PRIu64
                             " busy), %" PRIu64 " requests, %s/s\n",
                             ctl_string(master, "version"), ctl_number(master, "pid"), ctl_string(master, "state"),
                             ctl_duration(ctl_number(master, "uptime_ms"), uptime), ctl_number(master, "counts.total"),
                             ctl_number(master, "counts.idle"), ctl_number(master, "counts.busy"),
-                            ctl_number(master, "totals.requests"), ctl_rate(ctl_real(master, "requests_per_second"), rate));
+                            ctl_number(master, "totals.requests"),
+                            ctl_rate(ctl_real(master, "requests_per_second"), rate));
 }
 
 static const struct {
         const char *title;
         const char *path;
 } count_columns[] = {
-        {"GEN", "generation"},        {"IDLE", "counts.idle"},         {"BUSY", "counts.busy"},
-        {"START", "counts.starting"}, {"RETIRE", "counts.retiring"},   {"DETACH", "counts.detached"},
+        {"GEN", "generation"},         {"IDLE", "counts.idle"},
+        {"BUSY", "counts.busy"},       {"START", "counts.starting"},
+        {"RETIRE", "counts.retiring"}, {"DETACH", "counts.detached"},
         {"MAX", "limits.max_workers"}, {"QUEUE", "queue"},
 };
 
@@ -41,7 +44,7 @@ int ctl_status_pools(const json_t *document, struct text *text)
                 ctl_table_column(&table, count_columns[i].title, true);
         ctl_table_column(&table, "REQ/S", true);
         ctl_table_column(&table, "REQUESTS", true);
-        json_array_foreach(ctl_at(document, "pools"), index, pool) {
+        json_array_foreach (ctl_at(document, "pools"), index, pool) {
                 ctl_table_cell(&table, ctl_string(pool, "name"));
                 ctl_table_cell(&table, ctl_string(pool, "state"));
                 for (size_t i = 0; i < ELEMENTS(count_columns); i++)
@@ -54,19 +57,21 @@ int ctl_status_pools(const json_t *document, struct text *text)
 
 static int append_workers(const json_t *pool, struct text *text)
 {
-        int r = text_appendf(text, "  workers    %" PRIu64 " of at most %" PRIu64 ": %" PRIu64 " idle, %" PRIu64 " busy, %"
-                             PRIu64 " starting; besides %" PRIu64 " retiring, %" PRIu64 " detached\n",
+        int r = text_appendf(text,
+                             "  workers    %" PRIu64 " of at most %" PRIu64 ": %" PRIu64 " idle, %" PRIu64
+                             " busy, %" PRIu64 " starting; besides %" PRIu64 " retiring, %" PRIu64 " detached\n",
                              ctl_number(pool, "counts.total"), ctl_number(pool, "limits.max_workers"),
                              ctl_number(pool, "counts.idle"), ctl_number(pool, "counts.busy"),
                              ctl_number(pool, "counts.starting"), ctl_number(pool, "counts.retiring"),
                              ctl_number(pool, "counts.detached"));
 
         if (r == 0 && ctl_number(pool, "counts.old") > 0)
-                r = text_appendf(text, "  roll       %" PRIu64 " of an older generation left\n", ctl_number(pool, "counts.old"));
+                r = text_appendf(text, "  roll       %" PRIu64 " of an older generation left\n",
+                                 ctl_number(pool, "counts.old"));
         if (r == 0)
                 r = text_appendf(text, "  spare      %" PRIu64 " to %" PRIu64 " (%s)\n",
-                                 ctl_number(pool, "limits.min_spare_workers"), ctl_number(pool, "limits.max_spare_workers"),
-                                 ctl_string(pool, "limits.scaling"));
+                                 ctl_number(pool, "limits.min_spare_workers"),
+                                 ctl_number(pool, "limits.max_spare_workers"), ctl_string(pool, "limits.scaling"));
         return r;
 }
 
@@ -77,10 +82,10 @@ static int append_overlay(const json_t *pool, struct text *text)
         const char *option, *separator = "  overlay    ";
         int r = 0;
 
-        json_object_foreach(overlay, option, row) {
+        json_object_foreach (overlay, option, row) {
                 if (r == 0)
-                        r = text_appendf(text, "%s%s %s (configured: %s)", separator, option, ctl_string(row, "overlaid"),
-                                         ctl_string(row, "configured"));
+                        r = text_appendf(text, "%s%s %s (configured: %s)", separator, option,
+                                         ctl_string(row, "overlaid"), ctl_string(row, "configured"));
                 separator = ", ";
         }
         return r == 0 && json_object_size(overlay) > 0 ? text_append(text, "; until the next reload\n") : r;
@@ -90,7 +95,9 @@ static int append_requests(const json_t *pool, struct text *text)
 {
         char rate[CTL_NUMBER_MAX], p50[CTL_NUMBER_MAX], p90[CTL_NUMBER_MAX], p99[CTL_NUMBER_MAX], cpu[CTL_NUMBER_MAX];
 
-        return text_appendf(text, "  requests   %" PRIu64 ", %s a second; median %s, 90%% within %s, 99%% within %s; handlers' "
+        return text_appendf(text,
+                            "  requests   %" PRIu64
+                            ", %s a second; median %s, 90%% within %s, 99%% within %s; handlers' "
                             "CPU %s\n",
                             ctl_number(pool, "totals.requests"), ctl_rate(ctl_real(pool, "requests_per_second"), rate),
                             ctl_microseconds(ctl_number(pool, "duration_us.p50"), p50),
@@ -102,8 +109,8 @@ static int append_requests(const json_t *pool, struct text *text)
 static int append_totals(const json_t *pool, struct text *text)
 {
         return text_appendf(text,
-                            "  limits met %" PRIu64 " saturations, %" PRIu64 " refused, %" PRIu64 " request timeouts, %" PRIu64
-                            " detached\n"
+                            "  limits met %" PRIu64 " saturations, %" PRIu64 " refused, %" PRIu64
+                            " request timeouts, %" PRIu64 " detached\n"
                             "  restarts   %" PRIu64 " forked: %" PRIu64 " retired, %" PRIu64 " recycled, %" PRIu64
                             " died, %" PRIu64 " failed to start; %" PRIu64 " handlers died of a signal\n",
                             ctl_number(pool, "totals.saturations"), ctl_number(pool, "totals.refused"),
@@ -123,7 +130,7 @@ static int append_listeners(const json_t *pool, struct text *text)
         ctl_table_column(&table, "QUEUE", true);
         ctl_table_column(&table, "BACKLOG", true);
         ctl_table_column(&table, "", false);
-        json_array_foreach(ctl_at(pool, "listeners"), index, listener) {
+        json_array_foreach (ctl_at(pool, "listeners"), index, listener) {
                 ctl_table_cell(&table, ctl_string(listener, "address"));
                 ctl_table_number(&table, ctl_number(listener, "queue"));
                 ctl_table_number(&table, ctl_number(listener, "backlog"));
@@ -136,8 +143,8 @@ static int append_listeners(const json_t *pool, struct text *text)
 int ctl_status_pool(const json_t *pool, struct text *text)
 {
         char pause[CTL_NUMBER_MAX];
-        int r = text_appendf(text, "%s: %s, generation %" PRIu64 "\n\n", ctl_string(pool, "name"), ctl_string(pool, "state"),
-                             ctl_number(pool, "generation"));
+        int r = text_appendf(text, "%s: %s, generation %" PRIu64 "\n\n", ctl_string(pool, "name"),
+                             ctl_string(pool, "state"), ctl_number(pool, "generation"));
 
         if (r == 0)
                 r = append_workers(pool, text);
@@ -178,14 +185,16 @@ static void add_worker(struct ctl_table *table, const json_t *worker)
         ctl_table_number(table, ctl_number(worker, "generation"));
         ctl_table_number(table, ctl_number(worker, "requests"));
         ctl_table_cell(table, ctl_duration(ctl_number(worker, "cpu_ms"), text));
-        ctl_table_cell(table, ctl_number(worker, "memory_bytes") > 0 ? ctl_size(ctl_number(worker, "memory_bytes"), text)
-                                                                     : "-");
+        ctl_table_cell(table, ctl_number(worker, "memory_bytes") > 0
+                                      ? ctl_size(ctl_number(worker, "memory_bytes"), text)
+                                      : "-");
         ctl_table_cell(table, ctl_status_exit(worker, text));
 }
 
 int ctl_status_workers(const json_t *pool, struct text *text)
 {
-        static const char *const titles[] = {"PID", "STATE", "SINCE", "AGE", "GEN", "REQUESTS", "CPU", "MEMORY", "LAST EXIT"};
+        static const char *const titles[] = {"PID",      "STATE", "SINCE",  "AGE",      "GEN",
+                                             "REQUESTS", "CPU",   "MEMORY", "LAST EXIT"};
         _cleanup_(ctl_table_clear) struct ctl_table table = {0};
         uint64_t left_out = ctl_number(pool, "workers_left_out");
         const json_t *worker;
@@ -193,7 +202,7 @@ int ctl_status_workers(const json_t *pool, struct text *text)
 
         for (size_t i = 0; i < ELEMENTS(titles); i++)
                 ctl_table_column(&table, titles[i], i != 1 && i + 1 < ELEMENTS(titles));
-        json_array_foreach(ctl_at(pool, "workers"), index, worker)
+        json_array_foreach (ctl_at(pool, "workers"), index, worker)
                 add_worker(&table, worker);
         int r = ctl_table_render(&table, 2, text);
         if (r == 0 && left_out > 0)
@@ -211,7 +220,7 @@ int ctl_status_print(const json_t *document, bool in_full, struct text *text)
                 r = text_append(text, "\n");
         if (r == 0 && !in_full)
                 r = ctl_status_pools(document, text);
-        json_array_foreach(ctl_at(document, "pools"), index, pool) {
+        json_array_foreach (ctl_at(document, "pools"), index, pool) {
                 if (r == 0 && in_full)
                         r = text_append(text, index > 0 ? "\n" : "");
                 if (r == 0 && in_full)

@@ -98,8 +98,8 @@ static void add_row(struct ctl_table *table, const struct ctl_row *row)
 /* Make a table only of the workers that fit on the screen: there may be thousands. */
 static void put_workers(struct top *top, int *y, size_t first, size_t count)
 {
-        static const char *const titles[] = {"PID", "POOL", "STATE", "SINCE", "GEN", "REQUESTS", "%CPU", "CPU", "MEMORY",
-                                             "LAST EXIT"};
+        static const char *const titles[] = {"PID",      "POOL", "STATE", "SINCE",  "GEN",
+                                             "REQUESTS", "%CPU", "CPU",   "MEMORY", "LAST EXIT"};
         _cleanup_(ctl_table_clear) struct ctl_table table = {0};
         _cleanup_(text_clear) struct text text = {0};
 

@@ -19,8 +19,8 @@
 struct acceptor {
         const int *listeners; /* not owned; outlive the acceptor */
         size_t count;
-        int epoll_fd;  /* -1 with one listener */
-        int signal_fd; /* -1 with one listener */
+        int epoll_fd;   /* -1 with one listener */
+        int signal_fd;  /* -1 with one listener */
         size_t watched; /* listeners in the epoll set: those that have not been shut down */
 };
 

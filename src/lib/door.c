@@ -53,8 +53,8 @@ int door_install(const int *listen_fds, size_t listen_count, pid_t parent, unsig
         door.listen_fds = listen_fds;
         door.listen_count = listen_count;
         door.parent = parent;
-        door.orphan_timer.it_value = (struct timeval){.tv_sec = orphan_timeout_ms / 1000,
-                                                      .tv_usec = orphan_timeout_ms % 1000 * 1000L + 1};
+        door.orphan_timer.it_value =
+                (struct timeval){.tv_sec = orphan_timeout_ms / 1000, .tv_usec = orphan_timeout_ms % 1000 * 1000L + 1};
         if (sigaction(DOOR_SIGNAL, &action, NULL) < 0)
                 return -errno;
         door.door_fd = TAKE_FD(door_fd);

@@ -102,8 +102,10 @@ int notifier_send(struct notifier *notifier, const char *lines, const int *fds, 
                 struct cmsghdr align;
         } control = {0};
         struct iovec part = {.iov_base = (char *)(uintptr_t)lines, .iov_len = strlen(lines)};
-        struct msghdr message = {.msg_name = &notifier->address, .msg_namelen = notifier->address_length,
-                                 .msg_iov = &part, .msg_iovlen = 1};
+        struct msghdr message = {.msg_name = &notifier->address,
+                                 .msg_namelen = notifier->address_length,
+                                 .msg_iov = &part,
+                                 .msg_iovlen = 1};
 
         if (notifier->fd < 0)
                 return 0;
@@ -113,7 +115,8 @@ int notifier_send(struct notifier *notifier, const char *lines, const int *fds, 
                 message.msg_control = control.bytes;
                 message.msg_controllen = CMSG_SPACE(sizeof(int) * fd_count);
                 struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-                *header = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
+                *header = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
+                                           .cmsg_type = SCM_RIGHTS,
                                            .cmsg_len = CMSG_LEN(sizeof(int) * fd_count)};
                 memcpy(CMSG_DATA(header), fds, sizeof(int) * fd_count);
         }

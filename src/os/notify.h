@@ -1,7 +1,7 @@
 /* What the service manager is told: the sd_notify(3) protocol, without waiting.
  *
- * Owned by the master alone. What must stay true: NOTIFY_SOCKET leaves the environment when it has been read, so that no
- * child can speak for us.
+ * Owned by the master alone. What must stay true: NOTIFY_SOCKET leaves the environment when it has been read, so that
+ * no child can speak for us.
  *
  * libsystemd reads for us what the manager says (os/activation.c, sd_watchdog_enabled() here), but what we send to the
  * manager and to the journal (os/log/journal.c) we send ourselves: sd_notify() and sd_journal_send() wait while the

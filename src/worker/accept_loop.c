@@ -24,7 +24,8 @@ static void log_outcome(const struct accept_loop *loop, const struct runtime_out
         bool ordered = atomic_load(&words->order) != SCOREBOARD_ORDER_NONE &&
                        atomic_load(&words->order_request) == atomic_load(&words->requests_begun);
         log_emit(ordered ? LOG_INFO : LOG_NOTICE, NULL, "handler killed by signal %d (%s)%s after %llu ms", number,
-                 strsignal(number), WCOREDUMP(outcome->status) ? ", core dumped," : "", (unsigned long long)duration_ms);
+                 strsignal(number), WCOREDUMP(outcome->status) ? ", core dumped," : "",
+                 (unsigned long long)duration_ms);
 }
 
 /* Serve one accepted connection, which slot_enter_source() has admitted. 0; -errno: it could not be served. */

@@ -25,11 +25,32 @@ struct handler_environment {
  * could notify the service manager in our name, and with LISTEN_FDS it would take its connection for a listening
  * socket. */
 static const char *const withheld[] = {
-        "NOTIFY_SOCKET", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID", "WATCHDOG_PID",
-        "WATCHDOG_USEC", "JOURNAL_STREAM", "LOG_NAMESPACE", "INVOCATION_ID", "CREDENTIALS_DIRECTORY",
-        "RUNTIME_DIRECTORY", "STATE_DIRECTORY", "CACHE_DIRECTORY", "LOGS_DIRECTORY", "CONFIGURATION_DIRECTORY",
-        "SYSTEMD_EXEC_PID", "MAINPID", "MANAGERPID", "SERVICE_RESULT", "EXIT_CODE", "EXIT_STATUS",
-        "MONITOR_SERVICE_RESULT", "MEMORY_PRESSURE_WATCH", "MEMORY_PRESSURE_WRITE", "FDSTORE",
+        "NOTIFY_SOCKET",
+        "LISTEN_PID",
+        "LISTEN_FDS",
+        "LISTEN_FDNAMES",
+        "LISTEN_PIDFDID",
+        "WATCHDOG_PID",
+        "WATCHDOG_USEC",
+        "JOURNAL_STREAM",
+        "LOG_NAMESPACE",
+        "INVOCATION_ID",
+        "CREDENTIALS_DIRECTORY",
+        "RUNTIME_DIRECTORY",
+        "STATE_DIRECTORY",
+        "CACHE_DIRECTORY",
+        "LOGS_DIRECTORY",
+        "CONFIGURATION_DIRECTORY",
+        "SYSTEMD_EXEC_PID",
+        "MAINPID",
+        "MANAGERPID",
+        "SERVICE_RESULT",
+        "EXIT_CODE",
+        "EXIT_STATUS",
+        "MONITOR_SERVICE_RESULT",
+        "MEMORY_PRESSURE_WATCH",
+        "MEMORY_PRESSURE_WRITE",
+        "FDSTORE",
 };
 
 static size_t name_length(const char *variable)

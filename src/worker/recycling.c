@@ -90,7 +90,6 @@ bool recycling_is_due(struct recycling *recycling, struct slot *slot, uint64_t n
         enum scoreboard_answer answer = slot_wait_recycle(slot, recycling->master_silent ? 0 : ANSWER_TIMEOUT_MS);
         recycling->master_silent = answer == SCOREBOARD_ANSWER_NONE;
         if (answer == SCOREBOARD_ANSWER_LATER)
-                recycling->postponed +=
-                        atomic_load_explicit(&slot->board->max_requests, memory_order_relaxed) / 10 + 1;
+                recycling->postponed += atomic_load_explicit(&slot->board->max_requests, memory_order_relaxed) / 10 + 1;
         return answer == SCOREBOARD_ANSWER_GO;
 }

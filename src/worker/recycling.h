@@ -11,11 +11,11 @@
 #include "lib/slot.h"
 
 struct recycling {
-        int statm_fd;           /* /proc/self/statm, opened before the root directory changes */
+        int statm_fd; /* /proc/self/statm, opened before the root directory changes */
         uint64_t born_ns;
         int32_t jitter_permille; /* this worker's part of max_requests_jitter, -1000..1000 */
-        uint64_t postponed;     /* requests added to the limit by answers LATER */
-        bool master_silent;     /* the master did not answer in time: do not wait for it again until it answers */
+        uint64_t postponed;      /* requests added to the limit by answers LATER */
+        bool master_silent;      /* the master did not answer in time: do not wait for it again until it answers */
 };
 
 /* 0 or -errno of open(2). */

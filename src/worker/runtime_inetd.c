@@ -86,7 +86,8 @@ static int prepare(const struct worker_plan *plan, void **ret)
                                         &handler->environment);
         if (r == 0) {
                 const char *search_path = handler_environment_get(handler->environment, "PATH");
-                r = program_find("", pool->handler.list[0], search_path ? search_path : PROGRAM_DEFAULT_PATH, &handler->path);
+                r = program_find("", pool->handler.list[0], search_path ? search_path : PROGRAM_DEFAULT_PATH,
+                                 &handler->path);
         }
         if (r < 0) {
                 end(handler);

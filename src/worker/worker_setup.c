@@ -149,10 +149,8 @@ int worker_setup(const struct worker_plan *plan, int keep_fd, struct worker_fail
                 int (*run)(const struct worker_plan *plan);
         } steps[] = {
                 {WORKER_STAGE_OOM_SCORE, setup_oom_score}, /* needs /proc: before the root directory changes */
-                {WORKER_STAGE_NICE, setup_nice},
-                {WORKER_STAGE_LIMITS, setup_limits},
-                {WORKER_STAGE_ROOT_DIRECTORY, setup_root},
-                {WORKER_STAGE_CREDENTIALS, setup_credentials},
+                {WORKER_STAGE_NICE, setup_nice},           {WORKER_STAGE_LIMITS, setup_limits},
+                {WORKER_STAGE_ROOT_DIRECTORY, setup_root}, {WORKER_STAGE_CREDENTIALS, setup_credentials},
                 {WORKER_STAGE_DIRECTORY, setup_directory}, /* as the user, who may not enter every directory root can */
         };
 

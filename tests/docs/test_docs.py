@@ -172,7 +172,7 @@ def test_signals() -> None:
 
 
 def test_exit_codes() -> None:
-    enum = re.search(r"enum \{ MASTER_EXIT_OK(.*?)\}", source("master/daemon"), re.DOTALL)
+    enum = re.search(r"enum \{\s*MASTER_EXIT_OK(.*?)\}", source("master/daemon"), re.DOTALL)
     assert enum
     codes = set(re.findall(r"= (\d+)", enum.group(0)))
     assert set(re.findall(r"^\.It (\d+)$", section(page("preforkd.8"), "EXIT STATUS"), re.MULTILINE)) == codes

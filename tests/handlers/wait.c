@@ -1,8 +1,9 @@
-/* A handler that takes its time: `handler_wait MILLISECONDS [STATUS]` waits, answers with its pid, its parent's, and when
- * it began and ended to wait (CLOCK_MONOTONIC, ns), ends.
+/* A handler that takes its time: `handler_wait MILLISECONDS [STATUS]` waits, answers with its pid, its parent's, and
+ * when it began and ended to wait (CLOCK_MONOTONIC, ns), ends.
  *
  * It waits by the clock, not by the connection, so that a client's going does not shorten a request. STATUS is its exit
- * status. With `-` instead of a time it waits for the end of its input: a request that lasts as long as the client says. */
+ * status. With `-` instead of a time it waits for the end of its input: a request that lasts as long as the client
+ * says. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -29,8 +29,7 @@ static void report(const struct rules *rules, bool warning, const struct pool_co
 {
         _cleanup_(text_clear) struct text text = {0};
         char label[OPTION_LABEL_MAX];
-        const struct origin *place =
-                pool->origins[option].line > 0 ? &pool->origins[option] : &pool->section;
+        const struct origin *place = pool->origins[option].line > 0 ? &pool->origins[option] : &pool->section;
 
         if (text_appendv(&text, format, arguments) < 0) {
                 rules->problems->out_of_memory = true;
@@ -50,8 +49,8 @@ void rules_refuse(const struct rules *rules, const struct pool_config *pool, enu
         va_end(arguments);
 }
 
-void rules_warn(const struct rules *rules, const struct pool_config *pool, enum pool_option option,
-                const char *format, ...)
+void rules_warn(const struct rules *rules, const struct pool_config *pool, enum pool_option option, const char *format,
+                ...)
 {
         va_list arguments;
 
@@ -149,9 +148,12 @@ static void warn_unused(const struct rules *rules, const struct pool_config *poo
                 enum pool_option option;
                 const char *why;
         } unused[] = {
-                {POOL_SOCKET_USER, "no UNIX socket with a path"},  {POOL_SOCKET_GROUP, "no UNIX socket with a path"},
-                {POOL_SOCKET_MODE, "no UNIX socket with a path"},  {POOL_IPV6_ONLY, "no IPv6 address"},
-                {POOL_TCP_NODELAY, "no TCP address"},              {POOL_TCP_KEEPALIVE, "no TCP address"},
+                {POOL_SOCKET_USER, "no UNIX socket with a path"},
+                {POOL_SOCKET_GROUP, "no UNIX socket with a path"},
+                {POOL_SOCKET_MODE, "no UNIX socket with a path"},
+                {POOL_IPV6_ONLY, "no IPv6 address"},
+                {POOL_TCP_NODELAY, "no TCP address"},
+                {POOL_TCP_KEEPALIVE, "no TCP address"},
                 {POOL_DEFER_ACCEPT, "no TCP address"},
         };
 
@@ -166,9 +168,10 @@ static void warn_unused(const struct rules *rules, const struct pool_config *poo
 static void warn_privileges(const struct rules *rules, const struct pool_config *pool)
 {
         static const char *const helpers[] = {
-                "sendmail", "sudo", "su", "doas", "pkexec", "newgrp", "sg", "unix_chkpwd", "passwd", "chsh", "chfn",
-                "crontab", "at", "mount", "umount", "fusermount", "fusermount3", "exim", "exim4", "postdrop",
-                "postqueue", "qmail-queue", "dma", "procmail", "ssh-keysign",
+                "sendmail",    "sudo",       "su",          "doas",        "pkexec",  "newgrp",   "sg",
+                "unix_chkpwd", "passwd",     "chsh",        "chfn",        "crontab", "at",       "mount",
+                "umount",      "fusermount", "fusermount3", "exim",        "exim4",   "postdrop", "postqueue",
+                "qmail-queue", "dma",        "procmail",    "ssh-keysign",
         };
         const char *program = pool->handler.count > 0 ? pool->handler.list[0] : "";
         const char *slash = strrchr(program, '/');
@@ -176,8 +179,10 @@ static void warn_privileges(const struct rules *rules, const struct pool_config 
 
         for (size_t i = 0; i < ELEMENTS(helpers) && pool->no_new_privileges; i++)
                 if (text_equal(name, helpers[i]))
-                        rules_warn(rules, pool, POOL_HANDLER, "%s needs privileges that no_new_privileges = yes "
-                                   "withholds; set it to no if the handler fails", name);
+                        rules_warn(rules, pool, POOL_HANDLER,
+                                   "%s needs privileges that no_new_privileges = yes "
+                                   "withholds; set it to no if the handler fails",
+                                   name);
 }
 
 /* Variables that preforkd sets for each connection cannot be set here. */

@@ -8,9 +8,11 @@
 
 int limit_resource(enum limit limit)
 {
-        static const int resources[LIMIT_COUNT] = {
-                [LIMIT_NOFILE] = RLIMIT_NOFILE, [LIMIT_AS] = RLIMIT_AS, [LIMIT_CORE] = RLIMIT_CORE,
-                [LIMIT_CPU] = RLIMIT_CPU, [LIMIT_NPROC] = RLIMIT_NPROC};
+        static const int resources[LIMIT_COUNT] = {[LIMIT_NOFILE] = RLIMIT_NOFILE,
+                                                   [LIMIT_AS] = RLIMIT_AS,
+                                                   [LIMIT_CORE] = RLIMIT_CORE,
+                                                   [LIMIT_CPU] = RLIMIT_CPU,
+                                                   [LIMIT_NPROC] = RLIMIT_NPROC};
 
         return resources[limit];
 }

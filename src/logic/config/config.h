@@ -1,9 +1,9 @@
 /* The configuration as data: plain types, and functions that compute from them.
  *
  * A struct config owns everything below it; zero-initialise, end with config_clear() of config_options.h.
- * config_parse() fills it (one call a file), config_finish() completes it (defaults, rules between keys), everybody else
- * reads it. The table in schema.c says which options exist, with type, range, default and reload effect; its rows store
- * into the fields here. Durations are in milliseconds and sizes in bytes, whatever unit the file used. */
+ * config_parse() fills it (one call a file), config_finish() completes it (defaults, rules between keys), everybody
+ * else reads it. The table in schema.c says which options exist, with type, range, default and reload effect; its rows
+ * store into the fields here. Durations are in milliseconds and sizes in bytes, whatever unit the file used. */
 #pragma once
 
 #include <stdbool.h>
@@ -66,6 +66,7 @@ struct origin {
 };
 
 /* Every option of a pool, in the order of the manual. The schema's table is indexed by it. */
+/* clang-format off */
 enum pool_option {
         POOL_LISTEN, POOL_BACKLOG, POOL_SOCKET_USER, POOL_SOCKET_GROUP, POOL_SOCKET_MODE, POOL_IPV6_ONLY,
         POOL_TCP_NODELAY, POOL_TCP_KEEPALIVE, POOL_DEFER_ACCEPT,
@@ -81,6 +82,7 @@ enum pool_option {
         POOL_RESTART_DELAY_MIN, POOL_RESTART_DELAY_MAX,
         POOL_OPTION_COUNT
 };
+/* clang-format on */
 
 struct pool_config {
         char *name;
@@ -114,7 +116,7 @@ struct pool_config {
         int scaling; /* enum scaling */
         uint64_t min_spare_workers, max_spare_workers, start_workers, max_workers;
         uint64_t spare_timeout_ms;
-        int when_full; /* enum when_full */
+        int when_full;                       /* enum when_full */
         uint64_t max_connections_per_source; /* 0: no limit */
 
         uint64_t max_requests; /* 0: never */
@@ -132,8 +134,14 @@ struct pool_config {
         uint64_t restart_delay_min_ms, restart_delay_max_ms;
 };
 
-enum master_option { MASTER_CONTROL, MASTER_CONTROL_GROUP, MASTER_LOG_LEVEL, MASTER_LOG_TARGET, MASTER_SHUTDOWN_TIMEOUT,
-                     MASTER_OPTION_COUNT };
+enum master_option {
+        MASTER_CONTROL,
+        MASTER_CONTROL_GROUP,
+        MASTER_LOG_LEVEL,
+        MASTER_LOG_TARGET,
+        MASTER_SHUTDOWN_TIMEOUT,
+        MASTER_OPTION_COUNT
+};
 
 /* The default path of the control socket, for preforkd and preforkctl. */
 #define CONFIG_CONTROL_DEFAULT "/run/preforkd/control.sock"
@@ -157,9 +165,9 @@ struct config {
 
 /* What the rules depend on besides the files. */
 struct config_context {
-        bool is_root;              /* the master runs with uid 0: every pool must name its user */
-        uint32_t uid, gid;         /* the master's effective ids */
-        bool from_command_line;    /* one pool from the command line: problems name --options, not lines */
+        bool is_root;           /* the master runs with uid 0: every pool must name its user */
+        uint32_t uid, gid;      /* the master's effective ids */
+        bool from_command_line; /* one pool from the command line: problems name --options, not lines */
 };
 
 /* Slots of a pool's scoreboard, the upper bound of its processes; equal to SCOREBOARD_SLOTS (a test says so). */

@@ -82,7 +82,8 @@ static void fit_ondemand(const struct rules *rules, struct pool_config *pool)
 
         for (size_t i = 0; i < ELEMENTS(zero); i++) {
                 if (rules_is_set(pool, zero[i]) && *worker_count(pool, zero[i]) > 0) {
-                        rules_refuse(rules, pool, zero[i], "scaling is ondemand, which starts no worker before a "
+                        rules_refuse(rules, pool, zero[i],
+                                     "scaling is ondemand, which starts no worker before a "
                                      "connection waits; expected 0, or another scaling");
                         agrees = false;
                 }

@@ -331,9 +331,11 @@ int ini_read(const struct ini_events *events, const char *file, const char *byte
              struct problem_list *problems)
 {
         static const char byte_order_mark[] = "\xef\xbb\xbf";
-        _cleanup_(reader_clear) struct reader reader = {
-                .events = events, .problems = problems, .line_directives = line_directives,
-                .cursor = bytes, .end = bytes + length};
+        _cleanup_(reader_clear) struct reader reader = {.events = events,
+                                                        .problems = problems,
+                                                        .line_directives = line_directives,
+                                                        .cursor = bytes,
+                                                        .end = bytes + length};
         size_t mark = strlen(byte_order_mark);
 
         if (length >= mark && memcmp(bytes, byte_order_mark, mark) == 0)

@@ -91,9 +91,12 @@ static void account_clear(const struct option *option, void *base)
         account_reset(OPTION_FIELD(option, base, struct account));
 }
 
-const struct option_operations option_account = {
-        .noun = "an account", .parse = account_parse, .print = account_print, .expectation = account_expectation,
-        .equal = account_equal, .clear = account_clear};
+const struct option_operations option_account = {.noun = "an account",
+                                                 .parse = account_parse,
+                                                 .print = account_print,
+                                                 .expectation = account_expectation,
+                                                 .equal = account_equal,
+                                                 .clear = account_clear};
 
 static void list_clear(struct account_list *list)
 {
@@ -166,6 +169,10 @@ static void list_clear_field(const struct option *option, void *base)
         list_clear(OPTION_FIELD(option, base, struct account_list));
 }
 
-const struct option_operations option_account_list = {
-        .takes_list = true, .noun = "accounts", .parse = list_parse, .print = list_print,
-        .expectation = list_expectation, .equal = list_equal, .clear = list_clear_field};
+const struct option_operations option_account_list = {.takes_list = true,
+                                                      .noun = "accounts",
+                                                      .parse = list_parse,
+                                                      .print = list_print,
+                                                      .expectation = list_expectation,
+                                                      .equal = list_equal,
+                                                      .clear = list_clear_field};

@@ -93,9 +93,15 @@ static void limit_clear(const struct option *option, void *base)
         *OPTION_FIELD(option, base, struct limit_value) = (struct limit_value){0};
 }
 
-const struct option_operations option_limit = {
-        .noun = "a limit", .parse = limit_parse, .print = limit_print, .expectation = limit_expectation,
-        .equal = limit_equal, .clear = limit_clear};
-const struct option_operations option_limit_size = {
-        .noun = "a limit in bytes", .parse = limit_parse, .print = limit_print, .expectation = limit_expectation,
-        .equal = limit_equal, .clear = limit_clear};
+const struct option_operations option_limit = {.noun = "a limit",
+                                               .parse = limit_parse,
+                                               .print = limit_print,
+                                               .expectation = limit_expectation,
+                                               .equal = limit_equal,
+                                               .clear = limit_clear};
+const struct option_operations option_limit_size = {.noun = "a limit in bytes",
+                                                    .parse = limit_parse,
+                                                    .print = limit_print,
+                                                    .expectation = limit_expectation,
+                                                    .equal = limit_equal,
+                                                    .clear = limit_clear};

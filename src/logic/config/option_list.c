@@ -68,9 +68,13 @@ static void command_clear(const struct option *option, void *base)
         words_clear(OPTION_FIELD(option, base, struct words));
 }
 
-const struct option_operations option_words = {
-        .takes_list = true, .noun = "a command", .parse = command_parse, .print = command_print,
-        .expectation = command_expectation, .equal = command_equal, .clear = command_clear};
+const struct option_operations option_words = {.takes_list = true,
+                                               .noun = "a command",
+                                               .parse = command_parse,
+                                               .print = command_print,
+                                               .expectation = command_expectation,
+                                               .equal = command_equal,
+                                               .clear = command_clear};
 
 /* Environments: NAME=VALUE words. */
 
@@ -111,9 +115,13 @@ static int environment_expectation(const struct option *option, struct text *tex
         return text_append(text, "NAME=VALUE words");
 }
 
-const struct option_operations option_environment = {
-        .takes_list = true, .noun = "an environment", .parse = environment_parse, .print = command_print,
-        .expectation = environment_expectation, .equal = command_equal, .clear = command_clear};
+const struct option_operations option_environment = {.takes_list = true,
+                                                     .noun = "an environment",
+                                                     .parse = environment_parse,
+                                                     .print = command_print,
+                                                     .expectation = environment_expectation,
+                                                     .equal = command_equal,
+                                                     .clear = command_clear};
 
 /* Listen addresses. */
 
@@ -244,6 +252,10 @@ static void listen_clear(const struct option *option, void *base)
         listen_list_clear(OPTION_FIELD(option, base, struct listen_list));
 }
 
-const struct option_operations option_listen = {
-        .takes_list = true, .noun = "an address", .parse = listen_parse, .print = listen_print,
-        .expectation = listen_expectation, .equal = listen_equal, .clear = listen_clear};
+const struct option_operations option_listen = {.takes_list = true,
+                                                .noun = "an address",
+                                                .parse = listen_parse,
+                                                .print = listen_print,
+                                                .expectation = listen_expectation,
+                                                .equal = listen_equal,
+                                                .clear = listen_clear};

@@ -13,8 +13,8 @@
 
 static int bool_parse(const struct option *option, void *base, const struct words *words, struct text *error)
 {
-        static const struct option_choice choices[] = {{"yes", 1}, {"no", 0}, {"true", 1}, {"false", 0}, {"on", 1},
-                                                       {"off", 0}, {"1", 1},  {"0", 0}};
+        static const struct option_choice choices[] = {{"yes", 1}, {"no", 0},  {"true", 1}, {"false", 0},
+                                                       {"on", 1},  {"off", 0}, {"1", 1},    {"0", 0}};
         (void)error;
 
         for (size_t i = 0; i < ELEMENTS(choices); i++)
@@ -46,9 +46,12 @@ static void bool_clear(const struct option *option, void *base)
         *OPTION_FIELD(option, base, bool) = false;
 }
 
-const struct option_operations option_bool = {
-        .noun = "yes or no", .parse = bool_parse, .print = bool_print, .expectation = bool_expectation,
-        .equal = bool_equal, .clear = bool_clear};
+const struct option_operations option_bool = {.noun = "yes or no",
+                                              .parse = bool_parse,
+                                              .print = bool_print,
+                                              .expectation = bool_expectation,
+                                              .equal = bool_equal,
+                                              .clear = bool_clear};
 
 /* Numbers: a uint64_t field, and a pair of functions that know the unit. */
 
@@ -189,9 +192,12 @@ static void signed_clear(const struct option *option, void *base)
                 *signed_flag(option, base) = false;
 }
 
-const struct option_operations option_signed = {
-        .noun = "a number", .parse = signed_parse, .print = signed_print, .expectation = signed_expectation,
-        .equal = signed_equal, .clear = signed_clear};
+const struct option_operations option_signed = {.noun = "a number",
+                                                .parse = signed_parse,
+                                                .print = signed_print,
+                                                .expectation = signed_expectation,
+                                                .equal = signed_equal,
+                                                .clear = signed_clear};
 
 /* File modes: octal, with or without the leading zero. */
 
@@ -229,9 +235,12 @@ static void mode_clear(const struct option *option, void *base)
         *OPTION_FIELD(option, base, mode_t) = 0;
 }
 
-const struct option_operations option_mode = {
-        .noun = "an octal number", .parse = mode_parse, .print = mode_print, .expectation = mode_expectation,
-        .equal = mode_equal, .clear = mode_clear};
+const struct option_operations option_mode = {.noun = "an octal number",
+                                              .parse = mode_parse,
+                                              .print = mode_print,
+                                              .expectation = mode_expectation,
+                                              .equal = mode_equal,
+                                              .clear = mode_clear};
 
 /* One of several words. */
 
@@ -284,9 +293,12 @@ static void enum_clear(const struct option *option, void *base)
         *OPTION_FIELD(option, base, int) = 0;
 }
 
-const struct option_operations option_enum = {
-        .noun = "a known word", .parse = enum_parse, .print = enum_print, .expectation = enum_expectation,
-        .equal = enum_equal, .clear = enum_clear};
+const struct option_operations option_enum = {.noun = "a known word",
+                                              .parse = enum_parse,
+                                              .print = enum_print,
+                                              .expectation = enum_expectation,
+                                              .equal = enum_equal,
+                                              .clear = enum_clear};
 
 /* Absolute paths. */
 
@@ -330,6 +342,9 @@ static void path_clear(const struct option *option, void *base)
         freep(OPTION_FIELD(option, base, char *));
 }
 
-const struct option_operations option_path = {
-        .noun = "an absolute path", .parse = path_parse, .print = path_print, .expectation = path_expectation,
-        .equal = path_equal, .clear = path_clear};
+const struct option_operations option_path = {.noun = "an absolute path",
+                                              .parse = path_parse,
+                                              .print = path_print,
+                                              .expectation = path_expectation,
+                                              .equal = path_equal,
+                                              .clear = path_clear};

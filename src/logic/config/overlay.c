@@ -135,7 +135,8 @@ static bool shift(struct pool_config *limits, int by)
         return pool_config_process_limit(limits) < POOL_SLOTS;
 }
 
-/* Make the limits of the values and the shift. 0, with errors in `problems` if the numbers disagree; -ERANGE; -ENOMEM. */
+/* Make the limits of the values and the shift. 0, with errors in `problems` if the numbers disagree; -ERANGE; -ENOMEM.
+ */
 static int lay(struct overlay *overlay, const struct pool_config *configured, struct problem_list *problems)
 {
         static const struct config_context context;
@@ -180,8 +181,8 @@ static int settle_shift(const struct overlay *present, const struct pool_config 
         return r;
 }
 
-int overlay_scale(const struct overlay *present, const struct pool_config *configured, char *const *settings, size_t count,
-                  struct overlay *ret, struct problem_list *problems)
+int overlay_scale(const struct overlay *present, const struct pool_config *configured, char *const *settings,
+                  size_t count, struct overlay *ret, struct problem_list *problems)
 {
         _cleanup_(problem_list_clear) struct problem_list found = {0};
         struct overlay next = {0};

@@ -37,8 +37,8 @@ static bool holds_default(const struct pool_config *pool, enum pool_option optio
 /* An option without an effect in the pool would cause a warning, or with static scaling an error, when read back. */
 static bool is_printed(const struct pool_config *pool, enum pool_option option)
 {
-        bool threshold = option == POOL_MIN_SPARE_WORKERS || option == POOL_MAX_SPARE_WORKERS ||
-                         option == POOL_START_WORKERS;
+        bool threshold =
+                option == POOL_MIN_SPARE_WORKERS || option == POOL_MAX_SPARE_WORKERS || option == POOL_START_WORKERS;
 
         if (pool_options[option].not_built)
                 return false;
@@ -54,17 +54,19 @@ static int print_configured(const struct printer *printer, const struct pool_con
         if (!configured || pool_option_equal(pool, configured, option))
                 return 0;
         int r = option_value_print(&pool_options[option], configured, &value);
-        return r < 0 ? r : text_appendf(printer->text, "; %s is %s in the configuration; until the next reload it is:\n",
-                                        pool_options[option].name, text_string(&value));
+        return r < 0 ? r
+                     : text_appendf(printer->text, "; %s is %s in the configuration; until the next reload it is:\n",
+                                    pool_options[option].name, text_string(&value));
 }
 
-static int print_pool(const struct printer *printer, const struct pool_config *pool, const struct pool_config *configured)
+static int print_pool(const struct printer *printer, const struct pool_config *pool,
+                      const struct pool_config *configured)
 {
         int r = text_append(printer->text, "\n");
 
         if (r == 0 && printer->with_origins)
-                r = ini_write_line_directive(printer->text, (struct ini_place){.file = pool->section.file,
-                                                                               .line = pool->section.line});
+                r = ini_write_line_directive(
+                        printer->text, (struct ini_place){.file = pool->section.file, .line = pool->section.line});
         if (r == 0)
                 r = text_appendf(printer->text, "[%s]\n", pool->name);
         for (int i = 0; i < POOL_OPTION_COUNT && r == 0; i++)
@@ -123,8 +125,9 @@ static int print_help(const struct option *option, struct text *text)
                                  option->optional ? "nothing, or " : "");
         if (r == 0)
                 r = option_value_expectation(option, text);
-        return r < 0 ? r : text_appendf(text, "\n        %s; a change %s\n", option_type_name(option->type),
-                                        reload_effect_name(option->effect));
+        return r < 0 ? r
+                     : text_appendf(text, "\n        %s; a change %s\n", option_type_name(option->type),
+                                    reload_effect_name(option->effect));
 }
 
 int config_print_help(struct text *text)

@@ -15,8 +15,8 @@ struct text;
  * problems at the places of the original files and tell defaults (`#line 0`) from what was set. 0 or -ENOMEM. */
 int config_print(const struct config *config, bool with_origins, struct text *text);
 
-/* The same without origins, for people: before each option of a pool that has another value in `configured` (whose pools
- * are those of `config`, in their order) a comment says which. 0 or -ENOMEM. */
+/* The same without origins, for people: before each option of a pool that has another value in `configured` (whose
+ * pools are those of `config`, in their order) a comment says which. 0 or -ENOMEM. */
 int config_print_overlaid(const struct config *config, const struct config *configured, struct text *text);
 
 /* Append the value of one option as the configuration would write it ("" for unset). 0 or -ENOMEM. */

@@ -26,8 +26,8 @@ const char *rules_label(const struct rules *rules, enum pool_option option, char
 /* An error about one option, `NAME: text`, at the place where it was set, or else where the pool begins. */
 void rules_refuse(const struct rules *rules, const struct pool_config *pool, enum pool_option option,
                   const char *format, ...) __attribute__((format(printf, 4, 5)));
-void rules_warn(const struct rules *rules, const struct pool_config *pool, enum pool_option option,
-                const char *format, ...) __attribute__((format(printf, 4, 5)));
+void rules_warn(const struct rules *rules, const struct pool_config *pool, enum pool_option option, const char *format,
+                ...) __attribute__((format(printf, 4, 5)));
 
 /* An error about two options of which the first may not be more than the second: names both, and both places. */
 void rules_refuse_order(const struct rules *rules, const struct pool_config *pool, enum pool_option lesser,

@@ -17,12 +17,14 @@
 #define MEMORY_MAX (UINT64_C(1) << 50)
 #define LIMIT_MAX ((uint64_t)RLIM_INFINITY - 1)
 
-static const struct option_choice handler_types[] = {
-        {"inetd", HANDLER_INETD}, {"listener", HANDLER_LISTENER, .not_built = true},
-        {"module", HANDLER_MODULE, .not_built = true}, {0}};
-static const struct option_choice start_methods[] = {
-        {"exec", START_EXEC}, {"forkserver", START_FORKSERVER, .not_built = true},
-        {"snapshot", START_SNAPSHOT, .not_built = true}, {0}};
+static const struct option_choice handler_types[] = {{"inetd", HANDLER_INETD},
+                                                     {"listener", HANDLER_LISTENER, .not_built = true},
+                                                     {"module", HANDLER_MODULE, .not_built = true},
+                                                     {0}};
+static const struct option_choice start_methods[] = {{"exec", START_EXEC},
+                                                     {"forkserver", START_FORKSERVER, .not_built = true},
+                                                     {"snapshot", START_SNAPSHOT, .not_built = true},
+                                                     {0}};
 static const struct option_choice stderr_modes[] = {
         {"log", STDERR_LOG}, {"inherit", STDERR_INHERIT}, {"null", STDERR_NULL}, {"socket", STDERR_SOCKET}, {0}};
 static const struct option_choice scalings[] = {
@@ -30,12 +32,15 @@ static const struct option_choice scalings[] = {
 static const struct option_choice when_fulls[] = {{"queue", FULL_QUEUE}, {"refuse", FULL_REFUSE}, {0}};
 /* The words of syslog.conf and, where they differ, of php-fpm and Apache; the first of a value is the one printed. */
 static const struct option_choice log_levels[] = {
-        {"emerg", LOG_EMERG}, {"alert", LOG_ALERT}, {"crit", LOG_CRIT}, {"err", LOG_ERR}, {"error", LOG_ERR},
+        {"emerg", LOG_EMERG},     {"alert", LOG_ALERT},   {"crit", LOG_CRIT}, {"err", LOG_ERR},     {"error", LOG_ERR},
         {"warning", LOG_WARNING}, {"notice", LOG_NOTICE}, {"info", LOG_INFO}, {"debug", LOG_DEBUG}, {0}};
-static const struct option_choice log_targets[] = {
-        {"auto", LOG_TARGET_AUTO}, {"journal", LOG_TARGET_JOURNAL}, {"syslog", LOG_TARGET_SYSLOG},
-        {"stderr", LOG_TARGET_STDERR}, {0}};
+static const struct option_choice log_targets[] = {{"auto", LOG_TARGET_AUTO},
+                                                   {"journal", LOG_TARGET_JOURNAL},
+                                                   {"syslog", LOG_TARGET_SYSLOG},
+                                                   {"stderr", LOG_TARGET_STDERR},
+                                                   {0}};
 
+/* clang-format off */
 const struct option master_options[] = {
         [MASTER_CONTROL] = {"control", OPTION_PATH, MASTER_FIELD(control), CONFIG_CONTROL_DEFAULT, .optional = true,
                 .help = "path of the control socket; empty: none"},
@@ -48,8 +53,10 @@ const struct option master_options[] = {
         [MASTER_SHUTDOWN_TIMEOUT] = {"shutdown_timeout", OPTION_DURATION, MASTER_FIELD(shutdown_timeout_ms), "30s",
                 .max = YEAR_MS, .help = "how long busy workers may finish their requests when preforkd stops"},
 };
+/* clang-format on */
 static_assert(ELEMENTS(master_options) == MASTER_OPTION_COUNT, "a row for every enum master_option");
 
+/* clang-format off */
 const struct option pool_options[] = {
         [POOL_LISTEN] = {"listen", OPTION_LISTEN, POOL_FIELD(listen), .effect = EFFECT_REBIND,
                 .help = "addresses to accept connections on (required)"},
@@ -171,14 +178,26 @@ const struct option pool_options[] = {
         [POOL_RESTART_DELAY_MAX] = {"restart_delay_max", OPTION_DURATION, POOL_FIELD(restart_delay_max_ms), "30s",
                 .min = 1, .max = YEAR_MS, .help = "the longest delay when workers fail to start"},
 };
+/* clang-format on */
 static_assert(ELEMENTS(pool_options) == POOL_OPTION_COUNT, "a row for every enum pool_option");
 
 static const char *const type_names[] = {
-        [OPTION_BOOL] = "yes/no", [OPTION_NUMBER] = "number", [OPTION_SIGNED] = "number", [OPTION_MODE] = "mode",
-        [OPTION_DURATION] = "duration", [OPTION_SIZE] = "size", [OPTION_PERCENT] = "percentage",
-        [OPTION_ENUM] = "word", [OPTION_PATH] = "path", [OPTION_WORDS] = "command",
-        [OPTION_ENVIRONMENT] = "variables", [OPTION_LISTEN] = "addresses", [OPTION_ACCOUNT] = "account",
-        [OPTION_ACCOUNT_LIST] = "accounts", [OPTION_LIMIT] = "limit", [OPTION_LIMIT_SIZE] = "limit",
+        [OPTION_BOOL] = "yes/no",
+        [OPTION_NUMBER] = "number",
+        [OPTION_SIGNED] = "number",
+        [OPTION_MODE] = "mode",
+        [OPTION_DURATION] = "duration",
+        [OPTION_SIZE] = "size",
+        [OPTION_PERCENT] = "percentage",
+        [OPTION_ENUM] = "word",
+        [OPTION_PATH] = "path",
+        [OPTION_WORDS] = "command",
+        [OPTION_ENVIRONMENT] = "variables",
+        [OPTION_LISTEN] = "addresses",
+        [OPTION_ACCOUNT] = "account",
+        [OPTION_ACCOUNT_LIST] = "accounts",
+        [OPTION_LIMIT] = "limit",
+        [OPTION_LIMIT_SIZE] = "limit",
 };
 static_assert(ELEMENTS(type_names) == OPTION_TYPE_COUNT, "a name for every enum option_type");
 

@@ -11,9 +11,22 @@
 #include "logic/config/config.h"
 
 enum option_type {
-        OPTION_BOOL, OPTION_NUMBER, OPTION_SIGNED, OPTION_MODE, OPTION_DURATION, OPTION_SIZE, OPTION_PERCENT,
-        OPTION_ENUM, OPTION_PATH, OPTION_WORDS, OPTION_ENVIRONMENT, OPTION_LISTEN, OPTION_ACCOUNT, OPTION_ACCOUNT_LIST,
-        OPTION_LIMIT, OPTION_LIMIT_SIZE, /* soft[:hard], in plain numbers or in sizes */
+        OPTION_BOOL,
+        OPTION_NUMBER,
+        OPTION_SIGNED,
+        OPTION_MODE,
+        OPTION_DURATION,
+        OPTION_SIZE,
+        OPTION_PERCENT,
+        OPTION_ENUM,
+        OPTION_PATH,
+        OPTION_WORDS,
+        OPTION_ENVIRONMENT,
+        OPTION_LISTEN,
+        OPTION_ACCOUNT,
+        OPTION_ACCOUNT_LIST,
+        OPTION_LIMIT,
+        OPTION_LIMIT_SIZE, /* soft[:hard], in plain numbers or in sizes */
         OPTION_TYPE_COUNT
 };
 
@@ -41,8 +54,8 @@ struct option {
         size_t set_offset;                   /* OPTION_SIGNED, optional: of the bool "is set" beside the field */
         const struct option_choice *choices; /* OPTION_ENUM; ends with a NULL word */
         enum reload_effect effect;
-        bool not_built;                      /* the key as a whole is refused with "not available yet" */
-        const char *help;                    /* one line, no final period */
+        bool not_built;   /* the key as a whole is refused with "not available yet" */
+        const char *help; /* one line, no final period */
 };
 
 extern const struct option pool_options[POOL_OPTION_COUNT];

@@ -16,9 +16,9 @@ enum argument { ARGUMENT_NONE, ARGUMENT_POOL, ARGUMENT_PID, ARGUMENT_PATH };
 struct form {
         const char *name, *usage;
         enum argument argument;
-        bool required;      /* the argument */
-        bool settings;      /* at least one KEY=VALUE follows */
-        const char *flag;   /* NULL: none */
+        bool required;    /* the argument */
+        bool settings;    /* at least one KEY=VALUE follows */
+        const char *flag; /* NULL: none */
 };
 
 static const struct form forms[] = {
@@ -71,7 +71,8 @@ static int refuse_command(const char *name, struct text *error)
 {
         struct spelling spelling = {.word = name};
 
-        if (text_equal(name, "drain")) /* means something else to balancers: to take no more clients, and go on serving */
+        if (text_equal(name,
+                       "drain")) /* means something else to balancers: to take no more clients, and go on serving */
                 return refuse(error, "'drain' is not available yet; 'pause' retires all workers while clients wait");
         for (int i = 0; i < CONTROL_COMMAND_COUNT; i++)
                 spelling_offer(&spelling, forms[i].name);

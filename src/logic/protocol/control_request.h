@@ -19,8 +19,18 @@ struct text;
 #define CONTROL_REQUEST_MAX 4096
 
 enum control_command {
-        CONTROL_STATUS, CONTROL_WHY, CONTROL_RELOAD, CONTROL_RESTART, CONTROL_SCALE, CONTROL_PAUSE, CONTROL_RESUME,
-        CONTROL_KILL_WORKER, CONTROL_STOP, CONTROL_UPGRADE, CONTROL_CONFIG, CONTROL_VERSION,
+        CONTROL_STATUS,
+        CONTROL_WHY,
+        CONTROL_RELOAD,
+        CONTROL_RESTART,
+        CONTROL_SCALE,
+        CONTROL_PAUSE,
+        CONTROL_RESUME,
+        CONTROL_KILL_WORKER,
+        CONTROL_STOP,
+        CONTROL_UPGRADE,
+        CONTROL_CONFIG,
+        CONTROL_VERSION,
         CONTROL_COMMAND_COUNT
 };
 
@@ -32,7 +42,7 @@ struct control_request {
         pid_t worker;          /* kill-worker */
         char *const *settings; /* scale: KEY=VALUE each */
         size_t setting_count;
-        struct words words;    /* everything above points into it */
+        struct words words; /* everything above points into it */
 };
 
 /* Parse a line without its newline. 0; -EINVAL: refused, and `error` says why, for people; -ENOMEM. End the

@@ -23,9 +23,9 @@ typedef void line_function(void *context, const struct line *line);
 
 /* Zero-initialise; end with line_splitter_clear(). */
 struct line_splitter {
-        char *pending;           /* the line begun, NULL between lines */
+        char *pending; /* the line begun, NULL between lines */
         size_t length;
-        bool swallowing;         /* up to the next newline: what is left of a cut line */
+        bool swallowing;          /* up to the next newline: what is left of a cut line */
         uint64_t swallowed_bytes; /* in total */
 };
 

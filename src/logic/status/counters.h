@@ -24,6 +24,7 @@ enum counter_unit {
  * `shown as` is the name in the status, `member` that in the hand-over; neither ever changes its meaning. A counter
  * that workers keep names its word by OF(); the others NONE. In the report: the words after the number; NULL: it is not
  * in the report. What it counts is a line of preforkd-control(7): at most 79 bytes of plain text. */
+/* clang-format off */
 #define COUNTERS(X)                                                                                                    \
         X(forked, "forked", COUNTER_NUMBER, NONE, NONE, "forked", "workers started")                                   \
         X(retired, "retired", COUNTER_NUMBER, NONE, NONE, "retired", "workers asked to end")                           \
@@ -47,6 +48,7 @@ enum counter_unit {
           "the CPU time of handlers that have ended")                                                                  \
         X(handler_deaths, "handler_deaths", COUNTER_NUMBER, OF(handler_deaths), NONE, NULL,                            \
           "handlers that a signal killed")
+/* clang-format on */
 
 #define COUNTER_MEMBER(member, ...) uint64_t member;
 struct counters {

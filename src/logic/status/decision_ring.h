@@ -11,8 +11,8 @@
 #define DECISION_RING_SIZE 100
 
 struct decision {
-        uint64_t time_ms;  /* monotonic */
-        char text[160];    /* "+6 workers (spare 0 < 2, 4 queued)" */
+        uint64_t time_ms; /* monotonic */
+        char text[160];   /* "+6 workers (spare 0 < 2, 4 queued)" */
 };
 
 struct decision_ring {

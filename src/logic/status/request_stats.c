@@ -50,8 +50,11 @@ static int append_cpu(struct text *text, const struct request_summary *cpu_ms)
         const struct {
                 const char *before;
                 uint64_t ms;
-        } parts[] = {{"; cpu ", cpu_ms->total},       {": ", cpu_ms->min}, {"..", cpu_ms->max},
-                     {", median ", cpu_ms->median}, {", p90 ", cpu_ms->p90}};
+        } parts[] = {{"; cpu ", cpu_ms->total},
+                     {": ", cpu_ms->min},
+                     {"..", cpu_ms->max},
+                     {", median ", cpu_ms->median},
+                     {", p90 ", cpu_ms->p90}};
 
         for (size_t i = 0; i < ELEMENTS(parts); i++) {
                 int r = append_seconds(text, parts[i].before, parts[i].ms);

@@ -31,8 +31,8 @@ enum service_readiness service_readiness_of(const struct service_pool *pools, si
         return failing < count ? SERVICE_READY : SERVICE_UNABLE;
 }
 
-/* What is worth a word about a pool; NULL: nothing. Where several hold, its state (logic/status), but first of all that it
- * serves nobody. */
+/* What is worth a word about a pool; NULL: nothing. Where several hold, its state (logic/status), but first of all that
+ * it serves nobody. */
 static const char *describe(const struct service_pool *pool)
 {
         if (is_failing(pool))
@@ -62,7 +62,8 @@ int service_status_format(const struct service_pool *pools, size_t count, struct
 
         for (size_t i = 0; i < count; i++)
                 workers += pools[i].workers;
-        r = text_appendf(text, "%zu pool%s, %zu worker%s", count, count == 1 ? "" : "s", workers, workers == 1 ? "" : "s");
+        r = text_appendf(text, "%zu pool%s, %zu worker%s", count, count == 1 ? "" : "s", workers,
+                         workers == 1 ? "" : "s");
         for (size_t i = 0; i < count && r == 0; i++) {
                 const char *what = describe(&pools[i]);
                 if (what && named++ < NAMED_POOLS_MAX)

@@ -18,7 +18,7 @@ struct service_pool {
         bool backing_off;  /* no worker may be started for a while, because of them */
         bool started;      /* it has made its first decision about workers */
         bool saturated;
-        bool draining;     /* removed or stopping */
+        bool draining; /* removed or stopping */
 };
 
 enum service_readiness {
@@ -29,8 +29,8 @@ enum service_readiness {
 
 enum service_readiness service_readiness_of(const struct service_pool *pools, size_t count);
 
-/* Append "2 pools, 12 workers; git saturated; mail backing off after 3 failed starts": the sums, then the pools of which
- * there is something to say, some of them if there are many. 0 or -ENOMEM. */
+/* Append "2 pools, 12 workers; git saturated; mail backing off after 3 failed starts": the sums, then the pools of
+ * which there is something to say, some of them if there are many. 0 or -ENOMEM. */
 int service_status_format(const struct service_pool *pools, size_t count, struct text *text);
 
 /* Append what a manager can show of `string`: one line, control characters and what is no UTF-8 as "?", cut to `most`

@@ -49,10 +49,10 @@ const char *status_pool_state_name(enum status_pool_state state)
 const char *status_worker_state_name(enum status_worker_state state)
 {
         static const char *const names[] = {
-                [STATUS_WORKER_STARTING] = "starting",       [STATUS_WORKER_IDLE] = "idle",
-                [STATUS_WORKER_BUSY] = "busy",               [STATUS_WORKER_DETACHED] = "detached",
-                [STATUS_WORKER_RETIRING] = "retiring",       [STATUS_WORKER_TERMINATING] = "terminating",
-                [STATUS_WORKER_KILLING] = "killing",         [STATUS_WORKER_REFUSING] = "refusing",
+                [STATUS_WORKER_STARTING] = "starting", [STATUS_WORKER_IDLE] = "idle",
+                [STATUS_WORKER_BUSY] = "busy",         [STATUS_WORKER_DETACHED] = "detached",
+                [STATUS_WORKER_RETIRING] = "retiring", [STATUS_WORKER_TERMINATING] = "terminating",
+                [STATUS_WORKER_KILLING] = "killing",   [STATUS_WORKER_REFUSING] = "refusing",
         };
         static_assert(ELEMENTS(names) == STATUS_WORKER_STATE_COUNT, "a name for every enum status_worker_state");
 

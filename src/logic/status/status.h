@@ -35,8 +35,14 @@ struct status_listener {
 
 /* What a worker does, in one word: the lifecycle and the activity together. */
 enum status_worker_state {
-        STATUS_WORKER_STARTING, STATUS_WORKER_IDLE, STATUS_WORKER_BUSY, STATUS_WORKER_DETACHED, STATUS_WORKER_RETIRING,
-        STATUS_WORKER_TERMINATING, STATUS_WORKER_KILLING, STATUS_WORKER_REFUSING,
+        STATUS_WORKER_STARTING,
+        STATUS_WORKER_IDLE,
+        STATUS_WORKER_BUSY,
+        STATUS_WORKER_DETACHED,
+        STATUS_WORKER_RETIRING,
+        STATUS_WORKER_TERMINATING,
+        STATUS_WORKER_KILLING,
+        STATUS_WORKER_REFUSING,
         STATUS_WORKER_STATE_COUNT
 };
 
@@ -75,8 +81,8 @@ struct status_pool {
         struct scale_limits limits; /* those that hold, with what is laid over the configured ones */
         struct status_overlay *overlay;
         size_t overlay_count;
-        unsigned failures;          /* failed starts in a row */
-        uint64_t next_start_ms;     /* backing off: from now */
+        unsigned failures;      /* failed starts in a row */
+        uint64_t next_start_ms; /* backing off: from now */
         struct counters totals; /* since the pool was made */
         struct request_rate_value rate;
         struct request_durations durations;

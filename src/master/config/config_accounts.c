@@ -127,7 +127,8 @@ static int resolve_user(struct pool_config *pool, struct account_record *ret, st
         if (r == -ENOMEM)
                 return r;
         if (r < 0) {
-                problem_add(problems, origin->file, origin->line, "user: user \"%s\": %s", pool->user.name, failure_text(r));
+                problem_add(problems, origin->file, origin->line, "user: user \"%s\": %s", pool->user.name,
+                            failure_text(r));
                 return 0;
         }
         if (!pool->group.name)

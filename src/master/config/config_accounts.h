@@ -4,5 +4,6 @@
 
 #include "logic/config/config.h"
 
-/* Resolve control_group and every pool's accounts, and complete its environment. 0 or -ENOMEM; names that are not known are problems. */
+/* Resolve control_group and every pool's accounts, and complete its environment. 0 or -ENOMEM; names that are not known
+ * are problems. */
 int config_accounts_resolve(struct config *config, struct problem_list *problems);

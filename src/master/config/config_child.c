@@ -36,8 +36,8 @@ struct config_child {
         bool cancelled;
 };
 
-/* The result: for every problem its kind ('e' or 'w'), file, line and text, each ended by NUL; then 'c' and NUL; then the
- * configuration, if no problem refused it. */
+/* The result: for every problem its kind ('e' or 'w'), file, line and text, each ended by NUL; then 'c' and NUL; then
+ * the configuration, if no problem refused it. */
 static int append_field(struct text *text, const char *field)
 {
         return text_append_bytes(text, field, strlen(field) + 1);
@@ -112,8 +112,8 @@ static int decode_problem(const char **cursor, const char *end, struct problem_l
         const char *text = line_text ? next_field(cursor, end) : NULL;
         if (!text || number_parse(line_text, &line) < 0)
                 return -EPROTO;
-        (text_equal(kind, "w") ? problem_warn : problem_add)(problems, file[0] != '\0' ? file : NULL, (unsigned)line, "%s",
-                                                             text);
+        (text_equal(kind, "w") ? problem_warn : problem_add)(problems, file[0] != '\0' ? file : NULL, (unsigned)line,
+                                                             "%s", text);
         return 1;
 }
 
@@ -168,8 +168,10 @@ static void on_child_exit(void *context, pid_t pid, int status, const struct rus
                 return;
         }
         if (load->timed_out)
-                problem_add(&problems, NULL, 0, "reading the configuration took longer than %d s; is a file system or a "
-                            "user database not answering?", DEADLINE_MS / 1000);
+                problem_add(&problems, NULL, 0,
+                            "reading the configuration took longer than %d s; is a file system or a "
+                            "user database not answering?",
+                            DEADLINE_MS / 1000);
         else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
                 problem_add(&problems, NULL, 0, "the process that reads the configuration failed (status %d)", status);
         else {

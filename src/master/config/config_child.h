@@ -18,9 +18,9 @@ struct config_child_setup {
         const struct config_source *source;
 };
 
-/* Called once, at a later turn of the loop, when the child has ended and the struct config_child is gone. `config` is NULL
- * when the configuration is refused; then `problems` say why. Otherwise it is the callee's to keep, and `problems` are
- * warnings. `problems` NULL: it was cancelled. */
+/* Called once, at a later turn of the loop, when the child has ended and the struct config_child is gone. `config` is
+ * NULL when the configuration is refused; then `problems` say why. Otherwise it is the callee's to keep, and `problems`
+ * are warnings. `problems` NULL: it was cancelled. */
 typedef void (*config_child_callback)(void *context, struct config *config, struct problem_list *problems);
 
 /* Begin to read. 0 or -errno. */

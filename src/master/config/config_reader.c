@@ -78,8 +78,8 @@ static int read_directory(struct config *config, const char *main_file, struct p
 }
 
 /* Report a directory that workers could not change to. Whether the pool's user may enter it shows when they start. */
-static void check_directory(const struct pool_config *pool, enum pool_option option, const char *root,
-                            const char *path, struct problem_list *problems)
+static void check_directory(const struct pool_config *pool, enum pool_option option, const char *root, const char *path,
+                            struct problem_list *problems)
 {
         const struct origin *origin = &pool->origins[option];
         _cleanup_(freep) char *whole = NULL;
@@ -90,8 +90,8 @@ static void check_directory(const struct pool_config *pool, enum pool_option opt
         int error = stat(whole, &status) < 0 ? errno : S_ISDIR(status.st_mode) ? 0 : ENOTDIR;
         /* What we may not look at is left to the worker, whose user may. */
         if (error != 0 && error != EACCES)
-                problem_add(problems, origin->file, origin->line, "%s: cannot use \"%s\": %s", pool_options[option].name,
-                            whole, strerror(error));
+                problem_add(problems, origin->file, origin->line, "%s: cannot use \"%s\": %s",
+                            pool_options[option].name, whole, strerror(error));
 }
 
 static void check_directories(const struct pool_config *pool, struct problem_list *problems)
@@ -113,7 +113,8 @@ static void check_handler(const struct pool_config *pool, struct problem_list *p
                 if (text_starts_with(pool->environment.list[i], "PATH="))
                         search_path = pool->environment.list[i] + strlen("PATH=");
         _cleanup_(freep) char *path = NULL;
-        int r = program_find(pool->root_directory ? pool->root_directory : "", pool->handler.list[0], search_path, &path);
+        int r = program_find(pool->root_directory ? pool->root_directory : "", pool->handler.list[0], search_path,
+                             &path);
         if (r < 0)
                 problem_add(problems, origin->file, origin->line, "handler: cannot execute \"%s\": %s",
                             pool->handler.list[0], strerror(-r));
@@ -129,9 +130,10 @@ static void check_lengths(const struct pool_config *pool, enum pool_option optio
         for (size_t i = 0; i < words->count; i++) {
                 size_t length = strlen(words->list[i]);
                 if (length > most)
-                        problem_add(problems, origin->file, origin->line,
-                                    "%s: word %zu has %zu bytes; the kernel takes at most %zu in an argument or variable",
-                                    pool_options[option].name, i + 1, length, most);
+                        problem_add(
+                                problems, origin->file, origin->line,
+                                "%s: word %zu has %zu bytes; the kernel takes at most %zu in an argument or variable",
+                                pool_options[option].name, i + 1, length, most);
         }
 }
 

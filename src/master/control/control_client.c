@@ -35,8 +35,8 @@ void control_client_free(struct control_client *client)
 
         /* A child that was just forked may still have the descriptor. */
         shutdown(client->fd, SHUT_RDWR);
-        /* Closing with unread bytes would give the reader of the reply an error in the place of its end. No more can come
-         * now, and a socket does not hold more than this. */
+        /* Closing with unread bytes would give the reader of the reply an error in the place of its end. No more can
+         * come now, and a socket does not hold more than this. */
         for (int i = 0; i < DISCARD_MAX && recv(client->fd, rest, sizeof(rest), MSG_DONTWAIT) > 0; i++)
                 ;
         evloop_watch_free(client->watch);
@@ -145,7 +145,8 @@ void control_client_wait(struct control_client *client, enum control_wait what, 
 static void on_request(struct control_client *client, char *newline)
 {
         if (newline && !client->allowed)
-                control_client_refuse(client, "permission", "user %u may not control this preforkd", (unsigned)client->uid);
+                control_client_refuse(client, "permission", "user %u may not control this preforkd",
+                                      (unsigned)client->uid);
         else if (newline) {
                 evloop_watch_pause(client->watch);
                 *newline = '\0';
@@ -242,10 +243,13 @@ static const struct field client_fields[] = {
         DERIVED(struct control_client, rest_length, "the length of the rest"),
 };
 
-static const char *const state_names[] = {[CONTROL_CLIENT_READING] = "reading", [CONTROL_CLIENT_WAITING] = "waiting",
+static const char *const state_names[] = {[CONTROL_CLIENT_READING] = "reading",
+                                          [CONTROL_CLIENT_WAITING] = "waiting",
                                           [CONTROL_CLIENT_WRITING] = "writing"};
-static const char *const wait_names[] = {[CONTROL_WAIT_NOTHING] = "nothing", [CONTROL_WAIT_RELOAD] = "reload",
-                                         [CONTROL_WAIT_DRY_RUN] = "dry run", [CONTROL_WAIT_UPGRADE] = "upgrade"};
+static const char *const wait_names[] = {[CONTROL_WAIT_NOTHING] = "nothing",
+                                         [CONTROL_WAIT_RELOAD] = "reload",
+                                         [CONTROL_WAIT_DRY_RUN] = "dry run",
+                                         [CONTROL_WAIT_UPGRADE] = "upgrade"};
 
 static json_t *write_client(const struct control_client *client, struct state_file *file)
 {

@@ -1,7 +1,7 @@
 /* One connection to the control socket: a request line in, one JSON document out, closed.
  *
- * Made by control_socket when it accepts; frees itself when it has been answered, has gone or was too slow. What is done
- * with a request, and with the room that a client leaves, is handed in with the list of them. */
+ * Made by control_socket when it accepts; frees itself when it has been answered, has gone or was too slow. What is
+ * done with a request, and with the room that a client leaves, is handed in with the list of them. */
 #pragma once
 
 #include <stdbool.h>
@@ -31,8 +31,8 @@ enum control_wait { CONTROL_WAIT_NOTHING, CONTROL_WAIT_RELOAD, CONTROL_WAIT_DRY_
 
 struct control_client;
 
-/* What carries out a request: the line of `length` bytes at client->request, ended by NUL. It answers, now or later; the
- * client may be gone when it returns. */
+/* What carries out a request: the line of `length` bytes at client->request, ended by NUL. It answers, now or later;
+ * the client may be gone when it returns. */
 struct control_dispatch {
         void *context;
         void (*execute)(void *context, struct control_client *client, size_t length);
@@ -86,8 +86,8 @@ void control_client_wait(struct control_client *client, enum control_wait what, 
 struct control_client *control_client_find_slowest(const struct control_clients *clients);
 uint64_t control_client_since_ms(const struct control_client *client);
 
-/* All of them: what has come in and what is still to be sent, for a hand-over. A new reference or NULL; 0, -EPROTO, -ENOMEM.
- * Nothing is sent by reading it. */
+/* All of them: what has come in and what is still to be sent, for a hand-over. A new reference or NULL; 0, -EPROTO,
+ * -ENOMEM. Nothing is sent by reading it. */
 json_t *control_clients_write(const struct control_clients *clients, struct state_file *file);
 int control_clients_read(struct control_clients *clients, struct state_file *file, const json_t *array);
 

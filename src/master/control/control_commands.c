@@ -69,8 +69,9 @@ static json_t *why_json(const struct order *order, size_t *found)
                 if (order->request->pool && !text_equal(pool->name, order->request->pool))
                         continue;
                 (*found)++;
-                r = json_array_append_new(pools, json_pack("{s:o, s:o}", "name", status_json_text(pool->name), "decisions",
-                                                           status_json_decisions(&pool->decisions, now_ms, wall_ms)));
+                r = json_array_append_new(pools,
+                                          json_pack("{s:o, s:o}", "name", status_json_text(pool->name), "decisions",
+                                                    status_json_decisions(&pool->decisions, now_ms, wall_ms)));
         }
         if (r == 0)
                 return reply;
@@ -191,7 +192,8 @@ static void do_upgrade(const struct order *order)
 
         /* Who may name a program becomes whoever we are; control_group is to command preforkd, no more. */
         if (path && uid != 0 && uid != geteuid())
-                control_client_refuse(order->client, "permission", "only root and preforkd's own user may name a program");
+                control_client_refuse(order->client, "permission",
+                                      "only root and preforkd's own user may name a program");
         else if (path && path[0] != '/')
                 control_client_refuse(order->client, "usage", "upgrade: '%.64s' is not an absolute path", path);
         else if (host->is_upgrading(host->context))
@@ -237,7 +239,7 @@ static void do_version(const struct order *order)
 
 static const struct {
         void (*execute)(const struct order *order);
-        bool needs_pool;  /* one that serves */
+        bool needs_pool; /* one that serves */
         bool while_stopping;
 } commands[] = {
         [CONTROL_STATUS] = {do_status, .while_stopping = true},

@@ -24,7 +24,8 @@ static int describe_upgrade(const struct control_outcome *outcome, json_t *reply
         if (r == 0)
                 r = json_object_set_new(reply, "version", json_string(PREFORKD_VERSION));
         if (r == 0)
-                r = json_object_set_new(reply, "program", outcome->program ? status_json_text(outcome->program) : json_null());
+                r = json_object_set_new(reply, "program",
+                                        outcome->program ? status_json_text(outcome->program) : json_null());
         return r == 0 ? json_object_set_new(reply, "pid", json_integer(getpid())) : r;
 }
 
@@ -32,8 +33,9 @@ static json_t *document_of(const struct control_outcome *outcome)
 {
         static const struct problem_list none;
         bool is_upgrade = outcome->what == CONTROL_WAIT_UPGRADE;
-        json_t *reply = outcome->accepted ? status_json_ok(is_upgrade ? CONTROL_UPGRADE : CONTROL_RELOAD)
-                                          : status_json_error(outcome->error ? outcome->error : "refused", outcome->message);
+        json_t *reply = outcome->accepted
+                                ? status_json_ok(is_upgrade ? CONTROL_UPGRADE : CONTROL_RELOAD)
+                                : status_json_error(outcome->error ? outcome->error : "refused", outcome->message);
         int r = is_upgrade ? describe_upgrade(outcome, reply) : describe_reload(outcome, reply);
 
         if (r == 0)

@@ -11,15 +11,15 @@
 /* What came of it. */
 struct control_outcome {
         enum control_wait what; /* which clients have waited for it */
-        uint64_t load;          /* of reading a configuration: its number; clients that asked when it was being read already
-                                 * wait for the next one. Otherwise UINT64_MAX: it is for all of them */
+        uint64_t load; /* of reading a configuration: its number; clients that asked when it was being read already
+                        * wait for the next one. Otherwise UINT64_MAX: it is for all of them */
         bool accepted;
-        const char *error;      /* if not: the word for it; NULL: "refused" */
-        const char *message;    /* … and one sentence */
+        const char *error;                    /* if not: the word for it; NULL: "refused" */
+        const char *message;                  /* … and one sentence */
         const struct reload_changes *changes; /* of a reload that was accepted, or would be */
         const struct problem_list *problems;  /* errors or warnings; NULL: none */
-        const char *from;       /* of an upgrade that was accepted: the version before */
-        const char *program;    /* … and the path of the one that runs now */
+        const char *from;                     /* of an upgrade that was accepted: the version before */
+        const char *program;                  /* … and the path of the one that runs now */
 };
 
 /* Answer those who wait for it. */

@@ -70,8 +70,8 @@ static bool make_room(struct control *control)
 
 static bool is_allowed(const struct control *control, const struct peer *peer)
 {
-        const struct control_client_ids ids = {.uid = peer->uid, .gid = peer->gid, .groups = peer->groups,
-                                               .group_count = peer->group_count};
+        const struct control_client_ids ids = {
+                .uid = peer->uid, .gid = peer->gid, .groups = peer->groups, .group_count = peer->group_count};
 
         return control_access_allowed(&ids, geteuid(), control->has_group ? &control->group : NULL);
 }
@@ -226,8 +226,8 @@ static void check(const void *owner, const struct reload_context *context)
                 return;
         int r = try_new(config);
         if (r < 0)
-                problem_add(context->problems, origin->file, origin->line, "control: cannot open %s: %s", config->control,
-                            error_text(-r));
+                problem_add(context->problems, origin->file, origin->line, "control: cannot open %s: %s",
+                            config->control, error_text(-r));
 }
 
 static void undo(void *owner, const struct reload_context *context)
@@ -271,8 +271,8 @@ static int prepare(void *owner, const struct reload_context *context)
         }
         if (same)
                 undo(control, context);
-        problem_add(context->problems, origin->file, origin->line, "%s: cannot %s %s: %s", same ? "control_group" : "control",
-                    same ? "change" : "open", config->control, error_text(-r));
+        problem_add(context->problems, origin->file, origin->line, "%s: cannot %s %s: %s",
+                    same ? "control_group" : "control", same ? "change" : "open", config->control, error_text(-r));
         return r;
 }
 

@@ -3,8 +3,8 @@
  *
  * Owned by struct daemon from the start; listens when a configuration says so. What must stay true: no client, however
  * slow, silent, huge, numerous or gone, makes the master wait or grow without bound. So nothing blocks, a request is a
- * line of at most CONTROL_REQUEST_MAX bytes, there are at most CONTROL_CLIENTS_MAX clients, each has a deadline, and the
- * output that waits for all of them together has a limit. */
+ * line of at most CONTROL_REQUEST_MAX bytes, there are at most CONTROL_CLIENTS_MAX clients, each has a deadline, and
+ * the output that waits for all of them together has a limit. */
 #pragma once
 
 #include <stdbool.h>
@@ -48,8 +48,9 @@ struct control {
 /* `loop` is borrowed; requests go to `dispatch`. 0 or -ENOMEM. */
 int control_new(struct evloop *loop, const struct control_dispatch *dispatch, struct control **ret);
 
-/* Its part in a reload; the owner is a struct control. A socket that a file asked for and that cannot be had is a problem;
- * the default one is done without, with a notice. A dry run does not find out that a group cannot be given to the socket. */
+/* Its part in a reload; the owner is a struct control. A socket that a file asked for and that cannot be had is a
+ * problem; the default one is done without, with a notice. A dry run does not find out that a group cannot be given to
+ * the socket. */
 extern const struct reload_participant control_participant;
 
 /* The socket and its connections: for a hand-over; the owner is a struct control. */

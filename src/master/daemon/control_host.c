@@ -10,8 +10,10 @@
 
 static struct status_of_daemon describe(void *context)
 {
-        static const char *const words[] = {[DAEMON_STARTING] = "starting", [DAEMON_RUNNING] = "running",
-                                            [DAEMON_STOPPING] = "stopping", [DAEMON_KILLING] = "stopping"};
+        static const char *const words[] = {[DAEMON_STARTING] = "starting",
+                                            [DAEMON_RUNNING] = "running",
+                                            [DAEMON_STOPPING] = "stopping",
+                                            [DAEMON_KILLING] = "stopping"};
         const struct daemon *daemon = context;
 
         return (struct status_of_daemon){
@@ -85,9 +87,17 @@ int control_host_open(struct daemon *daemon)
 {
         const struct control_dispatch dispatch = {.context = &daemon->control_host, .execute = control_execute};
 
-        daemon->control_host = (struct control_host){
-                .context = daemon, .pools = &daemon->pools, .describe = describe, .config = running_config,
-                .is_stopping = is_stopping, .last_load = last_load, .reload = reload, .dry_run = dry_run, .scale = scale,
-                .stop = stop, .is_upgrading = is_upgrading, .upgrade = upgrade};
+        daemon->control_host = (struct control_host){.context = daemon,
+                                                     .pools = &daemon->pools,
+                                                     .describe = describe,
+                                                     .config = running_config,
+                                                     .is_stopping = is_stopping,
+                                                     .last_load = last_load,
+                                                     .reload = reload,
+                                                     .dry_run = dry_run,
+                                                     .scale = scale,
+                                                     .stop = stop,
+                                                     .is_upgrading = is_upgrading,
+                                                     .upgrade = upgrade};
         return control_new(daemon->loop, &dispatch, &daemon->control);
 }

@@ -42,10 +42,18 @@ void pool_host_open(struct daemon *daemon)
 
         daemon->outputs.loop = daemon->loop;
         daemon->pool_runtime = (struct pool_runtime){
-                .loop = daemon->loop, .reaper = daemon->reaper, .outputs = &daemon->outputs, .launcher = &launcher_fork,
-                .worker_entry = setup->worker_entry, .signals = &setup->signals,
-                .original_limits = &setup->original_limits, .master_pid = daemon->pid, .turn = pool_turn_take,
-                .observer = {.context = daemon, .changed = on_pool_changed, .listener_leaves = on_listener_leaves,
+                .loop = daemon->loop,
+                .reaper = daemon->reaper,
+                .outputs = &daemon->outputs,
+                .launcher = &launcher_fork,
+                .worker_entry = setup->worker_entry,
+                .signals = &setup->signals,
+                .original_limits = &setup->original_limits,
+                .master_pid = daemon->pid,
+                .turn = pool_turn_take,
+                .observer = {.context = daemon,
+                             .changed = on_pool_changed,
+                             .listener_leaves = on_listener_leaves,
                              .done = on_pool_done},
         };
 }

@@ -1,4 +1,5 @@
-/* struct daemon: everything the supervising process has. Known in this room alone; other rooms are handed what they need.
+/* struct daemon: everything the supervising process has. Known in this room alone; other rooms are handed what they
+ * need.
  *
  * Made by startup, which also says in which order; each member is changed by whoever it belongs to. */
 #pragma once
@@ -43,11 +44,11 @@ struct daemon {
         enum daemon_state state;
         int exit_code;
         pid_t pid;
-        bool had_terminal;     /* at the start */
+        bool had_terminal; /* at the start */
         uint64_t started_ms;
-        struct config *config; /* the running one; NULL before the first */
-        uint64_t config_serial; /* how many there have been in this program */
-        struct pool_table pools; /* running and closing ones */
+        struct config *config;            /* the running one; NULL before the first */
+        uint64_t config_serial;           /* how many there have been in this program */
+        struct pool_table pools;          /* running and closing ones */
         struct pool_runtime pool_runtime; /* what they know of us */
         struct evloop *loop;
         int signal_fd;
@@ -68,5 +69,5 @@ struct daemon {
         struct control *control;
         struct upgrade *upgrade;
         struct state_parts state_parts; /* what an upgrade hands over */
-        char upgraded_from[64];  /* the version that handed over to this one; "" for a first one */
+        char upgraded_from[64];         /* the version that handed over to this one; "" for a first one */
 };

@@ -1,5 +1,5 @@
-/* The daemon's side of its readiness: the pools as the service manager's side sees them, and the end of a start that has
- * failed. */
+/* The daemon's side of its readiness: the pools as the service manager's side sees them, and the end of a start that
+ * has failed. */
 #pragma once
 
 struct daemon;

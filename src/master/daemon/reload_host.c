@@ -68,11 +68,13 @@ static void answer_reload(struct daemon *daemon, const struct reload_outcome *ou
 {
         bool is_trial = outcome->kind == RELOAD_DRY_RUN;
         const char *refused = is_trial ? "a reload would be refused" : "not reloaded: the running configuration stays";
-        const struct control_outcome answer = {
-                .what = is_trial ? CONTROL_WAIT_DRY_RUN : CONTROL_WAIT_RELOAD, .load = outcome->load,
-                .accepted = outcome->accepted, .error = outcome->failure ? "internal" : NULL,
-                .message = outcome->failure ? outcome->failure : refused, .changes = outcome->changes,
-                .problems = outcome->problems};
+        const struct control_outcome answer = {.what = is_trial ? CONTROL_WAIT_DRY_RUN : CONTROL_WAIT_RELOAD,
+                                               .load = outcome->load,
+                                               .accepted = outcome->accepted,
+                                               .error = outcome->failure ? "internal" : NULL,
+                                               .message = outcome->failure ? outcome->failure : refused,
+                                               .changes = outcome->changes,
+                                               .problems = outcome->problems};
 
         control_outcome_tell(&daemon->control->clients, &answer);
 }
@@ -142,10 +144,12 @@ int reload_host_open(struct daemon *daemon)
         daemon->reload.config = &daemon->config;
         daemon->reload.pools = &daemon->pools;
         list_participants(daemon);
-        const struct config_child_setup setup = {.loop = daemon->loop, .reaper = daemon->reaper,
-                                                 .signals = &daemon->setup->signals, .source = &daemon->setup->source};
-        const struct reload_observer observer = {.context = daemon, .begun = on_reload_begun, .ended = on_reload_ended,
-                                                 .idle = on_idle};
+        const struct config_child_setup setup = {.loop = daemon->loop,
+                                                 .reaper = daemon->reaper,
+                                                 .signals = &daemon->setup->signals,
+                                                 .source = &daemon->setup->source};
+        const struct reload_observer observer = {
+                .context = daemon, .begun = on_reload_begun, .ended = on_reload_ended, .idle = on_idle};
 
         return reload_queue_new(&daemon->reload, &setup, &observer, &daemon->reloads);
 }

@@ -19,5 +19,10 @@ struct daemon_setup {
 };
 
 /* Exit codes of the daemon. */
-enum { MASTER_EXIT_OK = 0, MASTER_EXIT_FAILURE = 1, MASTER_EXIT_USAGE = 2, MASTER_EXIT_NOTHING = 3,
-       MASTER_EXIT_CONFIG = 78 };
+enum {
+        MASTER_EXIT_OK = 0,
+        MASTER_EXIT_FAILURE = 1,
+        MASTER_EXIT_USAGE = 2,
+        MASTER_EXIT_NOTHING = 3,
+        MASTER_EXIT_CONFIG = 78
+};

@@ -17,8 +17,8 @@
 
 /* SIGPIPE and SIGTTOU are taken so that writing to a log that is gone, or to a terminal with tostop, neither ends nor
  * stops the daemon. */
-const int master_signals[] = {SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU, SIGCHLD, SIGPIPE,
-                              SIGWINCH, SIGALRM};
+const int master_signals[] = {SIGHUP,  SIGINT,  SIGTERM, SIGQUIT, SIGUSR1,  SIGUSR2,
+                              SIGTTIN, SIGTTOU, SIGCHLD, SIGPIPE, SIGWINCH, SIGALRM};
 const size_t master_signal_count = ELEMENTS(master_signals);
 
 /* From people SIGHUP means reload. When the terminal hangs up the kernel sends it, but the shell that runs us may be

@@ -100,14 +100,16 @@ static json_t *write_daemon(const void *owner, struct state_file *file)
         return state_file_fields(daemon_fields, ELEMENTS(daemon_fields), owner);
 }
 
-/* A program that stands before us, a shell script for one, must become us, not start us: children are collected by their
- * parent alone. A preflight is a child of the process itself. */
+/* A program that stands before us, a shell script for one, must become us, not start us: children are collected by
+ * their parent alone. A preflight is a child of the process itself. */
 static int check_place(struct state_file *file, const struct daemon *daemon)
 {
         if ((daemon->setup->take_over.is_preflight ? getppid() : getpid()) == daemon->pid)
                 return 0;
-        return state_file_fail(file, "it would not run as process %d, but as a child of what was executed there; a "
-                               "script must end in \"exec\"", (int)daemon->pid);
+        return state_file_fail(file,
+                               "it would not run as process %d, but as a child of what was executed there; a "
+                               "script must end in \"exec\"",
+                               (int)daemon->pid);
 }
 
 static int read_daemon(void *owner, struct state_file *file, const json_t *value)
@@ -125,9 +127,9 @@ static void begin_daemon(void *owner)
         daemon->state = DAEMON_RUNNING;
         for (size_t i = 0; i < daemon->pools.count; i++)
                 workers += daemon->pools.items[i]->workers.count;
-        log_event(MESSAGE_ID_UPGRADED, LOG_NOTICE, "preforkd %s has taken over from %s: %zu pool%s, %zu worker%s", PREFORKD_VERSION,
-                   daemon->upgraded_from, daemon->pools.count, daemon->pools.count == 1 ? "" : "s", workers,
-                   workers == 1 ? "" : "s");
+        log_event(MESSAGE_ID_UPGRADED, LOG_NOTICE, "preforkd %s has taken over from %s: %zu pool%s, %zu worker%s",
+                  PREFORKD_VERSION, daemon->upgraded_from, daemon->pools.count, daemon->pools.count == 1 ? "" : "s",
+                  workers, workers == 1 ? "" : "s");
         reaper_collect(daemon->reaper);
 }
 
@@ -159,8 +161,7 @@ static int read_ignored(void *owner, struct state_file *file, const json_t *valu
         return 0;
 }
 
-static const struct state_part ignored_part = {
-        .name = "ignored_signals", .write = write_ignored, .read = read_ignored};
+static const struct state_part ignored_part = {.name = "ignored_signals", .write = write_ignored, .read = read_ignored};
 
 /* The limits that preforkd was started with, before it raised its own. */
 
@@ -169,8 +170,11 @@ static const struct field limit_fields[] = {
         FIELD(struct rlimit, rlim_max, "hard"),
 };
 
-static const char *const limit_names[] = {[RESOURCE_NOFILE] = "nofile", [RESOURCE_AS] = "as", [RESOURCE_CORE] = "core",
-                                          [RESOURCE_CPU] = "cpu", [RESOURCE_NPROC] = "nproc"};
+static const char *const limit_names[] = {[RESOURCE_NOFILE] = "nofile",
+                                          [RESOURCE_AS] = "as",
+                                          [RESOURCE_CORE] = "core",
+                                          [RESOURCE_CPU] = "cpu",
+                                          [RESOURCE_NPROC] = "nproc"};
 static_assert(ELEMENTS(limit_names) == RESOURCE_COUNT, "every resource has its name");
 
 static json_t *write_limits(const void *owner, struct state_file *file)
@@ -181,8 +185,9 @@ static json_t *write_limits(const void *owner, struct state_file *file)
 
         (void)file;
         for (int i = 0; r == 0 && i < RESOURCE_COUNT; i++)
-                r = state_file_set(object, limit_names[i], state_file_fields(limit_fields, ELEMENTS(limit_fields),
-                                                                             &setup->original_limits.of[i]));
+                r = state_file_set(
+                        object, limit_names[i],
+                        state_file_fields(limit_fields, ELEMENTS(limit_fields), &setup->original_limits.of[i]));
         return state_file_finish(object, r);
 }
 
@@ -303,8 +308,8 @@ static json_t *write_pools(const void *owner, struct state_file *file)
 static int read_pools(void *owner, struct state_file *file, const json_t *value)
 {
         struct daemon *daemon = owner;
-        const struct pool_state_context context = {.runtime = &daemon->pool_runtime, .config = daemon->config,
-                                                   .rules = config_reader_context()};
+        const struct pool_state_context context = {
+                .runtime = &daemon->pool_runtime, .config = daemon->config, .rules = config_reader_context()};
         int r = pool_table_reserve(&daemon->pools, json_array_size(value));
 
         for (size_t i = 0; i < json_array_size(value) && r == 0; i++) {

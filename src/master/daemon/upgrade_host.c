@@ -38,7 +38,9 @@ static void clear_environment(void *context)
 static void on_failure(void *context, const struct problem_list *problems)
 {
         const struct daemon *daemon = context;
-        const struct control_outcome outcome = {.what = CONTROL_WAIT_UPGRADE, .load = UINT64_MAX, .problems = problems,
+        const struct control_outcome outcome = {.what = CONTROL_WAIT_UPGRADE,
+                                                .load = UINT64_MAX,
+                                                .problems = problems,
                                                 .message = "not upgraded: the running program goes on"};
 
         log_problems(problems);
@@ -48,12 +50,17 @@ static void on_failure(void *context, const struct problem_list *problems)
 
 int upgrade_host_open(struct daemon *daemon)
 {
-        const struct upgrade_setup setup = {
-                .loop = daemon->loop, .reaper = daemon->reaper, .parts = &daemon->state_parts,
-                .program = daemon->setup->program, .arguments = daemon->setup->arguments,
-                .version = &daemon->config_serial,
-                .host = {.context = daemon, .is_busy = is_busy, .set_environment = set_environment,
-                         .clear_environment = clear_environment, .failed = on_failure}};
+        const struct upgrade_setup setup = {.loop = daemon->loop,
+                                            .reaper = daemon->reaper,
+                                            .parts = &daemon->state_parts,
+                                            .program = daemon->setup->program,
+                                            .arguments = daemon->setup->arguments,
+                                            .version = &daemon->config_serial,
+                                            .host = {.context = daemon,
+                                                     .is_busy = is_busy,
+                                                     .set_environment = set_environment,
+                                                     .clear_environment = clear_environment,
+                                                     .failed = on_failure}};
 
         state_parts_list(daemon, &daemon->state_parts);
         return upgrade_new(&setup, &daemon->upgrade);
@@ -78,8 +85,11 @@ void upgrade_host_take_over(struct daemon *daemon)
                 _exit(MASTER_EXIT_FAILURE);
         }
         handover_begin(&daemon->state_parts);
-        const struct control_outcome outcome = {.what = CONTROL_WAIT_UPGRADE, .load = UINT64_MAX, .accepted = true,
-                                                .from = daemon->upgraded_from, .program = daemon->setup->program,
+        const struct control_outcome outcome = {.what = CONTROL_WAIT_UPGRADE,
+                                                .load = UINT64_MAX,
+                                                .accepted = true,
+                                                .from = daemon->upgraded_from,
+                                                .program = daemon->setup->program,
                                                 .problems = &problems};
         readiness_upgraded(daemon->service, daemon->upgraded_from);
         control_outcome_tell(&daemon->control->clients, &outcome);

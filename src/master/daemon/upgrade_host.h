@@ -1,5 +1,5 @@
-/* The daemon's side of an upgrade: what it hands in, what it does when one has come to nothing, and what the program that
- * was executed does at its start. */
+/* The daemon's side of an upgrade: what it hands in, what it does when one has come to nothing, and what the program
+ * that was executed does at its start. */
 #pragma once
 
 struct daemon;

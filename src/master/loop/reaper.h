@@ -1,8 +1,8 @@
 /* The reaper: collects the master's children, and knows which they are. The only file of master/ that waits for
  * processes.
  *
- * Every child the master forks is registered with a callback; the number of a child that was not reaped cannot be another
- * process's, so a registered pid may be signalled. */
+ * Every child the master forks is registered with a callback; the number of a child that was not reaped cannot be
+ * another process's, so a registered pid may be signalled. */
 #pragma once
 
 #include <stdbool.h>

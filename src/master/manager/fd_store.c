@@ -19,11 +19,11 @@ struct fd_store {
         struct activation passed; /* sockets of socket units for good; stored ones until somebody takes them over */
         uint64_t store_max;       /* what fits into the store; 0: there is none */
         uint64_t stored_count;
-        bool is_full;             /* said once */
+        bool is_full; /* said once */
 };
 
-/* systemd tells since 254; for older ones the unit does (Environment=FDSTORE=…). Without it there may be no store, and a
- * listener that was believed to be kept would be dropped with those who wait in it. */
+/* systemd tells since 254; for older ones the unit does (Environment=FDSTORE=…). Without it there may be no store, and
+ * a listener that was believed to be kept would be dropped with those who wait in it. */
 static uint64_t read_store_max(void)
 {
         const char *text = getenv("FDSTORE");
@@ -63,10 +63,14 @@ static void say_removed(struct fd_store *keeper, const char *name)
 static const char *unusable_text(int error)
 {
         switch (error) {
-        case EINVAL: return "it does not listen";
-        case ENOTSOCK: return "it is no socket";
-        case ESOCKTNOSUPPORT: return "it is no stream socket (ListenStream= makes one)";
-        default: return strerror(error);
+        case EINVAL:
+                return "it does not listen";
+        case ENOTSOCK:
+                return "it is no socket";
+        case ESOCKTNOSUPPORT:
+                return "it is no stream socket (ListenStream= makes one)";
+        default:
+                return strerror(error);
         }
 }
 
@@ -102,8 +106,10 @@ static const struct activation_socket *find_activated(const struct fd_store *kee
                             names.length > 0 ? text_string(&names) : "none");
         else if (count > 1)
                 problem_add(problems, origin->file, origin->line,
-                            "listen: %zu sockets are called \"%s\"; give each a socket unit and a FileDescriptorName= of its "
-                            "own", count, name);
+                            "listen: %zu sockets are called \"%s\"; give each a socket unit and a FileDescriptorName= "
+                            "of its "
+                            "own",
+                            count, name);
         else if (found->error != 0)
                 problem_add(problems, origin->file, origin->line, "listen: \"%s\" cannot be used: %s", name,
                             unusable_text(found->error));
@@ -123,7 +129,8 @@ static int open_activated(const struct fd_store *keeper, const struct pool_confi
                        : listener_adopt(fd, &socket->address, &socket->address, LISTENER_ACTIVATED, options, ret);
         if (r < 0) {
                 const struct origin *origin = &pool->origins[POOL_LISTEN];
-                problem_add(problems, origin->file, origin->line, "listen: cannot take over \"%s\": %s", name, strerror(-r));
+                problem_add(problems, origin->file, origin->line, "listen: cannot take over \"%s\": %s", name,
+                            strerror(-r));
                 return r;
         }
         TAKE_FD(fd);
@@ -141,8 +148,8 @@ static struct activation_socket *find_stored(const struct fd_store *keeper, cons
         return NULL;
 }
 
-/* Nobody is to reach a socket by the old address: it is shut for every process that has it, the manager included, so that
- * the address can be bound anew at once. */
+/* Nobody is to reach a socket by the old address: it is shut for every process that has it, the manager included, so
+ * that the address can be bound anew at once. */
 static void discard(struct fd_store *keeper, struct activation_socket *socket)
 {
         say_removed(keeper, socket->name);
@@ -168,7 +175,8 @@ static int open_stored(struct fd_store *keeper, const struct pool_config *pool, 
         }
         log_emit(LOG_INFO, &fields, "taking over the stored listener %s", address->text);
         TAKE_FD(socket->fd);
-        /* It is removed by its name: if that is another one by now (`*:80` has become `0.0.0.0:80`), it is stored again. */
+        /* It is removed by its name: if that is another one by now (`*:80` has become `0.0.0.0:80`), it is stored
+         * again. */
         fd_store_name_format(address->text, name);
         if (text_equal(name, socket->name) && keeper->stored_count < keeper->store_max)
                 keeper->stored_count++;
@@ -180,7 +188,7 @@ static int open_stored(struct fd_store *keeper, const struct pool_config *pool, 
 }
 
 int fd_store_open(struct fd_store *keeper, const struct pool_config *pool, const struct listen_address *address,
-                const struct listener_options *options, struct listener *ret, struct problem_list *problems)
+                  const struct listener_options *options, struct listener *ret, struct problem_list *problems)
 {
         const char *name = listen_address_socket_name(address);
 
@@ -189,7 +197,7 @@ int fd_store_open(struct fd_store *keeper, const struct pool_config *pool, const
 }
 
 int fd_store_try(const struct fd_store *keeper, const struct pool_config *pool, const struct listen_address *address,
-               struct problem_list *problems)
+                 struct problem_list *problems)
 {
         const char *name = listen_address_socket_name(address);
 
@@ -210,7 +218,7 @@ static bool is_used(const struct config *config, const char *name)
 }
 
 void fd_store_check_unused(const struct fd_store *keeper, const struct config *config, bool is_start,
-                         struct problem_list *problems)
+                           struct problem_list *problems)
 {
         const char *file = config->file_count > 0 ? config->files[0] : NULL;
 
@@ -223,12 +231,15 @@ void fd_store_check_unused(const struct fd_store *keeper, const struct config *c
                         address_format(&socket->address, address, sizeof(address));
                 if (is_start)
                         problem_add(problems, file, 0,
-                                    "no pool listens on the socket \"%s\" that a socket unit has passed (%s); add listen = "
-                                    LISTEN_SYSTEMD_PREFIX "%s, or take the unit away", socket->name, address, socket->name);
+                                    "no pool listens on the socket \"%s\" that a socket unit has passed (%s); add "
+                                    "listen = " LISTEN_SYSTEMD_PREFIX "%s, or take the unit away",
+                                    socket->name, address, socket->name);
                 else
                         problem_warn(problems, file, 0,
-                                     "no pool listens any more on the socket \"%s\" of a socket unit (%s): clients wait there, "
-                                     "and the next start will be refused", socket->name, address);
+                                     "no pool listens any more on the socket \"%s\" of a socket unit (%s): clients "
+                                     "wait there, "
+                                     "and the next start will be refused",
+                                     socket->name, address);
         }
 }
 
@@ -240,8 +251,10 @@ void fd_store_store(struct fd_store *keeper, const char *address, struct listene
                 return;
         if (keeper->stored_count >= keeper->store_max) {
                 if (!keeper->is_full)
-                        log_warning("the service manager's store has room for %llu listeners only: others do not outlive a "
-                                    "restart; raise FileDescriptorStoreMax=", (unsigned long long)keeper->store_max);
+                        log_warning(
+                                "the service manager's store has room for %llu listeners only: others do not outlive a "
+                                "restart; raise FileDescriptorStoreMax=",
+                                (unsigned long long)keeper->store_max);
                 keeper->is_full = true;
                 return;
         }
@@ -268,8 +281,8 @@ static void retire_stored(struct fd_store *keeper, struct activation_socket *soc
 {
         char text[ADDRESS_TEXT_MAX] = "";
         struct listener listener;
-        const struct listener_options options = {.backlog = 1, .socket_mode = 0600, .socket_uid = (uid_t)-1,
-                                                 .socket_gid = (gid_t)-1};
+        const struct listener_options options = {
+                .backlog = 1, .socket_mode = 0600, .socket_uid = (uid_t)-1, .socket_gid = (gid_t)-1};
 
         if (socket->error == 0)
                 address_format(&socket->address, text, sizeof(text));

@@ -164,7 +164,7 @@ static json_t *write_part(const void *owner, struct state_file *file)
         int r = 0;
 
         STAILQ_FOREACH(message, &queue->messages, entry)
-                r = r == 0 ? state_file_append(array, write_message(message, file)) : r;
+        r = r == 0 ? state_file_append(array, write_message(message, file)) : r;
         return state_file_finish(array, r);
 }
 

@@ -24,7 +24,8 @@ bool manager_link_is_heard(const struct manager_link *queue);
 uint64_t manager_link_watchdog_ms(const struct manager_link *queue);
 
 /* Say lines of NAME=VALUE, with a descriptor (-1: none; borrowed), after everything said before. */
-void manager_link_say(struct manager_link *queue, int fd, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void manager_link_say(struct manager_link *queue, int fd, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
 
 /* True while messages wait. */
 bool manager_link_is_stuck(const struct manager_link *queue);

@@ -17,22 +17,22 @@
 #define STATUS_PAUSE_MS 1000
 #define STATUS_MAX 900 /* a problem may be long; a status is one line */
 
-/* While it drains, the manager is asked for so much more time, so often: a master that hangs is not waited for much longer
- * than TimeoutStopSec=. */
+/* While it drains, the manager is asked for so much more time, so often: a master that hangs is not waited for much
+ * longer than TimeoutStopSec=. */
 #define EXTEND_MS 15000
 #define EXTEND_EVERY_MS 5000
 
 struct readiness {
         struct readiness_host host;
         struct manager_link *manager;
-        struct watchdog *watchdog;      /* NULL: not wanted */
-        struct evloop_timer *timer;     /* the next look */
+        struct watchdog *watchdog;  /* NULL: not wanted */
+        struct evloop_timer *timer; /* the next look */
         struct evloop_timer *extend_timer;
-        bool is_due;                    /* the timer is set */
+        bool is_due; /* the timer is set */
         bool has_begun, is_ready, is_stopping;
-        uint64_t said_ms;               /* when STATUS was said last */
-        struct text said;               /* what it was */
-        struct text note;               /* goes before the numbers: how the last reload ended */
+        uint64_t said_ms; /* when STATUS was said last */
+        struct text said; /* what it was */
+        struct text note; /* goes before the numbers: how the last reload ended */
         unsigned reloads;
 };
 
@@ -159,7 +159,8 @@ int readiness_new(const struct readiness_host *host, struct evloop *loop, struct
 void readiness_begin(struct readiness *service)
 {
         service->has_begun = true;
-        service->said_ms = clock_now_ms(); /* a start that takes less than STATUS_PAUSE_MS has nothing to tell but READY=1 */
+        service->said_ms =
+                clock_now_ms(); /* a start that takes less than STATUS_PAUSE_MS has nothing to tell but READY=1 */
         readiness_touch(service);
 }
 

@@ -1,8 +1,8 @@
 /* preforkd as a service: what the service manager is told of it (sd_notify(3)), for Type=notify and notify-reload.
  *
- * Owned by struct daemon. Without a manager every call does nothing. What is said is read off the levels (the pools as they
- * are), at a turn of its own, after whatever happened has settled. Tickless: it wakes only when something has changed, at
- * most once a second, and while it stops. */
+ * Owned by struct daemon. Without a manager every call does nothing. What is said is read off the levels (the pools as
+ * they are), at a turn of its own, after whatever happened has settled. Tickless: it wakes only when something has
+ * changed, at most once a second, and while it stops. */
 #pragma once
 
 #include <stddef.h>
@@ -19,15 +19,15 @@ struct service_pool;
 /* What it needs of whom it speaks for. */
 struct readiness_host {
         void *context;
-        /* The pools as they are now, for the caller to free; their names are borrowed until the next turn of the loop. NULL:
-         * out of memory. */
+        /* The pools as they are now, for the caller to free; their names are borrowed until the next turn of the loop.
+         * NULL: out of memory. */
         struct service_pool *(*describe_pools)(void *context, size_t *ret_count);
         /* No pool can serve: the start has failed, for the reason `why`, which the manager has been told. */
         void (*fail)(void *context, const char *why);
 };
 
-/* `loop`, `reaper` and `manager` are borrowed; the manager gets the watchdog's pings from now on, if it wants them. 0 or
- * -errno. */
+/* `loop`, `reaper` and `manager` are borrowed; the manager gets the watchdog's pings from now on, if it wants them. 0
+ * or -errno. */
 int readiness_new(const struct readiness_host *host, struct evloop *loop, struct reaper *reaper,
                   struct manager_link *manager, struct readiness **ret);
 

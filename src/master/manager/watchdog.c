@@ -54,7 +54,8 @@ int watchdog_new(struct evloop *loop, struct reaper *reaper, struct manager_link
 
         if (!watchdog)
                 return -ENOMEM;
-        *watchdog = (struct watchdog){.reaper = reaper, .manager = manager, .half_ms = MAX_OF(interval_ms / 2, (uint64_t)1)};
+        *watchdog = (struct watchdog){
+                .reaper = reaper, .manager = manager, .half_ms = MAX_OF(interval_ms / 2, (uint64_t)1)};
         watchdog->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         int r = watchdog->fd < 0 ? -errno : 0;
         if (r == 0)

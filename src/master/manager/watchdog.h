@@ -1,7 +1,8 @@
 /* The watchdog: tells the service manager in time that the daemon lives (WatchdogSec= of systemd.service(5)).
  *
- * Owned by struct readiness. A ping is proof, not habit: the timer that begins it proves that timers fire, the descriptor it
- * goes through that the loop reads events, and no child may have been left uncollected since the last one. */
+ * Owned by struct readiness. A ping is proof, not habit: the timer that begins it proves that timers fire, the
+ * descriptor it goes through that the loop reads events, and no child may have been left uncollected since the last
+ * one. */
 #pragma once
 
 #include <stdint.h>

@@ -6,8 +6,8 @@
 #include "master/pool/pool_table.h"
 #include "os/process/resource.h"
 
-/* Descriptors the master needs: one pipe a process, three a pool beside its listeners, and its own few. A listener has two
- * when it drains: itself and its decoy. */
+/* Descriptors the master needs: one pipe a process, three a pool beside its listeners, and its own few. A listener has
+ * two when it drains: itself and its decoy. */
 static uint64_t needed_fds(const struct fd_budget *budget, const struct config *config)
 {
         uint64_t needed = budget->own;
@@ -34,10 +34,11 @@ static int find_room(const struct fd_budget *budget, const struct config *config
 
         int r = raise_nofile(needed, &raise);
         if (r < 0)
-                problem_add(problems, NULL, 0,
-                            "the pools need %llu open files, the limit is %llu and cannot be raised further (%s); lower "
-                            "max_workers or raise LimitNOFILE",
-                            (unsigned long long)needed, (unsigned long long)raise.reached, strerror(-r));
+                problem_add(
+                        problems, NULL, 0,
+                        "the pools need %llu open files, the limit is %llu and cannot be raised further (%s); lower "
+                        "max_workers or raise LimitNOFILE",
+                        (unsigned long long)needed, (unsigned long long)raise.reached, strerror(-r));
         return r;
 }
 

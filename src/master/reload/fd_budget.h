@@ -1,5 +1,5 @@
-/* The descriptors the master needs for a configuration, and the limit raised to that: a participant of a reload. It is a
- * problem, which has the numbers, if the limit cannot be raised that far. A limit that was raised stays. */
+/* The descriptors the master needs for a configuration, and the limit raised to that: a participant of a reload. It is
+ * a problem, which has the numbers, if the limit cannot be raised that far. A limit that was raised stays. */
 #pragma once
 
 #include <stdint.h>

@@ -1,5 +1,5 @@
-/* What people order of limits beside the configuration: an overlay for a running pool, until the next reload. Called by the
- * control command `scale` and by SIGTTIN and SIGTTOU. Nothing is read, and no listener and no worker is touched. */
+/* What people order of limits beside the configuration: an overlay for a running pool, until the next reload. Called by
+ * the control command `scale` and by SIGTTIN and SIGTTOU. Nothing is read, and no listener and no worker is touched. */
 #pragma once
 
 #include <stddef.h>

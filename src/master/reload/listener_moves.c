@@ -10,7 +10,8 @@
 #include "master/pool/worker.h"
 
 /* UNIX listeners that drain cannot be taken back: they are shut for good. */
-static struct pool *find_draining(const struct pool_table *pools, struct pool *pool, const struct listen_address *address)
+static struct pool *find_draining(const struct pool_table *pools, struct pool *pool,
+                                  const struct listen_address *address)
 {
         if (address->address.any.sa_family == AF_UNIX)
                 return NULL;
@@ -22,7 +23,8 @@ static struct pool *find_draining(const struct pool_table *pools, struct pool *p
         return NULL;
 }
 
-static struct pool *find_serving(const struct pool_table *pools, const struct pool *pool, const struct listen_address *address)
+static struct pool *find_serving(const struct pool_table *pools, const struct pool *pool,
+                                 const struct listen_address *address)
 {
         for (size_t i = 0; i < pools->count; i++)
                 if (pools->items[i] != pool && listener_set_find(&pools->items[i]->listeners, address->text))
@@ -30,15 +32,16 @@ static struct pool *find_serving(const struct pool_table *pools, const struct po
         return NULL;
 }
 
-struct pool *listener_moves_find(const struct pool_table *pools, struct pool *pool, const struct listen_address *address)
+struct pool *listener_moves_find(const struct pool_table *pools, struct pool *pool,
+                                 const struct listen_address *address)
 {
         struct pool *owner = find_draining(pools, pool, address);
 
         return owner ? owner : find_serving(pools, pool, address);
 }
 
-/* The owner's workers would serve the listener in the old way: they go, and those that its other listeners need are forked
- * anew. */
+/* The owner's workers would serve the listener in the old way: they go, and those that its other listeners need are
+ * forked anew. */
 static void retire_workers(struct pool *owner)
 {
         for (struct worker *worker = owner->workers.first; worker; worker = worker->next)

@@ -28,14 +28,15 @@ static int prepare(void *owner, const struct reload_context *context)
                 return 0;
         int r = log_sink_open(log_change_destination(target), NULL, &change->opened);
         if (r < 0) {
-                problem_add(context->problems, origin->file, origin->line, "log_target: cannot open it: %s", strerror(-r));
+                problem_add(context->problems, origin->file, origin->line, "log_target: cannot open it: %s",
+                            strerror(-r));
                 return r;
         }
         r = log_sink_check(change->opened, &path);
         if (r < 0) { /* to the log that can still be read */
                 const struct log_fields fields = {.file = origin->file, .line = origin->line};
-                log_emit(LOG_WARNING, &fields, "log_target: %s: %s; records are lost until somebody listens there", path,
-                         strerror(-r));
+                log_emit(LOG_WARNING, &fields, "log_target: %s: %s; records are lost until somebody listens there",
+                         path, strerror(-r));
         }
         return 0;
 }
@@ -64,5 +65,4 @@ static void undo(void *owner, const struct reload_context *context)
         log_sink_close(TAKE_PTR(change->opened));
 }
 
-const struct reload_participant log_participant = {
-        .name = "log", .prepare = prepare, .commit = commit, .undo = undo};
+const struct reload_participant log_participant = {.name = "log", .prepare = prepare, .commit = commit, .undo = undo};

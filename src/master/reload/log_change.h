@@ -1,5 +1,5 @@
-/* Where the log goes, as a participant of a reload: another log_target is opened before the old one is closed, and goes on
- * counting what was dropped. */
+/* Where the log goes, as a participant of a reload: another log_target is opened before the old one is closed, and goes
+ * on counting what was dropped. */
 #pragma once
 
 #include "master/reload/participant.h"

@@ -1,9 +1,9 @@
 /* Who takes part in a reload: the log, the control socket, the descriptors, the pools with their listeners, and whoever
  * comes. Each is a struct reload_participant beside what it is about; the daemon lists them.
  *
- * A reload has two phases. Phase one prepares: it opens, reserves and asks for whatever the new configuration needs beside
- * what is in use; it may fail, and is undone then. Phase two commits: it cannot fail, so it asks the system for nothing that
- * may be refused. A dry run checks: it finds out what phase one would meet, and nobody notices.
+ * A reload has two phases. Phase one prepares: it opens, reserves and asks for whatever the new configuration needs
+ * beside what is in use; it may fail, and is undone then. Phase two commits: it cannot fail, so it asks the system for
+ * nothing that may be refused. A dry run checks: it finds out what phase one would meet, and nobody notices.
  *
  * What must stay true: whatever prepare() holds is given up by either commit() or undo(), and one reload is finished
  * before the next begins, so that a participant keeps what it has prepared in its own structure. */
@@ -46,8 +46,8 @@ struct reload_participants {
         size_t count;
 };
 
-static inline void reload_participants_add(struct reload_participants *list, const struct reload_participant *participant,
-                                           void *owner)
+static inline void reload_participants_add(struct reload_participants *list,
+                                           const struct reload_participant *participant, void *owner)
 {
         assert(list->count < sizeof(list->items) / sizeof(list->items[0]));
         list->items[list->count].participant = participant;
@@ -57,8 +57,8 @@ static inline void reload_participants_add(struct reload_participants *list, con
 /* A dry run. */
 void reload_participants_check(const struct reload_participants *list, const struct reload_context *context);
 
-/* Phase one. When somebody has failed, those behind only check, so that all problems are told and nothing more is opened;
- * then those before are undone in reverse order. 0 or the first -errno. */
+/* Phase one. When somebody has failed, those behind only check, so that all problems are told and nothing more is
+ * opened; then those before are undone in reverse order. 0 or the first -errno. */
 int reload_participants_prepare(const struct reload_participants *list, const struct reload_context *context);
 
 /* Phase two. */

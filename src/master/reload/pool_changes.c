@@ -37,7 +37,8 @@ static bool opens_listeners(const struct reload_step *step)
 
 /* A listener that is new to us: the service manager's, or else our own. */
 static int open_listener(const struct pool_changes *changes, const struct pool_config *pool,
-                         const struct listen_address *address, struct listener_set *opened, struct problem_list *problems)
+                         const struct listen_address *address, struct listener_set *opened,
+                         struct problem_list *problems)
 {
         const struct listener_options options = listener_set_options(pool);
         struct listener listener;
@@ -50,7 +51,8 @@ static int open_listener(const struct pool_changes *changes, const struct pool_c
         return r;
 }
 
-/* Open what is new to us. Returns how many will come from another pool, or from those that drain; -errno with a problem. */
+/* Open what is new to us. Returns how many will come from another pool, or from those that drain; -errno with a
+ * problem. */
 static int open_listeners(const struct pool_changes *changes, const struct reload_step *step, struct pool *running,
                           struct listener_set *opened, struct problem_list *problems)
 {
@@ -166,8 +168,9 @@ static void announce_listener(const struct pool *pool, const struct pool_listene
                 address_format(&item->listener.address, address, sizeof(address));
                 log_emit(LOG_INFO, &fields, "listening on %s (%s), backlog %u", item->name, address, effective);
         } else if (effective < pool->config->backlog)
-                log_emit(LOG_NOTICE, &fields, "listening on %s, backlog %u (asked for %llu; net.core.somaxconn cuts it)",
-                         item->name, effective, (unsigned long long)pool->config->backlog);
+                log_emit(LOG_NOTICE, &fields,
+                         "listening on %s, backlog %u (asked for %llu; net.core.somaxconn cuts it)", item->name,
+                         effective, (unsigned long long)pool->config->backlog);
         else
                 log_emit(LOG_INFO, &fields, "listening on %s, backlog %u", item->name, effective);
 }
@@ -265,17 +268,20 @@ static void add(const struct carrying *at)
 
 static void remove_pool(const struct carrying *at)
 {
-        pool_order_close(at->pool, config_take_pool(at->context->old_config, at->pool->name), "removed from the configuration");
+        pool_order_close(at->pool, config_take_pool(at->context->old_config, at->pool->name),
+                         "removed from the configuration");
 }
 
 static void carry_out(const struct pool_changes *changes, const struct reload_context *context, size_t index)
 {
         static void (*const verbs[])(const struct carrying *at) = {
-                [RELOAD_KEEP] = keep, [RELOAD_LIMITS] = limits, [RELOAD_ROLL] = roll, [RELOAD_REBIND] = roll,
-                [RELOAD_ADD] = add, [RELOAD_REMOVE] = remove_pool};
+                [RELOAD_KEEP] = keep,   [RELOAD_LIMITS] = limits, [RELOAD_ROLL] = roll,
+                [RELOAD_REBIND] = roll, [RELOAD_ADD] = add,       [RELOAD_REMOVE] = remove_pool};
         static_assert(ELEMENTS(verbs) == RELOAD_VERB_COUNT, "every verb is carried out");
         _cleanup_(text_clear) struct text changed = {0};
-        struct carrying at = {.changes = changes, .context = context, .step = &context->plan->steps[index],
+        struct carrying at = {.changes = changes,
+                              .context = context,
+                              .step = &context->plan->steps[index],
                               .prepared = &changes->prepared[index]};
 
         reload_step_describe(at.step, &changed);

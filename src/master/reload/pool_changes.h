@@ -1,7 +1,7 @@
 /* What a reload makes of the pools and their listeners, as participants.
  *
- * Phase one opens listeners, makes new pools and reserves every piece of memory that phase two moves things into. Phase two
- * carries out the verb of each pool. Whatever is in service afterwards is stored with the service manager. */
+ * Phase one opens listeners, makes new pools and reserves every piece of memory that phase two moves things into. Phase
+ * two carries out the verb of each pool. Whatever is in service afterwards is stored with the service manager. */
 #pragma once
 
 #include "master/reload/participant.h"

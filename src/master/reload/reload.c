@@ -48,8 +48,8 @@ int reload_apply(const struct reload *reload, struct config *config, struct prob
                  struct reload_changes *changes)
 {
         _cleanup_(effective_config_clear) struct config effective = {0};
-        struct reload_context context = {.effective = &effective, .old_config = *reload->config, .new_config = config,
-                                         .problems = problems};
+        struct reload_context context = {
+                .effective = &effective, .old_config = *reload->config, .new_config = config, .problems = problems};
 
         if (effective_config(context.old_config, reload->pools, &effective) == 0)
                 return replace_or_drop(reload, &context, changes);

@@ -15,7 +15,7 @@ struct reload {
         struct reload_participants participants; /* the last of them makes the new configuration the running one */
 };
 
-/* Take over `config` (owned from here on, also on failure). 0: it is the running one now, and `changes`, unless NULL, say
- * what that meant to each pool. -errno: nothing has changed and `problems` say why. */
+/* Take over `config` (owned from here on, also on failure). 0: it is the running one now, and `changes`, unless NULL,
+ * say what that meant to each pool. -errno: nothing has changed and `problems` say why. */
 int reload_apply(const struct reload *reload, struct config *config, struct problem_list *problems,
                  struct reload_changes *changes);

@@ -11,8 +11,11 @@ void reload_check(const struct reload *reload, struct config *config, struct pro
 {
         _cleanup_(effective_config_clear) struct config effective = {0};
         _cleanup_(reload_plan_clear) struct reload_plan plan = {0};
-        const struct reload_context context = {.effective = &effective, .old_config = *reload->config, .new_config = config,
-                                               .plan = &plan, .problems = problems};
+        const struct reload_context context = {.effective = &effective,
+                                               .old_config = *reload->config,
+                                               .new_config = config,
+                                               .plan = &plan,
+                                               .problems = problems};
 
         int r = effective_config(context.old_config, reload->pools, &effective);
         if (r == 0)

@@ -10,8 +10,8 @@
 #include "master/reload/reload.h"
 #include "master/reload/reload_check.h"
 
-int reload_queue_new(const struct reload *reload, const struct config_child_setup *setup, const struct reload_observer *observer,
-                     struct reload_queue **ret)
+int reload_queue_new(const struct reload *reload, const struct config_child_setup *setup,
+                     const struct reload_observer *observer, struct reload_queue **ret)
 {
         *ret = calloc(1, sizeof(**ret));
         if (!*ret)
@@ -31,8 +31,8 @@ static void drop(struct config *config)
         free(config);
 }
 
-/* NULL, with a problem, in the place of a configuration that would leave nothing to serve. At the start it is told by what
- * is borrowed by the outcome. */
+/* NULL, with a problem, in the place of a configuration that would leave nothing to serve. At the start it is told by
+ * what is borrowed by the outcome. */
 static struct config *refuse_empty(struct config *config, struct problem_list *problems)
 {
         if (!config || config->pool_count > 0)
@@ -62,8 +62,8 @@ static void take_first(struct reload_queue *queue, struct config *config, struct
 static void take_next(struct reload_queue *queue, struct config *config, struct problem_list *problems)
 {
         _cleanup_(reload_changes_clear) struct reload_changes changes = {0};
-        struct reload_outcome outcome = {.kind = RELOAD_REPLACE, .load = queue->loads, .changes = &changes,
-                                         .problems = problems};
+        struct reload_outcome outcome = {
+                .kind = RELOAD_REPLACE, .load = queue->loads, .changes = &changes, .problems = problems};
 
         config = refuse_empty(config, problems);
         if (config)
@@ -77,8 +77,8 @@ static void take_next(struct reload_queue *queue, struct config *config, struct 
 static void check(struct reload_queue *queue, struct config *config, struct problem_list *problems)
 {
         _cleanup_(reload_changes_clear) struct reload_changes changes = {0};
-        struct reload_outcome outcome = {.kind = RELOAD_DRY_RUN, .load = queue->loads, .changes = &changes,
-                                         .problems = problems};
+        struct reload_outcome outcome = {
+                .kind = RELOAD_DRY_RUN, .load = queue->loads, .changes = &changes, .problems = problems};
 
         config = refuse_empty(config, problems);
         if (config) {
@@ -91,7 +91,8 @@ static void check(struct reload_queue *queue, struct config *config, struct prob
 
 static void on_config(void *context, struct config *config, struct problem_list *problems)
 {
-        static void (*const takers[])(struct reload_queue *queue, struct config *config, struct problem_list *problems) = {
+        static void (*const takers[])(struct reload_queue * queue, struct config * config,
+                                      struct problem_list * problems) = {
                 [RELOAD_FIRST] = take_first, [RELOAD_REPLACE] = take_next, [RELOAD_DRY_RUN] = check};
         struct reload_queue *queue = context;
 
@@ -114,7 +115,9 @@ static int start(struct reload_queue *queue, enum reload_kind kind)
 static void start_or_tell(struct reload_queue *queue, enum reload_kind kind)
 {
         static const struct problem_list none;
-        const struct reload_outcome outcome = {.kind = kind, .load = UINT64_MAX, .problems = &none,
+        const struct reload_outcome outcome = {.kind = kind,
+                                               .load = UINT64_MAX,
+                                               .problems = &none,
                                                .failure = "cannot start reading the configuration"};
 
         int r = start(queue, kind);

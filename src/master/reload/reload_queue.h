@@ -1,7 +1,7 @@
 /* The configuration as somebody wants it anew: read by a child, taken up or refused, and whoever asked is told.
  *
- * Owned by struct daemon. One is read at a time; what is asked for meanwhile is read again afterwards, for it may be newer.
- * Whom it concerns is not known here: an observer hears what came of each. */
+ * Owned by struct daemon. One is read at a time; what is asked for meanwhile is read again afterwards, for it may be
+ * newer. Whom it concerns is not known here: an observer hears what came of each. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,10 +23,10 @@ enum reload_kind {
 /* What came of one. */
 struct reload_outcome {
         enum reload_kind kind;
-        uint64_t load;                        /* the number of the reading; who asked when it had begun waits for the next */
-        bool accepted;                        /* it is the running one now, or would be */
-        const struct config *config;          /* if there is one: it is borrowed, and complete; NULL: none that could be read */
-        int error;                            /* if it was refused when it was taken up: -errno; else 0 */
+        uint64_t load;               /* the number of the reading; who asked when it had begun waits for the next */
+        bool accepted;               /* it is the running one now, or would be */
+        const struct config *config; /* if there is one: it is borrowed, and complete; NULL: none that could be read */
+        int error;                   /* if it was refused when it was taken up: -errno; else 0 */
         const struct reload_changes *changes; /* of one that was accepted */
         const struct problem_list *problems;  /* errors or warnings; they have been logged, but for a dry run's */
         const char *failure;                  /* reading it could not begin: a sentence; else NULL */
@@ -52,8 +52,8 @@ struct reload_queue {
 };
 
 /* 0 or -ENOMEM. */
-int reload_queue_new(const struct reload *reload, const struct config_child_setup *setup, const struct reload_observer *observer,
-                     struct reload_queue **ret);
+int reload_queue_new(const struct reload *reload, const struct config_child_setup *setup,
+                     const struct reload_observer *observer, struct reload_queue **ret);
 
 /* Read the first one. 0 or -errno. */
 int reload_queue_first(struct reload_queue *queue);

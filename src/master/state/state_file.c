@@ -134,7 +134,8 @@ static int load_descriptors(struct state_file *file)
                 return -ENOMEM;
         for (size_t i = 0; i < count; i++) {
                 json_int_t number = json_integer_value(json_array_get(list, i));
-                /* Handed over is what was left open on purpose; one that is closed on execution has been mentioned before. */
+                /* Handed over is what was left open on purpose; one that is closed on execution has been mentioned
+                 * before. */
                 if (number <= STDERR_FILENO || number > INT_MAX || fcntl((int)number, F_GETFD) != 0 ||
                     fcntl((int)number, F_SETFD, FD_CLOEXEC) < 0)
                         return state_file_fail(file, "descriptor %lld was not handed over", (long long)number);
@@ -154,8 +155,7 @@ static int load_root(int fd, struct state_file *file)
                 return state_file_fail(file, "the state that is handed over cannot be read: %s", strerror(-r));
         file->root = json_loadb(bytes, length, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
         memory_file_unmap(bytes, length);
-        return file->root ? 0
-                              : state_file_fail(file, "the state that is handed over cannot be read: %s", error.text);
+        return file->root ? 0 : state_file_fail(file, "the state that is handed over cannot be read: %s", error.text);
 }
 
 int state_file_load(int fd, struct state_file *ret)
@@ -166,8 +166,8 @@ int state_file_load(int fd, struct state_file *ret)
                 return r;
         json_int_t format = json_integer_value(json_object_get(ret->root, "handover"));
         if (format != STATE_FILE_FORMAT)
-                return state_file_fail(ret, "the state is handed over in format %lld, and %d is known", (long long)format,
-                                         STATE_FILE_FORMAT);
+                return state_file_fail(ret, "the state is handed over in format %lld, and %d is known",
+                                       (long long)format, STATE_FILE_FORMAT);
         return load_descriptors(ret);
 }
 
@@ -190,7 +190,7 @@ const json_t *state_file_array(const json_t *object, const char *name)
 }
 
 int state_file_read_fields(struct state_file *file, const struct field *fields, size_t count, const json_t *object,
-                         void *base)
+                           void *base)
 {
         _cleanup_(text_clear) struct text error = {0};
 
@@ -252,7 +252,7 @@ int state_file_read_string(struct state_file *file, const json_t *object, const 
 }
 
 int state_file_read_word(struct state_file *file, const json_t *object, const char *name, const char *const *words,
-                       size_t count, unsigned *ret)
+                         size_t count, unsigned *ret)
 {
         const char *value = json_string_value(json_object_get(object, name));
 

@@ -1,10 +1,10 @@
 /* The hand-over document: the form in which a master leaves its state to the program that takes its place in the same
  * process (see upgrade/handover). A JSON object in a memfd; descriptors are in it as their numbers.
  *
- * Every module writes and reads its own part (state_part.h), with the functions here. Writing: functions return a new reference, or NULL
- * for a lack of memory, and `descriptors` collects what must stay open across exec(2). Reading: what is wrong is put into
- * `error`, once; what is not mentioned is left as it is, and what is not known is passed over, so that an older
- * program can take over from a newer one. */
+ * Every module writes and reads its own part (state_part.h), with the functions here. Writing: functions return a new
+ * reference, or NULL for a lack of memory, and `descriptors` collects what must stay open across exec(2). Reading: what
+ * is wrong is put into `error`, once; what is not mentioned is left as it is, and what is not known is passed over, so
+ * that an older program can take over from a newer one. */
 #pragma once
 
 #include <jansson.h>
@@ -19,7 +19,8 @@
 
 struct state_file {
         json_t *root;
-        int *descriptors; /* those the document mentions; reading: -1 in the place of one that somebody has taken over */
+        int *descriptors; /* those the document mentions; reading: -1 in the place of one that somebody has taken over
+                           */
         size_t descriptor_count;
         size_t next_descriptor; /* reading: where the next one is looked for first */
         struct text error;
@@ -49,8 +50,8 @@ json_t *state_file_finish(json_t *value, int r);
 /* Write it into a new memfd (O_CLOEXEC, owned by the caller). 0 or -errno. */
 int state_file_save(struct state_file *file, int *ret_fd);
 
-/* Read it from `fd`, from the start. Every descriptor it mentions is made close-on-exec. 0; -EPROTO with an error: it is
- * no document, or one of a format we do not know; -ENOMEM, -errno. */
+/* Read it from `fd`, from the start. Every descriptor it mentions is made close-on-exec. 0; -EPROTO with an error: it
+ * is no document, or one of a format we do not know; -ENOMEM, -errno. */
 int state_file_load(int fd, struct state_file *ret);
 
 /* Put `what` into the error unless there is one already. Returns -EPROTO. */
@@ -65,10 +66,10 @@ const json_t *state_file_array(const json_t *object, const char *name);
 
 /* Read fields. 0 or -EPROTO. */
 int state_file_read_fields(struct state_file *file, const struct field *fields, size_t count, const json_t *object,
-                         void *base);
+                           void *base);
 
-/* Take the descriptor that `object` names over: it is the caller's from here on. 0; -EPROTO: it is missing, was not handed
- * over, or was taken already. */
+/* Take the descriptor that `object` names over: it is the caller's from here on. 0; -EPROTO: it is missing, was not
+ * handed over, or was taken already. */
 int state_file_take_descriptor(struct state_file *file, const json_t *object, const char *name, int *ret_fd);
 
 /* Append the bytes of a string that state_file_bytes() made; none if the member is missing. 0, -EPROTO or -ENOMEM. */
@@ -82,7 +83,7 @@ int state_file_read_string(struct state_file *file, const json_t *object, const 
 
 /* Read one of `words`, and store its index. 0 or -EPROTO. */
 int state_file_read_word(struct state_file *file, const json_t *object, const char *name, const char *const *words,
-                       size_t count, unsigned *ret);
+                         size_t count, unsigned *ret);
 
 /* Close the descriptors that nobody has taken over, and free everything. */
 void state_file_clear(struct state_file *file);

@@ -1,5 +1,5 @@
-/* A part of the state that one program hands over to the next: what a module writes down and reads again, beside its own
- * structure. Who knows all parts is the daemon, who lists them (daemon/state_parts); who walks the list is
+/* A part of the state that one program hands over to the next: what a module writes down and reads again, beside its
+ * own structure. Who knows all parts is the daemon, who lists them (daemon/state_parts); who walks the list is
  * upgrade/handover.
  *
  * What must stay true: reading acts on nobody. No signal, no message, no change of a socket or a file, for a preflight
@@ -14,10 +14,11 @@ struct state_part {
         const char *name; /* of its member in the document */
         /* A new reference, or NULL for a lack of memory. */
         json_t *(*write)(const void *owner, struct state_file *file);
-        /* `value` is NULL if the document has no such member: everything stays as in a new daemon. 0; -EPROTO with an error
-         * in the file; -ENOMEM; -errno. */
+        /* `value` is NULL if the document has no such member: everything stays as in a new daemon. 0; -EPROTO with an
+         * error in the file; -ENOMEM; -errno. */
         int (*read)(void *owner, struct state_file *file, const json_t *value);
-        void (*begin)(void *owner); /* everything has been read, and it is in earnest; NULL: there is nothing to begin */
+        void (*begin)(
+                void *owner); /* everything has been read, and it is in earnest; NULL: there is nothing to begin */
 };
 
 /* The parts in the order in which they are written, read and begun; zero-initialise. */

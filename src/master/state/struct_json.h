@@ -23,32 +23,45 @@ struct field {
 };
 
 #define FIELD_KIND_OF(value)                                                                                           \
-        _Generic((value), bool: FIELD_BOOL, int: FIELD_SIGNED, unsigned: FIELD_UNSIGNED, unsigned long: FIELD_UNSIGNED, \
-                 unsigned long long: FIELD_UNSIGNED)
+        _Generic((value), bool                                                                                         \
+                 : FIELD_BOOL, int                                                                                     \
+                 : FIELD_SIGNED, unsigned                                                                              \
+                 : FIELD_UNSIGNED, unsigned long                                                                       \
+                 : FIELD_UNSIGNED, unsigned long long                                                                  \
+                 : FIELD_UNSIGNED)
 #define FIELD_MEMBER(type, member) (((type *)NULL)->member)
 
 /* A number, which may be one of a structure inside (`FIELD(struct pool, backoff.failures, "failures")`); an array. */
 #define FIELD(type, member, document_name)                                                                             \
-        {.name = "" document_name, .kind = FIELD_KIND_OF(FIELD_MEMBER(type, member)),                                  \
-         .size = sizeof(FIELD_MEMBER(type, member)), .offset = offsetof(type, member)}
+        {                                                                                                              \
+                .name = "" document_name, .kind = FIELD_KIND_OF(FIELD_MEMBER(type, member)),                           \
+                .size = sizeof(FIELD_MEMBER(type, member)), .offset = offsetof(type, member)                           \
+        }
 #define FIELD_ARRAY(type, member, document_name)                                                                       \
-        {.name = "" document_name, .kind = FIELD_KIND_OF(FIELD_MEMBER(type, member)[0]),                               \
-         .size = sizeof(FIELD_MEMBER(type, member)[0]), .offset = offsetof(type, member),                              \
-         .count = sizeof(FIELD_MEMBER(type, member)) / sizeof(FIELD_MEMBER(type, member)[0])}
+        {                                                                                                              \
+                .name = "" document_name, .kind = FIELD_KIND_OF(FIELD_MEMBER(type, member)[0]),                        \
+                .size = sizeof(FIELD_MEMBER(type, member)[0]), .offset = offsetof(type, member),                       \
+                .count = sizeof(FIELD_MEMBER(type, member)) / sizeof(FIELD_MEMBER(type, member)[0])                    \
+        }
 
 /* A member that a function beside the table writes, under that name: a word, a text, a descriptor, a list. */
 #define WRITTEN(type, member, document_name)                                                                           \
-        {.name = "" document_name, .kind = FIELD_WRITTEN, .offset = offsetof(type, member)}
+        {                                                                                                              \
+                .name = "" document_name, .kind = FIELD_WRITTEN, .offset = offsetof(type, member)                      \
+        }
 
 /* A member that is not handed over, and why: it is made anew, follows from others, or means nothing to the next. */
-#define DERIVED(type, member, why) {.name = "" why, .kind = FIELD_DERIVED, .offset = offsetof(type, member)}
+#define DERIVED(type, member, why)                                                                                     \
+        {                                                                                                              \
+                .name = "" why, .kind = FIELD_DERIVED, .offset = offsetof(type, member)                                \
+        }
 
-/* Add the fields of the structure at `base` to `object`; WRITTEN and DERIVED rows are passed over. Numbers above 2^63 - 1
- * are written as negative ones, which is what JSON libraries can hold; of arrays the zeros at the end are left out. 0 or
- * -ENOMEM. */
+/* Add the fields of the structure at `base` to `object`; WRITTEN and DERIVED rows are passed over. Numbers above 2^63 -
+ * 1 are written as negative ones, which is what JSON libraries can hold; of arrays the zeros at the end are left out. 0
+ * or -ENOMEM. */
 int struct_json_write(const struct field *fields, size_t count, const void *base, json_t *object);
 
-/* Set the fields of the structure at `base` to what `object` says. What it does not mention is left alone, what is not in
- * the table is passed over, of arrays as much is taken as both have. 0; -EPROTO: a value that does not fit, which
+/* Set the fields of the structure at `base` to what `object` says. What it does not mention is left alone, what is not
+ * in the table is passed over, of arrays as much is taken as both have. 0; -EPROTO: a value that does not fit, which
  * `error` names; what came before it is set then. */
 int struct_json_read(const struct field *fields, size_t count, const json_t *object, void *base, struct text *error);

@@ -80,7 +80,8 @@ static int collect_workers(const struct pool *pool, struct status_pool *status)
         status->workers = calloc(most + 1, sizeof(*status->workers));
         if (!status->workers)
                 return -ENOMEM;
-        for (const struct worker *worker = pool->workers.first; worker && status->worker_count < most; worker = worker->next)
+        for (const struct worker *worker = pool->workers.first; worker && status->worker_count < most;
+             worker = worker->next)
                 collect_worker(worker, now_ms, &status->workers[status->worker_count++]);
         status->workers_left_out = pool->workers.count - status->worker_count;
         return 0;
@@ -116,7 +117,8 @@ static int collect_overlaid(const struct pool *pool, enum pool_option option, st
                 r = config_print_pool_value(pool->config, option, &overlaid);
         if (r < 0)
                 return r;
-        *row = (struct status_overlay){.option = pool_options[option].name, .configured = text_take(&configured),
+        *row = (struct status_overlay){.option = pool_options[option].name,
+                                       .configured = text_take(&configured),
                                        .overlaid = text_take(&overlaid)};
         status->overlay_count++;
         return row->configured && row->overlaid ? 0 : -ENOMEM;
@@ -166,14 +168,20 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
         const struct pool_counts counts = worker_table_count(pool);
         uint64_t now_ms = clock_now_ms(), not_before_ms = pool->health.backoff.not_before_ms;
         bool backing_off = health_is_backing_off(pool, now_ms);
-        const struct status_pool_context context = {.draining = pool->draining, .paused = pool->paused,
-                                                .backing_off = backing_off, .saturated = pool->scaler.saturation_told};
+        const struct status_pool_context context = {.draining = pool->draining,
+                                                    .paused = pool->paused,
+                                                    .backing_off = backing_off,
+                                                    .saturated = pool->scaler.saturation_told};
         struct status_pool status = {
                 .name = pool->name,
                 .state = status_pool_state_of(&context),
                 .generation = pool->generation,
-                .counts = {.starting = counts.starting, .idle = counts.idle, .busy = counts.busy,
-                           .detached = counts.detached, .retiring = counts.retiring, .total = counts.total,
+                .counts = {.starting = counts.starting,
+                           .idle = counts.idle,
+                           .busy = counts.busy,
+                           .detached = counts.detached,
+                           .retiring = counts.retiring,
+                           .total = counts.total,
                            .old_total = counts.old_total},
                 .limits = pool_scale_limits(pool),
                 .failures = pool->health.backoff.failures,
@@ -202,8 +210,11 @@ int status_collect(const struct status_of_daemon *daemon, const struct pool_tabl
 {
         uint64_t uptime_ms = clock_now_ms() - daemon->started_ms;
         struct status status = {
-                .version = PREFORKD_VERSION, .state = daemon->state, .pid = daemon->pid,
-                .uptime_ms = uptime_ms, .started_wall_ms = clock_wall_ms() - uptime_ms,
+                .version = PREFORKD_VERSION,
+                .state = daemon->state,
+                .pid = daemon->pid,
+                .uptime_ms = uptime_ms,
+                .started_wall_ms = clock_wall_ms() - uptime_ms,
                 .pools = calloc(pools->count + 1, sizeof(*status.pools)),
         };
         int r = status.pools ? 0 : -ENOMEM;

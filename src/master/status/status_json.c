@@ -41,7 +41,8 @@ json_t *status_json_time(uint64_t wall_ms)
 
 json_t *status_json_ok(enum control_command command)
 {
-        return json_pack("{s:i, s:b, s:s}", "protocol", CONTROL_PROTOCOL, "ok", 1, "command", control_command_name(command));
+        return json_pack("{s:i, s:b, s:s}", "protocol", CONTROL_PROTOCOL, "ok", 1, "command",
+                         control_command_name(command));
 }
 
 json_t *status_json_error(const char *error, const char *message)
@@ -73,7 +74,8 @@ static json_t *totals_json(const struct counters *totals)
         json_t *object = json_object();
 
         for (int id = 0; object && id < COUNTER_COUNT; id++)
-                if (json_object_set_new(object, counter_table[id].name, NUMBER(counter_shown(totals, (enum counter_id)id))) != 0) {
+                if (json_object_set_new(object, counter_table[id].name,
+                                        NUMBER(counter_shown(totals, (enum counter_id)id))) != 0) {
                         json_decref(object);
                         return NULL;
                 }
@@ -97,12 +99,12 @@ static json_t *exit_json(const struct status_worker *worker)
 
 static json_t *worker_json(const struct status_worker *worker)
 {
-        return json_pack("{s:i, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "pid", (int)worker->pid, "state",
-                         status_worker_state_name(worker->state), "busy", worker->busy, "generation",
-                         NUMBER(worker->generation), "age_ms", NUMBER(worker->age_ms), "since_ms",
-                         NUMBER(worker->since_ms), "requests", NUMBER(worker->requests), "cpu_ms", NUMBER(worker->cpu_ms),
-                         "memory_bytes", worker->memory_bytes > 0 ? NUMBER(worker->memory_bytes) : json_null(),
-                         "last_exit", exit_json(worker));
+        return json_pack(
+                "{s:i, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "pid", (int)worker->pid, "state",
+                status_worker_state_name(worker->state), "busy", worker->busy, "generation", NUMBER(worker->generation),
+                "age_ms", NUMBER(worker->age_ms), "since_ms", NUMBER(worker->since_ms), "requests",
+                NUMBER(worker->requests), "cpu_ms", NUMBER(worker->cpu_ms), "memory_bytes",
+                worker->memory_bytes > 0 ? NUMBER(worker->memory_bytes) : json_null(), "last_exit", exit_json(worker));
 }
 
 /* The value becomes the array's; 0 or -1. */
@@ -145,8 +147,9 @@ static json_t *overlay_json(const struct status_pool *status)
 
         for (size_t i = 0; i < status->overlay_count && r == 0; i++) {
                 const struct status_overlay *row = &status->overlay[i];
-                r = json_object_set_new(overlay, row->option,
-                                        json_pack("{s:s, s:s}", "configured", row->configured, "overlaid", row->overlaid));
+                r = json_object_set_new(
+                        overlay, row->option,
+                        json_pack("{s:s, s:s}", "configured", row->configured, "overlaid", row->overlaid));
         }
         if (r == 0)
                 return overlay;
@@ -158,18 +161,14 @@ static json_t *pool_json(const struct status_pool *status)
 {
         const struct request_percentiles times = request_durations_percentiles(&status->durations);
         json_t *pool = json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:{s:o, s:o, s:o}, s:o, s:{s:o, s:o}}",
-                                 "name", status_json_text(status->name),
-                                 "state", status_pool_state_name(status->state),
+                                 "name", status_json_text(status->name), "state", status_pool_state_name(status->state),
                                  "generation", NUMBER(status->generation), "counts", counts_json(&status->counts),
-                                 "limits", status_json_limits(&status->limits),
-                                 "overlay", overlay_json(status), "queue", NUMBER(queue_of(status)),
-                                 "requests_per_second", status->rate.per_second,
-                                 "rate_window_ms", NUMBER(status->rate.window_ms),
-                                 "duration_us", "p50", NUMBER(times.p50_us), "p90", NUMBER(times.p90_us), "p99",
-                                 NUMBER(times.p99_us),
-                                 "totals", totals_json(&status->totals),
-                                 "backoff", "failures", NUMBER(status->failures), "next_start_ms",
-                                 NUMBER(status->next_start_ms));
+                                 "limits", status_json_limits(&status->limits), "overlay", overlay_json(status),
+                                 "queue", NUMBER(queue_of(status)), "requests_per_second", status->rate.per_second,
+                                 "rate_window_ms", NUMBER(status->rate.window_ms), "duration_us", "p50",
+                                 NUMBER(times.p50_us), "p90", NUMBER(times.p90_us), "p99", NUMBER(times.p99_us),
+                                 "totals", totals_json(&status->totals), "backoff", "failures",
+                                 NUMBER(status->failures), "next_start_ms", NUMBER(status->next_start_ms));
 
         if (pool && add_lists(pool, status) != 0) {
                 json_decref(pool);
@@ -270,8 +269,8 @@ static json_t *change_json(const void *context, size_t index)
         const struct reload_changes *changes = context;
         const struct reload_change *change = &changes->pools[index];
 
-        return json_pack("{s:o, s:s, s:o}", "pool", status_json_text(change->pool), "verb", reload_verb_name(change->verb),
-                         "options", status_json_words(&change->options));
+        return json_pack("{s:o, s:s, s:o}", "pool", status_json_text(change->pool), "verb",
+                         reload_verb_name(change->verb), "options", status_json_words(&change->options));
 }
 
 json_t *status_json_changes(const struct reload_changes *changes)

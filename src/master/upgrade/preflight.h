@@ -1,8 +1,8 @@
-/* The preflight of an upgrade: the next program is executed as a child, with a copy of the state and of the descriptors,
- * and says whether it could take over. The master goes on meanwhile.
+/* The preflight of an upgrade: the next program is executed as a child, with a copy of the state and of the
+ * descriptors, and says whether it could take over. The master goes on meanwhile.
  *
- * Owned by struct upgrade. What must stay true: whatever the program does, it and what it leaves behind end when its time
- * is up, because they have our descriptors; and it is never waited for. */
+ * Owned by struct upgrade. What must stay true: whatever the program does, it and what it leaves behind end when its
+ * time is up, because they have our descriptors; and it is never waited for. */
 #pragma once
 
 #include "base/problem.h"
@@ -22,8 +22,8 @@ struct preflight_setup {
         void *context;    /* of the two below */
         /* Run in the child: execute the program. Returns -errno, if at all. */
         int (*execute)(void *context);
-        /* Called once, when the child has been reaped: no problems, and the program is ready to take over, or why not. To be
-         * called by preflight_free(). Also after preflight_kill(). */
+        /* Called once, when the child has been reaped: no problems, and the program is ready to take over, or why not.
+         * To be called by preflight_free(). Also after preflight_kill(). */
         void (*ended)(void *context, const struct problem_list *problems);
 };
 

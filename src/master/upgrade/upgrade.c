@@ -63,8 +63,8 @@ static char **make_arguments(const struct upgrade *upgrade, const char *option)
         return arguments;
 }
 
-/* Execute the program with the state as it is now. On success a child does, and does not return: -errno, with everything
- * as before. */
+/* Execute the program with the state as it is now. On success a child does, and does not return: -errno, with
+ * everything as before. */
 static int execute(const struct upgrade *upgrade, const char *option_name)
 {
         _cleanup_(fd_closep) int state_fd = -1;
@@ -131,8 +131,11 @@ static void on_timer(void *context)
 
 static int start_preflight(struct upgrade *upgrade)
 {
-        const struct preflight_setup setup = {.loop = upgrade->setup.loop, .reaper = upgrade->setup.reaper,
-                                              .path = upgrade->path, .context = upgrade, .execute = execute_preflight,
+        const struct preflight_setup setup = {.loop = upgrade->setup.loop,
+                                              .reaper = upgrade->setup.reaper,
+                                              .path = upgrade->path,
+                                              .context = upgrade,
+                                              .execute = execute_preflight,
                                               .ended = on_preflight_end};
 
         upgrade->version = *upgrade->setup.version;

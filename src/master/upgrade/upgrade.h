@@ -42,8 +42,8 @@ struct upgrade_setup {
 /* 0 or -ENOMEM. */
 int upgrade_new(const struct upgrade_setup *setup, struct upgrade **ret);
 
-/* Begin, for a reason that goes into the log. `path` NULL: the path preforkd was started by. One at a time: while one is
- * under way, the wish for another is left at that. */
+/* Begin, for a reason that goes into the log. `path` NULL: the path preforkd was started by. One at a time: while one
+ * is under way, the wish for another is left at that. */
 void upgrade_begin(struct upgrade *upgrade, const char *path, const char *by);
 bool upgrade_is_under_way(const struct upgrade *upgrade);
 
@@ -57,5 +57,7 @@ void upgrade_cancel(struct upgrade *upgrade);
 void upgrade_free(struct upgrade *upgrade);
 
 /* What the program that was executed does: read the state. In a preflight it answers, and does not return. Otherwise 0,
- * and handover_begin() is next; or -errno, with `problems`: nothing was touched, and the process is to end like that. */
-int upgrade_take_over(const struct state_parts *parts, const struct take_over *take_over, struct problem_list *problems);
+ * and handover_begin() is next; or -errno, with `problems`: nothing was touched, and the process is to end like that.
+ */
+int upgrade_take_over(const struct state_parts *parts, const struct take_over *take_over,
+                      struct problem_list *problems);

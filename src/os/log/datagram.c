@@ -34,7 +34,8 @@ int log_datagram_check(const struct log_datagram *datagram)
         /* Connecting a datagram socket sends nothing, and this one is nobody else's. */
         _cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-        return fd < 0 || connect(fd, (const struct sockaddr *)&datagram->address, datagram->address_length) < 0 ? -errno : 0;
+        return fd < 0 || connect(fd, (const struct sockaddr *)&datagram->address, datagram->address_length) < 0 ? -errno
+                                                                                                                : 0;
 }
 
 void log_datagram_close(struct log_datagram *datagram)

@@ -44,8 +44,8 @@ struct log_sink log_sink_get(struct log_sink_state *state);
 /* The destination in use: never LOG_DESTINATION_AUTO. */
 enum log_destination log_sink_destination(const struct log_sink_state *state);
 
-/* Can records arrive at present? 0; -errno when nobody listens at the journal's or syslogd's socket, whose path is stored
- * in *ret_path then (the sink owns it). */
+/* Can records arrive at present? 0; -errno when nobody listens at the journal's or syslogd's socket, whose path is
+ * stored in *ret_path then (the sink owns it). */
 int log_sink_check(const struct log_sink_state *state, const char **ret_path);
 
 /* Records dropped since the sink was opened, and by those it adopted. */

@@ -362,7 +362,8 @@ static bool has_handshakes(const struct listener *listener)
         uint32_t half_open;
 
         return !is_unix(&listener->address) && !listener_stays_open(listener) &&
-               sock_diag_half_open(listener->address.any.sa_family, address_port(&listener->address), &half_open) == 0 &&
+               sock_diag_half_open(listener->address.any.sa_family, address_port(&listener->address), &half_open) ==
+                       0 &&
                half_open > 0;
 }
 

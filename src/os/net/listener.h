@@ -13,7 +13,10 @@
 
 /* Options that a socket unit can set as well. */
 enum {
-        LISTENER_BACKLOG = 1 << 0, LISTENER_NODELAY = 1 << 1, LISTENER_KEEPALIVE = 1 << 2, LISTENER_DEFER_ACCEPT = 1 << 3,
+        LISTENER_BACKLOG = 1 << 0,
+        LISTENER_NODELAY = 1 << 1,
+        LISTENER_KEEPALIVE = 1 << 2,
+        LISTENER_DEFER_ACCEPT = 1 << 3,
 };
 
 struct listener_options {
@@ -39,14 +42,15 @@ struct listener {
         struct address address;
         dev_t device; /* of a UNIX path, so that only our own file is ever unlinked */
         ino_t inode;
-        bool filtered; /* listener_drain() keeps new connections away, by a filter or by a decoy */
-        int decoy_fd;  /* see os/net/tcp_barrier.h; -1: there is none */
+        bool filtered;              /* listener_drain() keeps new connections away, by a filter or by a decoy */
+        int decoy_fd;               /* see os/net/tcp_barrier.h; -1: there is none */
         uint32_t effective_backlog; /* as the kernel has limited it (net.core.somaxconn) */
 };
 
 /* Bind and listen. 0: the listener owns an O_CLOEXEC descriptor. -errno: *ret is unchanged; -EADDRINUSE: another
- * process listens there; -EBUSY: nobody does, but a process still has the socket of that abstract name; -EADDRNOTAVAIL, -EACCES; -ENOTSOCK: the path is a file that is not a socket; and others. On a
- * system without IPv6, `[::]` without ipv6_only means 0.0.0.0. */
+ * process listens there; -EBUSY: nobody does, but a process still has the socket of that abstract name; -EADDRNOTAVAIL,
+ * -EACCES; -ENOTSOCK: the path is a file that is not a socket; and others. On a system without IPv6, `[::]` without
+ * ipv6_only means 0.0.0.0. */
 int listener_open(const struct address *address, const struct listener_options *options, struct listener *ret);
 
 /* Dry run of listener_open() without visible effects. It binds a TCP or abstract address without listening and closes

@@ -83,8 +83,11 @@ int sock_diag_unix(int fd, struct sock_diag_unix *ret)
                 struct nlmsghdr header;
                 struct unix_diag_req request;
         } question = {
-                .header = {.nlmsg_len = sizeof(question), .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST},
-                .request = {.sdiag_family = AF_UNIX, .udiag_states = UINT32_MAX,
+                .header = {.nlmsg_len = sizeof(question),
+                           .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                           .nlmsg_flags = NLM_F_REQUEST},
+                .request = {.sdiag_family = AF_UNIX,
+                            .udiag_states = UINT32_MAX,
                             .udiag_show = UDIAG_SHOW_RQLEN | UDIAG_SHOW_VFS,
                             .udiag_cookie = {INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE}},
         };
@@ -122,7 +125,8 @@ int sock_diag_half_open(int family, unsigned port, uint32_t *ret)
                 struct nlmsghdr header;
                 struct inet_diag_req_v2 request;
         } question = {
-                .header = {.nlmsg_len = sizeof(question), .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                .header = {.nlmsg_len = sizeof(question),
+                           .nlmsg_type = SOCK_DIAG_BY_FAMILY,
                            .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
                 .request = {.sdiag_family = AF_INET, .sdiag_protocol = IPPROTO_TCP, .idiag_states = 1U << TCP_SYN_RECV},
         };

@@ -12,7 +12,8 @@
 #include "base/cleanup.h"
 
 #define MAX_TTL 255
-#define NETWORK(offset) ((uint32_t)SKF_NET_OFF + (offset)) /* in the IP header, which lies before what is loaded from */
+/* An offset in the IP header, which lies before what is loaded from otherwise. */
+#define NETWORK(offset) ((uint32_t)SKF_NET_OFF + (offset))
 
 static int attach(int fd, int option, struct sock_filter *steps, unsigned short count)
 {
@@ -120,7 +121,7 @@ int tcp_barrier_decoy(int fd)
 void tcp_barrier_close_decoy(int *decoy_fd)
 {
         if (*decoy_fd >= 0)
-                shutdown(*decoy_fd, SHUT_RD); /* also for the children that were forked while it stood, and still have it */
+                shutdown(*decoy_fd, SHUT_RD); /* also for children that were forked while it stood and still have it */
         fd_closep(decoy_fd);
 }
 

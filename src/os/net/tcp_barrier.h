@@ -25,8 +25,8 @@ int tcp_barrier_filter(int fd);
  * has changed; -EACCES: the port needs CAP_NET_BIND_SERVICE; -EADDRINUSE: another user has opened the socket. */
 int tcp_barrier_decoy(int fd);
 
-/* Remove the decoy when its listener closes: it stops listening at once in every process that has it, so that the port is
- * free; the descriptor becomes -1. */
+/* Remove the decoy when its listener closes: it stops listening at once in every process that has it, so that the port
+ * is free; the descriptor becomes -1. */
 void tcp_barrier_close_decoy(int *decoy_fd);
 
 /* Remove the filter or the decoy, whose descriptor is closed and becomes -1. 0, also if there was none; -errno. */

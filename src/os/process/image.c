@@ -76,8 +76,8 @@ int image_look(const char *path, struct image_file *ret)
                 return -errno;
         if (!S_ISREG(status.st_mode) || access(path, X_OK) < 0)
                 return -EACCES;
-        *ret = (struct image_file){.device = status.st_dev, .inode = status.st_ino, .size = status.st_size,
-                                   .modified = status.st_mtim};
+        *ret = (struct image_file){
+                .device = status.st_dev, .inode = status.st_ino, .size = status.st_size, .modified = status.st_mtim};
         return 0;
 }
 

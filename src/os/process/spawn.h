@@ -20,14 +20,14 @@ struct spawn_limit {
 /* Describes a handler process. All of it is prepared once; only `connection` and the contents of `environment` change
  * from one connection to the next. */
 struct spawn_program {
-        const char *path;         /* absolute; PATH is not searched */
+        const char *path; /* absolute; PATH is not searched */
         char *const *arguments;
         char *const *environment;
         const struct spawn_limit *limits;
         size_t limit_count;
-        int connection;           /* becomes fd 0 and 1 */
+        int connection;            /* becomes fd 0 and 1 */
         bool stderr_is_connection; /* it becomes fd 2, too; otherwise fd 2 is the worker's */
-        const int *caught;        /* signals for which the caller has handlers (a query of all would be slow) */
+        const int *caught;         /* signals for which the caller has handlers (a query of all would be slow) */
         size_t caught_count;
 };
 

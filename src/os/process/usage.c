@@ -25,8 +25,10 @@ int process_usage_read(pid_t pid, struct process_usage *ret)
         line[length] = '\0';
         /* The second field is the name, in parentheses, and may contain any byte; the others are numbers. */
         const char *rest = strrchr(line, ')');
-        if (!rest || sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64
-                            " %*d %*d %*d %*d %*d %*d %*u %*u %" SCNd64, &user_ticks, &system_ticks, &pages) != 3)
+        if (!rest || sscanf(rest + 1,
+                            " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64
+                            " %*d %*d %*d %*d %*d %*d %*u %*u %" SCNd64,
+                            &user_ticks, &system_ticks, &pages) != 3)
                 return -EPROTO;
         uint64_t ticks_per_second = (uint64_t)sysconf(_SC_CLK_TCK), page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
         *ret = (struct process_usage){.cpu_ms = (user_ticks + system_ticks) * 1000 / ticks_per_second,

@@ -54,13 +54,32 @@ static void test_refusals(void **state)
                 const char *string;
                 int result;
         } cases[] = {
-                {"", -EINVAL}, {"80", -EINVAL}, {":80", -EINVAL}, {"192.0.2.1", -EINVAL}, {"192.0.2.1:", -EINVAL},
-                {"192.0.2.1:http", -EINVAL}, {"192.0.2.1:0", -ERANGE}, {"192.0.2.1:65536", -ERANGE},
-                {"192.0.2.1:99999999999999999999", -ERANGE}, {"192.0.2.256:80", -EINVAL}, {"192.0.2:80", -EINVAL},
-                {"::1:80", -EINVAL}, {"[::1]80", -EINVAL}, {"[::1:80", -EINVAL}, {"[]:80", -EINVAL}, {"[:80", -EINVAL},
-                {"[192.0.2.1]:80", -EINVAL}, {"[::1%]:80", -ENODEV}, {"[fe80::1%nonesuch0]:80", -ENODEV},
-                {"example.org:80", -EINVAL}, {"**:80", -EINVAL}, {"/", -EINVAL}, {"@", -EINVAL}, {"./x", -EINVAL},
-                {"systemd:x", -EINVAL}, {" 192.0.2.1:80", -EINVAL},
+                {"", -EINVAL},
+                {"80", -EINVAL},
+                {":80", -EINVAL},
+                {"192.0.2.1", -EINVAL},
+                {"192.0.2.1:", -EINVAL},
+                {"192.0.2.1:http", -EINVAL},
+                {"192.0.2.1:0", -ERANGE},
+                {"192.0.2.1:65536", -ERANGE},
+                {"192.0.2.1:99999999999999999999", -ERANGE},
+                {"192.0.2.256:80", -EINVAL},
+                {"192.0.2:80", -EINVAL},
+                {"::1:80", -EINVAL},
+                {"[::1]80", -EINVAL},
+                {"[::1:80", -EINVAL},
+                {"[]:80", -EINVAL},
+                {"[:80", -EINVAL},
+                {"[192.0.2.1]:80", -EINVAL},
+                {"[::1%]:80", -ENODEV},
+                {"[fe80::1%nonesuch0]:80", -ENODEV},
+                {"example.org:80", -EINVAL},
+                {"**:80", -EINVAL},
+                {"/", -EINVAL},
+                {"@", -EINVAL},
+                {"./x", -EINVAL},
+                {"systemd:x", -EINVAL},
+                {" 192.0.2.1:80", -EINVAL},
         };
 
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
@@ -123,7 +142,7 @@ static void test_equality(void **state)
 {
         (void)state;
         static const char *const different[] = {"127.0.0.1:80", "127.0.0.1:81", "127.0.0.2:80", "[::1]:80", "[::]:80",
-                                                "/a", "/ab", "@a", "@ab"};
+                                                "/a",           "/ab",          "@a",           "@ab"};
 
         for (size_t i = 0; i < ELEMENTS(different); i++)
                 for (size_t j = 0; j < ELEMENTS(different); j++) {

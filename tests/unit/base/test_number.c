@@ -31,10 +31,21 @@ static void test_plain(void **state)
 {
         (void)state;
         static const struct number_case cases[] = {
-                {"0", 0, 0}, {"007", 0, 7}, {"18446744073709551615", 0, UINT64_MAX},
-                {"18446744073709551616", -ERANGE}, {"99999999999999999999999", -ERANGE},
-                {"99999999999999999999999x", -EINVAL}, {"", -EINVAL}, {"-1", -EINVAL}, {"+1", -EINVAL}, {" 1", -EINVAL},
-                {"1 ", -EINVAL}, {"0x10", -EINVAL}, {"1e3", -EINVAL}, {"1.5", -EINVAL}, {"abc", -EINVAL},
+                {"0", 0, 0},
+                {"007", 0, 7},
+                {"18446744073709551615", 0, UINT64_MAX},
+                {"18446744073709551616", -ERANGE},
+                {"99999999999999999999999", -ERANGE},
+                {"99999999999999999999999x", -EINVAL},
+                {"", -EINVAL},
+                {"-1", -EINVAL},
+                {"+1", -EINVAL},
+                {" 1", -EINVAL},
+                {"1 ", -EINVAL},
+                {"0x10", -EINVAL},
+                {"1e3", -EINVAL},
+                {"1.5", -EINVAL},
+                {"abc", -EINVAL},
                 {"\xd9\xa1", -EINVAL}, /* an Arabic digit */
         };
 
@@ -62,15 +73,33 @@ static void test_durations(void **state)
 {
         (void)state;
         static const struct number_case cases[] = {
-                {"0", 0, 0}, {"30", 0, 30000}, {"500ms", 0, 500}, {"30s", 0, 30000}, {"5m", 0, 300000},
-                {"1h", 0, 3600000}, {"1h30m", 0, 5400000}, {"1m500ms", 0, 60500}, {"0s", 0, 0},
-                {"1h30", -EINVAL}, {"0h30", -EINVAL}, {"s", -EINVAL}, {"", -EINVAL}, {"5 m", -EINVAL},
+                {"0", 0, 0},
+                {"30", 0, 30000},
+                {"500ms", 0, 500},
+                {"30s", 0, 30000},
+                {"5m", 0, 300000},
+                {"1h", 0, 3600000},
+                {"1h30m", 0, 5400000},
+                {"1m500ms", 0, 60500},
+                {"0s", 0, 0},
+                {"1h30", -EINVAL},
+                {"0h30", -EINVAL},
+                {"s", -EINVAL},
+                {"", -EINVAL},
+                {"5 m", -EINVAL},
                 {"5min", -EINVAL},
-                {"5M", -EINVAL}, {"-5s", -EINVAL}, {"1.5s", -EINVAL}, {"5s ", -EINVAL}, {"5sm", -EINVAL},
+                {"5M", -EINVAL},
+                {"-5s", -EINVAL},
+                {"1.5s", -EINVAL},
+                {"5s ", -EINVAL},
+                {"5sm", -EINVAL},
                 {"5d", -EINVAL},
-                {"18446744073709551615ms", 0, UINT64_MAX}, {"18446744073709551615", -ERANGE},
-                {"18446744073709551615h", -ERANGE}, {"18446744073709551615ms1ms", -ERANGE},
-                {"99999999999999999999s", -ERANGE}, {"99999999999999999999x", -EINVAL},
+                {"18446744073709551615ms", 0, UINT64_MAX},
+                {"18446744073709551615", -ERANGE},
+                {"18446744073709551615h", -ERANGE},
+                {"18446744073709551615ms1ms", -ERANGE},
+                {"99999999999999999999s", -ERANGE},
+                {"99999999999999999999x", -EINVAL},
         };
 
         check(number_parse_duration_ms, cases, ELEMENTS(cases));
@@ -80,9 +109,20 @@ static void test_sizes(void **state)
 {
         (void)state;
         static const struct number_case cases[] = {
-                {"0", 0, 0}, {"100", 0, 100}, {"1K", 0, 1024}, {"64M", 0, 64 << 20}, {"2G", 0, UINT64_C(2) << 30},
-                {"3T", 0, UINT64_C(3) << 40}, {"1k", -EINVAL}, {"1KB", -EINVAL}, {"1KK", -EINVAL}, {"1K1", -EINVAL},
-                {"K", -EINVAL}, {"", -EINVAL}, {"1 M", -EINVAL}, {"16777216T", -ERANGE},
+                {"0", 0, 0},
+                {"100", 0, 100},
+                {"1K", 0, 1024},
+                {"64M", 0, 64 << 20},
+                {"2G", 0, UINT64_C(2) << 30},
+                {"3T", 0, UINT64_C(3) << 40},
+                {"1k", -EINVAL},
+                {"1KB", -EINVAL},
+                {"1KK", -EINVAL},
+                {"1K1", -EINVAL},
+                {"K", -EINVAL},
+                {"", -EINVAL},
+                {"1 M", -EINVAL},
+                {"16777216T", -ERANGE},
                 {"99999999999999999999", -ERANGE},
                 {"99999999999999999999M", -ERANGE},
         };
@@ -94,8 +134,9 @@ static void test_percents(void **state)
 {
         (void)state;
         static const struct number_case cases[] = {
-                {"0%", 0, 0}, {"25%", 0, 25}, {"400%", 0, 400}, {"25", -EINVAL}, {"%", -EINVAL}, {"25 %", -EINVAL},
-                {"25%%", -EINVAL}, {"", -EINVAL}, {"99999999999999999999%", -ERANGE},
+                {"0%", 0, 0},      {"25%", 0, 25}, {"400%", 0, 400},
+                {"25", -EINVAL},   {"%", -EINVAL}, {"25 %", -EINVAL},
+                {"25%%", -EINVAL}, {"", -EINVAL},  {"99999999999999999999%", -ERANGE},
         };
 
         check(number_parse_percent, cases, ELEMENTS(cases));

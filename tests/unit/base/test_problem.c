@@ -90,10 +90,8 @@ static void test_errors_of_another_list(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_formats_the_place),
-                cmocka_unit_test(test_warnings_do_not_refuse),
-                cmocka_unit_test(test_lost_problem_refuses),
-                cmocka_unit_test(test_clear_makes_new),
+                cmocka_unit_test(test_formats_the_place),      cmocka_unit_test(test_warnings_do_not_refuse),
+                cmocka_unit_test(test_lost_problem_refuses),   cmocka_unit_test(test_clear_makes_new),
                 cmocka_unit_test(test_errors_of_another_list),
         };
 

@@ -90,16 +90,25 @@ static void test_printable_length(void **state)
                 const char *bytes;
                 size_t printable;
         } cases[] = {
-                {"", 0}, {"plain text\t~", 12}, {"Grüße, 日本, 😀", 21},
-                {"a\nb", 1}, {"a\x7f", 1}, {"\x1b[31m", 0}, {"ab\x01", 2},
-                {"a\xff", 1}, {"a\xc3", 1}, {"a\xc3(", 1}, {"a\xe2\x82", 1}, {"a\x80", 1},
+                {"", 0},
+                {"plain text\t~", 12},
+                {"Grüße, 日本, 😀", 21},
+                {"a\nb", 1},
+                {"a\x7f", 1},
+                {"\x1b[31m", 0},
+                {"ab\x01", 2},
+                {"a\xff", 1},
+                {"a\xc3", 1},
+                {"a\xc3(", 1},
+                {"a\xe2\x82", 1},
+                {"a\x80", 1},
                 {"a\xc0\xaf", 1},         /* '/' in two bytes */
                 {"a\xe0\x80\xaf", 1},     /* … in three */
                 {"a\xed\xa0\x80", 1},     /* a surrogate */
                 {"a\xf4\x90\x80\x80", 1}, /* past U+10FFFF */
                 {"a\xf8\x88\x80\x80\x80", 1},
-                {"a\xc2\x85", 1},         /* U+0085, a control character */
-                {"a\xc2\xa0", 3},         /* a no-break space */
+                {"a\xc2\x85", 1}, /* U+0085, a control character */
+                {"a\xc2\xa0", 3}, /* a no-break space */
                 {"\xf0\x90\x80\x80\xf4\x8f\xbf\xbf", 8},
         };
 

@@ -261,7 +261,8 @@ static void test_take_over(void **state)
         command_line_clear(&line);
         expect_problem(parse("--take-over=2", NULL), "--take-over=2: expected the number of a descriptor");
         expect_problem(parse("--take-over=x", NULL), "--take-over=x: expected the number of a descriptor");
-        expect_problem(parse("--take-over=4294967299", NULL), "--take-over=4294967299: expected the number of a descriptor");
+        expect_problem(parse("--take-over=4294967299", NULL),
+                       "--take-over=4294967299: expected the number of a descriptor");
         expect_problem(parse("-c", "/x.conf", "--take-over=5", NULL),
                        "/x.conf: a file and a pool on the command line exclude each other");
 }

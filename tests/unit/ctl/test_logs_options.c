@@ -39,9 +39,9 @@ static void test_defaults(void **state)
 
 static void test_every_form(void **state)
 {
-        static const char *const lines[] = {
-                "-f -n 5 -p err -S '1h ago' www", "www --follow --lines=5 --priority=err --since='-1h'",
-                "-n5 www -p3 --since -1h -f", "--lines 5 --priority error www -S-1h -f"};
+        static const char *const lines[] = {"-f -n 5 -p err -S '1h ago' www",
+                                            "www --follow --lines=5 --priority=err --since='-1h'",
+                                            "-n5 www -p3 --since -1h -f", "--lines 5 --priority error www -S-1h -f"};
         _cleanup_(words_clear) struct words words = {0};
         _cleanup_(text_clear) struct text complaint = {0};
         struct ctl_logs_options options;
@@ -70,9 +70,9 @@ static void test_refused(void **state)
         } cases[] = {
                 {"-n", "--lines: expected a number of records, or all"},
                 {"-n -1", "--lines: expected a number of records, or all"},
-                {"--priority 8",
-                 "--priority: \"8\" is not a known word; expected emerg, alert, crit, err, error, warning, notice, info or "
-                 "debug"},
+                {"--priority 8", "--priority: \"8\" is not a known word; expected emerg, alert, crit, err, error, "
+                                 "warning, notice, info or "
+                                 "debug"},
                 {"-S soon",
                  "--since: expected a time such as -1h, \"5 min ago\", today, 17:00 or \"2026-11-21 17:00:00\""},
                 {"www mail", "expected logs [POOL] [-f] [-n N] [-p LEVEL] [--since TIME]"},

@@ -10,15 +10,15 @@
 
 static json_t *worker(int pid, const char *state, int requests, int cpu_ms)
 {
-        return json_pack("{s:i, s:s, s:i, s:i, s:i, s:i}", "pid", pid, "state", state, "requests", requests, "cpu_ms", cpu_ms,
-                         "memory_bytes", 1000 - pid, "since_ms", pid * 10);
+        return json_pack("{s:i, s:s, s:i, s:i, s:i, s:i}", "pid", pid, "state", state, "requests", requests, "cpu_ms",
+                         cpu_ms, "memory_bytes", 1000 - pid, "since_ms", pid * 10);
 }
 
 static json_t *document(int cpu_ms_of_30)
 {
-        return json_pack("{s:[{s:s, s:[o, o]}, {s:s, s:[o]}, {s:s}]}", "pools",
-                         "name", "a", "workers", worker(30, "idle", 5, cpu_ms_of_30), worker(10, "busy", 5, 100),
-                         "name", "b", "workers", worker(20, "detached", 9, 200), "name", "c");
+        return json_pack("{s:[{s:s, s:[o, o]}, {s:s, s:[o]}, {s:s}]}", "pools", "name", "a", "workers",
+                         worker(30, "idle", 5, cpu_ms_of_30), worker(10, "busy", 5, 100), "name", "b", "workers",
+                         worker(20, "detached", 9, 200), "name", "c");
 }
 
 static void check_order(struct ctl_rows *rows, enum ctl_sort by, bool reverse, uint64_t first, uint64_t second,

@@ -80,7 +80,8 @@ static void test_everything_is_reached_on_every_screen(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_what_fits_does_not_scroll), cmocka_unit_test(test_many_pools),
+                cmocka_unit_test(test_what_fits_does_not_scroll),
+                cmocka_unit_test(test_many_pools),
                 cmocka_unit_test(test_everything_is_reached_on_every_screen),
         };
 

@@ -81,10 +81,32 @@ static void test_dates(void **state)
 
 static void test_what_is_no_time(void **state)
 {
-        static const char *const cases[] = {
-                "", "-", " ", "ago", " ago", "5 min", "1h", "-h", "-1y", "-1x ago", "--1h", "- 1h", "tomorrow", "today ",
-                "2026-02-30", "2026-13-01", "2026-03-29 25:00", "17", "17:30:45:1", "+1h", "@", "@-1", "@1x",
-                "-99999999999", "min ago", "1 1 ago x"};
+        static const char *const cases[] = {"",
+                                            "-",
+                                            " ",
+                                            "ago",
+                                            " ago",
+                                            "5 min",
+                                            "1h",
+                                            "-h",
+                                            "-1y",
+                                            "-1x ago",
+                                            "--1h",
+                                            "- 1h",
+                                            "tomorrow",
+                                            "today ",
+                                            "2026-02-30",
+                                            "2026-13-01",
+                                            "2026-03-29 25:00",
+                                            "17",
+                                            "17:30:45:1",
+                                            "+1h",
+                                            "@",
+                                            "@-1",
+                                            "@1x",
+                                            "-99999999999",
+                                            "min ago",
+                                            "1 1 ago x"};
 
         (void)state;
         set_zone("UTC");

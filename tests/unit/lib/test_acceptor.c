@@ -540,22 +540,14 @@ static void test_what_is_a_shortage(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_serves_every_listener),
-                cmocka_unit_test(test_tells_the_peer),
-                cmocka_unit_test(test_retired_before),
-                cmocka_unit_test(test_retired_while_waiting),
-                cmocka_unit_test(test_retired_after),
-                cmocka_unit_test(test_nonblock_set_under_it),
-                cmocka_unit_test(test_shut_and_empty),
-                cmocka_unit_test(test_shut_while_waiting),
-                cmocka_unit_test(test_one_of_several_shut),
-                cmocka_unit_test(test_all_of_several_shut),
-                cmocka_unit_test(test_retired_in_a_pause),
-                cmocka_unit_test(test_short_of_descriptors),
-                cmocka_unit_test(test_what_is_a_shortage),
-                cmocka_unit_test(test_master_dies_while_idle),
-                cmocka_unit_test(test_master_dies_while_busy),
-                cmocka_unit_test(test_master_dies_and_time_is_up),
+                cmocka_unit_test(test_serves_every_listener),  cmocka_unit_test(test_tells_the_peer),
+                cmocka_unit_test(test_retired_before),         cmocka_unit_test(test_retired_while_waiting),
+                cmocka_unit_test(test_retired_after),          cmocka_unit_test(test_nonblock_set_under_it),
+                cmocka_unit_test(test_shut_and_empty),         cmocka_unit_test(test_shut_while_waiting),
+                cmocka_unit_test(test_one_of_several_shut),    cmocka_unit_test(test_all_of_several_shut),
+                cmocka_unit_test(test_retired_in_a_pause),     cmocka_unit_test(test_short_of_descriptors),
+                cmocka_unit_test(test_what_is_a_shortage),     cmocka_unit_test(test_master_dies_while_idle),
+                cmocka_unit_test(test_master_dies_while_busy), cmocka_unit_test(test_master_dies_and_time_is_up),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,10 +7,10 @@
 #define WORKERS 8
 #define CLIENTS 4
 #define LISTENERS 3
-#define ENOUGH 2000       /* retirements in a scene */
-#define SCENE_MS 2500     /* a scene ends after this time, too */
-#define TOO_FEW 50        /* retirements that a scene must reach */
-#define CLIENT_MS 15000   /* a connection without an answer for this long is stuck */
+#define ENOUGH 2000     /* retirements in a scene */
+#define SCENE_MS 2500   /* a scene ends after this time, too */
+#define TOO_FEW 50      /* retirements that a scene must reach */
+#define CLIENT_MS 15000 /* a connection without an answer for this long is stuck */
 
 struct scene {
         const char *name;
@@ -135,8 +135,8 @@ static void test_unix(void **state)
 
 static void test_several(void **state)
 {
-        struct scene scene = {.name = "several", .listener_count = 3, .families = {AF_INET, AF_UNIX, AF_INET},
-                              .nonblocking = true};
+        struct scene scene = {
+                .name = "several", .listener_count = 3, .families = {AF_INET, AF_UNIX, AF_INET}, .nonblocking = true};
 
         (void)state;
         play(&scene);
@@ -144,7 +144,9 @@ static void test_several(void **state)
 
 static void test_nonblock_flipped_on(void **state)
 {
-        struct scene scene = {.name = "O_NONBLOCK flipped on", .listener_count = 1, .families = {AF_INET},
+        struct scene scene = {.name = "O_NONBLOCK flipped on",
+                              .listener_count = 1,
+                              .families = {AF_INET},
                               .becomes_nonblocking = true};
 
         (void)state;

@@ -215,11 +215,24 @@ static void test_buckets(void **state)
                 uint64_t ns;
                 unsigned bucket;
         } cases[] = {
-                {0, 0},           {999, 0},         {1000, 1},        {1999, 1},
-                {2000, 2},        {3999, 2},        {4000, 3},        {7999, 3},
-                {8000, 4},        {999999, 10},     {1000000, 10},    {1024000, 11},
-                {1000000000, 20}, {60000000000, 26}, {(1ULL << 30) * 1000 - 1, 30}, {(1ULL << 30) * 1000, 31},
-                {(1ULL << 31) * 1000, 31}, {UINT64_MAX, 31},
+                {0, 0},
+                {999, 0},
+                {1000, 1},
+                {1999, 1},
+                {2000, 2},
+                {3999, 2},
+                {4000, 3},
+                {7999, 3},
+                {8000, 4},
+                {999999, 10},
+                {1000000, 10},
+                {1024000, 11},
+                {1000000000, 20},
+                {60000000000, 26},
+                {(1ULL << 30) * 1000 - 1, 30},
+                {(1ULL << 30) * 1000, 31},
+                {(1ULL << 31) * 1000, 31},
+                {UINT64_MAX, 31},
         };
 
         (void)state;
@@ -266,7 +279,8 @@ static void test_recycle_timeout(void **state)
         assert_int_equal(slot_wait_recycle(&slot, 30), SCOREBOARD_ANSWER_NONE);
         assert_true(test_now_ns() - start_ns >= 30000000);
         assert_int_equal(slot.words->activity, SCOREBOARD_WAITING);
-        assert_int_equal(slot.words->recycle, SCOREBOARD_RECYCLE_REQUESTS); /* the question stays, for a master that wakes up */
+        assert_int_equal(slot.words->recycle,
+                         SCOREBOARD_RECYCLE_REQUESTS); /* the question stays, for a master that wakes up */
         start_ns = test_now_ns();
         assert_int_equal(slot_wait_recycle(&slot, 0), SCOREBOARD_ANSWER_NONE);
         assert_true(test_now_ns() - start_ns < 30000000);

@@ -7,7 +7,7 @@
 
 struct race {
         _Atomic uint32_t stop;
-        _Atomic uint32_t go, done; /* rounds */
+        _Atomic uint32_t go, done;       /* rounds */
         _Atomic uint32_t seen[FLIPPERS]; /* transitions of a worker that the master has noticed */
         _Atomic uint32_t served[FLIPPERS];
         uint32_t racers, rounds, too_many, too_few;

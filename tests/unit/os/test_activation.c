@@ -82,8 +82,8 @@ static int receives(void)
                 return 2;
         if (activation.sockets[0].fd != 3 || activation.sockets[0].error != 0 || activation.sockets[1].error != 0)
                 return 3;
-        if (activation.sockets[0].address.any.sa_family != AF_INET || address_port(&activation.sockets[0].address) == 0 ||
-            activation.sockets[1].address.any.sa_family != AF_UNIX)
+        if (activation.sockets[0].address.any.sa_family != AF_INET ||
+            address_port(&activation.sockets[0].address) == 0 || activation.sockets[1].address.any.sa_family != AF_UNIX)
                 return 4;
         if (fcntl(3, F_GETFD) != FD_CLOEXEC || fcntl(4, F_GETFD) != FD_CLOEXEC)
                 return 5;
@@ -196,10 +196,8 @@ static void test_contradictions(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_receives),
-                cmocka_unit_test(test_what_is_no_listener),
-                cmocka_unit_test(test_paths),
-                cmocka_unit_test(test_another_process),
+                cmocka_unit_test(test_receives),       cmocka_unit_test(test_what_is_no_listener),
+                cmocka_unit_test(test_paths),          cmocka_unit_test(test_another_process),
                 cmocka_unit_test(test_contradictions),
         };
 

@@ -21,8 +21,9 @@ static int open_manager(char address[64])
 
         snprintf(address, 64, "@preforkd-test-notify-%d", (int)getpid());
         memcpy(un.sun_path + 1, address + 1, strlen(address) - 1);
-        assert_int_equal(bind(fd, (struct sockaddr *)&un, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(address))),
-                         0);
+        assert_int_equal(
+                bind(fd, (struct sockaddr *)&un, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(address))),
+                0);
         setenv("NOTIFY_SOCKET", address, 1);
         return fd;
 }
@@ -48,7 +49,8 @@ static void test_without_a_manager(void **state)
         notifier_free(NULL);
 }
 
-/* What was removed from the environment is put back for the next program of this process, which finds the same manager. */
+/* What was removed from the environment is put back for the next program of this process, which finds the same manager.
+ */
 static void test_the_environment_of_the_next_program(void **state)
 {
         char address[64], buffer[256];
@@ -107,7 +109,9 @@ static void test_descriptors_are_passed(void **state)
                 struct cmsghdr align;
         } control;
         struct iovec part = {.iov_base = buffer, .iov_len = sizeof(buffer)};
-        struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes,
+        struct msghdr message = {.msg_iov = &part,
+                                 .msg_iovlen = 1,
+                                 .msg_control = control.bytes,
                                  .msg_controllen = sizeof(control.bytes)};
         int manager = open_manager(address), pair[2], passed[2];
         struct notifier *notifier;

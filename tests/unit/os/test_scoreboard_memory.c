@@ -136,8 +136,10 @@ static void test_fails_cleanly(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_header_is_filled_in), cmocka_unit_test(test_nobody_can_take_the_pages_away),
-                cmocka_unit_test(test_can_be_mapped_again), cmocka_unit_test(test_long_names),
+                cmocka_unit_test(test_header_is_filled_in),
+                cmocka_unit_test(test_nobody_can_take_the_pages_away),
+                cmocka_unit_test(test_can_be_mapped_again),
+                cmocka_unit_test(test_long_names),
                 cmocka_unit_test(test_adopt),
                 cmocka_unit_test(test_fails_cleanly),
         };

@@ -256,16 +256,26 @@ static void test_never_stale(void **state)
 static void test_fixed_part(void **state)
 {
         char *const inherited[] = {
-                (char[]){"PATH=/usr/bin"},          (char[]){"LANG=C"},
-                (char[]){"NOTIFY_SOCKET=/run/x"},   (char[]){"LISTEN_FDS=3"},
-                (char[]){"LISTEN_PID=1"},           (char[]){"LISTEN_FDNAMES=a"},
-                (char[]){"WATCHDOG_USEC=1"},        (char[]){"WATCHDOG_PID=1"},
-                (char[]){"JOURNAL_STREAM=1:2"},     (char[]){"INVOCATION_ID=abc"},
-                (char[]){"CREDENTIALS_DIRECTORY=/"}, (char[]){"REMOTE_ADDR=192.0.2.9"},
-                (char[]){"TCPREMOTEINFO=root"},     (char[]){"UNIXREMOTEEUID=0"},
-                (char[]){"PROTO=TCP"},              (char[]){"PROTOCOL=kept"},
-                (char[]){"LISTEN_FDS_OF_MINE=kept"}, (char[]){"EMPTY="},
-                (char[]){"LANG=C.UTF-8"},           NULL,
+                (char[]){"PATH=/usr/bin"},
+                (char[]){"LANG=C"},
+                (char[]){"NOTIFY_SOCKET=/run/x"},
+                (char[]){"LISTEN_FDS=3"},
+                (char[]){"LISTEN_PID=1"},
+                (char[]){"LISTEN_FDNAMES=a"},
+                (char[]){"WATCHDOG_USEC=1"},
+                (char[]){"WATCHDOG_PID=1"},
+                (char[]){"JOURNAL_STREAM=1:2"},
+                (char[]){"INVOCATION_ID=abc"},
+                (char[]){"CREDENTIALS_DIRECTORY=/"},
+                (char[]){"REMOTE_ADDR=192.0.2.9"},
+                (char[]){"TCPREMOTEINFO=root"},
+                (char[]){"UNIXREMOTEEUID=0"},
+                (char[]){"PROTO=TCP"},
+                (char[]){"PROTOCOL=kept"},
+                (char[]){"LISTEN_FDS_OF_MINE=kept"},
+                (char[]){"EMPTY="},
+                (char[]){"LANG=C.UTF-8"},
+                NULL,
         };
 
         (void)state;

@@ -209,10 +209,12 @@ static void test_addresses_have_one_owner(void **state)
 static void test_root_must_say_who_serves(void **state)
 {
         (void)state;
-        check_as(&root, BASICS, "f:1: pool \"a\" has no user, and preforkd runs as root; write user = root to run "
-                                "its workers as root");
-        check_as(&root, BASICS "user =\n", "f:1: pool \"a\" has no user, and preforkd runs as root; write user = root "
-                                           "to run its workers as root");
+        check_as(&root, BASICS,
+                 "f:1: pool \"a\" has no user, and preforkd runs as root; write user = root to run "
+                 "its workers as root");
+        check_as(&root, BASICS "user =\n",
+                 "f:1: pool \"a\" has no user, and preforkd runs as root; write user = root "
+                 "to run its workers as root");
         check_as(&root, BASICS "user = root\n", "");
         check_as(&root, BASICS "user = 33\ngroup = 33\nsupplementary_groups = 7\n", "");
         check_as(&root, BASICS "user = a:b\n", "f:4: user: \"a:b\" is not an account; expected a name or a number");

@@ -50,8 +50,8 @@ static void test_file_names_are_kept_once(void **state)
 static void test_process_limit(void **state)
 {
         (void)state;
-        struct pool_config pool = {.max_workers = 64, .max_recycling = 2, .reload_surge_percent = 25,
-                                   .max_detached_workers = 16};
+        struct pool_config pool = {
+                .max_workers = 64, .max_recycling = 2, .reload_surge_percent = 25, .max_detached_workers = 16};
 
         assert_int_equal(POOL_SLOTS, SCOREBOARD_SLOTS);
         assert_int_equal(pool_config_surge(&pool), 16);
@@ -73,7 +73,10 @@ static void test_which_options_mean_something(void **state)
                 const char *listen;
                 bool file, tcp, ipv6;
         } cases[] = {
-                {"127.0.0.1:1", .tcp = true}, {"[::1]:1", .tcp = true, .ipv6 = true}, {"/x", .file = true}, {"@x"},
+                {"127.0.0.1:1", .tcp = true},
+                {"[::1]:1", .tcp = true, .ipv6 = true},
+                {"/x", .file = true},
+                {"@x"},
                 {"@x /x 127.0.0.1:1", .file = true, .tcp = true},
         };
 
@@ -97,10 +100,8 @@ static void test_which_options_mean_something(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_limits_have_resources),
-                cmocka_unit_test(test_pools_are_found_by_name),
-                cmocka_unit_test(test_file_names_are_kept_once),
-                cmocka_unit_test(test_process_limit),
+                cmocka_unit_test(test_limits_have_resources),        cmocka_unit_test(test_pools_are_found_by_name),
+                cmocka_unit_test(test_file_names_are_kept_once),     cmocka_unit_test(test_process_limit),
                 cmocka_unit_test(test_which_options_mean_something),
         };
 

@@ -74,7 +74,9 @@ static void test_takes_ordinary_files(void **state)
         check("[a]\nk = x=y : z\n", "[a]@1\nk=<x=y : z>@2\n", "");
         check("[a]\nk = last line without its end", "[a]@1\nk=<last line without its end>@2\n", "");
         check("\xef\xbb\xbf[a]\r\nk = v\r\n", "[a]@1\nk=<v>@2\n", ""); /* as some editors save */
-        check("[a]\nk = Grüße\n# Gr\xfc\xdf" "e in a comment\n", "[a]@1\nk=<Grüße>@2\n", "");
+        check("[a]\nk = Grüße\n# Gr\xfc\xdf"
+              "e in a comment\n",
+              "[a]@1\nk=<Grüße>@2\n", "");
         check("[empty]\n[empty]\n", "[empty]@1\n[empty]@2\n", ""); /* what this means is the caller's business */
 }
 
@@ -146,10 +148,10 @@ static void check_long_value(const char *key, const char *value)
 static void test_lines_of_any_length(void **state)
 {
         (void)state;
-        static const size_t lengths[] = {10, 190, 191, 192, 193, 194, 195, 196, 197, 198, 199, 200, 201, 202, 203, 398,
-                                         399, 400, 401, 402, 4096, 1 << 20};
-        static const char *const fillings[] = {"x", "ä", "😀", "a ", "a\t", "a;", "a#", "=", ":", "[", "]", "a \\; ",
-                                               "a \\# ", "\\\\", "\\\"", "';'", "' # ; '"};
+        static const size_t lengths[] = {10,  190, 191, 192, 193, 194, 195, 196, 197, 198,  199,
+                                         200, 201, 202, 203, 398, 399, 400, 401, 402, 4096, 1 << 20};
+        static const char *const fillings[] = {"x", "ä", "😀",      "a ",     "a\t",  "a;",   "a#",  "=",      ":",
+                                               "[", "]", "a \\; ", "a \\# ", "\\\\", "\\\"", "';'", "' # ; '"};
 
         for (size_t l = 0; l < ELEMENTS(lengths); l++)
                 for (size_t f = 0; f < ELEMENTS(fillings); f++) {
@@ -172,8 +174,9 @@ static void test_blanks_of_any_length(void **state)
 
         fill(&blanks, " \t", 1000);
         const char *b = text_string(&blanks);
-        assert_int_equal(text_appendf(&text, "[a]\nk%s=%sx%sy%s; c\n%sz%s\r\nl = '%s'%s\n%s\n# c%s\n", b, b, b, b, b,
-                                      b, b, b, b, b), 0);
+        assert_int_equal(text_appendf(&text, "[a]\nk%s=%sx%sy%s; c\n%sz%s\r\nl = '%s'%s\n%s\n# c%s\n", b, b, b, b, b, b,
+                                      b, b, b, b),
+                         0);
         assert_int_equal(text_appendf(&expected, "[a]@1\nk=<x%sy z>@2\nl=<'%s'>@4\n", b, b), 0);
         check(text_string(&text), text_string(&expected), "");
 }
@@ -367,8 +370,9 @@ static void test_line_directives_need_the_flag(void **state)
 static void test_other_line_comments_are_comments(void **state)
 {
         (void)state;
-        static const char *const comments[] = {"#line", "#line 7", "#line x \"f\"", "#line 7 f\"", "#line 7 \"",
-                                                "#line \"f\"", "#line 99999999999 \"f\"", "#lines of code \"f\""};
+        static const char *const comments[] = {
+                "#line",      "#line 7",     "#line x \"f\"",           "#line 7 f\"",
+                "#line 7 \"", "#line \"f\"", "#line 99999999999 \"f\"", "#lines of code \"f\""};
 
         for (size_t i = 0; i < ELEMENTS(comments); i++) {
                 _cleanup_(text_clear) struct text events = {0}, text = {0};

@@ -121,8 +121,8 @@ static void test_long_words_stay_whole(void **state)
 static void test_random_words_come_back(void **state)
 {
         (void)state;
-        static const char *const pieces[] = {"a", "=", ";", " ;", "#", " #", "'", "\"", "\\", " ", "\t", "[", "]", "ü",
-                                             "😀", "user", "max_workers", "/", ":", "$"};
+        static const char *const pieces[] = {"a",  "=", ";", " ;", "#", " #",   "'",           "\"", "\\", " ",
+                                             "\t", "[", "]", "ü",  "😀", "user", "max_workers", "/",  ":",  "$"};
         uint32_t random = 3;
 
         for (int round = 0; round < 1000; round++) {

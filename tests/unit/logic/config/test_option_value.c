@@ -94,8 +94,9 @@ static void test_units(void **state)
                   "\"8761h\" is out of range; expected a duration from 0 to 8760h (such as 500ms, 30s, 5m, 1h)");
         check_bad(POOL_SPARE_TIMEOUT, "0",
                   "\"0\" is out of range; expected a duration from 1ms to 8760h (such as 500ms, 30s, 5m, 1h)");
-        check_bad(POOL_KILL_TIMEOUT, "5 s", "\"5 s\" is more than one word (quotes make it one); "
-                                            "expected a duration from 0 to 8760h (such as 500ms, 30s, 5m, 1h)");
+        check_bad(POOL_KILL_TIMEOUT, "5 s",
+                  "\"5 s\" is more than one word (quotes make it one); "
+                  "expected a duration from 0 to 8760h (such as 500ms, 30s, 5m, 1h)");
         check_good(POOL_MAX_WORKER_MEMORY, "64M", "64M");
         check_good(POOL_MAX_WORKER_MEMORY, "1048576", "1M");
         check_bad(POOL_MAX_WORKER_MEMORY, "64MB",
@@ -149,8 +150,9 @@ static void test_handlers(void **state)
         (void)state;
         check_good(POOL_HANDLER, "/bin/sh  -c 'echo \"$1\"; exit'", "/bin/sh -c 'echo \"$1\"; exit'");
         check_good(POOL_HANDLER, "cat", "cat");
-        check_bad(POOL_HANDLER, "bin/cat -n", "\"bin/cat\" is a relative path; expected an absolute path, or a "
-                                              "name to be found in PATH");
+        check_bad(POOL_HANDLER, "bin/cat -n",
+                  "\"bin/cat\" is a relative path; expected an absolute path, or a "
+                  "name to be found in PATH");
         check_bad(POOL_HANDLER, "'' x", "the program's name is empty");
         check_bad(POOL_HANDLER, "", "no value; expected a program and its arguments");
 }
@@ -158,8 +160,8 @@ static void test_handlers(void **state)
 static void test_environments(void **state)
 {
         (void)state;
-        check_good(POOL_ENVIRONMENT, "A=1 'B=two words' _c3= LANG=C.UTF-8 X==",
-                   "A=1 'B=two words' _c3= LANG=C.UTF-8 X==");
+        check_good(POOL_ENVIRONMENT,
+                   "A=1 'B=two words' _c3= LANG=C.UTF-8 X==", "A=1 'B=two words' _c3= LANG=C.UTF-8 X==");
         check_good(POOL_ENVIRONMENT, "A=1 AB=2", "A=1 AB=2");
         check_good(POOL_ENVIRONMENT, "", "");
         check_bad(POOL_ENVIRONMENT, "A=1 words B=2", "\"words\" is not NAME=VALUE (a value with blanks needs quotes)");
@@ -180,8 +182,11 @@ static void test_listen(void **state)
         check_good(POOL_LISTEN, "localhost:80  *:81 [::1]:82 /run/x.sock @name",
                    "127.0.0.1:80 [::]:81 [::1]:82 /run/x.sock @name");
         check_good(POOL_LISTEN, "'/run/my socket'", "'/run/my socket'");
-        assert_int_equal(text_appendf(&text, "\"example.org:80\" is not an address (host names are not looked up); "
-                                      "expected %s", expected), 0);
+        assert_int_equal(text_appendf(&text,
+                                      "\"example.org:80\" is not an address (host names are not looked up); "
+                                      "expected %s",
+                                      expected),
+                         0);
         check_bad(POOL_LISTEN, "127.0.0.1:80 example.org:80", text_string(&text));
         text_truncate(&text);
         assert_int_equal(text_appendf(&text, "no value; expected %s", expected), 0);
@@ -192,16 +197,18 @@ static void test_listen(void **state)
                   "\"[fe80::1%none0]:80\": there is no network interface of that name");
         check_good(POOL_LISTEN, "systemd:web.socket @a", "systemd:web.socket @a");
         check_good(POOL_LISTEN, "'systemd:my web'", "'systemd:my web'");
-        check_bad(POOL_LISTEN, "systemd:", "\"systemd:\" is not systemd:NAME with the FileDescriptorName= of a socket "
+        check_bad(POOL_LISTEN, "systemd:",
+                  "\"systemd:\" is not systemd:NAME with the FileDescriptorName= of a socket "
                   "unit: 1 to 255 printable ASCII characters other than \":\"");
-        check_bad(POOL_LISTEN, "systemd:a:b", "\"systemd:a:b\" is not systemd:NAME with the FileDescriptorName= of a "
+        check_bad(POOL_LISTEN, "systemd:a:b",
+                  "\"systemd:a:b\" is not systemd:NAME with the FileDescriptorName= of a "
                   "socket unit: 1 to 255 printable ASCII characters other than \":\"");
         memset(path, 'p', sizeof(path));
         path[0] = '/';
         path[108] = '\0';
         text_truncate(&text);
-        assert_int_equal(text_appendf(&text, "\"%.80s…\": the path is too long for a socket; at most 107 bytes fit",
-                                      path), 0);
+        assert_int_equal(
+                text_appendf(&text, "\"%.80s…\": the path is too long for a socket; at most 107 bytes fit", path), 0);
         check_bad(POOL_LISTEN, path, text_string(&text));
 }
 
@@ -249,12 +256,15 @@ static void test_limits(void **state)
         check_good(POOL_LIMIT_CORE, "0", "0");
         check_bad(POOL_LIMIT_NOFILE, "64K",
                   "\"64K\" is not a limit; expected SOFT or SOFT:HARD, each a whole number from 3 or infinity");
-        check_bad(POOL_LIMIT_NOFILE, "2", "\"2\" is out of range; expected SOFT or SOFT:HARD, each a whole number from "
-                                          "3 or infinity");
-        check_bad(POOL_LIMIT_NOFILE, "18446744073709551615", "\"18446744073709551615\" is out of range; expected SOFT "
-                                                             "or SOFT:HARD, each a whole number from 3 or infinity");
-        check_bad(POOL_LIMIT_AS, "1G:", "\"1G:\" is not a limit in bytes; expected SOFT or SOFT:HARD, each a size "
-                                        "(such as 64M) or infinity");
+        check_bad(POOL_LIMIT_NOFILE, "2",
+                  "\"2\" is out of range; expected SOFT or SOFT:HARD, each a whole number from "
+                  "3 or infinity");
+        check_bad(POOL_LIMIT_NOFILE, "18446744073709551615",
+                  "\"18446744073709551615\" is out of range; expected SOFT "
+                  "or SOFT:HARD, each a whole number from 3 or infinity");
+        check_bad(POOL_LIMIT_AS, "1G:",
+                  "\"1G:\" is not a limit in bytes; expected SOFT or SOFT:HARD, each a size "
+                  "(such as 64M) or infinity");
         check_bad(POOL_LIMIT_AS, "1G:512M", "the soft limit 1G is above the hard limit 512M");
         check_bad(POOL_LIMIT_AS, "infinity:1G", "the soft limit infinity is above the hard limit 1G");
 }
@@ -266,7 +276,8 @@ static void test_long_values_are_cut_in_complaints(void **state)
 
         /* 79 bytes and a character of two: cut before it, not through it. */
         assert_int_equal(option_quote_excerpt(&text, "1234567890123456789012345678901234567890"
-                                                     "123456789012345678901234567890123456789ä"), 0);
+                                                     "123456789012345678901234567890123456789ä"),
+                         0);
         assert_string_equal(text_string(&text), "\"1234567890123456789012345678901234567890"
                                                 "123456789012345678901234567890123456789…\"");
 }
@@ -280,8 +291,9 @@ static void test_parsing_replaces_and_empties(void **state)
                 enum pool_option option;
                 const char *first;
         } cases[] = {
-                {POOL_USER, "www"}, {POOL_SUPPLEMENTARY_GROUPS, "a b"}, {POOL_ENVIRONMENT, "A=1"},
-                {POOL_ROOT_DIRECTORY, "/x"}, {POOL_LIMIT_AS, "1G"}, {POOL_OOM_SCORE_ADJ, "5"},
+                {POOL_USER, "www"},        {POOL_SUPPLEMENTARY_GROUPS, "a b"},
+                {POOL_ENVIRONMENT, "A=1"}, {POOL_ROOT_DIRECTORY, "/x"},
+                {POOL_LIMIT_AS, "1G"},     {POOL_OOM_SCORE_ADJ, "5"},
         };
 
         for (size_t i = 0; i < ELEMENTS(cases); i++) {

@@ -46,7 +46,8 @@ static void scale(struct pool *pool, const char *words, const char *expected)
         struct overlay next;
 
         assert_int_equal(words_split(words, &settings), 0);
-        assert_int_equal(overlay_scale(&pool->overlay, pool->configured, settings.list, settings.count, &next, &problems), 0);
+        assert_int_equal(
+                overlay_scale(&pool->overlay, pool->configured, settings.list, settings.count, &next, &problems), 0);
         assert_problems(&problems, expected);
         assert_int_equal(overlay_is_empty(&next), expected[0] != '\0');
         if (expected[0] != '\0')
@@ -130,17 +131,20 @@ static void test_what_is_refused(void **state)
         (void)state;
         check_refused("a", "max_worker=3", "unknown key 'max_worker'; did you mean 'max_workers'?");
         check_refused("a", "x=3", "unknown key 'x'");
-        check_refused("a", "max_workers=x", "max_workers: \"x\" is not a number; expected a whole number from 1 to 65000");
+        check_refused("a", "max_workers=x",
+                      "max_workers: \"x\" is not a number; expected a whole number from 1 to 65000");
         check_refused("a", "max_workers=", "max_workers: no value; expected a whole number from 1 to 65000");
         check_refused("a", "user=root", "user cannot change without a reload: a change of it replaces the workers");
         check_refused("a", "backlog=3",
                       "backlog cannot change without a reload: a change of it applies to the open sockets");
-        check_refused("a", "min_spare_workers=30", "min_spare_workers: 30 is more than max_workers, which is 20 at f:4");
+        check_refused("a", "min_spare_workers=30",
+                      "min_spare_workers: 30 is more than max_workers, which is 20 at f:4");
         check_refused("b", "min_spare_workers=1",
                       "min_spare_workers: scaling is static, which always runs max_workers; remove this key");
         check_refused("a", "restart_delay_min=3s restart_delay_max=2s",
                       "restart_delay_min: 3s is more than restart_delay_max, which is 2s");
-        check_refused("a", "max_workers=64000", "max_workers: 64000 workers, with those that reload_surge (25%), "
+        check_refused("a", "max_workers=64000",
+                      "max_workers: 64000 workers, with those that reload_surge (25%), "
                       "max_recycling and max_detached_workers add, are too many; expected at most 65535 in all");
 }
 
@@ -199,8 +203,7 @@ static void test_scale_after_a_shift(void **state)
         scale(&pool, "max_requests=7", "");
         check(&pool, 4, 4, 4, 4);
         assert_int_equal(pool.overlay.max_workers_shift, 0);
-        scale(&pool, "min_spare_workers=6",
-              "min_spare_workers: 6 is more than start_workers, which is 4");
+        scale(&pool, "min_spare_workers=6", "min_spare_workers: 6 is more than start_workers, which is 4");
         check(&pool, 4, 4, 4, 4);
 }
 

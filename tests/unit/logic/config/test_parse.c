@@ -97,8 +97,9 @@ static void test_unknown_keys(void **state)
         check_refused("[a]\nMax_Workers = 1\n", "f:2: unknown key 'Max_Workers'; did you mean 'max_workers'?");
         check_refused("[a]\nmax-requests = 1\n", "f:2: unknown key 'max-requests'; did you mean 'max_requests'?");
         check_refused("[a]\npm.max_children = 1\n", "f:2: unknown key 'pm.max_children'");
-        check_refused("[a]\nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnx = 1\n",
-                      "f:2: unknown key 'nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn…'");
+        check_refused(
+                "[a]\nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnx = 1\n",
+                "f:2: unknown key 'nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn…'");
         check_refused("[preforkd]\nlog_levle = 1\n", "f:2: unknown key 'log_levle'; did you mean 'log_level'?");
         check_refused("[a]\nlog_level = info\n", "f:2: 'log_level' is a key of [preforkd], not of a pool");
         check_refused("[preforkd]\nuser = www\n", "f:2: 'user' is a key of pools, not of [preforkd]");
@@ -154,13 +155,17 @@ static void test_pool_names(void **state)
         check_refused("[..]\nnice = 1\n", "f:1: \"..\" is not a valid pool name; expected a letter or digit first, and "
                                           "at most 48 bytes");
         snprintf(text, sizeof(text), "[%049d]\n", 0);
-        snprintf(expected, sizeof(expected), "f:1: \"%049d\" is not a valid pool name; expected a letter or digit "
-                                             "first, and at most 48 bytes", 0);
+        snprintf(expected, sizeof(expected),
+                 "f:1: \"%049d\" is not a valid pool name; expected a letter or digit "
+                 "first, and at most 48 bytes",
+                 0);
         check_refused(text, expected);
 
         snprintf(text, sizeof(text), "[%090d]\n", 0);
-        snprintf(expected, sizeof(expected), "f:1: \"%080d…\" is not a valid pool name; expected a letter or digit "
-                                             "first, and at most 48 bytes", 0);
+        snprintf(expected, sizeof(expected),
+                 "f:1: \"%080d…\" is not a valid pool name; expected a letter or digit "
+                 "first, and at most 48 bytes",
+                 0);
         check_refused(text, expected);
 
         _cleanup_(config_clear) struct config config = {0};
@@ -213,8 +218,9 @@ static void test_command_line_mistakes(void **state)
         _cleanup_(config_clear) struct config config = {0};
         _cleanup_(problem_list_clear) struct problem_list problems = {0};
         static const char *const options[][2] = {
-                {"max-worker", "1"}, {"max-workers", "x"}, {"nice", "1"}, {"nice", "2"}, {"retire-signal", "TERM"},
-                {"frobnicate", "1"}, {"directory", "/a\nb"}, {"umask", ""}, {"handler", "'x"},
+                {"max-worker", "1"},       {"max-workers", "x"}, {"nice", "1"},          {"nice", "2"},
+                {"retire-signal", "TERM"}, {"frobnicate", "1"},  {"directory", "/a\nb"}, {"umask", ""},
+                {"handler", "'x"},
         };
 
         for (size_t i = 0; i < ELEMENTS(options); i++)

@@ -184,8 +184,8 @@ static uint32_t random_below(uint32_t limit)
 /* A word from what needs care; sometimes long. */
 static void append_word(struct text *value, const char *prefix)
 {
-        static const char *const pieces[] = {"a", "B", "7", "=", ";", " ;", "#", " # ", "'", "\"", "\\", " ", "\t", "[",
-                                             "]", "ü", "日本", "😀", "user = x", "/", ":", "$", "%"};
+        static const char *const pieces[] = {"a",  "B", "7", "=", ";",    " ;", "#",        " # ", "'", "\"", "\\", " ",
+                                             "\t", "[", "]", "ü", "日本", "😀",  "user = x", "/",   ":", "$",  "%"};
         _cleanup_(text_clear) struct text word = {0};
 
         assert_int_equal(text_append(&word, prefix), 0);
@@ -254,8 +254,8 @@ static void test_random_configurations_come_back(void **state)
                 _cleanup_(config_clear) struct config config = {0};
                 _cleanup_(problem_list_clear) struct problem_list problems = {0};
                 char listen[64];
-                snprintf(listen, sizeof(listen), "127.0.0.1:%d [::1]:%d /run/s%d '/run/a ;#b'", round + 1,
-                         round + 1, round);
+                snprintf(listen, sizeof(listen), "127.0.0.1:%d [::1]:%d /run/s%d '/run/a ;#b'", round + 1, round + 1,
+                         round);
                 assert_int_equal(config_parse_option(&config, "listen", listen, &problems), 0);
                 for (int i = 0; i < POOL_OPTION_COUNT; i++) {
                         _cleanup_(text_clear) struct text value = {0};
@@ -266,7 +266,8 @@ static void test_random_configurations_come_back(void **state)
                         append_random_value(&value, &pool_options[i]);
                         if (value.length > 0)
                                 assert_int_equal(config_parse_option(&config, pool_options[i].name, text_string(&value),
-                                                                     &problems), 0);
+                                                                     &problems),
+                                                 0);
                 }
                 assert_problems(&problems, "");
                 assert_int_equal(config_finish(&config, &own_user, &problems), 0);
@@ -295,9 +296,11 @@ static void test_values_of_every_length_come_back(void **state)
         for (size_t i = 0; i < ELEMENTS(lengths); i++) {
                 _cleanup_(text_clear) struct text text = {0};
                 int n = lengths[i];
-                assert_int_equal(text_appendf(&text, "[a]\nlisten = /s\nhandler = /%0*d 'x %0*d' \\\"%0*d ; c\n"
+                assert_int_equal(text_appendf(&text,
+                                              "[a]\nlisten = /s\nhandler = /%0*d 'x %0*d' \\\"%0*d ; c\n"
                                               "environment = A=%0*d 'B= # %0*d'\ndirectory = /%0*d\n",
-                                              n, 1, n, 2, n, 3, n, 4, n, 5, n, 6), 0);
+                                              n, 1, n, 2, n, 3, n, 4, n, 5, n, 6),
+                                 0);
                 check_text_comes_back(text_string(&text));
         }
 }

@@ -17,8 +17,15 @@ static void test_distances(void **state)
                 const char *a, *b;
                 unsigned distance;
         } cases[] = {
-                {"", "", 0}, {"", "abc", 3}, {"same", "same", 0}, {"kitten", "sitting", 3}, {"ab", "ba", 1},
-                {"lsiten", "listen", 1}, {"ca", "abc", 3}, {"max_worker", "max_workers", 1}, {"abcdef", "badcfe", 3},
+                {"", "", 0},
+                {"", "abc", 3},
+                {"same", "same", 0},
+                {"kitten", "sitting", 3},
+                {"ab", "ba", 1},
+                {"lsiten", "listen", 1},
+                {"ca", "abc", 3},
+                {"max_worker", "max_workers", 1},
+                {"abcdef", "badcfe", 3},
         };
 
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
@@ -41,8 +48,9 @@ static void test_long_words_are_far(void **state)
 
 static const char *suggest(const char *word)
 {
-        static const char *const known[] = {"listen", "nice", "user", "umask", "max_workers", "max_requests",
-                                            "min_spare_workers", "max_spare_workers"};
+        static const char *const known[] = {
+                "listen",           "nice", "user", "umask", "max_workers", "max_requests", "min_spare_workers",
+                "max_spare_workers"};
         struct spelling spelling = {.word = word};
 
         for (size_t i = 0; i < ELEMENTS(known); i++)

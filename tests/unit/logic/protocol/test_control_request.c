@@ -75,7 +75,8 @@ static void test_commands(void **state)
 
 static void test_arguments(void **state)
 {
-        _cleanup_(control_request_clear) struct control_request scale = parse("scale www max_workers=20 when_full='refuse'");
+        _cleanup_(control_request_clear) struct control_request scale =
+                parse("scale www max_workers=20 when_full='refuse'");
         _cleanup_(control_request_clear) struct control_request kill = parse("kill-worker 4711");
         _cleanup_(control_request_clear) struct control_request upgrade = parse("upgrade /usr/sbin/preforkd");
 
@@ -139,8 +140,9 @@ static void test_names(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_commands), cmocka_unit_test(test_arguments), cmocka_unit_test(test_what_is_refused),
-                cmocka_unit_test(test_garbage),  cmocka_unit_test(test_names),
+                cmocka_unit_test(test_commands),        cmocka_unit_test(test_arguments),
+                cmocka_unit_test(test_what_is_refused), cmocka_unit_test(test_garbage),
+                cmocka_unit_test(test_names),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

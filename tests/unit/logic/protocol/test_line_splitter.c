@@ -58,7 +58,9 @@ static void harmful_bytes(void **state)
         (void)state;
         CHECK("a\0b\x1b[31mred\x07\x7f\tx\r\n", "- a?b?[31mred??\tx\n");
         CHECK("a\rb\r\r\n", "- a?b?\n");
-        CHECK("caf\xc3\xa9 \xc2\x9b" "2J \xc2\xa0 \xff\xc2\n", "- caf\xc3\xa9 ??2J \xc2\xa0 \xff\xc2\n");
+        CHECK("caf\xc3\xa9 \xc2\x9b"
+              "2J \xc2\xa0 \xff\xc2\n",
+              "- caf\xc3\xa9 ??2J \xc2\xa0 \xff\xc2\n");
         CHECK("\x01\n<3>\x1b\n", "- ?\n3 ?\n");
 }
 

@@ -45,7 +45,8 @@ static void test_words(void **state)
 {
         struct scoreboard *board = calloc(1, sizeof(*board));
         struct scoreboard_slot *slot = &board->slots[0];
-        const struct counters of_slot = {.requests = 1, .busy_ns = 2, .handler_cpu_us = 3, .handler_deaths = 4, .refused = 5};
+        const struct counters of_slot = {
+                .requests = 1, .busy_ns = 2, .handler_cpu_us = 3, .handler_deaths = 4, .refused = 5};
         const struct counters of_board = {.refused = 7};
         struct counters sum = {0};
 
@@ -79,8 +80,11 @@ static void test_sums_stop_at_the_top(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_each_row_is_complete), cmocka_unit_test(test_a_counter_is_found_by_its_number),
-                cmocka_unit_test(test_units), cmocka_unit_test(test_words), cmocka_unit_test(test_sums_stop_at_the_top),
+                cmocka_unit_test(test_each_row_is_complete),
+                cmocka_unit_test(test_a_counter_is_found_by_its_number),
+                cmocka_unit_test(test_units),
+                cmocka_unit_test(test_words),
+                cmocka_unit_test(test_sums_stop_at_the_top),
         };
 
         return cmocka_run_group_tests_name("counters", tests, NULL, NULL);

@@ -7,7 +7,8 @@
 
 #include "logic/status/request_rate.h"
 
-static void check(const struct request_rate *rate, uint64_t now_ms, uint64_t requests, double per_second, uint64_t window_ms)
+static void check(const struct request_rate *rate, uint64_t now_ms, uint64_t requests, double per_second,
+                  uint64_t window_ms)
 {
         const struct request_rate_value value = request_rate_of(rate, now_ms, requests);
 

@@ -56,9 +56,8 @@ static void the_line(void **state)
 
         (void)state;
         assert_int_equal(request_summary_format(&by_request, &by_cpu, &text), 0);
-        assert_string_equal(text_string(&text),
-                            "12034 requests over 7 workers: 1500..1900, median 1712, p90 1900; "
-                            "cpu 3.2s: 0.4s..0.5s, median 0.4s, p90 0.5s");
+        assert_string_equal(text_string(&text), "12034 requests over 7 workers: 1500..1900, median 1712, p90 1900; "
+                                                "cpu 3.2s: 0.4s..0.5s, median 0.4s, p90 0.5s");
         text_truncate(&text);
         assert_int_equal(request_summary_format(&one, &one_cpu, &text), 0);
         assert_string_equal(text_string(&text), "1 request over 1 worker: 1..1, median 1, p90 1; "

@@ -37,20 +37,30 @@ static void test_status(void **state)
 
         (void)state;
         check_status(&(const struct service_pool){.name = "a", .workers = 1, .able = 1}, 1, "1 pool, 1 worker");
-        check_status((const struct service_pool[]){{.name = "a", .workers = 8, .able = 8, .saturated = true},
-                                                   {.name = "b", .started = true, .failures = 1},
-                                                   {.name = "c", .workers = 2, .starting = 2, .started = true},
-                                                   {.name = "d", .able = 1, .draining = true},
-                                                   {.name = "e", .started = true, .failures = 4, .starting = 1, .workers = 1}},
-                     5, "5 pools, 11 workers; a saturated; b backing off after 1 failed start; c starting; d draining; "
-                        "e backing off after 4 failed starts");
+        check_status(
+                (const struct service_pool[]){
+                        {.name = "a", .workers = 8, .able = 8, .saturated = true},
+                        {.name = "b", .started = true, .failures = 1},
+                        {.name = "c", .workers = 2, .starting = 2, .started = true},
+                        {.name = "d", .able = 1, .draining = true},
+                        {.name = "e", .started = true, .failures = 4, .starting = 1, .workers = 1}},
+                5,
+                "5 pools, 11 workers; a saturated; b backing off after 1 failed start; c starting; d draining; "
+                "e backing off after 4 failed starts");
         /* Old workers serve while no new one can be started. */
-        check_status((const struct service_pool[]){{.name = "a", .workers = 1, .able = 1, .started = true, .failures = 3,
-                                                    .backing_off = true, .saturated = true},
-                                                   {.name = "b", .workers = 1, .able = 1, .started = true, .backing_off = true},
-                                                   {.name = "c", .workers = 1, .able = 1, .started = true, .failures = 3},
-                                                   {.name = "d", .able = 1, .failures = 1, .backing_off = true, .draining = true}},
-                     4, "4 pools, 3 workers; a backing off after 3 failed starts; b backing off; d draining");
+        check_status(
+                (const struct service_pool[]){
+                        {.name = "a",
+                         .workers = 1,
+                         .able = 1,
+                         .started = true,
+                         .failures = 3,
+                         .backing_off = true,
+                         .saturated = true},
+                        {.name = "b", .workers = 1, .able = 1, .started = true, .backing_off = true},
+                        {.name = "c", .workers = 1, .able = 1, .started = true, .failures = 3},
+                        {.name = "d", .able = 1, .failures = 1, .backing_off = true, .draining = true}},
+                4, "4 pools, 3 workers; a backing off after 3 failed starts; b backing off; d draining");
         for (size_t i = 0; i < ELEMENTS(many); i++)
                 many[i] = (struct service_pool){.name = "x", .able = 1, .draining = true};
         check_status(many, ELEMENTS(many),

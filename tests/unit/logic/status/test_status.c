@@ -43,7 +43,8 @@ static void test_worker_states(void **state)
 static void test_sums(void **state)
 {
         struct status_pool pool = {
-                .counts = {.starting = 1, .idle = 2, .busy = 3, .detached = 4, .retiring = 5, .total = 6, .old_total = 7},
+                .counts =
+                        {.starting = 1, .idle = 2, .busy = 3, .detached = 4, .retiring = 5, .total = 6, .old_total = 7},
                 .rate = {.per_second = 2.5},
         };
         struct status status = {0};
@@ -63,8 +64,8 @@ static void test_sums(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(test_what_says_most_wins), cmocka_unit_test(test_worker_states),
-                                           cmocka_unit_test(test_sums)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(test_what_says_most_wins),
+                                           cmocka_unit_test(test_worker_states), cmocka_unit_test(test_sums)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

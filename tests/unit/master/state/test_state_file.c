@@ -128,8 +128,12 @@ static void test_what_is_no_document(void **state)
         static const struct {
                 const char *text, *error;
         } cases[] = {
-                {"", "cannot be read"}, {"{", "cannot be read"}, {"[]", "in format 0"}, {"{}", "in format 0"},
-                {"{\"handover\": 2}", "in format 2, and 1 is known"}, {"{\"handover\": \"1\"}", "in format 0"},
+                {"", "cannot be read"},
+                {"{", "cannot be read"},
+                {"[]", "in format 0"},
+                {"{}", "in format 0"},
+                {"{\"handover\": 2}", "in format 2, and 1 is known"},
+                {"{\"handover\": \"1\"}", "in format 0"},
                 {"{\"handover\": 1, \"handover\": 1}", "cannot be read"},
                 {"{\"handover\": 1, \"descriptors\": [99999]}", "descriptor 99999 was not handed over"},
                 {"{\"handover\": 1, \"descriptors\": [0]}", "descriptor 0 was not handed over"},

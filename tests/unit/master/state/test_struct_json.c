@@ -28,26 +28,28 @@ struct sample {
 };
 
 static const struct field fields[] = {
-        FIELD(struct sample, yes, "yes"),
-        FIELD(struct sample, no, "no"),
-        FIELD(struct sample, negative, "negative"),
-        FIELD(struct sample, positive, "positive"),
-        FIELD(struct sample, pid, "its pid"),
-        FIELD(struct sample, narrow, "narrow"),
-        FIELD(struct sample, wide, "wide"),
-        FIELD(struct sample, widest, "widest"),
-        FIELD(struct sample, inner.deep, "deep"),
-        FIELD_ARRAY(struct sample, list, "list"),
-        FIELD_ARRAY(struct sample, flags, "flags"),
-        WRITTEN(struct sample, text, "text"),
+        FIELD(struct sample, yes, "yes"),           FIELD(struct sample, no, "no"),
+        FIELD(struct sample, negative, "negative"), FIELD(struct sample, positive, "positive"),
+        FIELD(struct sample, pid, "its pid"),       FIELD(struct sample, narrow, "narrow"),
+        FIELD(struct sample, wide, "wide"),         FIELD(struct sample, widest, "widest"),
+        FIELD(struct sample, inner.deep, "deep"),   FIELD_ARRAY(struct sample, list, "list"),
+        FIELD_ARRAY(struct sample, flags, "flags"), WRITTEN(struct sample, text, "text"),
         DERIVED(struct sample, made, "text"),
 };
 
 enum { NUMBERS = ELEMENTS(fields) - 2 };
 
 static const struct sample filled = {
-        .yes = true, .negative = INT32_MIN, .positive = INT32_MAX, .pid = 4711, .narrow = UINT32_MAX, .wide = 1ULL << 40,
-        .widest = UINT64_MAX, .inner.deep = 7, .list = {1, UINT64_MAX - 1, 3}, .flags = {false, true},
+        .yes = true,
+        .negative = INT32_MIN,
+        .positive = INT32_MAX,
+        .pid = 4711,
+        .narrow = UINT32_MAX,
+        .wide = 1ULL << 40,
+        .widest = UINT64_MAX,
+        .inner.deep = 7,
+        .list = {1, UINT64_MAX - 1, 3},
+        .flags = {false, true},
 };
 
 static void test_there_and_back(void **state)
@@ -71,8 +73,12 @@ static void test_there_and_back(void **state)
 /* What is missing stays, what is unknown is passed over, of lists as much is taken as both have. */
 static void test_of_another_version(void **state)
 {
-        static const char *const texts[] = {"{}", "{\"later\": {\"x\": 1}}", "{\"list\": [1]}",
-                                            "{\"list\": [1, -2, 3, 4, 5]}", "{\"flags\": []}", "{\"text\": 7}"};
+        static const char *const texts[] = {"{}",
+                                            "{\"later\": {\"x\": 1}}",
+                                            "{\"list\": [1]}",
+                                            "{\"list\": [1, -2, 3, 4, 5]}",
+                                            "{\"flags\": []}",
+                                            "{\"text\": 7}"};
 
         (void)state;
         for (size_t i = 0; i < ELEMENTS(texts); i++) {
@@ -91,7 +97,10 @@ static void test_zeros_at_the_end_are_left_out(void **state)
         static const struct {
                 uint64_t list[3];
                 const char *text;
-        } cases[] = {{{0, 0, 0}, "[]"}, {{7, 0, 0}, "[7]"}, {{0, 256, 0}, "[0,256]"}, {{0, 0, 1ULL << 60}, "[0,0,1152921504606846976]"}};
+        } cases[] = {{{0, 0, 0}, "[]"},
+                     {{7, 0, 0}, "[7]"},
+                     {{0, 256, 0}, "[0,256]"},
+                     {{0, 0, 1ULL << 60}, "[0,0,1152921504606846976]"}};
         static const struct field list[] = {FIELD_ARRAY(struct sample, list, "list")};
 
         (void)state;

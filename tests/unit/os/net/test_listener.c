@@ -15,7 +15,10 @@ static char directory[] = "/tmp/preforkd-test-XXXXXX";
 static char socket_path[64];
 
 static const struct listener_options defaults = {
-        .backlog = 64, .socket_uid = (uid_t)-1, .socket_gid = (gid_t)-1, .socket_mode = 0660,
+        .backlog = 64,
+        .socket_uid = (uid_t)-1,
+        .socket_gid = (gid_t)-1,
+        .socket_mode = 0660,
 };
 
 static struct address address_of(const char *text)
@@ -79,10 +82,10 @@ static unsigned free_port(int family)
         if (fd < 0)
                 return 0;
         address.length = family == AF_INET ? sizeof(address.in) : sizeof(address.in6);
-        unsigned port = bind(fd, &address.any, address.length) == 0 &&
-                                        getsockname(fd, &address.any, &address.length) == 0
-                                ? address_port(&address)
-                                : 0;
+        unsigned port =
+                bind(fd, &address.any, address.length) == 0 && getsockname(fd, &address.any, &address.length) == 0
+                        ? address_port(&address)
+                        : 0;
         close(fd);
         return port;
 }
@@ -362,8 +365,9 @@ static int try_as_nobody(void)
 static void test_trying(void **state)
 {
         struct address tcp = unique_address(AF_INET), named = unique_address(AF_UNIX), path = path_address();
-        struct address none = address_of("/tmp/preforkd-no-such-directory/socket"), file = address_of("/dev/null/socket"),
-                       device = address_of("/dev/null"), foreign = address_of("192.0.2.1:7007");
+        struct address none = address_of("/tmp/preforkd-no-such-directory/socket"),
+                       file = address_of("/dev/null/socket"), device = address_of("/dev/null"),
+                       foreign = address_of("192.0.2.1:7007");
         int lowest = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
         (void)state;
@@ -861,8 +865,8 @@ static void test_decoy_goes_with_its_listener(void **state)
         close(held);
 }
 
-/* A child that was forked while the decoy stood has it, too, until it gets round to closing what is not its own. That must
- * not keep the port, nor clients away. */
+/* A child that was forked while the decoy stood has it, too, until it gets round to closing what is not its own. That
+ * must not keep the port, nor clients away. */
 static void test_decoy_goes_although_a_child_has_it(void **state)
 {
         struct address address = unique_address(AF_INET);

@@ -20,7 +20,11 @@ static int drops_all(void)
 {
         const gid_t groups[] = {60001, 60002};
         const struct credentials credentials = {
-                .change = true, .uid = SOME_UID, .gid = SOME_GID, .groups = groups, .group_count = 2,
+                .change = true,
+                .uid = SOME_UID,
+                .gid = SOME_GID,
+                .groups = groups,
+                .group_count = 2,
                 .no_new_privileges = true,
         };
         gid_t found[8];

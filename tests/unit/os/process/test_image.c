@@ -75,7 +75,7 @@ static void test_look(void **state)
 /* After a failure everything is as before. */
 static void test_execute_fails(void **state)
 {
-        char *const arguments[] = {(char *)(uintptr_t)"nobody", NULL};
+        char *const arguments[] = {(char *)(uintptr_t) "nobody", NULL};
         _cleanup_(fd_closep) int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
         (void)state;

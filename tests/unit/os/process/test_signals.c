@@ -219,9 +219,9 @@ static void test_refusal_changes_nothing(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_arrive_as_data),          cmocka_unit_test(test_reset_puts_back),
-                cmocka_unit_test(test_reset_all_puts_back),     cmocka_unit_test(test_nothing_vanishes),
-                cmocka_unit_test(test_kept_blocked_waits),      cmocka_unit_test(test_refusal_changes_nothing),
+                cmocka_unit_test(test_arrive_as_data),      cmocka_unit_test(test_reset_puts_back),
+                cmocka_unit_test(test_reset_all_puts_back), cmocka_unit_test(test_nothing_vanishes),
+                cmocka_unit_test(test_kept_blocked_waits),  cmocka_unit_test(test_refusal_changes_nothing),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

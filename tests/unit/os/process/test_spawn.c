@@ -35,10 +35,9 @@ static void describe(char *text, size_t size)
         fstat(1, &out);
         fstat(2, &error);
         snprintf(text, size, "blocked=%u caught=%u leader=%d cpu=%lu/%lu files=%lu fds=%u out=%d error=%d env=%s",
-                 blocked, not_default, getpgrp() == getpid(), (unsigned long)cpu.rlim_cur,
-                 (unsigned long)cpu.rlim_max, (unsigned long)files.rlim_cur, under_valgrind() ? 0 : open_files,
-                 in.st_ino == out.st_ino, in.st_ino == error.st_ino,
-                 getenv("SPAWN_TEST") ? getenv("SPAWN_TEST") : "none");
+                 blocked, not_default, getpgrp() == getpid(), (unsigned long)cpu.rlim_cur, (unsigned long)cpu.rlim_max,
+                 (unsigned long)files.rlim_cur, under_valgrind() ? 0 : open_files, in.st_ino == out.st_ino,
+                 in.st_ino == error.st_ino, getenv("SPAWN_TEST") ? getenv("SPAWN_TEST") : "none");
 }
 
 static int handler_main(const char *what)
@@ -79,8 +78,12 @@ static struct request new_request(const char *what)
         snprintf(word, sizeof(word), "%s", what);
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
         return (struct request){
-                .program = {.path = self, .arguments = arguments, .environment = environment, .connection = ends[1],
-                            .caught = caught, .caught_count = sizeof(caught) / sizeof(caught[0])},
+                .program = {.path = self,
+                            .arguments = arguments,
+                            .environment = environment,
+                            .connection = ends[1],
+                            .caught = caught,
+                            .caught_count = sizeof(caught) / sizeof(caught[0])},
                 .client = ends[0],
         };
 }
