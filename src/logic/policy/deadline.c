@@ -15,7 +15,7 @@ static void check(struct turn *turn, uint32_t row, bool *armed);
 /* A request took too long, or did not end within kill_timeout. */
 static void escalate(struct turn *turn, uint32_t row, enum worker_event event, const char *what)
 {
-        turn_tell_worker(turn, row, LOG_WARNING, turn->now_ms - turn->rows.items[row].since_ms, what);
+        turn_tell_worker(turn, row, event, LOG_WARNING, turn->now_ms - turn->rows.items[row].since_ms, what);
         turn_feed(turn, row, event);
         if (turn->rows.items[row].life.state == WORKER_ENDING)
                 turn_ask_at(turn, saturated_add(turn->now_ms, WORKER_ENDING_GRACE_MS));
@@ -46,7 +46,7 @@ static void check_request(struct turn *turn, uint32_t row, bool *armed)
         if (!turn_is_due(turn, saturated_add(item->since_ms, detach_ms)))
                 *armed = true;
         else if (turn->rows.counts.detached < turn->config->max_detached_workers) {
-                turn_tell_worker(turn, row, LOG_INFO, turn->now_ms - item->since_ms, "detached");
+                turn_tell_worker(turn, row, WORKER_EVENT_DETACH, LOG_INFO, turn->now_ms - item->since_ms, "detached");
                 turn_feed(turn, row, WORKER_EVENT_DETACH);
                 turn->again = true; /* the scaler may start another worker */
         }
@@ -75,7 +75,8 @@ static void check_retirement(struct turn *turn, uint32_t row)
 
         if (!turn_is_due(turn, saturated_add(since_ms, RETIRE_STUCK_MS)))
                 return;
-        turn_tell_worker(turn, row, LOG_WARNING, turn->now_ms - since_ms, "does not retire: killed");
+        turn_tell_worker(turn, row, WORKER_EVENT_STUCK, LOG_WARNING, turn->now_ms - since_ms,
+                         "does not retire: killed");
         turn_feed(turn, row, WORKER_EVENT_STUCK);
         turn_ask_at(turn, saturated_add(turn->now_ms, WORKER_ENDING_GRACE_MS));
 }
@@ -86,7 +87,8 @@ static void check_start(struct turn *turn, uint32_t row)
 
         if (!turn_is_due(turn, saturated_add(item->launched_ms, turn->config->start_timeout_ms)))
                 return;
-        turn_tell_worker(turn, row, LOG_ERR, turn->now_ms - item->launched_ms, "start_timeout: not ready");
+        turn_tell_worker(turn, row, WORKER_EVENT_START_TIMEOUT, LOG_ERR, turn->now_ms - item->launched_ms,
+                         "start_timeout: not ready");
         turn_feed(turn, row, WORKER_EVENT_START_TIMEOUT);
 }
 

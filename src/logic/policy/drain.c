@@ -49,7 +49,7 @@ static bool needs_help(struct turn *turn, const struct closing_row *item)
                 return false;
         for (uint32_t i = 0; i < turn->rows.count; i++) {
                 const struct worker_row *row = &turn->rows.items[i];
-                if (!worker_row_counts(row) || !holds(row, item))
+                if (!worker_row_stays(row) || !holds(row, item))
                         continue;
                 holders++;
                 takers += row->idle || worker_row_is_starting(row);

@@ -28,7 +28,8 @@ enum order_kind {
         ORDER_NOTE_QUEUE,     /* somebody waits on the closing listener number `row` now */
         ORDER_RECORD,         /* record and log a decision about the pool */
         ORDER_TELL_SATURATED, /* the same, and count an episode of saturation */
-        ORDER_TELL_WORKER,    /* log something about the worker, with `duration_ms` */
+        ORDER_TELL_RELIEVED,  /* the same for its end */
+        ORDER_TELL_WORKER,    /* log something about the worker, with `duration_ms`; `event` is what it is about */
         ORDER_KIND_COUNT
 };
 

@@ -54,7 +54,7 @@ static void let_go(struct turn *turn, uint32_t row, const char *reason)
                 turn_ask_at(turn, saturated_add(turn->now_ms, TOO_OLD_LOOK_MS));
 }
 
-/* False if it needs a replacement that cannot be launched now. */
+/* False if it needs a replacement that cannot be launched now: neither would it work for another one. */
 static bool begin(struct turn *turn, uint32_t row, enum recycle_reason why)
 {
         const struct worker_row *item = &turn->rows.items[row];
@@ -62,7 +62,7 @@ static bool begin(struct turn *turn, uint32_t row, enum recycle_reason why)
         bool replaced = has_room && needs_replacement(turn, item);
         const struct launch launch = {.purpose = WORKER_REPLACE, .count = 1, .reason = "recycle", .replaces = row};
 
-        if (replaced && (turn_is_backing_off(turn) || turn_launch(turn, &launch) == 0))
+        if (replaced && turn_launch(turn, &launch) == 0)
                 return false;
         item = &turn->rows.items[row]; /* a launch may move the rows */
         /* It asks while it serves its last request, which counts. */
@@ -83,11 +83,13 @@ static void follow_up(struct turn *turn, uint32_t row)
                 item->replacement == WORKER_ROW_NONE ? NULL : &turn->rows.items[item->replacement];
         bool is_replaced = other && worker_row_counts(other);
 
-        if (!worker_row_counts(item) || (is_replaced && worker_row_is_starting(other)))
+        if (!worker_row_stays(item) || (is_replaced && worker_row_is_starting(other)))
                 return;
         if (item->recycling == RECYCLE_LET_GO && item->asks != RECYCLE_NOT_ASKED) {
                 if (item->idle) /* it stopped waiting for the answer and is idle again */
                         turn_retire(turn, row, "recycled");
+                else if (!item->granted) /* it was given leave before it asked: the question cleared the answer */
+                        turn_let_go(turn, row, "recycled");
         } else if (is_replaced)
                 let_go(turn, row, "recycled");
         else
@@ -110,35 +112,69 @@ static unsigned count_in_progress(const struct turn *turn)
         return count;
 }
 
-/* A worker that is not being recycled. True if its recycling begins. */
-static bool look_at(struct turn *turn, uint32_t row, bool may_begin)
+static bool may_begin(const struct worker_row *row)
 {
-        const struct worker_row *item = &turn->rows.items[row];
-        uint64_t old_at_ms = too_old_at_ms(turn, item);
-        bool asks = item->asks != RECYCLE_NOT_ASKED, is_too_old = !asks && turn->now_ms >= old_at_ms;
-        enum recycle_reason why = is_too_old && item->idle ? RECYCLE_AGE : item->asks;
+        return row->recycling == RECYCLE_NONE && row->life.state == WORKER_READY && worker_row_stays(row);
+}
 
-        if (why != RECYCLE_NOT_ASKED && may_begin && begin(turn, row, why))
-                return true;
-        if (asks)
-                turn_serve_on(turn, row);
-        else if (why == RECYCLE_NOT_ASKED)
+/* Of those that ask, the one whose request began first: several may have asked since the last look. */
+static uint32_t find_first_asking(const struct worker_rows *rows, uint32_t count)
+{
+        uint32_t first = WORKER_ROW_NONE;
+
+        for (uint32_t i = 0; i < count; i++) {
+                const struct worker_row *row = &rows->items[i];
+                if (may_begin(row) && row->asks != RECYCLE_NOT_ASKED &&
+                    (first == WORKER_ROW_NONE || row->asked_ns < rows->items[first].asked_ns))
+                        first = i;
+        }
+        return first;
+}
+
+/* How many more may begin. While no worker can be started none is let go. */
+static uint64_t count_free_places(const struct turn *turn)
+{
+        uint64_t in_progress = count_in_progress(turn), most = turn->config->max_recycling;
+
+        return turn_is_backing_off(turn) || in_progress >= most ? 0 : most - in_progress;
+}
+
+/* A worker that is not being recycled and does not ask. True if its recycling begins; one whose replacement cannot be
+ * launched now is looked at again, and leaves no place. */
+static bool look_at_age(struct turn *turn, uint32_t row, uint64_t *places)
+{
+        uint64_t old_at_ms = too_old_at_ms(turn, &turn->rows.items[row]);
+        bool is_too_old = turn->now_ms >= old_at_ms;
+
+        if (!is_too_old || !turn->rows.items[row].idle) {
                 turn_ask_at(turn, is_too_old ? saturated_add(turn->now_ms, TOO_OLD_LOOK_MS) : old_at_ms);
-        else if (may_begin) /* no replacement could be launched; otherwise its turn comes when another one has gone */
-                turn_ask_at(turn, saturated_add(turn->now_ms, TOO_OLD_LOOK_MS));
+                return false;
+        }
+        if (*places == 0) /* its turn comes when another one has gone, or workers can be started again */
+                return false;
+        if (begin(turn, row, RECYCLE_AGE))
+                return true;
+        turn_ask_at(turn, saturated_add(turn->now_ms, TOO_OLD_LOOK_MS));
+        *places = 0;
         return false;
 }
 
 void recycle_decide(struct turn *turn)
 {
-        uint32_t count = turn->rows.count; /* without those launched here */
-        uint64_t in_progress = count_in_progress(turn);
+        uint32_t count = turn->rows.count, row; /* without those launched here */
+        uint64_t places = count_free_places(turn);
 
-        for (uint32_t i = 0; i < count; i++) {
-                const struct worker_row *row = &turn->rows.items[i];
-                if (row->recycling != RECYCLE_NONE)
-                        follow_up(turn, i);
-                else if (row->life.state == WORKER_READY && worker_row_counts(row))
-                        in_progress += look_at(turn, i, in_progress < turn->config->max_recycling);
+        for (row = 0; row < count; row++)
+                if (turn->rows.items[row].recycling != RECYCLE_NONE)
+                        follow_up(turn, row);
+        while (places > 0 && (row = find_first_asking(&turn->rows, count)) != WORKER_ROW_NONE)
+                places = begin(turn, row, turn->rows.items[row].asks) ? places - 1 : 0;
+        for (row = 0; row < count; row++) {
+                if (!may_begin(&turn->rows.items[row]))
+                        continue;
+                if (turn->rows.items[row].asks != RECYCLE_NOT_ASKED)
+                        turn_serve_on(turn, row);
+                else
+                        places -= look_at_age(turn, row, &places);
         }
 }

@@ -58,10 +58,10 @@ static void tell_relief(struct turn *turn, uint64_t refused)
         turn->scaling->saturation_told = false;
         turn->scaling->refused_before += refused;
         if (refused > 0)
-                turn_record(turn, ORDER_RECORD, LOG_INFO, "no longer saturated; %llu connection%s refused",
+                turn_record(turn, ORDER_TELL_RELIEVED, LOG_INFO, "no longer saturated; %llu connection%s refused",
                             (unsigned long long)refused, refused == 1 ? " was" : "s were");
         else
-                turn_record(turn, ORDER_RECORD, LOG_INFO, "no longer saturated");
+                turn_record(turn, ORDER_TELL_RELIEVED, LOG_INFO, "no longer saturated");
 }
 
 /* An episode is worth a warning once somebody waits: a pool of one is in full use during every request. Where the
@@ -100,7 +100,8 @@ static void publish(struct turn *turn, const struct scale_decision *decision)
 
         /* While old listeners drain, idle workers of the old generation hide that new connections find none. */
         turn->levels.low_below = hidden ? UINT32_MAX : decision->low_below;
-        turn->levels.high_above = decision->high_above;
+        /* An idle helper is in the idle set, and no spare worker. Draining looks often enough by itself. */
+        turn->levels.high_above = turn->rows.counts.helpers > 0 ? UINT32_MAX : decision->high_above;
         turn->levels.reset_low_water = decision->reset_low_water;
         turn->levels.watch_listeners = decision->watch_listeners;
 }

@@ -144,6 +144,7 @@ void turn_let_go(struct turn *turn, uint32_t row, const char *reason)
         if (!add(turn, (struct order){.kind = ORDER_LET_GO, .row = row, .reason = reason}, NULL))
                 return;
         item->recycling = RECYCLE_LET_GO;
+        item->granted = true;
         if (item->idle)
                 feed_row(turn, row, WORKER_EVENT_RETIRE);
 }
@@ -159,6 +160,7 @@ void turn_serve_on(struct turn *turn, uint32_t row)
         worker_rows_unlink(&turn->rows, row);
         item->recycling = RECYCLE_NONE;
         item->asks = RECYCLE_NOT_ASKED;
+        item->granted = false;
 }
 
 void turn_settle(struct turn *turn, uint32_t row)
@@ -200,11 +202,13 @@ void turn_record(struct turn *turn, enum order_kind kind, int priority, const ch
         add(turn, (struct order){.kind = kind, .priority = priority}, text);
 }
 
-void turn_tell_worker(struct turn *turn, uint32_t row, int priority, uint64_t duration_ms, const char *what)
+void turn_tell_worker(struct turn *turn, uint32_t row, enum worker_event event, int priority, uint64_t duration_ms,
+                      const char *what)
 {
         add(turn,
             (struct order){.kind = ORDER_TELL_WORKER,
                            .row = row,
+                           .event = event,
                            .priority = priority,
                            .duration_ms = duration_ms,
                            .reason = what},

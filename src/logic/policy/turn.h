@@ -124,4 +124,5 @@ void turn_close(struct turn *turn, size_t closing);
 void turn_note_queue(struct turn *turn, size_t closing);
 void turn_record(struct turn *turn, enum order_kind kind, int priority, const char *format, ...)
         __attribute__((format(printf, 4, 5)));
-void turn_tell_worker(struct turn *turn, uint32_t row, int priority, uint64_t duration_ms, const char *what);
+void turn_tell_worker(struct turn *turn, uint32_t row, enum worker_event event, int priority, uint64_t duration_ms,
+                      const char *what);

@@ -8,9 +8,14 @@
 
 #define FIRST_CAPACITY 64
 
-bool worker_row_counts(const struct worker_row *row)
+bool worker_row_stays(const struct worker_row *row)
 {
         return row->purpose != WORKER_REFUSE && worker_life_is_open(&row->life);
+}
+
+bool worker_row_counts(const struct worker_row *row)
+{
+        return worker_row_stays(row) && row->purpose != WORKER_DRAIN;
 }
 
 bool worker_row_is_starting(const struct worker_row *row)
@@ -24,10 +29,10 @@ bool worker_row_is_old(const struct worker_rows *rows, const struct worker_row *
 }
 
 /* What a row is in, as counts of ones and zeroes. */
-static struct worker_counts counts_of(const struct worker_rows *rows, const struct worker_row *row)
+static struct worker_counts counts_of(const struct worker_row *row, uint64_t generation)
 {
         bool gone = row->life.state == WORKER_GONE, serves = !gone && row->purpose != WORKER_REFUSE;
-        bool counts = worker_row_counts(row), old = worker_row_is_old(rows, row);
+        bool counts = worker_row_counts(row), old = row->generation < generation;
         bool detached = row->life.state == WORKER_DETACHED, starting = worker_row_is_starting(row);
 
         return (struct worker_counts){
@@ -40,17 +45,19 @@ static struct worker_counts counts_of(const struct worker_rows *rows, const stru
                 .old_total = counts && old,
                 /* Those of an older roll belong to the old ones now. */
                 .surge = counts && row->purpose == WORKER_ROLL && !old,
-                .helpers = counts && row->purpose == WORKER_DRAIN,
+                .helpers = worker_row_stays(row) && !counts,
                 .processes = serves && !detached,
                 .processes_all = !gone,
         };
 }
 
 /* Take the row into the counts, or out of them. Unsigned sums may wrap in between; they come out right. */
-static void count(struct worker_rows *rows, uint32_t row, unsigned sign)
+#define IN 1U
+#define OUT (-1U)
+
+static void sum_up(struct worker_counts *sum, const struct worker_row *row, uint64_t generation, unsigned sign)
 {
-        const struct worker_counts one = counts_of(rows, &rows->items[row]);
-        struct worker_counts *sum = &rows->counts;
+        const struct worker_counts one = counts_of(row, generation);
 
         sum->starting += sign * one.starting;
         sum->idle += sign * one.idle;
@@ -64,8 +71,16 @@ static void count(struct worker_rows *rows, uint32_t row, unsigned sign)
         sum->processes += sign * one.processes;
         sum->processes_all += sign * one.processes_all;
 }
-#define IN 1U
-#define OUT (-1U)
+
+static void count(struct worker_rows *rows, uint32_t row, unsigned sign)
+{
+        sum_up(&rows->counts, &rows->items[row], rows->generation, sign);
+}
+
+void worker_counts_add(struct worker_counts *counts, const struct worker_row *row, uint64_t generation)
+{
+        sum_up(counts, row, generation, IN);
+}
 
 void worker_rows_begin(struct worker_rows *rows, uint64_t generation)
 {

@@ -46,18 +46,21 @@ struct worker_row {
         enum recycle_reason asks;
         uint64_t since_ms; /* when what it does began; not after the time of the snapshot */
         uint64_t request;  /* number of its present or last request */
+        bool granted;      /* … and has been answered that it may go; a new question clears that */
+        uint64_t asked_ns; /* orders those that ask: when the request began with which it came to it */
 
         uint64_t escalated_request; /* which request the last escalation was about */
 };
 
-/* Detached workers and those that end are in no count but `detached`, `retiring` and those of processes. One that
- * refuses is in `processes_all` alone. */
+/* Detached workers and those that end are in no count but `detached`, `retiring` and those of processes. Those that
+ * drain closing listeners come in addition to max_workers and go by themselves: they are neither scaled nor rolled, and
+ * count with those that end. One that refuses is in `processes_all` alone. */
 struct worker_counts {
         unsigned starting, idle, busy, detached, retiring;
         unsigned total;     /* against max_workers: starting + idle + busy */
         unsigned old_total; /* of total, those of an older generation */
         unsigned surge;     /* of total, those that a roll has started and that no older one has gone for yet */
-        unsigned helpers;   /* of total, those that drain closing listeners */
+        unsigned helpers;   /* of retiring, those that drain closing listeners and will go on with it */
         unsigned processes; /* that take room until they have gone: all but those detached and those that refuse */
         unsigned processes_all;
 };
@@ -89,8 +92,14 @@ void worker_rows_unlink(struct worker_rows *rows, uint32_t row);
 enum worker_action worker_rows_feed(struct worker_rows *rows, uint32_t row, enum worker_event event, uint64_t now_ms);
 void worker_rows_set_purpose(struct worker_rows *rows, uint32_t row, enum worker_purpose purpose);
 
-/* True if it counts against max_workers: it serves or will serve on. */
+/* True if it takes connections or will, whosever, and is not on its way out. */
+bool worker_row_stays(const struct worker_row *row);
+
+/* True if it counts against max_workers: it stays, and not for closing listeners alone. */
 bool worker_row_counts(const struct worker_row *row);
+
+/* Take a row into counts; `generation` is the pool's. */
+void worker_counts_add(struct worker_counts *counts, const struct worker_row *row, uint64_t generation);
 
 /* Of these, what a row is in. An old one is of a generation before the pool's. */
 bool worker_row_is_starting(const struct worker_row *row);

@@ -152,6 +152,8 @@ static inline void worker_accepts(struct sim *s, struct sim_worker *worker)
         if (worker->row.asks == RECYCLE_NOT_ASKED && worker->last_request > 0 &&
             worker->served >= worker->last_request) {
                 worker->row.asks = RECYCLE_REQUESTS;
+                worker->row.asked_ns = s->now_ms * 1000000;
+                worker->may_go = false;
                 s->woken = true;
         }
         leave_idle_set(s, worker, true);
@@ -424,6 +426,7 @@ static inline void take_snapshot(struct sim *s)
                     worker->row.purpose != WORKER_REFUSE)
                         worker_life_feed(&worker->row.life, WORKER_EVENT_READY, s->now_ms);
                 worker->row.worker = worker;
+                worker->row.granted = worker->may_go;
                 worker->row.idle = worker->in_idle_set && worker->row.life.state == WORKER_READY;
                 rows[i] = worker->number = worker_rows_add(&turn->rows, &worker->row);
         }

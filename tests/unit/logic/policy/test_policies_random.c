@@ -22,7 +22,7 @@
 static void check_counts(const struct sim *s)
 {
         const struct worker_rows *rows = &s->turn.rows;
-        unsigned total = 0, idle = 0, starting = 0, old = 0, surge = 0, all = 0, room = 0, detached = 0;
+        unsigned total = 0, idle = 0, starting = 0, old = 0, surge = 0, all = 0, room = 0, detached = 0, helpers = 0;
 
         for (uint32_t i = 0; i < rows->count; i++) {
                 const struct worker_row *row = &rows->items[i];
@@ -31,7 +31,8 @@ static void check_counts(const struct sim *s)
                 all += row->life.state != WORKER_GONE;
                 room += !refuses && row->life.state != WORKER_DETACHED && row->life.state != WORKER_GONE;
                 detached += row->life.state == WORKER_DETACHED;
-                if (refuses || ends)
+                helpers += row->purpose == WORKER_DRAIN && !ends;
+                if (refuses || ends || row->purpose == WORKER_DRAIN)
                         continue;
                 total++;
                 idle += row->idle;
@@ -42,14 +43,14 @@ static void check_counts(const struct sim *s)
         const struct worker_counts *c = &rows->counts;
         CHECK(s, c->total == total && c->idle == idle && c->starting == starting && c->busy == total - idle - starting);
         CHECK(s, c->old_total == old && c->surge == surge && c->processes_all == all && c->processes == room);
-        CHECK(s, c->detached == detached);
+        CHECK(s, c->detached == detached && c->helpers == helpers && c->retiring == room - total);
 }
 
 /* Who may have a replacement does not go without one, unless the pool is full at that moment. */
 static void check_let_go(const struct sim *s, const struct order *order, const struct worker_rows *rows)
 {
         const struct worker_row *row = &rows->items[order->row];
-        unsigned others = rows->counts.idle + rows->counts.starting - row->idle;
+        unsigned others = rows->counts.idle + rows->counts.starting - (row->idle && worker_row_counts(row));
 
         CHECK(s, row->replacement != WORKER_ROW_NONE || s->config.scaling == SCALING_ONDEMAND || s->closing_down ||
                          row->purpose == WORKER_DRAIN || others >= s->turn.limits.max_spare ||

@@ -82,6 +82,51 @@ static void crowded_or_backing_off_it_serves_on(void **state)
              "5s a busy asks -> launch b replace a; say recycling worker 0 (max_requests, 2 requests)");
 }
 
+static void first_come_first_let_go(void **state)
+{
+        (void)state;
+        PLAY(recycle_decide, "# In the order in which their requests began, whatever that of the rows is.",
+             "pool max 4 spare 4 4 recycling 1 static",
+             "4s a busy since 3s asks; b busy since 1s asks; c busy since 2s asks; d -> "
+             "say recycling worker 0 (max_requests, 1 request); let-go b (max_requests); serve-on a; serve-on c",
+             "# Several in one turn.",
+             "5s b gone; a busy since 3s asks; c busy since 2s asks; d busy since 1s asks; pool recycling 2 max 3 -> "
+             "say recycling worker 0 (max_requests, 1 request); let-go d (max_requests); "
+             "say recycling worker 0 (max_requests, 2 requests); let-go c (max_requests); serve-on a");
+}
+
+static void nobody_is_let_go_while_no_worker_can_be_started(void **state)
+{
+        (void)state;
+        PLAY(recycle_decide, "# A full pool, where a replacement cannot come first: there will be none afterwards either.",
+             "pool max 2 spare 2 2 recycling 1 static backoff 5s",
+             "1s a busy asks; b -> serve-on a",
+             "5s a busy asks -> say recycling worker 0 (max_requests, 2 requests); let-go a (max_requests)");
+        PLAY(recycle_decide, "# Nor by age.",
+             "pool max 1 spare 1 1 recycling 1 static backoff 9s age 1s",
+             "5s a ->",
+             "9s -> say recycling worker 0 (max_worker_age, 0 requests); let-go a (max_worker_age) at 10s");
+        PLAY(recycle_decide, "# The one whose replacement could be launched is let go all the same.",
+             "pool max 2 spare 1 2 recycling 1",
+             "1s a busy asks -> launch b replace a; say recycling worker 0 (max_requests, 1 request)",
+             "2s pool backoff 5s; b idle -> let-go a (recycled)");
+        PLAY(recycle_decide, "# Crowded for one is crowded for all: no other launch is tried in this turn.",
+             "pool max 4 spare 4 4 recycling 2 processes 4",
+             "4s a busy since 1s asks; b busy since 2s asks; c retiring busy; d retiring busy -> "
+             "serve-on a; serve-on b");
+}
+
+static void helpers_are_no_spare_workers(void **state)
+{
+        (void)state;
+        PLAY(recycle_decide, "# A helper takes no connection of the pool's own listeners.",
+             "pool max 4 spare 1 1 recycling 1",
+             "1s a busy asks; b drain idle -> launch c replace a; say recycling worker 0 (max_requests, 1 request)");
+        PLAY(recycle_decide, "# Nor does it fill the pool.",
+             "pool max 2 spare 1 2 recycling 1",
+             "1s a busy asks; b drain busy -> launch c replace a; say recycling worker 0 (max_requests, 1 request)");
+}
+
 static void a_replacement_that_comes_to_nothing(void **state)
 {
         (void)state;
@@ -124,6 +169,11 @@ static void by_age(void **state)
              "13s -> say recycling worker 0 (max_worker_age, 0 requests); let-go a (max_worker_age) at 14s",
              "14s a gone -> launch d replace c; say recycling worker 0 (max_worker_age, 0 requests) at 15s",
              "15s d idle -> let-go c (recycled) at 16s");
+        PLAY(recycle_decide, "# It became busy when it was given leave, and asks: that cleared the answer.",
+             "pool max 1 spare 1 1 recycling 1 static age 10s",
+             "13s a launched 1s -> say recycling worker 0 (max_worker_age, 0 requests); let-go a (max_worker_age) at 14s",
+             "14s a ready busy asks-age -> let-go a (recycled)",
+             "15s ->");
         PLAY(recycle_decide, "# What starts and ends is not looked at, nor what refuses.",
              "pool max 3 spare 1 3 recycling 1 age 10s",
              "99s a starting launched 1s; b retiring asks; c refuse idle; d detached busy asks; e ending asks ->");
@@ -145,6 +195,9 @@ int main(void)
                 cmocka_unit_test(a_replacement_for_each_of_max_recycling),
                 cmocka_unit_test(who_is_not_missed_needs_no_replacement),
                 cmocka_unit_test(crowded_or_backing_off_it_serves_on),
+                cmocka_unit_test(first_come_first_let_go),
+                cmocka_unit_test(nobody_is_let_go_while_no_worker_can_be_started),
+                cmocka_unit_test(helpers_are_no_spare_workers),
                 cmocka_unit_test(a_replacement_that_comes_to_nothing),
                 cmocka_unit_test(one_that_left_off_asking_serves_on),
                 cmocka_unit_test(by_age),

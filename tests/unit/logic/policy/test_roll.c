@@ -63,6 +63,16 @@ static void old_listeners_keep_old_workers(void **state)
              "3s A gone -> retire a (roll); settle c; retire b (roll); settle d");
 }
 
+static void helpers_are_not_rolled(void **state)
+{
+        (void)state;
+        PLAY(roll_decide, "# What drains closing listeners is no old worker, but its process takes room.",
+             "pool max 2 surge 50 generation 3",
+             "1s a drain gen 2 idle ->",
+             "2s b gen 2 -> launch c roll (generation 3, 1 of older ones left)",
+             "3s c idle -> retire b (roll); settle c");
+}
+
 static void an_older_roll_is_forgotten(void **state)
 {
         (void)state;
@@ -139,6 +149,7 @@ int main(void)
                 cmocka_unit_test(the_surge_counts_retired_workers),
                 cmocka_unit_test(no_surge_is_one),
                 cmocka_unit_test(old_listeners_keep_old_workers),
+                cmocka_unit_test(helpers_are_not_rolled),
                 cmocka_unit_test(an_older_roll_is_forgotten),
                 cmocka_unit_test(a_new_one_that_dies_takes_nobody_along),
                 cmocka_unit_test(it_waits_while_starts_fail),

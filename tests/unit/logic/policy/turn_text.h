@@ -221,6 +221,8 @@ static inline bool read_asks(struct worker_row *row, const char *word)
         for (size_t i = 0; i < ELEMENTS(words); i++)
                 if (text_equal(words[i], word)) {
                         row->asks = (enum recycle_reason)i;
+                        row->asked_ns = row->since_ms * 1000000;
+                        row->granted = false;
                         return true;
                 }
         return false;
@@ -385,6 +387,7 @@ static inline void write_order(const struct world *w, const struct order *order,
                 text_appendf(text, "waits %c", listener);
                 break;
         case ORDER_RECORD:
+        case ORDER_TELL_RELIEVED:
                 text_appendf(text, "say %s", orders_text(&w->turn.orders, order));
                 break;
         case ORDER_TELL_SATURATED:
