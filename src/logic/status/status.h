@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #include "logic/policy/scale.h"
-#include "logic/policy/worker_fsm.h"
+#include "logic/policy/worker_life.h"
 #include "logic/status/counters.h"
 #include "logic/status/request_rate.h"
 #include "logic/status/request_stats.h"
@@ -35,13 +35,8 @@ struct status_listener {
 
 /* What a worker does, in one word: the lifecycle and the activity together. */
 enum status_worker_state {
-        STATUS_WORKER_STARTING,
-        STATUS_WORKER_IDLE,
-        STATUS_WORKER_BUSY,
-        STATUS_WORKER_DETACHED,
-        STATUS_WORKER_RETIRING,
-        STATUS_WORKER_TERMINATING,
-        STATUS_WORKER_KILLING,
+        STATUS_WORKER_LAUNCHING, STATUS_WORKER_STARTING, STATUS_WORKER_IDLE, STATUS_WORKER_BUSY, STATUS_WORKER_DETACHED, STATUS_WORKER_RETIRING,
+        STATUS_WORKER_TERMINATING, STATUS_WORKER_KILLING, STATUS_WORKER_ENDING, STATUS_WORKER_KILLED,
         STATUS_WORKER_REFUSING,
         STATUS_WORKER_STATE_COUNT
 };

@@ -18,7 +18,7 @@
 #include "os/clock.h"
 
 /* A request about to be carried out. */
-struct order {
+struct control_order {
         const struct control_host *host;
         struct control_client *client;
         const struct control_request *request;
@@ -26,13 +26,13 @@ struct order {
         char by[48];       /* "control, user 0", for logs */
 };
 
-static void refuse_pool(const struct order *order)
+static void refuse_pool(const struct control_order *order)
 {
         control_client_refuse(order->client, "unknown-pool", "there is no pool \"%.64s\"", order->request->pool);
 }
 
 /* The beginning of a reply about one pool. */
-static json_t *about_pool(const struct order *order)
+static json_t *about_pool(const struct control_order *order)
 {
         json_t *reply = status_json_ok(order->request->command);
 
@@ -43,7 +43,7 @@ static json_t *about_pool(const struct order *order)
         return NULL;
 }
 
-static void do_status(const struct order *order)
+static void do_status(const struct control_order *order)
 {
         const struct control_host *host = order->host;
         const struct status_of_daemon about = host->describe(host->context);
@@ -58,7 +58,7 @@ static void do_status(const struct order *order)
                 control_client_answer(order->client, status_json_status(&status));
 }
 
-static json_t *why_json(const struct order *order, size_t *found)
+static json_t *why_json(const struct control_order *order, size_t *found)
 {
         uint64_t now_ms = clock_now_ms(), wall_ms = clock_wall_ms();
         json_t *reply = status_json_ok(CONTROL_WHY), *pools = json_array();
@@ -79,7 +79,7 @@ static json_t *why_json(const struct order *order, size_t *found)
         return NULL;
 }
 
-static void do_why(const struct order *order)
+static void do_why(const struct control_order *order)
 {
         size_t found = 0;
         json_t *reply = why_json(order, &found);
@@ -92,7 +92,7 @@ static void do_why(const struct order *order)
 }
 
 /* Answered by control_outcome when it is done. */
-static void do_reload(const struct order *order)
+static void do_reload(const struct control_order *order)
 {
         bool dry_run = order->request->flag;
         const struct control_host *host = order->host;
@@ -104,25 +104,25 @@ static void do_reload(const struct order *order)
         (dry_run ? host->dry_run : host->reload)(host->context);
 }
 
-static void do_restart(const struct order *order)
+static void do_restart(const struct control_order *order)
 {
         pool_order_restart(order->pool, order->by);
         control_client_answer(order->client, about_pool(order));
 }
 
-static void do_pause(const struct order *order)
+static void do_pause(const struct control_order *order)
 {
         pool_order_pause(order->pool, order->by);
         control_client_answer(order->client, about_pool(order));
 }
 
-static void do_resume(const struct order *order)
+static void do_resume(const struct control_order *order)
 {
         pool_order_resume(order->pool, order->by);
         control_client_answer(order->client, about_pool(order));
 }
 
-static void answer_problems(const struct order *order, const char *message, const struct problem_list *problems)
+static void answer_problems(const struct control_order *order, const char *message, const struct problem_list *problems)
 {
         json_t *reply = status_json_error("refused", message);
 
@@ -133,7 +133,7 @@ static void answer_problems(const struct order *order, const char *message, cons
         control_client_answer(order->client, reply);
 }
 
-static void do_scale(const struct order *order)
+static void do_scale(const struct control_order *order)
 {
         const struct control_request *request = order->request;
         const struct control_host *host = order->host;
@@ -156,7 +156,7 @@ static void do_scale(const struct order *order)
         }
 }
 
-static void do_kill_worker(const struct order *order)
+static void do_kill_worker(const struct control_order *order)
 {
         int pid = (int)order->request->worker;
         const struct pool *pool = pool_order_kill_worker(order->host->pools, order->request->worker, order->by);
@@ -175,7 +175,7 @@ static void do_kill_worker(const struct order *order)
 }
 
 /* Answered first: there may be nobody to answer afterwards. */
-static void do_stop(const struct order *order)
+static void do_stop(const struct control_order *order)
 {
         const struct control_host *host = order->host;
         bool now = order->request->flag;
@@ -184,7 +184,7 @@ static void do_stop(const struct order *order)
         host->stop(host->context, now, order->by);
 }
 
-static void do_upgrade(const struct order *order)
+static void do_upgrade(const struct control_order *order)
 {
         const char *path = order->request->path;
         const struct control_host *host = order->host;
@@ -204,7 +204,7 @@ static void do_upgrade(const struct order *order)
         }
 }
 
-static void do_config(const struct order *order)
+static void do_config(const struct control_order *order)
 {
         const struct control_host *host = order->host;
         _cleanup_(effective_config_clear) struct config config = {0};
@@ -224,7 +224,7 @@ static void do_config(const struct order *order)
         control_client_answer(order->client, reply);
 }
 
-static void do_version(const struct order *order)
+static void do_version(const struct control_order *order)
 {
         const struct control_host *host = order->host;
         json_t *reply = status_json_ok(CONTROL_VERSION);
@@ -238,8 +238,8 @@ static void do_version(const struct order *order)
 }
 
 static const struct {
-        void (*execute)(const struct order *order);
-        bool needs_pool; /* one that serves */
+        void (*execute)(const struct control_order *order);
+        bool needs_pool;  /* one that serves */
         bool while_stopping;
 } commands[] = {
         [CONTROL_STATUS] = {do_status, .while_stopping = true},
@@ -261,7 +261,7 @@ void control_execute(void *context, struct control_client *client, size_t length
         const struct control_host *host = context;
         _cleanup_(control_request_clear) struct control_request request = {0};
         _cleanup_(text_clear) struct text error = {0};
-        struct order order = {.host = host, .client = client, .request = &request};
+        struct control_order order = {.host = host, .client = client, .request = &request};
 
         int r = control_request_parse(client->request, length, &request, &error);
         if (r == -EINVAL) {

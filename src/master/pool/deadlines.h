@@ -1,10 +1,22 @@
-/* The deadlines: of starting, of requests, of escalations, of retirement. Looked at when one may have passed; the
- * workers wake us at the beginning of a request only while no deadline of a request is armed. */
+/* Deadlines that were missed: what logic/policy/deadline has decided about them, told to workers and to people, and the
+ * word by which workers wake the master when a request begins. */
 #pragma once
 
 #include <stdint.h>
 
-struct pool;
+#include "logic/policy/orders.h"
 
-/* The step: look at the pool, act, and say when to look again (ms of the clock, or POOL_NEVER_MS). */
-uint64_t deadlines_step(struct pool *pool, uint64_t now_ms);
+struct pool;
+struct worker;
+
+/* Feed the order's event to the worker's life, and count it. What the worker is told is about `request`. */
+void deadlines_feed(struct worker *worker, enum worker_event event, uint64_t request, uint64_t now_ms);
+
+/* Log what is about to happen to the worker. */
+void deadlines_tell(const struct worker *worker, const struct order *order);
+
+/* Before the snapshot: workers are silent. */
+void deadlines_hush(struct pool *pool);
+
+/* After it: let workers report requests that begin, if the turn wants that. Touches the pool if one has begun since. */
+void deadlines_publish(struct pool *pool);

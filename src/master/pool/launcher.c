@@ -52,7 +52,7 @@ static int settle(struct worker *worker, pid_t pid, int error)
         }
         /* The reading end changes sides to the output's owner; without one the worker's words are lost, no more. */
         worker_output_start(runtime->outputs, pool->name, pid, TAKE_FD(log_read_fd));
-        worker_launched(worker, pid);
+        worker_launched(worker, pid, clock_now_ms());
         health_note_launch(pool);
         pool_counters_note(pool, COUNTER_forked);
         const struct log_fields fields = {.pool = pool->name, .worker_pid = pid, .reason = worker->reason,
@@ -95,23 +95,18 @@ static int launch(struct worker *worker, const struct listener_set *listeners, p
         return pool->launcher->launch(worker, &plan, ret_pid);
 }
 
-/* Workers that are on their way out may hold the number of processes up for a moment; their ends make the pool look
- * again, so that this is no failure. One more than the limit: the refuser. */
-static bool is_crowded(const struct pool *pool)
+static const struct listener_set *listeners_of(const struct worker *worker)
 {
-        uint64_t most = pool_config_process_limit(pool->config) + 1;
+        const struct pool *pool = worker->pool;
 
-        return pool->workers.count >= most;
+        return worker->purpose == WORKER_DRAIN || pool->draining ? &pool->closing : &pool->listeners;
 }
 
-int launcher_start(struct pool *pool, enum worker_purpose purpose, const struct listener_set *listeners,
-                   const char *reason, struct worker **ret)
+int launcher_start(struct pool *pool, enum worker_purpose purpose, const char *reason, struct worker **ret)
 {
         struct worker *worker;
         pid_t pid = 0;
 
-        if (is_crowded(pool))
-                return -EBUSY;
         int r = worker_table_add(pool, &worker);
         if (r < 0) {
                 health_note_launch_failure(pool, -r);
@@ -121,15 +116,13 @@ int launcher_start(struct pool *pool, enum worker_purpose purpose, const struct 
         worker->generation = pool->generation;
         worker->reason = reason;
         worker->log_read_fd = -1;
-        worker->forked_ms = clock_now_ms();
+        worker->forked_ms = worker->life.since_ms = clock_now_ms();
         worker->requests_at_fork = pool->health.requests_seen;
-        worker_table_note_purpose(worker);
         prepare_slot(pool, worker->slot);
-        r = launch(worker, listeners ? listeners : &pool->listeners, &pid);
+        r = launch(worker, listeners_of(worker), &pid);
         if (r != -EINPROGRESS && (r = settle(worker, pid, r)) < 0)
                 return r;
-        if (ret)
-                *ret = worker;
+        *ret = worker;
         return 0;
 }
 

@@ -6,15 +6,13 @@
 
 #include "logic/policy/worker_purpose.h"
 
-struct listener_set;
 struct pool;
 struct worker;
 
-/* Launch a worker. `listeners` NULL: the pool's present ones. `reason` is one word for the log, and stays valid. 0, and it
- * is on its way (`ret` may be NULL). -EBUSY: crowded: processes that end still hold the places; the pool looks again when
- * one has ended. Another -errno: failed; logged once an episode, and the pool backs off. */
-int launcher_start(struct pool *pool, enum worker_purpose purpose, const struct listener_set *listeners,
-                   const char *reason, struct worker **ret);
+/* Launch a worker, for the closing listeners if that is its purpose or the pool closes down, otherwise for the present
+ * ones. `reason` is one word for the log, and stays valid. 0, and it is on its way. -errno: failed; logged once an episode,
+ * and the pool backs off. */
+int launcher_start(struct pool *pool, enum worker_purpose purpose, const char *reason, struct worker **ret);
 
 /* What came of a launch that was under way: its process runs (`pid`, and `error` is 0), or there is none (-errno), and the
  * worker is freed. */

@@ -51,6 +51,11 @@ static void on_wake(void *context)
         pool->runtime->turn(pool);
 }
 
+void pool_begin_generation(struct pool *pool)
+{
+        pool->generation++;
+}
+
 void pool_touch(struct pool *pool)
 {
         if (!pool->touched)
@@ -65,7 +70,7 @@ void pool_begin_turn(struct pool *pool)
 
 void pool_end_turn(struct pool *pool, uint64_t next_ms)
 {
-        if (pool->touched) /* a step asked for another turn */
+        if (pool->touched) /* somebody asked for another turn */
                 return;
         if (next_ms == POOL_NEVER_MS)
                 evloop_timer_unset(pool->timer);
@@ -176,6 +181,7 @@ void pool_free(struct pool *pool)
         scoreboard_memory_close(pool->board.memory);
         slot_allocator_free(pool->workers.slots);
         overlay_clear(&pool->overlay);
+        turn_clear(&pool->turn);
         pool_config_free(pool->own_config);
         free(pool->name);
         free(pool);

@@ -14,6 +14,7 @@
 #include "logic/config/overlay.h"
 #include "logic/policy/backoff.h"
 #include "logic/policy/scale.h"
+#include "logic/policy/turn.h"
 #include "logic/status/counters.h"
 #include "logic/status/decision_ring.h"
 #include "logic/status/request_rate.h"
@@ -21,7 +22,7 @@
 #include "master/pool/pool_runtime.h"
 #include "prefork/scoreboard.h"
 
-#define POOL_NEVER_MS UINT64_MAX /* what a step returns that has nothing to wait for */
+#define POOL_NEVER_MS UINT64_MAX /* nothing to wait for */
 #define POOL_GONE_WORKERS_KEPT 1024
 
 struct launcher_ops;
@@ -41,21 +42,6 @@ struct worker_table {
         struct worker *first; /* list, newest first: launched and not reaped */
         unsigned count;       /* length of the list */
         struct slot_allocator *slots;
-        struct worker *refuser; /* also in the list */
-};
-
-/* Written by scaler. */
-struct pool_scaler {
-        struct scale_state state;
-        bool started;            /* the first decision was made */
-        bool saturation_told;    /* full, and somebody waits or was refused: logged, counted, and the pool's state until
-                                  * state.saturated is over */
-        uint64_t refused_before; /* the board's `refused` when the last such episode ended */
-};
-
-/* Written by rollout. */
-struct pool_rollout {
-        uint64_t ready; /* new workers of a roll that became ready and have not replaced one yet */
 };
 
 /* Written by health. */
@@ -102,11 +88,11 @@ struct pool {
 
         struct pool_board board;
         struct worker_table workers;
-        struct pool_scaler scaler;
-        struct pool_rollout rollout;
+        struct scaling_state scaler; /* written by logic/policy/scaling, in a turn, and by scaler */
         struct pool_health health;
         struct pool_counters counters;
         struct decision_ring decisions;
+        struct turn turn; /* the present one, or the last; written by pool_snapshot and logic/policy */
 };
 
 /* Make a pool with its scoreboard, wake-up and timer; it has no listeners yet and does nothing until pool_start(). 0 or
@@ -129,6 +115,9 @@ void pool_set_config(struct pool *pool, const struct pool_config *config);
 
 /* Lay `overlay` (taken over) over the configuration in the place of the present one; pool_apply_config() follows. */
 void pool_set_overlay(struct pool *pool, const struct overlay *overlay);
+
+/* New workers are of another generation from now on, and a roll replaces those that are there. */
+void pool_begin_generation(struct pool *pool);
 
 /* Look at the pool at the next turn of the loop. */
 void pool_touch(struct pool *pool);

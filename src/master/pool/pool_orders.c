@@ -4,20 +4,22 @@
 #include "master/pool/drainer.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_table.h"
-#include "master/pool/rollout.h"
 #include "master/pool/scaler.h"
 #include "master/pool/worker.h"
 #include "master/pool/worker_table.h"
+#include "os/clock.h"
 
 void pool_order_restart(struct pool *pool, const char *by)
 {
-        rollout_begin_generation(pool);
+        pool_begin_generation(pool);
         pool_record(pool, LOG_NOTICE, "generation %llu (restarted by %s)", (unsigned long long)pool->generation, by);
         pool_touch(pool);
 }
 
 void pool_order_pause(struct pool *pool, const char *by)
 {
+        uint64_t now_ms = clock_now_ms();
+
         if (pool->paused)
                 return;
         pool->paused = true;
@@ -26,7 +28,7 @@ void pool_order_pause(struct pool *pool, const char *by)
         /* Those that drain closing listeners have nothing to do with the pool's own. */
         for (struct worker *worker = pool->workers.first; worker; worker = worker->next)
                 if (worker->purpose != WORKER_DRAIN)
-                        worker_retire(worker, "paused");
+                        worker_retire(worker, "paused", now_ms);
         pool_touch(pool);
 }
 
@@ -48,7 +50,7 @@ const struct pool *pool_order_kill_worker(const struct pool_table *pools, pid_t 
                 if (!worker)
                         continue;
                 pool_record(pool, LOG_NOTICE, "killing worker %d (%s)", (int)pid, by);
-                worker_event(worker, WORKER_EVENT_STOP_NOW);
+                worker_event(worker, WORKER_EVENT_STOP_NOW, clock_now_ms());
                 pool_touch(pool);
                 return pool;
         }
@@ -74,9 +76,11 @@ void pool_order_close(struct pool *pool, struct pool_config *own_config, const c
 
 void pool_order_kill(struct pool *pool)
 {
+        uint64_t now_ms = clock_now_ms();
+
         pool->killing = true;
         for (struct worker *worker = pool->workers.first; worker; worker = worker->next)
-                worker_event(worker, WORKER_EVENT_STOP_NOW);
+                worker_event(worker, WORKER_EVENT_STOP_NOW, now_ms);
         listener_set_close(&pool->closing);
         pool_touch(pool);
 }

@@ -1,6 +1,7 @@
 /* long: a row for every member of pools, listeners, workers and counters, and both directions of each */
 #include "master/pool/pool_state.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -39,14 +40,12 @@ static const struct field pool_fields[] = {
         WRITTEN(struct pool, workers.first, "workers"),
         DERIVED(struct pool, workers.count, "the number of workers"),
         DERIVED(struct pool, workers.slots, "those of the workers are taken"),
-        DERIVED(struct pool, workers.refuser, "the worker of that purpose"),
-        FIELD(struct pool, scaler.state.shrink_at_ms, "shrink_at_ms"),
-        FIELD(struct pool, scaler.state.relief_at_ms, "relief_at_ms"),
-        FIELD(struct pool, scaler.state.saturated, "saturated"),
+        FIELD(struct pool, scaler.scale.shrink_at_ms, "shrink_at_ms"),
+        FIELD(struct pool, scaler.scale.relief_at_ms, "relief_at_ms"),
+        FIELD(struct pool, scaler.scale.saturated, "saturated"),
         FIELD(struct pool, scaler.started, "started"),
         FIELD(struct pool, scaler.saturation_told, "saturation_told"),
         FIELD(struct pool, scaler.refused_before, "refused_before"),
-        FIELD(struct pool, rollout.ready, "roll_ready"),
         FIELD(struct pool, health.backoff.failures, "start_failures"),
         FIELD(struct pool, health.backoff.not_before_ms, "start_not_before_ms"),
         FIELD(struct pool, health.backoff.shortest_ms, "start_shortest_ms"),
@@ -57,6 +56,7 @@ static const struct field pool_fields[] = {
         WRITTEN(struct pool, counters.gone, "gone"),
         WRITTEN(struct pool, counters.rate, "rate"),
         WRITTEN(struct pool, decisions, "decisions"),
+        DERIVED(struct pool, turn, "each begins with a snapshot"),
 };
 
 /* The table of counters gives the names of the document, too. */
@@ -97,23 +97,20 @@ static const struct field worker_fields[] = {
         DERIVED(struct worker, link, "the order of the list"),
         FIELD(struct worker, pid, "pid"),
         WRITTEN(struct worker, purpose, "purpose"),
-        WRITTEN(struct worker, state, "state"),
+        WRITTEN(struct worker, life.state, "state"),
+        FIELD(struct worker, life.retired, "retired"),
+        FIELD(struct worker, life.since_ms, "since_ms"),
         FIELD(struct worker, slot, "slot"),
         FIELD(struct worker, generation, "generation"),
-        FIELD(struct worker, retired, "retired"),
-        FIELD(struct worker, ended_by_us, "ended_by_us"),
-        FIELD(struct worker, recycling, "recycling"),
-        FIELD(struct worker, let_go, "let_go"),
+        WRITTEN(struct worker, recycling, "recycling"),
         WRITTEN(struct worker, replacement, "replacement"),
         DERIVED(struct worker, replaces, "points back"),
         DERIVED(struct worker, reason, "logged at the launch"),
         DERIVED(struct worker, log_read_fd, "worker_output's, once it is launched"),
         FIELD(struct worker, requests_at_fork, "requests_at_fork"),
         FIELD(struct worker, forked_ms, "forked_ms"),
-        FIELD(struct worker, retired_ms, "retired_ms"),
-        FIELD(struct worker, escalated_ms, "escalated_ms"),
         FIELD(struct worker, escalated_request, "escalated_request"),
-        FIELD(struct worker, kill_at_ms, "kill_at_ms"),
+        DERIVED(struct worker, row, "of a snapshot"),
 };
 
 static const struct field decision_fields[] = {
@@ -128,6 +125,9 @@ static const struct field decision_fields[] = {
 /* Words for what is an enum here: their numbers may change from one version to the next. */
 static const char *const tie_names[] = {[LISTENER_OWN] = "own", [LISTENER_STORED] = "stored",
                                         [LISTENER_ACTIVATED] = "activated"};
+static const char *const recycling_names[] = {[RECYCLE_NONE] = "none", [RECYCLE_REPLACING] = "replacing",
+                                              [RECYCLE_LET_GO] = "let go"};
+static_assert(ELEMENTS(recycling_names) == RECYCLE_PROGRESS_COUNT, "a progress without a name");
 
 /* Writing. */
 
@@ -161,7 +161,9 @@ static json_t *write_worker(const struct worker *worker)
         int r = state_file_set(object, "purpose", state_file_string(worker_purpose_name(worker->purpose)));
 
         if (r == 0)
-                r = state_file_set(object, "state", state_file_string(worker_state_name(worker->state)));
+                r = state_file_set(object, "state", state_file_string(worker_life_state_name(worker->life.state)));
+        if (r == 0)
+                r = state_file_set(object, "recycling", state_file_string(recycling_names[worker->recycling]));
         if (r == 0 && worker->replacement)
                 r = state_file_set(object, "replacement", json_integer(worker->replacement->pid));
         return state_file_finish(object, r);
@@ -305,10 +307,10 @@ static int read_worker(struct state_file *file, const json_t *object, struct poo
 {
         struct worker worker = {0};
         const char *states[WORKER_STATE_COUNT], *purposes[WORKER_PURPOSE_COUNT];
-        unsigned purpose, state;
+        unsigned purpose, state, recycling;
 
         for (int i = 0; i < WORKER_STATE_COUNT; i++)
-                states[i] = worker_state_name((enum worker_state)i);
+                states[i] = worker_life_state_name((enum worker_state)i);
         for (int i = 0; i < WORKER_PURPOSE_COUNT; i++)
                 purposes[i] = worker_purpose_name((enum worker_purpose)i);
         int r = state_file_read_fields(file, worker_fields, ELEMENTS(worker_fields), object, &worker);
@@ -316,10 +318,13 @@ static int read_worker(struct state_file *file, const json_t *object, struct poo
                 r = state_file_read_word(file, object, "purpose", purposes, ELEMENTS(purposes), &purpose);
         if (r == 0)
                 r = state_file_read_word(file, object, "state", states, ELEMENTS(states), &state);
+        if (r == 0)
+                r = state_file_read_word(file, object, "recycling", recycling_names, ELEMENTS(recycling_names), &recycling);
         if (r < 0)
                 return r;
         worker.purpose = (enum worker_purpose)purpose;
-        worker.state = (enum worker_state)state;
+        worker.life.state = (enum worker_state)state;
+        worker.recycling = (enum recycle_progress)recycling;
         r = worker.pid > 1 ? launcher_adopt(pool, &worker) : -EINVAL;
         return r == -EINVAL ? state_file_fail(file, "worker %d in slot %u cannot be", worker.pid, worker.slot) : r;
 }

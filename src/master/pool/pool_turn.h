@@ -1,8 +1,8 @@
-/* A pool's turn: each concern takes its step: readiness, recycling, rolling, scaling, deadlines, draining.
+/* A pool's turn: a snapshot of the pool, what the policies make of it (logic/policy/policies), and their orders carried
+ * out.
  *
- * Called from the event loop alone, by way of the pools' runtime. Steps look at levels, never at what happened, so that
- * nothing is lost when events fall together; each returns when it wants to be asked again (ms of the clock, or
- * POOL_NEVER_MS). */
+ * Called from the event loop alone, by way of the pools' runtime. Policies look at levels, never at what happened, so that
+ * nothing is lost when events fall together, and say when they want to be asked again. */
 #pragma once
 
 struct pool;

@@ -1,10 +1,12 @@
-/* The recycler: replaces workers that have reached their number of requests, their age or their size; the replacement
- * first where the pool has room, and never more than max_recycling at once. */
+/* The recycler: tells a worker what logic/policy/recycle has decided about its recycling. */
 #pragma once
 
 #include <stdint.h>
 
-struct pool;
+struct worker;
 
-/* The step: look at the pool, act, and say when to look again (ms of the clock, or POOL_NEVER_MS). */
-uint64_t recycler_step(struct pool *pool, uint64_t now_ms);
+/* Give it leave to go after its request; one that is idle is retired instead, for `reason`. */
+void recycler_let_go(struct worker *worker, const char *reason, uint64_t now_ms);
+
+/* It serves on, and so does its replacement, if it has one. */
+void recycler_serve_on(struct worker *worker);

@@ -1,12 +1,10 @@
-/* The scaler: gathers the numbers, asks logic/scale_policy, and carries its decision out, in bounded batches. */
+/* The scaler: publishes what logic/policy/scaling wants to be woken by, and lets people reset what it remembers. */
 #pragma once
-
-#include <stdint.h>
 
 struct pool;
 
-/* The step: look at the pool, act, and say when to look again (ms of the clock, or POOL_NEVER_MS). */
-uint64_t scaler_step(struct pool *pool, uint64_t now_ms);
+/* Publish the levels of the turn. Touches the pool if a count that has changed meanwhile asks for another look. */
+void scaler_publish(struct pool *pool);
 
 /* Nobody is missed who is not wanted: what was seen until now is forgotten. */
 void scaler_forget(struct pool *pool);

@@ -13,35 +13,23 @@
 #include "master/loop/reaper.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_counters.h"
-#include "os/clock.h"
 
-/* A worker that was ordered to end itself and its handler has this long, then it is killed from outside. */
-#define DIE_GRACE_MS 1000
+/* How often the words of a slot are read again because a request has begun in between. */
+#define SLOT_READS 8
 
 struct scoreboard_slot *worker_slot(const struct worker *worker)
 {
         return &worker->pool->board.memory->slots[worker->slot];
 }
 
-bool worker_stays(const struct worker *worker)
-{
-        return worker_serves(worker) && worker->state != WORKER_DETACHED && worker->state != WORKER_RETIRING &&
-               worker->state != WORKER_GONE && !worker->retired && !worker->ended_by_us;
-}
-
-bool worker_counts(const struct worker *worker)
-{
-        return worker_stays(worker) && worker->purpose != WORKER_DRAIN;
-}
-
 bool worker_is_idle(const struct worker *worker)
 {
-        return worker->state == WORKER_READY && idle_set_has(worker->pool->board.memory, worker->slot);
+        return worker->life.state == WORKER_READY && idle_set_has(worker->pool->board.memory, worker->slot);
 }
 
 bool worker_is_busy(const struct worker *worker)
 {
-        return worker_serves(worker) && worker->state != WORKER_STARTING &&
+        return worker_serves(worker) && !worker_life_is_starting(&worker->life) &&
                atomic_load(&worker_slot(worker)->activity) == SCOREBOARD_BUSY;
 }
 
@@ -79,37 +67,73 @@ static void order(struct worker *worker, enum scoreboard_order what)
         reaper_kill(worker->pool->runtime->reaper, worker->pid, SIGUSR1);
 }
 
+static enum recycle_reason reason_asked(const struct scoreboard_slot *slot)
+{
+        switch (atomic_load(&slot->recycle)) {
+        case SCOREBOARD_RECYCLE_NONE:
+                return RECYCLE_NOT_ASKED;
+        case SCOREBOARD_RECYCLE_MEMORY:
+                return RECYCLE_MEMORY;
+        case SCOREBOARD_RECYCLE_AGE:
+                return RECYCLE_AGE;
+        default:
+                return RECYCLE_REQUESTS;
+        }
+}
+
+/* What it says that it does. All words of one request, so that an order names the request that was seen. */
+static void read_slot(const struct worker *worker, uint64_t now_ms, struct worker_row *row)
+{
+        const struct scoreboard_slot *slot = worker_slot(worker);
+        uint64_t before;
+        unsigned reads = 0;
+
+        do {
+                before = atomic_load(&slot->requests_begun);
+                row->busy = worker_is_busy(worker);
+                row->since_ms = worker_since_ms(worker, now_ms);
+                row->asked_ns = atomic_load(&slot->activity_since_ns);
+                row->request = atomic_load(&slot->requests_begun);
+        } while (row->request != before && ++reads < SLOT_READS);
+        row->idle = worker_is_idle(worker);
+        row->asks = reason_asked(slot);
+        row->granted = atomic_load(&slot->answer) == SCOREBOARD_ANSWER_GO;
+}
+
+struct worker_row worker_row_of(struct worker *worker, uint64_t now_ms)
+{
+        struct worker_row row = {.worker = worker, .pid = worker->pid, .life = worker->life, .purpose = worker->purpose,
+                                 .generation = worker->generation, .launched_ms = worker->forked_ms,
+                                 .recycling = worker->recycling, .escalated_request = worker->escalated_request};
+
+        if (worker_serves(worker))
+                read_slot(worker, now_ms, &row);
+        return row;
+}
+
 static void signal_retire(struct worker *worker)
 {
-        worker->retired = true;
-        worker->retired_ms = clock_now_ms();
         /* It leaves the idle set now, not when it gets round to it: the count is of workers that will serve. */
         if (worker_serves(worker))
                 idle_set_remove(worker->pool->board.memory, worker->slot);
         reaper_kill(worker->pool->runtime->reaper, worker->pid, DOOR_SIGNAL);
 }
 
-static void end_now(struct worker *worker)
+/* Only the worker knows its handler: it gets the chance to take it along. */
+static void end(struct worker *worker, uint64_t now_ms)
 {
-        bool may_have_handler = worker_serves(worker) && worker->kill_at_ms == 0 && !worker->ended_by_us &&
-                                atomic_load(&worker_slot(worker)->activity) != SCOREBOARD_STARTING;
+        bool may_have_handler = worker_serves(worker) && atomic_load(&worker_slot(worker)->activity) != SCOREBOARD_STARTING;
 
-        worker->ended_by_us = true;
-        if (may_have_handler) {
-                /* Only the worker knows its handler; it gets the chance to take it along. */
-                worker->kill_at_ms = clock_now_ms() + DIE_GRACE_MS;
+        if (may_have_handler)
                 order(worker, SCOREBOARD_ORDER_DIE);
-        } else
-                reaper_kill(worker->pool->runtime->reaper, worker->pid, SIGKILL);
+        else
+                worker_event(worker, WORKER_EVENT_NO_HANDLER, now_ms);
 }
 
-void worker_launched(struct worker *worker, pid_t pid)
+void worker_launched(struct worker *worker, pid_t pid, uint64_t now_ms)
 {
         worker->pid = pid;
-        if (worker->ended_by_us)
-                reaper_kill(worker->pool->runtime->reaper, pid, SIGKILL);
-        else if (worker->retired)
-                reaper_kill(worker->pool->runtime->reaper, pid, DOOR_SIGNAL);
+        worker_event(worker, WORKER_EVENT_LAUNCHED, now_ms);
 }
 
 /* The word a worker may be waiting for before it goes. */
@@ -121,14 +145,11 @@ void worker_answer(struct worker *worker, enum scoreboard_answer answer)
         syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
-void worker_event(struct worker *worker, enum worker_event event)
+void worker_event(struct worker *worker, enum worker_event event, uint64_t now_ms)
 {
-        const struct worker_transition transition = worker_fsm_step(worker->state, event, worker->retired);
-
-        worker->state = transition.next;
-        switch (transition.action) {
+        switch (worker_life_feed(&worker->life, event, now_ms)) {
         case WORKER_ACTION_NONE:
-        case WORKER_ACTION_FORGET: /* worker_exit's part */
+        case WORKER_ACTION_FORGET: /* the part of worker_exit and of the launcher */
                 break;
         case WORKER_ACTION_SIGNAL_RETIRE:
                 signal_retire(worker);
@@ -139,24 +160,27 @@ void worker_event(struct worker *worker, enum worker_event event)
         case WORKER_ACTION_RELAY_KILL:
                 order(worker, SCOREBOARD_ORDER_KILL);
                 break;
+        case WORKER_ACTION_END:
+                end(worker, now_ms);
+                break;
         case WORKER_ACTION_KILL:
-                end_now(worker);
+                reaper_kill(worker->pool->runtime->reaper, worker->pid, SIGKILL);
                 break;
         case WORKER_ACTION_COUNT:
                 assert(false);
         }
 }
 
-void worker_retire(struct worker *worker, const char *reason)
+void worker_retire(struct worker *worker, const char *reason, uint64_t now_ms)
 {
         const struct log_fields fields = {.pool = worker->pool->name, .worker_pid = worker->pid, .reason = reason,
                                           .generation = worker->generation};
 
-        if (worker->retired)
+        if (!worker_life_is_open(&worker->life))
                 return;
         pool_counters_note(worker->pool, COUNTER_retired);
         log_emit(LOG_DEBUG, &fields, "retired (%s)", reason);
-        worker_event(worker, WORKER_EVENT_RETIRE);
+        worker_event(worker, WORKER_EVENT_RETIRE, now_ms);
         if (worker_serves(worker))
                 worker_answer(worker, SCOREBOARD_ANSWER_GO);
 }

@@ -17,7 +17,7 @@
 
 static bool ended_as_agreed(const struct worker *worker, int status)
 {
-        if (worker->ended_by_us)
+        if (worker->life.state == WORKER_ENDING || worker->life.state == WORKER_KILLED)
                 return true;
         if (!WIFEXITED(status))
                 return false;
@@ -37,7 +37,7 @@ static void describe_activity(const struct worker *worker, char *text, size_t si
                 snprintf(text, size, "while serving a request for %llu ms",
                          (unsigned long long)(now_ms - worker_since_ms(worker, now_ms)));
         else
-                snprintf(text, size, worker->state == WORKER_STARTING ? "while starting" : "while idle");
+                snprintf(text, size, worker_life_is_starting(&worker->life) ? "while starting" : "while idle");
 }
 
 static void log_death(const struct worker *worker, int status)
@@ -67,7 +67,7 @@ static void count_failure(const struct worker *worker, int status)
         const struct backoff_death death = {
                 .by_our_hand = ended_as_agreed(worker, status),
                 .by_sigkill = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
-                .was_ready = worker->state != WORKER_STARTING && worker->state != WORKER_GONE,
+                .was_ready = !worker_life_is_starting(&worker->life) && worker->life.state != WORKER_GONE,
                 .had_served = own_requests > 0,
                 .pool_succeeded_since = worker_table_requests(pool) > worker->requests_at_fork,
         };
@@ -91,9 +91,9 @@ void worker_exit_settle(void *context, pid_t pid, int status, const struct rusag
         idle_set_remove(pool->board.memory, worker->slot);
         if (worker_serves(worker))
                 pool_counters_inherit(pool, worker_slot(worker), usage);
-        if (WIFEXITED(status) && (WEXITSTATUS(status) == WORKER_EXIT_RECYCLED || worker->recycling))
+        if (WIFEXITED(status) && (WEXITSTATUS(status) == WORKER_EXIT_RECYCLED || worker->recycling != RECYCLE_NONE))
                 pool_counters_note(pool, COUNTER_recycled);
-        worker_event(worker, WORKER_EVENT_EXITED);
+        worker_event(worker, WORKER_EVENT_EXITED, clock_now_ms());
         /* A source that a killed worker held must not count for ever. */
         atomic_store(&worker_slot(worker)->source, 0);
         worker_table_remove(worker);

@@ -47,15 +47,8 @@ int worker_table_adopt(struct pool *pool, const struct worker *known, struct wor
                 return -EINVAL;
         }
         link_worker(pool, worker);
-        worker_table_note_purpose(worker);
         *ret = worker;
         return 0;
-}
-
-void worker_table_note_purpose(struct worker *worker)
-{
-        if (worker->purpose == WORKER_REFUSE)
-                worker->pool->workers.refuser = worker;
 }
 
 void worker_table_remove(struct worker *worker)
@@ -66,8 +59,6 @@ void worker_table_remove(struct worker *worker)
         if (worker->next)
                 worker->next->link = worker->link;
         table->count--;
-        if (table->refuser == worker)
-                table->refuser = NULL;
         worker_set_replacement(worker, NULL);
         if (worker->replaces)
                 worker_set_replacement(worker->replaces, NULL);
@@ -84,44 +75,15 @@ struct worker *worker_table_find(const struct pool *pool, pid_t pid)
         return worker;
 }
 
-static void count_worker(const struct worker *worker, struct pool_counts *counts)
+struct worker_counts worker_table_count(const struct pool *pool)
 {
-        if (!worker_serves(worker))
-                return;
-        if (!worker_counts(worker)) {
-                counts->detached += worker->state == WORKER_DETACHED;
-                counts->retiring += worker->state != WORKER_DETACHED;
-                return;
+        struct worker_counts counts = {0};
+
+        for (struct worker *worker = pool->workers.first; worker; worker = worker->next) {
+                const struct worker_row row = worker_row_of(worker, UINT64_MAX);
+                worker_counts_add(&counts, &row, pool->generation);
         }
-        counts->total++;
-        counts->old_total += worker->generation < worker->pool->generation;
-        counts->surge += worker->purpose == WORKER_ROLL && worker->state == WORKER_STARTING;
-        if (worker->state == WORKER_STARTING)
-                counts->starting++;
-        else if (worker_is_idle(worker))
-                counts->idle++;
-        else
-                counts->busy++;
-}
-
-struct pool_counts worker_table_count(const struct pool *pool)
-{
-        struct pool_counts counts = {0};
-
-        for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
-                count_worker(worker, &counts);
-        counts.surge += (unsigned)pool->rollout.ready;
         return counts;
-}
-
-unsigned worker_table_surge_room(const struct pool *pool)
-{
-        uint64_t most = pool_scale_limits(pool).max_workers + MAX_OF(pool_config_surge(pool->config), (uint64_t)1);
-        uint64_t processes = 0;
-
-        for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
-                processes += worker_serves(worker) && worker->state != WORKER_DETACHED;
-        return processes < most ? (unsigned)(most - processes) : 0;
 }
 
 uint64_t worker_table_requests(const struct pool *pool)

@@ -8,6 +8,7 @@
 #include "master/pool/pool.h"
 #include "master/pool/pool_table.h"
 #include "master/pool/worker.h"
+#include "os/clock.h"
 
 /* UNIX listeners that drain cannot be taken back: they are shut for good. */
 static struct pool *find_draining(const struct pool_table *pools, struct pool *pool,
@@ -44,8 +45,10 @@ struct pool *listener_moves_find(const struct pool_table *pools, struct pool *po
  * forked anew. */
 static void retire_workers(struct pool *owner)
 {
+        uint64_t now_ms = clock_now_ms();
+
         for (struct worker *worker = owner->workers.first; worker; worker = worker->next)
-                worker_retire(worker, "takeover");
+                worker_retire(worker, "takeover", now_ms);
         pool_touch(owner);
 }
 

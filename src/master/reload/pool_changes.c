@@ -13,7 +13,6 @@
 #include "master/pool/pool.h"
 #include "master/pool/pool_orders.h"
 #include "master/pool/pool_table.h"
-#include "master/pool/rollout.h"
 #include "master/reload/listener_moves.h"
 
 /* What phase one made for one step. */
@@ -249,7 +248,7 @@ static void roll(const struct carrying *at)
         struct pool *pool = at->pool;
 
         pool_set_config(pool, at->step->new_pool);
-        rollout_begin_generation(pool);
+        pool_begin_generation(pool);
         if (at->step->verb == RELOAD_REBIND)
                 rebind(at->changes->pools, pool, &at->prepared->opened);
         adjust_listeners(pool);

@@ -7,7 +7,7 @@
 
 struct service_pool service_row_of(const struct pool *pool)
 {
-        const struct pool_counts counts = worker_table_count(pool);
+        const struct worker_counts counts = worker_table_count(pool);
 
         return (struct service_pool){
                 .name = pool->name,

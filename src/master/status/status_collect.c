@@ -60,7 +60,7 @@ static void collect_worker(const struct worker *worker, uint64_t now_ms, struct 
         process_usage_read(worker->pid, &usage);
         *status = (struct status_worker){
                 .pid = worker->pid,
-                .state = status_worker_state_of(worker->state, busy, refuses),
+                .state = status_worker_state_of(worker->life.state, busy, refuses),
                 .busy = busy,
                 .generation = worker->generation,
                 .age_ms = now_ms - MIN_OF(worker->forked_ms, now_ms),
@@ -165,7 +165,7 @@ static int collect_spread(const struct pool *pool, struct status_pool *status)
 
 int status_collect_pool(const struct pool *pool, unsigned detail, struct status_pool *ret)
 {
-        const struct pool_counts counts = worker_table_count(pool);
+        const struct worker_counts counts = worker_table_count(pool);
         uint64_t now_ms = clock_now_ms(), not_before_ms = pool->health.backoff.not_before_ms;
         bool backing_off = health_is_backing_off(pool, now_ms);
         const struct status_pool_context context = {.draining = pool->draining,

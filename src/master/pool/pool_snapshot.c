@@ -1,0 +1,85 @@
+#include "master/pool/pool_snapshot.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "master/pool/drainer.h"
+#include "master/pool/health.h"
+#include "master/pool/pool.h"
+#include "master/pool/worker.h"
+#include "master/pool/worker_table.h"
+
+static void note_ready(struct worker *worker, uint64_t now_ms)
+{
+        if (worker->life.state == WORKER_STARTING && worker_serves(worker) &&
+            atomic_load(&worker_slot(worker)->activity) != SCOREBOARD_STARTING)
+                worker_event(worker, WORKER_EVENT_READY, now_ms);
+}
+
+static int take_workers(struct pool *pool, uint64_t now_ms)
+{
+        struct worker_rows *rows = &pool->turn.rows;
+
+        int r = worker_rows_reserve(rows, pool->workers.count);
+        if (r < 0)
+                return r;
+        for (struct worker *worker = pool->workers.first; worker; worker = worker->next) {
+                note_ready(worker, now_ms);
+                const struct worker_row row = worker_row_of(worker, now_ms);
+                worker->row = worker_rows_add(rows, &row);
+        }
+        for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
+                if (worker->replacement)
+                        worker_rows_link(rows, worker->row, worker->replacement->row);
+        return 0;
+}
+
+static int take_closing(struct pool *pool)
+{
+        struct turn *turn = &pool->turn;
+
+        if (pool->closing.count == 0)
+                return 0;
+        turn->closing = calloc(pool->closing.count, sizeof(*turn->closing));
+        if (!turn->closing)
+                return -ENOMEM;
+        turn->closing_count = pool->closing.count;
+        for (size_t i = 0; i < turn->closing_count; i++)
+                turn->closing[i] = drainer_row_of(&pool->closing.items[i]);
+        return 0;
+}
+
+static void take_numbers(struct pool *pool)
+{
+        const struct scoreboard *board = pool->board.memory;
+        struct turn *turn = &pool->turn;
+
+        turn->config = pool->config;
+        turn->limits = pool_scale_limits(pool);
+        /* One more than the limit: the refuser. */
+        turn->process_limit = (unsigned)MIN_OF(pool_config_process_limit(pool->config), (uint64_t)UINT32_MAX - 1) + 1;
+        turn->closing_down = pool->draining;
+        turn->killing = pool->killing;
+        turn->paused = pool->paused;
+        turn->not_before_ms = pool->health.backoff.not_before_ms;
+        turn->queued = listener_set_queued(pool->draining ? &pool->closing : &pool->listeners);
+        turn->accepted = worker_table_accepted(pool);
+        turn->refused = atomic_load(&board->refused);
+        turn->low_water = atomic_load(&board->low_water);
+        turn->scaling = &pool->scaler;
+}
+
+int pool_snapshot_take(struct pool *pool, uint64_t now_ms)
+{
+        turn_begin(&pool->turn, now_ms, pool->generation);
+        take_numbers(pool);
+        int r = take_workers(pool, now_ms);
+        return r == 0 ? take_closing(pool) : r;
+}
+
+void pool_snapshot_end(struct pool *pool)
+{
+        free(TAKE_PTR(pool->turn.closing));
+        pool->turn.closing_count = 0;
+}
