@@ -125,6 +125,14 @@ def test_the_start_is_logged_with_its_reason(preforkd: Start) -> None:
     daemon.wait_workers(3)
 
 
+def test_start_workers_are_all_started(preforkd: Start) -> None:
+    """More than are forked in one turn of the loop: the others follow, though the pool needs none of them as spare."""
+    daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "start_workers": 70, "min_spare_workers": 1,
+                               "max_spare_workers": 70, "max_workers": 80}})
+    daemon.wait_workers(70)
+    stays(lambda: len(daemon.workers()) == 70, "no more than that", 0.3)
+
+
 def test_spare_workers_are_kept_while_conversations_go_on(preforkd: Start) -> None:
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "min_spare_workers": 2, "max_spare_workers": 2,
