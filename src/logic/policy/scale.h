@@ -1,6 +1,6 @@
 /* The scaling policy: how many workers to start and to retire, and why. Pure: numbers in, a decision out.
  *
- * master/scaler gathers the numbers, asks, and carries out. Growth is answered at once; shrinking goes by the lowest
+ * logic/policy/scaling gathers the numbers and asks. Growth is answered at once; shrinking goes by the lowest
  * idle count of a whole spare_timeout, because accept(2) is first-in-first-out between waiting workers and so no worker
  * of a lightly loaded pool ever looks long idle.
  *

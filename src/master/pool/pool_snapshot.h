@@ -5,8 +5,8 @@
 
 struct pool;
 
-/* Begin pool->turn and fill it in. Workers that have become able to serve are noted as ready on the way. 0; -ENOMEM: there
- * are no facts to decide by. */
+/* Begin pool->turn and fill it in. Workers that have become able to serve are noted as ready on the way. 0; -ENOMEM:
+ * there are no facts to decide by. */
 int pool_snapshot_take(struct pool *pool, uint64_t now_ms);
 
 /* Forget what belongs to the moment alone. */

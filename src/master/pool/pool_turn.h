@@ -1,8 +1,8 @@
 /* A pool's turn: a snapshot of the pool, what the policies make of it (logic/policy/policies), and their orders carried
  * out.
  *
- * Called from the event loop alone, by way of the pools' runtime. Policies look at levels, never at what happened, so that
- * nothing is lost when events fall together, and say when they want to be asked again. */
+ * Called from the event loop alone, by way of the pools' runtime. Policies look at levels, never at what happened, so
+ * that nothing is lost when events fall together, and say when they want to be asked again. */
 #pragma once
 
 struct pool;

@@ -3,6 +3,6 @@
 
 struct pool;
 
-/* Carry out the orders of pool->turn. After a launch that fails the others of the turn are left out, and another turn is
- * asked for when launches may be tried again. */
+/* Carry out the orders of pool->turn. After a launch that fails the others of the turn are left out, and another
+ * turn is asked for when launches may be tried again. */
 void turn_orders_carry_out(struct pool *pool);

@@ -122,7 +122,8 @@ static void signal_retire(struct worker *worker)
 /* Only the worker knows its handler: it gets the chance to take it along. */
 static void end(struct worker *worker, uint64_t now_ms)
 {
-        bool may_have_handler = worker_serves(worker) && atomic_load(&worker_slot(worker)->activity) != SCOREBOARD_STARTING;
+        bool may_have_handler =
+                worker_serves(worker) && atomic_load(&worker_slot(worker)->activity) != SCOREBOARD_STARTING;
 
         if (may_have_handler)
                 order(worker, SCOREBOARD_ORDER_DIE);
