@@ -37,23 +37,24 @@ COUNTER = [
 ]
 
 COMMAND = [
-    Change("src/logic/protocol/control_request.h", r", CONTROL_VERSION,", " CONTROL_GREET,"),
+    Change("src/logic/protocol/control_request.h", r"^        CONTROL_VERSION,\n", "        CONTROL_GREET,\n"),
     Change("src/logic/protocol/control_request.c", r"^        \[CONTROL_VERSION\] = .*?\n",
            '        [CONTROL_GREET] = {"greet", "POOL", ARGUMENT_POOL, .required = true},\n'),
     Change("src/master/control/control_commands.c", r"^static const struct \{\n        void \(\*execute\)",
-           "static void do_greet(const struct order *order)\n{\n"
+           "static void do_greet(const struct control_order *order)\n{\n"
            "        pool_record(order->pool, LOG_NOTICE, \"greeted\");\n"
            "        control_client_answer(order->client, status_json_ok(CONTROL_GREET));\n}\n\n", "before"),
     Change("src/master/control/control_commands.c", r"^        \[CONTROL_VERSION\] = .*?\n",
            "        [CONTROL_GREET] = {do_greet, .needs_pool = true},\n"),
-    Change("src/ctl/preforkctl.c", r'^        "  resume POOL .*?\n', '        "  greet POOL                 greet a pool\\n"\n'),
+    Change("src/ctl/preforkctl.c", r'^( +)"  resume POOL [^\n]*\n',
+           '\\1"  greet POOL                 greet a pool\\n"\n'),
     Change("man/preforkctl.1", r"^\.It Ic resume Ar pool\n", ".It Ic greet Ar pool\nGreet a pool.\n", "before"),
     Change("man/preforkd-control.7.in", r"^\.It Ic resume Ar pool\n", ".It Ic greet Ar pool\nGreet a pool.\n", "before"),
 ]
 
 HANDLER_TYPE = [
     Change("src/logic/config/config.h", r"HANDLER_MODULE \}", "HANDLER_MODULE, HANDLER_GREETING }", "instead"),
-    Change("src/logic/config/schema.c", r'\{"inetd", HANDLER_INETD\}, ', '{"greeting", HANDLER_GREETING}, '),
+    Change("src/logic/config/schema.c", r'\{"inetd", HANDLER_INETD\},', ' {"greeting", HANDLER_GREETING},'),
     Change("src/worker/runtime_greeting.h", "", """/* The runtime of a greeting: the worker itself greets. */
 #pragma once
 

@@ -824,7 +824,7 @@ def test_from_an_older_program(controlled: Start, tmp_path: Path) -> None:
                             "    for key in ('totals', 'rate', 'decisions', 'closing', 'paused', 'saturated'):\n"
                             "        del pool[key]\n"
                             "    for worker in pool['workers']:\n"
-                            "        del worker['let_go']\n"
+                            "        del worker['escalated_request']\n"
                             "for key in ('worker_outputs', 'readiness', 'manager', 'log', 'original_limits'):\n"
                             "    del state[key]", only_in_earnest=False))
     assert sorted(daemon.workers()) == workers
