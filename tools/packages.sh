@@ -13,10 +13,10 @@ demo_packages=(netcat-openbsd)
 # What the tests need besides.
 # shellcheck disable=SC2034
 test_packages=(libcmocka-dev python3 python3-pytest python3-pytest-xdist git binutils mandoc systemd iproute2 procps perl
-        php-cli)
+        php-cli apache2-utils)
 # What only `./check --long` needs.
 # shellcheck disable=SC2034
-long_test_packages=(valgrind apache2-utils libasan8 libubsan1)
+long_test_packages=(valgrind libasan8 libubsan1)
 
 # Runs as root, in a shell of its own, with the packages as arguments. A service that comes with a package stays down:
 # RUNLEVEL=1 tells invoke-rc.d so, and a policy (removed again, where there was none) tells everybody else. Lists may be

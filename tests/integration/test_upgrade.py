@@ -237,7 +237,8 @@ def test_back_off_goes_on(controlled: Start, tmp_path: Path) -> None:
     handler.write_text("#!/bin/cat\n")
     handler.chmod(0o755)
     daemon, control = controlled({"www": {"handler": handler, "restart_delay_min": "5s"}})
-    daemon.wait_workers(2)
+    # Both must be ready: one that still starts would find no handler and leave nobody for the second request.
+    wait_until(lambda: control.pool()["counts"]["idle"] == 2, "two ready workers")
     handler.unlink()
     for _ in range(2):
         request(address_of(daemon), b"")
