@@ -1,8 +1,7 @@
 /* The log façade: records from the rest of the program, to a sink it does not know.
  *
  * Owns the sink, a mutable global. Only master/, worker/ and bin/ log; the layers below return errors. A sink must
- * never block (see os/log/sink.h) and must not log. Without a sink records are discarded, so that unit tests are quiet.
- */
+ * never block (see os/log/sink.h) and must not log. Without a sink records are discarded, for quiet unit tests. */
 #pragma once
 
 #include <stdint.h>

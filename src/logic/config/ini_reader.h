@@ -23,8 +23,7 @@ struct ini_place {
         unsigned line;
 };
 
-/* What the reader reports to its caller, in the order of the file. Functions return 0, or -ENOMEM to end the reading.
- */
+/* What the reader reports to its caller, in the order of the file. Functions return 0, or -ENOMEM to end it. */
 struct ini_events {
         void *context;
         /* `name` is "" if the line was refused: the keys below belong to no known section. */

@@ -9,18 +9,18 @@
 
 /* Zero-initialise. */
 struct backoff {
-        unsigned failures;       /* in a row */
-        uint64_t not_before_ms;  /* no worker is started before this; 0: no delay */
-        uint64_t shortest_ms;    /* what not_before_ms would be after a first failure: a success shortens to this */
-        bool succeeded;          /* a request of the pool succeeded since the last counted failure */
+        unsigned failures;      /* in a row */
+        uint64_t not_before_ms; /* no worker is started before this; 0: no delay */
+        uint64_t shortest_ms;   /* what not_before_ms would be after a first failure: a success shortens to this */
+        bool succeeded;         /* a request of the pool succeeded since the last counted failure */
 };
 
 /* How a worker ended, as far as back-off is concerned. */
 struct backoff_death {
-        bool by_our_hand;         /* retired, recycled or killed by the master */
-        bool by_sigkill;          /* somebody else's hand, the OOM killer's for one: no fault of the handler */
-        bool was_ready;           /* it had reported ready */
-        bool had_served;          /* at least one of its requests had ended */
+        bool by_our_hand;          /* retired, recycled or killed by the master */
+        bool by_sigkill;           /* somebody else's hand, the OOM killer's for one: no fault of the handler */
+        bool was_ready;            /* it had reported ready */
+        bool had_served;           /* at least one of its requests had ended */
         bool pool_succeeded_since; /* another request of the pool ended well since this worker was forked */
 };
 

@@ -12,7 +12,7 @@
 void policies_decide(struct turn *turn)
 {
         /* Recycling and rolling first: what they launch counts as spare, so that scaling does not launch it again. */
-        static void (*const policies[])(struct turn *turn) = {
+        static void (*const policies[])(struct turn *) = {
                 recycle_decide, roll_decide, scaling_decide, deadline_decide, drain_decide,
         };
 

@@ -62,13 +62,13 @@ static void compare_pools(struct reload_step *step)
                 enum pool_option option = (enum pool_option)i;
                 step->changed[i] = !pool_option_equal(step->old_pool, step->new_pool, option);
                 if (step->changed[i])
-                        step->verb = MAX_OF(step->verb,
-                                            effect_verb(change_effect(step->old_pool, step->new_pool, option)));
+                        step->verb =
+                                MAX_OF(step->verb, effect_verb(change_effect(step->old_pool, step->new_pool, option)));
         }
 }
 
-/* The running pool that has the address: the same one, or one that lets go of it now, since an address is in one pool of a
- * configuration only. */
+/* The running pool that has the address: the same one, or one that lets go of it now, since an address is in one pool
+ * of a configuration only. */
 static const struct pool_config *find_owner(const struct config *config, const struct listen_address *item)
 {
         for (size_t i = 0; i < config->pool_count; i++)
@@ -78,7 +78,8 @@ static const struct pool_config *find_owner(const struct config *config, const s
 }
 
 /* ipv6_only holds from bind(2) on: it cannot change under a socket that stays. */
-static void check_ipv6_only(const struct config *old_config, const struct pool_config *pool, struct problem_list *problems)
+static void check_ipv6_only(const struct config *old_config, const struct pool_config *pool,
+                            struct problem_list *problems)
 {
         const struct origin *set = &pool->origins[POOL_IPV6_ONLY];
         const struct origin *place = set->line > 0 ? set : &pool->section;
@@ -89,7 +90,8 @@ static void check_ipv6_only(const struct config *old_config, const struct pool_c
                 if (owner && item->address.any.sa_family == AF_INET6 && owner->ipv6_only != pool->ipv6_only)
                         problem_add(problems, place->file, place->line,
                                     "ipv6_only: cannot change in a reload while %s stays open; restart, or remove the "
-                                    "address in one reload and add it in the next", item->text);
+                                    "address in one reload and add it in the next",
+                                    item->text);
         }
 }
 
@@ -134,8 +136,8 @@ int reload_step_describe(const struct reload_step *step, struct text *text)
 const char *reload_verb_name(enum reload_verb verb)
 {
         static const char *const names[] = {
-                [RELOAD_KEEP] = "keep", [RELOAD_LIMITS] = "limits", [RELOAD_ROLL] = "roll",
-                [RELOAD_REBIND] = "rebind", [RELOAD_ADD] = "add", [RELOAD_REMOVE] = "remove",
+                [RELOAD_KEEP] = "keep",     [RELOAD_LIMITS] = "limits", [RELOAD_ROLL] = "roll",
+                [RELOAD_REBIND] = "rebind", [RELOAD_ADD] = "add",       [RELOAD_REMOVE] = "remove",
         };
         static_assert(ELEMENTS(names) == RELOAD_VERB_COUNT, "a name for every enum reload_verb");
 

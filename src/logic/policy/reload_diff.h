@@ -17,9 +17,9 @@ enum reload_verb {
 
 struct reload_step {
         enum reload_verb verb;
-        const struct pool_config *old_pool;    /* NULL for RELOAD_ADD */
-        const struct pool_config *new_pool;    /* NULL for RELOAD_REMOVE */
-        bool changed[POOL_OPTION_COUNT];       /* which options differ (both pools present) */
+        const struct pool_config *old_pool; /* NULL for RELOAD_ADD */
+        const struct pool_config *new_pool; /* NULL for RELOAD_REMOVE */
+        bool changed[POOL_OPTION_COUNT];    /* which options differ (both pools present) */
 };
 
 struct reload_plan {
@@ -27,9 +27,9 @@ struct reload_plan {
         size_t count;
 };
 
-/* Compare. Changing `ipv6_only` of an address that stays, in whichever pool, cannot be done without closing a listener that
- * stays in use: such a change is a problem (with the new file's line). The plan points into both configurations, which
- * must outlive it. 0 or -ENOMEM. */
+/* Compare. Changing `ipv6_only` of an address that stays, in whichever pool, cannot be done without closing a listener
+ * that stays in use: such a change is a problem (with the new file's line). The plan points into both configurations,
+ * which must outlive it. 0 or -ENOMEM. */
 int reload_diff(const struct config *old_config, const struct config *new_config, struct reload_plan *ret,
                 struct problem_list *problems);
 

@@ -238,8 +238,8 @@ static void follow_saturation(const struct question *q, struct scale_state *stat
 }
 
 /* Under saturation every worker is idle for a moment between two requests: a threshold of few idle workers would wake
- * the master at the busiest time. Half of the pool, or a surplus that is a quarter of it, is worth a closer look; what is
- * below that is found when the timer asks again. */
+ * the master at the busiest time. Half of the pool, or a surplus that is a quarter of it, is worth a closer look; what
+ * is below that is found when the timer asks again. */
 static unsigned high_above(const struct question *q, const struct scale_state *state, const struct scale_decision *d)
 {
         unsigned max_workers = q->limits.max_workers;

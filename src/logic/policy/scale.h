@@ -23,17 +23,18 @@ struct scale_limits {
 };
 
 /* What the pool looks like at one moment. `total` is everything that counts against max_workers: starting, idle and
- * busy workers, and those whose request is being terminated. Retiring and detached workers are in no count: what was asked
- * to go is bounded by who asked (reload_surge, max_recycling), and its place is free for the one that replaces it. */
+ * busy workers, and those whose request is being terminated. Retiring and detached workers are in no count: what was
+ * asked to go is bounded by who asked (reload_surge, max_recycling), and its place is free for the one that replaces
+ * it. */
 struct scale_input {
         uint64_t now_ms;
-        unsigned idle;     /* in the idle set and not retiring */
-        unsigned starting; /* forked and not ready yet */
-        unsigned total;    /* everything that counts against max_workers, idle and starting included */
-        unsigned queued;   /* connections waiting in the pool's listeners */
+        unsigned idle;      /* in the idle set and not retiring */
+        unsigned starting;  /* forked and not ready yet */
+        unsigned total;     /* everything that counts against max_workers, idle and starting included */
+        unsigned queued;    /* connections waiting in the pool's listeners */
         unsigned low_water; /* the lowest idle count since reset_low_water was last asked for */
-        bool started;      /* false until the pool's first decision with may_fork */
-        bool may_fork;     /* false while backing off, draining its last, or stopping */
+        bool started;       /* false until the pool's first decision with may_fork */
+        bool may_fork;      /* false while backing off, draining its last, or stopping */
 };
 
 /* What the policy remembers between calls; zero-initialise. */
@@ -50,11 +51,11 @@ struct scale_decision {
                                 * 0: no timer */
         bool reset_low_water;  /* set the low-water mark to the present idle count, after the retirements */
         bool saturation_begins, saturation_ends; /* one warning an episode; never both */
-        bool watch_listeners;  /* no worker is idle or starting: a waiting connection must wake the master, to fork
-                                * (there is room) or to learn that demand is unmet (there is none) */
-        unsigned low_below;    /* publish: workers wake the master when idle falls below this; 0: they do not */
-        unsigned high_above;   /* publish: … when idle rises above this; UINT32_MAX: they do not */
-        char reason[96];       /* "spare 0 < 2, 4 queued"; "" when nothing is started or retired */
+        bool watch_listeners; /* no worker is idle or starting: a waiting connection must wake the master, to fork
+                               * (there is room) or to learn that demand is unmet (there is none) */
+        unsigned low_below;   /* publish: workers wake the master when idle falls below this; 0: they do not */
+        unsigned high_above;  /* publish: … when idle rises above this; UINT32_MAX: they do not */
+        char reason[96];      /* "spare 0 < 2, 4 queued"; "" when nothing is started or retired */
 };
 
 /* The limits of a pool as the policy uses them. */

@@ -109,8 +109,7 @@ struct launch {
 /* Order a launch. Returns how many were ordered, which may be less than asked for, or none:
  *   - the pool is crowded: workers that end still hold the places of processes; the end of one is a turn of its own;
  *   - this turn has launched enough, or memory is short: `again` or next_ms is set.
- * A launch that is carried out and fails is another matter: the pool backs off, and the next snapshot has no such row.
- */
+ * A launch that is carried out and fails is another matter: the pool backs off, and the next snapshot lacks the row. */
 unsigned turn_launch(struct turn *turn, const struct launch *launch);
 
 /* The other orders, as in logic/policy/orders. Retiring a worker whose door is closed is no order at all; neither is

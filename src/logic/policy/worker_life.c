@@ -14,6 +14,8 @@ struct cell {
 static_assert(WORKER_LAUNCHING == 0, "an empty cell must mean: stay");
 static_assert(WORKER_ACTION_NONE == 0, "an empty cell must mean: do nothing");
 
+/* Two tables: a line a cell. */
+/* clang-format off */
 #define RETIRE {WORKER_RETIRING, WORKER_ACTION_SIGNAL_RETIRE, true}
 #define CLOSE {.action = WORKER_ACTION_SIGNAL_RETIRE, .closes = true}
 #define TERMINATE {WORKER_TERMINATING, WORKER_ACTION_RELAY_TERM}
@@ -92,6 +94,7 @@ static const struct cell table[][WORKER_EVENT_COUNT] = {
         },
         [WORKER_GONE] = {[WORKER_EVENT_EXITED] = {.action = WORKER_ACTION_NONE}}, /* nothing wakes the dead */
 };
+/* clang-format on */
 static_assert(ELEMENTS(table) == WORKER_STATE_COUNT, "a state without a row");
 
 /* A door that was closed stays closed: what leads to a worker that serves leads to one that ends instead. One that was
@@ -130,18 +133,18 @@ bool worker_life_is_starting(const struct worker_life *life)
 bool worker_life_is_open(const struct worker_life *life)
 {
         static const bool serves[WORKER_STATE_COUNT] = {
-                [WORKER_LAUNCHING] = true, [WORKER_STARTING] = true, [WORKER_READY] = true, [WORKER_TERMINATING] = true,
-                [WORKER_KILLING] = true,
+                [WORKER_LAUNCHING] = true,   [WORKER_STARTING] = true, [WORKER_READY] = true,
+                [WORKER_TERMINATING] = true, [WORKER_KILLING] = true,
         };
 
         return serves[life->state] && !life->retired;
 }
 
 static const char *const state_names[] = {
-        [WORKER_LAUNCHING] = "launching",     [WORKER_STARTING] = "starting", [WORKER_READY] = "ready",
-        [WORKER_DETACHED] = "detached",       [WORKER_RETIRING] = "retiring",
-        [WORKER_TERMINATING] = "terminating", [WORKER_KILLING] = "killing",
-        [WORKER_ENDING] = "ending",           [WORKER_KILLED] = "killed",     [WORKER_GONE] = "gone",
+        [WORKER_LAUNCHING] = "launching", [WORKER_STARTING] = "starting", [WORKER_READY] = "ready",
+        [WORKER_DETACHED] = "detached",   [WORKER_RETIRING] = "retiring", [WORKER_TERMINATING] = "terminating",
+        [WORKER_KILLING] = "killing",     [WORKER_ENDING] = "ending",     [WORKER_KILLED] = "killed",
+        [WORKER_GONE] = "gone",
 };
 static_assert(ELEMENTS(state_names) == WORKER_STATE_COUNT, "a state without a name");
 

@@ -19,16 +19,11 @@ enum status_pool_state status_pool_state_of(const struct status_pool_context *co
 enum status_worker_state status_worker_state_of(enum worker_state lifecycle, bool busy, bool refuses)
 {
         static const enum status_worker_state states[] = {
-                [WORKER_LAUNCHING] = STATUS_WORKER_LAUNCHING,
-                [WORKER_STARTING] = STATUS_WORKER_STARTING,
-                [WORKER_READY] = STATUS_WORKER_IDLE,
-                [WORKER_DETACHED] = STATUS_WORKER_DETACHED,
-                [WORKER_RETIRING] = STATUS_WORKER_RETIRING,
-                [WORKER_TERMINATING] = STATUS_WORKER_TERMINATING,
-                [WORKER_KILLING] = STATUS_WORKER_KILLING,
-                [WORKER_ENDING] = STATUS_WORKER_ENDING,
-                [WORKER_KILLED] = STATUS_WORKER_KILLED,
-                [WORKER_GONE] = STATUS_WORKER_KILLED,
+                [WORKER_LAUNCHING] = STATUS_WORKER_LAUNCHING, [WORKER_STARTING] = STATUS_WORKER_STARTING,
+                [WORKER_READY] = STATUS_WORKER_IDLE,          [WORKER_DETACHED] = STATUS_WORKER_DETACHED,
+                [WORKER_RETIRING] = STATUS_WORKER_RETIRING,   [WORKER_TERMINATING] = STATUS_WORKER_TERMINATING,
+                [WORKER_KILLING] = STATUS_WORKER_KILLING,     [WORKER_ENDING] = STATUS_WORKER_ENDING,
+                [WORKER_KILLED] = STATUS_WORKER_KILLED,       [WORKER_GONE] = STATUS_WORKER_KILLED,
         };
         static_assert(ELEMENTS(states) == WORKER_STATE_COUNT, "a word for every enum worker_state");
 
@@ -53,11 +48,16 @@ const char *status_worker_state_name(enum status_worker_state state)
 {
         static const char *const names[] = {
                 [STATUS_WORKER_LAUNCHING] = "launching",
-                [STATUS_WORKER_STARTING] = "starting",       [STATUS_WORKER_IDLE] = "idle",
-                [STATUS_WORKER_BUSY] = "busy",               [STATUS_WORKER_DETACHED] = "detached",
-                [STATUS_WORKER_RETIRING] = "retiring",       [STATUS_WORKER_TERMINATING] = "terminating",
-                [STATUS_WORKER_KILLING] = "killing",         [STATUS_WORKER_ENDING] = "ending",
-                [STATUS_WORKER_KILLED] = "killed",           [STATUS_WORKER_REFUSING] = "refusing",
+                [STATUS_WORKER_STARTING] = "starting",
+                [STATUS_WORKER_IDLE] = "idle",
+                [STATUS_WORKER_BUSY] = "busy",
+                [STATUS_WORKER_DETACHED] = "detached",
+                [STATUS_WORKER_RETIRING] = "retiring",
+                [STATUS_WORKER_TERMINATING] = "terminating",
+                [STATUS_WORKER_KILLING] = "killing",
+                [STATUS_WORKER_ENDING] = "ending",
+                [STATUS_WORKER_KILLED] = "killed",
+                [STATUS_WORKER_REFUSING] = "refusing",
         };
         static_assert(ELEMENTS(names) == STATUS_WORKER_STATE_COUNT, "a name for every enum status_worker_state");
 

@@ -239,7 +239,7 @@ static void do_version(const struct control_order *order)
 
 static const struct {
         void (*execute)(const struct control_order *order);
-        bool needs_pool;  /* one that serves */
+        bool needs_pool; /* one that serves */
         bool while_stopping;
 } commands[] = {
         [CONTROL_STATUS] = {do_status, .while_stopping = true},

@@ -37,8 +37,10 @@ void deadlines_tell(const struct worker *worker, const struct order *order)
         static const enum message_id ids[WORKER_EVENT_COUNT] = {
                 [WORKER_EVENT_REQUEST_TIMEOUT] = MESSAGE_ID_REQUEST_TIMED_OUT,
         };
-        const struct log_fields fields = {.message_id = ids[order->event], .pool = worker->pool->name,
-                                          .worker_pid = worker->pid, .generation = worker->generation,
+        const struct log_fields fields = {.message_id = ids[order->event],
+                                          .pool = worker->pool->name,
+                                          .worker_pid = worker->pid,
+                                          .generation = worker->generation,
                                           .request_duration_us = order->duration_ms * 1000};
 
         log_emit(order->priority, &fields, "%s after %llu ms", order->reason, (unsigned long long)order->duration_ms);

@@ -12,7 +12,8 @@ void health_note_success(struct pool *pool);
 /* A worker failed to start: no other one is started for a while. Logged once a delay. */
 void health_note_failure(struct pool *pool);
 
-/* A process was made, or could not be (`error` of errno; delays the next ones too). Failures are logged once an episode. */
+/* A process was made, or could not be (`error` of errno; delays the next ones too). Failures are logged once an
+ * episode. */
 void health_note_launch(struct pool *pool);
 void health_note_launch_failure(struct pool *pool, int error);
 

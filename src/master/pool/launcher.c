@@ -55,8 +55,8 @@ static int settle(struct worker *worker, pid_t pid, int error)
         worker_launched(worker, pid, clock_now_ms());
         health_note_launch(pool);
         pool_counters_note(pool, COUNTER_forked);
-        const struct log_fields fields = {.pool = pool->name, .worker_pid = pid, .reason = worker->reason,
-                                          .generation = worker->generation};
+        const struct log_fields fields = {
+                .pool = pool->name, .worker_pid = pid, .reason = worker->reason, .generation = worker->generation};
         log_emit(LOG_DEBUG, &fields, "forked (%s)", worker->reason);
         return 0;
 }
@@ -86,11 +86,19 @@ static int launch(struct worker *worker, const struct listener_set *listeners, p
         for (size_t i = 0; i < listeners->count; i++)
                 fds[i] = listeners->items[i].listener.fd;
         const struct worker_plan plan = {
-                .role = worker_serves(worker) ? WORKER_ROLE_SERVE : WORKER_ROLE_REFUSE, .pool = pool->config,
-                .board = pool->board.memory, .slot = worker->slot, .listeners = fds, .listener_count = listeners->count,
-                .wake_fd = pool->board.wake_fd, .log_write_fd = log_write_fd, .log_read_fd = worker->log_read_fd,
-                .master_pid = runtime->master_pid, .orphan_timeout_ms = runtime->orphan_timeout_ms,
-                .signals = runtime->signals, .original = runtime->original_limits,
+                .role = worker_serves(worker) ? WORKER_ROLE_SERVE : WORKER_ROLE_REFUSE,
+                .pool = pool->config,
+                .board = pool->board.memory,
+                .slot = worker->slot,
+                .listeners = fds,
+                .listener_count = listeners->count,
+                .wake_fd = pool->board.wake_fd,
+                .log_write_fd = log_write_fd,
+                .log_read_fd = worker->log_read_fd,
+                .master_pid = runtime->master_pid,
+                .orphan_timeout_ms = runtime->orphan_timeout_ms,
+                .signals = runtime->signals,
+                .original = runtime->original_limits,
         };
         return pool->launcher->launch(worker, &plan, ret_pid);
 }

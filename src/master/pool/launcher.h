@@ -10,14 +10,14 @@ struct pool;
 struct worker;
 
 /* Launch a worker, for the closing listeners if that is its purpose or the pool closes down, otherwise for the present
- * ones. `reason` is one word for the log, and stays valid. 0, and it is on its way. -errno: failed; logged once an episode,
- * and the pool backs off. */
+ * ones. `reason` is one word for the log, and stays valid. 0, and it is on its way. -errno: failed; logged once an
+ * episode, and the pool backs off. */
 int launcher_start(struct pool *pool, enum worker_purpose purpose, const char *reason, struct worker **ret);
 
-/* What came of a launch that was under way: its process runs (`pid`, and `error` is 0), or there is none (-errno), and the
- * worker is freed. */
+/* What came of a launch that was under way: its process runs (`pid`, and `error` is 0), or there is none (-errno), and
+ * the worker is freed. */
 void launcher_answer(struct worker *worker, pid_t pid, int error);
 
-/* Take in a worker that a former program of this process has launched; `known` is copied. 0; -EINVAL: it cannot be, for its
- * slot is taken, or there is none of that number; -ENOMEM. */
+/* Take in a worker that a former program of this process has launched; `known` is copied. 0; -EINVAL: it cannot be, for
+ * its slot is taken, or there is none of that number; -ENOMEM. */
 int launcher_adopt(struct pool *pool, const struct worker *known);

@@ -61,13 +61,20 @@ int listener_set_add(struct listener_set *set, const char *name, const struct li
 static const char *open_error_text(int error)
 {
         switch (error) {
-        case EADDRINUSE: return "somebody else listens there (address already in use)";
-        case EBUSY: return "nobody listens there, but a process (a busy worker?) still has the name";
-        case EADDRNOTAVAIL: return "no interface of this machine has that address";
-        case EACCES: return "permission denied";
-        case ENOTSOCK: return "the path exists and is not a socket";
-        case EMFILE: return "too many open files; raise the limit preforkd is started with";
-        default: return strerror(error);
+        case EADDRINUSE:
+                return "somebody else listens there (address already in use)";
+        case EBUSY:
+                return "nobody listens there, but a process (a busy worker?) still has the name";
+        case EADDRNOTAVAIL:
+                return "no interface of this machine has that address";
+        case EACCES:
+                return "permission denied";
+        case ENOTSOCK:
+                return "the path exists and is not a socket";
+        case EMFILE:
+                return "too many open files; raise the limit preforkd is started with";
+        default:
+                return strerror(error);
         }
 }
 
@@ -76,12 +83,13 @@ static int cannot_open(const struct pool_config *pool, const struct listen_addre
 {
         const struct origin *origin = &pool->origins[POOL_LISTEN];
 
-        problem_add(problems, origin->file, origin->line, "pool %s: listen: cannot open %s: %s", pool->name, address->text,
-                    open_error_text(-error));
+        problem_add(problems, origin->file, origin->line, "pool %s: listen: cannot open %s: %s", pool->name,
+                    address->text, open_error_text(-error));
         return error;
 }
 
-int listener_set_try(const struct pool_config *pool, const struct listen_address *address, struct problem_list *problems)
+int listener_set_try(const struct pool_config *pool, const struct listen_address *address,
+                     struct problem_list *problems)
 {
         const struct listener_options options = listener_set_options(pool);
 

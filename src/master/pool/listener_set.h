@@ -16,12 +16,12 @@ struct evloop_watch;
 struct pool_listener {
         char *name;
         struct listener listener;
-        struct evloop_watch *watch;  /* set while the master itself waits for connections; NULL: never did */
-        uint64_t since_generation;   /* the first generation of workers that has it */
-        uint64_t drain_generation;   /* closing: the last one that has it */
+        struct evloop_watch *watch; /* set while the master itself waits for connections; NULL: never did */
+        uint64_t since_generation;  /* the first generation of workers that has it */
+        uint64_t drain_generation;  /* closing: the last one that has it */
         uint64_t closing_since_ms;
-        uint64_t drained_since_ms;   /* closing: nobody has waited since then */
-        uint64_t drained_at;         /* closing: when the pool has accepted so many, nobody waits of those that did */
+        uint64_t drained_since_ms; /* closing: nobody has waited since then */
+        uint64_t drained_at;       /* closing: when the pool has accepted so many, nobody waits of those that did */
 };
 
 struct listener_set {
@@ -35,7 +35,8 @@ int listener_set_open(struct listener_set *set, const struct pool_config *pool, 
                       struct problem_list *problems);
 
 /* Would that do? Nothing is opened: see listener_try(). 0 or -errno, with a problem. */
-int listener_set_try(const struct pool_config *pool, const struct listen_address *address, struct problem_list *problems);
+int listener_set_try(const struct pool_config *pool, const struct listen_address *address,
+                     struct problem_list *problems);
 
 /* Add a listener that was opened elsewhere, under that name; it belongs to the set then. 0 or -ENOMEM. */
 int listener_set_add(struct listener_set *set, const char *name, const struct listener *listener);

@@ -102,7 +102,11 @@ int pool_adopt(const struct pool_runtime *runtime, const struct pool_config *con
                 fd_closep(&wake_fd);
                 return -ENOMEM;
         }
-        *pool = (struct pool){.runtime = runtime, .launcher = runtime->launcher, .configured = config, .config = config, .generation = 1,
+        *pool = (struct pool){.runtime = runtime,
+                              .launcher = runtime->launcher,
+                              .configured = config,
+                              .config = config,
+                              .generation = 1,
                               .board = {.fd = board_fd, .wake_fd = wake_fd}};
         pool->name = strdup(config->name);
         int r = pool->name ? open_shared(pool) : -ENOMEM;
@@ -130,10 +134,12 @@ int pool_new(const struct pool_runtime *runtime, const struct pool_config *confi
 static void publish_config(struct pool *pool)
 {
         atomic_store(&pool->board.memory->max_requests, pool->config->max_requests);
-        atomic_store(&pool->board.memory->max_requests_jitter_percent, (uint32_t)pool->config->max_requests_jitter_percent);
+        atomic_store(&pool->board.memory->max_requests_jitter_percent,
+                     (uint32_t)pool->config->max_requests_jitter_percent);
         atomic_store(&pool->board.memory->max_worker_memory_bytes, pool->config->max_worker_memory_bytes);
         atomic_store(&pool->board.memory->max_worker_age_ns, pool->config->max_worker_age_ms * 1000000);
-        atomic_store(&pool->board.memory->max_connections_per_source, (uint32_t)pool->config->max_connections_per_source);
+        atomic_store(&pool->board.memory->max_connections_per_source,
+                     (uint32_t)pool->config->max_connections_per_source);
 }
 
 void pool_start(struct pool *pool)

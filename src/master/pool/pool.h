@@ -1,8 +1,8 @@
 /* A pool at run time: the structure, made and freed, and what all who work on it call.
  *
- * Owned by the daemon, listed in its pool_table. A pool is made of parts; each is written by the file that is named beside
- * it alone, and read by everybody. Whatever happens to a pool (a wake-up of a worker, a death, a timer, a reload) ends in
- * pool_touch(); the next turn of the loop then runs the `turn` of its runtime (pool_turn). */
+ * Owned by the daemon, listed in its pool_table. A pool is made of parts; each is written by the file that is named
+ * beside it alone, and read by everybody. Whatever happens to a pool (a wake-up of a worker, a death, a timer, a
+ * reload) ends in pool_touch(); the next turn of the loop then runs the `turn` of its runtime (pool_turn). */
 #pragma once
 
 #include <stdbool.h>
@@ -62,7 +62,7 @@ struct pool_gone {
 
 /* Written by pool_counters. */
 struct pool_counters {
-        struct counters sums; /* since the pool was made, of workers that are gone; those of living ones are in their slots */
+        struct counters sums; /* of workers that are gone; those of living ones are in their slots */
         struct pool_gone gone;
         struct request_rate rate;
 };
@@ -76,9 +76,9 @@ struct pool {
         const struct pool_config *config;     /* what it goes by: `configured`, or overlay.limits */
         struct pool_config *own_config;
         uint64_t generation;
-        bool draining;   /* removed or stopping: serves what waits, then ends */
-        bool killing;    /* every worker has been told to end now */
-        bool paused;     /* by command: no worker serves, the listeners stay open and clients wait */
+        bool draining; /* removed or stopping: serves what waits, then ends */
+        bool killing;  /* every worker has been told to end now */
+        bool paused;   /* by command: no worker serves, the listeners stay open and clients wait */
 
         struct listener_set listeners; /* of the present generation; written by the reload */
         struct listener_set closing;   /* those that drain; written by drainer, and by the reload that takes one back */
@@ -131,7 +131,8 @@ void pool_end_turn(struct pool *pool, uint64_t next_ms);
 /* The limits the scaling policy goes by now. */
 struct scale_limits pool_scale_limits(const struct pool *pool);
 
-/* Record a decision, and log it: `pool www: +6 workers (spare 0 < 2, 4 queued)`; pool_record_event(): with a MESSAGE_ID. */
+/* Record a decision, and log it: `pool www: +6 workers (spare 0 < 2, 4 queued)`; pool_record_event(): with a
+ * MESSAGE_ID. */
 #define pool_record(pool, priority, ...) pool_record_event(pool, MESSAGE_ID_NONE, priority, __VA_ARGS__)
 void pool_record_event(struct pool *pool, enum message_id id, int priority, const char *format, ...)
         __attribute__((format(printf, 4, 5)));

@@ -1,5 +1,5 @@
-/* What pools need of the daemon, and what they tell it. Both are handed in to pool_new(), so that pools know neither the
- * daemon nor who else lives in it.
+/* What pools need of the daemon, and what they tell it. Both are handed in to pool_new(), so that pools know neither
+ * the daemon nor who else lives in it.
  *
  * Owned by the daemon, one for all pools; outlives them. */
 #pragma once
@@ -31,12 +31,13 @@ struct pool_runtime {
         struct evloop *loop;
         struct reaper *reaper;
         struct worker_outputs *outputs;
-        const struct launcher_ops *launcher; /* how workers are made */
+        const struct launcher_ops *launcher;                 /* how workers are made */
         int (*worker_entry)(const struct worker_plan *plan); /* run in the child; its result is the exit code */
         const struct signals_taken *signals;
         const struct resource_limits *original_limits; /* those preforkd was started with */
         pid_t master_pid;
-        uint64_t orphan_timeout_ms; /* how long a request may go on after the master's death; follows the configuration */
+        uint64_t orphan_timeout_ms; /* a request may go on for so long after the master's death; from the configuration
+                                     */
         void (*turn)(struct pool *pool); /* what a pool does when its timer fires or its workers wake it */
         struct pool_observer observer;
 };

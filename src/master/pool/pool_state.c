@@ -114,19 +114,16 @@ static const struct field worker_fields[] = {
 };
 
 static const struct field decision_fields[] = {
-        FIELD(struct decision, time_ms, "time_ms"),
-        WRITTEN(struct decision, text, "text"),
-        WRITTEN(struct decision_ring, items, "decisions"),
-        DERIVED(struct decision_ring, count, "the number of items"),
-        WRITTEN(struct request_rate, samples, "rate"),
-        DERIVED(struct request_rate, count, "the number of samples"),
+        FIELD(struct decision, time_ms, "time_ms"),        WRITTEN(struct decision, text, "text"),
+        WRITTEN(struct decision_ring, items, "decisions"), DERIVED(struct decision_ring, count, "the number of items"),
+        WRITTEN(struct request_rate, samples, "rate"),     DERIVED(struct request_rate, count, "the number of samples"),
 };
 
 /* Words for what is an enum here: their numbers may change from one version to the next. */
-static const char *const tie_names[] = {[LISTENER_OWN] = "own", [LISTENER_STORED] = "stored",
-                                        [LISTENER_ACTIVATED] = "activated"};
-static const char *const recycling_names[] = {[RECYCLE_NONE] = "none", [RECYCLE_REPLACING] = "replacing",
-                                              [RECYCLE_LET_GO] = "let go"};
+static const char *const tie_names[] = {
+        [LISTENER_OWN] = "own", [LISTENER_STORED] = "stored", [LISTENER_ACTIVATED] = "activated"};
+static const char *const recycling_names[] = {
+        [RECYCLE_NONE] = "none", [RECYCLE_REPLACING] = "replacing", [RECYCLE_LET_GO] = "let go"};
 static_assert(ELEMENTS(recycling_names) == RECYCLE_PROGRESS_COUNT, "a progress without a name");
 
 /* Writing. */
@@ -251,9 +248,11 @@ json_t *pool_state_write(const struct pool *pool, const struct master_config *ma
         if (r == 0)
                 r = state_file_set(object, "workers", write_workers(pool));
         if (r == 0)
-                r = state_file_set(object, "totals", state_file_fields(counter_fields, ELEMENTS(counter_fields), &pool->counters.sums));
+                r = state_file_set(object, "totals",
+                                   state_file_fields(counter_fields, ELEMENTS(counter_fields), &pool->counters.sums));
         if (r == 0)
-                r = state_file_set(object, "gone", state_file_fields(gone_fields, ELEMENTS(gone_fields), &pool->counters.gone));
+                r = state_file_set(object, "gone",
+                                   state_file_fields(gone_fields, ELEMENTS(gone_fields), &pool->counters.gone));
         if (r == 0)
                 r = state_file_set(object, "rate", write_rate(&pool->counters.rate));
         if (r == 0)
@@ -281,7 +280,8 @@ static int read_listener(struct state_file *file, const json_t *object, struct p
                 return r;
         listener->tie = (enum listener_tie)tie;
         /* The name is the address, where it is not that of a socket unit, or of an interface that has gone. */
-        if (address_parse(item->name, &listener->address) < 0 && activation_examine(listener->fd, &listener->address) < 0)
+        if (address_parse(item->name, &listener->address) < 0 &&
+            activation_examine(listener->fd, &listener->address) < 0)
                 return state_file_fail(file, "%s is no listening socket", item->name);
         return 0;
 }
@@ -319,7 +319,8 @@ static int read_worker(struct state_file *file, const json_t *object, struct poo
         if (r == 0)
                 r = state_file_read_word(file, object, "state", states, ELEMENTS(states), &state);
         if (r == 0)
-                r = state_file_read_word(file, object, "recycling", recycling_names, ELEMENTS(recycling_names), &recycling);
+                r = state_file_read_word(file, object, "recycling", recycling_names, ELEMENTS(recycling_names),
+                                         &recycling);
         if (r < 0)
                 return r;
         worker.purpose = (enum worker_purpose)purpose;
@@ -433,7 +434,8 @@ static int read_overlay(struct state_file *file, const json_t *object, struct po
 
         int r = state_file_read_bytes(file, object, "overlay", &text);
         if (r == 0)
-                r = overlay_parse(text_string(&text), pool->overlay.max_workers_shift, pool->configured, &overlay, &problems);
+                r = overlay_parse(text_string(&text), pool->overlay.max_workers_shift, pool->configured, &overlay,
+                                  &problems);
         if (r == 0)
                 pool_set_overlay(pool, &overlay);
         return r == -EINVAL ? state_file_fail_with(file, &problems) : r;

@@ -1,4 +1,4 @@
-/* A pool in the hand-over document: its listeners, scoreboard, workers, counters and whatever it is in the middle of. */
+/* A pool in the hand-over document: its listeners, scoreboard, workers, counters and what it is in the middle of. */
 #pragma once
 
 #include "logic/config/config.h"
@@ -17,7 +17,7 @@ struct pool_state_context {
 /* `master` is the running configuration's. Returns a new reference, or NULL for a lack of memory. */
 json_t *pool_state_write(const struct pool *pool, const struct master_config *master, struct state_file *file);
 
-/* Make the pool anew; its configuration is one of the running configuration, or in the document if it drains. Nothing is done yet, to
- * nobody: pool_touch() lets it go on. 0; -EPROTO with a error; -ENOMEM; -errno. */
+/* Make the pool anew; its configuration is one of the running configuration, or in the document if it drains. Nothing
+ * is done yet, to nobody: pool_touch() lets it go on. 0; -EPROTO with a error; -ENOMEM; -errno. */
 int pool_state_read(const struct pool_state_context *context, struct state_file *file, const json_t *object,
                     struct pool **ret);

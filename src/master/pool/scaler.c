@@ -22,7 +22,8 @@ static void watch_listeners(struct pool *pool, bool wanted)
         for (size_t i = 0; i < set->count; i++) {
                 struct pool_listener *item = &set->items[i];
                 if (wanted && !item->watch)
-                        evloop_watch_new(pool->runtime->loop, item->listener.fd, on_connection_waits, pool, &item->watch);
+                        evloop_watch_new(pool->runtime->loop, item->listener.fd, on_connection_waits, pool,
+                                         &item->watch);
                 else if (wanted)
                         evloop_watch_resume(item->watch);
                 else if (item->watch)
@@ -35,7 +36,8 @@ static bool publish_levels(struct scoreboard *board, const struct turn_levels *l
 {
         if (levels->reset_low_water)
                 atomic_store(&board->low_water, idle_set_count(board));
-        if (atomic_load(&board->low_below) == levels->low_below && atomic_load(&board->high_above) == levels->high_above)
+        if (atomic_load(&board->low_below) == levels->low_below &&
+            atomic_load(&board->high_above) == levels->high_above)
                 return false;
         atomic_store(&board->low_below, levels->low_below);
         atomic_store(&board->high_above, levels->high_above);

@@ -102,9 +102,14 @@ static void read_slot(const struct worker *worker, uint64_t now_ms, struct worke
 
 struct worker_row worker_row_of(struct worker *worker, uint64_t now_ms)
 {
-        struct worker_row row = {.worker = worker, .pid = worker->pid, .life = worker->life, .purpose = worker->purpose,
-                                 .generation = worker->generation, .launched_ms = worker->forked_ms,
-                                 .recycling = worker->recycling, .escalated_request = worker->escalated_request};
+        struct worker_row row = {.worker = worker,
+                                 .pid = worker->pid,
+                                 .life = worker->life,
+                                 .purpose = worker->purpose,
+                                 .generation = worker->generation,
+                                 .launched_ms = worker->forked_ms,
+                                 .recycling = worker->recycling,
+                                 .escalated_request = worker->escalated_request};
 
         if (worker_serves(worker))
                 read_slot(worker, now_ms, &row);
@@ -174,7 +179,9 @@ void worker_event(struct worker *worker, enum worker_event event, uint64_t now_m
 
 void worker_retire(struct worker *worker, const char *reason, uint64_t now_ms)
 {
-        const struct log_fields fields = {.pool = worker->pool->name, .worker_pid = worker->pid, .reason = reason,
+        const struct log_fields fields = {.pool = worker->pool->name,
+                                          .worker_pid = worker->pid,
+                                          .reason = reason,
                                           .generation = worker->generation};
 
         if (!worker_life_is_open(&worker->life))

@@ -1,9 +1,9 @@
 /* What handlers write to stderr, and workers say themselves: read from each worker's pipe and logged line by line under
  * its pool and pid.
  *
- * One a worker; outlives it until the last holder of the pipe's writing end is gone, because a handler may leave a child
- * behind. Bounded: one unfinished line of memory, one bite of reading a turn, so that a handler that writes without end
- * slows only itself. */
+ * One a worker; outlives it until the last holder of the pipe's writing end is gone, because a handler may leave a
+ * child behind. Bounded: one unfinished line of memory, one bite of reading a turn, so that a handler that writes
+ * without end slows only itself. */
 #pragma once
 
 #include <sys/types.h>

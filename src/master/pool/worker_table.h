@@ -1,4 +1,4 @@
-/* The workers of a pool: listed from launch to reaping, each in a slot of the scoreboard of its own, counted and found. */
+/* The workers of a pool: listed from launch to reaping, each in a slot of the scoreboard of its own, and counted. */
 #pragma once
 
 #include <stdint.h>

@@ -19,8 +19,7 @@
 
 struct state_file {
         json_t *root;
-        int *descriptors; /* those the document mentions; reading: -1 in the place of one that somebody has taken over
-                           */
+        int *descriptors; /* those the document mentions; reading: -1 in place of one that was taken over */
         size_t descriptor_count;
         size_t next_descriptor; /* reading: where the next one is looked for first */
         struct text error;

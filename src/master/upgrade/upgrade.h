@@ -57,7 +57,6 @@ void upgrade_cancel(struct upgrade *upgrade);
 void upgrade_free(struct upgrade *upgrade);
 
 /* What the program that was executed does: read the state. In a preflight it answers, and does not return. Otherwise 0,
- * and handover_begin() is next; or -errno, with `problems`: nothing was touched, and the process is to end like that.
- */
+ * and handover_begin() is next; or -errno, with `problems`: nothing was touched, and the process must end so. */
 int upgrade_take_over(const struct state_parts *parts, const struct take_over *take_over,
                       struct problem_list *problems);

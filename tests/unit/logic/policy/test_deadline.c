@@ -9,6 +9,9 @@
 #include "logic/policy/deadline.h"
 #include "unit/logic/policy/turn_text.h"
 
+/* clang-format off */
+/* Traces: a step a line. */
+
 static void a_start_that_takes_too_long(void **state)
 {
         (void)state;
@@ -105,6 +108,8 @@ static void one_that_refuses_has_no_deadline(void **state)
              "100s a ending -> at 101s news",
              "101s -> feed a grace over news");
 }
+
+/* clang-format on */
 
 int main(void)
 {

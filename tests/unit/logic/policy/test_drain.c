@@ -9,6 +9,9 @@
 #include "logic/policy/drain.h"
 #include "unit/logic/policy/turn_text.h"
 
+/* clang-format off */
+/* Traces: a step a line. */
+
 static void nothing_closes(void **state)
 {
         (void)state;
@@ -97,6 +100,8 @@ static void with_a_successor_a_queue_is_never_empty(void **state)
              "pool max 4 surge 25 closing-down accepted 100",
              "1s a busy; A stays enough 103 settled -> close A; retire a (drained) again");
 }
+
+/* clang-format on */
 
 int main(void)
 {

@@ -9,6 +9,9 @@
 #include "logic/policy/recycle.h"
 #include "unit/logic/policy/turn_text.h"
 
+/* clang-format off */
+/* Traces: a step a line. */
+
 static void the_replacement_is_ready_first(void **state)
 {
         (void)state;
@@ -186,6 +189,8 @@ static void a_detached_one_holds_no_place(void **state)
              "1s a busy asks; b -> say recycling worker 0 (max_requests, 1 request); let-go a (max_requests)",
              "2s a detached; b busy asks -> launch c replace b; say recycling worker 0 (max_requests, 1 request)");
 }
+
+/* clang-format on */
 
 int main(void)
 {

@@ -9,9 +9,11 @@
 #include "logic/policy/reload_changes.h"
 #include "unit/config_helpers.h"
 
-#define OLD "[kept]\nlisten = /1\nhandler = cat\n[more]\nlisten = /2\nhandler = cat\n[gone]\nlisten = /3\nhandler = cat\n"
-#define NEW "[preforkd]\nlog_level = debug\n[kept]\nlisten = /1\nhandler = cat\n[more]\nlisten = /2\nhandler = dog\n"      \
-            "max_workers = 9\n[fresh]\nlisten = /4\nhandler = cat\n"
+#define OLD                                                                                                            \
+        "[kept]\nlisten = /1\nhandler = cat\n[more]\nlisten = /2\nhandler = cat\n[gone]\nlisten = /3\nhandler = cat\n"
+#define NEW                                                                                                            \
+        "[preforkd]\nlog_level = debug\n[kept]\nlisten = /1\nhandler = cat\n[more]\nlisten = /2\nhandler = dog\n"      \
+        "max_workers = 9\n[fresh]\nlisten = /4\nhandler = cat\n"
 
 static void describe(const struct reload_changes *changes, struct text *text)
 {
@@ -19,7 +21,8 @@ static void describe(const struct reload_changes *changes, struct text *text)
                 _cleanup_(text_clear) struct text options = {0};
                 assert_int_equal(words_join(&options, &changes->pools[i].options), 0);
                 assert_int_equal(text_appendf(text, "%s %s: %s\n", reload_verb_name(changes->pools[i].verb),
-                                              changes->pools[i].pool, text_string(&options)), 0);
+                                              changes->pools[i].pool, text_string(&options)),
+                                 0);
         }
 }
 
@@ -41,7 +44,8 @@ static void test_changes(void **state)
         config_clear(&old_config);
         config_clear(&new_config);
         describe(&changes, &text);
-        assert_string_equal(text_string(&text), "keep kept: \nroll more: handler max_workers\nadd fresh: \nremove gone: \n");
+        assert_string_equal(text_string(&text),
+                            "keep kept: \nroll more: handler max_workers\nadd fresh: \nremove gone: \n");
         assert_int_equal(words_join(&master, &changes.master_options), 0);
         assert_string_equal(text_string(&master), "log_level");
 }

@@ -27,7 +27,8 @@ static void check(const char *old_text, const char *new_text, const char *expect
         for (size_t i = 0; i < plan.count; i++) {
                 const struct reload_step *step = &plan.steps[i];
                 assert_int_equal(text_appendf(&text, "%s%s %s", i > 0 ? "\n" : "", reload_verb_name(step->verb),
-                                              (step->new_pool ? step->new_pool : step->old_pool)->name), 0);
+                                              (step->new_pool ? step->new_pool : step->old_pool)->name),
+                                 0);
                 assert_int_equal(step->new_pool == NULL, step->verb == RELOAD_REMOVE);
                 assert_int_equal(step->old_pool == NULL, step->verb == RELOAD_ADD);
                 _cleanup_(text_clear) struct text changes = {0};
@@ -45,8 +46,10 @@ static void test_nothing_changed(void **state)
         check("", "", "", "");
         check(BASICS, BASICS, "keep a", "");
         /* Written otherwise, meant the same. */
-        check(BASICS, "# comment\n[a]\nhandler = 'cat'\nlisten = localhost:1 [::1]:2\n  /x\nmax_workers = 64\n"
-              "spare_timeout = 10000ms\n", "keep a", "");
+        check(BASICS,
+              "# comment\n[a]\nhandler = 'cat'\nlisten = localhost:1 [::1]:2\n  /x\nmax_workers = 64\n"
+              "spare_timeout = 10000ms\n",
+              "keep a", "");
         check(BASICS, "[preforkd]\nlog_level = debug\n" BASICS, "keep a", "");
 }
 
@@ -85,6 +88,7 @@ static void test_every_option_is_compared(void **state)
                 enum pool_option option;
                 const char *value;
         } others[] = {
+                /* clang-format off */
                 {POOL_LISTEN, "/y"}, {POOL_BACKLOG, "7"}, {POOL_SOCKET_USER, "7"}, {POOL_SOCKET_GROUP, "7"},
                 {POOL_SOCKET_MODE, "0600"}, {POOL_IPV6_ONLY, "yes"}, {POOL_TCP_NODELAY, "yes"},
                 {POOL_TCP_KEEPALIVE, "yes"}, {POOL_DEFER_ACCEPT, "yes"}, {POOL_HANDLER, "cat -n"}, {POOL_USER, "7"},
@@ -100,6 +104,7 @@ static void test_every_option_is_compared(void **state)
                 {POOL_RELOAD_SURGE, "7%"}, {POOL_START_TIMEOUT, "7s"}, {POOL_REQUEST_TIMEOUT, "7s"},
                 {POOL_KILL_TIMEOUT, "7s"}, {POOL_DETACH_AFTER, "7s"}, {POOL_MAX_DETACHED_WORKERS, "7"},
                 {POOL_RESTART_DELAY_MIN, "7ms"}, {POOL_RESTART_DELAY_MAX, "7s"},
+                /* clang-format on */
         };
         size_t covered = 0;
 
@@ -135,7 +140,8 @@ static void test_addresses_move(void **state)
         check("[a]\nlisten = /a\nhandler = cat\n", "\n[b]\nlisten = /a\nhandler = cat\n", "add b\nremove a", "");
         /* Nothing that holds from bind(2) on can change on the way. */
         check("[a]\nlisten = [::1]:2\nhandler = cat\n", "[b]\nlisten = [::1]:2\nhandler = cat\nipv6_only = yes\n",
-              "add b\nremove a", "new:4: ipv6_only: cannot change in a reload while [::1]:2 stays open; restart, or remove "
+              "add b\nremove a",
+              "new:4: ipv6_only: cannot change in a reload while [::1]:2 stays open; restart, or remove "
               "the address in one reload and add it in the next");
 }
 

@@ -9,6 +9,9 @@
 #include "logic/policy/roll.h"
 #include "unit/logic/policy/turn_text.h"
 
+/* clang-format off */
+/* Traces: a step a line. */
+
 static void one_goes_for_each_that_is_ready(void **state)
 {
         (void)state;
@@ -140,6 +143,8 @@ static void only_so_many_a_turn(void **state)
         }
         turn_clear(&turn);
 }
+
+/* clang-format on */
 
 int main(void)
 {

@@ -141,6 +141,9 @@ static void play(const char *const *lines, size_t count)
                 play(lines_, ELEMENTS(lines_));                                                                        \
         } while (0)
 
+/* clang-format off */
+/* Traces: a step a line. */
+
 static void dynamic_grows_at_once(void **state)
 {
         (void)state;
@@ -341,19 +344,16 @@ static void limits_of_a_pool(void **state)
         assert_int_equal(limits.spare_timeout_ms, 10000);
 }
 
+/* clang-format on */
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(dynamic_grows_at_once),
-                cmocka_unit_test(nothing_starts_while_it_may_not),
-                cmocka_unit_test(saturation_is_said_once),
-                cmocka_unit_test(a_surplus_must_last),
-                cmocka_unit_test(growth_puts_shrinking_off),
-                cmocka_unit_test(no_spare_timeout),
-                cmocka_unit_test(a_lowered_limit_holds_at_once),
-                cmocka_unit_test(static_is_all_at_once),
-                cmocka_unit_test(ondemand_waits_for_connections),
-                cmocka_unit_test(limits_of_a_pool),
+                cmocka_unit_test(dynamic_grows_at_once),          cmocka_unit_test(nothing_starts_while_it_may_not),
+                cmocka_unit_test(saturation_is_said_once),        cmocka_unit_test(a_surplus_must_last),
+                cmocka_unit_test(growth_puts_shrinking_off),      cmocka_unit_test(no_spare_timeout),
+                cmocka_unit_test(a_lowered_limit_holds_at_once),  cmocka_unit_test(static_is_all_at_once),
+                cmocka_unit_test(ondemand_waits_for_connections), cmocka_unit_test(limits_of_a_pool),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,7 @@ struct pool {
         struct scale_state state;
         unsigned idle, starting, busy, queued, low_water;
         bool started, may_fork;
-        bool slow; /* idle workers are being woken and have not accepted yet */
+        bool slow;  /* idle workers are being woken and have not accepted yet */
         bool woken; /* the policy is to be asked in the next turn */
         /* What the last decision asked for. */
         unsigned low_below, high_above;
@@ -342,12 +342,20 @@ static void guarantees_hold_for_any_numbers(void **state)
         (void)state;
 #define ANY numbers[random_below(&random, ELEMENTS(numbers))]
         for (unsigned i = 0; i < 200000; i++) {
-                const struct scale_limits limits = {
-                        .scaling = (int)random_below(&random, 3), .min_spare = ANY, .max_spare = ANY, .start = ANY,
-                        .max_workers = ANY, .spare_timeout_ms = random_below(&random, 2) ? UINT64_MAX : ANY};
-                const struct scale_input input = {
-                        .now_ms = ANY, .idle = ANY, .starting = ANY, .total = ANY, .queued = ANY, .low_water = ANY,
-                        .started = random_below(&random, 2), .may_fork = random_below(&random, 2)};
+                const struct scale_limits limits = {.scaling = (int)random_below(&random, 3),
+                                                    .min_spare = ANY,
+                                                    .max_spare = ANY,
+                                                    .start = ANY,
+                                                    .max_workers = ANY,
+                                                    .spare_timeout_ms = random_below(&random, 2) ? UINT64_MAX : ANY};
+                const struct scale_input input = {.now_ms = ANY,
+                                                  .idle = ANY,
+                                                  .starting = ANY,
+                                                  .total = ANY,
+                                                  .queued = ANY,
+                                                  .low_water = ANY,
+                                                  .started = random_below(&random, 2),
+                                                  .may_fork = random_below(&random, 2)};
                 struct scale_state memory = {.shrink_at_ms = ANY, .saturated = random_below(&random, 2)};
                 const struct scale_decision d = scale_policy_decide(&limits, &input, &memory);
                 unsigned kept = limits.scaling == SCALING_DYNAMIC ? MIN_OF(limits.min_spare, limits.max_workers) : 0;

@@ -9,6 +9,9 @@
 #include "logic/policy/scaling.h"
 #include "unit/logic/policy/turn_text.h"
 
+/* clang-format off */
+/* Traces: a step a line. */
+
 static void workers_come_and_go(void **state)
 {
         (void)state;
@@ -127,6 +130,8 @@ static void old_workers_hide_that_new_connections_find_none(void **state)
              "1s a gen 1; b -> low 1 high 4",
              "2s A gen 1 1 queued 1 -> low 4294967295 high 4");
 }
+
+/* clang-format on */
 
 int main(void)
 {

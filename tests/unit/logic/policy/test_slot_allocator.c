@@ -135,10 +135,8 @@ static void test_double_release_asserts(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_lowest_first),
-                cmocka_unit_test(test_full_and_again),
-                cmocka_unit_test(test_like_a_model),
-                cmocka_unit_test(test_claim),
+                cmocka_unit_test(test_lowest_first),           cmocka_unit_test(test_full_and_again),
+                cmocka_unit_test(test_like_a_model),           cmocka_unit_test(test_claim),
                 cmocka_unit_test(test_double_release_asserts),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
