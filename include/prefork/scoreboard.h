@@ -4,14 +4,14 @@
  * new word takes the place of a reserved one, which is zero until then. Any other change makes a new version.
  *
  * Each pool has one sealed memfd. The master makes it; workers, and programs that report through libprefork, map it. It
- * has a header and SCOREBOARD_SLOTS slots; the kernel allocates pages on first use. There are no pointers and no locks:
- * a process may die, or write garbage, at any instruction.
+ * has a header and PREFORK_SCOREBOARD_SLOTS slots; the kernel allocates pages on first use. There are no pointers and
+ * no locks: a process may die, or write garbage, at any instruction.
  *
  * Writers:
  *   - the worker that holds a slot writes its worker lines, and the master writes its master line;
  *   - the idle set, the low-water mark and the wake flags are shared. They change only by atomic read-modify-writes,
- * all seq_cst. Release/acquire would lose wake-ups: both sides exchange the flag first and count the set afterwards, so
- *     that one of them always sees the change of the other;
+ *     all seq_cst. Release/acquire would lose wake-ups: both sides exchange the flag first and count the set after
+ *     that, so that one of them always sees the change of the other;
  *   - the master writes everything else in the header.
  *
  * Trust: the master shows and counts what workers have written, but never uses it as an index, a pid or a pointer.
@@ -27,61 +27,55 @@
 extern "C" {
 #endif
 
-#define SCOREBOARD_MAGIC 0x44524f42464b5250ULL /* "PRKFBORD", little-endian */
-#define SCOREBOARD_VERSION 2
-#define SCOREBOARD_SLOTS 65536
-#define SCOREBOARD_LINE 64 /* bytes; the words of each writer begin on a line of their own */
-#define SCOREBOARD_DURATION_BUCKETS                                                                                    \
-        32 /* bucket i counts requests under 2^i microseconds; the last counts all others                              \
-            */
+#define PREFORK_SCOREBOARD_MAGIC 0x44524f42464b5250ULL /* "PRKFBORD", little-endian */
+#define PREFORK_SCOREBOARD_VERSION 2
+#define PREFORK_SCOREBOARD_SLOTS 65536
+#define PREFORK_SCOREBOARD_LINE 64 /* bytes; the words of each writer begin on a line of their own */
+/* Bucket i counts requests under 2^i microseconds; the last counts all others. */
+#define PREFORK_DURATION_BUCKETS 32
 
 /* Why a worker wakes the master. A flag says that a level may have been crossed: the master clears it by exchange and
  * then recounts. */
-enum scoreboard_wake {
-        SCOREBOARD_WAKE_READY,   /* a starting worker can serve */
-        SCOREBOARD_WAKE_LOW,     /* idle workers fell below low_below */
-        SCOREBOARD_WAKE_HIGH,    /* idle workers rose above high_above */
-        SCOREBOARD_WAKE_BUSY,    /* a request began while notify_busy was set */
-        SCOREBOARD_WAKE_RECYCLE, /* a worker asks to be recycled */
-        SCOREBOARD_WAKE_COUNT
+enum prefork_wake {
+        PREFORK_WAKE_READY,   /* a starting worker can serve */
+        PREFORK_WAKE_LOW,     /* idle workers fell below low_below */
+        PREFORK_WAKE_HIGH,    /* idle workers rose above high_above */
+        PREFORK_WAKE_BUSY,    /* a request began while notify_busy was set */
+        PREFORK_WAKE_RECYCLE, /* a worker asks to be recycled */
+        PREFORK_WAKE_COUNT
 };
 
 /* What a worker reports that it does. A new slot is all zeroes. */
-enum scoreboard_activity {
-        SCOREBOARD_STARTING,
-        SCOREBOARD_IDLE,    /* waits for a connection */
-        SCOREBOARD_BUSY,    /* serves a request */
-        SCOREBOARD_WAITING, /* has served its last request and waits for the master's answer about its recycling */
-        SCOREBOARD_ENDING,
+enum prefork_activity {
+        PREFORK_STARTING,
+        PREFORK_IDLE,    /* waits for a connection */
+        PREFORK_BUSY,    /* serves a request */
+        PREFORK_WAITING, /* has served its last request and waits for the master's answer about its recycling */
+        PREFORK_ENDING,
 };
 
 /* Why a worker asks to be recycled. */
-enum scoreboard_recycle {
-        SCOREBOARD_RECYCLE_NONE,
-        SCOREBOARD_RECYCLE_REQUESTS,
-        SCOREBOARD_RECYCLE_MEMORY,
-        SCOREBOARD_RECYCLE_AGE
-};
+enum prefork_recycle { PREFORK_RECYCLE_NONE, PREFORK_RECYCLE_REQUESTS, PREFORK_RECYCLE_MEMORY, PREFORK_RECYCLE_AGE };
 
 /* The master's answers (slot.answer, a futex word). */
-enum scoreboard_answer {
-        SCOREBOARD_ANSWER_NONE,
-        SCOREBOARD_ANSWER_GO,    /* end: the replacement is ready, or there is no room for one */
-        SCOREBOARD_ANSWER_LATER, /* go on serving and ask again: max_recycling others are being recycled */
+enum prefork_answer {
+        PREFORK_ANSWER_NONE,
+        PREFORK_ANSWER_GO,    /* end: the replacement is ready, or there is no room for one */
+        PREFORK_ANSWER_LATER, /* go on serving and ask again: max_recycling others are being recycled */
 };
 
 /* The master's orders about a request (slot.order); SIGUSR1 tells the worker to read them. */
-enum scoreboard_order {
-        SCOREBOARD_ORDER_NONE,
-        SCOREBOARD_ORDER_TERM, /* send TERM to the handler's group if it still serves request order_request */
-        SCOREBOARD_ORDER_KILL, /* the same with KILL */
-        SCOREBOARD_ORDER_DIE,  /* send KILL to the handler's group, whatever it serves, and end */
+enum prefork_order {
+        PREFORK_ORDER_NONE,
+        PREFORK_ORDER_TERM, /* send TERM to the handler's group if it still serves request order_request */
+        PREFORK_ORDER_KILL, /* the same with KILL */
+        PREFORK_ORDER_DIE,  /* send KILL to the handler's group, whatever it serves, and end */
 };
 
-struct scoreboard_slot {
+struct prefork_slot {
         /* Line 1: written by the worker, in every request. */
-        _Alignas(SCOREBOARD_LINE) _Atomic uint32_t activity; /* enum scoreboard_activity */
-        _Atomic uint32_t recycle;                            /* enum scoreboard_recycle */
+        _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t activity; /* enum prefork_activity */
+        _Atomic uint32_t recycle;                                    /* enum prefork_recycle */
         _Atomic uint64_t activity_since_ns;
         _Atomic uint64_t requests_begun; /* also the number of the current request */
         _Atomic uint64_t requests_ended;
@@ -89,11 +83,11 @@ struct scoreboard_slot {
         _Atomic uint64_t handler_cpu_us; /* CPU time of all ended handler processes */
         _Atomic int32_t handler_status;  /* wait status of the last ended handler process */
         _Atomic uint32_t handler_deaths; /* handler processes that a signal killed */
-        _Atomic uint32_t reserved_level; /* for adaptive scaling: how many workers were busy when the request began … */
-        _Atomic uint32_t reserved_left; /* … and when it ended */
+        _Atomic uint32_t reserved_level; /* for adaptive scaling: busy workers when the request began … */
+        _Atomic uint32_t reserved_left;  /* … and when it ended */
 
         /* Line 2: written by the worker, rarely. */
-        _Alignas(SCOREBOARD_LINE) _Atomic uint64_t source; /* hash of the client's address; 0: none */
+        _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint64_t source; /* hash of the client's address; 0: none */
         _Atomic uint64_t source_ticket; /* order of arrival; 0 while the worker draws it from `tickets` */
         _Atomic uint32_t start_stage;   /* where the start of the worker failed: enum worker_stage */
         _Atomic uint32_t start_errno;
@@ -101,23 +95,23 @@ struct scoreboard_slot {
         uint32_t reserved_worker[7];
 
         /* Line 3: written by the master. */
-        _Alignas(SCOREBOARD_LINE) _Atomic uint32_t incarnation; /* the slot's reuse counter */
-        _Atomic uint32_t answer;        /* enum scoreboard_answer; the worker waits on it with futex(2) */
-        _Atomic uint32_t order;         /* enum scoreboard_order */
+        _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t incarnation; /* the slot's reuse counter */
+        _Atomic uint32_t answer;        /* enum prefork_answer; the worker waits on it with futex(2) */
+        _Atomic uint32_t order;         /* enum prefork_order */
         _Atomic uint64_t order_request; /* the request (requests_begun) the order is about */
         uint64_t reserved_master[5];
 
         /* Lines 4 and 5: written by the worker: the duration of requests. */
-        _Alignas(SCOREBOARD_LINE) _Atomic uint32_t durations[SCOREBOARD_DURATION_BUCKETS];
+        _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t durations[PREFORK_DURATION_BUCKETS];
 
         /* Lines 6 and 7: written by the worker: how long connections waited until they were accepted. */
-        _Alignas(SCOREBOARD_LINE) _Atomic uint32_t reserved_waits[SCOREBOARD_DURATION_BUCKETS];
+        _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t reserved_waits[PREFORK_DURATION_BUCKETS];
 
         /* Line 8: for workers with several threads, which have a slot for each thread. */
-        _Alignas(SCOREBOARD_LINE) uint64_t reserved_thread[8];
+        _Alignas(PREFORK_SCOREBOARD_LINE) uint64_t reserved_thread[8];
 };
 
-struct scoreboard {
+struct prefork_scoreboard {
         uint64_t magic;
         uint32_t version;
         uint32_t header_bytes;
@@ -125,47 +119,57 @@ struct scoreboard {
         uint32_t slot_count;
 
         /* Written by the master, which recounts after every change. */
-        _Alignas(SCOREBOARD_LINE) _Atomic uint32_t low_below; /* 0: no LOW wake-ups */
-        _Atomic uint32_t high_above;                          /* UINT32_MAX: no HIGH wake-ups */
-        _Atomic uint32_t notify_busy;                         /* 1: BUSY wake-ups */
-        _Atomic uint32_t slot_limit;                          /* slots at or above it were never used */
-        _Atomic uint32_t max_connections_per_source;          /* 0: no limit */
-        _Atomic uint64_t max_requests;                        /* 0: no recycling by requests */
-        _Atomic uint64_t max_worker_memory_bytes;             /* 0: no recycling by memory */
-        _Atomic uint64_t max_worker_age_ns;                   /* 0: no recycling by age */
+        _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t low_below; /* 0: no LOW wake-ups */
+        _Atomic uint32_t high_above;                                  /* UINT32_MAX: no HIGH wake-ups */
+        _Atomic uint32_t notify_busy;                                 /* 1: BUSY wake-ups */
+        _Atomic uint32_t slot_limit;                                  /* slots at or above it were never used */
+        _Atomic uint32_t max_connections_per_source;                  /* 0: no limit */
+        _Atomic uint64_t max_requests;                                /* 0: no recycling by requests */
+        _Atomic uint64_t max_worker_memory_bytes;                     /* 0: no recycling by memory */
+        _Atomic uint64_t max_worker_age_ns;                           /* 0: no recycling by age */
         _Atomic uint32_t max_requests_jitter_percent;
         uint32_t reserved_limit;
 
-        _Alignas(SCOREBOARD_LINE) _Atomic uint32_t wake[SCOREBOARD_WAKE_COUNT];
+        _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t wake[PREFORK_WAKE_COUNT];
 
         /* Shared, written by workers. */
-        _Alignas(SCOREBOARD_LINE) _Atomic uint32_t low_water; /* fewest idle workers since the master set it */
-        _Atomic uint64_t tickets;                             /* the last ticket for max_connections_per_source */
-        _Atomic uint64_t refused;                             /* connections closed because of when_full = refuse */
+        _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t low_water; /* fewest idle workers since the master set it */
+        _Atomic uint64_t tickets; /* the last ticket for max_connections_per_source */
+        _Atomic uint64_t refused; /* connections closed because of when_full = refuse */
         uint64_t reserved_shared[5];
 
-        _Alignas(SCOREBOARD_LINE) _Atomic uint64_t idle[SCOREBOARD_SLOTS / 64]; /* one bit a slot */
+        _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint64_t idle[PREFORK_SCOREBOARD_SLOTS / 64]; /* one bit a slot */
 
-        struct scoreboard_slot slots[SCOREBOARD_SLOTS];
+        struct prefork_slot slots[PREFORK_SCOREBOARD_SLOTS];
 };
 
 #ifdef __cplusplus
-#define SCOREBOARD_ASSERT(condition, text) static_assert(condition, text)
+#define PREFORK_SCOREBOARD_ASSERT(condition, text) static_assert(condition, text)
 #else
-#define SCOREBOARD_ASSERT(condition, text) _Static_assert(condition, text)
+#define PREFORK_SCOREBOARD_ASSERT(condition, text) _Static_assert(condition, text)
 #endif
-SCOREBOARD_ASSERT(sizeof(struct scoreboard_slot) == 8 * SCOREBOARD_LINE, "slot layout changed: new version");
-SCOREBOARD_ASSERT(offsetof(struct scoreboard_slot, source) == 1 * SCOREBOARD_LINE, "slot layout changed");
-SCOREBOARD_ASSERT(offsetof(struct scoreboard_slot, incarnation) == 2 * SCOREBOARD_LINE, "slot layout changed");
-SCOREBOARD_ASSERT(offsetof(struct scoreboard_slot, durations) == 3 * SCOREBOARD_LINE, "slot layout changed");
-SCOREBOARD_ASSERT(offsetof(struct scoreboard_slot, reserved_waits) == 5 * SCOREBOARD_LINE, "slot layout changed");
-SCOREBOARD_ASSERT(offsetof(struct scoreboard_slot, reserved_thread) == 7 * SCOREBOARD_LINE, "slot layout changed");
-SCOREBOARD_ASSERT(offsetof(struct scoreboard, low_below) == 1 * SCOREBOARD_LINE, "header layout changed");
-SCOREBOARD_ASSERT(offsetof(struct scoreboard, wake) == 2 * SCOREBOARD_LINE, "header layout changed");
-SCOREBOARD_ASSERT(offsetof(struct scoreboard, low_water) == 3 * SCOREBOARD_LINE, "header layout changed");
-SCOREBOARD_ASSERT(offsetof(struct scoreboard, idle) == 4 * SCOREBOARD_LINE, "header layout changed");
-SCOREBOARD_ASSERT(offsetof(struct scoreboard, slots) == 4 * SCOREBOARD_LINE + SCOREBOARD_SLOTS / 8,
-                  "header layout changed");
+PREFORK_SCOREBOARD_ASSERT(sizeof(struct prefork_slot) == 8 * PREFORK_SCOREBOARD_LINE,
+                          "slot layout changed: new version");
+PREFORK_SCOREBOARD_ASSERT(offsetof(struct prefork_slot, source) == 1 * PREFORK_SCOREBOARD_LINE, "slot layout changed");
+PREFORK_SCOREBOARD_ASSERT(offsetof(struct prefork_slot, incarnation) == 2 * PREFORK_SCOREBOARD_LINE,
+                          "slot layout changed");
+PREFORK_SCOREBOARD_ASSERT(offsetof(struct prefork_slot, durations) == 3 * PREFORK_SCOREBOARD_LINE,
+                          "slot layout changed");
+PREFORK_SCOREBOARD_ASSERT(offsetof(struct prefork_slot, reserved_waits) == 5 * PREFORK_SCOREBOARD_LINE,
+                          "slot layout changed");
+PREFORK_SCOREBOARD_ASSERT(offsetof(struct prefork_slot, reserved_thread) == 7 * PREFORK_SCOREBOARD_LINE,
+                          "slot layout changed");
+PREFORK_SCOREBOARD_ASSERT(offsetof(struct prefork_scoreboard, low_below) == 1 * PREFORK_SCOREBOARD_LINE,
+                          "header layout changed");
+PREFORK_SCOREBOARD_ASSERT(offsetof(struct prefork_scoreboard, wake) == 2 * PREFORK_SCOREBOARD_LINE,
+                          "header layout changed");
+PREFORK_SCOREBOARD_ASSERT(offsetof(struct prefork_scoreboard, low_water) == 3 * PREFORK_SCOREBOARD_LINE,
+                          "header layout changed");
+PREFORK_SCOREBOARD_ASSERT(offsetof(struct prefork_scoreboard, idle) == 4 * PREFORK_SCOREBOARD_LINE,
+                          "header layout changed");
+PREFORK_SCOREBOARD_ASSERT(offsetof(struct prefork_scoreboard, slots) ==
+                                  4 * PREFORK_SCOREBOARD_LINE + PREFORK_SCOREBOARD_SLOTS / 8,
+                          "header layout changed");
 
 #ifdef __cplusplus
 }

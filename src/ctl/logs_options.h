@@ -18,5 +18,5 @@ struct ctl_logs_options {
 };
 
 /* Parse the words behind `logs`, which end in NULL, as seen at `now`. Without -n the newest 10 are shown, and all of
- * them with --since. 0; -EINVAL: usage, said in `complaint`; -ENOMEM. */
-int ctl_logs_options_parse(char *const *arguments, time_t now, struct ctl_logs_options *ret, struct text *complaint);
+ * them with --since. 0; -EINVAL: usage, said in `error`; -ENOMEM. */
+int ctl_logs_options_parse(char *const *arguments, time_t now, struct ctl_logs_options *ret, struct text *error);

@@ -126,7 +126,7 @@ static int describe(const json_t *document, const struct control_request *reques
 }
 
 /* The name of a command that changes something; NULL for a command that only reads. */
-static const char *find_deed(const struct control_request *request)
+static const char *find_changing_name(const struct control_request *request)
 {
         switch (request->command) {
         case CONTROL_STATUS:
@@ -145,10 +145,10 @@ static int answer(const struct arguments *arguments, const struct control_reques
                   const struct ctl_reply *reply)
 {
         _cleanup_(text_clear) struct text text = {0}, problems = {0};
-        const char *deed = reply->exit_code == CTL_EXIT_OK ? find_deed(request) : NULL;
+        const char *change = reply->exit_code == CTL_EXIT_OK ? find_changing_name(request) : NULL;
 
         if (arguments->json && reply->document) {
-                enum ctl_exit printed = ctl_output(text_string(&reply->bytes), deed);
+                enum ctl_exit printed = ctl_output(text_string(&reply->bytes), change);
                 return (int)(reply->exit_code != CTL_EXIT_OK ? reply->exit_code : printed);
         }
         if (reply->document && ctl_answer_problems(reply->document, &problems) == 0)
@@ -162,7 +162,7 @@ static int answer(const struct arguments *arguments, const struct control_reques
                 fprintf(stderr, "preforkctl: %s\n", strerror(-r));
                 return CTL_EXIT_FAILURE;
         }
-        return (int)ctl_output(text_string(&text), deed);
+        return (int)ctl_output(text_string(&text), change);
 }
 
 /* A path is relative to our working directory and not to the daemon's: make it absolute. 0 or -errno. */
@@ -225,14 +225,14 @@ static int run_top(const struct arguments *arguments)
 
 static int run_logs(const struct arguments *arguments)
 {
-        _cleanup_(text_clear) struct text complaint = {0};
+        _cleanup_(text_clear) struct text error = {0};
         struct ctl_logs_options options;
 
         if (arguments->json)
                 return fail_usage("logs prints no JSON; journalctl -t preforkd -o json does");
-        int r = ctl_logs_options_parse(&arguments->request.list[1], time(NULL), &options, &complaint);
+        int r = ctl_logs_options_parse(&arguments->request.list[1], time(NULL), &options, &error);
         if (r == -EINVAL)
-                return fail_usage(text_string(&complaint));
+                return fail_usage(text_string(&error));
         if (r < 0) {
                 fprintf(stderr, "preforkctl: %s\n", strerror(-r));
                 return CTL_EXIT_FAILURE;

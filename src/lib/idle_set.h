@@ -10,11 +10,11 @@
 
 #include "prefork/scoreboard.h"
 
-/* Add or remove slot `index` (< SCOREBOARD_SLOTS). idle_set_remove() returns whether it was in the set. */
-void idle_set_add(struct scoreboard *board, uint32_t index);
-bool idle_set_remove(struct scoreboard *board, uint32_t index);
+/* Add or remove slot `index` (< PREFORK_SCOREBOARD_SLOTS). idle_set_remove() returns whether it was in the set. */
+void idle_set_add(struct prefork_scoreboard *board, uint32_t index);
+bool idle_set_remove(struct prefork_scoreboard *board, uint32_t index);
 
-bool idle_set_has(const struct scoreboard *board, uint32_t index);
+bool idle_set_has(const struct prefork_scoreboard *board, uint32_t index);
 
 /* How many slots below slot_limit are in the set. */
-uint32_t idle_set_count(const struct scoreboard *board);
+uint32_t idle_set_count(const struct prefork_scoreboard *board);

@@ -14,18 +14,18 @@
 #define DRAWING_LOOKS 300
 #define DRAWING_LOOKS_BUSY 100
 
-int slot_attach(struct slot *slot, struct scoreboard *board, uint32_t index, int wake_fd)
+int slot_attach(struct slot *slot, struct prefork_scoreboard *board, uint32_t index, int wake_fd)
 {
-        if (board->magic != SCOREBOARD_MAGIC || board->version != SCOREBOARD_VERSION ||
-            board->slot_bytes != sizeof(struct scoreboard_slot) || board->slot_count != SCOREBOARD_SLOTS)
+        if (board->magic != PREFORK_SCOREBOARD_MAGIC || board->version != PREFORK_SCOREBOARD_VERSION ||
+            board->slot_bytes != sizeof(struct prefork_slot) || board->slot_count != PREFORK_SCOREBOARD_SLOTS)
                 return -EPROTO;
-        if (index >= SCOREBOARD_SLOTS)
+        if (index >= PREFORK_SCOREBOARD_SLOTS)
                 return -ERANGE;
         *slot = (struct slot){.board = board, .words = &board->slots[index], .index = index, .wake_fd = wake_fd};
         return 0;
 }
 
-void slot_wake(struct slot *slot, enum scoreboard_wake reason)
+void slot_wake(struct slot *slot, enum prefork_wake reason)
 {
         static const uint64_t one = 1;
         _Atomic uint32_t *flag = &slot->board->wake[reason];
@@ -40,7 +40,7 @@ void slot_wake(struct slot *slot, enum scoreboard_wake reason)
         (void)written;
 }
 
-static void set_activity(struct slot *slot, enum scoreboard_activity activity, uint64_t now_ns)
+static void set_activity(struct slot *slot, enum prefork_activity activity, uint64_t now_ns)
 {
         atomic_store_explicit(&slot->words->activity_since_ns, now_ns, memory_order_relaxed);
         atomic_store_explicit(&slot->words->activity, activity, memory_order_release);
@@ -49,22 +49,22 @@ static void set_activity(struct slot *slot, enum scoreboard_activity activity, u
 void slot_ready(struct slot *slot, uint64_t now_ns)
 {
         slot_idle(slot, now_ns);
-        slot_wake(slot, SCOREBOARD_WAKE_READY);
+        slot_wake(slot, PREFORK_WAKE_READY);
 }
 
 void slot_idle(struct slot *slot, uint64_t now_ns)
 {
-        struct scoreboard *board = slot->board;
+        struct prefork_scoreboard *board = slot->board;
 
-        set_activity(slot, SCOREBOARD_IDLE, now_ns);
+        set_activity(slot, PREFORK_IDLE, now_ns);
         idle_set_add(board, slot->index);
         uint32_t high_above = atomic_load(&board->high_above);
         if (high_above != UINT32_MAX && idle_set_count(board) > high_above)
-                slot_wake(slot, SCOREBOARD_WAKE_HIGH);
+                slot_wake(slot, PREFORK_WAKE_HIGH);
 }
 
 /* Lower the low-water mark to `idle` if it is above. */
-static void lower_low_water(struct scoreboard *board, uint32_t idle)
+static void lower_low_water(struct prefork_scoreboard *board, uint32_t idle)
 {
         uint32_t mark = atomic_load(&board->low_water);
 
@@ -74,17 +74,17 @@ static void lower_low_water(struct scoreboard *board, uint32_t idle)
 
 void slot_busy(struct slot *slot, uint64_t now_ns)
 {
-        struct scoreboard *board = slot->board;
+        struct prefork_scoreboard *board = slot->board;
 
         atomic_fetch_add_explicit(&slot->words->requests_begun, 1, memory_order_relaxed);
-        set_activity(slot, SCOREBOARD_BUSY, now_ns);
+        set_activity(slot, PREFORK_BUSY, now_ns);
         idle_set_remove(board, slot->index);
         uint32_t idle = idle_set_count(board);
         lower_low_water(board, idle);
         if (idle < atomic_load(&board->low_below))
-                slot_wake(slot, SCOREBOARD_WAKE_LOW);
+                slot_wake(slot, PREFORK_WAKE_LOW);
         if (atomic_load(&board->notify_busy))
-                slot_wake(slot, SCOREBOARD_WAKE_BUSY);
+                slot_wake(slot, PREFORK_WAKE_BUSY);
 }
 
 unsigned slot_duration_bucket(uint64_t duration_ns)
@@ -92,7 +92,7 @@ unsigned slot_duration_bucket(uint64_t duration_ns)
         uint64_t us = duration_ns / 1000;
         unsigned bucket = us == 0 ? 0 : 64 - (unsigned)__builtin_clzll(us);
 
-        return bucket < SCOREBOARD_DURATION_BUCKETS ? bucket : SCOREBOARD_DURATION_BUCKETS - 1;
+        return bucket < PREFORK_DURATION_BUCKETS ? bucket : PREFORK_DURATION_BUCKETS - 1;
 }
 
 /* The worker lines of a slot have one writer, so a load and a store are enough for an addition. */
@@ -102,7 +102,7 @@ unsigned slot_duration_bucket(uint64_t duration_ns)
 
 void slot_done(struct slot *slot, uint64_t now_ns, int handler_status, uint64_t handler_cpu_us)
 {
-        struct scoreboard_slot *words = slot->words;
+        struct prefork_slot *words = slot->words;
         uint64_t since_ns = atomic_load_explicit(&words->activity_since_ns, memory_order_relaxed);
         uint64_t duration_ns = now_ns > since_ns ? now_ns - since_ns : 0;
         bool died_of_signal = (handler_status & 0x7f) != 0;
@@ -119,31 +119,31 @@ void slot_done(struct slot *slot, uint64_t now_ns, int handler_status, uint64_t 
 
 void slot_ending(struct slot *slot)
 {
-        atomic_store(&slot->words->activity, SCOREBOARD_ENDING);
+        atomic_store(&slot->words->activity, PREFORK_ENDING);
         idle_set_remove(slot->board, slot->index);
 }
 
-void slot_ask_recycle(struct slot *slot, enum scoreboard_recycle reason)
+void slot_ask_recycle(struct slot *slot, enum prefork_recycle reason)
 {
-        if (atomic_load(&slot->words->recycle) != SCOREBOARD_RECYCLE_NONE)
+        if (atomic_load(&slot->words->recycle) != PREFORK_RECYCLE_NONE)
                 return;
         /* Clear the answer to the last question. The master writes an answer only to an open question. */
-        atomic_store(&slot->words->answer, SCOREBOARD_ANSWER_NONE);
+        atomic_store(&slot->words->answer, PREFORK_ANSWER_NONE);
         atomic_store(&slot->words->recycle, reason);
-        slot_wake(slot, SCOREBOARD_WAKE_RECYCLE);
+        slot_wake(slot, PREFORK_WAKE_RECYCLE);
 }
 
-enum scoreboard_answer slot_wait_recycle(struct slot *slot, unsigned timeout_ms)
+enum prefork_answer slot_wait_recycle(struct slot *slot, unsigned timeout_ms)
 {
         _Atomic uint32_t *answer = &slot->words->answer;
         const struct timespec timeout = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000L};
 
-        atomic_store(&slot->words->activity, SCOREBOARD_WAITING);
-        if (timeout_ms > 0 && atomic_load(answer) == SCOREBOARD_ANSWER_NONE)
-                syscall(SYS_futex, answer, FUTEX_WAIT, SCOREBOARD_ANSWER_NONE, &timeout, NULL, 0);
+        atomic_store(&slot->words->activity, PREFORK_WAITING);
+        if (timeout_ms > 0 && atomic_load(answer) == PREFORK_ANSWER_NONE)
+                syscall(SYS_futex, answer, FUTEX_WAIT, PREFORK_ANSWER_NONE, &timeout, NULL, 0);
         uint32_t word = atomic_load(answer);
-        if (word == SCOREBOARD_ANSWER_LATER)
-                atomic_store(&slot->words->recycle, SCOREBOARD_RECYCLE_NONE);
+        if (word == PREFORK_ANSWER_LATER)
+                atomic_store(&slot->words->recycle, PREFORK_RECYCLE_NONE);
         return word;
 }
 
@@ -151,7 +151,7 @@ enum scoreboard_answer slot_wait_recycle(struct slot *slot, unsigned timeout_ms)
  * it: when two connections arrive together, assuming an earlier ticket would refuse both, and assuming a later one
  * would admit both. If the ticket does not come, because the worker was killed or has no processor, assume an earlier
  * one: the limit matters more than this client. */
-static bool came_earlier(const struct scoreboard_slot *other, uint64_t source, uint64_t ticket)
+static bool came_earlier(const struct prefork_slot *other, uint64_t source, uint64_t ticket)
 {
         for (unsigned looks = 0; looks < DRAWING_LOOKS; looks++) {
                 if (atomic_load(&other->source) != source)
@@ -169,7 +169,7 @@ static uint32_t count_earlier(const struct slot *slot, uint64_t source, uint64_t
 {
         uint32_t limit = atomic_load(&slot->board->slot_limit), count = 0;
 
-        for (uint32_t i = 0; i < limit && i < SCOREBOARD_SLOTS; i++)
+        for (uint32_t i = 0; i < limit && i < PREFORK_SCOREBOARD_SLOTS; i++)
                 count += i != slot->index && came_earlier(&slot->board->slots[i], source, ticket);
         return count;
 }

@@ -12,15 +12,15 @@
 #include "prefork/scoreboard.h"
 
 struct slot {
-        struct scoreboard *board;
-        struct scoreboard_slot *words; /* this worker's, inside board */
+        struct prefork_scoreboard *board;
+        struct prefork_slot *words; /* this worker's, inside board */
         uint32_t index;
         int wake_fd; /* the pool's eventfd; not owned */
 };
 
 /* Take slot `index` of a mapped scoreboard. 0; -EPROTO: another version of the layout; -ERANGE: there is no such
  * slot. */
-int slot_attach(struct slot *slot, struct scoreboard *board, uint32_t index, int wake_fd);
+int slot_attach(struct slot *slot, struct prefork_scoreboard *board, uint32_t index, int wake_fd);
 
 /* The worker can serve: it joins the idle set and wakes the master (READY). */
 void slot_ready(struct slot *slot, uint64_t now_ns);
@@ -38,11 +38,11 @@ void slot_done(struct slot *slot, uint64_t now_ns, int handler_status, uint64_t 
 void slot_ending(struct slot *slot);
 
 /* Ask to be recycled, and wake the master. Does nothing if this worker has asked and has no answer yet. */
-void slot_ask_recycle(struct slot *slot, enum scoreboard_recycle reason);
+void slot_ask_recycle(struct slot *slot, enum prefork_recycle reason);
 
 /* Wait for the answer, for at most timeout_ms (0: do not wait), and return it. LATER closes the question. NONE: the
  * time is over or a signal came; the question stays open, and a later call gets the answer. */
-enum scoreboard_answer slot_wait_recycle(struct slot *slot, unsigned timeout_ms);
+enum prefork_answer slot_wait_recycle(struct slot *slot, unsigned timeout_ms);
 
 /* Enter one more connection of a client address (`source`: its hash; 0: not limited). True: the connection may be
  * served, and slot_leave_source() ends it. False: max_connections_per_source earlier connections of this address are
@@ -52,7 +52,7 @@ bool slot_enter_source(struct slot *slot, uint64_t source);
 void slot_leave_source(struct slot *slot);
 
 /* Set a wake flag, and wake the master if the flag was clear. */
-void slot_wake(struct slot *slot, enum scoreboard_wake reason);
+void slot_wake(struct slot *slot, enum prefork_wake reason);
 
 /* The bucket of a duration in slot.durations. */
 unsigned slot_duration_bucket(uint64_t duration_ns);

@@ -6,11 +6,11 @@
 
 /* Make and map one. The constants of the header are filled in, the thresholds are off, and everything else is zero. The
  * caller owns the mapping in *ret and the O_CLOEXEC descriptor in *ret_fd. 0 or -errno. */
-int scoreboard_memory_open(const char *pool_name, struct scoreboard **ret, int *ret_fd);
+int scoreboard_memory_open(const char *pool_name, struct prefork_scoreboard **ret, int *ret_fd);
 
 /* Map one that the program before an upgrade made; the caller keeps `fd`. 0; -EPROTO: it is not a scoreboard, or has
  * another layout; -errno. */
-int scoreboard_memory_adopt(int fd, struct scoreboard **ret);
+int scoreboard_memory_adopt(int fd, struct prefork_scoreboard **ret);
 
 /* Unmap; `board` may be NULL. */
-void scoreboard_memory_close(struct scoreboard *board);
+void scoreboard_memory_close(struct prefork_scoreboard *board);

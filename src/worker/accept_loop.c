@@ -20,8 +20,8 @@ static void log_outcome(const struct accept_loop *loop, const struct runtime_out
         if (!WIFSIGNALED(outcome->status))
                 return;
         int number = WTERMSIG(outcome->status);
-        const struct scoreboard_slot *words = loop->slot.words;
-        bool ordered = atomic_load(&words->order) != SCOREBOARD_ORDER_NONE &&
+        const struct prefork_slot *words = loop->slot.words;
+        bool ordered = atomic_load(&words->order) != PREFORK_ORDER_NONE &&
                        atomic_load(&words->order_request) == atomic_load(&words->requests_begun);
         log_emit(ordered ? LOG_INFO : LOG_NOTICE, NULL, "handler killed by signal %d (%s)%s after %llu ms", number,
                  strsignal(number), WCOREDUMP(outcome->status) ? ", core dumped," : "",

@@ -17,15 +17,15 @@ static struct {
 
 void orders_look(void)
 {
-        const struct scoreboard_slot *words = running.slot->words;
+        const struct prefork_slot *words = running.slot->words;
         uint32_t order = atomic_load(&words->order);
         bool is_current = atomic_load(&words->order_request) == atomic_load(&words->requests_begun);
 
-        if (order == SCOREBOARD_ORDER_TERM && is_current)
+        if (order == PREFORK_ORDER_TERM && is_current)
                 running.interrupt(SIGTERM);
-        if ((order == SCOREBOARD_ORDER_KILL && is_current) || order == SCOREBOARD_ORDER_DIE)
+        if ((order == PREFORK_ORDER_KILL && is_current) || order == PREFORK_ORDER_DIE)
                 running.interrupt(SIGKILL);
-        if (order == SCOREBOARD_ORDER_DIE)
+        if (order == PREFORK_ORDER_DIE)
                 _exit(WORKER_EXIT_ORDERED);
 }
 

@@ -28,7 +28,7 @@ int recycling_open(struct recycling *recycling, uint64_t now_ns)
 }
 
 /* The number of this worker's last request; 0: no limit. */
-static uint64_t last_request(const struct recycling *recycling, const struct scoreboard *board)
+static uint64_t last_request(const struct recycling *recycling, const struct prefork_scoreboard *board)
 {
         uint64_t most = atomic_load_explicit(&board->max_requests, memory_order_relaxed);
         uint32_t jitter = atomic_load_explicit(&board->max_requests_jitter_percent, memory_order_relaxed);
@@ -53,9 +53,9 @@ void recycling_request_begun(const struct recycling *recycling, struct slot *slo
         uint64_t last = last_request(recycling, slot->board);
 
         if (last > 0 && atomic_load_explicit(&slot->words->requests_begun, memory_order_relaxed) >= last)
-                slot_ask_recycle(slot, SCOREBOARD_RECYCLE_REQUESTS);
+                slot_ask_recycle(slot, PREFORK_RECYCLE_REQUESTS);
         else if (is_too_old(recycling, slot, now_ns))
-                slot_ask_recycle(slot, SCOREBOARD_RECYCLE_AGE);
+                slot_ask_recycle(slot, PREFORK_RECYCLE_AGE);
 }
 
 /* Resident bytes of this process; 0 if unknown. */
@@ -73,8 +73,8 @@ static uint64_t resident_bytes(const struct recycling *recycling)
 
 bool recycling_was_granted(const struct slot *slot)
 {
-        return atomic_load(&slot->words->recycle) != SCOREBOARD_RECYCLE_NONE &&
-               atomic_load(&slot->words->answer) == SCOREBOARD_ANSWER_GO;
+        return atomic_load(&slot->words->recycle) != PREFORK_RECYCLE_NONE &&
+               atomic_load(&slot->words->answer) == PREFORK_ANSWER_GO;
 }
 
 bool recycling_is_due(struct recycling *recycling, struct slot *slot, uint64_t now_ns)
@@ -82,14 +82,14 @@ bool recycling_is_due(struct recycling *recycling, struct slot *slot, uint64_t n
         uint64_t most = atomic_load_explicit(&slot->board->max_worker_memory_bytes, memory_order_relaxed);
 
         if (most > 0 && resident_bytes(recycling) > most)
-                slot_ask_recycle(slot, SCOREBOARD_RECYCLE_MEMORY);
+                slot_ask_recycle(slot, PREFORK_RECYCLE_MEMORY);
         else if (is_too_old(recycling, slot, now_ns))
-                slot_ask_recycle(slot, SCOREBOARD_RECYCLE_AGE);
-        if (atomic_load(&slot->words->recycle) == SCOREBOARD_RECYCLE_NONE || door_is_closed())
+                slot_ask_recycle(slot, PREFORK_RECYCLE_AGE);
+        if (atomic_load(&slot->words->recycle) == PREFORK_RECYCLE_NONE || door_is_closed())
                 return false;
-        enum scoreboard_answer answer = slot_wait_recycle(slot, recycling->master_silent ? 0 : ANSWER_TIMEOUT_MS);
-        recycling->master_silent = answer == SCOREBOARD_ANSWER_NONE;
-        if (answer == SCOREBOARD_ANSWER_LATER)
+        enum prefork_answer answer = slot_wait_recycle(slot, recycling->master_silent ? 0 : ANSWER_TIMEOUT_MS);
+        recycling->master_silent = answer == PREFORK_ANSWER_NONE;
+        if (answer == PREFORK_ANSWER_LATER)
                 recycling->postponed += atomic_load_explicit(&slot->board->max_requests, memory_order_relaxed) / 10 + 1;
-        return answer == SCOREBOARD_ANSWER_GO;
+        return answer == PREFORK_ANSWER_GO;
 }

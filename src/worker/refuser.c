@@ -39,7 +39,7 @@ static uint64_t count_waiting(const struct worker_plan *plan)
  * reused. */
 static uint64_t count_taken(const struct worker_plan *plan)
 {
-        uint32_t limit = MIN_OF(atomic_load(&plan->board->slot_limit), (uint32_t)SCOREBOARD_SLOTS);
+        uint32_t limit = MIN_OF(atomic_load(&plan->board->slot_limit), (uint32_t)PREFORK_SCOREBOARD_SLOTS);
         uint64_t sum = 0;
 
         for (uint32_t i = 0; i < limit; i++)

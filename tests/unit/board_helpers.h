@@ -9,7 +9,7 @@
 #include "unit/child_helpers.h"
 
 struct fixture {
-        struct scoreboard *board;
+        struct prefork_scoreboard *board;
         int board_fd;
         int wake_fd;
 };
@@ -21,7 +21,7 @@ static inline int board_setup(void **state)
         assert_int_equal(scoreboard_memory_open("test", &fixture.board, &fixture.board_fd), 0);
         fixture.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         assert_true(fixture.wake_fd >= 0);
-        fixture.board->slot_limit = SCOREBOARD_SLOTS;
+        fixture.board->slot_limit = PREFORK_SCOREBOARD_SLOTS;
         *state = &fixture;
         return 0;
 }

@@ -170,7 +170,7 @@ struct config_context {
         bool from_command_line; /* one pool from the command line: problems name --options, not lines */
 };
 
-/* Slots of a pool's scoreboard, the upper bound of its processes; equal to SCOREBOARD_SLOTS (a test says so). */
+/* Slots of a pool's scoreboard, the upper bound of its processes; equal to PREFORK_SCOREBOARD_SLOTS (tested). */
 #define POOL_SLOTS 65536
 
 /* The RLIMIT_ constant of the limit. */

@@ -22,7 +22,7 @@ enum worker_role {
 struct worker_plan {
         enum worker_role role;
         const struct pool_config *pool;
-        struct scoreboard *board;
+        struct prefork_scoreboard *board;
         uint32_t slot; /* WORKER_ROLE_REFUSE has none */
         const int *listeners;
         size_t listener_count;
@@ -60,7 +60,7 @@ enum worker_exit {
         WORKER_EXIT_RETIRED = 0,          /* the door was closed */
         WORKER_EXIT_RECYCLED = 10,        /* went by itself, with the master's leave */
         WORKER_EXIT_ORPHANED = 11,        /* the master died */
-        WORKER_EXIT_ORDERED = 12,         /* ended on SCOREBOARD_ORDER_DIE */
+        WORKER_EXIT_ORDERED = 12,         /* ended on PREFORK_ORDER_DIE */
         WORKER_EXIT_START_FAILED = 13,    /* start_stage and start_errno say why */
         WORKER_EXIT_LISTENER_FAILED = 14, /* accept failed for good; start_errno says why */
 };

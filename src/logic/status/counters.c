@@ -37,7 +37,7 @@ void counters_add(struct counters *sum, const struct counters *more)
         COUNTERS(ADD_MEMBER)
 }
 
-void counters_add_slot(struct counters *sum, const struct scoreboard_slot *slot)
+void counters_add_slot(struct counters *sum, const struct prefork_slot *slot)
 {
 #define OF(word) atomic_load(&slot->word)
 #define ADD_WORD(member, shown, unit, slot_word, ...) ADD(member, slot_word)
@@ -46,7 +46,7 @@ void counters_add_slot(struct counters *sum, const struct scoreboard_slot *slot)
 #undef ADD_WORD
 }
 
-void counters_add_board(struct counters *sum, const struct scoreboard *board)
+void counters_add_board(struct counters *sum, const struct prefork_scoreboard *board)
 {
 #define OF(word) atomic_load(&board->word)
 #define ADD_WORD(member, shown, unit, slot_word, board_word, ...) ADD(member, board_word)

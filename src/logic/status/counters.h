@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct scoreboard;
-struct scoreboard_slot;
+struct prefork_scoreboard;
+struct prefork_slot;
 
 /* How a counter is held, which is not always how it is shown. */
 enum counter_unit {
@@ -78,5 +78,5 @@ uint64_t counter_shown(const struct counters *counters, enum counter_id id);
 
 /* Add all of `more`; what a slot counts of its worker's life; what the board counts of processes without a slot. */
 void counters_add(struct counters *sum, const struct counters *more);
-void counters_add_slot(struct counters *sum, const struct scoreboard_slot *slot);
-void counters_add_board(struct counters *sum, const struct scoreboard *board);
+void counters_add_slot(struct counters *sum, const struct prefork_slot *slot);
+void counters_add_board(struct counters *sum, const struct prefork_scoreboard *board);

@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "prefork/scoreboard.h"
 
-static_assert(REQUEST_DURATION_BUCKETS == SCOREBOARD_DURATION_BUCKETS, "the report reads the scoreboard's histograms");
+static_assert(REQUEST_DURATION_BUCKETS == PREFORK_DURATION_BUCKETS, "the report reads the scoreboard's histograms");
 
 /* The rank, counted from 1, of the value that `percent` of `count` values do not exceed; without overflow. */
 static uint64_t nearest_rank(uint64_t count, unsigned percent)

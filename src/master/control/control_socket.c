@@ -316,7 +316,7 @@ static const struct field control_fields[] = {
         DERIVED(struct control, listening, "there is a descriptor"),
         WRITTEN(struct control, path, "path"),
         WRITTEN(struct control, listener.fd, "fd"),
-        DERIVED(struct control, listener.tie, "always its own"),
+        DERIVED(struct control, listener.origin, "always its own"),
         DERIVED(struct control, listener.address, "the path"),
         FIELD(struct control, listener.device, "device"),
         FIELD(struct control, listener.inode, "inode"),

@@ -182,7 +182,7 @@ static int open_stored(struct fd_store *keeper, const struct pool_config *pool, 
                 keeper->stored_count++;
         else {
                 say_removed(keeper, socket->name);
-                ret->tie = LISTENER_OWN;
+                ret->origin = LISTENER_OWN;
         }
         return 1;
 }
@@ -247,7 +247,7 @@ void fd_store_store(struct fd_store *keeper, const char *address, struct listene
 {
         char name[FD_STORE_NAME_MAX];
 
-        if (listener->tie != LISTENER_OWN || keeper->store_max == 0)
+        if (listener->origin != LISTENER_OWN || keeper->store_max == 0)
                 return;
         if (keeper->stored_count >= keeper->store_max) {
                 if (!keeper->is_full)
@@ -260,7 +260,7 @@ void fd_store_store(struct fd_store *keeper, const char *address, struct listene
         }
         fd_store_name_format(address, name);
         manager_link_say(keeper->manager, listener->fd, "FDSTORE=1\nFDNAME=%s", name);
-        listener->tie = LISTENER_STORED;
+        listener->origin = LISTENER_STORED;
         keeper->stored_count++;
 }
 
@@ -268,11 +268,11 @@ void fd_store_release(struct fd_store *keeper, const char *address, struct liste
 {
         char name[FD_STORE_NAME_MAX];
 
-        if (listener->tie != LISTENER_STORED)
+        if (listener->origin != LISTENER_STORED)
                 return;
         fd_store_name_format(address, name);
         say_removed(keeper, name);
-        listener->tie = LISTENER_OWN;
+        listener->origin = LISTENER_OWN;
         keeper->stored_count--;
 }
 
@@ -291,7 +291,7 @@ static void retire_stored(struct fd_store *keeper, struct activation_socket *soc
         if (socket->error == 0 && socket->address.any.sa_family == AF_UNIX &&
             listener_adopt(socket->fd, &socket->address, &socket->address, LISTENER_STORED, &options, &listener) == 0) {
                 say_removed(keeper, socket->name);
-                listener.tie = LISTENER_OWN;
+                listener.origin = LISTENER_OWN;
                 listener_close(&listener);
                 TAKE_FD(socket->fd);
                 return;

@@ -24,7 +24,7 @@
 /* A clean slot for a new worker. */
 static void prepare_slot(struct pool *pool, uint32_t index)
 {
-        struct scoreboard_slot *slot = &pool->board.memory->slots[index];
+        struct prefork_slot *slot = &pool->board.memory->slots[index];
         uint32_t incarnation = atomic_load(&slot->incarnation) + 1;
 
         idle_set_remove(pool->board.memory, index);

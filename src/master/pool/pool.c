@@ -46,7 +46,7 @@ static void on_wake(void *context)
 
         ssize_t ignored = read(pool->board.wake_fd, &count, sizeof(count));
         (void)ignored;
-        for (int i = 0; i < SCOREBOARD_WAKE_COUNT; i++)
+        for (int i = 0; i < PREFORK_WAKE_COUNT; i++)
                 atomic_exchange(&pool->board.memory->wake[i], 0);
         pool->runtime->turn(pool);
 }
@@ -111,7 +111,7 @@ int pool_adopt(const struct pool_runtime *runtime, const struct pool_config *con
         pool->name = strdup(config->name);
         int r = pool->name ? open_shared(pool) : -ENOMEM;
         if (r == 0)
-                r = slot_allocator_new(SCOREBOARD_SLOTS, &pool->workers.slots);
+                r = slot_allocator_new(PREFORK_SCOREBOARD_SLOTS, &pool->workers.slots);
         if (r == 0)
                 r = evloop_watch_new(runtime->loop, pool->board.wake_fd, on_wake, pool, &pool->board.wake_watch);
         if (r == 0)

@@ -31,7 +31,7 @@ struct worker;
 
 /* The memory in which workers report, and the descriptor by which they wake us. Written by pool. */
 struct pool_board {
-        struct scoreboard *memory;
+        struct prefork_scoreboard *memory;
         int fd;
         int wake_fd;
         struct evloop_watch *wake_watch;
@@ -54,7 +54,7 @@ struct pool_health {
 /* What workers that are gone have left, beside their counters: durations of their requests, and how the last of them
  * shared the work. */
 struct pool_gone {
-        uint64_t durations[SCOREBOARD_DURATION_BUCKETS];
+        uint64_t durations[PREFORK_DURATION_BUCKETS];
         uint64_t requests[POOL_GONE_WORKERS_KEPT];
         uint64_t cpu_ms[POOL_GONE_WORKERS_KEPT];
         uint64_t count;

@@ -12,14 +12,14 @@ static uint64_t timeval_ms(const struct timeval *time)
         return (uint64_t)time->tv_sec * 1000 + (uint64_t)time->tv_usec / 1000;
 }
 
-void pool_counters_inherit(struct pool *pool, const struct scoreboard_slot *slot, const struct rusage *usage)
+void pool_counters_inherit(struct pool *pool, const struct prefork_slot *slot, const struct rusage *usage)
 {
         struct pool_counters *counters = &pool->counters;
         struct pool_gone *gone = &counters->gone;
         uint64_t place = gone->count++ % POOL_GONE_WORKERS_KEPT;
 
         counters_add_slot(&counters->sums, slot);
-        for (size_t i = 0; i < SCOREBOARD_DURATION_BUCKETS; i++)
+        for (size_t i = 0; i < PREFORK_DURATION_BUCKETS; i++)
                 gone->durations[i] += atomic_load(&slot->durations[i]);
         gone->requests[place] = atomic_load(&slot->requests_ended);
         gone->cpu_ms[place] = timeval_ms(&usage->ru_utime) + timeval_ms(&usage->ru_stime);

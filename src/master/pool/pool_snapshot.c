@@ -13,7 +13,7 @@
 static void note_ready(struct worker *worker, uint64_t now_ms)
 {
         if (worker->life.state == WORKER_STARTING && worker_serves(worker) &&
-            atomic_load(&worker_slot(worker)->activity) != SCOREBOARD_STARTING)
+            atomic_load(&worker_slot(worker)->activity) != PREFORK_STARTING)
                 worker_event(worker, WORKER_EVENT_READY, now_ms);
 }
 
@@ -52,7 +52,7 @@ static int take_closing(struct pool *pool)
 
 static void take_numbers(struct pool *pool)
 {
-        const struct scoreboard *board = pool->board.memory;
+        const struct prefork_scoreboard *board = pool->board.memory;
         struct turn *turn = &pool->turn;
 
         turn->config = pool->config;

@@ -76,7 +76,7 @@ static const struct field listener_fields[] = {
         DERIVED(struct listener_set, count, "the number of items"),
         WRITTEN(struct pool_listener, name, "name"),
         WRITTEN(struct pool_listener, listener.fd, "fd"),
-        WRITTEN(struct pool_listener, listener.tie, "origin"),
+        WRITTEN(struct pool_listener, listener.origin, "origin"),
         DERIVED(struct pool_listener, listener.address, "the name is one, or the socket knows it"),
         FIELD(struct pool_listener, listener.device, "device"),
         FIELD(struct pool_listener, listener.inode, "inode"),
@@ -120,7 +120,7 @@ static const struct field decision_fields[] = {
 };
 
 /* Words for what is an enum here: their numbers may change from one version to the next. */
-static const char *const tie_names[] = {
+static const char *const origin_names[] = {
         [LISTENER_OWN] = "own", [LISTENER_STORED] = "stored", [LISTENER_ACTIVATED] = "activated"};
 static const char *const recycling_names[] = {
         [RECYCLE_NONE] = "none", [RECYCLE_REPLACING] = "replacing", [RECYCLE_LET_GO] = "let go"};
@@ -134,7 +134,7 @@ static json_t *write_listener(const struct pool_listener *item, struct state_fil
         int r = state_file_set(object, "name", state_file_string(item->name));
 
         if (r == 0)
-                r = state_file_set(object, "origin", state_file_string(tie_names[item->listener.tie]));
+                r = state_file_set(object, "origin", state_file_string(origin_names[item->listener.origin]));
         if (r == 0)
                 r = state_file_set(object, "fd", state_file_descriptor(file, item->listener.fd));
         if (r == 0 && item->listener.decoy_fd >= 0)
@@ -265,11 +265,11 @@ json_t *pool_state_write(const struct pool *pool, const struct master_config *ma
 static int read_listener(struct state_file *file, const json_t *object, struct pool_listener *item)
 {
         struct listener *listener = &item->listener;
-        unsigned tie;
+        unsigned origin;
         int r = state_file_read_string(file, object, "name", &item->name);
 
         if (r == 0)
-                r = state_file_read_word(file, object, "origin", tie_names, ELEMENTS(tie_names), &tie);
+                r = state_file_read_word(file, object, "origin", origin_names, ELEMENTS(origin_names), &origin);
         if (r == 0)
                 r = state_file_read_fields(file, listener_fields, ELEMENTS(listener_fields), object, item);
         if (r == 0)
@@ -278,7 +278,7 @@ static int read_listener(struct state_file *file, const json_t *object, struct p
                 r = state_file_take_descriptor(file, object, "decoy", &listener->decoy_fd);
         if (r < 0)
                 return r;
-        listener->tie = (enum listener_tie)tie;
+        listener->origin = (enum listener_origin)origin;
         /* The name is the address, where it is not that of a socket unit, or of an interface that has gone. */
         if (address_parse(item->name, &listener->address) < 0 &&
             activation_examine(listener->fd, &listener->address) < 0)

@@ -32,7 +32,7 @@ static void watch_listeners(struct pool *pool, bool wanted)
 }
 
 /* True if a count that has changed meanwhile asks for another look. */
-static bool publish_levels(struct scoreboard *board, const struct turn_levels *levels)
+static bool publish_levels(struct prefork_scoreboard *board, const struct turn_levels *levels)
 {
         if (levels->reset_low_water)
                 atomic_store(&board->low_water, idle_set_count(board));
@@ -43,7 +43,7 @@ static bool publish_levels(struct scoreboard *board, const struct turn_levels *l
         atomic_store(&board->high_above, levels->high_above);
         uint32_t idle = idle_set_count(board);
         return (levels->low_below != UINT32_MAX && idle < levels->low_below &&
-                !atomic_load(&board->wake[SCOREBOARD_WAKE_LOW])) ||
+                !atomic_load(&board->wake[PREFORK_WAKE_LOW])) ||
                (levels->high_above != UINT32_MAX && idle > levels->high_above);
 }
 

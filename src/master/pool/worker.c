@@ -17,7 +17,7 @@
 /* How often the words of a slot are read again because a request has begun in between. */
 #define SLOT_READS 8
 
-struct scoreboard_slot *worker_slot(const struct worker *worker)
+struct prefork_slot *worker_slot(const struct worker *worker)
 {
         return &worker->pool->board.memory->slots[worker->slot];
 }
@@ -30,7 +30,7 @@ bool worker_is_idle(const struct worker *worker)
 bool worker_is_busy(const struct worker *worker)
 {
         return worker_serves(worker) && !worker_life_is_starting(&worker->life) &&
-               atomic_load(&worker_slot(worker)->activity) == SCOREBOARD_BUSY;
+               atomic_load(&worker_slot(worker)->activity) == PREFORK_BUSY;
 }
 
 uint64_t worker_since_ms(const struct worker *worker, uint64_t now_ms)
@@ -58,23 +58,23 @@ void worker_set_replacement(struct worker *worker, struct worker *replacement)
         }
 }
 
-static void order(struct worker *worker, enum scoreboard_order what)
+static void order(struct worker *worker, enum prefork_order what)
 {
-        struct scoreboard_slot *slot = worker_slot(worker);
+        struct prefork_slot *slot = worker_slot(worker);
 
         atomic_store(&slot->order_request, worker->escalated_request);
         atomic_store(&slot->order, what);
         reaper_kill(worker->pool->runtime->reaper, worker->pid, SIGUSR1);
 }
 
-static enum recycle_reason reason_asked(const struct scoreboard_slot *slot)
+static enum recycle_reason reason_asked(const struct prefork_slot *slot)
 {
         switch (atomic_load(&slot->recycle)) {
-        case SCOREBOARD_RECYCLE_NONE:
+        case PREFORK_RECYCLE_NONE:
                 return RECYCLE_NOT_ASKED;
-        case SCOREBOARD_RECYCLE_MEMORY:
+        case PREFORK_RECYCLE_MEMORY:
                 return RECYCLE_MEMORY;
-        case SCOREBOARD_RECYCLE_AGE:
+        case PREFORK_RECYCLE_AGE:
                 return RECYCLE_AGE;
         default:
                 return RECYCLE_REQUESTS;
@@ -84,7 +84,7 @@ static enum recycle_reason reason_asked(const struct scoreboard_slot *slot)
 /* What it says that it does. All words of one request, so that an order names the request that was seen. */
 static void read_slot(const struct worker *worker, uint64_t now_ms, struct worker_row *row)
 {
-        const struct scoreboard_slot *slot = worker_slot(worker);
+        const struct prefork_slot *slot = worker_slot(worker);
         uint64_t before;
         unsigned reads = 0;
 
@@ -97,7 +97,7 @@ static void read_slot(const struct worker *worker, uint64_t now_ms, struct worke
         } while (row->request != before && ++reads < SLOT_READS);
         row->idle = worker_is_idle(worker);
         row->asks = reason_asked(slot);
-        row->granted = atomic_load(&slot->answer) == SCOREBOARD_ANSWER_GO;
+        row->granted = atomic_load(&slot->answer) == PREFORK_ANSWER_GO;
 }
 
 struct worker_row worker_row_of(struct worker *worker, uint64_t now_ms)
@@ -128,10 +128,10 @@ static void signal_retire(struct worker *worker)
 static void end(struct worker *worker, uint64_t now_ms)
 {
         bool may_have_handler =
-                worker_serves(worker) && atomic_load(&worker_slot(worker)->activity) != SCOREBOARD_STARTING;
+                worker_serves(worker) && atomic_load(&worker_slot(worker)->activity) != PREFORK_STARTING;
 
         if (may_have_handler)
-                order(worker, SCOREBOARD_ORDER_DIE);
+                order(worker, PREFORK_ORDER_DIE);
         else
                 worker_event(worker, WORKER_EVENT_NO_HANDLER, now_ms);
 }
@@ -143,7 +143,7 @@ void worker_launched(struct worker *worker, pid_t pid, uint64_t now_ms)
 }
 
 /* The word a worker may be waiting for before it goes. */
-void worker_answer(struct worker *worker, enum scoreboard_answer answer)
+void worker_answer(struct worker *worker, enum prefork_answer answer)
 {
         _Atomic uint32_t *word = &worker_slot(worker)->answer;
 
@@ -161,10 +161,10 @@ void worker_event(struct worker *worker, enum worker_event event, uint64_t now_m
                 signal_retire(worker);
                 break;
         case WORKER_ACTION_RELAY_TERM:
-                order(worker, SCOREBOARD_ORDER_TERM);
+                order(worker, PREFORK_ORDER_TERM);
                 break;
         case WORKER_ACTION_RELAY_KILL:
-                order(worker, SCOREBOARD_ORDER_KILL);
+                order(worker, PREFORK_ORDER_KILL);
                 break;
         case WORKER_ACTION_END:
                 end(worker, now_ms);
@@ -190,5 +190,5 @@ void worker_retire(struct worker *worker, const char *reason, uint64_t now_ms)
         log_emit(LOG_DEBUG, &fields, "retired (%s)", reason);
         worker_event(worker, WORKER_EVENT_RETIRE, now_ms);
         if (worker_serves(worker))
-                worker_answer(worker, SCOREBOARD_ANSWER_GO);
+                worker_answer(worker, PREFORK_ANSWER_GO);
 }

@@ -46,7 +46,7 @@ void worker_event(struct worker *worker, enum worker_event event, uint64_t now_m
 void worker_retire(struct worker *worker, const char *reason, uint64_t now_ms);
 
 /* What the slot says: its words, whether it claims to be idle, and for how long it has done what it does. */
-struct scoreboard_slot *worker_slot(const struct worker *worker);
+struct prefork_slot *worker_slot(const struct worker *worker);
 bool worker_is_idle(const struct worker *worker);
 bool worker_is_busy(const struct worker *worker);
 uint64_t worker_since_ms(const struct worker *worker, uint64_t now_ms);
@@ -61,4 +61,4 @@ void worker_set_replacement(struct worker *worker, struct worker *replacement);
 struct worker_row worker_row_of(struct worker *worker, uint64_t now_ms);
 
 /* Answer a worker's question about its recycling. */
-void worker_answer(struct worker *worker, enum scoreboard_answer answer);
+void worker_answer(struct worker *worker, enum prefork_answer answer);

@@ -42,7 +42,7 @@ static void describe_activity(const struct worker *worker, char *text, size_t si
 
 static void log_death(const struct worker *worker, int status)
 {
-        const struct scoreboard_slot *slot = worker_slot(worker);
+        const struct prefork_slot *slot = worker_slot(worker);
         const struct log_fields fields = {.message_id = MESSAGE_ID_WORKER_DIED,
                                           .pool = worker->pool->name,
                                           .worker_pid = worker->pid,

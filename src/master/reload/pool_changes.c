@@ -162,7 +162,7 @@ static void announce_listener(const struct pool *pool, const struct pool_listene
         const struct log_fields fields = {.pool = pool->name};
         unsigned effective = item->listener.effective_backlog;
 
-        if (item->listener.tie == LISTENER_ACTIVATED) { /* what its unit asked for holds */
+        if (item->listener.origin == LISTENER_ACTIVATED) { /* what its unit asked for holds */
                 char address[ADDRESS_TEXT_MAX];
                 address_format(&item->listener.address, address, sizeof(address));
                 log_emit(LOG_INFO, &fields, "listening on %s (%s), backlog %u", item->name, address, effective);

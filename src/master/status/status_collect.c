@@ -18,7 +18,7 @@
 #include "os/process/usage.h"
 
 /* What a slot has counted since its worker was forked is added to what those that are gone have left. */
-static void add_slot(struct status_pool *status, const struct scoreboard_slot *slot)
+static void add_slot(struct status_pool *status, const struct prefork_slot *slot)
 {
         uint32_t buckets[REQUEST_DURATION_BUCKETS];
 
@@ -39,7 +39,7 @@ static void collect_totals(const struct pool *pool, struct status_pool *status)
                         add_slot(status, worker_slot(worker));
 }
 
-static void describe_exit(const struct scoreboard_slot *slot, struct status_worker *status)
+static void describe_exit(const struct prefork_slot *slot, struct status_worker *status)
 {
         int exit = atomic_load(&slot->handler_status);
 
@@ -52,7 +52,7 @@ static void describe_exit(const struct scoreboard_slot *slot, struct status_work
 
 static void collect_worker(const struct worker *worker, uint64_t now_ms, struct status_worker *status)
 {
-        const struct scoreboard_slot *slot = worker_slot(worker);
+        const struct prefork_slot *slot = worker_slot(worker);
         struct process_usage usage = {0};
         bool refuses = !worker_serves(worker), busy = worker_is_busy(worker);
         bool reported = atomic_load(&slot->activity_since_ns) > 0;

@@ -142,7 +142,7 @@ static int set_owner_and_mode(const struct listener *listener, const struct list
 {
         const char *path = listener->address.un.sun_path;
 
-        if (listener->tie == LISTENER_ACTIVATED) /* the unit has set SocketMode= and its kind */
+        if (listener->origin == LISTENER_ACTIVATED) /* the unit has set SocketMode= and its kind */
                 return 0;
         if (!has_own_path(listener))
                 return -ENOENT;
@@ -175,7 +175,7 @@ int listener_make_nonblocking(const struct listener *listener)
 
 int listener_adjust(struct listener *listener, const struct listener_options *options)
 {
-        unsigned spared = listener->tie == LISTENER_ACTIVATED ? options->defaults : 0;
+        unsigned spared = listener->origin == LISTENER_ACTIVATED ? options->defaults : 0;
         int r = options->nonblocking ? listener_make_nonblocking(listener) : 0;
 
         if (r < 0)
@@ -285,16 +285,16 @@ static int check_stored(int fd, const struct address *bound, const struct listen
         return 0;
 }
 
-int listener_adopt(int fd, const struct address *bound, const struct address *address, enum listener_tie tie,
+int listener_adopt(int fd, const struct address *bound, const struct address *address, enum listener_origin origin,
                    const struct listener_options *options, struct listener *ret)
 {
-        struct listener listener = {.fd = fd, .decoy_fd = -1, .tie = tie, .address = *address};
+        struct listener listener = {.fd = fd, .decoy_fd = -1, .origin = origin, .address = *address};
 
-        int r = tie == LISTENER_ACTIVATED ? 0 : check_stored(fd, bound, options, &listener);
+        int r = origin == LISTENER_ACTIVATED ? 0 : check_stored(fd, bound, options, &listener);
         if (r < 0)
                 return r;
         listener.address = *bound;
-        if (tie == LISTENER_STORED && !is_unix(bound)) /* our predecessor may have drained it */
+        if (origin == LISTENER_STORED && !is_unix(bound)) /* our predecessor may have drained it */
                 tcp_barrier_lower(fd, &listener.decoy_fd);
         r = listener_adjust(&listener, options);
         if (r < 0)
@@ -324,7 +324,7 @@ int listener_queue_length(const struct listener *listener, uint32_t *ret)
 
 bool listener_stays_open(const struct listener *listener)
 {
-        return listener->tie == LISTENER_ACTIVATED || (listener->tie == LISTENER_STORED && !listener->filtered);
+        return listener->origin == LISTENER_ACTIVATED || (listener->origin == LISTENER_STORED && !listener->filtered);
 }
 
 int listener_drain(struct listener *listener)
@@ -333,7 +333,8 @@ int listener_drain(struct listener *listener)
         int r = listener_make_nonblocking(listener);
         if (r < 0)
                 return r;
-        if (listener->tie == LISTENER_ACTIVATED || (listener->tie == LISTENER_STORED && is_unix(&listener->address)))
+        if (listener->origin == LISTENER_ACTIVATED ||
+            (listener->origin == LISTENER_STORED && is_unix(&listener->address)))
                 return 0;
         if (is_unix(&listener->address)) {
                 unlink_own_path(listener);
@@ -381,7 +382,7 @@ bool listener_is_drained(const struct listener *listener)
 
 void listener_close(struct listener *listener)
 {
-        if (listener->tie == LISTENER_OWN) {
+        if (listener->origin == LISTENER_OWN) {
                 unlink_own_path(listener);
                 /* A busy worker holds the descriptor until its request ends. Without shutdown(2) the port would stay in
                  * use, and with a filter clients would wait for an answer in vain. */

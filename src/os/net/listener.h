@@ -30,7 +30,7 @@ struct listener_options {
 };
 
 /* Who else holds the socket, and uses it after we have closed it. */
-enum listener_tie {
+enum listener_origin {
         LISTENER_OWN,       /* nobody */
         LISTENER_STORED,    /* the service manager's descriptor store, for our successor */
         LISTENER_ACTIVATED, /* the service manager, which made it: it starts us again when a client connects */
@@ -38,7 +38,7 @@ enum listener_tie {
 
 struct listener {
         int fd;
-        enum listener_tie tie;
+        enum listener_origin origin;
         struct address address;
         dev_t device; /* of a UNIX path, so that only our own file is ever unlinked */
         ino_t inode;
@@ -62,7 +62,7 @@ int listener_try(const struct address *address, const struct listener_options *o
  * listens on `bound`, and the configuration calls it `address`. Undoes what listener_drain() in our predecessor did,
  * and applies the options. 0; -ESTALE: a stored socket can no longer serve as `address`, because its path is another
  * file now or ipv6_only has changed; -errno. On failure *ret is unchanged and the caller keeps `fd`. */
-int listener_adopt(int fd, const struct address *bound, const struct address *address, enum listener_tie tie,
+int listener_adopt(int fd, const struct address *bound, const struct address *address, enum listener_origin origin,
                    const struct listener_options *options, struct listener *ret);
 
 /* True if listener_open() for `address` would make a socket that is bound to `bound`. */

@@ -3,7 +3,7 @@
 
 #include "unit/board_helpers.h"
 
-static uint32_t flag(const struct fixture *fixture, enum scoreboard_wake reason)
+static uint32_t flag(const struct fixture *fixture, enum prefork_wake reason)
 {
         return fixture->board->wake[reason];
 }
@@ -13,7 +13,7 @@ static unsigned clear_flags(const struct fixture *fixture)
 {
         unsigned set = 0;
 
-        for (unsigned reason = 0; reason < SCOREBOARD_WAKE_COUNT; reason++)
+        for (unsigned reason = 0; reason < PREFORK_WAKE_COUNT; reason++)
                 set |= atomic_exchange(&fixture->board->wake[reason], 0) ? 1U << reason : 0;
         return set;
 }
@@ -21,13 +21,13 @@ static unsigned clear_flags(const struct fixture *fixture)
 static void test_attach_checks_the_layout(void **state)
 {
         struct fixture *fixture = *state;
-        struct scoreboard *board = fixture->board;
+        struct prefork_scoreboard *board = fixture->board;
         struct slot slot;
 
-        assert_int_equal(slot_attach(&slot, board, SCOREBOARD_SLOTS, -1), -ERANGE);
+        assert_int_equal(slot_attach(&slot, board, PREFORK_SCOREBOARD_SLOTS, -1), -ERANGE);
         assert_int_equal(slot_attach(&slot, board, UINT32_MAX, -1), -ERANGE);
-        assert_int_equal(slot_attach(&slot, board, SCOREBOARD_SLOTS - 1, -1), 0);
-        assert_ptr_equal(slot.words, &board->slots[SCOREBOARD_SLOTS - 1]);
+        assert_int_equal(slot_attach(&slot, board, PREFORK_SCOREBOARD_SLOTS - 1, -1), 0);
+        assert_ptr_equal(slot.words, &board->slots[PREFORK_SCOREBOARD_SLOTS - 1]);
         board->magic++;
         assert_int_equal(slot_attach(&slot, board, 0, -1), -EPROTO);
         board->magic--;
@@ -50,12 +50,12 @@ static void test_ready(void **state)
 
         slot_ready(&first, 1000);
         assert_true(idle_set_has(fixture->board, 3));
-        assert_int_equal(first.words->activity, SCOREBOARD_IDLE);
+        assert_int_equal(first.words->activity, PREFORK_IDLE);
         assert_int_equal(first.words->activity_since_ns, 1000);
-        assert_int_equal(clear_flags(fixture), 1U << SCOREBOARD_WAKE_READY);
+        assert_int_equal(clear_flags(fixture), 1U << PREFORK_WAKE_READY);
         assert_int_equal(take_wakes(fixture), 1);
 
-        fixture->board->wake[SCOREBOARD_WAKE_READY] = 1; /* the master has been woken already */
+        fixture->board->wake[PREFORK_WAKE_READY] = 1; /* the master has been woken already */
         slot_ready(&second, 2000);
         assert_true(idle_set_has(fixture->board, 70));
         assert_int_equal(take_wakes(fixture), 0);
@@ -73,14 +73,14 @@ static void test_idle_wakes_above_the_threshold(void **state)
         assert_int_equal(clear_flags(fixture), 0);
         assert_int_equal(take_wakes(fixture), 0);
         slot_idle(&slots[2], 3);
-        assert_int_equal(flag(fixture, SCOREBOARD_WAKE_HIGH), 1);
+        assert_int_equal(flag(fixture, PREFORK_WAKE_HIGH), 1);
         slot_idle(&slots[3], 4); /* no second wake-up until the master clears the flag */
         assert_int_equal(take_wakes(fixture), 1);
-        assert_int_equal(clear_flags(fixture), 1U << SCOREBOARD_WAKE_HIGH);
+        assert_int_equal(clear_flags(fixture), 1U << PREFORK_WAKE_HIGH);
 
         slot_busy(&slots[3], 5);
         slot_idle(&slots[3], 6); /* still above, and the flag was cleared */
-        assert_int_equal(clear_flags(fixture), 1U << SCOREBOARD_WAKE_HIGH);
+        assert_int_equal(clear_flags(fixture), 1U << PREFORK_WAKE_HIGH);
         assert_int_equal(take_wakes(fixture), 1);
 
         fixture->board->high_above = UINT32_MAX; /* the master's timer runs */
@@ -100,12 +100,12 @@ static void test_busy_wakes_below_the_threshold(void **state)
         fixture->board->low_water = 3;
         slot_busy(&slots[0], 50);
         assert_false(idle_set_has(fixture->board, 0));
-        assert_int_equal(slots[0].words->activity, SCOREBOARD_BUSY);
+        assert_int_equal(slots[0].words->activity, PREFORK_BUSY);
         assert_int_equal(slots[0].words->activity_since_ns, 50);
         assert_int_equal(slots[0].words->requests_begun, 1);
         assert_int_equal(clear_flags(fixture), 0); /* two idle: not below two */
         slot_busy(&slots[1], 60);
-        assert_int_equal(clear_flags(fixture), 1U << SCOREBOARD_WAKE_LOW);
+        assert_int_equal(clear_flags(fixture), 1U << PREFORK_WAKE_LOW);
         assert_int_equal(take_wakes(fixture), 1);
         fixture->board->low_below = 0; /* at max_workers: disarmed */
         slot_busy(&slots[2], 70);
@@ -147,7 +147,7 @@ static void test_busy_on_request(void **state)
         fixture->board->notify_busy = 1;
         slot_idle(&slot, 3);
         slot_busy(&slot, 4);
-        assert_int_equal(clear_flags(fixture), 1U << SCOREBOARD_WAKE_BUSY);
+        assert_int_equal(clear_flags(fixture), 1U << PREFORK_WAKE_BUSY);
         assert_int_equal(take_wakes(fixture), 1);
 }
 
@@ -155,7 +155,7 @@ static void test_done_counts(void **state)
 {
         struct fixture *fixture = *state;
         struct slot slot = attach(fixture, 5);
-        struct scoreboard_slot *words = slot.words;
+        struct prefork_slot *words = slot.words;
 
         slot_idle(&slot, 0);
         slot_busy(&slot, 1000000);
@@ -191,7 +191,7 @@ static void test_ending(void **state)
 
         slot_ready(&slot, 1);
         slot_ending(&slot);
-        assert_int_equal(slot.words->activity, SCOREBOARD_ENDING);
+        assert_int_equal(slot.words->activity, PREFORK_ENDING);
         assert_false(idle_set_has(fixture->board, 9));
         assert_int_equal(idle_set_count(fixture->board), 0);
 }
@@ -204,8 +204,8 @@ static void test_wake_never_blocks(void **state)
         const uint64_t full = UINT64_MAX - 1;
 
         assert_int_equal(write(fixture->wake_fd, &full, sizeof(full)), sizeof(full));
-        slot_wake(&slot, SCOREBOARD_WAKE_LOW);
-        assert_int_equal(flag(fixture, SCOREBOARD_WAKE_LOW), 1);
+        slot_wake(&slot, PREFORK_WAKE_LOW);
+        assert_int_equal(flag(fixture, PREFORK_WAKE_LOW), 1);
         assert_true(take_wakes(fixture) == full);
 }
 
@@ -238,7 +238,7 @@ static void test_buckets(void **state)
         (void)state;
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
                 assert_int_equal(slot_duration_bucket(cases[i].ns), cases[i].bucket);
-        for (unsigned bucket = 0; bucket < SCOREBOARD_DURATION_BUCKETS - 1; bucket++) {
+        for (unsigned bucket = 0; bucket < PREFORK_DURATION_BUCKETS - 1; bucket++) {
                 assert_int_equal(slot_duration_bucket((1ULL << bucket) * 1000 - 1), bucket);
                 assert_int_equal(slot_duration_bucket((1ULL << bucket) * 1000), bucket + 1);
         }
@@ -249,24 +249,24 @@ static void test_recycle_question(void **state)
         struct fixture *fixture = *state;
         struct slot slot = attach(fixture, 0);
 
-        slot.words->answer = SCOREBOARD_ANSWER_LATER; /* to an earlier question */
-        slot_ask_recycle(&slot, SCOREBOARD_RECYCLE_REQUESTS);
-        assert_int_equal(slot.words->recycle, SCOREBOARD_RECYCLE_REQUESTS);
-        assert_int_equal(slot.words->answer, SCOREBOARD_ANSWER_NONE);
-        assert_int_equal(clear_flags(fixture), 1U << SCOREBOARD_WAKE_RECYCLE);
+        slot.words->answer = PREFORK_ANSWER_LATER; /* to an earlier question */
+        slot_ask_recycle(&slot, PREFORK_RECYCLE_REQUESTS);
+        assert_int_equal(slot.words->recycle, PREFORK_RECYCLE_REQUESTS);
+        assert_int_equal(slot.words->answer, PREFORK_ANSWER_NONE);
+        assert_int_equal(clear_flags(fixture), 1U << PREFORK_WAKE_RECYCLE);
         assert_int_equal(take_wakes(fixture), 1);
-        slot_ask_recycle(&slot, SCOREBOARD_RECYCLE_MEMORY); /* asked already */
-        assert_int_equal(slot.words->recycle, SCOREBOARD_RECYCLE_REQUESTS);
+        slot_ask_recycle(&slot, PREFORK_RECYCLE_MEMORY); /* asked already */
+        assert_int_equal(slot.words->recycle, PREFORK_RECYCLE_REQUESTS);
         assert_int_equal(clear_flags(fixture), 0);
 
-        slot.words->answer = SCOREBOARD_ANSWER_LATER;
-        assert_int_equal(slot_wait_recycle(&slot, DEADLINE_MS), SCOREBOARD_ANSWER_LATER);
-        assert_int_equal(slot.words->recycle, SCOREBOARD_RECYCLE_NONE);
-        slot_ask_recycle(&slot, SCOREBOARD_RECYCLE_MEMORY); /* and may ask anew */
-        assert_int_equal(slot.words->recycle, SCOREBOARD_RECYCLE_MEMORY);
-        assert_int_equal(clear_flags(fixture), 1U << SCOREBOARD_WAKE_RECYCLE);
-        slot.words->answer = SCOREBOARD_ANSWER_GO;
-        assert_int_equal(slot_wait_recycle(&slot, DEADLINE_MS), SCOREBOARD_ANSWER_GO);
+        slot.words->answer = PREFORK_ANSWER_LATER;
+        assert_int_equal(slot_wait_recycle(&slot, DEADLINE_MS), PREFORK_ANSWER_LATER);
+        assert_int_equal(slot.words->recycle, PREFORK_RECYCLE_NONE);
+        slot_ask_recycle(&slot, PREFORK_RECYCLE_MEMORY); /* and may ask anew */
+        assert_int_equal(slot.words->recycle, PREFORK_RECYCLE_MEMORY);
+        assert_int_equal(clear_flags(fixture), 1U << PREFORK_WAKE_RECYCLE);
+        slot.words->answer = PREFORK_ANSWER_GO;
+        assert_int_equal(slot_wait_recycle(&slot, DEADLINE_MS), PREFORK_ANSWER_GO);
 }
 
 static void test_recycle_timeout(void **state)
@@ -274,18 +274,18 @@ static void test_recycle_timeout(void **state)
         struct fixture *fixture = *state;
         struct slot slot = attach(fixture, 0);
 
-        slot_ask_recycle(&slot, SCOREBOARD_RECYCLE_REQUESTS);
+        slot_ask_recycle(&slot, PREFORK_RECYCLE_REQUESTS);
         uint64_t start_ns = test_now_ns();
-        assert_int_equal(slot_wait_recycle(&slot, 30), SCOREBOARD_ANSWER_NONE);
+        assert_int_equal(slot_wait_recycle(&slot, 30), PREFORK_ANSWER_NONE);
         assert_true(test_now_ns() - start_ns >= 30000000);
-        assert_int_equal(slot.words->activity, SCOREBOARD_WAITING);
+        assert_int_equal(slot.words->activity, PREFORK_WAITING);
         assert_int_equal(slot.words->recycle,
-                         SCOREBOARD_RECYCLE_REQUESTS); /* the question stays, for a master that wakes up */
+                         PREFORK_RECYCLE_REQUESTS); /* the question stays, for a master that wakes up */
         start_ns = test_now_ns();
-        assert_int_equal(slot_wait_recycle(&slot, 0), SCOREBOARD_ANSWER_NONE);
+        assert_int_equal(slot_wait_recycle(&slot, 0), PREFORK_ANSWER_NONE);
         assert_true(test_now_ns() - start_ns < 30000000);
-        slot.words->answer = SCOREBOARD_ANSWER_GO;
-        assert_int_equal(slot_wait_recycle(&slot, 0), SCOREBOARD_ANSWER_GO);
+        slot.words->answer = PREFORK_ANSWER_GO;
+        assert_int_equal(slot_wait_recycle(&slot, 0), PREFORK_ANSWER_GO);
 }
 
 static void on_alarm(int number)
@@ -303,26 +303,26 @@ static void test_recycle_interrupted(void **state)
         const struct itimerval soon = {.it_value.tv_usec = 20000, .it_interval.tv_usec = 20000};
         const struct itimerval never = {0};
 
-        slot_ask_recycle(&slot, SCOREBOARD_RECYCLE_REQUESTS);
+        slot_ask_recycle(&slot, PREFORK_RECYCLE_REQUESTS);
         sigaction(SIGALRM, &action, NULL);
         setitimer(ITIMER_REAL, &soon, NULL);
         uint64_t start_ms = test_now_ms();
-        enum scoreboard_answer answer = slot_wait_recycle(&slot, DEADLINE_MS);
+        enum prefork_answer answer = slot_wait_recycle(&slot, DEADLINE_MS);
         setitimer(ITIMER_REAL, &never, NULL);
-        assert_int_equal(answer, SCOREBOARD_ANSWER_NONE);
+        assert_int_equal(answer, PREFORK_ANSWER_NONE);
         assert_true(test_now_ms() - start_ms < DEADLINE_MS);
-        assert_int_equal(slot.words->recycle, SCOREBOARD_RECYCLE_REQUESTS);
+        assert_int_equal(slot.words->recycle, PREFORK_RECYCLE_REQUESTS);
 }
 
 static int answer_when_waiting(void *context)
 {
-        struct scoreboard_slot *words = context;
+        struct prefork_slot *words = context;
         uint64_t end_ms = test_now_ms() + DEADLINE_MS;
 
-        while (words->activity != SCOREBOARD_WAITING && test_now_ms() < end_ms)
+        while (words->activity != PREFORK_WAITING && test_now_ms() < end_ms)
                 sched_yield();
         wait_until_asleep(getppid());
-        words->answer = SCOREBOARD_ANSWER_GO;
+        words->answer = PREFORK_ANSWER_GO;
         syscall(SYS_futex, &words->answer, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
         return 0;
 }
@@ -332,13 +332,13 @@ static void test_recycle_answered_by_another_process(void **state)
         struct fixture *fixture = *state;
         struct slot slot = attach(fixture, 0);
 
-        slot_ask_recycle(&slot, SCOREBOARD_RECYCLE_REQUESTS);
+        slot_ask_recycle(&slot, PREFORK_RECYCLE_REQUESTS);
         pid_t master = child_start(answer_when_waiting, slot.words);
         uint64_t start_ms = test_now_ms();
-        enum scoreboard_answer answer = slot_wait_recycle(&slot, 4 * DEADLINE_MS);
+        enum prefork_answer answer = slot_wait_recycle(&slot, 4 * DEADLINE_MS);
         uint64_t took_ms = test_now_ms() - start_ms;
         assert_int_equal(child_wait(master, DEADLINE_MS), 0);
-        assert_int_equal(answer, SCOREBOARD_ANSWER_GO);
+        assert_int_equal(answer, PREFORK_ANSWER_GO);
         assert_true(took_ms < 2 * DEADLINE_MS); /* woken, not timed out */
 }
 

@@ -39,7 +39,7 @@ static int flip(void *context)
 }
 
 /* Clear a dead worker's slot, as the master does. */
-static bool clear_slot(struct scoreboard *board, uint32_t index)
+static bool clear_slot(struct prefork_scoreboard *board, uint32_t index)
 {
         return idle_set_remove(board, index);
 }
@@ -102,7 +102,7 @@ static void test_clear_then_recount_loses_nothing(void **state)
 {
         enum { ROUNDS = 300000 };
         struct fixture *fixture = *state;
-        struct scoreboard *board = fixture->board;
+        struct prefork_scoreboard *board = fixture->board;
         struct race *race = shared_new(sizeof(*race));
         struct racer racer = {.race = race};
         uint32_t round = 0, lost = 0, counted = 0, delay = 0;
@@ -112,14 +112,14 @@ static void test_clear_then_recount_loses_nothing(void **state)
         pid_t worker = child_start(join_and_wake, &racer);
         for (uint64_t end_ms = test_now_ms() + RACE_MS; round < ROUNDS && test_now_ms() < end_ms;) {
                 idle_set_remove(board, 0);
-                board->wake[SCOREBOARD_WAKE_READY] = 1; /* an earlier wake-up that is not handled yet */
+                board->wake[PREFORK_WAKE_READY] = 1; /* an earlier wake-up that is not handled yet */
                 race->go = ++round;
                 for (volatile uint32_t i = 0; i < delay;)
                         i = i + 1;
-                atomic_exchange(&board->wake[SCOREBOARD_WAKE_READY], 0);
+                atomic_exchange(&board->wake[PREFORK_WAKE_READY], 0);
                 uint32_t idle = idle_set_count(board);
                 assert_true(spin_until(&race->done, round));
-                lost += idle == 0 && board->wake[SCOREBOARD_WAKE_READY] == 0;
+                lost += idle == 0 && board->wake[PREFORK_WAKE_READY] == 0;
                 counted += idle;
                 /* Adjust the delay so that both happen at the same time. */
                 delay = idle ? delay - (delay > 0) : MIN_OF(delay + 1, 10000);
@@ -168,7 +168,7 @@ static void wake_master(struct fixture *fixture, uint32_t workers)
                 struct pollfd poller = {.fd = fixture->wake_fd, .events = POLLIN};
                 lost = poll(&poller, 1, DEADLINE_MS / 4) != 1;
                 take_wakes(fixture);
-                atomic_exchange(&fixture->board->wake[SCOREBOARD_WAKE_READY], 0);
+                atomic_exchange(&fixture->board->wake[PREFORK_WAKE_READY], 0);
                 for (uint32_t i = 0; i < workers; i++) /* each is told once: a bit stays until its worker is busy */
                         if (race->seen[i] == race->served[i] && idle_set_has(fixture->board, i * 17))
                                 race->seen[i]++;

@@ -8,21 +8,21 @@
 
 static void test_header_is_filled_in(void **state)
 {
-        struct scoreboard *board = NULL;
+        struct prefork_scoreboard *board = NULL;
         int fd = -1;
 
         (void)state;
         assert_int_equal(scoreboard_memory_open("web", &board, &fd), 0);
-        assert_true(board->magic == SCOREBOARD_MAGIC);
+        assert_true(board->magic == PREFORK_SCOREBOARD_MAGIC);
         assert_memory_equal(&board->magic, "PRKFBORD", 8);
-        assert_int_equal(board->version, SCOREBOARD_VERSION);
+        assert_int_equal(board->version, PREFORK_SCOREBOARD_VERSION);
         assert_int_equal(board->header_bytes, (const char *)board->slots - (const char *)board);
         assert_int_equal(board->slot_bytes, sizeof(board->slots[0]));
-        assert_int_equal(board->slot_count, SCOREBOARD_SLOTS);
+        assert_int_equal(board->slot_count, PREFORK_SCOREBOARD_SLOTS);
         assert_int_equal(board->low_below, 0);
         assert_int_equal(board->high_above, UINT32_MAX);
         assert_int_equal(board->notify_busy, 0);
-        for (uint32_t i = 0; i < SCOREBOARD_SLOTS / 64; i++)
+        for (uint32_t i = 0; i < PREFORK_SCOREBOARD_SLOTS / 64; i++)
                 assert_true(board->idle[i] == 0);
         scoreboard_memory_close(board);
         scoreboard_memory_close(NULL);
@@ -31,8 +31,8 @@ static void test_header_is_filled_in(void **state)
 
 static void test_nobody_can_take_the_pages_away(void **state)
 {
-        const off_t size = sizeof(struct scoreboard);
-        struct scoreboard *board = NULL;
+        const off_t size = sizeof(struct prefork_scoreboard);
+        struct prefork_scoreboard *board = NULL;
         struct stat status;
         int fd = -1;
 
@@ -56,17 +56,17 @@ static void test_nobody_can_take_the_pages_away(void **state)
 /* Map it by its descriptor, as a program does that reports through libprefork. */
 static void test_can_be_mapped_again(void **state)
 {
-        struct scoreboard *board = NULL;
+        struct prefork_scoreboard *board = NULL;
         int fd = -1;
 
         (void)state;
         assert_int_equal(scoreboard_memory_open("web", &board, &fd), 0);
-        struct scoreboard *other = mmap(NULL, sizeof(*other), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        struct prefork_scoreboard *other = mmap(NULL, sizeof(*other), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         assert_true(other != MAP_FAILED);
-        other->slots[SCOREBOARD_SLOTS - 1].durations[SCOREBOARD_DURATION_BUCKETS - 1] = 4711;
-        assert_int_equal(board->slots[SCOREBOARD_SLOTS - 1].durations[SCOREBOARD_DURATION_BUCKETS - 1], 4711);
+        other->slots[PREFORK_SCOREBOARD_SLOTS - 1].durations[PREFORK_DURATION_BUCKETS - 1] = 4711;
+        assert_int_equal(board->slots[PREFORK_SCOREBOARD_SLOTS - 1].durations[PREFORK_DURATION_BUCKETS - 1], 4711);
         scoreboard_memory_close(board);
-        assert_true(other->magic == SCOREBOARD_MAGIC); /* the pages exist as long as a process maps them */
+        assert_true(other->magic == PREFORK_SCOREBOARD_MAGIC); /* the pages exist as long as a process maps them */
         munmap(other, sizeof(*other));
         close(fd);
 }
@@ -74,7 +74,7 @@ static void test_can_be_mapped_again(void **state)
 /* After an upgrade: only a scoreboard with the layout that we know is adopted. */
 static void test_adopt(void **state)
 {
-        struct scoreboard *board = NULL, *other = NULL;
+        struct prefork_scoreboard *board = NULL, *other = NULL;
         _cleanup_(fd_closep) int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
         int fd = -1;
 
@@ -103,7 +103,7 @@ static void test_adopt(void **state)
 static void test_long_names(void **state)
 {
         char name[400];
-        struct scoreboard *board = NULL;
+        struct prefork_scoreboard *board = NULL;
         int fd = -1;
 
         (void)state;
@@ -116,7 +116,7 @@ static void test_long_names(void **state)
 
 static int fails_cleanly(void)
 {
-        struct scoreboard *board = (void *)&board;
+        struct prefork_scoreboard *board = (void *)&board;
         int fd = 77;
 
         setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, 0});

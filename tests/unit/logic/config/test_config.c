@@ -53,7 +53,7 @@ static void test_process_limit(void **state)
         struct pool_config pool = {
                 .max_workers = 64, .max_recycling = 2, .reload_surge_percent = 25, .max_detached_workers = 16};
 
-        assert_int_equal(POOL_SLOTS, SCOREBOARD_SLOTS);
+        assert_int_equal(POOL_SLOTS, PREFORK_SCOREBOARD_SLOTS);
         assert_int_equal(pool_config_surge(&pool), 16);
         assert_int_equal(pool_config_process_limit(&pool), 64 + 2 + 16);
         pool.detach_after_ms = 1; /* detached workers count only where workers detach */

@@ -43,8 +43,8 @@ static void test_units(void **state)
 /* Each word of a slot and of the board goes into its own counter, and into no other. */
 static void test_words(void **state)
 {
-        struct scoreboard *board = calloc(1, sizeof(*board));
-        struct scoreboard_slot *slot = &board->slots[0];
+        struct prefork_scoreboard *board = calloc(1, sizeof(*board));
+        struct prefork_slot *slot = &board->slots[0];
         const struct counters of_slot = {
                 .requests = 1, .busy_ns = 2, .handler_cpu_us = 3, .handler_deaths = 4, .refused = 5};
         const struct counters of_board = {.refused = 7};

@@ -916,7 +916,7 @@ static void test_adopt_undrains(void **state)
         struct listener adopted, listener = open_listener(&address, &defaults);
 
         (void)state;
-        listener.tie = LISTENER_STORED;
+        listener.origin = LISTENER_STORED;
         assert_int_equal(drain_by_decoy(&listener), 0);
         assert_false(listener_stays_open(&listener));
         close(listener.decoy_fd);
@@ -924,7 +924,7 @@ static void test_adopt_undrains(void **state)
         assert_int_equal(adopted.decoy_fd, -1);
         assert_int_equal(get_option(adopted.fd, SOL_SOCKET, SO_REUSEPORT), 0);
         assert_true(reaches(&address, &adopted));
-        adopted.tie = LISTENER_OWN;
+        adopted.origin = LISTENER_OWN;
         listener_close(&adopted);
 }
 
