@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from changed_tree import Programs
 from daemon import (AS_ROOT, SLOW, Daemon, Timeout, adopt_orphans, alive, children, claimed_ports, handler,
                     have_ipv6, title, wait_until, with_own_mounts)
+from next_version import build_next_version
 
 # Longer than any wait of a test that works: a test that hangs fails with a traceback instead of stopping the run.
 TEST_DEADLINE = 120
@@ -54,6 +56,11 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 DAEMONS: pytest.StashKey[list[Daemon]] = pytest.StashKey()
 FAILED: pytest.StashKey[bool] = pytest.StashKey()
+
+
+@pytest.fixture(scope="session")
+def next_version() -> Programs:
+    return build_next_version()
 
 
 @pytest.fixture(autouse=True)
