@@ -8,7 +8,9 @@ Every rule is a function that takes a `Tree` (or a build directory) and returns 
 from __future__ import annotations
 
 import re
+import statistics
 import subprocess
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -85,6 +87,9 @@ NO_CLOEXEC_POSSIBLE = {
 
 FILE_WANTS_REASON, FILE_FAILS = 400, 800
 FUNCTION_WANTS_REASON, FUNCTION_FAILS = 40, 100
+LARGEST_SHARE = 0.25  # of all lines, in one room
+MODULE_MEDIAN = 150, 400
+FUNCTION_MEDIAN = 21
 REASON = re.compile(r"/\*\s*long:\s*\S.{8,}", re.DOTALL)
 
 
@@ -385,6 +390,39 @@ def check_function_sizes(tree: Tree) -> list[str]:
                 complaints.append(f"{source.name}:{line}: {name}() has {length} lines; past "
                                   f"{FUNCTION_WANTS_REASON} it wants /* long: reason */")
     return complaints
+
+
+def check_room_shares(tree: Tree) -> list[str]:
+    """A room that holds a quarter of the house is two rooms."""
+    lines = Counter[str]()
+    for source in tree.sources:
+        lines[source.room] += source.text.count("\n")
+    return [f"{room}: {count} of {lines.total()} lines; more than {LARGEST_SHARE:.0%} is too large for a room"
+            for room, count in lines.items() if count > LARGEST_SHARE * lines.total()]
+
+
+def check_module_median(tree: Tree) -> list[str]:
+    """Half of all lines stand in modules that are neither fragments nor books.
+
+    Lines are counted, not modules, because a reader meets lines: a small module of one noun costs nobody anything.
+    """
+    lines = Counter[str]()
+    for source in tree.sources:
+        lines[source.module] += source.text.count("\n")
+    passed = 0
+    for module, count in sorted(lines.items(), key=lambda item: item[1]):
+        passed += count
+        if passed * 2 >= lines.total():
+            return [] if MODULE_MEDIAN[0] <= count <= MODULE_MEDIAN[1] else [
+                f"half of all lines stand in modules of at most {count} lines ({module}); "
+                f"{MODULE_MEDIAN[0]} to {MODULE_MEDIAN[1]} are right"]
+    return []
+
+
+def check_function_median(tree: Tree) -> list[str]:
+    median = statistics.median([length for source in tree.sources for _, _, length, _ in functions(source)] or [0])
+    return [] if median <= FUNCTION_MEDIAN else [
+        f"the median function has {median:.0f} lines; more than {FUNCTION_MEDIAN} is too long"]
 
 
 def check_file_comments(tree: Tree) -> list[str]:

@@ -27,7 +27,8 @@ def no_complaints(complaints: list[str]) -> None:
     rules.check_includes, rules.check_circles, rules.check_doors_are_one_way,
     rules.check_libev_in_one_place, rules.check_struct_daemon_in_one_room, rules.check_logic_headers, rules.check_forks,
     rules.check_waits, rules.check_forbidden_functions, rules.check_cloexec, rules.check_file_sizes,
-    rules.check_function_sizes, rules.check_file_comments, rules.check_include_guards, rules.check_code_map,
+    rules.check_function_sizes, rules.check_room_shares, rules.check_module_median, rules.check_function_median,
+    rules.check_file_comments, rules.check_include_guards, rules.check_code_map,
 ], ids=lambda rule: rule.__name__.removeprefix("check_"))
 def test_source(tree: rules.Tree, rule: Callable[[rules.Tree], list[str]]) -> None:
     no_complaints(rule(tree))
