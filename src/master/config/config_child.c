@@ -188,7 +188,7 @@ static void on_deadline(void *context)
         struct config_child *load = context;
 
         load->timed_out = true;
-        reaper_kill(load->setup.reaper, load->pid, SIGKILL);
+        reaper_kill(load->setup.reaper, load->pid, load, SIGKILL);
 }
 
 int config_child_start(const struct config_child_setup *setup, config_child_callback callback, void *context,
@@ -221,5 +221,5 @@ void config_child_cancel(struct config_child *load)
         if (!load)
                 return;
         load->cancelled = true;
-        reaper_kill(load->setup.reaper, load->pid, SIGKILL);
+        reaper_kill(load->setup.reaper, load->pid, load, SIGKILL);
 }

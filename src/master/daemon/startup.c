@@ -40,7 +40,7 @@ int startup_open(struct daemon *daemon, struct daemon_setup *setup)
                 log_set_sink(&sink, LOG_INFO);
         r = evloop_new(&daemon->loop);
         if (r == 0)
-                r = reaper_new(&daemon->reaper);
+                r = reaper_new(daemon->loop, &daemon->reaper);
         if (r == 0)
                 pool_host_open(daemon);
         if (r == 0)

@@ -1,10 +1,18 @@
 #include "master/loop/reaper.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <search.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
+
+#include "base/log.h"
+#include "master/loop/evloop.h"
+#include "os/clock.h"
+
+#define KEPT_MAX 128
 
 struct child {
         pid_t pid;
@@ -12,9 +20,22 @@ struct child {
         void *context;
 };
 
+/* One that nobody knew when it was collected. */
+struct kept {
+        struct child child; /* the callback is NULL until somebody asks for the status */
+        int status;
+        struct rusage usage;
+        uint64_t collected_ms;
+};
+
 struct reaper {
         void *children; /* of tsearch(3), ordered by pid */
         pid_t ended;    /* had ended and was not collected when reaper_is_behind() looked last; 0: none had */
+        unsigned launches;
+        struct kept kept[KEPT_MAX]; /* oldest first */
+        size_t kept_count;
+        bool overflow_told;         /* during the present launches */
+        struct evloop_timer *timer; /* somebody has asked for a kept status */
 };
 
 static int compare(const void *a, const void *b)
@@ -22,12 +43,6 @@ static int compare(const void *a, const void *b)
         const struct child *one = a, *other = b;
 
         return (one->pid > other->pid) - (one->pid < other->pid);
-}
-
-int reaper_new(struct reaper **ret)
-{
-        *ret = calloc(1, sizeof(**ret));
-        return *ret ? 0 : -ENOMEM;
 }
 
 static struct child *find(const struct reaper *reaper, pid_t pid)
@@ -38,6 +53,62 @@ static struct child *find(const struct reaper *reaper, pid_t pid)
         return node ? *node : NULL;
 }
 
+static void drop(struct reaper *reaper, size_t at)
+{
+        memmove(&reaper->kept[at], &reaper->kept[at + 1], (--reaper->kept_count - at) * sizeof(*reaper->kept));
+}
+
+/* From the front again after each: a callback may have changed what is kept. */
+static void deliver(struct reaper *reaper)
+{
+        for (size_t at = 0; at < reaper->kept_count;) {
+                if (!reaper->kept[at].child.callback) {
+                        at++;
+                        continue;
+                }
+                const struct kept kept = reaper->kept[at];
+                drop(reaper, at);
+                kept.child.callback(kept.child.context, kept.child.pid, kept.status, &kept.usage);
+                at = 0;
+        }
+}
+
+static void on_timer(void *context)
+{
+        deliver(context);
+}
+
+int reaper_new(struct evloop *loop, struct reaper **ret)
+{
+        struct reaper *reaper = calloc(1, sizeof(*reaper));
+
+        if (!reaper)
+                return -ENOMEM;
+        int r = evloop_timer_new(loop, on_timer, reaper, &reaper->timer);
+        if (r < 0) {
+                free(reaper);
+                return r;
+        }
+        *ret = reaper;
+        return 0;
+}
+
+void reaper_begin_launch(struct reaper *reaper)
+{
+        reaper->launches++;
+}
+
+void reaper_end_launch(struct reaper *reaper)
+{
+        assert(reaper->launches > 0);
+        if (--reaper->launches > 0)
+                return;
+        for (size_t at = reaper->kept_count; at-- > 0;)
+                if (!reaper->kept[at].child.callback)
+                        drop(reaper, at);
+        reaper->overflow_told = false;
+}
+
 int reaper_add(struct reaper *reaper, pid_t pid, reaper_callback callback, void *context)
 {
         struct child *child = malloc(sizeof(*child));
@@ -45,18 +116,71 @@ int reaper_add(struct reaper *reaper, pid_t pid, reaper_callback callback, void 
         if (!child)
                 return -ENOMEM;
         *child = (struct child){.pid = pid, .callback = callback, .context = context};
-        if (!tsearch(child, &reaper->children, compare)) {
-                free(child);
-                return -ENOMEM;
+        struct child *const *node = tsearch(child, &reaper->children, compare);
+        if (node && *node == child)
+                return 0;
+        free(child);
+        return node ? -EEXIST : -ENOMEM;
+}
+
+/* True if a process of that number is our child, whether it lives or waits to be collected. */
+static bool is_child(pid_t pid)
+{
+        siginfo_t info;
+
+        return pid > 0 && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+/* The oldest: launches are mostly answered in their order. What ended before this one began is not its child. */
+static struct kept *find_kept(struct reaper *reaper, pid_t pid, uint64_t launched_ms)
+{
+        for (size_t at = 0; at < reaper->kept_count; at++) {
+                struct kept *kept = &reaper->kept[at];
+                if (kept->child.pid == pid && !kept->child.callback && kept->collected_ms >= launched_ms)
+                        return kept;
         }
+        return NULL;
+}
+
+int reaper_add_late(struct reaper *reaper, pid_t pid, uint64_t launched_ms, reaper_callback callback, void *context)
+{
+        bool is_registered = find(reaper, pid);
+
+        /* Also where a status is kept, the one that lives and nobody knows is more likely meant: whose launch is not
+         * answered when its number has come round again was probably given up. */
+        if (!is_registered && is_child(pid))
+                return reaper_add(reaper, pid, callback, context);
+        struct kept *kept = find_kept(reaper, pid, launched_ms);
+        if (!kept)
+                return is_registered ? -EEXIST : -ECHILD;
+        kept->child.callback = callback;
+        kept->child.context = context;
+        evloop_timer_set(reaper->timer, 0);
         return 0;
 }
 
-int reaper_kill(struct reaper *reaper, pid_t pid, int signal_number)
+int reaper_kill(const struct reaper *reaper, pid_t pid, const void *context, int signal_number)
 {
-        if (!find(reaper, pid))
+        const struct child *child = find(reaper, pid);
+
+        if (!child || child->context != context)
                 return -ESRCH;
         return kill(pid, signal_number) < 0 ? -errno : 0;
+}
+
+/* What was asked for has been delivered before: it is not what goes. */
+static void keep(struct reaper *reaper, pid_t pid, int status, const struct rusage *usage)
+{
+        if (reaper->kept_count == KEPT_MAX) {
+                if (!reaper->overflow_told)
+                        log_warning("more than %d unknown children have ended while workers are launched: the oldest "
+                                    "are forgotten",
+                                    KEPT_MAX);
+                reaper->overflow_told = true;
+                drop(reaper, 0);
+        }
+        reaper->kept[reaper->kept_count++] =
+                (struct kept){.child.pid = pid, .status = status, .usage = *usage, .collected_ms = clock_now_ms()};
 }
 
 void reaper_collect(struct reaper *reaper)
@@ -65,14 +189,18 @@ void reaper_collect(struct reaper *reaper)
         int status;
         pid_t pid;
 
+        deliver(reaper);
         while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
                 struct child *child = find(reaper, pid);
-                if (!child) /* a child we inherited with our process; collected, and of no interest */
-                        continue;
-                struct child known = *child;
-                tdelete(&known, &reaper->children, compare);
-                free(child);
-                known.callback(known.context, pid, status, &usage);
+                if (child) {
+                        struct child known = *child;
+                        tdelete(&known, &reaper->children, compare);
+                        free(child);
+                        known.callback(known.context, pid, status, &usage);
+                        deliver(reaper);
+                } else if (reaper->launches > 0)
+                        keep(reaper, pid, status, &usage);
+                /* else a child we inherited with our process; collected, and of no interest */
         }
 }
 
@@ -91,6 +219,7 @@ void reaper_free(struct reaper *reaper)
 {
         if (!reaper)
                 return;
+        evloop_timer_free(reaper->timer);
         tdestroy(reaper->children, free);
         free(reaper);
 }

@@ -35,20 +35,18 @@ static void prepare_slot(struct pool *pool, uint32_t index)
                 atomic_store(&pool->board.memory->slot_limit, index + 1);
 }
 
-/* The launch has come to its end: 0, or -errno, and the worker is freed. */
+/* Registered with the reaper, `error` is 0; or there is no worker, it is freed, and `error` is returned. */
 static int settle(struct worker *worker, pid_t pid, int error)
 {
         struct pool *pool = worker->pool;
         const struct pool_runtime *runtime = pool->runtime;
         _cleanup_(fd_closep) int log_read_fd = TAKE_FD(worker->log_read_fd);
 
-        int r = error < 0 ? error : reaper_add(runtime->reaper, pid, worker_exit_settle, worker);
-        if (error == 0 && r < 0) /* a child we could not keep track of: it has done nothing yet */
-                kill(pid, SIGKILL);
-        if (r < 0) {
+        if (error < 0) {
+                idle_set_remove(pool->board.memory, worker->slot); /* it may have lived before we knew its number */
                 worker_table_remove(worker);
-                health_note_launch_failure(pool, -r);
-                return r;
+                health_note_launch_failure(pool, -error);
+                return error;
         }
         /* The reading end changes sides to the output's owner; without one the worker's words are lost, no more. */
         worker_output_start(runtime->outputs, pool->name, pid, TAKE_FD(log_read_fd));
@@ -61,11 +59,24 @@ static int settle(struct worker *worker, pid_t pid, int error)
         return 0;
 }
 
+/* Have the reaper expect a worker that we have forked ourselves, or that others have forked for us. */
+static int expect(struct worker *worker, pid_t pid, bool is_own)
+{
+        struct reaper *reaper = worker->pool->runtime->reaper;
+
+        int r = is_own ? reaper_add(reaper, pid, worker_exit_settle, worker)
+                       : reaper_add_late(reaper, pid, worker->forked_ms, worker_exit_settle, worker);
+        if (r == -ENOMEM) /* a child we could not keep track of; with any other error the number is not our child's */
+                kill(pid, SIGKILL);
+        return r;
+}
+
 void launcher_answer(struct worker *worker, pid_t pid, int error)
 {
         struct pool *pool = worker->pool;
 
-        settle(worker, pid, error);
+        settle(worker, pid, error < 0 ? error : expect(worker, pid, false));
+        reaper_end_launch(pool->runtime->reaper);
         pool_touch(pool);
 }
 
@@ -127,9 +138,14 @@ int launcher_start(struct pool *pool, enum worker_purpose purpose, const char *r
         worker->forked_ms = worker->life.since_ms = clock_now_ms();
         worker->requests_at_fork = pool->health.requests_seen;
         prepare_slot(pool, worker->slot);
+        reaper_begin_launch(pool->runtime->reaper);
         r = launch(worker, listeners_of(worker), &pid);
-        if (r != -EINPROGRESS && (r = settle(worker, pid, r)) < 0)
-                return r;
+        if (r != -EINPROGRESS) {
+                r = settle(worker, pid, r < 0 ? r : expect(worker, pid, true));
+                reaper_end_launch(pool->runtime->reaper);
+                if (r < 0)
+                        return r;
+        }
         *ret = worker;
         return 0;
 }

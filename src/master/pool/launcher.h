@@ -1,5 +1,7 @@
 /* The launcher: the one way to a new worker. A launch is registered before anything can go wrong with it: the worker is
- * listed, counts against the limits, and may be told to end; its process, and that one's number, may come later. */
+ * listed, counts against the limits, and may be told to end; its process, and that one's number, may come later. The
+ * process may even have ended before its number comes: from launcher_start() to launcher_answer() the reaper keeps the
+ * statuses of children it does not know. A worker's death is never told from within these calls. */
 #pragma once
 
 #include <sys/types.h>
@@ -14,8 +16,9 @@ struct worker;
  * episode, and the pool backs off. */
 int launcher_start(struct pool *pool, enum worker_purpose purpose, const char *reason, struct worker **ret);
 
-/* What came of a launch that was under way: its process runs (`pid`, and `error` is 0), or there is none (-errno), and
- * the worker is freed. */
+/* What came of a launch that was under way; to be called once for each, after launcher_start() has returned. Its
+ * process runs, or ran (`pid`, a child of ours, and `error` is 0); or there is none (-errno), and the worker is freed,
+ * as it is when the number is not one of a child that this launch can have made. */
 void launcher_answer(struct worker *worker, pid_t pid, int error);
 
 /* Take in a worker that a former program of this process has launched; `known` is copied. 0; -EINVAL: it cannot be, for

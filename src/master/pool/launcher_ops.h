@@ -8,6 +8,7 @@ struct worker_plan;
 
 struct launcher_ops {
         /* Have a process that carries out the plan, which is valid until this returns, as are the descriptors in it. 0:
-         * it runs, and *ret_pid is its number; -EINPROGRESS: launcher_answer() will say; -errno: there will be none. */
+         * this process has forked it, and *ret_pid is its number; -EINPROGRESS: launcher_answer() will say, from a
+         * later turn of the loop; -errno: there will be none. */
         int (*launch)(const struct worker *worker, const struct worker_plan *plan, pid_t *ret_pid);
 };

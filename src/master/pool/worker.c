@@ -58,13 +58,18 @@ void worker_set_replacement(struct worker *worker, struct worker *replacement)
         }
 }
 
+static void send_signal(const struct worker *worker, int number)
+{
+        reaper_kill(worker->pool->runtime->reaper, worker->pid, worker, number);
+}
+
 static void order(struct worker *worker, enum prefork_order what)
 {
         struct prefork_slot *slot = worker_slot(worker);
 
         atomic_store(&slot->order_request, worker->escalated_request);
         atomic_store(&slot->order, what);
-        reaper_kill(worker->pool->runtime->reaper, worker->pid, SIGUSR1);
+        send_signal(worker, SIGUSR1);
 }
 
 static enum recycle_reason reason_asked(const struct prefork_slot *slot)
@@ -121,7 +126,7 @@ static void signal_retire(struct worker *worker)
         /* It leaves the idle set now, not when it gets round to it: the count is of workers that will serve. */
         if (worker_serves(worker))
                 idle_set_remove(worker->pool->board.memory, worker->slot);
-        reaper_kill(worker->pool->runtime->reaper, worker->pid, DOOR_SIGNAL);
+        send_signal(worker, DOOR_SIGNAL);
 }
 
 /* Only the worker knows its handler: it gets the chance to take it along. */
@@ -170,7 +175,7 @@ void worker_event(struct worker *worker, enum worker_event event, uint64_t now_m
                 end(worker, now_ms);
                 break;
         case WORKER_ACTION_KILL:
-                reaper_kill(worker->pool->runtime->reaper, worker->pid, SIGKILL);
+                send_signal(worker, SIGKILL);
                 break;
         case WORKER_ACTION_COUNT:
                 assert(false);

@@ -109,7 +109,8 @@ static void on_preflight_end(void *context, pid_t pid, int status, const struct 
 void preflight_kill(struct preflight *preflight)
 {
         kill_group(preflight->pid);
-        reaper_kill(preflight->setup.reaper, preflight->pid, SIGKILL); /* it may not have got its group yet */
+        reaper_kill(preflight->setup.reaper, preflight->pid, preflight,
+                    SIGKILL); /* it may not have got its group yet */
 }
 
 static void on_deadline(void *context)

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "master/loop/evloop.h"
+#include "master/loop/reaper.h"
 #include "master/upgrade/preflight.h"
 #include "os/process/image.h"
 
@@ -98,6 +99,8 @@ static void replace_ourselves(struct upgrade *upgrade)
         }
         if (r == 0) {
                 log_notice("executing %s (%s)", upgrade->path, upgrade->by);
+                /* A worker whose end is known and not delivered would be handed over as one that lives. */
+                reaper_collect(upgrade->setup.reaper);
                 r = host->set_environment(host->context);
                 if (r == 0)
                         r = execute(upgrade, "--take-over");

@@ -1,0 +1,315 @@
+/* Launches: of processes that the master forks, and of such whose number comes later, or too late. */
+#include "child_helpers.h"
+#include "config_helpers.h"
+
+#include "logic/config/config_options.h"
+#include "lib/idle_set.h"
+#include "master/loop/evloop.h"
+#include "master/loop/reaper.h"
+#include "master/pool/launcher.h"
+#include "master/pool/launcher_ops.h"
+#include "master/pool/pool.h"
+#include "master/pool/pool_counters.h"
+#include "master/pool/worker.h"
+#include "master/pool/worker_output.h"
+#include "os/clock.h"
+
+static struct {
+        struct config config;
+        struct evloop *loop;
+        struct reaper *reaper;
+        struct worker_outputs outputs;
+        struct pool_runtime runtime;
+        struct pool *pool;
+        unsigned turns;
+} world;
+
+/* What the next launch does. */
+static int launch_result;
+static int (*launch_body)(void *context);
+
+static int exit_7(void *context)
+{
+        (void)context;
+        return 7;
+}
+
+static int wait_for_kill(void *context)
+{
+        (void)context;
+        return pause(); /* no handler returns from it */
+}
+
+static int launch(const struct worker *worker, const struct worker_plan *plan, pid_t *ret_pid)
+{
+        (void)worker;
+        (void)plan;
+        if (launch_result == 0)
+                *ret_pid = child_start(launch_body, NULL);
+        return launch_result;
+}
+
+static const struct launcher_ops ops = {.launch = launch};
+
+static void take_turn(struct pool *pool)
+{
+        pool_begin_turn(pool);
+        world.turns++;
+        pool_end_turn(pool, POOL_NEVER_MS);
+}
+
+static int setup(void **state)
+{
+        (void)state;
+        alarm(100);
+        load_good(&world.config, "f", "[www]\nlisten = 127.0.0.1:1\nhandler = cat\n");
+        assert_int_equal(evloop_new(&world.loop), 0);
+        assert_int_equal(reaper_new(world.loop, &world.reaper), 0);
+        world.outputs = (struct worker_outputs){.loop = world.loop};
+        world.runtime = (struct pool_runtime){.loop = world.loop,
+                                              .reaper = world.reaper,
+                                              .outputs = &world.outputs,
+                                              .launcher = &ops,
+                                              .master_pid = getpid(),
+                                              .turn = take_turn};
+        world.turns = 0;
+        launch_result = 0;
+        launch_body = wait_for_kill;
+        return pool_new(&world.runtime, world.config.pools[0], &world.pool);
+}
+
+static void await_end(pid_t pid)
+{
+        siginfo_t info;
+
+        assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+}
+
+static pid_t collected_child(void)
+{
+        pid_t pid = child_start(exit_7, NULL);
+
+        await_end(pid);
+        reaper_collect(world.reaper);
+        return pid;
+}
+
+static void ignore(void *context, pid_t pid, int status, const struct rusage *usage)
+{
+        (void)context;
+        (void)pid;
+        (void)status;
+        (void)usage;
+}
+
+/* Every launch has come to its end: the reaper keeps nothing. */
+static void assert_no_launch(void)
+{
+        assert_int_equal(reaper_add_late(world.reaper, collected_child(), 0, ignore, NULL), -ECHILD);
+}
+
+static int teardown(void **state)
+{
+        (void)state;
+        assert_no_launch();
+        worker_output_finish_all(&world.outputs);
+        pool_free(world.pool);
+        reaper_free(world.reaper);
+        evloop_free(world.loop);
+        config_clear(&world.config);
+        return 0;
+}
+
+static void stop(void *context)
+{
+        (void)context;
+        evloop_stop(world.loop);
+}
+
+static void turn(void)
+{
+        struct evloop_timer *timer;
+
+        assert_int_equal(evloop_timer_new(world.loop, stop, NULL, &timer), 0);
+        evloop_timer_set(timer, clock_now_ms() + 1);
+        evloop_run(world.loop);
+        evloop_timer_free(timer);
+}
+
+static struct worker *start(void)
+{
+        struct worker *worker = NULL;
+
+        assert_int_equal(launcher_start(world.pool, WORKER_SERVE, "test", &worker), 0);
+        assert_ptr_equal(world.pool->workers.first, worker);
+        return worker;
+}
+
+static struct worker *start_later(void)
+{
+        launch_result = -EINPROGRESS;
+        struct worker *worker = start();
+        assert_int_equal(worker->life.state, WORKER_LAUNCHING);
+        assert_int_equal(worker->pid, 0);
+        return worker;
+}
+
+/* End what runs, and see that it is gone. */
+static void end(struct worker *worker)
+{
+        pid_t pid = worker->pid;
+
+        worker_event(worker, WORKER_EVENT_STOP_NOW, clock_now_ms());
+        worker_event(worker, WORKER_EVENT_NO_HANDLER, clock_now_ms());
+        await_end(pid);
+        reaper_collect(world.reaper);
+        assert_int_equal(world.pool->workers.count, 0);
+}
+
+static void test_a_forked_worker_runs(void **state)
+{
+        (void)state;
+        struct worker *worker = start();
+        assert_int_equal(worker->life.state, WORKER_STARTING);
+        assert_true(worker->pid > 0);
+        end(worker);
+}
+
+static void test_a_forked_worker_that_ends_at_once_is_told_of_later(void **state)
+{
+        (void)state;
+        launch_body = exit_7;
+        struct worker *worker = start();
+        await_end(worker->pid);
+        assert_int_equal(world.pool->workers.count, 1);
+        reaper_collect(world.reaper);
+        assert_int_equal(world.pool->workers.count, 0);
+        assert_int_equal(world.pool->counters.sums.died, 1);
+}
+
+static void test_a_launch_that_fails_leaves_nothing(void **state)
+{
+        struct worker *worker;
+
+        (void)state;
+        launch_result = -EAGAIN;
+        assert_int_equal(launcher_start(world.pool, WORKER_SERVE, "test", &worker), -EAGAIN);
+        assert_int_equal(world.pool->workers.count, 0);
+        assert_int_equal(world.pool->counters.sums.start_failures, 1);
+}
+
+static void test_an_answer_makes_it_run(void **state)
+{
+        (void)state;
+        struct worker *worker = start_later();
+        pid_t pid = child_start(wait_for_kill, NULL);
+        launcher_answer(worker, pid, 0);
+        assert_int_equal(worker->life.state, WORKER_STARTING);
+        assert_int_equal(worker->pid, pid);
+        turn();
+        assert_int_equal(world.turns, 1);
+        assert_int_equal(world.pool->workers.count, 1);
+        end(worker);
+}
+
+static void test_an_answer_may_be_a_failure(void **state)
+{
+        (void)state;
+        launcher_answer(start_later(), 0, -ENOMEM);
+        assert_int_equal(world.pool->workers.count, 0);
+        assert_int_equal(world.pool->counters.sums.start_failures, 1);
+        turn();
+        assert_int_equal(world.turns, 1);
+}
+
+static void test_a_worker_may_have_ended_before_its_number_comes(void **state)
+{
+        (void)state;
+        struct worker *worker = start_later();
+        pid_t pid = collected_child();
+        launcher_answer(worker, pid, 0);
+        /* Its death is not told within the call: the caller still has it. */
+        assert_int_equal(world.pool->workers.count, 1);
+        assert_int_equal(worker->pid, pid);
+        assert_int_equal(world.pool->counters.sums.died, 0);
+        turn();
+        assert_int_equal(world.pool->workers.count, 0);
+        assert_int_equal(world.pool->counters.sums.died, 1);
+        turn();
+        assert_int_equal(world.pool->counters.sums.died, 1);
+}
+
+static void test_what_a_launching_worker_was_told_reaches_no_stranger(void **state)
+{
+        (void)state;
+        struct worker *worker = start_later();
+        worker_event(worker, WORKER_EVENT_STOP_NOW, clock_now_ms());
+        launcher_answer(worker, collected_child(), 0);
+        assert_int_equal(world.pool->workers.count, 1);
+        turn();
+        assert_int_equal(world.pool->workers.count, 0);
+        assert_int_equal(world.pool->counters.sums.died, 0); /* as agreed */
+}
+
+static void test_a_number_that_is_no_childs_is_a_failure(void **state)
+{
+        (void)state;
+        struct worker *worker = start_later();
+        idle_set_add(world.pool->board.memory, worker->slot);
+        uint32_t slot = worker->slot;
+        launcher_answer(worker, getpid(), 0); /* and we go on */
+        assert_int_equal(world.pool->workers.count, 0);
+        assert_int_equal(world.pool->counters.sums.start_failures, 1);
+        assert_false(idle_set_has(world.pool->board.memory, slot));
+}
+
+static void test_a_number_of_another_worker_is_a_failure(void **state)
+{
+        (void)state;
+        struct worker *other = start(), *worker = start_later();
+        launcher_answer(worker, other->pid, 0);
+        assert_int_equal(world.pool->workers.count, 1);
+        assert_int_equal(kill(other->pid, 0), 0);
+        assert_int_equal(waitpid(other->pid, NULL, WNOHANG), 0);
+        end(other);
+}
+
+/* A launch that fails, or is answered, ends once: the other is still under way. */
+static void test_launches_end_each_for_itself(void **state)
+{
+        struct worker *none;
+
+        (void)state;
+        struct worker *first = start_later(), *second = start_later();
+        pid_t pid = collected_child();
+        launcher_answer(second, 0, -ENOMEM);
+        launch_result = -EAGAIN;
+        assert_int_equal(launcher_start(world.pool, WORKER_SERVE, "test", &none), -EAGAIN);
+        launch_result = 0;
+        struct worker *own = start();
+        launcher_answer(first, pid, 0);
+        turn();
+        assert_int_equal(world.pool->workers.count, 1);
+        assert_int_equal(world.pool->counters.sums.died, 1);
+        end(own);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                TEST(test_a_forked_worker_runs),
+                TEST(test_a_forked_worker_that_ends_at_once_is_told_of_later),
+                TEST(test_a_launch_that_fails_leaves_nothing),
+                TEST(test_an_answer_makes_it_run),
+                TEST(test_an_answer_may_be_a_failure),
+                TEST(test_a_worker_may_have_ended_before_its_number_comes),
+                TEST(test_what_a_launching_worker_was_told_reaches_no_stranger),
+                TEST(test_a_number_that_is_no_childs_is_a_failure),
+                TEST(test_a_number_of_another_worker_is_a_failure),
+                TEST(test_launches_end_each_for_itself),
+        };
+
+        return cmocka_run_group_tests_name("launcher", tests, NULL, NULL);
+}
