@@ -227,7 +227,7 @@ def test_what_T_prints_is_the_same_configuration(preforkd: Start, tmp_path: Path
     daemon.send_signal(signal.SIGHUP)
     daemon.wait_log(RELOADED, after=mark)
     log = daemon.log()[mark:]
-    assert not re.search(r"generation|new limits|draining", log), log
+    assert not re.search(r"generation|new limits|closing", log), log
     assert daemon.workers("api") == workers
     seen = [word.encode("latin-1").decode() for word in json.loads(request(addresses[0]))["argv"]]
     assert seen[1:] == AWKWARD

@@ -576,7 +576,7 @@ def test_stop_lets_requests_finish(controlled: Start) -> None:
         wait_for(control, lambda pool: pool["counts"]["busy"] == 1, "a busy worker")
         control.do("stop")
         assert control.do("status")["master"]["state"] == "stopping"
-        assert control.pool()["state"] == "draining"
+        assert control.pool()["state"] == "closing"
         for line in ("reload", "restart www", "scale www max_workers=3", "pause www", "upgrade"):
             control.refused(line, "stopping")
         client.sendall(b"x")

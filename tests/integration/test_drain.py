@@ -168,7 +168,7 @@ def test_a_stop_serves_what_waits_in_the_queue(preforkd: Start) -> None:
             client.sendall(b"%d" % number)
             client.shutdown(socket.SHUT_WR)
         daemon.send_signal(signal.SIGTERM)
-        daemon.wait_log("draining")
+        daemon.wait_log("closing")
         busy.shutdown(socket.SHUT_WR)
         assert read_all(busy) == b""
     for number, client in enumerate(waiting):

@@ -46,8 +46,8 @@ def is_connected(client: socket.socket, timeout: float = 0.0) -> bool:
 
 
 def keep_knocking(address: str, came_before: list[socket.socket]) -> socket.socket:
-    """Connect until one is kept away, and return that; the log says that draining begins, not that it has begun. The others
-    came before."""
+    """Connect until one is kept away, and return that; the log says that the pool closes, not that draining has begun. The
+    others came before."""
     while True:
         client = begin_connecting(address)
         if not is_connected(client, 0.5):
@@ -109,7 +109,7 @@ def test_a_stop_keeps_new_connections_away(preforkd: Start, tmp_path: Path, requ
     waiting = [connect(address) for _ in range(3)]
     half_open = HalfOpen(address)
     daemon.send_signal(signal.SIGTERM)
-    daemon.wait_log("draining")
+    daemon.wait_log("closing")
     late = keep_knocking(address, waiting)
     came_through = half_open.hear()
     for number, client in enumerate([*waiting, came_through]):
@@ -161,7 +161,7 @@ def test_a_successor_serves_who_came_through(preforkd: Start, store: Manager) ->
     store.wait("FDSTORE=1")
     busy, half_open = occupy(address), HalfOpen(address)
     first.send_signal(signal.SIGTERM)
-    first.wait_log("draining")
+    first.wait_log("closing")
     waiting: list[socket.socket] = []
     late = keep_knocking(address, waiting)
     came_through = half_open.hear()
@@ -260,7 +260,7 @@ def test_a_root_without_net_admin(preforkd: Start, as_root: None, tmp_path: Path
     daemon = preforkd({"www": {"listen": address, **ONE_WORKER}}, binary=starter)
     busy, waiting = occupy(address), [connect(address)]
     daemon.send_signal(signal.SIGTERM)
-    daemon.wait_log("draining")
+    daemon.wait_log("closing")
     keep_knocking(address, waiting).close()
     for number, client in enumerate((busy, *waiting)):
         say(client, b"%d" % number)

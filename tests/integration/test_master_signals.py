@@ -67,7 +67,7 @@ def test_a_second_signal_ends_requests_at_once(preforkd: Start, second: int) -> 
     with connect(address) as client:
         assert client.recv(100) == b"begun\n"
         daemon.send_signal(signal.SIGINT)
-        daemon.wait_log("draining")
+        daemon.wait_log("closing")
         assert daemon.running()
         daemon.send_signal(second)
         assert daemon.wait_end(5) == 0
@@ -83,7 +83,7 @@ def test_shutdown_timeout_ends_requests(preforkd: Start) -> None:
         assert bad.recv(100) == b"begun\n"
         start = time.monotonic()
         daemon.send_signal(signal.SIGTERM)
-        daemon.wait_log("pool long: draining")
+        daemon.wait_log("pool long: closing")
         good.sendall(b"y")
         good.shutdown(socket.SHUT_WR)
         assert read_all(good) == b"y"
@@ -106,7 +106,7 @@ def test_a_reload_while_stopping_is_no_reload(preforkd: Start) -> None:
     daemon = preforkd({"www": {"listen": address, **static(1)}})
     with in_conversation(address) as client:
         daemon.send_signal(signal.SIGTERM)
-        daemon.wait_log("draining")
+        daemon.wait_log("closing")
         daemon.hup("not reloading: stopping")
         client.shutdown(socket.SHUT_WR)
         assert read_all(client) == b""

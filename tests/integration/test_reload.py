@@ -62,7 +62,7 @@ def test_nothing_changed_touches_nothing(preforkd: Start) -> None:
     daemon = preforkd({"www": {"listen": tcp4(), **static(3)}})
     workers = daemon.wait_workers(3)
     log = reload_expecting(daemon, RELOADED)
-    assert not re.search(r"generation|new limits|draining|listening", log), log
+    assert not re.search(r"generation|new limits|closing|listening", log), log
     stays(lambda: daemon.workers() == workers, "the workers stay", 0.3)
 
 

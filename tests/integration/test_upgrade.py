@@ -302,7 +302,7 @@ def test_what_drains_goes_on_draining(controlled: Start) -> None:
         daemon.hup("reloaded")
         upgrade(daemon)
         assert {pool["name"]: pool["state"] for pool in control.do("status")["pools"]} == {
-            "www": "running", "mail": "draining"}
+            "www": "running", "mail": "closing"}
         for client in (chat, other):
             client.sendall(b"y")
             assert client.recv(1) == b"y"
@@ -329,7 +329,7 @@ def test_a_pool_that_drains_keeps_its_configuration(controlled: Start) -> None:
             before = control.pool("old")
             upgrade(daemon)
             after = control.pool("old")
-            assert (after["state"], after["limits"]) == ("draining", before["limits"])
+            assert (after["state"], after["limits"]) == ("closing", before["limits"])
             for worker in daemon.workers("old"):  # the present program forks for those who wait
                 os.kill(worker, signal.SIGKILL)
             waiting.shutdown(1)
@@ -822,7 +822,7 @@ def test_from_an_older_program(controlled: Start, tmp_path: Path) -> None:
     daemon, control = controlled()
     workers = sorted(daemon.wait_workers(2))
     upgrade(daemon, between(tmp_path, "for pool in state['pools']:\n"
-                            "    for key in ('totals', 'rate', 'decisions', 'closing', 'paused', 'saturated'):\n"
+                            "    for key in ('totals', 'rate', 'decisions', 'closing', 'mode', 'wanted', 'saturated'):\n"
                             "        del pool[key]\n"
                             "    for worker in pool['workers']:\n"
                             "        del worker['escalated_request']\n"
@@ -842,6 +842,8 @@ def test_from_an_older_program(controlled: Start, tmp_path: Path) -> None:
     ("state['pools'][0]['workers'][1]['slot'] = state['pools'][0]['workers'][0]['slot']", "cannot be"),
     ("state['pools'][0]['workers'][0]['pid'] = 'x'", "pid: expected a number"),
     ("state['pools'][0]['generation'] = []", "generation: expected a number"),
+    ("state['pools'][0]['mode'] = 'dancing'", '"dancing" is not known'),
+    ("state['pools'][0]['wanted'] = 'rest'", '"rest" is not known'),
     ("state['pools'][0]['board'] = 4711", "expected a descriptor"),
     ("state['pools'][0]['board'] = state['pools'][0]['listeners'][0]['fd']", "scoreboard"),
     ("state['pools'] = []", "pool www is missing"),

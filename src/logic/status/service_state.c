@@ -37,8 +37,8 @@ static const char *describe(const struct service_pool *pool)
 {
         if (is_failing(pool))
                 return backing_off;
-        if (pool->draining)
-                return "draining";
+        if (pool->closing)
+                return "closing";
         if (pool->backing_off)
                 return backing_off;
         if (pool->saturated)

@@ -18,7 +18,7 @@ struct service_pool {
         bool backing_off;  /* no worker may be started for a while, because of them */
         bool started;      /* it has made its first decision about workers */
         bool saturated;
-        bool draining; /* removed or stopping */
+        bool closing; /* removed or stopping */
 };
 
 enum service_readiness {

@@ -7,8 +7,8 @@
 
 enum status_pool_state status_pool_state_of(const struct status_pool_context *context)
 {
-        if (context->draining)
-                return STATUS_POOL_DRAINING;
+        if (context->closing)
+                return STATUS_POOL_CLOSING;
         if (context->paused)
                 return STATUS_POOL_PAUSED;
         if (context->backing_off)
@@ -37,7 +37,7 @@ const char *status_pool_state_name(enum status_pool_state state)
         static const char *const names[] = {
                 [STATUS_POOL_RUNNING] = "running",         [STATUS_POOL_SATURATED] = "saturated",
                 [STATUS_POOL_BACKING_OFF] = "backing off", [STATUS_POOL_PAUSED] = "paused",
-                [STATUS_POOL_DRAINING] = "draining",
+                [STATUS_POOL_CLOSING] = "closing",
         };
         static_assert(ELEMENTS(names) == STATUS_POOL_STATE_COUNT, "a name for every enum status_pool_state");
 

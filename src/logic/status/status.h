@@ -21,7 +21,7 @@ enum status_pool_state {
         STATUS_POOL_SATURATED,   /* at max_workers, and clients wait or are refused */
         STATUS_POOL_BACKING_OFF, /* workers fail to start: none is started for a while */
         STATUS_POOL_PAUSED,      /* by command, until it is resumed */
-        STATUS_POOL_DRAINING,    /* removed, or the daemon stops */
+        STATUS_POOL_CLOSING,     /* removed, or the daemon stops */
         STATUS_POOL_STATE_COUNT
 };
 
@@ -117,7 +117,7 @@ enum { STATUS_WORKERS = 1, STATUS_SPREAD = 2 };
 
 /* What decides the state of a pool. */
 struct status_pool_context {
-        bool draining, paused, backing_off, saturated;
+        bool closing, paused, backing_off, saturated;
 };
 
 /* The one that says most, where several hold. */

@@ -35,7 +35,7 @@ struct upgrade;
 enum daemon_state {
         DAEMON_STARTING, /* the first configuration is being read */
         DAEMON_RUNNING,
-        DAEMON_STOPPING, /* draining and waiting for requests in flight */
+        DAEMON_STOPPING, /* its pools close: waiting for requests in flight */
         DAEMON_KILLING,  /* out of patience, or told to stop at once */
 };
 

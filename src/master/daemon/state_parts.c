@@ -292,7 +292,7 @@ static int read_log(void *owner, struct state_file *file, const json_t *value)
 
 static const struct state_part log_part = {.name = "log", .write = write_log, .read = read_log};
 
-/* The pools: those that serve and those that drain. */
+/* The pools: those that serve and those that close. */
 
 static json_t *write_pools(const void *owner, struct state_file *file)
 {

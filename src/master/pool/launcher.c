@@ -118,7 +118,7 @@ static const struct listener_set *listeners_of(const struct worker *worker)
 {
         const struct pool *pool = worker->pool;
 
-        return worker->purpose == WORKER_DRAIN || pool->draining ? &pool->closing : &pool->listeners;
+        return worker->purpose == WORKER_DRAIN || pool->mode != POOL_OPEN ? &pool->closing : &pool->listeners;
 }
 
 int launcher_start(struct pool *pool, enum worker_purpose purpose, const char *reason, struct worker **ret)

@@ -29,6 +29,21 @@ struct launcher_ops;
 struct slot_allocator;
 struct worker;
 
+/* What a pool is. It goes from one to a later one alone. */
+enum pool_mode {
+        POOL_OPEN,
+        POOL_CLOSING, /* removed or stopping: serves what waits, then ends */
+        POOL_ENDING,  /* the same, and every worker has been told to end now */
+        POOL_MODE_COUNT
+};
+
+/* What people want of a pool that is open. */
+enum pool_wanted {
+        POOL_SERVING,
+        POOL_PAUSED, /* no worker serves, the listeners stay open and clients wait */
+        POOL_WANTED_COUNT
+};
+
 /* The memory in which workers report, and the descriptor by which they wake us. Written by pool. */
 struct pool_board {
         struct prefork_scoreboard *memory;
@@ -76,9 +91,8 @@ struct pool {
         const struct pool_config *config;     /* what it goes by: `configured`, or overlay.limits */
         struct pool_config *own_config;
         uint64_t generation;
-        bool draining; /* removed or stopping: serves what waits, then ends */
-        bool killing;  /* every worker has been told to end now */
-        bool paused;   /* by command: no worker serves, the listeners stay open and clients wait */
+        enum pool_mode mode;     /* written by pool_orders */
+        enum pool_wanted wanted; /* written by pool_orders */
 
         struct listener_set listeners; /* of the present generation; written by the reload */
         struct listener_set closing;   /* those that drain; written by drainer, and by the reload that takes one back */

@@ -9,6 +9,12 @@
 #include "master/pool/worker_table.h"
 #include "os/clock.h"
 
+void pool_orders_adopt(struct pool *pool, enum pool_mode mode, enum pool_wanted wanted)
+{
+        pool->mode = mode;
+        pool->wanted = wanted;
+}
+
 void pool_order_restart(struct pool *pool, const char *by)
 {
         pool_begin_generation(pool);
@@ -20,9 +26,9 @@ void pool_order_pause(struct pool *pool, const char *by)
 {
         uint64_t now_ms = clock_now_ms();
 
-        if (pool->paused)
+        if (pool->wanted == POOL_PAUSED)
                 return;
-        pool->paused = true;
+        pool->wanted = POOL_PAUSED;
         scaler_forget(pool);
         pool_record(pool, LOG_NOTICE, "paused: clients wait until it is resumed (%s)", by);
         /* Those that drain closing listeners have nothing to do with the pool's own. */
@@ -34,9 +40,9 @@ void pool_order_pause(struct pool *pool, const char *by)
 
 void pool_order_resume(struct pool *pool, const char *by)
 {
-        if (!pool->paused)
+        if (pool->wanted != POOL_PAUSED)
                 return;
-        pool->paused = false;
+        pool->wanted = POOL_SERVING;
         scaler_restart(pool);
         pool_record(pool, LOG_NOTICE, "resumed (%s)", by);
         pool_touch(pool);
@@ -63,11 +69,11 @@ void pool_order_close(struct pool *pool, struct pool_config *own_config, const c
                 pool->own_config = own_config;
                 pool_set_config(pool, own_config);
         }
-        if (pool->draining)
+        if (pool->mode != POOL_OPEN)
                 return;
-        pool->draining = true;
-        pool->paused = false; /* those who have waited are served now: the listeners go */
-        pool_record(pool, LOG_INFO, "draining (%s)", why);
+        pool->mode = POOL_CLOSING;
+        pool->wanted = POOL_SERVING; /* those who have waited are served now: the listeners go */
+        pool_record(pool, LOG_INFO, "closing (%s)", why);
         /* Room was reserved when the listeners were opened: a stop must not fail for want of memory. */
         while (pool->listeners.count > 0)
                 drainer_close_listener(pool, &pool->listeners.items[0], pool->generation);
@@ -78,7 +84,7 @@ void pool_order_kill(struct pool *pool)
 {
         uint64_t now_ms = clock_now_ms();
 
-        pool->killing = true;
+        pool->mode = POOL_ENDING;
         for (struct worker *worker = pool->workers.first; worker; worker = worker->next)
                 worker_event(worker, WORKER_EVENT_STOP_NOW, now_ms);
         listener_set_close(&pool->closing);

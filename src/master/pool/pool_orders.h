@@ -4,9 +4,13 @@
 
 #include <sys/types.h>
 
-struct pool;
+#include "master/pool/pool.h"
+
 struct pool_config;
 struct pool_table;
+
+/* What a former program of this process was ordered. */
+void pool_orders_adopt(struct pool *pool, enum pool_mode mode, enum pool_wanted wanted);
 
 /* Begin a new generation: new workers first, old ones retired as the new become ready. */
 void pool_order_restart(struct pool *pool, const char *by);

@@ -59,11 +59,11 @@ static void take_numbers(struct pool *pool)
         turn->limits = pool_scale_limits(pool);
         /* One more than the limit: the refuser. */
         turn->process_limit = (unsigned)MIN_OF(pool_config_process_limit(pool->config), (uint64_t)UINT32_MAX - 1) + 1;
-        turn->closing_down = pool->draining;
-        turn->killing = pool->killing;
-        turn->paused = pool->paused;
+        turn->closing_down = pool->mode != POOL_OPEN;
+        turn->killing = pool->mode == POOL_ENDING;
+        turn->paused = pool->wanted == POOL_PAUSED;
         turn->not_before_ms = pool->health.backoff.not_before_ms;
-        turn->queued = listener_set_queued(pool->draining ? &pool->closing : &pool->listeners);
+        turn->queued = listener_set_queued(pool->mode == POOL_OPEN ? &pool->listeners : &pool->closing);
         turn->accepted = worker_table_accepted(pool);
         turn->refused = atomic_load(&board->refused);
         turn->low_water = atomic_load(&board->low_water);

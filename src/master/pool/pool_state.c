@@ -11,6 +11,7 @@
 #include "logic/config/print.h"
 #include "master/pool/launcher.h"
 #include "master/pool/pool.h"
+#include "master/pool/pool_orders.h"
 #include "master/pool/worker.h"
 #include "master/pool/worker_table.h"
 #include "os/activation.h"
@@ -26,9 +27,8 @@ static const struct field pool_fields[] = {
         FIELD(struct pool, overlay.max_workers_shift, "max_workers_shift"),
         DERIVED(struct pool, overlay.limits, "laid anew from the values and the shift"),
         FIELD(struct pool, generation, "generation"),
-        FIELD(struct pool, draining, "draining"),
-        FIELD(struct pool, killing, "killing"),
-        FIELD(struct pool, paused, "paused"),
+        WRITTEN(struct pool, mode, "mode"),
+        WRITTEN(struct pool, wanted, "wanted"),
         WRITTEN(struct pool, listeners, "listeners"),
         WRITTEN(struct pool, closing, "closing"),
         DERIVED(struct pool, timer, "made anew, and set by the first turn"),
@@ -122,6 +122,10 @@ static const struct field decision_fields[] = {
 /* Words for what is an enum here: their numbers may change from one version to the next. */
 static const char *const origin_names[] = {
         [LISTENER_OWN] = "own", [LISTENER_STORED] = "stored", [LISTENER_ACTIVATED] = "activated"};
+static const char *const mode_names[] = {[POOL_OPEN] = "open", [POOL_CLOSING] = "closing", [POOL_ENDING] = "ending"};
+static_assert(ELEMENTS(mode_names) == POOL_MODE_COUNT, "a mode without a name");
+static const char *const wanted_names[] = {[POOL_SERVING] = "serving", [POOL_PAUSED] = "paused"};
+static_assert(ELEMENTS(wanted_names) == POOL_WANTED_COUNT, "what is wanted without a name");
 static const char *const recycling_names[] = {
         [RECYCLE_NONE] = "none", [RECYCLE_REPLACING] = "replacing", [RECYCLE_LET_GO] = "let go"};
 static_assert(ELEMENTS(recycling_names) == RECYCLE_PROGRESS_COUNT, "a progress without a name");
@@ -209,7 +213,7 @@ static json_t *write_rate(const struct request_rate *rate)
         return state_file_finish(array, r);
 }
 
-/* A pool that drains has a configuration of its own. The rest of the present one is not its: the control socket may be
+/* A pool that closes has a configuration of its own. The rest of the present one is not its: the control socket may be
  * where it listened. */
 static json_t *write_own_config(const struct pool *pool, const struct master_config *master)
 {
@@ -233,6 +237,10 @@ json_t *pool_state_write(const struct pool *pool, const struct master_config *ma
         json_t *object = state_file_fields(pool_fields, ELEMENTS(pool_fields), pool);
 
         int r = state_file_set(object, "name", state_file_string(pool->name));
+        if (r == 0)
+                r = state_file_set(object, "mode", state_file_string(mode_names[pool->mode]));
+        if (r == 0)
+                r = state_file_set(object, "wanted", state_file_string(wanted_names[pool->wanted]));
         if (r == 0 && pool->own_config)
                 r = state_file_set(object, "config", write_own_config(pool, master));
         if (r == 0)
@@ -441,6 +449,21 @@ static int read_overlay(struct state_file *file, const json_t *object, struct po
         return r == -EINVAL ? state_file_fail_with(file, &problems) : r;
 }
 
+/* What is not said is as in a new pool. */
+static int read_orders(struct state_file *file, const json_t *object, struct pool *pool)
+{
+        unsigned mode = POOL_OPEN, wanted = POOL_SERVING;
+        int r = 0;
+
+        if (json_object_get(object, "mode"))
+                r = state_file_read_word(file, object, "mode", mode_names, ELEMENTS(mode_names), &mode);
+        if (r == 0 && json_object_get(object, "wanted"))
+                r = state_file_read_word(file, object, "wanted", wanted_names, ELEMENTS(wanted_names), &wanted);
+        if (r == 0)
+                pool_orders_adopt(pool, (enum pool_mode)mode, (enum pool_wanted)wanted);
+        return r;
+}
+
 int pool_state_read(const struct pool_state_context *context, struct state_file *file, const json_t *object,
                     struct pool **ret)
 {
@@ -456,6 +479,8 @@ int pool_state_read(const struct pool_state_context *context, struct state_file 
         if (r == 0)
                 r = state_file_read_fields(file, gone_fields, ELEMENTS(gone_fields), state_file_object(object, "gone"),
                                            &pool->counters.gone);
+        if (r == 0)
+                r = read_orders(file, object, pool);
         if (r == 0)
                 r = read_overlay(file, object, pool);
         if (r == 0)

@@ -29,7 +29,7 @@ void pool_table_add(struct pool_table *table, struct pool *pool)
 struct pool *pool_table_find(const struct pool_table *table, const char *name)
 {
         for (size_t i = 0; i < table->count; i++)
-                if (!table->items[i]->draining && text_equal(table->items[i]->name, name))
+                if (table->items[i]->mode == POOL_OPEN && text_equal(table->items[i]->name, name))
                         return table->items[i];
         return NULL;
 }

@@ -17,7 +17,7 @@
 /* Its last process is reaped, and nothing is left to drain. */
 static bool is_done(const struct pool *pool)
 {
-        return pool->draining && pool->workers.count == 0 && pool->closing.count == 0;
+        return pool->mode != POOL_OPEN && pool->workers.count == 0 && pool->closing.count == 0;
 }
 
 static void decide_and_act(struct pool *pool, uint64_t now_ms)

@@ -11,7 +11,7 @@ static void on_connection_waits(void *context)
 
 static struct listener_set *watched_set(struct pool *pool)
 {
-        return pool->draining ? &pool->closing : &pool->listeners;
+        return pool->mode == POOL_OPEN ? &pool->listeners : &pool->closing;
 }
 
 /* With no worker to wake us, the master itself waits for a connection to arrive; it never accepts one. */

@@ -18,7 +18,7 @@ static uint64_t needed_fds(const struct fd_budget *budget, const struct config *
          * that are more than a new limit allows. */
         for (size_t i = 0; i < budget->pools->count; i++) {
                 const struct pool *pool = budget->pools->items[i];
-                const struct pool_config *later = pool->draining ? NULL : config_find_pool(config, pool->name);
+                const struct pool_config *later = pool->mode == POOL_OPEN ? config_find_pool(config, pool->name) : NULL;
                 uint64_t allowed = later ? pool_config_process_limit(later) : 0;
                 needed += 2 * (pool->listeners.count + pool->closing.count);
                 needed += pool->workers.count > allowed ? pool->workers.count - allowed : 0;

@@ -19,7 +19,7 @@ static struct pool *find_draining(const struct pool_table *pools, struct pool *p
         if (pool && listener_set_find(&pool->closing, address->text))
                 return pool;
         for (size_t i = 0; i < pools->count; i++)
-                if (pools->items[i]->draining && listener_set_find(&pools->items[i]->closing, address->text))
+                if (pools->items[i]->mode != POOL_OPEN && listener_set_find(&pools->items[i]->closing, address->text))
                         return pools->items[i];
         return NULL;
 }

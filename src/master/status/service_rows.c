@@ -18,6 +18,6 @@ struct service_pool service_row_of(const struct pool *pool)
                 .backing_off = health_is_backing_off(pool, clock_now_ms()),
                 .started = pool->scaler.started,
                 .saturated = pool->scaler.saturation_told,
-                .draining = pool->draining,
+                .closing = pool->mode != POOL_OPEN,
         };
 }

@@ -168,8 +168,8 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
         const struct worker_counts counts = worker_table_count(pool);
         uint64_t now_ms = clock_now_ms(), not_before_ms = pool->health.backoff.not_before_ms;
         bool backing_off = health_is_backing_off(pool, now_ms);
-        const struct status_pool_context context = {.draining = pool->draining,
-                                                    .paused = pool->paused,
+        const struct status_pool_context context = {.closing = pool->mode != POOL_OPEN,
+                                                    .paused = pool->wanted == POOL_PAUSED,
                                                     .backing_off = backing_off,
                                                     .saturated = pool->scaler.saturation_told};
         struct status_pool status = {

@@ -16,7 +16,7 @@ struct status_of_daemon {
         uint64_t started_ms;
 };
 
-/* The whole daemon, or its pools of that name alone (a removed pool may drain beside a new one; none: pool_count is 0).
+/* The whole daemon, or its pools of that name alone (a removed pool may close beside a new one; none: pool_count is 0).
  * `detail`: bits of STATUS_…. 0 or -ENOMEM; ended by status_clear(), within this turn of the loop. */
 int status_collect(const struct status_of_daemon *daemon, const struct pool_table *pools, const char *pool_name,
                    unsigned detail, struct status *ret);

@@ -42,10 +42,10 @@ static void test_status(void **state)
                         {.name = "a", .workers = 8, .able = 8, .saturated = true},
                         {.name = "b", .started = true, .failures = 1},
                         {.name = "c", .workers = 2, .starting = 2, .started = true},
-                        {.name = "d", .able = 1, .draining = true},
+                        {.name = "d", .able = 1, .closing = true},
                         {.name = "e", .started = true, .failures = 4, .starting = 1, .workers = 1}},
                 5,
-                "5 pools, 11 workers; a saturated; b backing off after 1 failed start; c starting; d draining; "
+                "5 pools, 11 workers; a saturated; b backing off after 1 failed start; c starting; d closing; "
                 "e backing off after 4 failed starts");
         /* Old workers serve while no new one can be started. */
         check_status(
@@ -59,13 +59,13 @@ static void test_status(void **state)
                          .saturated = true},
                         {.name = "b", .workers = 1, .able = 1, .started = true, .backing_off = true},
                         {.name = "c", .workers = 1, .able = 1, .started = true, .failures = 3},
-                        {.name = "d", .able = 1, .failures = 1, .backing_off = true, .draining = true}},
-                4, "4 pools, 3 workers; a backing off after 3 failed starts; b backing off; d draining");
+                        {.name = "d", .able = 1, .failures = 1, .backing_off = true, .closing = true}},
+                4, "4 pools, 3 workers; a backing off after 3 failed starts; b backing off; d closing");
         for (size_t i = 0; i < ELEMENTS(many); i++)
-                many[i] = (struct service_pool){.name = "x", .able = 1, .draining = true};
+                many[i] = (struct service_pool){.name = "x", .able = 1, .closing = true};
         check_status(many, ELEMENTS(many),
-                     "12 pools, 0 workers; x draining; x draining; x draining; x draining; x draining; x draining; "
-                     "x draining; x draining; and 4 more");
+                     "12 pools, 0 workers; x closing; x closing; x closing; x closing; x closing; x closing; "
+                     "x closing; x closing; and 4 more");
 }
 
 static void check_line(const char *string, size_t most, const char *expected)

@@ -20,8 +20,8 @@ static void test_what_says_most_wins(void **state)
         assert_int_equal(status_pool_state_of(&context), STATUS_POOL_BACKING_OFF);
         context.paused = true;
         assert_int_equal(status_pool_state_of(&context), STATUS_POOL_PAUSED);
-        context.draining = true;
-        assert_int_equal(status_pool_state_of(&context), STATUS_POOL_DRAINING);
+        context.closing = true;
+        assert_int_equal(status_pool_state_of(&context), STATUS_POOL_CLOSING);
 }
 
 static void test_worker_states(void **state)
