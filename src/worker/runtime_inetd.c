@@ -35,13 +35,21 @@ struct handler {
         int log_read_fd;
 };
 
-/* The process group of the running handler; 0: none runs. Static, because a signal handler calls interrupt(). */
-static volatile pid_t running_group;
+/* The running handler, and the process group it was given; 0: none runs. Static, because a signal handler calls
+ * interrupt(). */
+static volatile pid_t running;
 
+/* A handler that has left its group, or moved into another, is signalled by its pid, which is its own until we reap it:
+ * leaving the group is no escape. */
 static void interrupt(int signal_number)
 {
-        if (running_group > 0)
-                kill(-running_group, signal_number);
+        pid_t pid = running;
+
+        if (pid <= 0)
+                return;
+        kill(-pid, signal_number);
+        if (getpgid(pid) != pid)
+                kill(pid, signal_number);
 }
 
 static void add_limit(struct handler *handler, int resource, struct rlimit value)
@@ -145,14 +153,14 @@ static int serve(void *runtime, int connection, const struct address *peer, stru
         struct rusage usage = {0};
         int status = 0;
 
-        int r = spawn_program(&program, &running_group); /* stores the group before an order can arrive */
+        int r = spawn_program(&program, &running); /* stores the pid before an order can arrive */
         close(connection);
         if (r < 0)
                 return r;
         orders_look(); /* for an order that came before there was a group */
-        pid_t pid = running_group;
+        pid_t pid = running;
         wait_for_end(handler, pid);
-        running_group = 0;
+        running = 0;
         while (wait4(pid, &status, 0, &usage) < 0 && errno == EINTR)
                 ;
         *ret = (struct runtime_outcome){.status = status,

@@ -1,7 +1,7 @@
 /* The runtime of inetd-style handlers: for each connection it executes a program with the connection on stdin and
  * stdout, waits for its end, and passes the master's orders to it as signals.
  *
- * What must stay true: the worker signals only the process group of a handler that it has not reaped. */
+ * What must stay true: the worker signals only a handler, and its process group, that it has not reaped. */
 #pragma once
 
 #include "worker/runtime.h"

@@ -23,6 +23,8 @@ from served import most_at_once, processes_below, served
 Start = Callable[..., Daemon]
 Program = Callable[[str], str]
 
+PTRACE_ATTACH = 16
+
 
 @pytest.fixture(params=["one listener", "two listeners"])
 def listen(request: pytest.FixtureRequest) -> list[str]:
@@ -117,6 +119,7 @@ def test_what_was_ordered_is_told_from_what_happened(preforkd: Start) -> None:
 
 
 def test_a_worker_that_does_not_relay_is_killed(preforkd: Start) -> None:
+    """We trace it: only then SIGCONT does not make it listen."""
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "request_timeout": "200ms",
                                "kill_timeout": "200ms", "scaling": "static", "max_workers": 1}})
@@ -124,9 +127,12 @@ def test_a_worker_that_does_not_relay_is_killed(preforkd: Start) -> None:
     with connect(address) as chat:
         chat.sendall(b"x")
         assert chat.recv(1) == b"x"
-        os.kill(worker, signal.SIGSTOP)
+        assert ctypes.CDLL(None, use_errno=True).ptrace(PTRACE_ATTACH, worker, None, None) == 0
+        os.waitpid(worker, 0)
         daemon.wait_log(rf"worker {worker}: kill_timeout: KILL to the worker after \d+ ms$")
-        wait_until(lambda: not alive(worker), "its end")
+        _, status = os.waitpid(worker, 0)  # its tracer is told of its end before the master is
+        assert os.WTERMSIG(status) == signal.SIGKILL
+        assert read_all(chat) == b"", "its handler does not survive it"
     [other] = daemon.wait_workers(1)
     assert other != worker
     assert request(address, b"x") == b"x"

@@ -13,6 +13,7 @@
 #include "master/loop/reaper.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_counters.h"
+#include "os/process/children.h"
 
 /* How often the words of a slot are read again because a request has begun in between. */
 #define SLOT_READS 8
@@ -58,9 +59,10 @@ void worker_set_replacement(struct worker *worker, struct worker *replacement)
         }
 }
 
-static void send_signal(const struct worker *worker, int number)
+/* 0; -ESRCH: it has ended, and its number may be another's. */
+static int send_signal(const struct worker *worker, int number)
 {
-        reaper_kill(worker->pool->runtime->reaper, worker->pid, worker, number);
+        return reaper_kill(worker->pool->runtime->reaper, worker->pid, worker, number);
 }
 
 static void order(struct worker *worker, enum prefork_order what)
@@ -70,6 +72,7 @@ static void order(struct worker *worker, enum prefork_order what)
         atomic_store(&slot->order_request, worker->escalated_request);
         atomic_store(&slot->order, what);
         send_signal(worker, SIGUSR1);
+        send_signal(worker, SIGCONT); /* its handler may have stopped it */
 }
 
 static enum recycle_reason reason_asked(const struct prefork_slot *slot)
@@ -141,6 +144,13 @@ static void end(struct worker *worker, uint64_t now_ms)
                 worker_event(worker, WORKER_EVENT_NO_HANDLER, now_ms);
 }
 
+/* A worker that does not end its handler, because it was stopped or lies, does not save it. */
+static void kill_handler(const struct worker *worker)
+{
+        if (send_signal(worker, 0) == 0)
+                children_kill(worker->pid);
+}
+
 void worker_launched(struct worker *worker, pid_t pid, uint64_t now_ms)
 {
         worker->pid = pid;
@@ -175,6 +185,7 @@ void worker_event(struct worker *worker, enum worker_event event, uint64_t now_m
                 end(worker, now_ms);
                 break;
         case WORKER_ACTION_KILL:
+                kill_handler(worker);
                 send_signal(worker, SIGKILL);
                 break;
         case WORKER_ACTION_COUNT:
