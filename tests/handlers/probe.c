@@ -129,6 +129,23 @@ static void put_credentials(void)
         printf("],\n");
 }
 
+/* The capability sets, as /proc/self/status writes them. */
+static void put_capabilities(void)
+{
+        char line[256], name[16], value[32];
+        FILE *file = fopen("/proc/self/status", "re");
+
+        printf("\"capabilities\":{");
+        for (bool first = true; file && fgets(line, sizeof(line), file);)
+                if (sscanf(line, "Cap%15[A-Za-z]: %31s", name, value) == 2) {
+                        printf("%s\"%s\":\"%s\"", first ? "" : ",", name, value);
+                        first = false;
+                }
+        printf("},\n");
+        if (file)
+                fclose(file);
+}
+
 static long read_number(const char *path)
 {
         long value = 0;
@@ -159,6 +176,7 @@ int main(int argc, char **argv)
         put_strings("environment", environ);
         put_limits();
         put_credentials();
+        put_capabilities();
         printf("\"nice\":%d,\n\"umask\":%u,\n", getpriority(PRIO_PROCESS, 0), (unsigned)mask);
         prctl(PR_GET_PDEATHSIG, &death_signal);
         printf("\"parent_death_signal\":%d,\n\"no_new_privs\":%d,\n\"dumpable\":%d,\n", death_signal,

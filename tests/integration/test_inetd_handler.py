@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from daemon import (AS_ROOT, POOL_USER, Daemon, abstract, alive, burst, connect, exchange, format_config, free_port,
+from daemon import (AS_ROOT, BINARY, POOL_USER, Daemon, abstract, alive, burst, connect, exchange, format_config, free_port,
                     port_of, read_all, refuses, request, run_preforkd, tcp4, tcp6, title, wait_until)
 
 Start = Callable[..., Daemon]
@@ -30,10 +30,10 @@ ACCOUNT = pwd.getpwnam(POOL_USER) if AS_ROOT else pwd.getpwuid(os.getuid())
 def look(preforkd: Start, program: Callable[[str], str]) -> Callable[..., dict[str, Any]]:
     """Serve once with the probe under the given keys; what the handler saw."""
 
-    def serve(popen: dict[str, Any] | None = None, **keys: Any) -> dict[str, Any]:
+    def serve(popen: dict[str, Any] | None = None, binary: Path = BINARY, **keys: Any) -> dict[str, Any]:
         address = keys.pop("listen", None) or tcp4()
         handler = [program("probe"), "an argument", "ö;#"]
-        preforkd({"www": {"listen": address, "handler": handler, **keys}}, popen=popen)
+        preforkd({"www": {"listen": address, "handler": handler, **keys}}, popen=popen, binary=binary)
         return json.loads(request(address))
 
     return serve
@@ -220,6 +220,38 @@ def test_nice_is_inherited(look: Callable[..., dict[str, Any]]) -> None:
 
 def test_oom_score_adj(look: Callable[..., dict[str, Any]]) -> None:
     assert look(oom_score_adj=500)["oom_score_adj"] == 500
+
+
+@pytest.mark.parametrize("given", [-500, 300])
+def test_oom_score_adj_by_default(look: Callable[..., dict[str, Any]], given: int, as_root: None) -> None:
+    """What protects the daemon does not protect its handlers, and what endangers it does not endanger them."""
+    if subprocess.run(["sh", "-c", f"echo {given} >/proc/self/oom_score_adj"], capture_output=True, check=False).returncode:
+        pytest.skip("needs CAP_SYS_RESOURCE")
+    daemon_gets = {"preexec_fn": lambda: Path("/proc/self/oom_score_adj").write_text(str(given))}
+    assert look(popen=daemon_gets)["oom_score_adj"] == 0
+
+
+@pytest.mark.parametrize("user", ["root", POOL_USER])
+def test_capabilities_are_not_inherited(look: Callable[..., dict[str, Any]], user: str, tmp_path: Path,
+                                        as_root: None) -> None:
+    """AmbientCapabilities= of the unit are for preforkd. A root handler gets what root gets."""
+    preforkd = tmp_path / "preforkd-with-capabilities"
+    preforkd.write_text("#!/bin/sh\nexec setpriv --inh-caps +net_bind_service,+kill "
+                        f"--ambient-caps +net_bind_service,+kill {BINARY} \"$@\"\n")
+    preforkd.chmod(0o755)
+    capabilities = look(user=user, binary=preforkd)["capabilities"]
+    assert int(capabilities["Inh"], 16) == int(capabilities["Amb"], 16) == 0
+    assert (int(capabilities["Eff"], 16) == 0) == (user != "root")
+
+
+def test_root_where_groups_cannot_be_set(look: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    """A user namespace of one id, as in rootless containers: nothing needs to change, so nothing fails."""
+    if subprocess.run(["unshare", "-Ur", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to make a user namespace")
+    preforkd = tmp_path / "preforkd-in-namespace"
+    preforkd.write_text(f"#!/bin/sh\nexec unshare -Ur -- {BINARY} \"$@\"\n")
+    preforkd.chmod(0o755)
+    assert look(user="root", binary=preforkd)["uid"] == [0, 0, 0]
 
 
 def test_directory(look: Callable[..., dict[str, Any]], tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 /* Credentials: which privileges a worker drops, and in which order, before it touches a connection.
  *
  * worker/ calls this once, in the child. The order is setgroups, setresgid and setresuid, then a check of the result,
- * then no_new_privs and PR_SET_DUMPABLE. If one of them fails, the worker must end. */
+ * then ambient and inheritable capabilities, no_new_privs and PR_SET_DUMPABLE. If one of them fails, the worker must
+ * end. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,7 +10,7 @@
 #include <sys/types.h>
 
 struct credentials {
-        bool change; /* false: keep the master's ids; then only the last two steps apply */
+        bool change; /* false: keep the master's ids; then only the steps after the check apply */
         uid_t uid;
         gid_t gid;
         const gid_t *groups;
