@@ -17,6 +17,8 @@ static struct {
 
 void orders_look(void)
 {
+        if (!running.slot) /* the worker has no requests */
+                return;
         const struct prefork_slot *words = running.slot->words;
         uint32_t order = atomic_load(&words->order);
         bool is_current = atomic_load(&words->order_request) == atomic_load(&words->requests_begun);
@@ -38,33 +40,48 @@ static void on_order(int signal_number)
         errno = saved_errno;
 }
 
-/* The master has died, and the time for requests in flight (shutdown_timeout) is over. */
+/* The master has died, and the time for requests in flight (shutdown_timeout) is over. An alarm that somebody else sent
+ * means nothing. */
 static void on_orphan_alarm(int signal_number)
 {
         (void)signal_number;
-        running.interrupt(SIGKILL);
+        if (!door_is_orphaned())
+                return;
+        if (running.interrupt)
+                running.interrupt(SIGKILL);
         _exit(WORKER_EXIT_ORPHANED);
 }
 
 /* Another process than the master asks this worker to end: retire. */
-static void on_term(int signal_number)
+static void on_end(int signal_number)
 {
         (void)signal_number;
         kill(getpid(), DOOR_SIGNAL);
 }
 
+/* Meant for the master, whose name a worker shares: `pkill -USR2 preforkd` must not end requests. */
+static void on_nothing(int signal_number)
+{
+        (void)signal_number;
+}
+
 static const struct {
         int number;
         void (*handler)(int);
-} signals[] = {{SIGUSR1, on_order}, {SIGALRM, on_orphan_alarm}, {SIGTERM, on_term}};
+} signals[] = {
+        {SIGUSR1, on_order},   {SIGALRM, on_orphan_alarm}, {SIGTERM, on_end},     {SIGHUP, on_end},
+        {SIGINT, on_end},      {SIGQUIT, on_end},          {SIGUSR2, on_nothing}, {SIGTTIN, on_nothing},
+        {SIGTTOU, on_nothing}, {SIGPIPE, on_nothing},
+};
 
-const int orders_caught[] = {SIGUSR1, SIGALRM, SIGTERM, DOOR_SIGNAL};
+const int orders_caught[] = {SIGUSR1, SIGALRM, SIGTERM, SIGHUP,  SIGINT,     SIGQUIT,
+                             SIGUSR2, SIGTTIN, SIGTTOU, SIGPIPE, DOOR_SIGNAL};
 const size_t orders_caught_count = ELEMENTS(orders_caught);
 static_assert(ELEMENTS(orders_caught) == ELEMENTS(signals) + 1, "every signal that has a handler, here or in lib/door");
 
 int orders_install(const struct slot *slot, void (*interrupt)(int signal_number))
 {
-        sigset_t term;
+        sigset_t handled;
 
         running.slot = slot;
         running.interrupt = interrupt;
@@ -73,7 +90,8 @@ int orders_install(const struct slot *slot, void (*interrupt)(int signal_number)
                 if (sigaction(signals[i].number, &action, NULL) < 0)
                         return -errno;
         }
-        sigemptyset(&term);
-        sigaddset(&term, SIGTERM);
-        return sigprocmask(SIG_UNBLOCK, &term, NULL) < 0 ? -errno : 0;
+        sigemptyset(&handled);
+        for (size_t i = 0; i < ELEMENTS(signals); i++)
+                sigaddset(&handled, signals[i].number);
+        return sigprocmask(SIG_UNBLOCK, &handled, NULL) < 0 ? -errno : 0;
 }

@@ -1,5 +1,6 @@
 /* The signals of a worker: the master's orders about a request (SIGUSR1), the alarm after the master's death (SIGALRM),
- * and SIGTERM from other processes.
+ * and what people send. Of theirs, those that ask a process to end (TERM, HUP, INT, QUIT) retire the worker, and those
+ * that mean something to the master alone do nothing.
  *
  * Called by worker_main and the runtime. The state is static, because signal handlers get no argument. What must stay
  * true: an order affects its own request and no later one, at whatever instruction it arrives. */
@@ -14,8 +15,8 @@
 extern const int orders_caught[];
 extern const size_t orders_caught_count;
 
-/* Install the handlers. They read orders from `slot` and send signals to the request by `interrupt` (runtime.h).
- * Unblocks SIGTERM. 0 or -errno of sigaction(2). */
+/* Install the handlers and unblock the signals. They read orders from `slot` and send signals to the request by
+ * `interrupt` (runtime.h); both are NULL in a worker without requests. 0 or -errno of sigaction(2). */
 int orders_install(const struct slot *slot, void (*interrupt)(int signal_number));
 
 /* Carry out the present order. Call this as soon as `interrupt` has something to signal, for an order that came

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include "lib/door.h"
 #include "lib/idle_set.h"
 #include "os/net/listener.h"
+#include "worker/orders.h"
 #include "worker/worker_setup.h"
 
 /* How long a connection waits before it is refused. A client gets the end of its reply a moment before its worker is
@@ -92,13 +92,12 @@ static int refuse(const struct worker_plan *plan)
 int refuser_run(const struct worker_plan *plan)
 {
         struct worker_failure failure;
-        sigset_t none;
 
         if (worker_setup(plan, -1, &failure) < 0)
                 return WORKER_EXIT_START_FAILED;
         if (door_install(plan->listeners, plan->listener_count, plan->master_pid, 0) < 0)
                 return WORKER_EXIT_ORPHANED;
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL); /* SIGTERM ends the process at once: it has nothing to finish */
+        if (orders_install(NULL, NULL) < 0)
+                return WORKER_EXIT_START_FAILED;
         return refuse(plan);
 }

@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "lib/door.h"
 #include "os/process/credentials.h"
 #include "os/process/open_fds.h"
 #include "os/process/resource.h"
 #include "os/process/signals.h"
 #include "os/process/title.h"
+#include "worker/orders.h"
 
 static int close_foreign_fds(const struct worker_plan *plan, int keep_fd)
 {
@@ -90,7 +90,12 @@ static int setup_directory(const struct worker_plan *plan)
 
 static int setup_oom_score(const struct worker_plan *plan)
 {
-        return plan->pool->oom_score_adj_set ? credentials_set_oom_score_adj((int)plan->pool->oom_score_adj) : 0;
+        if (plan->pool->oom_score_adj_set)
+                return credentials_set_oom_score_adj((int)plan->pool->oom_score_adj);
+        /* What protects the daemon (OOMScoreAdjust=) must not protect its handlers. Without /proc, or without the right
+         * to lower it, it stays what it is. */
+        credentials_set_oom_score_adj(0);
+        return 0;
 }
 
 static int setup_nice(const struct worker_plan *plan)
@@ -121,25 +126,27 @@ static int setup_credentials(const struct worker_plan *plan)
         return credentials_drop(&credentials);
 }
 
-/* Leave the master's process group: signals of the terminal (Ctrl-C) are for the master, which decides about its
- * workers. A signal that came before the group changed is still pending; SIG_IGN discards it. */
+/* Lead a session of its own, which has no terminal. Signals of the master's terminal (Ctrl-C) are for the master, which
+ * decides about its workers; and no handler can open /dev/tty, or type into that terminal (TIOCSTI). A signal that came
+ * before the session changed is still pending; SIG_IGN discards it. */
 static void leave_terminal(void)
 {
         static const int from_terminal[] = {SIGINT, SIGQUIT, SIGHUP, SIGTSTP};
 
-        setpgid(0, 0);
+        setsid(); /* a forked child leads no group, so this cannot fail */
         for (size_t i = 0; i < ELEMENTS(from_terminal); i++) {
                 signal(from_terminal[i], SIG_IGN);
                 signal(from_terminal[i], SIG_DFL);
         }
 }
 
-/* The signals that ask a worker to end stay blocked until it has handlers for them. Otherwise they would be lost or
- * kill it. */
+/* The signals that a worker handles stay blocked until it has handlers for them. Otherwise they would be lost or kill
+ * it. */
 static void until_handled(sigset_t *ret)
 {
-        door_signal_set(ret);
-        sigaddset(ret, SIGTERM);
+        sigemptyset(ret);
+        for (size_t i = 0; i < orders_caught_count; i++)
+                sigaddset(ret, orders_caught[i]);
 }
 
 int worker_setup(const struct worker_plan *plan, int keep_fd, struct worker_failure *ret)

@@ -48,6 +48,21 @@ def test_no_connection_is_lost_by_retiring(preforkd: Start, listen: list[str], n
     daemon.wait_workers(6)
 
 
+@pytest.mark.parametrize("number", ["HUP", "INT", "QUIT", "USR1", "USR2", "ALRM", "TTIN", "TTOU", "PIPE", "CONT"])
+def test_a_signal_that_was_meant_for_the_master(preforkd: Start, number: str) -> None:
+    """`pkill -HUP preforkd` finds workers too, by their name: at any moment of their lives, and no request is lost."""
+    listen = [tcp4()]
+    daemon = preforkd({"www": {"listen": listen, "handler": "/bin/cat", "scaling": "static", "max_workers": 4}})
+    with ClientPool(listen, count=6, pause=0.002) as clients:
+        for _ in range(25):
+            for worker in children(daemon.pid):
+                kill_worker(worker, signal.Signals[f"SIG{number}"])
+            clients.wait_served(6)
+    daemon.wait_workers(4)
+    assert not daemon.find_log("killed by signal|exited with|backing off")
+    assert request(listen[0], b"x") == b"x"
+
+
 def test_workers_that_are_starting_are_told_to_go(preforkd: Start, listen: list[str]) -> None:
     """From their first moment on: they retire when they are ready, and that is no failure of the pool."""
     daemon = preforkd({"www": {"listen": listen, "handler": "/bin/cat", "scaling": "static", "max_workers": 3}})
