@@ -7,7 +7,7 @@
 #include "base/saturating.h"
 #include "logic/policy/turn.h"
 
-/* A retiring worker that still says idle after so long does not run: it may be stopped. */
+/* A retiring worker that still reports idle after this long does not run; it may be stopped (SIGSTOP). */
 #define RETIRE_STUCK_MS 5000
 
 static void check(struct turn *turn, uint32_t row, bool *armed);
@@ -23,7 +23,7 @@ static void escalate(struct turn *turn, uint32_t row, enum worker_event event, c
                 turn_ask_at(turn, saturated_add(turn->now_ms, turn->config->kill_timeout_ms));
 }
 
-/* The request that an escalation or a detachment was about is over: a worker may be idle, or a place free. */
+/* The request that was escalated or detached has ended: a worker may be idle, or there may be room for another one. */
 static void end_request(struct turn *turn, uint32_t row)
 {
         turn_feed(turn, row, WORKER_EVENT_REQUEST_ENDED);
@@ -52,14 +52,15 @@ static void check_request(struct turn *turn, uint32_t row, bool *armed)
         }
 }
 
-/* A request that was told to end. */
+/* A request whose handler was sent TERM or KILL. */
 static void check_escalation(struct turn *turn, uint32_t row, bool *armed)
 {
         const struct worker_row *item = &turn->rows.items[row];
 
         if (!item->busy || item->request != item->escalated_request) {
                 end_request(turn, row);
-                /* The next request may have begun before notify_busy was set again: only this look sees it. */
+                /* The next request may have begun before notify_busy was set again, so no wake-up announced it: check
+                 * it now. */
                 check(turn, row, armed);
         } else if (turn_is_due(turn, saturated_add(item->life.since_ms, turn->config->kill_timeout_ms)))
                 escalate(turn, row, WORKER_EVENT_KILL_TIMEOUT,
@@ -67,7 +68,7 @@ static void check_escalation(struct turn *turn, uint32_t row, bool *armed)
                                                                 : "kill_timeout: KILL to the worker");
 }
 
-/* A worker that was asked to go and serves no request. */
+/* A retiring worker that serves no request. */
 static void check_retirement(struct turn *turn, uint32_t row)
 {
         const struct worker_row *item = &turn->rows.items[row];
@@ -120,7 +121,7 @@ static void check(struct turn *turn, uint32_t row, bool *armed)
                 if (turn_is_due(turn, saturated_add(item->life.since_ms, WORKER_ENDING_GRACE_MS)))
                         turn_feed(turn, row, WORKER_EVENT_GRACE_OVER);
                 break;
-        case WORKER_KILLED: /* a process that survives KILL is the kernel's */
+        case WORKER_KILLED: /* a process that survives KILL hangs in the kernel */
         case WORKER_GONE:
         case WORKER_STATE_COUNT:
                 break;

@@ -1,8 +1,8 @@
-/* The policy of deadlines: of starting, of requests, of escalations, of retirement. Pure.
+/* The deadline policy: start_timeout, request_timeout, detach_after, kill_timeout and stuck retirements. Pure.
  *
- * Looked at when one may have passed; workers wake the master at the beginning of a request only while no deadline of a
- * request is armed (levels.notify_busy). What must stay true: a deadline is met once, because it leads to another
- * state; and an order to a worker names the request that was too long. */
+ * One of the policies of a pool's turn. Workers wake the master at the beginning of a request only while no request
+ * deadline is armed (levels.notify_busy). What must stay true: a deadline fires once, because it leads to another
+ * state; and an order to a worker names the request that took too long. */
 #pragma once
 
 struct turn;

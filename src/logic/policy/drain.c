@@ -8,11 +8,11 @@
 
 #define POLL_MS 10
 
-/* Half-open connections cannot be told from a flood of SYNs that will never complete: a listener whose queue is empty
- * is waited for this long. */
+/* How long an empty listener stays open for handshakes under way. They cannot be told from a flood of SYNs that never
+ * complete, so the wait is limited. */
 #define HANDSHAKE_GRACE_MS 1000
 
-/* Busy workers mostly empty the queue by themselves. */
+/* Busy workers mostly empty the queue themselves: a helper is launched only after this. */
 #define HELP_AFTER_MS 1000
 
 static bool somebody_waits(const struct closing_row *item)
@@ -20,8 +20,8 @@ static bool somebody_waits(const struct closing_row *item)
         return item->queue_known && item->queued > 0;
 }
 
-/* No connection waits on it, and none will. A listener that stays open for our successor is never empty under load: it
- * has drained when the connections that waited when it began to close have been served. */
+/* True if no connection waits on it and none will. A listener that stays open for the next master is never empty under
+ * load: it has drained when the connections that waited when it began to close have been served. */
 static bool has_drained(const struct turn *turn, const struct closing_row *item)
 {
         if (item->stays_open && turn->accepted >= item->enough_accepted)
@@ -31,7 +31,7 @@ static bool has_drained(const struct turn *turn, const struct closing_row *item)
         return item->no_handshakes || turn->now_ms >= saturated_add(item->empty_since_ms, HANDSHAKE_GRACE_MS);
 }
 
-/* A worker that was launched to drain has all listeners that were closing then. */
+/* True if the worker has the listener. A worker that was launched to drain has all listeners that were closing then. */
 static bool holds(const struct worker_row *row, const struct closing_row *item)
 {
         if (row->purpose == WORKER_DRAIN)
@@ -39,8 +39,8 @@ static bool holds(const struct worker_row *row, const struct closing_row *item)
         return row->generation >= item->since_generation && row->generation <= item->last_generation;
 }
 
-/* True if connections wait there and no worker is about to take them: those that could are dead, or have been busy for
- * a while. */
+/* True if connections wait there and no worker is about to accept them: those that have the listener are gone, or have
+ * been busy for a while. */
 static bool needs_help(struct turn *turn, const struct closing_row *item)
 {
         unsigned holders = 0, takers = 0;
@@ -58,8 +58,8 @@ static bool needs_help(struct turn *turn, const struct closing_row *item)
                (holders == 0 || turn->now_ms >= saturated_add(item->closing_since_ms, HELP_AFTER_MS));
 }
 
-/* Launch a worker for the closing listeners alone: the first in any case, others within the room of a roll, one a turn.
- * A pool that closes down is scaled as usual instead. */
+/* Launch a worker that serves closing listeners only, at most one per turn: the first in any case, more only within
+ * reload_surge. A pool that closes down is scaled as usual instead. */
 static void help(struct turn *turn)
 {
         const struct launch launch = {.purpose = WORKER_DRAIN, .count = 1, .reason = "drain"};
@@ -88,7 +88,7 @@ void drain_decide(struct turn *turn)
                         continue;
                 if (has_drained(turn, &turn->closing[i])) {
                         turn_close(turn, i);
-                        turn->again = true; /* a roll may have waited for it */
+                        turn->again = true; /* a roll may wait for this */
                 } else if (somebody_waits(&turn->closing[i]))
                         turn_note_queue(turn, i);
         }

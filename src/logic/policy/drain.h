@@ -1,5 +1,5 @@
-/* The policy of draining: a closing listener is closed when every connection that the kernel has accepted on it has
- * been served; after the last one the workers that served closing listeners alone are retired. Pure. */
+/* The drain policy: a closing listener is closed when every connection in its queue has been accepted. After the last
+ * one, the workers that serve closing listeners only are retired. Pure. One of the policies of a pool's turn. */
 #pragma once
 
 struct turn;

@@ -1,9 +1,9 @@
-/* The orders of a turn: what the policies want done, in the order in which it is to be done. Pure data; appended
- * through logic/policy/turn, which changes the rows along with it, and carried out by master/.
+/* The orders of a turn: what the policies want done, in sequence. Pure data. Policies append orders through
+ * logic/policy/turn, which changes the rows accordingly; master/pool/turn_orders carries them out.
  *
- * An order names workers by their rows. Carried out one after the other they lead to what the rows say, unless a launch
- * fails or a worker has done something in between; the next turn's snapshot shows either. What must stay true: an order
- * whose memory cannot be had is not in the list, and its rows are unchanged. */
+ * An order names workers by their rows. Once all orders are carried out, the workers are what the rows say, unless a
+ * launch failed or a worker acted in between; the next turn's snapshot shows either. What must stay true: if there is
+ * no memory for an order, it is not in the list and the rows are unchanged. */
 #pragma once
 
 #include <stddef.h>
@@ -14,22 +14,24 @@
 #include "logic/policy/worker_purpose.h"
 
 enum order_kind {
-        ORDER_LAUNCH,   /* launch `count` workers for `purpose`, rows from `row` on; for WORKER_REPLACE: in the place of
-                         * `replaces`, which waits for it. Text, if any: why; recorded with the number launched */
-        ORDER_RETIRE,   /* ask it to end when convenient */
-        ORDER_LET_GO,   /* its recycling: give it leave to go after its request, then look, and retire it if it is idle.
-                         * (It may have stopped waiting for the answer. It enters the idle set first and looks for
-                         * the answer then, so that one of the two sees the other) */
-        ORDER_SERVE_ON, /* its recycling: not now. Answer LATER; its replacement, if it has one, serves as any other */
-        ORDER_SETTLE,   /* a worker of a roll for which an old one has gone: it serves like any other from now on */
-        ORDER_FEED,     /* feed `event` to its life and carry out the action. What it is told is about the request
-                         * of the row, which becomes its escalated request */
+        ORDER_LAUNCH,   /* launch `count` workers for `purpose`, as rows `row`, `row` + 1, …; for WORKER_REPLACE: to
+                         * replace row `replaces`, which waits until it is ready. The text, if any, is the reason,
+                         * recorded with the number launched */
+        ORDER_RETIRE,   /* ask the worker to end when it is idle */
+        ORDER_LET_GO,   /* recycling: allow the worker to end after its request, then retire it if it is already idle.
+                         * (It may have stopped waiting for the answer. It enters the idle set before it reads the
+                         * answer, so one of the two sees the other) */
+        ORDER_SERVE_ON, /* recycling: not now. Answer LATER; its replacement, if any, becomes an ordinary worker */
+        ORDER_SETTLE,   /* a worker of a roll has done its part (an old worker was retired, or none is left): it becomes
+                         * an ordinary worker */
+        ORDER_FEED,     /* feed `event` to the worker's life and carry out the action. The action concerns the row's
+                         * request, which becomes the escalated request */
         ORDER_CLOSE,    /* close the closing listener number `row`: it has drained */
-        ORDER_NOTE_QUEUE,     /* somebody waits on the closing listener number `row` now */
+        ORDER_NOTE_QUEUE,     /* connections wait on the closing listener number `row` now */
         ORDER_RECORD,         /* record and log a decision about the pool */
-        ORDER_TELL_SATURATED, /* the same, and count an episode of saturation */
-        ORDER_TELL_RELIEVED,  /* the same for its end */
-        ORDER_TELL_WORKER,    /* log something about the worker, with `duration_ms`; `event` is what it is about */
+        ORDER_TELL_SATURATED, /* … and count an episode of saturation */
+        ORDER_TELL_RELIEVED,  /* … and note the end of the episode */
+        ORDER_TELL_WORKER,    /* log `reason` about the worker, with `duration_ms`; `event` selects the record */
         ORDER_KIND_COUNT
 };
 

@@ -3,5 +3,6 @@
 
 struct turn;
 
-/* Decide a turn whose facts are complete: rows, orders, levels and next_ms are the outcome. */
+/* Decide a turn whose inputs are complete. Sets rows, orders, levels, next_ms and again. Called by
+ * master/pool/pool_turn. */
 void policies_decide(struct turn *turn);

@@ -8,8 +8,8 @@
 #include "base/saturating.h"
 #include "logic/policy/turn.h"
 
-/* A worker that is busy when it becomes too old asks when its request ends, by its own clock: as a precaution the
- * master looks again. */
+/* How often the master looks again at a worker that is too old. A busy one asks when its request ends, by its own
+ * clock; the look is a precaution. */
 #define TOO_OLD_LOOK_MS 1000
 
 static const char *const reasons[] = {
@@ -27,8 +27,8 @@ static uint64_t too_old_at_ms(const struct turn *turn, const struct worker_row *
         return age_ms > 0 ? saturated_add(row->launched_ms, age_ms) : TURN_NEVER_MS;
 }
 
-/* Whether the pool would have fewer spare workers than it may keep if this one went. The drain policy
- * replaces its own helpers if they are still needed, and a pool that closes down replaces none. */
+/* True if without this worker the pool would have fewer than max_spare spare workers. The drain policy replaces its own
+ * helpers if they are still needed, and a pool that closes down replaces none. */
 static bool needs_replacement(const struct turn *turn, const struct worker_row *row)
 {
         const struct worker_counts *counts = &turn->rows.counts;
@@ -38,23 +38,23 @@ static bool needs_replacement(const struct turn *turn, const struct worker_row *
                others < turn->limits.max_spare;
 }
 
-/* A worker that asked ends by itself after its request and counts until then: max_workers holds while it serves. A
- * worker that does not ask goes only if it is idle and too old. */
+/* A worker that asked ends by itself after its request. It counts until then, so that max_workers holds while it
+ * serves. A worker that does not ask goes only if it is idle and too old. */
 static void let_go(struct turn *turn, uint32_t row, const char *reason)
 {
         const struct worker_row *item = &turn->rows.items[row];
         bool asks = item->asks != RECYCLE_NOT_ASKED;
 
         if (!asks && !(item->idle && turn->now_ms >= too_old_at_ms(turn, item))) {
-                turn_serve_on(turn, row); /* it has just received an earlier LATER */
+                turn_serve_on(turn, row); /* it has taken an earlier LATER */
                 return;
         }
         turn_let_go(turn, row, reason);
-        if (!asks) /* it may become busy at this moment, and then serves on */
+        if (!asks) /* it may become busy right now and then serves on */
                 turn_ask_at(turn, saturated_add(turn->now_ms, TOO_OLD_LOOK_MS));
 }
 
-/* False if it needs a replacement that cannot be launched now: neither would it work for another one. */
+/* False if the worker needs a replacement and none can be launched now; another worker would fare no better. */
 static bool begin(struct turn *turn, uint32_t row, enum recycle_reason why)
 {
         const struct worker_row *item = &turn->rows.items[row];
@@ -65,7 +65,7 @@ static bool begin(struct turn *turn, uint32_t row, enum recycle_reason why)
         if (replaced && turn_launch(turn, &launch) == 0)
                 return false;
         item = &turn->rows.items[row]; /* a launch may move the rows */
-        /* It asks while it serves its last request, which counts. */
+        /* A worker asks while it serves its last request, so that request is counted. */
         turn_record(turn, ORDER_RECORD, LOG_DEBUG, "recycling worker %d (%s, %llu request%s)", (int)item->pid,
                     reasons[why], (unsigned long long)item->request, item->request == 1 ? "" : "s");
         if (!replaced)
@@ -73,9 +73,8 @@ static bool begin(struct turn *turn, uint32_t row, enum recycle_reason why)
         return true;
 }
 
-/* A worker whose recycling is under way. It is let go when its replacement is ready. It serves on if the replacement
- * came to nothing (one that a roll or a surplus has retired counts as none), or if it no longer asked when it was given
- * leave. */
+/* A worker whose recycling is in progress. It may go when its replacement is ready. It serves on if the replacement
+ * failed (or was retired by a roll or as surplus), or if it no longer asked when it was allowed to go. */
 static void follow_up(struct turn *turn, uint32_t row)
 {
         const struct worker_row *item = &turn->rows.items[row];
@@ -88,7 +87,7 @@ static void follow_up(struct turn *turn, uint32_t row)
         if (item->recycling == RECYCLE_LET_GO && item->asks != RECYCLE_NOT_ASKED) {
                 if (item->idle) /* it stopped waiting for the answer and is idle again */
                         turn_retire(turn, row, "recycled");
-                else if (!item->granted) /* it was given leave before it asked: the question cleared the answer */
+                else if (!item->granted) /* it was allowed before it asked: the question cleared the answer */
                         turn_let_go(turn, row, "recycled");
         } else if (is_replaced)
                 let_go(turn, row, "recycled");
@@ -96,8 +95,8 @@ static void follow_up(struct turn *turn, uint32_t row)
                 turn_serve_on(turn, row);
 }
 
-/* Workers whose recycling is under way. In a full pool, where a replacement cannot come first, a worker that is
- * starting stands for one that has gone. A detached worker may take hours to go: the others do not wait for it. */
+/* Workers whose recycling is in progress. In a full pool a replacement cannot be launched first, so a starting worker
+ * counts for one that has gone. A detached worker may take hours to end, so it does not count. */
 static unsigned count_in_progress(const struct turn *turn)
 {
         bool is_full = turn->rows.counts.total >= turn->limits.max_workers;
@@ -117,7 +116,7 @@ static bool may_begin(const struct worker_row *row)
         return row->recycling == RECYCLE_NONE && row->life.state == WORKER_READY && worker_row_stays(row);
 }
 
-/* Of those that ask, the one whose request began first: several may have asked since the last look. */
+/* Of the workers that ask, the one whose request began first. Several may have asked since the last turn. */
 static uint32_t find_first_asking(const struct worker_rows *rows, uint32_t count)
 {
         uint32_t first = WORKER_ROW_NONE;
@@ -131,7 +130,7 @@ static uint32_t find_first_asking(const struct worker_rows *rows, uint32_t count
         return first;
 }
 
-/* How many more may begin. While no worker can be started none is let go. */
+/* How many more recyclings may begin; none during back-off. */
 static uint64_t count_free_places(const struct turn *turn)
 {
         uint64_t in_progress = count_in_progress(turn), most = turn->config->max_recycling;
@@ -139,8 +138,8 @@ static uint64_t count_free_places(const struct turn *turn)
         return turn_is_backing_off(turn) || in_progress >= most ? 0 : most - in_progress;
 }
 
-/* A worker that is not being recycled and does not ask. True if its recycling begins; one whose replacement cannot be
- * launched now is looked at again, and leaves no place. */
+/* Check the age of a worker that is not being recycled and does not ask. True if its recycling begins. If its
+ * replacement cannot be launched now, *places becomes 0 and the worker is checked again later. */
 static bool look_at_age(struct turn *turn, uint32_t row, uint64_t *places)
 {
         uint64_t old_at_ms = too_old_at_ms(turn, &turn->rows.items[row]);
@@ -150,7 +149,7 @@ static bool look_at_age(struct turn *turn, uint32_t row, uint64_t *places)
                 turn_ask_at(turn, is_too_old ? saturated_add(turn->now_ms, TOO_OLD_LOOK_MS) : old_at_ms);
                 return false;
         }
-        if (*places == 0) /* its turn comes when another one has gone, or workers can be started again */
+        if (*places == 0) /* checked again when another worker has gone or back-off ends */
                 return false;
         if (begin(turn, row, RECYCLE_AGE))
                 return true;

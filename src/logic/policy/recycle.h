@@ -1,10 +1,10 @@
-/* The policy of recycling: workers that have reached a limit of theirs (number of requests, age, memory) go and are
- * replaced; the replacement first where the pool has room, and never more than max_recycling at once. Pure.
+/* The recycling policy: workers that have reached max_requests, max_worker_age or max_worker_memory end and are
+ * replaced, at most max_recycling at a time. If the pool has room, the replacement is launched first. Pure.
  *
- * What must stay true: those that ask are taken in the order in which their requests began, and a worker that needs a
- * replacement never goes without one. If the replacement cannot be launched now (workers that are ending still hold the
- * places of processes), if its launch fails, or if it ends before it was ready, the worker serves on and asks again.
- * While the pool backs off nobody's recycling begins. */
+ * One of the policies of a pool's turn. What must stay true: workers that ask are taken in the order in which their
+ * requests began, and a worker that needs a replacement never goes without one. If the replacement cannot be launched
+ * now (workers that are ending count against the process limit), if its launch fails, or if it ends before it was
+ * ready, the worker serves on and asks again. No recycling begins during back-off. */
 #pragma once
 
 struct turn;

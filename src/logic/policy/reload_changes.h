@@ -1,6 +1,7 @@
-/* What a reload changes, for people: a reload plan in words, which outlives the configurations it was made from. Pure.
+/* What a reload changes, in a form for users: a copy of a reload plan that outlives the configurations it was made
+ * from. Pure.
  *
- * The reply to `reload` and `reload --dry-run`. */
+ * It becomes the reply to `reload` and `reload --dry-run`. */
 #pragma once
 
 #include "base/words.h"
@@ -18,8 +19,8 @@ struct reload_changes {
         struct words master_options; /* of [preforkd] */
 };
 
-/* Take down what the plan says; `old_master` may be NULL (the first configuration). 0 or -ENOMEM. To be ended by
- * reload_changes_clear(), which is fine with zeroed ones. */
+/* Copy the plan, and list the options of [preforkd] that differ; `old_master` may be NULL (first configuration). 0 or
+ * -ENOMEM. Free with reload_changes_clear(), which accepts a zeroed struct. */
 int reload_changes_of(const struct reload_plan *plan, const struct master_config *old_master,
                       const struct master_config *new_master, struct reload_changes *ret);
 

@@ -34,7 +34,7 @@ static enum reload_effect change_effect(const struct pool_config *old_pool, cons
         /* The same addresses in another order: the sockets stay, but workers got them in the old order. */
         if (option == POOL_LISTEN && same_set)
                 return EFFECT_ROLL;
-        /* No IPv6 address on either side: nothing that the option is about. */
+        /* Neither pool has an IPv6 address: the option affects nothing. */
         if (option == POOL_IPV6_ONLY && !pool_config_uses(old_pool, option) && !pool_config_uses(new_pool, option))
                 return EFFECT_IN_PLACE;
         return pool_options[option].effect;
@@ -67,8 +67,8 @@ static void compare_pools(struct reload_step *step)
         }
 }
 
-/* The running pool that has the address: the same one, or one that lets go of it now, since an address is in one pool
- * of a configuration only. */
+/* The running pool that has the address. It is the pool itself or one that gives the address up in this reload, because
+ * an address belongs to one pool of a configuration only. */
 static const struct pool_config *find_owner(const struct config *config, const struct listen_address *item)
 {
         for (size_t i = 0; i < config->pool_count; i++)
@@ -77,7 +77,7 @@ static const struct pool_config *find_owner(const struct config *config, const s
         return NULL;
 }
 
-/* ipv6_only holds from bind(2) on: it cannot change under a socket that stays. */
+/* ipv6_only is fixed by bind(2): it cannot change while the socket stays open. */
 static void check_ipv6_only(const struct config *old_config, const struct pool_config *pool,
                             struct problem_list *problems)
 {

@@ -1,6 +1,6 @@
 /* The reload diff: which verb each pool gets when one configuration replaces another. Pure.
  *
- * Called by master/reload with the running and the new configuration; `reload --dry-run` will print the same list. */
+ * Called by master/reload with the running and the new configuration; `reload --dry-run` prints the same list. */
 #pragma once
 
 #include "logic/config/config.h"
@@ -10,8 +10,8 @@ enum reload_verb {
         RELOAD_LIMITS, /* values that apply in place (EFFECT_IN_PLACE, EFFECT_LISTENER) */
         RELOAD_ROLL,   /* a new generation of workers, same listeners */
         RELOAD_REBIND, /* the set of listeners changed: a new generation, closing listeners drain */
-        RELOAD_ADD,    /* a pool that was not there */
-        RELOAD_REMOVE, /* a pool that is gone */
+        RELOAD_ADD,    /* a new pool */
+        RELOAD_REMOVE, /* a pool that is no longer configured */
         RELOAD_VERB_COUNT
 };
 
@@ -27,9 +27,9 @@ struct reload_plan {
         size_t count;
 };
 
-/* Compare. Changing `ipv6_only` of an address that stays, in whichever pool, cannot be done without closing a listener
- * that stays in use: such a change is a problem (with the new file's line). The plan points into both configurations,
- * which must outlive it. 0 or -ENOMEM. */
+/* Compare. Changing `ipv6_only` of an address that stays, in any pool, would close a listener in use: it is reported as
+ * a problem with the line of the new file. The plan points into both configurations, which must outlive it. 0 or
+ * -ENOMEM. */
 int reload_diff(const struct config *old_config, const struct config *new_config, struct reload_plan *ret,
                 struct problem_list *problems);
 

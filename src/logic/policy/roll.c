@@ -6,8 +6,8 @@
 #include "base/cleanup.h"
 #include "logic/policy/turn.h"
 
-/* How many more may be started ahead. Retired workers that still serve a request take room: a roll waits for them, but
- * only if the pool is full. */
+/* How many more workers the roll may start now. Retired workers that still serve a request take up room, so the roll of
+ * a full pool waits for them. */
 static unsigned may_start(const struct turn *turn)
 {
         const struct worker_counts *counts = &turn->rows.counts;
@@ -16,7 +16,7 @@ static unsigned may_start(const struct turn *turn)
         return counts->surge < most ? (unsigned)MIN_OF(most - counts->surge, (uint64_t)turn_room_ahead(turn)) : 0;
 }
 
-/* The old worker whose going costs least: an idle one, then one that is not ready, then a busy one. */
+/* The old worker that is cheapest to lose: an idle one, then a starting one, then a busy one. */
 static uint32_t pick_old(const struct worker_rows *rows)
 {
         uint32_t starting = WORKER_ROW_NONE, busy = WORKER_ROW_NONE;
@@ -35,7 +35,8 @@ static uint32_t pick_old(const struct worker_rows *rows)
         return starting != WORKER_ROW_NONE ? starting : busy;
 }
 
-/* For each new worker that is ready, an old one goes. If no old one is left, the new worker serves like any other. */
+/* Retire an old worker for each new one that is ready. The new one then becomes an ordinary worker, also if no old one
+ * was left. */
 static void hand_over(struct turn *turn)
 {
         struct worker_rows *rows = &turn->rows;

@@ -1,8 +1,8 @@
-/* The policy of rolling: workers of older generations are replaced after a reload that changed how workers run; new
- * ones first, within reload_surge. Pure.
+/* The rolling policy: after a reload that changed how workers run, workers of older generations are replaced; new ones
+ * are started first, within reload_surge. Pure.
  *
- * What must stay true: an old worker goes only after a new one became ready; and a roll never runs more processes than
- * max_workers and reload_surge together, workers that are ending included. */
+ * One of the policies of a pool's turn. What must stay true: an old worker goes only after a new one is ready; and
+ * during a roll no more than max_workers + reload_surge processes run, including workers that are ending. */
 #pragma once
 
 struct turn;

@@ -11,24 +11,24 @@
 
 #define NEVER_HIGH UINT32_MAX
 
-/* For a surplus beside a queue when spare_timeout is 0: these may be workers that say idle and do not accept (they may
- * be stopped), so that asking again at once would not help. */
+/* When to ask again about a surplus beside a queue if spare_timeout is 0. Such workers may report idle and not accept
+ * (they may be stopped), so asking again at once would spin. */
 #define SURPLUS_PAUSE_MS 1000
 
-/* How often a saturated pool looks whether it still is. */
+/* How often a saturated pool checks whether it still is. */
 #define SATURATED_PAUSE_MS 10000
 
-/* How long a saturated pool must have had workers to spare until the episode is over. Under load every worker is idle
- * for a moment between two requests, and some of those moments coincide: one look proves nothing. */
+/* How long a saturated pool must have had idle workers before the episode ends. Under load every worker is idle for a
+ * moment between two requests, and some of those moments coincide, so one look proves nothing. */
 #define RELIEF_MS 1000
 
-/* One question, with what both halves of the answer need. */
+/* The input of one decision and the numbers derived from it. */
 struct question {
         struct scale_limits limits; /* consistent: min_spare ≤ max_spare ≤ max_workers */
         const struct scale_input *input;
         uint64_t spare;   /* idle and starting */
         uint64_t wanted;  /* how many spare workers there should be, waiting connections included */
-        unsigned enough;  /* idle workers from which on the pool is not short of any: at least one */
+        unsigned enough;  /* so many idle workers are enough: min_spare, at least one */
         uint64_t deficit; /* workers missing; 0: none */
         bool first;       /* the deficit is start_workers: the pool's first decision */
 };
@@ -70,7 +70,8 @@ static unsigned idle_left(const struct question *q, const struct scale_decision 
         return q->input->idle - d->retire;
 }
 
-/* Everything that counts against max_workers then. A total that contradicts the idle count does not wrap. */
+/* Workers that count against max_workers once the decision is carried out. A total that contradicts the idle count does
+ * not wrap. */
 static uint64_t total_then(const struct question *q, const struct scale_decision *d)
 {
         return excess((uint64_t)q->input->total + d->start, d->retire);
@@ -133,7 +134,8 @@ static void grow(const struct question *q, struct scale_decision *d)
                 explain_start(q, d);
 }
 
-/* The limit was lowered, or workers that did not count before do now: idle ones go at once, down to min_spare. */
+/* The total exceeds max_workers: the limit was lowered, or workers that did not count before do now. Idle ones go at
+ * once, down to min_spare. */
 static void shrink_to_limit(const struct question *q, struct scale_decision *d)
 {
         uint64_t over = excess(q->input->total, q->limits.max_workers);
@@ -153,7 +155,7 @@ static void explain_surplus(const struct question *q, unsigned lowest, struct sc
                 explain(d, "idle %u > %u", lowest, q->limits.max_spare);
 }
 
-/* Retire what was never needed above max_spare since the timer was armed. */
+/* Retire the idle workers above max_spare that were not needed at any time since the timer was armed. */
 static void shrink_surplus(const struct question *q, const struct scale_state *state, struct scale_decision *d)
 {
         const struct scale_input *input = q->input;
@@ -161,7 +163,7 @@ static void shrink_surplus(const struct question *q, const struct scale_state *s
         bool due = at_once || (state->shrink_at_ms > 0 && input->now_ms >= state->shrink_at_ms);
         unsigned lowest = at_once ? input->idle : MIN_OF(input->idle, input->low_water);
 
-        /* Workers that are idle beside a queue are just being woken: so many are no surplus. */
+        /* Idle workers beside a queue are just being woken: as many as are queued are no surplus. */
         unsigned surplus = clamp(excess(q->spare, q->wanted), (unsigned)excess(lowest, q->limits.max_spare));
         if (!due || q->deficit > 0 || surplus <= d->retire)
                 return;
@@ -179,7 +181,7 @@ static void set_shrink_timer(const struct question *q, struct scale_state *state
         if (idle_left(q, d) <= q->limits.max_spare)
                 state->shrink_at_ms = 0;
         else if (!running || q->deficit > 0) {
-                /* While there is demand the timer starts afresh: no shrinking within spare_timeout of growth. */
+                /* Demand restarts the timer: no shrinking within spare_timeout of growth. */
                 state->shrink_at_ms = from_now_ms;
                 d->reset_low_water = true;
         } else
@@ -187,7 +189,7 @@ static void set_shrink_timer(const struct question *q, struct scale_state *state
         d->shrink_at_ms = state->shrink_at_ms;
 }
 
-/* A saturated pool has no surplus: whether it has workers to spare at all is being found out. */
+/* A saturated pool has no surplus: is_relieved() decides first whether it has idle workers at all. */
 static void shrink(const struct question *q, struct scale_state *state, struct scale_decision *d)
 {
         if (q->limits.scaling == SCALING_STATIC || state->saturated) {
@@ -198,7 +200,7 @@ static void shrink(const struct question *q, struct scale_state *state, struct s
         set_shrink_timer(q, state, d);
 }
 
-/* True when there were enough idle workers for the whole of RELIEF_MS, by the low-water mark, as for a surplus. */
+/* True if there were enough idle workers throughout RELIEF_MS, judged by the low-water mark as for a surplus. */
 static bool is_relieved(const struct question *q, struct scale_state *state, struct scale_decision *d)
 {
         uint64_t now_ms = q->input->now_ms;
@@ -216,8 +218,8 @@ static bool is_relieved(const struct question *q, struct scale_state *state, str
         return false;
 }
 
-/* An episode is judged by what the pool is once the decision is carried out. So replacing a worker that ended does not
- * end an episode and begin another. */
+/* Begin or end an episode of saturation. It is judged by the pool as it will be once the decision is carried out, so
+ * that replacing a worker that ended does not end one episode and begin another. */
 static void follow_saturation(const struct question *q, struct scale_state *state, struct scale_decision *d)
 {
         bool full = total_then(q, d) >= q->limits.max_workers;
@@ -237,9 +239,9 @@ static void follow_saturation(const struct question *q, struct scale_state *stat
                                                           : saturated_add(q->input->now_ms, SATURATED_PAUSE_MS);
 }
 
-/* Under saturation every worker is idle for a moment between two requests: a threshold of few idle workers would wake
- * the master at the busiest time. Half of the pool, or a surplus that is a quarter of it, is worth a closer look; what
- * is below that is found when the timer asks again. */
+/* The idle count above which workers wake the master. Under saturation every worker is idle for a moment between two
+ * requests, so a low threshold would wake the master at the busiest time. It is woken when half of the pool is idle, or
+ * a surplus of at least a quarter; anything less is found when the timer asks again. */
 static unsigned high_above(const struct question *q, const struct scale_state *state, const struct scale_decision *d)
 {
         unsigned max_workers = q->limits.max_workers;
@@ -248,7 +250,7 @@ static unsigned high_above(const struct question *q, const struct scale_state *s
         if (state->shrink_at_ms > 0)
                 return NEVER_HIGH;
         if (total_then(q, d) > max_workers)
-                return q->limits.min_spare; /* whoever becomes idle above that is to go */
+                return q->limits.min_spare; /* any further idle worker is to be retired */
         if (state->relief_at_ms > 0)
                 return NEVER_HIGH;
         if (state->saturated)
@@ -256,15 +258,15 @@ static unsigned high_above(const struct question *q, const struct scale_state *s
         return surplus;
 }
 
-/* Say what is worth a wake-up. Starting workers count as spare: until they are ready, which wakes by itself, fewer idle
- * ones will do. */
+/* Set the thresholds that wake the master. Starting workers count as spare: until they report ready, which wakes the
+ * master anyway, fewer idle ones are enough. */
 static void publish(const struct question *q, const struct scale_state *state, struct scale_decision *d)
 {
         uint64_t starting = (uint64_t)q->input->starting + d->start;
         bool listening = q->input->may_fork && !state->saturated;
 
         d->watch_listeners = listening && idle_left(q, d) == 0 && starting == 0;
-        /* While the listeners are watched, a worker that goes busy has nothing to add. */
+        /* While the listeners are watched, the master need not be woken by a worker that becomes busy. */
         if (listening && !d->watch_listeners)
                 d->low_below = (unsigned)excess(q->enough, starting);
         d->high_above = high_above(q, state, d);

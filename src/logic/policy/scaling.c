@@ -7,7 +7,7 @@
 #include "base/saturating.h"
 #include "logic/policy/turn.h"
 
-/* How often a pool whose workers are all in use looks for a connection that waits, until it has seen one. */
+/* How often a saturated pool that has not been reported yet checks for waiting connections. */
 #define UNTOLD_LOOK_MS 100
 
 static struct scale_input gather(const struct turn *turn)
@@ -18,7 +18,8 @@ static struct scale_input gather(const struct turn *turn)
                 .now_ms = turn->now_ms,
                 .idle = counts->idle,
                 .starting = counts->starting,
-                .total = counts->total - MIN_OF(counts->surge, counts->old_total), /* two that are one */
+                .total = counts->total - MIN_OF(counts->surge, counts->old_total), /* an old worker and its replacement
+                                                                                    * count once */
                 .queued = turn->queued,
                 .low_water = turn->low_water,
                 .started = turn->scaling->started,
@@ -27,7 +28,7 @@ static struct scale_input gather(const struct turn *turn)
         };
 }
 
-/* Idle workers to retire, those of older generations first. */
+/* Retire so many idle workers, those of older generations first. */
 static void retire_idle(struct turn *turn, unsigned count)
 {
         const struct worker_rows *rows = &turn->rows;
@@ -64,15 +65,15 @@ static void tell_relief(struct turn *turn, uint64_t refused)
                 turn_record(turn, ORDER_TELL_RELIEVED, LOG_INFO, "no longer saturated");
 }
 
-/* An episode is worth a warning once somebody waits: a pool of one is in full use during every request. Where the
- * refuser was faster than this look, nobody waits any more, but somebody was refused. Its end is told when the refuser
- * has gone, so that nobody is refused outside an episode. */
+/* An episode is reported once a connection waits: a pool with one worker is fully used during every request. If the
+ * refuser was faster than this check, no connection waits but one was refused. The end is reported when the refuser has
+ * gone, so that no connection is refused outside an episode. */
 static void follow_saturation(struct turn *turn, const struct scale_decision *decision, const struct scale_input *input)
 {
         struct scaling_state *scaling = turn->scaling;
         uint64_t refused = turn->refused - MIN_OF(scaling->refused_before, turn->refused);
 
-        /* A connection that an idle or starting worker is about to take does not wait. */
+        /* A connection that an idle or starting worker is about to accept does not count as waiting. */
         bool somebody_waits = input->queued > (uint64_t)input->idle + input->starting + decision->start;
         if (!scaling->saturation_told && ((scaling->scale.saturated && somebody_waits) || refused > 0))
                 tell_saturation(turn, input->total + decision->start, input->queued, refused);
@@ -81,7 +82,7 @@ static void follow_saturation(struct turn *turn, const struct scale_decision *de
                 tell_relief(turn, refused);
 }
 
-/* A full pool that refuses has a process for it, and no other pool has. */
+/* A saturated pool with when_full = refuse has a refuser process; no other pool has one. */
 static void keep_refuser(struct turn *turn)
 {
         bool wanted = turn->scaling->scale.saturated && turn->config->when_full == FULL_REFUSE && !turn->closing_down;
@@ -98,9 +99,11 @@ static void publish(struct turn *turn, const struct scale_decision *decision)
 {
         bool hidden = turn_closing_left(turn) > 0 && decision->low_below > 0;
 
-        /* While old listeners drain, idle workers of the old generation hide that new connections find none. */
+        /* While old listeners drain, the idle count includes workers of the old generation, which hides a shortage of
+         * new ones. */
         turn->levels.low_below = hidden ? UINT32_MAX : decision->low_below;
-        /* An idle helper is in the idle set, and no spare worker. Draining looks often enough by itself. */
+        /* An idle helper is in the idle set but is no spare worker. While it exists, the drain policy polls often
+         * enough. */
         turn->levels.high_above = turn->rows.counts.helpers > 0 ? UINT32_MAX : decision->high_above;
         turn->levels.reset_low_water = decision->reset_low_water;
         turn->levels.watch_listeners = decision->watch_listeners;
@@ -126,7 +129,7 @@ void scaling_decide(struct turn *turn)
         follow_saturation(turn, &decision, &input);
         keep_refuser(turn);
         unsigned launched = turn_launch(turn, &launch);
-        /* start_workers are wanted until all of them have been launched. */
+        /* start_workers applies until all of them have been launched. */
         turn->scaling->started |= input.may_fork && launched == decision.start;
         if (decision.retire > 0) {
                 turn_record(turn, ORDER_RECORD, LOG_INFO, "-%u worker%s (%s)", decision.retire,

@@ -1,5 +1,6 @@
-/* Scaling in a pool's turn: gathers the numbers for logic/policy/scale from the rows and turns its decision into orders
- * and thresholds. Also decides when a full pool is reported and when it has a refuser. Pure. */
+/* The scaling policy of a pool's turn: it gathers the numbers for logic/policy/scale from the rows and turns the
+ * decision into orders and thresholds. It also decides when saturation is reported and when the pool has a refuser.
+ * Pure. */
 #pragma once
 
 struct turn;

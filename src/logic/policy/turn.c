@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "base/saturating.h"
 
-/* Memory was short: the turn did less than it should, and is taken again after this. */
+/* If memory is short, a turn does less than it should and is repeated after this. */
 #define SHORT_OF_MEMORY_MS 100
 
 void turn_begin(struct turn *turn, uint64_t now_ms, uint64_t generation)
@@ -66,7 +66,7 @@ bool turn_is_due(struct turn *turn, uint64_t at_ms)
         return false;
 }
 
-/* Append an order. False if there is no memory for it: then nothing is done, and asked for again later. */
+/* Append an order. False if there is no memory for it: then nothing changes, and another turn is requested. */
 static bool add(struct turn *turn, struct order order, const char *text)
 {
         if (orders_add(&turn->orders, &order, text) == 0)
@@ -75,7 +75,7 @@ static bool add(struct turn *turn, struct order order, const char *text)
         return false;
 }
 
-/* How many of those may be launched now. */
+/* How many of `wanted` workers may be launched now. */
 static unsigned launches_left(struct turn *turn, unsigned wanted)
 {
         unsigned there = turn->rows.counts.processes_all;
@@ -120,7 +120,7 @@ unsigned turn_launch(struct turn *turn, const struct launch *launch)
         return count;
 }
 
-/* A worker whose replacement goes serves on, which is for recycling to say: in the next turn. */
+/* A worker whose replacement ends serves on; the recycling policy decides that in the next turn. */
 static void feed_row(struct turn *turn, uint32_t row, enum worker_event event)
 {
         const struct worker_row *item = &turn->rows.items[row];

@@ -1,10 +1,11 @@
-/* A pool's turn: the facts of one moment, the orders that the policies make of them, and what is to be published. Pure.
+/* A pool's turn: the inputs taken at one moment, the orders that the policies derive from them, and the thresholds to
+ * publish. Pure.
  *
- * master/ takes the snapshot (rows, closing listeners, numbers), asks logic/policy/policies, and carries the outcome
- * out. A policy reads the facts and gives orders through the functions below, which change the rows as well. It looks
- * at levels and never at events, so that nothing is lost when events coincide, and it says when it wants to be asked
- * again. What must stay true: asked again and again with what their orders lead to, the policies soon have nothing to
- * add, so that no master spins. */
+ * master/pool takes the snapshot (rows, closing listeners, numbers), calls logic/policy/policies, and carries out the
+ * outcome. A policy reads the inputs and gives orders through the functions below, which also change the rows. It looks
+ * at levels and never at events, so that nothing is lost when events coincide, and it sets the time of the next turn.
+ * What must stay true: called again with the results of their orders, the policies soon order nothing more, so that the
+ * master does not spin. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,54 +19,52 @@
 
 #define TURN_NEVER_MS UINT64_MAX
 
-/* Launches in one turn: some 5 ms of work, so that signals and other pools are not kept waiting. */
+/* The most launches in one turn: about 5 ms of work, so that signals and other pools do not wait long. */
 #define TURN_LAUNCHES 32
 
-/* A listener that closes. */
+/* A closing listener. */
 struct closing_row {
-        uint64_t since_generation; /* the first generation of workers that has it */
-        uint64_t
-                last_generation; /* and the last; a WORKER_DRAIN has every listener that closed before its generation */
+        uint64_t since_generation; /* the first generation of workers that has the listener */
+        uint64_t last_generation;  /* the last one; a WORKER_DRAIN has all that closed before its own */
         uint64_t closing_since_ms;
-        uint64_t empty_since_ms; /* nobody has been seen waiting since then */
-        uint64_t
-                enough_accepted; /* when the pool has accepted so many, those that waited at the beginning are served */
+        uint64_t empty_since_ms;  /* no waiting connection was seen since then */
+        uint64_t enough_accepted; /* turn.accepted at which those that waited at first are served */
         unsigned queued;
         bool queue_known;   /* `queued` could be measured */
-        bool no_handshakes; /* nobody waits, and no handshake is under way for certain */
-        bool stays_open;    /* its successor goes on with it: new connections come all the time */
-        bool closed;        /* by an order of this turn */
+        bool no_handshakes; /* the queue is empty, and certainly no handshake is in progress */
+        bool stays_open;    /* the next master keeps it: new connections keep arriving */
+        bool closed;        /* closed by an order of this turn */
 };
 
 /* What scaling remembers of a pool from turn to turn; zero-initialise. */
 struct scaling_state {
         struct scale_state scale;
-        bool started;            /* the first decision was carried out: start_workers are there */
-        bool saturation_told;    /* full, and somebody waits or was refused: people know of the episode */
-        uint64_t refused_before; /* connections refused until the end of the last such episode */
+        bool started;            /* the first decision was carried out: start_workers were launched */
+        bool saturation_told;    /* the current episode of saturation was reported */
+        uint64_t refused_before; /* turn.refused at the end of the last reported episode */
 };
 
 /* What wakes the master from now on. */
 struct turn_levels {
         uint32_t low_below, high_above;
         bool reset_low_water;
-        bool watch_listeners; /* the master waits for a connection itself */
-        bool notify_busy;     /* workers report that a request begins: no deadline of a request is armed */
+        bool watch_listeners; /* the master itself watches the listeners */
+        bool notify_busy;     /* workers wake the master when a request begins, because no request deadline is armed */
 };
 
 struct turn {
-        /* The facts. */
+        /* The inputs. */
         uint64_t now_ms;
         const struct pool_config *config;
-        struct scale_limits limits; /* of the configuration, with what was laid over it */
-        unsigned process_limit;     /* no worker is launched while so many processes are there */
-        bool closing_down;          /* the pool was removed or stops: it serves what waits, then ends */
+        struct scale_limits limits; /* the configured limits with the overlay applied */
+        unsigned process_limit;     /* no worker is launched while the pool has so many processes */
+        bool closing_down;          /* the pool was removed or stops: it serves waiting connections, then ends */
         bool killing, paused;
-        uint64_t not_before_ms; /* backing off until then; 0: not */
-        unsigned queued;    /* connections that wait on the listeners it serves; closing down: on the closing ones */
-        uint64_t accepted;  /* connections ever taken from listeners */
-        uint64_t refused;   /* connections ever closed unserved because the pool was full */
-        uint32_t low_water; /* the lowest idle count since levels.reset_low_water */
+        uint64_t not_before_ms; /* end of the back-off; 0: none */
+        unsigned queued;        /* connections waiting on its listeners; closing down: on the closing ones */
+        uint64_t accepted;      /* connections accepted since the pool began */
+        uint64_t refused;       /* connections refused since the pool began because it was full */
+        uint32_t low_water;     /* the lowest idle count since levels.reset_low_water */
         struct closing_row *closing;
         size_t closing_count;
         struct worker_rows rows;
@@ -75,45 +74,45 @@ struct turn {
         struct orders orders;
         struct turn_levels levels;
         uint64_t next_ms; /* when to take the next turn if nothing happens before; TURN_NEVER_MS */
-        bool again;       /* … take it at the next turn of the loop: there is more to do */
+        bool again;       /* take the next turn in the next iteration of the loop: there is more to do */
         unsigned launches;
 };
 
-/* Begin: `turn` is zero-initialised or was used before (its memory is kept). The caller fills in the facts. */
+/* Begin: `turn` is zero-initialised or was used before (its memory is kept). The caller fills in the inputs. */
 void turn_begin(struct turn *turn, uint64_t now_ms, uint64_t generation);
 void turn_clear(struct turn *turn);
 
 bool turn_is_backing_off(const struct turn *turn);
 
-/* Closing listeners that are still there after the orders so far. */
+/* The number of closing listeners that are still open after the orders so far. */
 size_t turn_closing_left(const struct turn *turn);
 
-/* How many workers may be launched ahead of those they replace: as long as no more than max_workers and reload_surge
- * run, those that end included. */
+/* How many workers may be launched ahead of those they replace: max_workers + reload_surge (at least 1) minus the
+ * processes that run, including workers that are ending. */
 unsigned turn_room_ahead(const struct turn *turn);
 
-/* Ask again at that time. */
+/* Request a turn at that time at the latest. */
 void turn_ask_at(struct turn *turn, uint64_t at_ms);
 
-/* True if the time has come; if not, asks again when it has. */
+/* True if that time has come; if not, request a turn then. */
 bool turn_is_due(struct turn *turn, uint64_t at_ms);
 
 struct launch {
         enum worker_purpose purpose;
         unsigned count;
         const char *reason; /* a word for the log; a literal */
-        const char *why;    /* text for people: recorded as "+N workers (WHY)"; NULL: it is not a decision of its own */
-        uint32_t replaces;  /* WORKER_REPLACE: the row it is for */
+        const char *why;    /* recorded as "+N workers (WHY)"; NULL: not recorded as a decision */
+        uint32_t replaces;  /* WORKER_REPLACE: the row to replace */
 };
 
-/* Order a launch. Returns how many were ordered, which may be less than asked for, or none:
- *   - the pool is crowded: workers that end still hold the places of processes; the end of one is a turn of its own;
- *   - this turn has launched enough, or memory is short: `again` or next_ms is set.
- * A launch that is carried out and fails is another matter: the pool backs off, and the next snapshot lacks the row. */
+/* Order a launch. Returns how many workers were ordered, which may be fewer than requested, or 0:
+ *   - the pool has reached its process limit, because ending workers count; the exit of one leads to another turn;
+ *   - this turn has launched TURN_LAUNCHES, or memory is short: `again` or next_ms is set.
+ * If a launch fails when it is carried out, the pool backs off and the next snapshot lacks the row. */
 unsigned turn_launch(struct turn *turn, const struct launch *launch);
 
-/* The other orders, as in logic/policy/orders. Retiring a worker whose door is closed is no order at all; neither is
- * serving on for one that neither asks nor is being recycled. */
+/* The other orders, as in logic/policy/orders. Nothing is ordered for turn_retire() if the worker is retired already,
+ * and for turn_serve_on() if it neither asks nor is being recycled. */
 void turn_retire(struct turn *turn, uint32_t row, const char *reason);
 void turn_let_go(struct turn *turn, uint32_t row, const char *reason);
 void turn_serve_on(struct turn *turn, uint32_t row);

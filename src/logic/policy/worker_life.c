@@ -4,8 +4,8 @@
 
 #include "base/cleanup.h"
 
-/* One cell: where the event leads, what the master has to do, and whether the door is closed by it. Nothing ever leads
- * back to WORKER_LAUNCHING, so its value, 0, means "stay": a cell that is left out changes nothing. */
+/* One cell: the next state, the action for the master, and whether the worker counts as retired from then on. Nothing
+ * leads back to WORKER_LAUNCHING, so its value, 0, means "stay": an omitted cell changes nothing. */
 struct cell {
         enum worker_state to;
         enum worker_action action;
@@ -14,7 +14,7 @@ struct cell {
 static_assert(WORKER_LAUNCHING == 0, "an empty cell must mean: stay");
 static_assert(WORKER_ACTION_NONE == 0, "an empty cell must mean: do nothing");
 
-/* Two tables: a line a cell. */
+/* A table with one line per cell. */
 /* clang-format off */
 #define RETIRE {WORKER_RETIRING, WORKER_ACTION_SIGNAL_RETIRE, true}
 #define CLOSE {.action = WORKER_ACTION_SIGNAL_RETIRE, .closes = true}
@@ -27,7 +27,7 @@ static const struct cell table[][WORKER_EVENT_COUNT] = {
         [WORKER_LAUNCHING] = {
                 [WORKER_EVENT_LAUNCHED] = {WORKER_STARTING},
                 [WORKER_EVENT_LAUNCH_FAILED] = FORGET,
-                /* There is no process to send anything to: what is to be done is done when there is one. */
+                /* There is no process to signal yet: it is signalled once it is launched. */
                 [WORKER_EVENT_RETIRE] = {.closes = true},
                 [WORKER_EVENT_START_TIMEOUT] = {WORKER_KILLED},
                 [WORKER_EVENT_STOP_NOW] = {WORKER_KILLED},
@@ -37,7 +37,7 @@ static const struct cell table[][WORKER_EVENT_COUNT] = {
                 [WORKER_EVENT_READY] = {WORKER_READY},
                 [WORKER_EVENT_RETIRE] = RETIRE,
                 [WORKER_EVENT_START_TIMEOUT] = KILL,
-                /* It may be ready, and nobody has looked: it may have a handler. */
+                /* It may be ready without the master knowing, and have a handler. */
                 [WORKER_EVENT_STOP_NOW] = END,
                 [WORKER_EVENT_EXITED] = FORGET,
         },
@@ -60,7 +60,7 @@ static const struct cell table[][WORKER_EVENT_COUNT] = {
                 /* A retired worker with a long request holds a place that its replacement needs: it may detach too. */
                 [WORKER_EVENT_DETACH] = {WORKER_DETACHED},
                 [WORKER_EVENT_REQUEST_TIMEOUT] = TERMINATE,
-                /* Retired while starting: the retire signal stays blocked until the start is through, if ever. */
+                /* Retired while starting: the retire signal stays blocked until the worker is ready, if it ever is. */
                 [WORKER_EVENT_START_TIMEOUT] = KILL,
                 [WORKER_EVENT_STUCK] = END,
                 [WORKER_EVENT_STOP_NOW] = END,
@@ -75,7 +75,8 @@ static const struct cell table[][WORKER_EVENT_COUNT] = {
         },
         [WORKER_KILLING] = {
                 [WORKER_EVENT_RETIRE] = CLOSE,
-                /* The handler's group got KILL and the request is not over: the worker does not relay. */
+                /* The handler's group should have got KILL, and the request is not over: the worker does not relay
+                 * signals. */
                 [WORKER_EVENT_KILL_TIMEOUT] = END,
                 [WORKER_EVENT_REQUEST_ENDED] = {WORKER_READY},
                 [WORKER_EVENT_STOP_NOW] = END,
@@ -92,13 +93,13 @@ static const struct cell table[][WORKER_EVENT_COUNT] = {
                 [WORKER_EVENT_LAUNCH_FAILED] = FORGET,
                 [WORKER_EVENT_EXITED] = FORGET,
         },
-        [WORKER_GONE] = {[WORKER_EVENT_EXITED] = {.action = WORKER_ACTION_NONE}}, /* nothing wakes the dead */
+        [WORKER_GONE] = {[WORKER_EVENT_EXITED] = {.action = WORKER_ACTION_NONE}}, /* final: no event changes it */
 };
 /* clang-format on */
 static_assert(ELEMENTS(table) == WORKER_STATE_COUNT, "a state without a row");
 
-/* A door that was closed stays closed: what leads to a worker that serves leads to one that ends instead. One that was
- * retired before it had a pid has not been told yet. */
+/* A retired worker stays retired: an event that would lead to WORKER_STARTING or WORKER_READY leads to WORKER_RETIRING
+ * instead. A worker that was retired before it had a pid is sent the retire signal now. */
 static struct cell with_closed_door(enum worker_state from, struct cell cell)
 {
         if (cell.to != WORKER_READY && cell.to != WORKER_STARTING)

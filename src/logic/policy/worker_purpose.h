@@ -1,13 +1,13 @@
-/* What a worker is for. One enum, because a worker is for one thing at a time; the master writes it at the launch, and
- * when a replacement or a worker of a roll becomes one like any other. Pure. */
+/* The purpose of a worker. A worker has one at a time; the master sets it at the launch, and again when a replacement
+ * or a worker of a roll becomes an ordinary worker (WORKER_SERVE). Pure. */
 #pragma once
 
 enum worker_purpose {
-        WORKER_SERVE,   /* serves the pool's listeners, and counts for itself alone */
-        WORKER_REFUSE,  /* closes connections that a full pool cannot take; outside all limits */
-        WORKER_DRAIN,   /* serves closing listeners alone */
-        WORKER_REPLACE, /* serves; started for one worker that is being recycled, which goes when this one is ready */
-        WORKER_ROLL,    /* serves; started ahead by a roll, and no older worker has gone for it yet */
+        WORKER_SERVE,   /* an ordinary worker: serves the pool's listeners */
+        WORKER_REFUSE,  /* refuser: closes connections that a full pool cannot accept; outside all limits */
+        WORKER_DRAIN,   /* helper: serves closing listeners only */
+        WORKER_REPLACE, /* serves; started for a worker that is being recycled, which goes when this one is ready */
+        WORKER_ROLL,    /* serves; started by a roll, and no older worker was retired for it yet */
         WORKER_PURPOSE_COUNT
 };
 

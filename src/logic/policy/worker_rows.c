@@ -28,7 +28,7 @@ bool worker_row_is_old(const struct worker_rows *rows, const struct worker_row *
         return row->generation < rows->generation;
 }
 
-/* What a row is in, as counts of ones and zeroes. */
+/* The counts that one row adds: ones and zeroes. */
 static struct worker_counts counts_of(const struct worker_row *row, uint64_t generation)
 {
         bool gone = row->life.state == WORKER_GONE, serves = !gone && row->purpose != WORKER_REFUSE;
@@ -43,7 +43,7 @@ static struct worker_counts counts_of(const struct worker_row *row, uint64_t gen
                 .retiring = serves && !counts && !detached,
                 .total = counts,
                 .old_total = counts && old,
-                /* Those of an older roll belong to the old ones now. */
+                /* The workers of an earlier roll are old ones now. */
                 .surge = counts && row->purpose == WORKER_ROLL && !old,
                 .helpers = worker_row_stays(row) && !counts,
                 .processes = serves && !detached,
@@ -51,7 +51,7 @@ static struct worker_counts counts_of(const struct worker_row *row, uint64_t gen
         };
 }
 
-/* Take the row into the counts, or out of them. Unsigned sums may wrap in between; they come out right. */
+/* Add the row to the counts, or subtract it. Unsigned sums may wrap in between; the result is right. */
 #define IN 1U
 #define OUT (-1U)
 

@@ -1,9 +1,9 @@
-/* The workers of a pool as rows: what the policies need to know of each, as it was at one moment, and the workers
- * counted by what they are to the limits. Pure.
+/* A snapshot of a pool's workers as rows: what the policies need to know of each, and how many there are of each kind
+ * that the limits distinguish. Pure.
  *
- * master/ fills the rows in at the beginning of a turn; orders change them (a planned launch is a row, a planned
- * retirement changes one), so that each policy of the turn sees what those before it have ordered. What must stay true:
- * the counts are those of the rows at any time, and a row keeps its number for the turn. */
+ * master/pool/pool_snapshot fills in the rows at the beginning of a turn. Orders change them (a planned launch is a
+ * row, a planned retirement changes one), so that each policy sees what earlier policies have ordered. What must stay
+ * true: the counts agree with the rows at any time, and a row keeps its number during the turn. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,52 +16,52 @@
 
 #define WORKER_ROW_NONE UINT32_MAX
 
-/* Why a worker asks to be recycled, as its slot says. */
+/* Why a worker asks to be recycled, read from its slot. */
 enum recycle_reason { RECYCLE_NOT_ASKED, RECYCLE_REQUESTS, RECYCLE_MEMORY, RECYCLE_AGE, RECYCLE_REASON_COUNT };
 
-/* How far the recycling of a worker is. */
+/* The progress of a worker's recycling. */
 enum recycle_progress {
         RECYCLE_NONE,
-        RECYCLE_REPLACING, /* its replacement is on its way */
-        RECYCLE_LET_GO,    /* it was given leave to go after its request; it counts until it has gone */
+        RECYCLE_REPLACING, /* its replacement is starting */
+        RECYCLE_LET_GO,    /* it may end after its request; it counts until it has ended */
         RECYCLE_PROGRESS_COUNT
 };
 
 struct worker_row {
         void *worker; /* the master's record of it; NULL: planned in this turn */
-        pid_t pid;    /* for words alone; 0: not known */
+        pid_t pid;    /* for log texts only; 0: not known */
         struct worker_life life;
         enum worker_purpose purpose;
         uint64_t generation;
         uint64_t launched_ms;
 
-        /* Its recycling. The two links are each other's opposite, or WORKER_ROW_NONE. */
+        /* Recycling. The two links are each other's inverse, or WORKER_ROW_NONE. */
         enum recycle_progress recycling;
-        uint32_t replacement; /* the row that is to be ready before this one goes */
+        uint32_t replacement; /* the row that must be ready before this one ends */
         uint32_t replaces;    /* WORKER_REPLACE: the row it was started for */
 
-        /* What the slot says. */
+        /* Read from the slot. */
         bool idle; /* in the idle set; false unless the life is WORKER_READY */
-        bool busy; /* serves a request; false while it starts and for one that refuses */
+        bool busy; /* serves a request; false while it starts, and for the refuser */
         enum recycle_reason asks;
-        uint64_t since_ms; /* when what it does began; not after the time of the snapshot */
+        uint64_t since_ms; /* when its present activity began; never later than the snapshot */
         uint64_t request;  /* number of its present or last request */
-        bool granted;      /* … and has been answered that it may go; a new question clears that */
-        uint64_t asked_ns; /* orders those that ask: when the request began with which it came to it */
+        bool granted;      /* it was answered that it may end; a new question clears this */
+        uint64_t asked_ns; /* when the request began during which it asked: orders the workers that ask */
 
-        uint64_t escalated_request; /* which request the last escalation was about */
+        uint64_t escalated_request; /* the request that was escalated or detached last */
 };
 
-/* Detached workers and those that end are in no count but `detached`, `retiring` and those of processes. Those that
- * drain closing listeners come in addition to max_workers and go by themselves: they are neither scaled nor rolled, and
- * count with those that end. One that refuses is in `processes_all` alone. */
+/* Detached and ending workers are counted in `detached`, `retiring` and the process counts only. Helpers (WORKER_DRAIN)
+ * come in addition to max_workers; they are neither scaled nor rolled, and count as `retiring`. The refuser is in
+ * `processes_all` only. */
 struct worker_counts {
         unsigned starting, idle, busy, detached, retiring;
-        unsigned total;     /* against max_workers: starting + idle + busy */
+        unsigned total;     /* counts against max_workers: starting + idle + busy */
         unsigned old_total; /* of total, those of an older generation */
-        unsigned surge;     /* of total, those that a roll has started and that no older one has gone for yet */
-        unsigned helpers;   /* of retiring, those that drain closing listeners and will go on with it */
-        unsigned processes; /* that take room until they have gone: all but those detached and those that refuse */
+        unsigned surge;     /* of total, those that a roll has started and for which no older one was retired yet */
+        unsigned helpers;   /* of retiring, the helpers that still serve */
+        unsigned processes; /* all but detached workers and the refuser */
         unsigned processes_all;
 };
 
@@ -69,39 +69,39 @@ struct worker_counts {
 struct worker_rows {
         struct worker_row *items;
         uint32_t count, capacity;
-        uint64_t generation; /* of the pool: rows below it are old */
+        uint64_t generation; /* the pool's: rows of an earlier one are old */
         struct worker_counts counts;
 };
 
-/* Forget all rows but keep the memory; `generation` is the pool's from now on. */
+/* Remove all rows but keep the memory; `generation` is the pool's. */
 void worker_rows_begin(struct worker_rows *rows, uint64_t generation);
 
-/* Make room, so that `more` rows can be added. 0; -ENOMEM, with everything as it was. */
+/* Make room for `more` rows. 0; -ENOMEM: nothing has changed. */
 int worker_rows_reserve(struct worker_rows *rows, uint32_t more);
 
-/* Add a row; there must be room. Its number. Links are set by worker_rows_link(). */
+/* Add a row without links and return its number; there must be room. */
 uint32_t worker_rows_add(struct worker_rows *rows, const struct worker_row *row);
 
-/* The row is the other's replacement from now on. A row has at most one of each link; both must be free. */
+/* Make row `replacement` the replacement of row `row`. Neither link may be set yet. */
 void worker_rows_link(struct worker_rows *rows, uint32_t row, uint32_t replacement);
 
-/* No replacement any more; the one it had, if any, serves like any other. */
+/* Remove the link to the row's replacement, if any, which becomes an ordinary worker. */
 void worker_rows_unlink(struct worker_rows *rows, uint32_t row);
 
-/* Change a row. What changes counts goes through one of these. */
+/* Change a row and the counts with it. Every change that affects counts must go through one of these. */
 enum worker_action worker_rows_feed(struct worker_rows *rows, uint32_t row, enum worker_event event, uint64_t now_ms);
 void worker_rows_set_purpose(struct worker_rows *rows, uint32_t row, enum worker_purpose purpose);
 
-/* True if it takes connections or will, whosever, and is not on its way out. */
+/* True if it accepts connections or will, on any listener, and was not asked to end. Never true of the refuser. */
 bool worker_row_stays(const struct worker_row *row);
 
-/* True if it counts against max_workers: it stays, and not for closing listeners alone. */
+/* True if it counts against max_workers: it stays and is no helper. */
 bool worker_row_counts(const struct worker_row *row);
 
-/* Take a row into counts; `generation` is the pool's. */
+/* Add a row to `counts`; `generation` is the pool's. */
 void worker_counts_add(struct worker_counts *counts, const struct worker_row *row, uint64_t generation);
 
-/* Of these, what a row is in. An old one is of a generation before the pool's. */
+/* Properties of a row. An old one belongs to a generation before the pool's. */
 bool worker_row_is_starting(const struct worker_row *row);
 bool worker_row_is_old(const struct worker_rows *rows, const struct worker_row *row);
 
