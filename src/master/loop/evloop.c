@@ -30,7 +30,7 @@ int evloop_new(struct evloop **ret)
 
         if (!loop)
                 return -ENOMEM;
-        /* NOENV: the environment may not choose another back-end; NOSIGMASK: the signal mask is ours. */
+        /* NOENV: the environment must not choose another back-end. NOSIGMASK: libev must not change the signal mask. */
         loop->ev = ev_loop_new(EVFLAG_NOENV | EVFLAG_NOSIGMASK | EVBACKEND_EPOLL);
         if (!loop->ev) {
                 free(loop);
@@ -126,7 +126,7 @@ void evloop_timer_set(struct evloop_timer *timer, uint64_t at_ms)
         struct ev_loop *ev = timer->loop->ev;
 
         ev_timer_stop(ev, &timer->timer);
-        /* libev counts from the time it took at the start of the turn, which may be long ago. */
+        /* libev counts from the start of the turn, which may be long ago. */
         ev_now_update(ev);
         ev_timer_set(&timer->timer, at_ms > now_ms ? (double)(at_ms - now_ms) / 1000. : 0., 0.);
         ev_timer_start(ev, &timer->timer);

@@ -20,9 +20,9 @@ struct child {
         void *context;
 };
 
-/* One that nobody knew when it was collected. */
+/* The status of a child that was not registered when it was collected. */
 struct kept {
-        struct child child; /* the callback is NULL until somebody asks for the status */
+        struct child child; /* the callback is NULL until a late registration */
         int status;
         struct rusage usage;
         uint64_t collected_ms;
@@ -30,12 +30,12 @@ struct kept {
 
 struct reaper {
         void *children; /* of tsearch(3), ordered by pid */
-        pid_t ended;    /* had ended and was not collected when reaper_is_behind() looked last; 0: none had */
+        pid_t ended;    /* a child that had ended and was not collected at the last reaper_is_behind(); 0: none */
         unsigned launches;
         struct kept kept[KEPT_MAX]; /* oldest first */
         size_t kept_count;
-        bool overflow_told;         /* during the present launches */
-        struct evloop_timer *timer; /* somebody has asked for a kept status */
+        bool overflow_told;         /* the overflow was logged during the present launches */
+        struct evloop_timer *timer; /* delivers kept statuses that were asked for */
 };
 
 static int compare(const void *a, const void *b)
@@ -58,7 +58,7 @@ static void drop(struct reaper *reaper, size_t at)
         memmove(&reaper->kept[at], &reaper->kept[at + 1], (--reaper->kept_count - at) * sizeof(*reaper->kept));
 }
 
-/* From the front again after each: a callback may have changed what is kept. */
+/* Restart at the front after each delivery, because a callback may change what is kept. */
 static void deliver(struct reaper *reaper)
 {
         for (size_t at = 0; at < reaper->kept_count;) {
@@ -123,7 +123,7 @@ int reaper_add(struct reaper *reaper, pid_t pid, reaper_callback callback, void 
         return node ? -EEXIST : -ENOMEM;
 }
 
-/* True if a process of that number is our child, whether it lives or waits to be collected. */
+/* True if `pid` is our child, running or ended but not collected. */
 static bool is_child(pid_t pid)
 {
         siginfo_t info;
@@ -131,7 +131,8 @@ static bool is_child(pid_t pid)
         return pid > 0 && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
-/* The oldest: launches are mostly answered in their order. What ended before this one began is not its child. */
+/* Find the oldest matching status, because launches are mostly answered in their order. A child that was collected
+ * before the launch began is not its child. */
 static struct kept *find_kept(struct reaper *reaper, pid_t pid, uint64_t launched_ms)
 {
         for (size_t at = 0; at < reaper->kept_count; at++) {
@@ -146,8 +147,8 @@ int reaper_add_late(struct reaper *reaper, pid_t pid, uint64_t launched_ms, reap
 {
         bool is_registered = find(reaper, pid);
 
-        /* Also where a status is kept, the one that lives and nobody knows is more likely meant: whose launch is not
-         * answered when its number has come round again was probably given up. */
+        /* An unregistered child that was not collected is preferred to a kept status: if the pid is in use again, the
+         * launch of the earlier child was probably given up. */
         if (!is_registered && is_child(pid))
                 return reaper_add(reaper, pid, callback, context);
         struct kept *kept = find_kept(reaper, pid, launched_ms);
@@ -168,7 +169,8 @@ int reaper_kill(const struct reaper *reaper, pid_t pid, const void *context, int
         return kill(pid, signal_number) < 0 ? -errno : 0;
 }
 
-/* What was asked for has been delivered before: it is not what goes. */
+/* When the list is full, the oldest status is dropped. It is never one that was asked for: those are delivered
+ * before. */
 static void keep(struct reaper *reaper, pid_t pid, int status, const struct rusage *usage)
 {
         if (reaper->kept_count == KEPT_MAX) {
@@ -200,7 +202,7 @@ void reaper_collect(struct reaper *reaper)
                         deliver(reaper);
                 } else if (reaper->launches > 0)
                         keep(reaper, pid, status, &usage);
-                /* else a child we inherited with our process; collected, and of no interest */
+                /* otherwise it is a child of the program that executed us: ignored */
         }
 }
 
