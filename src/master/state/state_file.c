@@ -29,7 +29,7 @@ json_t *state_file_descriptor(struct state_file *file, int fd)
         return json_integer(fd);
 }
 
-/* JSON strings are Unicode: each byte goes as the character of its number. */
+/* JSON strings are Unicode: each byte becomes the character of that code (Latin-1). */
 json_t *state_file_bytes(const char *bytes, size_t length)
 {
         _cleanup_(text_clear) struct text text = {0};
@@ -121,7 +121,7 @@ int state_file_fail_with(struct state_file *file, const struct problem_list *pro
                         problem_format(&problems->items[i], &text);
                         return state_file_fail(file, "%s", text_string(&text));
                 }
-        return -ENOMEM; /* they refuse without an error only if there was no memory to say it */
+        return -ENOMEM; /* a list that refuses without an error had no memory to record one */
 }
 
 static int load_descriptors(struct state_file *file)
@@ -134,7 +134,7 @@ static int load_descriptors(struct state_file *file)
                 return -ENOMEM;
         for (size_t i = 0; i < count; i++) {
                 json_int_t number = json_integer_value(json_array_get(list, i));
-                /* Handed over is what was left open on purpose; one that is closed on execution has been mentioned
+                /* Only a descriptor that survives exec(2) was handed over. If it is close-on-exec, it was listed
                  * before. */
                 if (number <= STDERR_FILENO || number > INT_MAX || fcntl((int)number, F_GETFD) != 0 ||
                     fcntl((int)number, F_SETFD, FD_CLOEXEC) < 0)
@@ -175,7 +175,7 @@ static const json_t *member(const json_t *object, const char *name, json_type ty
 {
         const json_t *found = json_object_get(object, name);
 
-        /* The functions of the library take NULL for an empty one. */
+        /* jansson's functions treat NULL as empty. */
         return found && json_typeof(found) == type ? found : NULL;
 }
 
@@ -203,7 +203,7 @@ int state_file_take_descriptor(struct state_file *file, const json_t *object, co
 {
         const json_t *value = json_object_get(object, name);
 
-        /* They are mostly read in the order in which they were written. */
+        /* Descriptors are mostly read in the order in which they were written. */
         for (size_t i = 0; i < file->descriptor_count && json_is_integer(value); i++) {
                 size_t at = (file->next_descriptor + i) % file->descriptor_count;
                 if (file->descriptors[at] >= 0 && file->descriptors[at] == json_integer_value(value)) {
@@ -222,7 +222,7 @@ int state_file_read_value(struct state_file *file, const json_t *value, const ch
 
         for (size_t i = 0; i < length; i++) {
                 char byte = (char)at[i];
-                if (at[i] >= 0xc4) /* a character beyond U+00FF; two bytes stand for every one from U+0080 on */
+                if (at[i] >= 0xc4) /* beyond U+00FF; UTF-8 uses two bytes from U+0080 on */
                         return state_file_fail(file, "%s: expected bytes", name);
                 if (at[i] >= 0xc0)
                         byte = (char)((at[i] & 0x3) << 6 | (at[i + 1] & 0x3f));

@@ -1,9 +1,8 @@
-/* A part of the state that one program hands over to the next: what a module writes down and reads again, beside its
- * own structure. Who knows all parts is the daemon, who lists them (daemon/state_parts); who walks the list is
- * upgrade/handover.
+/* A part of the state that one program hands over to the next. Each module writes and reads its own part, in the file
+ * of its structure. daemon/state_parts lists all parts; upgrade/handover calls them.
  *
- * What must stay true: reading acts on nobody. No signal, no message, no change of a socket or a file, for a preflight
- * reads as well. Acting is for `begin`. */
+ * What must stay true: reading has no effect outside the process: no signal, no message, no change to a socket or a
+ * file, because a preflight reads as well. Effects belong into `begin`. */
 #pragma once
 
 #include <assert.h>
@@ -11,14 +10,13 @@
 #include "master/state/state_file.h"
 
 struct state_part {
-        const char *name; /* of its member in the document */
-        /* A new reference, or NULL for a lack of memory. */
+        const char *name; /* the member in the document */
+        /* A new reference, or NULL if memory is short. */
         json_t *(*write)(const void *owner, struct state_file *file);
-        /* `value` is NULL if the document has no such member: everything stays as in a new daemon. 0; -EPROTO with an
+        /* `value` is NULL if the document has no such member: the owner keeps its initial values. 0; -EPROTO with an
          * error in the file; -ENOMEM; -errno. */
         int (*read)(void *owner, struct state_file *file, const json_t *value);
-        void (*begin)(
-                void *owner); /* everything has been read, and it is in earnest; NULL: there is nothing to begin */
+        void (*begin)(void *owner); /* called when all parts are read and it is no preflight; may be NULL */
 };
 
 /* The parts in the order in which they are written, read and begun; zero-initialise. */

@@ -27,7 +27,7 @@ static json_t *encode(const struct field *field, const char *at)
         return json_integer(field->kind == FIELD_SIGNED ? (json_int_t)(int32_t)narrow : (json_int_t)narrow);
 }
 
-/* The zeros at the end go without saying. */
+/* The length without trailing zeros, which are not written. */
 static size_t used_length(const struct field *field, const char *at)
 {
         size_t bytes = field->count * field->size;
