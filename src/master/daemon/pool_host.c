@@ -14,7 +14,7 @@ static void on_pool_changed(void *context, struct pool *pool)
         struct daemon *daemon = context;
 
         (void)pool;
-        readiness_touch(daemon->service);
+        readiness_touch(daemon->readiness);
 }
 
 static void on_listener_leaves(void *context, struct pool_listener *item)
@@ -22,7 +22,7 @@ static void on_listener_leaves(void *context, struct pool_listener *item)
         struct daemon *daemon = context;
 
         if (daemon->state < DAEMON_STOPPING) /* else our successor goes on with it */
-                fd_store_release(daemon->keeper, item->name, &item->listener);
+                fd_store_release(daemon->fd_store, item->name, &item->listener);
 }
 
 static void on_pool_done(void *context, struct pool *pool)

@@ -57,8 +57,8 @@ struct daemon {
         struct log_sink_state *log_sink;
         struct reaper *reaper;
         struct manager_link *manager; /* the service manager, if there is one */
-        struct readiness *service;
-        struct fd_store *keeper;
+        struct readiness *readiness;
+        struct fd_store *fd_store;
         struct worker_outputs outputs; /* the pipes that are read for the log */
         struct reload reload;
         struct fd_budget fd_budget;

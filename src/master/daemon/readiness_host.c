@@ -28,5 +28,5 @@ int readiness_host_open(struct daemon *daemon)
 {
         const struct readiness_host host = {.context = daemon, .describe_pools = describe_pools, .fail = on_unable};
 
-        return readiness_new(&host, daemon->loop, daemon->reaper, daemon->manager, &daemon->service);
+        return readiness_new(&host, daemon->loop, daemon->reaper, daemon->manager, &daemon->readiness);
 }

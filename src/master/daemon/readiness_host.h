@@ -4,5 +4,5 @@
 
 struct daemon;
 
-/* Make daemon->service. 0 or -errno. */
+/* Make daemon->readiness. 0 or -errno. */
 int readiness_host_open(struct daemon *daemon);

@@ -33,8 +33,8 @@ static void begin_to_serve(struct daemon *daemon, const struct config *config)
         daemon->state = DAEMON_RUNNING;
         log_event(MESSAGE_ID_STARTED, LOG_NOTICE, "preforkd %s ready: %zu pool%s, %zu listener%s", PREFORKD_VERSION,
                   config->pool_count, config->pool_count == 1 ? "" : "s", listeners, listeners == 1 ? "" : "s");
-        fd_store_settle(daemon->keeper);
-        readiness_begin(daemon->service);
+        fd_store_settle(daemon->fd_store);
+        readiness_begin(daemon->readiness);
 }
 
 static void fail_to_start(struct daemon *daemon, const struct reload_outcome *outcome)
@@ -43,12 +43,12 @@ static void fail_to_start(struct daemon *daemon, const struct reload_outcome *ou
 
         if (outcome->config && outcome->config->pool_count == 0) {
                 log_event(MESSAGE_ID_START_REFUSED, LOG_ERR, "nothing to serve: the configuration has no pool");
-                readiness_failed(daemon->service, ENOENT, NULL, "the configuration has no pool");
+                readiness_failed(daemon->readiness, ENOENT, NULL, "the configuration has no pool");
                 shutdown_begin(daemon, MASTER_EXIT_NOTHING, "nothing to serve");
                 return;
         }
         log_event(MESSAGE_ID_START_REFUSED, LOG_ERR, "not started");
-        readiness_failed(daemon->service, outcome->error < 0 ? -outcome->error : EINVAL, outcome->problems, why);
+        readiness_failed(daemon->readiness, outcome->error < 0 ? -outcome->error : EINVAL, outcome->problems, why);
         shutdown_begin(daemon, outcome->error < 0 ? MASTER_EXIT_FAILURE : MASTER_EXIT_CONFIG, why);
 }
 
@@ -61,7 +61,7 @@ static void report_reload(struct daemon *daemon, const struct reload_outcome *ou
                           outcome->config->pool_count == 1 ? "" : "s");
         else
                 log_event(MESSAGE_ID_RELOAD_REFUSED, LOG_ERR, "%s", refused);
-        readiness_reloaded(daemon->service, outcome->accepted ? NULL : outcome->problems);
+        readiness_reloaded(daemon->readiness, outcome->accepted ? NULL : outcome->problems);
 }
 
 static void answer_reload(struct daemon *daemon, const struct reload_outcome *outcome)
@@ -83,7 +83,7 @@ static void on_reload_begun(void *context)
 {
         const struct daemon *daemon = context;
 
-        readiness_reloading(daemon->service);
+        readiness_reloading(daemon->readiness);
 }
 
 static void on_reload_ended(void *context, const struct reload_outcome *outcome)
@@ -130,8 +130,8 @@ static void list_participants(struct daemon *daemon)
         daemon->fd_budget = (struct fd_budget){.pools = &daemon->pools, .own = OWN_FDS + CONTROL_CLIENTS_MAX};
         daemon->log_change = (struct log_change){.sink = &daemon->log_sink};
         daemon->pool_changes = (struct pool_changes){
-                .pools = &daemon->pools, .runtime = &daemon->pool_runtime, .store = daemon->keeper};
-        reload_participants_add(list, &passed_sockets_participant, daemon->keeper);
+                .pools = &daemon->pools, .runtime = &daemon->pool_runtime, .store = daemon->fd_store};
+        reload_participants_add(list, &passed_sockets_participant, daemon->fd_store);
         reload_participants_add(list, &fd_budget_participant, &daemon->fd_budget);
         reload_participants_add(list, &log_participant, &daemon->log_change);
         reload_participants_add(list, &control_participant, daemon->control);

@@ -27,7 +27,7 @@ void shutdown_begin(struct daemon *daemon, int exit_code, const char *why)
         daemon->exit_code = exit_code;
         reload_queue_close(daemon->reloads);
         upgrade_cancel(daemon->upgrade);
-        readiness_stopping(daemon->service);
+        readiness_stopping(daemon->readiness);
         control_outcome_fail(&daemon->control->clients, "stopping", "preforkd is stopping");
         for (size_t i = 0; i < daemon->pools.count; i++)
                 pool_order_close(daemon->pools.items[i], NULL, why);

@@ -46,7 +46,7 @@ int startup_open(struct daemon *daemon, struct daemon_setup *setup)
         if (r == 0)
                 r = manager_link_new(daemon->loop, &daemon->manager);
         if (r == 0)
-                r = fd_store_new(daemon->manager, &daemon->keeper);
+                r = fd_store_new(daemon->manager, &daemon->fd_store);
         if (r == 0)
                 r = readiness_host_open(daemon);
         if (r == 0)
@@ -73,8 +73,8 @@ void startup_close(struct daemon *daemon)
                 free(daemon->config);
         }
         pool_table_clear(&daemon->pools);
-        readiness_free(daemon->service);
-        fd_store_free(daemon->keeper);
+        readiness_free(daemon->readiness);
+        fd_store_free(daemon->fd_store);
         manager_link_free(daemon->manager);
         evloop_timer_free(daemon->stop_timer);
         evloop_watch_free(daemon->signal_watch);

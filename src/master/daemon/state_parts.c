@@ -42,8 +42,8 @@ static const struct field daemon_fields[] = {
         DERIVED(struct daemon, log_sink, "opened anew; what it has not reported is the part \"log\""),
         DERIVED(struct daemon, reaper, "the workers enter themselves"),
         WRITTEN(struct daemon, manager, "manager"),
-        WRITTEN(struct daemon, service, "readiness"),
-        WRITTEN(struct daemon, keeper, "fd_store"),
+        WRITTEN(struct daemon, readiness, "readiness"),
+        WRITTEN(struct daemon, fd_store, "fd_store"),
         WRITTEN(struct daemon, outputs, "worker_outputs"),
         DERIVED(struct daemon, reload, "made anew"),
         DERIVED(struct daemon, fd_budget, "made anew"),
@@ -345,9 +345,9 @@ void state_parts_list(struct daemon *daemon, struct state_parts *ret)
         state_parts_add(ret, &limits_part, daemon->setup);
         state_parts_add(ret, &config_part, daemon);
         state_parts_add(ret, &log_part, daemon);
-        state_parts_add(ret, &fd_store_part, daemon->keeper);
+        state_parts_add(ret, &fd_store_part, daemon->fd_store);
         state_parts_add(ret, &manager_link_part, daemon->manager);
-        state_parts_add(ret, &readiness_part, daemon->service);
+        state_parts_add(ret, &readiness_part, daemon->readiness);
         state_parts_add(ret, &control_part, daemon->control);
         state_parts_add(ret, &worker_output_part, &daemon->outputs);
         state_parts_add(ret, &pools_part, daemon);

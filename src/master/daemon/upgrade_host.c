@@ -91,7 +91,7 @@ void upgrade_host_take_over(struct daemon *daemon)
                                                 .from = daemon->upgraded_from,
                                                 .program = daemon->setup->program,
                                                 .problems = &problems};
-        readiness_upgraded(daemon->service, daemon->upgraded_from);
+        readiness_upgraded(daemon->readiness, daemon->upgraded_from);
         control_outcome_tell(&daemon->control->clients, &outcome);
         reload_queue_again(daemon->reloads);
 }

@@ -16,14 +16,14 @@
 
 struct fd_store {
         struct manager_link *manager;
-        struct activation passed; /* sockets of socket units for good; stored ones until somebody takes them over */
-        uint64_t store_max;       /* what fits into the store; 0: there is none */
+        struct activation passed; /* sockets of socket units, which stay; stored ones until they are taken over */
+        uint64_t store_max;       /* capacity of the store, in descriptors; 0: there is no store */
         uint64_t stored_count;
-        bool is_full; /* said once */
+        bool is_full; /* the warning was logged */
 };
 
-/* systemd tells since 254; for older ones the unit does (Environment=FDSTORE=…). Without it there may be no store, and
- * a listener that was believed to be kept would be dropped with those who wait in it. */
+/* systemd sets FDSTORE since version 254; for older versions the unit does (Environment=FDSTORE=…). Without FDSTORE,
+ * assume no store: a listener wrongly believed to be stored would be lost with the connections in its queue. */
 static uint64_t read_store_max(void)
 {
         const char *text = getenv("FDSTORE");
@@ -37,27 +37,27 @@ static uint64_t read_store_max(void)
 
 int fd_store_new(struct manager_link *manager, struct fd_store **ret)
 {
-        struct fd_store *keeper = calloc(1, sizeof(*keeper));
+        struct fd_store *store = calloc(1, sizeof(*store));
 
-        if (!keeper)
+        if (!store)
                 return -ENOMEM;
-        *keeper = (struct fd_store){.manager = manager, .store_max = read_store_max()};
-        int r = activation_receive(&keeper->passed);
+        *store = (struct fd_store){.manager = manager, .store_max = read_store_max()};
+        int r = activation_receive(&store->passed);
         if (r == -EINVAL)
-                log_warning("LISTEN_FDS, LISTEN_FDNAMES and the descriptors passed do not fit together: ignored");
+                log_warning("LISTEN_FDS, LISTEN_FDNAMES and the descriptors passed do not match: ignored");
         else if (r < 0) {
-                fd_store_free(keeper);
+                fd_store_free(store);
                 return r;
         }
         if (!manager_link_is_heard(manager))
-                keeper->store_max = 0;
-        *ret = keeper;
+                store->store_max = 0;
+        *ret = store;
         return 0;
 }
 
-static void say_removed(struct fd_store *keeper, const char *name)
+static void say_removed(struct fd_store *store, const char *name)
 {
-        manager_link_say(keeper->manager, -1, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+        manager_link_say(store->manager, -1, "FDSTOREREMOVE=1\nFDNAME=%s", name);
 }
 
 static const char *unusable_text(int error)
@@ -74,19 +74,19 @@ static const char *unusable_text(int error)
         }
 }
 
-static void append_names(const struct fd_store *keeper, struct text *text)
+static void append_names(const struct fd_store *store, struct text *text)
 {
         const char *separator = "";
 
-        for (size_t i = 0; i < keeper->passed.count; i++)
-                if (!fd_store_name_is_ours(keeper->passed.sockets[i].name)) {
-                        text_appendf(text, "%s%s", separator, keeper->passed.sockets[i].name);
+        for (size_t i = 0; i < store->passed.count; i++)
+                if (!fd_store_name_is_ours(store->passed.sockets[i].name)) {
+                        text_appendf(text, "%s%s", separator, store->passed.sockets[i].name);
                         separator = ", ";
                 }
 }
 
-/* The one socket of that name. NULL: there is not exactly one that can be used, and a problem says so. */
-static const struct activation_socket *find_activated(const struct fd_store *keeper, const struct pool_config *pool,
+/* The one socket of that name. NULL, with a problem added, if there is not exactly one usable socket. */
+static const struct activation_socket *find_activated(const struct fd_store *store, const struct pool_config *pool,
                                                       const char *name, struct problem_list *problems)
 {
         const struct origin *origin = &pool->origins[POOL_LISTEN];
@@ -94,12 +94,12 @@ static const struct activation_socket *find_activated(const struct fd_store *kee
         _cleanup_(text_clear) struct text names = {0};
         size_t count = 0;
 
-        for (size_t i = 0; i < keeper->passed.count; i++)
-                if (text_equal(keeper->passed.sockets[i].name, name)) {
-                        found = &keeper->passed.sockets[i];
+        for (size_t i = 0; i < store->passed.count; i++)
+                if (text_equal(store->passed.sockets[i].name, name)) {
+                        found = &store->passed.sockets[i];
                         count++;
                 }
-        append_names(keeper, &names);
+        append_names(store, &names);
         if (count == 0)
                 problem_add(problems, origin->file, origin->line,
                             "listen: no socket unit has passed a socket \"%s\" (FileDescriptorName=); passed: %s", name,
@@ -116,11 +116,11 @@ static const struct activation_socket *find_activated(const struct fd_store *kee
         return count == 1 && found->error == 0 ? found : NULL;
 }
 
-/* The pool gets a duplicate: the socket stays at hand for a later configuration. */
-static int open_activated(const struct fd_store *keeper, const struct pool_config *pool, const char *name,
+/* The pool gets a duplicate: the socket stays available for later configurations. */
+static int open_activated(const struct fd_store *store, const struct pool_config *pool, const char *name,
                           const struct listener_options *options, struct listener *ret, struct problem_list *problems)
 {
-        const struct activation_socket *socket = find_activated(keeper, pool, name, problems);
+        const struct activation_socket *socket = find_activated(store, pool, name, problems);
 
         if (!socket)
                 return -ENOENT;
@@ -137,10 +137,10 @@ static int open_activated(const struct fd_store *keeper, const struct pool_confi
         return 1;
 }
 
-static struct activation_socket *find_stored(const struct fd_store *keeper, const struct address *address)
+static struct activation_socket *find_stored(const struct fd_store *store, const struct address *address)
 {
-        for (size_t i = 0; i < keeper->passed.count; i++) {
-                struct activation_socket *socket = &keeper->passed.sockets[i];
+        for (size_t i = 0; i < store->passed.count; i++) {
+                struct activation_socket *socket = &store->passed.sockets[i];
                 if (socket->fd >= 0 && socket->error == 0 && fd_store_name_is_ours(socket->name) &&
                     listener_is_for(&socket->address, address))
                         return socket;
@@ -148,19 +148,19 @@ static struct activation_socket *find_stored(const struct fd_store *keeper, cons
         return NULL;
 }
 
-/* Nobody is to reach a socket by the old address: it is shut for every process that has it, the manager included, so
- * that the address can be bound anew at once. */
-static void discard(struct fd_store *keeper, struct activation_socket *socket)
+/* Shut the socket down for every process that has it, the manager included: nobody can connect to it any more, and the
+ * address can be bound again at once. */
+static void discard(struct fd_store *store, struct activation_socket *socket)
 {
-        say_removed(keeper, socket->name);
+        say_removed(store, socket->name);
         shutdown(socket->fd, SHUT_RD);
         fd_closep(&socket->fd);
 }
 
-static int open_stored(struct fd_store *keeper, const struct pool_config *pool, const struct listen_address *address,
+static int open_stored(struct fd_store *store, const struct pool_config *pool, const struct listen_address *address,
                        const struct listener_options *options, struct listener *ret)
 {
-        struct activation_socket *socket = find_stored(keeper, &address->address);
+        struct activation_socket *socket = find_stored(store, &address->address);
         const struct log_fields fields = {.pool = pool->name};
         char name[FD_STORE_NAME_MAX];
 
@@ -170,40 +170,40 @@ static int open_stored(struct fd_store *keeper, const struct pool_config *pool, 
         if (r < 0) {
                 log_emit(LOG_NOTICE, &fields, "the stored listener %s cannot be taken over (%s): opening it anew",
                          address->text, r == -ESTALE ? "it has changed" : strerror(-r));
-                discard(keeper, socket);
+                discard(store, socket);
                 return 0;
         }
         log_emit(LOG_INFO, &fields, "taking over the stored listener %s", address->text);
         TAKE_FD(socket->fd);
-        /* It is removed by its name: if that is another one by now (`*:80` has become `0.0.0.0:80`), it is stored
-         * again. */
+        /* The manager removes a descriptor by its name. If the name has changed (`*:80` has become `0.0.0.0:80`), the
+         * listener is stored again. */
         fd_store_name_format(address->text, name);
-        if (text_equal(name, socket->name) && keeper->stored_count < keeper->store_max)
-                keeper->stored_count++;
+        if (text_equal(name, socket->name) && store->stored_count < store->store_max)
+                store->stored_count++;
         else {
-                say_removed(keeper, socket->name);
+                say_removed(store, socket->name);
                 ret->origin = LISTENER_OWN;
         }
         return 1;
 }
 
-int fd_store_open(struct fd_store *keeper, const struct pool_config *pool, const struct listen_address *address,
+int fd_store_open(struct fd_store *store, const struct pool_config *pool, const struct listen_address *address,
                   const struct listener_options *options, struct listener *ret, struct problem_list *problems)
 {
         const char *name = listen_address_socket_name(address);
 
-        return name ? open_activated(keeper, pool, name, options, ret, problems)
-                    : open_stored(keeper, pool, address, options, ret);
+        return name ? open_activated(store, pool, name, options, ret, problems)
+                    : open_stored(store, pool, address, options, ret);
 }
 
-int fd_store_try(const struct fd_store *keeper, const struct pool_config *pool, const struct listen_address *address,
+int fd_store_try(const struct fd_store *store, const struct pool_config *pool, const struct listen_address *address,
                  struct problem_list *problems)
 {
         const char *name = listen_address_socket_name(address);
 
         if (!name)
                 return 0;
-        return find_activated(keeper, pool, name, problems) ? 1 : -ENOENT;
+        return find_activated(store, pool, name, problems) ? 1 : -ENOENT;
 }
 
 static bool is_used(const struct config *config, const char *name)
@@ -217,13 +217,13 @@ static bool is_used(const struct config *config, const char *name)
         return false;
 }
 
-void fd_store_check_unused(const struct fd_store *keeper, const struct config *config, bool is_start,
+void fd_store_check_unused(const struct fd_store *store, const struct config *config, bool is_start,
                            struct problem_list *problems)
 {
         const char *file = config->file_count > 0 ? config->files[0] : NULL;
 
-        for (size_t i = 0; i < keeper->passed.count; i++) {
-                const struct activation_socket *socket = &keeper->passed.sockets[i];
+        for (size_t i = 0; i < store->passed.count; i++) {
+                const struct activation_socket *socket = &store->passed.sockets[i];
                 char address[ADDRESS_TEXT_MAX] = "no listening socket";
                 if (fd_store_name_is_ours(socket->name) || is_used(config, socket->name))
                         continue;
@@ -243,41 +243,41 @@ void fd_store_check_unused(const struct fd_store *keeper, const struct config *c
         }
 }
 
-void fd_store_store(struct fd_store *keeper, const char *address, struct listener *listener)
+void fd_store_store(struct fd_store *store, const char *address, struct listener *listener)
 {
         char name[FD_STORE_NAME_MAX];
 
-        if (listener->origin != LISTENER_OWN || keeper->store_max == 0)
+        if (listener->origin != LISTENER_OWN || store->store_max == 0)
                 return;
-        if (keeper->stored_count >= keeper->store_max) {
-                if (!keeper->is_full)
+        if (store->stored_count >= store->store_max) {
+                if (!store->is_full)
                         log_warning(
                                 "the service manager's store has room for %llu listeners only: others do not outlive a "
                                 "restart; raise FileDescriptorStoreMax=",
-                                (unsigned long long)keeper->store_max);
-                keeper->is_full = true;
+                                (unsigned long long)store->store_max);
+                store->is_full = true;
                 return;
         }
         fd_store_name_format(address, name);
-        manager_link_say(keeper->manager, listener->fd, "FDSTORE=1\nFDNAME=%s", name);
+        manager_link_say(store->manager, listener->fd, "FDSTORE=1\nFDNAME=%s", name);
         listener->origin = LISTENER_STORED;
-        keeper->stored_count++;
+        store->stored_count++;
 }
 
-void fd_store_release(struct fd_store *keeper, const char *address, struct listener *listener)
+void fd_store_release(struct fd_store *store, const char *address, struct listener *listener)
 {
         char name[FD_STORE_NAME_MAX];
 
         if (listener->origin != LISTENER_STORED)
                 return;
         fd_store_name_format(address, name);
-        say_removed(keeper, name);
+        say_removed(store, name);
         listener->origin = LISTENER_OWN;
-        keeper->stored_count--;
+        store->stored_count--;
 }
 
-/* What nobody claims, of our predecessor's. */
-static void retire_stored(struct fd_store *keeper, struct activation_socket *socket)
+/* Close a stored listener that the configuration does not mention. */
+static void retire_stored(struct fd_store *store, struct activation_socket *socket)
 {
         char text[ADDRESS_TEXT_MAX] = "";
         struct listener listener;
@@ -287,24 +287,24 @@ static void retire_stored(struct fd_store *keeper, struct activation_socket *soc
         if (socket->error == 0)
                 address_format(&socket->address, text, sizeof(text));
         log_notice("the stored listener %s is not configured any more: closed", text[0] != '\0' ? text : socket->name);
-        /* As if it were in service, so that its path goes with it if it is still its own. */
+        /* Adopt it as if it were in service, so that closing also removes its path if the path still leads to it. */
         if (socket->error == 0 && socket->address.any.sa_family == AF_UNIX &&
             listener_adopt(socket->fd, &socket->address, &socket->address, LISTENER_STORED, &options, &listener) == 0) {
-                say_removed(keeper, socket->name);
+                say_removed(store, socket->name);
                 listener.origin = LISTENER_OWN;
                 listener_close(&listener);
                 TAKE_FD(socket->fd);
                 return;
         }
-        discard(keeper, socket);
+        discard(store, socket);
 }
 
-void fd_store_settle(struct fd_store *keeper)
+void fd_store_settle(struct fd_store *store)
 {
-        for (size_t i = 0; i < keeper->passed.count; i++) {
-                struct activation_socket *socket = &keeper->passed.sockets[i];
+        for (size_t i = 0; i < store->passed.count; i++) {
+                struct activation_socket *socket = &store->passed.sockets[i];
                 if (socket->fd >= 0 && fd_store_name_is_ours(socket->name))
-                        retire_stored(keeper, socket);
+                        retire_stored(store, socket);
         }
 }
 
@@ -348,24 +348,24 @@ static json_t *write_passed(const struct activation *passed, struct state_file *
 
 static json_t *write_part(const void *owner, struct state_file *file)
 {
-        const struct fd_store *keeper = owner;
-        json_t *object = state_file_fields(fd_store_fields, ELEMENTS(fd_store_fields), keeper);
+        const struct fd_store *store = owner;
+        json_t *object = state_file_fields(fd_store_fields, ELEMENTS(fd_store_fields), store);
 
-        return state_file_finish(object, state_file_set(object, "passed", write_passed(&keeper->passed, file)));
+        return state_file_finish(object, state_file_set(object, "passed", write_passed(&store->passed, file)));
 }
 
 static int read_part(void *owner, struct state_file *file, const json_t *value)
 {
-        struct fd_store *keeper = owner;
+        struct fd_store *store = owner;
         const json_t *passed = state_file_array(value, "passed");
-        int r = state_file_read_fields(file, fd_store_fields, ELEMENTS(fd_store_fields), value, keeper);
+        int r = state_file_read_fields(file, fd_store_fields, ELEMENTS(fd_store_fields), value, store);
 
-        activation_clear(&keeper->passed); /* there was nothing: LISTEN_FDS was for the first program of this process */
-        keeper->passed.sockets = calloc(json_array_size(passed) + 1, sizeof(*keeper->passed.sockets));
-        if (!keeper->passed.sockets)
+        activation_clear(&store->passed); /* normally empty: LISTEN_FDS was for the first program of this process */
+        store->passed.sockets = calloc(json_array_size(passed) + 1, sizeof(*store->passed.sockets));
+        if (!store->passed.sockets)
                 return -ENOMEM;
         for (size_t i = 0; i < json_array_size(passed) && r == 0; i++) {
-                struct activation_socket *socket = &keeper->passed.sockets[keeper->passed.count++];
+                struct activation_socket *socket = &store->passed.sockets[store->passed.count++];
                 const json_t *entry = json_array_get(passed, i);
                 socket->fd = -1;
                 r = state_file_read_string(file, entry, "name", &socket->name);
@@ -381,10 +381,10 @@ static int read_part(void *owner, struct state_file *file, const json_t *value)
 
 const struct state_part fd_store_part = {.name = "fd_store", .write = write_part, .read = read_part};
 
-void fd_store_free(struct fd_store *keeper)
+void fd_store_free(struct fd_store *store)
 {
-        if (!keeper)
+        if (!store)
                 return;
-        activation_clear(&keeper->passed);
-        free(keeper);
+        activation_clear(&store->passed);
+        free(store);
 }

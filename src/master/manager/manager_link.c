@@ -28,40 +28,41 @@ struct manager_link {
         struct evloop_timer *timer;
 };
 
-/* False: no room now. What fails otherwise (the manager is gone, or refuses us) will not be better later. */
-static bool send_now(struct manager_link *queue, const char *lines, int fd)
+/* False if the socket has no room now. After any other failure (the manager is gone, or refuses us) a later try would
+ * fail as well, so the message counts as sent. */
+static bool send_now(struct manager_link *manager, const char *lines, int fd)
 {
-        int r = notifier_send(queue->notifier, lines, fd >= 0 ? &fd : NULL, fd >= 0 ? 1 : 0);
+        int r = notifier_send(manager->notifier, lines, fd >= 0 ? &fd : NULL, fd >= 0 ? 1 : 0);
 
         if (r < 0 && r != -EAGAIN && r != -ENOBUFS)
-                log_debug("the service manager does not hear us: %s", strerror(-r));
+                log_debug("cannot notify the service manager: %s", strerror(-r));
         return r != -EAGAIN && r != -ENOBUFS;
 }
 
-static void remove_first(struct manager_link *queue)
+static void remove_first(struct manager_link *manager)
 {
-        struct message *message = STAILQ_FIRST(&queue->messages);
+        struct message *message = STAILQ_FIRST(&manager->messages);
 
-        STAILQ_REMOVE_HEAD(&queue->messages, entry);
+        STAILQ_REMOVE_HEAD(&manager->messages, entry);
         fd_closep(&message->fd);
         free(message);
 }
 
 static void send_waiting(void *context)
 {
-        struct manager_link *queue = context;
+        struct manager_link *manager = context;
 
-        while (!STAILQ_EMPTY(&queue->messages)) {
-                const struct message *message = STAILQ_FIRST(&queue->messages);
-                if (!send_now(queue, message->lines, message->fd)) {
-                        evloop_timer_set(queue->timer, clock_now_ms() + RETRY_MS);
+        while (!STAILQ_EMPTY(&manager->messages)) {
+                const struct message *message = STAILQ_FIRST(&manager->messages);
+                if (!send_now(manager, message->lines, message->fd)) {
+                        evloop_timer_set(manager->timer, clock_now_ms() + RETRY_MS);
                         return;
                 }
-                remove_first(queue);
+                remove_first(manager);
         }
 }
 
-static void enqueue(struct manager_link *queue, const char *lines, int fd)
+static void enqueue(struct manager_link *manager, const char *lines, int fd)
 {
         size_t size = strlen(lines) + 1;
         struct message *message = malloc(sizeof(*message) + size);
@@ -70,66 +71,66 @@ static void enqueue(struct manager_link *queue, const char *lines, int fd)
                 return;
         message->fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
         memcpy(message->lines, lines, size);
-        if (STAILQ_EMPTY(&queue->messages))
-                evloop_timer_set(queue->timer, clock_now_ms() + RETRY_MS);
-        STAILQ_INSERT_TAIL(&queue->messages, message, entry);
+        if (STAILQ_EMPTY(&manager->messages))
+                evloop_timer_set(manager->timer, clock_now_ms() + RETRY_MS);
+        STAILQ_INSERT_TAIL(&manager->messages, message, entry);
 }
 
-void manager_link_say(struct manager_link *queue, int fd, const char *format, ...)
+void manager_link_say(struct manager_link *manager, int fd, const char *format, ...)
 {
         _cleanup_(text_clear) struct text text = {0};
         va_list arguments;
 
-        if (!manager_link_is_heard(queue))
+        if (!manager_link_is_heard(manager))
                 return;
         va_start(arguments, format);
         int r = text_appendv(&text, format, arguments);
         va_end(arguments);
-        if (r == 0 && (manager_link_is_stuck(queue) || !send_now(queue, text_string(&text), fd)))
-                enqueue(queue, text_string(&text), fd);
+        if (r == 0 && (manager_link_is_stuck(manager) || !send_now(manager, text_string(&text), fd)))
+                enqueue(manager, text_string(&text), fd);
 }
 
 int manager_link_new(struct evloop *loop, struct manager_link **ret)
 {
-        struct manager_link *queue = calloc(1, sizeof(*queue));
-        int r = queue ? 0 : -ENOMEM;
+        struct manager_link *manager = calloc(1, sizeof(*manager));
+        int r = manager ? 0 : -ENOMEM;
 
         if (r == 0) {
-                STAILQ_INIT(&queue->messages);
-                r = notifier_new(&queue->notifier);
+                STAILQ_INIT(&manager->messages);
+                r = notifier_new(&manager->notifier);
         }
-        if (r == -EINVAL) { /* the variable is gone now: this one is a notifier without a manager */
-                log_warning("NOTIFY_SOCKET is no UNIX socket's address: the service manager will hear nothing of us");
-                r = notifier_new(&queue->notifier);
+        if (r == -EINVAL) { /* the variable is removed now: this makes a notifier without a manager */
+                log_warning("NOTIFY_SOCKET is not the address of a UNIX socket: the service manager is not notified");
+                r = notifier_new(&manager->notifier);
         }
         if (r == 0)
-                r = evloop_timer_new(loop, send_waiting, queue, &queue->timer);
+                r = evloop_timer_new(loop, send_waiting, manager, &manager->timer);
         if (r < 0) {
-                manager_link_free(queue);
+                manager_link_free(manager);
                 return r;
         }
-        *ret = queue;
+        *ret = manager;
         return 0;
 }
 
-bool manager_link_is_heard(const struct manager_link *queue)
+bool manager_link_is_heard(const struct manager_link *manager)
 {
-        return notifier_is_heard(queue->notifier);
+        return notifier_is_heard(manager->notifier);
 }
 
-uint64_t manager_link_watchdog_ms(const struct manager_link *queue)
+uint64_t manager_link_watchdog_ms(const struct manager_link *manager)
 {
-        return notifier_watchdog_ms(queue->notifier);
+        return notifier_watchdog_ms(manager->notifier);
 }
 
-bool manager_link_is_stuck(const struct manager_link *queue)
+bool manager_link_is_stuck(const struct manager_link *manager)
 {
-        return !STAILQ_EMPTY(&queue->messages);
+        return !STAILQ_EMPTY(&manager->messages);
 }
 
-int manager_link_set_environment(const struct manager_link *queue)
+int manager_link_set_environment(const struct manager_link *manager)
 {
-        return notifier_set_environment(queue->notifier);
+        return notifier_set_environment(manager->notifier);
 }
 
 void manager_link_clear_environment(void)
@@ -158,19 +159,19 @@ static json_t *write_message(const struct message *message, struct state_file *f
 
 static json_t *write_part(const void *owner, struct state_file *file)
 {
-        const struct manager_link *queue = owner;
+        const struct manager_link *manager = owner;
         json_t *array = json_array();
         const struct message *message;
         int r = 0;
 
-        STAILQ_FOREACH(message, &queue->messages, entry)
+        STAILQ_FOREACH(message, &manager->messages, entry)
         r = r == 0 ? state_file_append(array, write_message(message, file)) : r;
         return state_file_finish(array, r);
 }
 
 static int read_part(void *owner, struct state_file *file, const json_t *array)
 {
-        struct manager_link *queue = owner;
+        struct manager_link *manager = owner;
 
         for (size_t i = 0; i < json_array_size(array); i++) {
                 const json_t *object = json_array_get(array, i);
@@ -181,22 +182,22 @@ static int read_part(void *owner, struct state_file *file, const json_t *array)
                         r = state_file_take_descriptor(file, object, "fd", &fd);
                 if (r < 0)
                         return r;
-                enqueue(queue, text_string(&lines), fd);
+                enqueue(manager, text_string(&lines), fd);
         }
         return 0;
 }
 
 const struct state_part manager_link_part = {.name = "manager", .write = write_part, .read = read_part};
 
-void manager_link_free(struct manager_link *queue)
+void manager_link_free(struct manager_link *manager)
 {
-        if (!queue)
+        if (!manager)
                 return;
-        if (queue->timer)
-                send_waiting(queue);
-        while (!STAILQ_EMPTY(&queue->messages))
-                remove_first(queue);
-        evloop_timer_free(queue->timer);
-        notifier_free(queue->notifier);
-        free(queue);
+        if (manager->timer)
+                send_waiting(manager);
+        while (!STAILQ_EMPTY(&manager->messages))
+                remove_first(manager);
+        evloop_timer_free(manager->timer);
+        notifier_free(manager->notifier);
+        free(manager);
 }

@@ -15,10 +15,10 @@
 #include "os/clock.h"
 
 #define STATUS_PAUSE_MS 1000
-#define STATUS_MAX 900 /* a problem may be long; a status is one line */
+#define STATUS_MAX 900 /* a problem may be longer; a status is one line */
 
-/* While it drains, the manager is asked for so much more time, so often: a master that hangs is not waited for much
- * longer than TimeoutStopSec=. */
+/* During a stop the manager is asked every EXTEND_EVERY_MS for EXTEND_MS more time. So it does not wait much longer
+ * than TimeoutStopSec= for a master that hangs. */
 #define EXTEND_MS 15000
 #define EXTEND_EVERY_MS 5000
 
@@ -30,59 +30,59 @@ struct readiness {
         struct evloop_timer *extend_timer;
         bool is_due; /* the timer is set */
         bool has_begun, is_ready, is_stopping;
-        uint64_t said_ms; /* when STATUS was said last */
-        struct text said; /* what it was */
-        struct text note; /* goes before the numbers: how the last reload ended */
+        uint64_t said_ms; /* when STATUS was sent last */
+        struct text said; /* the status sent last */
+        struct text note; /* precedes the numbers: the result of the last reload */
         unsigned reloads;
 };
 
-static void set_timer(struct readiness *service, uint64_t at_ms)
+static void set_timer(struct readiness *readiness, uint64_t at_ms)
 {
-        evloop_timer_set(service->timer, at_ms);
-        service->is_due = true;
+        evloop_timer_set(readiness->timer, at_ms);
+        readiness->is_due = true;
 }
 
-static int format_status(const struct readiness *service, struct text *text)
+static int format_status(const struct readiness *readiness, struct text *text)
 {
         size_t count;
-        _cleanup_(freep) struct service_pool *pools = service->host.describe_pools(service->host.context, &count);
+        _cleanup_(freep) struct service_pool *pools = readiness->host.describe_pools(readiness->host.context, &count);
         int r = pools ? 0 : -ENOMEM;
 
-        if (r == 0 && service->note.length > 0)
-                r = text_appendf(text, "%s. ", text_string(&service->note));
+        if (r == 0 && readiness->note.length > 0)
+                r = text_appendf(text, "%s. ", text_string(&readiness->note));
         return r == 0 ? service_status_format(pools, count, text) : r;
 }
 
-/* Say `state` (lines that end in a newline, or "") with the status of now. */
-static void say(struct readiness *service, const char *state)
+/* Send `state` (lines that end in a newline, or "") with the present status. */
+static void say(struct readiness *readiness, const char *state)
 {
         _cleanup_(text_clear) struct text status = {0};
 
-        if (format_status(service, &status) < 0) {
-                manager_link_say(service->manager, -1, "%s", state);
+        if (format_status(readiness, &status) < 0) {
+                manager_link_say(readiness->manager, -1, "%s", state);
                 return;
         }
-        manager_link_say(service->manager, -1, "%sSTATUS=%s", state, text_string(&status));
-        text_clear(&service->said);
-        service->said = status;
+        manager_link_say(readiness->manager, -1, "%sSTATUS=%s", state, text_string(&status));
+        text_clear(&readiness->said);
+        readiness->said = status;
         status = (struct text){0};
-        service->said_ms = clock_now_ms();
+        readiness->said_ms = clock_now_ms();
 }
 
-static void say_if_changed(struct readiness *service)
+static void say_if_changed(struct readiness *readiness)
 {
         _cleanup_(text_clear) struct text status = {0};
 
-        if (format_status(service, &status) < 0 || text_equal(text_string(&status), text_string(&service->said)))
+        if (format_status(readiness, &status) < 0 || text_equal(text_string(&status), text_string(&readiness->said)))
                 return;
-        if (clock_now_ms() < service->said_ms + STATUS_PAUSE_MS || manager_link_is_stuck(service->manager))
-                set_timer(service, MAX_OF(service->said_ms, clock_now_ms()) + STATUS_PAUSE_MS);
+        if (clock_now_ms() < readiness->said_ms + STATUS_PAUSE_MS || manager_link_is_stuck(readiness->manager))
+                set_timer(readiness, MAX_OF(readiness->said_ms, clock_now_ms()) + STATUS_PAUSE_MS);
         else
-                say(service, "");
+                say(readiness, "");
 }
 
 /* The first of the errors as a note: `Reload 2 refused: /etc/preforkd/preforkd.conf:12: unknown key 'foo'`. */
-static void note_problem(struct readiness *service, const struct problem_list *problems, const char *otherwise)
+static void note_problem(struct readiness *readiness, const struct problem_list *problems, const char *otherwise)
 {
         _cleanup_(text_clear) struct text line = {0};
 
@@ -91,140 +91,139 @@ static void note_problem(struct readiness *service, const struct problem_list *p
                         problem_format(&problems->items[i], &line);
                         break;
                 }
-        text_append(&service->note, ": ");
-        service_append_line(&service->note, line.length > 0 ? text_string(&line) : otherwise, STATUS_MAX);
+        text_append(&readiness->note, ": ");
+        service_append_line(&readiness->note, line.length > 0 ? text_string(&line) : otherwise, STATUS_MAX);
 }
 
-static enum service_readiness look_at_pools(const struct readiness *service)
+static enum service_readiness look_at_pools(const struct readiness *readiness)
 {
         size_t count;
-        _cleanup_(freep) struct service_pool *pools = service->host.describe_pools(service->host.context, &count);
+        _cleanup_(freep) struct service_pool *pools = readiness->host.describe_pools(readiness->host.context, &count);
 
         return pools ? service_readiness_of(pools, count) : SERVICE_STARTING;
 }
 
-static void fail(struct readiness *service)
+static void fail(struct readiness *readiness)
 {
         log_event(MESSAGE_ID_START_REFUSED, LOG_ERR, "not started: no pool can serve");
-        readiness_failed(service, ECHILD, NULL, "no pool can serve: every one of them fails to start workers");
-        service->host.fail(service->host.context, "no pool can serve");
+        readiness_failed(readiness, ECHILD, NULL, "no pool can serve: every one of them fails to start workers");
+        readiness->host.fail(readiness->host.context, "no pool can serve");
 }
 
 static void on_timer(void *context)
 {
-        struct readiness *service = context;
-        bool is_starting = !service->is_ready && !service->is_stopping;
-        enum service_readiness readiness = is_starting ? look_at_pools(service) : SERVICE_READY;
+        struct readiness *readiness = context;
+        bool is_starting = !readiness->is_ready && !readiness->is_stopping;
+        enum service_readiness state = is_starting ? look_at_pools(readiness) : SERVICE_READY;
 
-        service->is_due = false;
-        if (readiness == SERVICE_UNABLE)
-                fail(service);
-        else if (is_starting && readiness == SERVICE_READY) {
-                service->is_ready = true;
-                say(service, "READY=1\n");
+        readiness->is_due = false;
+        if (state == SERVICE_UNABLE)
+                fail(readiness);
+        else if (is_starting && state == SERVICE_READY) {
+                readiness->is_ready = true;
+                say(readiness, "READY=1\n");
         } else
-                say_if_changed(service);
+                say_if_changed(readiness);
 }
 
 static void on_extend_timer(void *context)
 {
-        struct readiness *service = context;
+        struct readiness *readiness = context;
 
-        manager_link_say(service->manager, -1, "EXTEND_TIMEOUT_USEC=%llu", EXTEND_MS * 1000ULL);
-        evloop_timer_set(service->extend_timer, clock_now_ms() + EXTEND_EVERY_MS);
+        manager_link_say(readiness->manager, -1, "EXTEND_TIMEOUT_USEC=%llu", EXTEND_MS * 1000ULL);
+        evloop_timer_set(readiness->extend_timer, clock_now_ms() + EXTEND_EVERY_MS);
 }
 
 int readiness_new(const struct readiness_host *host, struct evloop *loop, struct reaper *reaper,
                   struct manager_link *manager, struct readiness **ret)
 {
-        struct readiness *service = calloc(1, sizeof(*service));
+        struct readiness *readiness = calloc(1, sizeof(*readiness));
         uint64_t watchdog_ms = manager_link_watchdog_ms(manager);
 
-        if (!service)
+        if (!readiness)
                 return -ENOMEM;
-        *service = (struct readiness){.host = *host, .manager = manager};
-        int r = evloop_timer_new(loop, on_timer, service, &service->timer);
+        *readiness = (struct readiness){.host = *host, .manager = manager};
+        int r = evloop_timer_new(loop, on_timer, readiness, &readiness->timer);
         if (r == 0)
-                r = evloop_timer_new(loop, on_extend_timer, service, &service->extend_timer);
+                r = evloop_timer_new(loop, on_extend_timer, readiness, &readiness->extend_timer);
         if (r == 0 && manager_link_is_heard(manager) && watchdog_ms > 0)
-                r = watchdog_new(loop, reaper, manager, watchdog_ms, &service->watchdog);
+                r = watchdog_new(loop, reaper, manager, watchdog_ms, &readiness->watchdog);
         if (r < 0) {
-                readiness_free(service);
+                readiness_free(readiness);
                 return r;
         }
-        *ret = service;
+        *ret = readiness;
         return 0;
 }
 
-void readiness_begin(struct readiness *service)
+void readiness_begin(struct readiness *readiness)
 {
-        service->has_begun = true;
-        service->said_ms =
-                clock_now_ms(); /* a start that takes less than STATUS_PAUSE_MS has nothing to tell but READY=1 */
-        readiness_touch(service);
+        readiness->has_begun = true;
+        readiness->said_ms = clock_now_ms(); /* a start shorter than STATUS_PAUSE_MS sends READY=1 only */
+        readiness_touch(readiness);
 }
 
-void readiness_touch(struct readiness *service)
+void readiness_touch(struct readiness *readiness)
 {
-        bool is_starting = !service->is_ready && !service->is_stopping;
+        bool is_starting = !readiness->is_ready && !readiness->is_stopping;
 
-        if (!service->has_begun || !manager_link_is_heard(service->manager))
+        if (!readiness->has_begun || !manager_link_is_heard(readiness->manager))
                 return;
-        if (is_starting) /* READY=1 does not wait for the time of the next STATUS= */
-                set_timer(service, 0);
-        else if (!service->is_due)
-                set_timer(service, service->said_ms + STATUS_PAUSE_MS);
+        if (is_starting) /* READY=1 does not wait for the next STATUS= */
+                set_timer(readiness, 0);
+        else if (!readiness->is_due)
+                set_timer(readiness, readiness->said_ms + STATUS_PAUSE_MS);
 }
 
-void readiness_reloading(struct readiness *service)
+void readiness_reloading(struct readiness *readiness)
 {
-        text_truncate(&service->note);
-        text_appendf(&service->note, "Reload %u under way", ++service->reloads);
-        if (!service->is_ready) /* READY=1 would say that the start is over */
+        text_truncate(&readiness->note);
+        text_appendf(&readiness->note, "Reload %u under way", ++readiness->reloads);
+        if (!readiness->is_ready) /* READY=1 would say that the start is over */
                 return;
         char state[96];
         snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu\n", (unsigned long long)clock_now_ns() / 1000);
-        say(service, state);
+        say(readiness, state);
 }
 
-void readiness_reloaded(struct readiness *service, const struct problem_list *problems)
+void readiness_reloaded(struct readiness *readiness, const struct problem_list *problems)
 {
-        text_truncate(&service->note);
-        text_appendf(&service->note, "Reload %u %s", service->reloads, problems ? "refused" : "applied");
+        text_truncate(&readiness->note);
+        text_appendf(&readiness->note, "Reload %u %s", readiness->reloads, problems ? "refused" : "applied");
         if (problems)
-                note_problem(service, problems, "see the log");
-        if (service->is_ready)
-                say(service, "READY=1\n");
+                note_problem(readiness, problems, "see the log");
+        if (readiness->is_ready)
+                say(readiness, "READY=1\n");
 }
 
-void readiness_upgraded(struct readiness *service, const char *from)
+void readiness_upgraded(struct readiness *readiness, const char *from)
 {
-        text_truncate(&service->note);
-        text_appendf(&service->note, "Upgraded from %s to " PREFORKD_VERSION, from);
-        readiness_touch(service);
+        text_truncate(&readiness->note);
+        text_appendf(&readiness->note, "Upgraded from %s to " PREFORKD_VERSION, from);
+        readiness_touch(readiness);
 }
 
-void readiness_stopping(struct readiness *service)
+void readiness_stopping(struct readiness *readiness)
 {
-        if (!manager_link_is_heard(service->manager))
+        if (!manager_link_is_heard(readiness->manager))
                 return;
-        service->is_stopping = true;
-        if (service->has_begun) {
-                text_truncate(&service->note);
-                text_append(&service->note, "Stopping");
-                say(service, "STOPPING=1\n");
+        readiness->is_stopping = true;
+        if (readiness->has_begun) {
+                text_truncate(&readiness->note);
+                text_append(&readiness->note, "Stopping");
+                say(readiness, "STOPPING=1\n");
         } else
-                manager_link_say(service->manager, -1, "STOPPING=1");
-        on_extend_timer(service);
+                manager_link_say(readiness->manager, -1, "STOPPING=1");
+        on_extend_timer(readiness);
 }
 
-void readiness_failed(struct readiness *service, int error, const struct problem_list *problems, const char *why)
+void readiness_failed(struct readiness *readiness, int error, const struct problem_list *problems, const char *why)
 {
-        text_truncate(&service->note);
-        text_append(&service->note, "Not started");
-        note_problem(service, problems, why);
-        manager_link_say(service->manager, -1, "ERRNO=%d\nSTATUS=%s", error, text_string(&service->note));
-        service->has_begun = false; /* the reason stays in STATUS */
+        text_truncate(&readiness->note);
+        text_append(&readiness->note, "Not started");
+        note_problem(readiness, problems, why);
+        manager_link_say(readiness->manager, -1, "ERRNO=%d\nSTATUS=%s", error, text_string(&readiness->note));
+        readiness->has_begun = false; /* the reason stays in STATUS */
 }
 
 static const struct field readiness_fields[] = {
@@ -245,36 +244,36 @@ static const struct field readiness_fields[] = {
 
 static json_t *write_part(const void *owner, struct state_file *file)
 {
-        const struct readiness *service = owner;
-        json_t *object = state_file_fields(readiness_fields, ELEMENTS(readiness_fields), service);
-        int r = state_file_set(object, "said", state_file_string(text_string(&service->said)));
+        const struct readiness *readiness = owner;
+        json_t *object = state_file_fields(readiness_fields, ELEMENTS(readiness_fields), readiness);
+        int r = state_file_set(object, "said", state_file_string(text_string(&readiness->said)));
 
         (void)file;
         if (r == 0)
-                r = state_file_set(object, "note", state_file_string(text_string(&service->note)));
+                r = state_file_set(object, "note", state_file_string(text_string(&readiness->note)));
         return state_file_finish(object, r);
 }
 
 static int read_part(void *owner, struct state_file *file, const json_t *value)
 {
-        struct readiness *service = owner;
-        int r = state_file_read_fields(file, readiness_fields, ELEMENTS(readiness_fields), value, service);
+        struct readiness *readiness = owner;
+        int r = state_file_read_fields(file, readiness_fields, ELEMENTS(readiness_fields), value, readiness);
 
         if (r == 0)
-                r = state_file_read_bytes(file, value, "said", &service->said);
-        return r == 0 ? state_file_read_bytes(file, value, "note", &service->note) : r;
+                r = state_file_read_bytes(file, value, "said", &readiness->said);
+        return r == 0 ? state_file_read_bytes(file, value, "note", &readiness->note) : r;
 }
 
 const struct state_part readiness_part = {.name = "readiness", .write = write_part, .read = read_part};
 
-void readiness_free(struct readiness *service)
+void readiness_free(struct readiness *readiness)
 {
-        if (!service)
+        if (!readiness)
                 return;
-        watchdog_free(service->watchdog);
-        evloop_timer_free(service->timer);
-        evloop_timer_free(service->extend_timer);
-        text_clear(&service->said);
-        text_clear(&service->note);
-        free(service);
+        watchdog_free(readiness->watchdog);
+        evloop_timer_free(readiness->timer);
+        evloop_timer_free(readiness->extend_timer);
+        text_clear(&readiness->said);
+        text_clear(&readiness->note);
+        free(readiness);
 }

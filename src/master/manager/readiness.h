@@ -1,8 +1,8 @@
-/* preforkd as a service: what the service manager is told of it (sd_notify(3)), for Type=notify and notify-reload.
+/* Readiness: tells the service manager the state of the daemon (sd_notify(3)), for Type=notify and notify-reload.
  *
- * Owned by struct daemon. Without a manager every call does nothing. What is said is read off the levels (the pools as
- * they are), at a turn of its own, after whatever happened has settled. Tickless: it wakes only when something has
- * changed, at most once a second, and while it stops. */
+ * Owned by struct daemon. Without a manager every call does nothing. It reports the present state of the pools rather
+ * than events, in a turn of its own, when changes have settled. What must stay true: it wakes only after a change, at
+ * most once a second, and during a stop. */
 #pragma once
 
 #include <stddef.h>
@@ -16,43 +16,42 @@ struct reaper;
 struct readiness;
 struct service_pool;
 
-/* What it needs of whom it speaks for. */
+/* What it needs from the daemon. */
 struct readiness_host {
         void *context;
-        /* The pools as they are now, for the caller to free; their names are borrowed until the next turn of the loop.
-         * NULL: out of memory. */
+        /* The pools as they are now; the caller frees the array. The names are borrowed until the next turn of the
+         * loop. NULL: out of memory. */
         struct service_pool *(*describe_pools)(void *context, size_t *ret_count);
-        /* No pool can serve: the start has failed, for the reason `why`, which the manager has been told. */
+        /* No pool can serve: the start has failed. `why` is the reason, which the manager was sent already. */
         void (*fail)(void *context, const char *why);
 };
 
-/* `loop`, `reaper` and `manager` are borrowed; the manager gets the watchdog's pings from now on, if it wants them. 0
- * or -errno. */
+/* `loop`, `reaper` and `manager` are borrowed. Starts the watchdog's pings if the manager wants them. 0 or -errno. */
 int readiness_new(const struct readiness_host *host, struct evloop *loop, struct reaper *reaper,
                   struct manager_link *manager, struct readiness **ret);
 
-/* The first configuration is in force. From here on the pools are watched: READY=1 follows when each of them serves,
- * watches its listeners or is backing off; if all of them back off, the host is told (fail). */
-void readiness_begin(struct readiness *service);
+/* The first configuration is in effect. From now on the pools are watched: READY=1 is sent when each pool serves,
+ * watches its listeners or backs off; if all of them back off, host.fail() is called. */
+void readiness_begin(struct readiness *readiness);
 
-/* A pool has changed, or may have. Cheap. */
-void readiness_touch(struct readiness *service);
+/* A pool may have changed. Cheap. */
+void readiness_touch(struct readiness *readiness);
 
-/* A reload begins (RELOADING=1). It has ended, by `problems` if it was refused, NULL if it was not: READY=1, with the
- * result in STATUS, which stays there until the next one. */
-void readiness_reloading(struct readiness *service);
-void readiness_reloaded(struct readiness *service, const struct problem_list *problems);
+/* A reload begins: send RELOADING=1. A reload has ended: send READY=1, with the result in STATUS until the next reload.
+ * `problems` if it was refused, NULL if it was applied. */
+void readiness_reloading(struct readiness *readiness);
+void readiness_reloaded(struct readiness *readiness, const struct problem_list *problems);
 
-/* This program has taken over from one of version `from`: in STATUS until the next reload. */
-void readiness_upgraded(struct readiness *service, const char *from);
+/* This program has taken over from version `from`: STATUS says so until the next reload. */
+void readiness_upgraded(struct readiness *readiness, const char *from);
 
-/* The stop begins (STOPPING=1); the manager's patience is extended until we have gone. */
-void readiness_stopping(struct readiness *service);
+/* The stop begins: send STOPPING=1, and ask the manager for more time until the daemon ends. */
+void readiness_stopping(struct readiness *readiness);
 
-/* The start has failed: ERRNO=, and why in STATUS: the first of `problems` that is an error, or `why`. */
-void readiness_failed(struct readiness *service, int error, const struct problem_list *problems, const char *why);
+/* The start has failed: send ERRNO=`error`, and as STATUS the first error of `problems`, or `why`. */
+void readiness_failed(struct readiness *readiness, int error, const struct problem_list *problems, const char *why);
 
-/* What has been said: for a hand-over; the owner is a struct readiness. */
+/* The part of a hand-over: what was sent. The owner is a struct readiness. */
 extern const struct state_part readiness_part;
 
-void readiness_free(struct readiness *service); /* NULL is fine */
+void readiness_free(struct readiness *readiness); /* NULL is fine */

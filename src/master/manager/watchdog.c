@@ -16,7 +16,7 @@ struct watchdog {
         struct reaper *reaper;
         struct manager_link *manager;
         uint64_t half_ms;
-        int fd; /* an eventfd: from the timer to the watch */
+        int fd; /* an eventfd: the timer writes it, the watch reads it */
         struct evloop_watch *watch;
         struct evloop_timer *timer;
 };
@@ -42,7 +42,7 @@ static void on_event(void *context)
                 log_error("ended children are not being collected: not pinging the watchdog");
                 return;
         }
-        /* Messages that wait say as little about us as a ping that waits with them: the next one will do. */
+        /* While messages are queued a ping would be queued behind them and prove nothing later: skip this one. */
         if (!manager_link_is_stuck(watchdog->manager))
                 manager_link_say(watchdog->manager, -1, "WATCHDOG=1");
 }

@@ -1,8 +1,8 @@
-/* The watchdog: tells the service manager in time that the daemon lives (WatchdogSec= of systemd.service(5)).
+/* The watchdog: pings the service manager regularly while the daemon works (WatchdogSec= of systemd.service(5)).
  *
- * Owned by struct readiness. A ping is proof, not habit: the timer that begins it proves that timers fire, the
- * descriptor it goes through that the loop reads events, and no child may have been left uncollected since the last
- * one. */
+ * Owned by struct readiness. What must stay true: a ping proves that the daemon works. The timer that starts it proves
+ * that timers fire, the eventfd it passes through proves that the loop reads descriptors, and it is not sent if a child
+ * that had ended at the last ping is still not collected. */
 #pragma once
 
 #include <stdint.h>
@@ -12,7 +12,7 @@ struct manager_link;
 struct reaper;
 struct watchdog;
 
-/* Ping every half of `interval_ms`, beginning now. All are borrowed. 0 or -errno. */
+/* Ping at every half of `interval_ms`, beginning now. All arguments are borrowed. 0 or -errno. */
 int watchdog_new(struct evloop *loop, struct reaper *reaper, struct manager_link *manager, uint64_t interval_ms,
                  struct watchdog **ret);
 
