@@ -13,7 +13,7 @@
 
 static const char *failure_text(int error)
 {
-        return error == -ENOENT ? "there is no such one" : strerror(-error);
+        return error == -ENOENT ? "not found" : strerror(-error);
 }
 
 static void resolve_group(struct account *group, const struct origin *origin, const char *key,
@@ -33,7 +33,7 @@ static void resolve_group(struct account *group, const struct origin *origin, co
         group->resolved = true;
 }
 
-/* The user as the database has it; a bare number need not be there. */
+/* The user's record in the user database. A numeric user need not have one. */
 static int find_user(struct account *user, struct account_record *ret)
 {
         int r = user->resolved ? account_find_by_uid(user->id, ret) : account_find_by_name(user->name, ret);
@@ -71,7 +71,7 @@ static int add_group(struct account_list *list, gid_t gid)
         return set_account(&items[list->count++], gid);
 }
 
-/* The user's own groups, beside the configured supplementary ones. */
+/* Add the user's own groups to the configured supplementary groups. */
 static int add_user_groups(struct pool_config *pool, const struct account_record *user)
 {
         _cleanup_(freep) gid_t *gids = NULL;
@@ -156,7 +156,7 @@ static int resolve_pool(struct pool_config *pool, struct problem_list *problems)
         if (pool->user.name)
                 r = resolve_user(pool, &user, problems);
         else if (pool->clear_environment && account_find_by_uid(geteuid(), &user) < 0)
-                user = (struct account_record){0}; /* our own uid is in no database: fewer variables */
+                user = (struct account_record){0}; /* our own uid is not in the user database: set fewer variables */
         return r == 0 ? complete_environment(pool, &user) : r;
 }
 

@@ -30,14 +30,14 @@ struct config_child {
         config_child_callback callback;
         void *context;
         pid_t pid;
-        int result_fd; /* a memfd that the child writes, so that it never waits for us, nor we for it */
+        int result_fd; /* a memfd that the child writes: neither process can block on it */
         struct evloop_timer *deadline;
         bool timed_out;
         bool cancelled;
 };
 
-/* The result: for every problem its kind ('e' or 'w'), file, line and text, each ended by NUL; then 'c' and NUL; then
- * the configuration, if no problem refused it. */
+/* The format of the result: for every problem its kind ('e' or 'w'), file, line and text, each ended by NUL; then 'c'
+ * and NUL; then the configuration, unless a problem refuses it. */
 static int append_field(struct text *text, const char *field)
 {
         return text_append_bytes(text, field, strlen(field) + 1);
@@ -119,7 +119,8 @@ static int decode_problem(const char **cursor, const char *end, struct problem_l
 
 static int decode(const char *bytes, size_t length, struct config **ret, struct problem_list *problems)
 {
-        const struct config_context context = config_reader_context(); /* the child has spoken of --options */
+        const struct config_context context = config_reader_context(); /* the child has reported problems with options
+                                                                        * already */
         const char *cursor = bytes, *end = bytes + length;
         int r;
 

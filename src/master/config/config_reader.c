@@ -17,7 +17,7 @@
 #include "master/config/config_accounts.h"
 #include "os/process/program.h"
 
-/* More than any configuration, less than what hurts: a device or an endless pipe named by mistake ends here. */
+/* More than any configuration needs, and a bound for a device or an endless pipe that is named by mistake. */
 #define FILE_MAX_MIB 16
 
 static int read_all(const char *file, struct text *text)
@@ -77,7 +77,8 @@ static int read_directory(struct config *config, const char *main_file, struct p
         return r;
 }
 
-/* Report a directory that workers could not change to. Whether the pool's user may enter it shows when they start. */
+/* Report a directory that workers cannot change to. Whether the pool's user may enter it is only known when they
+ * start. */
 static void check_directory(const struct pool_config *pool, enum pool_option option, const char *root, const char *path,
                             struct problem_list *problems)
 {
@@ -88,7 +89,7 @@ static void check_directory(const struct pool_config *pool, enum pool_option opt
         if (!path || asprintf(&whole, "%s%s", root ? root : "", path) < 0)
                 return;
         int error = stat(whole, &status) < 0 ? errno : S_ISDIR(status.st_mode) ? 0 : ENOTDIR;
-        /* What we may not look at is left to the worker, whose user may. */
+        /* If we may not look at it, the worker's user still may: leave it to the worker. */
         if (error != 0 && error != EACCES)
                 problem_add(problems, origin->file, origin->line, "%s: cannot use \"%s\": %s",
                             pool_options[option].name, whole, strerror(error));
@@ -120,12 +121,12 @@ static void check_handler(const struct pool_config *pool, struct problem_list *p
                             pool->handler.list[0], strerror(-r));
 }
 
-/* Report words that execve(2) does not take: it would fail for every connection. */
+/* Report words that are too long for execve(2), which would fail for every connection. */
 static void check_lengths(const struct pool_config *pool, enum pool_option option, const struct words *words,
                           struct problem_list *problems)
 {
         const struct origin *origin = &pool->origins[option];
-        size_t most = 32 * (size_t)sysconf(_SC_PAGESIZE) - 1; /* the kernel's MAX_ARG_STRLEN, without the NUL */
+        size_t most = 32 * (size_t)sysconf(_SC_PAGESIZE) - 1; /* the kernel's MAX_ARG_STRLEN without the NUL */
 
         for (size_t i = 0; i < words->count; i++) {
                 size_t length = strlen(words->list[i]);
@@ -143,7 +144,7 @@ static int read_options(const struct config_source *source, struct config *confi
 
         for (const char *const *option = source->options; *option && r == 0; option += 2)
                 r = config_parse_option(config, option[0], option[1], problems);
-        /* A pool that was started by hand does not take the place of the service's socket. */
+        /* A pool that was started by hand must not take over the control socket of the service. */
         if (r == 0 && config->master.origins[MASTER_CONTROL].line == 0)
                 r = config_parse_option(config, "control", "", problems);
         return r;
