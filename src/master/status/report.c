@@ -27,7 +27,7 @@ static void report_durations(const struct status_pool *status, const struct log_
                          (double)percentiles.p99_us / 1000);
 }
 
-/* Everything since the pool was made: "3 forked, 1 retired, …". 0 or -ENOMEM. */
+/* Append the counters since the pool began: "3 forked, 1 retired, …". 0 or -ENOMEM. */
 static int format_totals(const struct counters *totals, struct text *text)
 {
         int r = 0;

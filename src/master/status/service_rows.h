@@ -1,9 +1,9 @@
-/* A pool as the service manager's side sees it: the row of logic/status/service_state that a running pool makes. */
+/* Converts a running pool to the row of logic/status/service_state, for readiness. Called by daemon/readiness_host. */
 #pragma once
 
 #include "logic/status/service_state.h"
 
 struct pool;
 
-/* As the pool is now; the name is borrowed. */
+/* The pool as it is now; the name is borrowed from it. */
 struct service_pool service_row_of(const struct pool *pool);

@@ -17,7 +17,7 @@
 #include "os/clock.h"
 #include "os/process/usage.h"
 
-/* What a slot has counted since its worker was forked is added to what those that are gone have left. */
+/* Add what the slot has counted since its worker was forked to the totals, which hold those of former workers. */
 static void add_slot(struct status_pool *status, const struct prefork_slot *slot)
 {
         uint32_t buckets[REQUEST_DURATION_BUCKETS];
@@ -106,7 +106,7 @@ static int collect_listeners(const struct pool *pool, struct status_pool *status
         return 0;
 }
 
-/* One option; the caller has made room. */
+/* Add the row of one option; the caller has made room. */
 static int collect_overlaid(const struct pool *pool, enum pool_option option, struct status_pool *status)
 {
         _cleanup_(text_clear) struct text configured = {0}, overlaid = {0};
@@ -139,7 +139,7 @@ static int collect_overlay(const struct pool *pool, struct status_pool *status)
         return r;
 }
 
-/* How the workers share the work: the last ones that went, and those that are here. */
+/* How requests and CPU time are spread over the workers: those that ended last, and the present ones. */
 static int collect_spread(const struct pool *pool, struct status_pool *status)
 {
         size_t gone = MIN_OF(pool->counters.gone.count, (uint64_t)POOL_GONE_WORKERS_KEPT), count = 0;

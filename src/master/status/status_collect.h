@@ -1,4 +1,5 @@
-/* Collecting the status: the master's and the scoreboards' numbers into the one structure that all outputs render. */
+/* Collects the status: copies the numbers of the master and of the scoreboards into the structure that all outputs
+ * render. It changes nothing. */
 #pragma once
 
 #include <stdint.h>
@@ -9,17 +10,18 @@
 struct pool;
 struct pool_table;
 
-/* What is told of the daemon beside its pools. */
+/* The status of the daemon itself. */
 struct status_of_daemon {
-        const char *state; /* in a word */
+        const char *state; /* one word, borrowed */
         pid_t pid;
         uint64_t started_ms;
 };
 
-/* The whole daemon, or its pools of that name alone (a removed pool may close beside a new one; none: pool_count is 0).
- * `detail`: bits of STATUS_…. 0 or -ENOMEM; ended by status_clear(), within this turn of the loop. */
+/* Collect the status of the daemon with all pools, or only those named `pool_name` (a removed pool may close beside a
+ * new one of the same name; pool_count is 0 if there is none). `detail`: bits of STATUS_…. Free with status_clear(),
+ * within this turn of the loop. 0 or -ENOMEM. */
 int status_collect(const struct status_of_daemon *daemon, const struct pool_table *pools, const char *pool_name,
                    unsigned detail, struct status *ret);
 
-/* One pool. 0 or -ENOMEM; ended by status_pool_clear(). */
+/* Collect the status of one pool; free it with status_pool_clear(). 0 or -ENOMEM. */
 int status_collect_pool(const struct pool *pool, unsigned detail, struct status_pool *ret);

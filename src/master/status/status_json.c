@@ -107,7 +107,7 @@ static json_t *worker_json(const struct status_worker *worker)
                 worker->memory_bytes > 0 ? NUMBER(worker->memory_bytes) : json_null(), "last_exit", exit_json(worker));
 }
 
-/* The value becomes the array's; 0 or -1. */
+/* Append `value`, which the array then owns. 0 or -1. */
 static int append(json_t *array, json_t *value)
 {
         return json_array_append_new(array, value);
@@ -139,7 +139,7 @@ static uint64_t queue_of(const struct status_pool *status)
         return sum;
 }
 
-/* By the names of the options. */
+/* An object with a member for each overlaid option. */
 static json_t *overlay_json(const struct status_pool *status)
 {
         json_t *overlay = json_object();
@@ -200,7 +200,7 @@ json_t *status_json_status(const struct status *status)
         return file;
 }
 
-/* An array of what `item` makes of each of `count` things; NULL if one fails. */
+/* An array of the results of `item` for 0 … `count` - 1; NULL if one fails. */
 static json_t *array_of(size_t count, json_t *(*item)(const void *context, size_t index), const void *context)
 {
         json_t *array = json_array();

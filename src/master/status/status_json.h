@@ -1,7 +1,8 @@
-/* The documents of the control protocol, in the form that preforkd-control(7) fixes: structures in, JSON out.
+/* Builds the documents of the control protocol as preforkd-control(7) specifies them: structures in, JSON out. Called
+ * by master/control.
  *
- * Every function returns a new reference, or NULL for a lack of memory. Text that is not UTF-8 (a file's name can be
- * anything) has a `?` in the place of what cannot be said. */
+ * Every function returns a new reference, or NULL if memory is short. In text that is not UTF-8 (such as a file name),
+ * `?` replaces the invalid bytes. */
 #pragma once
 
 #include <jansson.h>
@@ -12,7 +13,7 @@
 #include "logic/status/decision_ring.h"
 #include "logic/status/status.h"
 
-/* The beginnings of every reply. */
+/* The common members of a reply: success, or an error. */
 json_t *status_json_ok(enum control_command command);
 json_t *status_json_error(const char *error, const char *message);
 
@@ -20,7 +21,7 @@ json_t *status_json_text(const char *string);
 json_t *status_json_status(const struct status *status);
 json_t *status_json_limits(const struct scale_limits *limits);
 
-/* Newest first; `now_ms` and `wall_ms` are the same moment by both clocks. */
+/* Newest first; `now_ms` (monotonic) and `wall_ms` (wall clock) denote the same moment. */
 json_t *status_json_decisions(const struct decision_ring *ring, uint64_t now_ms, uint64_t wall_ms);
 
 /* [{"severity", "file", "line", "text"} …] */
