@@ -1,7 +1,7 @@
-/* The daemon's side of the control socket: the operations that its commands order. */
+/* The daemon's side of the control socket: the host operations of the control commands. */
 #pragma once
 
 struct daemon;
 
-/* Make daemon->control. 0 or -ENOMEM. */
+/* Create daemon->control. 0 or -ENOMEM. */
 int control_host_open(struct daemon *daemon);

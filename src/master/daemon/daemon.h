@@ -1,10 +1,10 @@
-/* The master: the one supervising process, as bin/ knows it.
+/* The master: the supervising process. This is its interface for bin/.
  *
- * It never touches traffic and never waits: every wait is an event or a timer of its loop. */
+ * What must stay true: the master never touches traffic and never blocks; it waits only in its event loop. */
 #pragma once
 
 #include "master/daemon/setup.h"
 
-/* Run the daemon to its end; returns its exit code. What a former program has handed over changes *setup. All
- * signals of master_signals must be taken (blocked). */
+/* Run the daemon until it stops; returns its exit code. In an upgrade, the state handed over by the program before it
+ * changes *setup. All signals of master_signals must be blocked already (signals_take()). */
 int daemon_run(struct daemon_setup *setup);

@@ -21,7 +21,7 @@ static void on_listener_leaves(void *context, struct pool_listener *item)
 {
         struct daemon *daemon = context;
 
-        if (daemon->state < DAEMON_STOPPING) /* else our successor goes on with it */
+        if (daemon->state < DAEMON_STOPPING) /* during a stop the next master takes the listener over */
                 fd_store_release(daemon->fd_store, item->name, &item->listener);
 }
 
@@ -35,7 +35,7 @@ static void on_pool_done(void *context, struct pool *pool)
         shutdown_end_if_done(daemon);
 }
 
-/* What pools need of us. orphan_timeout_ms comes with the configuration. */
+/* What pools need from the daemon. orphan_timeout_ms is set with the configuration. */
 void pool_host_open(struct daemon *daemon)
 {
         const struct daemon_setup *setup = daemon->setup;

@@ -1,7 +1,6 @@
-/* struct daemon: everything the supervising process has. Known in this room alone; other rooms are handed what they
- * need.
+/* struct daemon: everything that the master owns. Only this room knows it; other rooms are handed what they need.
  *
- * Made by startup, which also says in which order; each member is changed by whoever it belongs to. */
+ * startup.c creates the members, in order of dependency. Each member is changed only by its own module. */
 #pragma once
 
 #include <stdbool.h>
@@ -35,8 +34,8 @@ struct upgrade;
 enum daemon_state {
         DAEMON_STARTING, /* the first configuration is being read */
         DAEMON_RUNNING,
-        DAEMON_STOPPING, /* its pools close: waiting for requests in flight */
-        DAEMON_KILLING,  /* out of patience, or told to stop at once */
+        DAEMON_STOPPING, /* all pools close: waiting for requests in flight */
+        DAEMON_KILLING,  /* shutdown_timeout has passed, or an immediate stop was ordered */
 };
 
 struct daemon {
@@ -44,12 +43,12 @@ struct daemon {
         enum daemon_state state;
         int exit_code;
         pid_t pid;
-        bool had_terminal; /* at the start */
+        bool had_terminal; /* the session had a terminal at the start */
         uint64_t started_ms;
-        struct config *config;            /* the running one; NULL before the first */
-        uint64_t config_serial;           /* how many there have been in this program */
-        struct pool_table pools;          /* running and closing ones */
-        struct pool_runtime pool_runtime; /* what they know of us */
+        struct config *config;            /* the running configuration; NULL before the first */
+        uint64_t config_serial;           /* the number of configurations applied by this program */
+        struct pool_table pools;          /* running and closing pools */
+        struct pool_runtime pool_runtime; /* what pools need from the daemon */
         struct evloop *loop;
         int signal_fd;
         struct evloop_watch *signal_watch;
@@ -59,15 +58,15 @@ struct daemon {
         struct manager_link *manager; /* the service manager, if there is one */
         struct readiness *readiness;
         struct fd_store *fd_store;
-        struct worker_outputs outputs; /* the pipes that are read for the log */
+        struct worker_outputs outputs; /* the log pipes of the workers */
         struct reload reload;
         struct fd_budget fd_budget;
         struct log_change log_change;
         struct pool_changes pool_changes;
         struct reload_queue *reloads;
-        struct control_host control_host; /* what its commands order */
+        struct control_host control_host; /* operations for the control commands */
         struct control *control;
         struct upgrade *upgrade;
         struct state_parts state_parts; /* what an upgrade hands over */
-        char upgraded_from[64];         /* the version that handed over to this one; "" for a first one */
+        char upgraded_from[64];         /* the version before the upgrade; "" without one */
 };

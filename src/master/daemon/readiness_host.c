@@ -7,7 +7,7 @@
 #include "master/manager/readiness.h"
 #include "master/status/service_rows.h"
 
-/* All pools, for the caller to free. NULL: out of memory; the next look may have some. */
+/* All pools; the caller frees the array. NULL: out of memory; readiness tries again later. */
 static struct service_pool *describe_pools(void *context, size_t *ret_count)
 {
         const struct daemon *daemon = context;

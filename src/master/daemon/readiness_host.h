@@ -1,8 +1,7 @@
-/* The daemon's side of its readiness: the pools as the service manager's side sees them, and the end of a start that
- * has failed. */
+/* The daemon's side of readiness: describes the pools, and ends the daemon if the start has failed. */
 #pragma once
 
 struct daemon;
 
-/* Make daemon->readiness. 0 or -errno. */
+/* Create daemon->readiness. 0 or -errno. */
 int readiness_host_open(struct daemon *daemon);

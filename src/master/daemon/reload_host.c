@@ -14,7 +14,7 @@
 #include "master/reload/reload_queue.h"
 #include "master/upgrade/upgrade.h"
 
-/* Descriptors of the master beside those of pools and control clients. */
+/* Descriptors of the master except those of pools and control clients. */
 #define OWN_FDS 64
 
 static size_t count_listeners(const struct config *config)
@@ -108,7 +108,7 @@ static void on_idle(void *context)
         upgrade_continue(daemon->upgrade);
 }
 
-/* The last participant: from here on the new configuration is the running one. */
+/* The last participant: makes the new configuration the running one. */
 static void commit_config(void *owner, const struct reload_context *context)
 {
         struct daemon *daemon = owner;

@@ -1,7 +1,8 @@
-/* The daemon's side of reloads: who takes part in one, and what is said and done when one has come to its end. */
+/* The daemon's side of reloads: lists the participants, and reports the end of a reload to the log, the service manager
+ * and the control clients. */
 #pragma once
 
 struct daemon;
 
-/* Make daemon->reloads; everything that takes part must be there. 0 or -ENOMEM. */
+/* Create daemon->reloads. All participants must exist. 0 or -ENOMEM. */
 int reload_host_open(struct daemon *daemon);

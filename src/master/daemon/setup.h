@@ -1,4 +1,4 @@
-/* What bin/ hands over to the daemon, and what it gets back. */
+/* What bin/ passes to the daemon, and the exit codes it gets back. */
 #pragma once
 
 #include "logic/protocol/worker_plan.h"
@@ -7,15 +7,15 @@
 #include "os/process/resource.h"
 #include "os/process/signals.h"
 
-/* What bin/ hands over. */
+/* Filled in by bin/ before daemon_run(). */
 struct daemon_setup {
         struct config_source source;
         const char *program;    /* the absolute path of this program */
-        char *const *arguments; /* those it was started with, without its name */
+        char *const *arguments; /* its arguments, without argv[0] */
         struct take_over take_over;
-        int (*worker_entry)(const struct worker_plan *plan); /* run in the child; its result is the exit code */
+        int (*worker_entry)(const struct worker_plan *plan); /* runs in the child; its result is the exit code */
         struct signals_taken signals;
-        struct resource_limits original_limits; /* before anything was raised */
+        struct resource_limits original_limits; /* before preforkd raised any */
 };
 
 /* Exit codes of the daemon. */

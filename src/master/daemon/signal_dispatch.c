@@ -15,14 +15,15 @@
 #include "master/status/report.h"
 #include "os/terminal.h"
 
-/* SIGPIPE and SIGTTOU are taken so that writing to a log that is gone, or to a terminal with tostop, neither ends nor
+/* SIGPIPE and SIGTTOU are blocked so that writing to a log that is gone, or to a terminal with tostop, neither ends nor
  * stops the daemon. */
 const int master_signals[] = {SIGHUP,  SIGINT,  SIGTERM, SIGQUIT, SIGUSR1,  SIGUSR2,
                               SIGTTIN, SIGTTOU, SIGCHLD, SIGPIPE, SIGWINCH, SIGALRM};
 const size_t master_signal_count = ELEMENTS(master_signals);
 
-/* From people SIGHUP means reload. When the terminal hangs up the kernel sends it, but the shell that runs us may be
- * faster: it passes its own on to its jobs, and of two that are pending the second is dropped. */
+/* A SIGHUP from a user means reload. When the terminal hangs up, the kernel sends SIGHUP too, but the shell may be
+ * faster in passing its own on to its jobs, and of two pending signals the second is dropped. So the terminal is
+ * checked as well. */
 static void handle_hangup(struct daemon *daemon, const struct signals_event *event)
 {
         bool from_kernel = event->code == SI_KERNEL;
@@ -30,7 +31,7 @@ static void handle_hangup(struct daemon *daemon, const struct signals_event *eve
 
         if (!from_kernel && !from_shell)
                 reload_queue_reload(daemon->reloads);
-        else if (sigismember(&daemon->setup->signals.ignored, SIGHUP) != 1) /* as nohup(1) asks for */
+        else if (sigismember(&daemon->setup->signals.ignored, SIGHUP) != 1) /* ignored under nohup(1) */
                 shutdown_begin(daemon, MASTER_EXIT_OK, "the terminal hung up");
 }
 
@@ -63,10 +64,10 @@ static void handle_signal(struct daemon *daemon, const struct signals_event *eve
                 limit_orders_shift(&daemon->pools, +1);
                 break;
         case SIGTTOU:
-                if (event->code != SI_KERNEL) /* the kernel's means that we wrote to a terminal */
+                if (event->code != SI_KERNEL) /* from the kernel it means that we wrote to a terminal */
                         limit_orders_shift(&daemon->pools, -1);
                 break;
-        default: /* taken to be harmless, not to be heard */
+        default: /* blocked only to be harmless */
                 break;
         }
 }

@@ -1,13 +1,13 @@
-/* The signals the master reads, and what each of them orders. */
+/* The signals that the master reads, and the action for each of them. */
 #pragma once
 
 #include <stddef.h>
 
 struct daemon;
 
-/* Those it reads; bin/ takes (blocks) them as its first act. */
+/* The signals; bin/ blocks them first of all. */
 extern const int master_signals[];
 extern const size_t master_signal_count;
 
-/* Begin to read them. 0 or -errno. */
+/* Begin to read signals. 0 or -errno. */
 int signal_dispatch_open(struct daemon *daemon);

@@ -36,7 +36,7 @@ int startup_open(struct daemon *daemon, struct daemon_setup *setup)
         if (r < 0)
                 return r;
         const struct log_sink sink = log_sink_get(daemon->log_sink);
-        if (!setup->take_over.is_preflight) /* else all it has to say is for the one that tries it */
+        if (!setup->take_over.is_preflight) /* a preflight reports to the running master instead */
                 log_set_sink(&sink, LOG_INFO);
         r = evloop_new(&daemon->loop);
         if (r == 0)

@@ -72,7 +72,7 @@ static const struct field daemon_fields[] = {
         WRITTEN(struct resource_limits, of, "original_limits"),
 };
 
-/* Who wrote it. */
+/* The version of the program that wrote the document. */
 
 static json_t *write_version(const void *owner, struct state_file *file)
 {
@@ -100,8 +100,8 @@ static json_t *write_daemon(const void *owner, struct state_file *file)
         return state_file_fields(daemon_fields, ELEMENTS(daemon_fields), owner);
 }
 
-/* A program that stands before us, a shell script for one, must become us, not start us: children are collected by
- * their parent alone. A preflight is a child of the process itself. */
+/* A wrapper such as a shell script must exec preforkd rather than start it as a child, because only the parent can
+ * collect the workers. A preflight is a child of the running master. */
 static int check_place(struct state_file *file, const struct daemon *daemon)
 {
         if ((daemon->setup->take_over.is_preflight ? getppid() : getpid()) == daemon->pid)
@@ -136,7 +136,7 @@ static void begin_daemon(void *owner)
 static const struct state_part daemon_part = {
         .name = "daemon", .write = write_daemon, .read = read_daemon, .begin = begin_daemon};
 
-/* What exec(2) forgets: signals that were ignored when the first program of this process was started. */
+/* Signals that were ignored when the first program of this process was started, which exec(2) does not keep. */
 
 static json_t *write_ignored(const void *owner, struct state_file *file)
 {
@@ -233,7 +233,7 @@ static int read_config(void *owner, struct state_file *file, const json_t *value
 
 static const struct state_part config_part = {.name = "config", .write = write_config, .read = read_config};
 
-/* What was asked for while a configuration was being read, and how many there have been: clients wait for a number. */
+/* The pending requests and the number of configurations read: clients wait for a number. */
 
 static const struct field reload_queue_fields[] = {
         DERIVED(struct reload_queue, reload, "made anew"),
@@ -261,7 +261,7 @@ static int read_reload_queue(void *owner, struct state_file *file, const json_t 
 static const struct state_part reload_queue_part = {
         .name = "reload_queue", .write = write_reload_queue, .read = read_reload_queue};
 
-/* The log: records that were dropped and not reported yet. */
+/* The log: the number of records that were dropped and not reported yet. */
 
 static json_t *write_log(const void *owner, struct state_file *file)
 {

@@ -1,11 +1,11 @@
-/* The parts of the state that an upgrade hands over: the list of all of them, and those of the daemon itself.
+/* Lists the parts of the state that an upgrade hands over, and defines those of the daemon itself.
  *
- * The parts of the modules stand beside their structures. */
+ * The part of every other module is defined beside its structure. */
 #pragma once
 
 #include "master/state/state_part.h"
 
 struct daemon;
 
-/* List them: in the order of what is needed of one another, the configuration before everything that goes by it. */
+/* List the parts in order of dependency: the configuration comes before everything that depends on it. */
 void state_parts_list(struct daemon *daemon, struct state_parts *ret);

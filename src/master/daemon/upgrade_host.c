@@ -14,7 +14,7 @@
 #include "master/reload/reload_queue.h"
 #include "master/upgrade/upgrade.h"
 
-/* A configuration that is being read would be lost, and with it the replies to those who wait for it. */
+/* An upgrade would lose a configuration that is being read, and the replies to the clients that wait for it. */
 static bool is_busy(void *context)
 {
         const struct daemon *daemon = context;

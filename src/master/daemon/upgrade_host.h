@@ -1,16 +1,17 @@
-/* The daemon's side of an upgrade: what it hands in, what it does when one has come to nothing, and what the program
- * that was executed does at its start. */
+/* The daemon's side of an upgrade: what the upgrade needs from it, the report of a failed upgrade, and the start of the
+ * program that was executed. */
 #pragma once
 
 struct daemon;
 
-/* Make daemon->upgrade; everything that is handed over must be there. 0 or -ENOMEM. */
+/* Create daemon->upgrade. Everything that is handed over must exist. 0 or -ENOMEM. */
 int upgrade_host_open(struct daemon *daemon);
 
-/* Upgrade, for a reason that goes into the log; `path` NULL: to the path preforkd was started by. Control clients that
- * wait for it are answered when it is done or has come to nothing, by whichever program runs then. */
+/* Begin an upgrade to the program at `path`, or at the path preforkd was started by if `path` is NULL. `by` says for
+ * the log who ordered it. Control clients that wait for it are answered when it has succeeded or failed, by the program
+ * that runs then. */
 void upgrade_host_begin(struct daemon *daemon, const char *path, const char *by);
 
-/* Become what was handed over (daemon->setup->take_over), and go on. Does not return from a preflight, nor if it fails:
- * then the process ends, and nothing was touched. */
+/* Read the state that was handed over (daemon->setup->take_over) and continue. Does not return in a preflight or on
+ * failure: the process then ends without touching anything. */
 void upgrade_host_take_over(struct daemon *daemon);
