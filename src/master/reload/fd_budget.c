@@ -6,16 +6,16 @@
 #include "master/pool/pool_table.h"
 #include "os/process/resource.h"
 
-/* Descriptors the master needs: one pipe a process, three a pool beside its listeners, and its own few. A listener has
- * two when it drains: itself and its decoy. */
+/* The descriptors that the master needs: its own, one pipe per process, eight per pool, and two per listener, because a
+ * draining listener has a decoy as well. */
 static uint64_t needed_fds(const struct fd_budget *budget, const struct config *config)
 {
         uint64_t needed = budget->own;
 
         for (size_t i = 0; i < config->pool_count; i++)
                 needed += pool_config_process_limit(config->pools[i]) + 2 * config->pools[i]->listen.count + 8;
-        /* What is there now may stay for a while: listeners that drain, workers of pools that are removed, and workers
-         * that are more than a new limit allows. */
+        /* Present listeners and workers may stay for a while: listeners that drain, workers of removed pools, and
+         * workers above a lowered limit. */
         for (size_t i = 0; i < budget->pools->count; i++) {
                 const struct pool *pool = budget->pools->items[i];
                 const struct pool_config *later = pool->mode == POOL_OPEN ? config_find_pool(config, pool->name) : NULL;

@@ -11,7 +11,7 @@
 #include "master/reload/fd_budget.h"
 #include "master/reload/reload.h"
 
-/* More workers need more descriptors. */
+/* Raise the limit of open files: more workers need more descriptors. */
 static int find_descriptors(const struct reload *reload, const struct fd_budget *budget, const struct pool *pool,
                             struct overlay *overlay, struct problem_list *problems)
 {
@@ -26,7 +26,8 @@ static int find_descriptors(const struct reload *reload, const struct fd_budget 
         return fd_budget_raise(budget, &config, problems) < 0 ? -ERANGE : 0;
 }
 
-/* Who refuses must not wait in accept(2): it would take the next client from a worker. */
+/* Make the listeners non-blocking for a refuser: if it blocked in accept(2), it would take the next client from a
+ * worker. */
 static void let_refuse(struct pool *pool)
 {
         for (size_t i = 0; i < pool->listeners.count; i++) {

@@ -10,7 +10,8 @@
 #include "master/pool/worker.h"
 #include "os/clock.h"
 
-/* UNIX listeners that drain cannot be taken back: they are shut for good. */
+/* Find a pool with a draining listener for the address. UNIX listeners that drain cannot be taken back: they were shut
+ * down for good. */
 static struct pool *find_draining(const struct pool_table *pools, struct pool *pool,
                                   const struct listen_address *address)
 {
@@ -41,8 +42,8 @@ struct pool *listener_moves_find(const struct pool_table *pools, struct pool *po
         return owner ? owner : find_serving(pools, pool, address);
 }
 
-/* The owner's workers would serve the listener in the old way: they go, and those that its other listeners need are
- * forked anew. */
+/* The owner's workers would go on serving the listener with the old configuration, so all of them are retired; new ones
+ * are forked for the listeners that the owner keeps. */
 static void retire_workers(struct pool *owner)
 {
         uint64_t now_ms = clock_now_ms();

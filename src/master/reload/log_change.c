@@ -33,7 +33,7 @@ static int prepare(void *owner, const struct reload_context *context)
                 return r;
         }
         r = log_sink_check(change->opened, &path);
-        if (r < 0) { /* to the log that can still be read */
+        if (r < 0) { /* logged to the old target, which can still be read */
                 const struct log_fields fields = {.file = origin->file, .line = origin->line};
                 log_emit(LOG_WARNING, &fields, "log_target: %s: %s; records are lost until somebody listens there",
                          path, strerror(-r));

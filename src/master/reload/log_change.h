@@ -1,17 +1,17 @@
-/* Where the log goes, as a participant of a reload: another log_target is opened before the old one is closed, and goes
- * on counting what was dropped. */
+/* Changes the log target; a participant of a reload. A new target is opened before the old one is closed, and takes
+ * over the number of dropped records. */
 #pragma once
 
 #include "master/reload/participant.h"
 #include "os/log/sink.h"
 
-/* The owner; zero-initialise but for `sink`. */
+/* The owner of the participant; zero-initialise all but `sink`. */
 struct log_change {
-        struct log_sink_state **sink;  /* the one in use, borrowed; replaced by a commit */
-        struct log_sink_state *opened; /* prepared; NULL: the target stays */
+        struct log_sink_state **sink;  /* the sink in use, borrowed; commit() replaces it */
+        struct log_sink_state *opened; /* the prepared sink; NULL: the target stays */
 };
 
 extern const struct reload_participant log_participant;
 
-/* Where the log goes for a value of log_target. */
+/* The destination for a value of log_target (enum of the configuration). */
 enum log_destination log_change_destination(int target);

@@ -1,12 +1,14 @@
-/* Who takes part in a reload: the log, the control socket, the descriptors, the pools with their listeners, and whoever
- * comes. Each is a struct reload_participant beside what it is about; the daemon lists them.
+/* The participants of a reload: the log, the control socket, the descriptor limit, the pools with their listeners, and
+ * so on. Each module defines its struct reload_participant; the daemon lists them (daemon/reload_host), and reload.c
+ * calls them.
  *
- * A reload has two phases. Phase one prepares: it opens, reserves and asks for whatever the new configuration needs
- * beside what is in use; it may fail, and is undone then. Phase two commits: it cannot fail, so it asks the system for
- * nothing that may be refused. A dry run checks: it finds out what phase one would meet, and nobody notices.
+ * A reload has two phases. Phase one prepares: it opens and reserves whatever the new configuration needs in addition
+ * to what is in use. It may fail and is undone then. Phase two commits: it cannot fail, so it requests nothing from the
+ * system that may be refused. A dry run checks: it finds the problems that phase one would find, without visible
+ * effects.
  *
- * What must stay true: whatever prepare() holds is given up by either commit() or undo(), and one reload is finished
- * before the next begins, so that a participant keeps what it has prepared in its own structure. */
+ * What must stay true: whatever prepare() has acquired is taken or released by either commit() or undo(); and a reload
+ * ends before the next begins, so that a participant can keep what it has prepared in its own structure. */
 #pragma once
 
 #include <assert.h>
@@ -17,27 +19,27 @@
 #include "logic/config/config.h"
 #include "logic/policy/reload_diff.h"
 
-/* One configuration in the place of another. */
+/* A replacement of one configuration by another. */
 struct reload_context {
-        const struct config *effective; /* what the new one is compared with: the running one with its overlays */
-        struct config *old_config;      /* the running one itself; NULL: the start, a reload from nothing */
+        const struct config *effective; /* the effective one, with which the new one is compared */
+        struct config *old_config;      /* the running one without overlays; NULL at the start */
         struct config *new_config;
-        const struct reload_plan *plan; /* what becomes of each pool */
+        const struct reload_plan *plan; /* the verb for each pool */
         struct problem_list *problems;
 };
 
-/* What is NULL is not needed. */
+/* Functions may be NULL. */
 struct reload_participant {
-        const char *name; /* for people and tests */
-        /* What prepare() would meet, as problems. Nothing is opened, made or changed. */
+        const char *name; /* for logs and tests */
+        /* Add the problems that prepare() would find. Nothing is opened, created or changed. */
         void (*check)(const void *owner, const struct reload_context *context);
-        /* 0; -errno with a problem that is an error, -ENOMEM without one: then it holds nothing. */
+        /* 0; on failure -errno with an error in `problems`, or -ENOMEM without one; then nothing is held. */
         int (*prepare)(void *owner, const struct reload_context *context);
         void (*commit)(void *owner, const struct reload_context *context);
         void (*undo)(void *owner, const struct reload_context *context);
 };
 
-/* In the order in which they prepare and commit; zero-initialise. */
+/* The list, in the order of prepare() and commit(); zero-initialise. */
 struct reload_participants {
         struct {
                 const struct reload_participant *participant;
@@ -57,8 +59,8 @@ static inline void reload_participants_add(struct reload_participants *list,
 /* A dry run. */
 void reload_participants_check(const struct reload_participants *list, const struct reload_context *context);
 
-/* Phase one. When somebody has failed, those behind only check, so that all problems are told and nothing more is
- * opened; then those before are undone in reverse order. 0 or the first -errno. */
+/* Phase one. When a participant fails, the following ones only check, so that all problems are reported and nothing
+ * more is opened; then the preceding ones are undone in reverse order. 0 or the first -errno. */
 int reload_participants_prepare(const struct reload_participants *list, const struct reload_context *context);
 
 /* Phase two. */

@@ -15,13 +15,13 @@
 #include "master/pool/pool_table.h"
 #include "master/reload/listener_moves.h"
 
-/* What phase one made for one step. */
+/* What phase one has prepared for one step of the plan. */
 struct pool_preparation {
-        struct pool *pool;          /* of a pool to add */
+        struct pool *pool;          /* the new pool, for RELOAD_ADD */
         struct listener_set opened; /* listeners to take into service */
 };
 
-/* The pool that a step is about and that is there already, or NULL. */
+/* The running pool of a step; NULL for RELOAD_ADD. */
 static struct pool *running_pool(const struct pool_changes *changes, const struct reload_step *step)
 {
         return step->old_pool ? pool_table_find(changes->pools, step->old_pool->name) : NULL;
@@ -34,7 +34,7 @@ static bool opens_listeners(const struct reload_step *step)
 
 /* Phase one. */
 
-/* A listener that is new to us: the service manager's, or else our own. */
+/* Open a listener that no pool has: take the one that the service manager passed, or create one. */
 static int open_listener(const struct pool_changes *changes, const struct pool_config *pool,
                          const struct listen_address *address, struct listener_set *opened,
                          struct problem_list *problems)
@@ -50,8 +50,8 @@ static int open_listener(const struct pool_changes *changes, const struct pool_c
         return r;
 }
 
-/* Open what is new to us. Returns how many will come from another pool, or from those that drain; -errno with a
- * problem. */
+/* Open the listeners that no pool has. Returns the number of the others, which are moved from another pool or taken
+ * back from draining; -errno with a problem added. */
 static int open_listeners(const struct pool_changes *changes, const struct reload_step *step, struct pool *running,
                           struct listener_set *opened, struct problem_list *problems)
 {
@@ -121,7 +121,7 @@ static int prepare(void *owner, const struct reload_context *context)
         changes->prepared = calloc(plan->count + 1, sizeof(*changes->prepared));
         if (!changes->prepared || pool_table_reserve(changes->pools, plan->count) < 0)
                 r = -ENOMEM;
-        for (size_t i = 0; i < plan->count && r != -ENOMEM; i++) { /* all of them: for all problems */
+        for (size_t i = 0; i < plan->count && r != -ENOMEM; i++) { /* go on after an error, to report all problems */
                 int step = prepare_step(changes, &plan->steps[i], &changes->prepared[i], context->problems);
                 r = r < 0 ? r : step;
         }
@@ -132,7 +132,7 @@ static int prepare(void *owner, const struct reload_context *context)
 
 /* A dry run. */
 
-/* Nothing has to be opened for it. */
+/* True if nothing has to be opened for the address. */
 static bool is_at_hand(const struct pool_changes *changes, struct pool *running, const struct listen_address *address)
 {
         return (running && listener_set_find(&running->listeners, address->text)) ||
@@ -162,7 +162,7 @@ static void announce_listener(const struct pool *pool, const struct pool_listene
         const struct log_fields fields = {.pool = pool->name};
         unsigned effective = item->listener.effective_backlog;
 
-        if (item->listener.origin == LISTENER_ACTIVATED) { /* what its unit asked for holds */
+        if (item->listener.origin == LISTENER_ACTIVATED) { /* its unit sets the backlog */
                 char address[ADDRESS_TEXT_MAX];
                 address_format(&item->listener.address, address, sizeof(address));
                 log_emit(LOG_INFO, &fields, "listening on %s (%s), backlog %u", item->name, address, effective);
@@ -192,7 +192,7 @@ static bool is_listed(const struct pool_config *config, const char *name)
         return false;
 }
 
-/* Exchange the listeners: those that are not wanted any more drain, the new ones are taken into service. */
+/* Exchange the listeners: those that are no longer configured begin to drain, the new ones are taken into service. */
 static void rebind(const struct pool_table *pools, struct pool *pool, struct listener_set *opened)
 {
         for (size_t i = pool->listeners.count; i-- > 0;)
@@ -202,7 +202,8 @@ static void rebind(const struct pool_table *pools, struct pool *pool, struct lis
         take_into_service(pool, opened);
 }
 
-/* Options of open listeners; a failure leaves the old value and is worth a warning, not the reload. */
+/* Set the options of open listeners. A failure leaves the old value and is only a warning, because phase two cannot
+ * fail. */
 static void adjust_listeners(struct pool *pool)
 {
         const struct listener_options options = listener_set_options(pool->config);
@@ -219,14 +220,14 @@ static void adjust_listeners(struct pool *pool)
         }
 }
 
-/* What carrying out a step is about. */
+/* A step that is being carried out. */
 struct carrying {
         const struct pool_changes *changes;
         const struct reload_context *context;
         const struct reload_step *step;
         struct pool_preparation *prepared;
         struct pool *pool;
-        const char *changed; /* the names of the options */
+        const char *changed; /* the names of the changed options */
 };
 
 static void keep(const struct carrying *at)
@@ -289,7 +290,7 @@ static void carry_out(const struct pool_changes *changes, const struct reload_co
         verbs[at.step->verb](&at);
 }
 
-/* What goes from one running pool to another: before it is closed, and at once for all of them, because two pools may
+/* Move listeners between running pools. This is done for all pools before any listener is closed, because two pools may
  * exchange theirs. */
 static void move_listeners(const struct pool_changes *changes, const struct reload_plan *plan)
 {
@@ -301,7 +302,7 @@ static void move_listeners(const struct pool_changes *changes, const struct relo
         }
 }
 
-/* Whatever is in service outlives us from now on. */
+/* Store the listeners in service with the service manager, so that they outlive the master. */
 static void store_listeners(const struct pool_changes *changes)
 {
         for (size_t p = 0; p < changes->pools->count; p++) {

@@ -1,7 +1,8 @@
-/* What a reload makes of the pools and their listeners, as participants.
+/* Changes the pools and their listeners; participants of a reload.
  *
- * Phase one opens listeners, makes new pools and reserves every piece of memory that phase two moves things into. Phase
- * two carries out the verb of each pool. Whatever is in service afterwards is stored with the service manager. */
+ * Phase one opens listeners, creates new pools and reserves the memory that phase two needs. Phase two carries out the
+ * verb of each pool and stores the listeners in service with the service manager. What must stay true: phase two
+ * allocates nothing that it depends on. */
 #pragma once
 
 #include "master/reload/participant.h"
@@ -11,15 +12,15 @@ struct pool_preparation;
 struct pool_runtime;
 struct pool_table;
 
-/* The owner; all but `prepared` is borrowed. */
+/* The owner of the participant; all but `prepared` is borrowed. */
 struct pool_changes {
         struct pool_table *pools;
         const struct pool_runtime *runtime;
         struct fd_store *store;
-        struct pool_preparation *prepared; /* one a step of the plan */
+        struct pool_preparation *prepared; /* one per step of the plan */
 };
 
 extern const struct reload_participant pools_participant;
 
-/* Sockets of socket units that no pool listens on. The owner is a struct fd_store. */
+/* Reports sockets of socket units that no pool listens on. The owner is a struct fd_store. */
 extern const struct reload_participant passed_sockets_participant;

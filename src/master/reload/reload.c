@@ -8,7 +8,7 @@
 #include "logic/policy/reload_changes.h"
 #include "master/reload/effective_config.h"
 
-/* Both phases, as far as they come. */
+/* Run phase one and, if it succeeds, phase two. */
 static int replace(const struct reload *reload, struct reload_context *context, struct reload_changes *changes)
 {
         _cleanup_(reload_plan_clear) struct reload_plan plan = {0};

@@ -24,6 +24,6 @@ void reload_check(const struct reload *reload, struct config *config, struct pro
                 r = reload_changes_of(&plan, &effective.master, &config->master, changes);
         if (r < 0)
                 problem_add(problems, NULL, 0, "%s", strerror(-r));
-        if (!problem_list_refuses(problems)) /* as in a reload: the rest would speak of a plan that is none */
+        if (!problem_list_refuses(problems)) /* as in a reload: a refused plan is not prepared */
                 reload_participants_check(&reload->participants, &context);
 }

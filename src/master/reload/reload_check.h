@@ -1,10 +1,10 @@
-/* The dry run of a reload: what would become of each pool, and what would refuse it, as far as the participants can
- * find that out without anybody noticing. What phase one alone finds out is said in preforkctl(1). */
+/* The dry run of a reload: the changes of each pool, and the problems that the participants can find without visible
+ * effects. preforkctl(1) lists the problems that only phase one finds. Called by reload_queue. */
 #pragma once
 
 #include "master/reload/reload.h"
 
-/* What would reload_apply() do with `config`? Nothing is opened or changed. `problems` say why it would be refused, if
- * they have errors; else `changes` what it would mean to each pool. */
+/* Find out what reload_apply() would do with `config`; nothing is opened or changed. If it would be refused, `problems`
+ * has errors; otherwise `changes` lists the changes of each pool. */
 void reload_check(const struct reload *reload, struct config *config, struct problem_list *problems,
                   struct reload_changes *changes);

@@ -31,8 +31,8 @@ static void drop(struct config *config)
         free(config);
 }
 
-/* NULL, with a problem, in the place of a configuration that would leave nothing to serve. At the start it is told by
- * what is borrowed by the outcome. */
+/* Refuse a configuration without a pool: add a problem, free it and return NULL. (At the start the outcome reports it:
+ * see take_first().) */
 static struct config *refuse_empty(struct config *config, struct problem_list *problems)
 {
         if (!config || config->pool_count > 0)
@@ -42,7 +42,7 @@ static struct config *refuse_empty(struct config *config, struct problem_list *p
         return NULL;
 }
 
-/* The first configuration: without it there is nothing to run. */
+/* Apply the first configuration. If it is refused, the daemon ends. */
 static void take_first(struct reload_queue *queue, struct config *config, struct problem_list *problems)
 {
         struct reload_outcome outcome = {.kind = RELOAD_FIRST, .config = config, .problems = problems};
@@ -140,7 +140,7 @@ void reload_queue_reload(struct reload_queue *queue)
                 log_notice("not reloading: stopping");
                 return;
         }
-        queue->reload_again = queue->child != NULL; /* what is being read may be older than the wish */
+        queue->reload_again = queue->child != NULL; /* the configuration being read may be older than this request */
         if (queue->child)
                 return;
         queue->observer.begun(queue->observer.context);
