@@ -152,7 +152,7 @@ def test_upgrade(controlled: tuple[Daemon, Ctl], tmp_path: Path) -> None:
     assert ctl.do("upgrade") == said.stdout
     refused = ctl.run("upgrade", "/bin/true")
     assert refused.returncode == FAILURE and refused.stdout == "", refused
-    assert refused.stderr == ("/bin/true: it cannot take over: its preflight ended with code 0 and without a word\n"
+    assert refused.stderr == ("/bin/true: it cannot take over: its preflight ended with code 0 and without a message\n"
                               "preforkctl: not upgraded: the running program goes on\n")
 
 

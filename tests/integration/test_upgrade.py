@@ -589,9 +589,9 @@ def test_control_group_may_not_name_a_program(controlled: Start, as_root: None) 
 
 SCRIPTS = {
     "a word": ("echo 'the disk is full of eels' >&2; exit 1", "the disk is full of eels"),
-    "no word": ("exit 3", "ended with code 3 and without a word"),
-    "nothing at all": ("exit 0", "ended with code 0 and without a word"),
-    "the wrong answer": ("echo yes; exit 0", "without a word"),
+    "no word": ("exit 3", "ended with code 3 and without a message"),
+    "nothing at all": ("exit 0", "ended with code 0 and without a message"),
+    "the wrong answer": ("echo yes; exit 0", "without a message"),
     "a signal": ("kill -SEGV $$", "killed by signal 11"),
     "another preforkd": (f"shift; exec {shlex.quote(str(BINARY))} --unheard-of=5 \"$@\"", "exclude each other"),
 }

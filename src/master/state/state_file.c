@@ -166,7 +166,7 @@ int state_file_load(int fd, struct state_file *ret)
                 return r;
         json_int_t format = json_integer_value(json_object_get(ret->root, "handover"));
         if (format != STATE_FILE_FORMAT)
-                return state_file_fail(ret, "the state is handed over in format %lld, and %d is known",
+                return state_file_fail(ret, "the state handed over has format %lld; this program reads %d",
                                        (long long)format, STATE_FILE_FORMAT);
         return load_descriptors(ret);
 }

@@ -38,7 +38,7 @@ int handover_read(const struct state_parts *parts, int fd, struct problem_list *
                 problem_add(problems, NULL, 0, "%s", text_string(&file.error));
         else if (r < 0 && !problem_list_refuses(problems))
                 problem_add(problems, NULL, 0, "%s", strerror(-r));
-        if (r < 0) /* the descriptors are in service: closing is not ours to do */
+        if (r < 0) /* leave the descriptors open: they are in service */
                 state_file_forget(&file);
         else
                 state_file_clear(&file);

@@ -1,9 +1,9 @@
-/* The hand-over: the whole master as a document, for the program that takes its place in the same process.
+/* The hand-over: the state of the whole master as a document, for the program that replaces it in the same process.
  *
- * The pid stays, and with it the children; descriptors are kept open across exec(2), so listeners, scoreboards, pipes
- * and connections go on; everything else is written down by its own module and made anew: a list of parts, of which
- * nothing is known here. A preflight does the same on a copy of the document and of the descriptors, up to the point
- * where it would begin to act, so that whatever fails fails there. */
+ * The process keeps its pid and so its children; descriptors stay open across exec(2), and with them listeners,
+ * scoreboards, pipes and connections. Everything else is written by the module that owns it and created anew from that:
+ * a list of parts whose content is not known here. Called by upgrade.c. A preflight reads a copy of the document with
+ * copies of the descriptors, and stops before handover_begin(), so that any failure happens there. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,19 +11,19 @@
 #include "base/problem.h"
 #include "master/state/state_part.h"
 
-/* Of a program that was executed in the place of another: where its state is. */
+/* How the program was started by an upgrade, and where its state is. */
 struct take_over {
         bool wanted;
-        bool is_preflight; /* only to find out whether it could be done */
+        bool is_preflight; /* only check whether it could take over */
         int fd;
 };
 
-/* Write all parts down. 0; -ENOMEM. The document is the caller's to end by state_file_forget(), also on failure. */
+/* Write all parts. 0 or -ENOMEM. The caller frees the document with state_file_forget(), also on failure. */
 int handover_write(const struct state_parts *parts, struct state_file *file);
 
-/* Have all parts read the document at `fd`; their owners are new and empty. Warnings, and what is wrong, go to
- * `problems`. 0 or -errno: then there is nothing to be done but to exit without touching anything. */
+/* Have all parts read the document at `fd`; their owners are new and empty. Errors and warnings are added to
+ * `problems`. 0; -errno: the process must exit without touching anything. */
 int handover_read(const struct state_parts *parts, int fd, struct problem_list *problems);
 
-/* Let all parts begin. */
+/* Call begin() of all parts. */
 void handover_begin(const struct state_parts *parts);

@@ -19,64 +19,64 @@
 #include "os/process/spawn.h"
 #include "os/process/title.h"
 
-/* As for everything else that may hang in a process of its own. */
+/* The same deadline as for reading a configuration. */
 #define DEADLINE_MS 10000
 
-/* What it says when all is well; anything else, also nothing, is a no. */
-#define YES "preforkd: ready to take over\n"
+/* What the program writes if it can take over. Anything else, or nothing, means that it cannot. */
+#define READY_TEXT "preforkd: ready to take over\n"
 
-/* Of what it says otherwise, so much is passed on; ours says no more, so that it never waits for a reader. */
-#define WORDS_MAX 4096
+/* How much of its stderr is reported. preforkd writes no more, so that it never blocks on the pipe. */
+#define STDERR_MAX 4096
 
 struct preflight {
         struct preflight_setup setup;
         pid_t pid;
         bool timed_out;
-        int answer_fd, stderr_fd; /* what it writes to stdout and stderr */
+        int answer_fd, stderr_fd; /* the reading ends of its stdout and stderr */
         struct evloop_timer *deadline;
 };
 
-struct word_context {
+struct line_context {
         const char *path;
         struct problem_list *problems;
 };
 
-static void take_word(void *context, const struct line *line)
+static void add_line(void *context, const struct line *line)
 {
-        const struct word_context *words = context;
+        const struct line_context *lines = context;
 
-        problem_add(words->problems, words->path, 0, "%s", line->bytes);
+        problem_add(lines->problems, lines->path, 0, "%s", line->bytes);
 }
 
-/* What it had to say on its stderr, line by line. */
-static void take_errors(const struct preflight *preflight, struct problem_list *problems)
+/* Add each line of its stderr as a problem. */
+static void read_stderr(const struct preflight *preflight, struct problem_list *problems)
 {
-        struct word_context context = {.path = preflight->setup.path, .problems = problems};
+        struct line_context context = {.path = preflight->setup.path, .problems = problems};
         struct line_splitter splitter = {0};
-        char words[WORDS_MAX];
+        char bytes[STDERR_MAX];
 
-        ssize_t length = read(preflight->stderr_fd, words, sizeof(words));
+        ssize_t length = read(preflight->stderr_fd, bytes, sizeof(bytes));
         if (length > 0)
-                line_splitter_feed(&splitter, words, (size_t)length, take_word, &context);
-        line_splitter_flush(&splitter, take_word, &context);
+                line_splitter_feed(&splitter, bytes, (size_t)length, add_line, &context);
+        line_splitter_flush(&splitter, add_line, &context);
         line_splitter_clear(&splitter);
 }
 
-static bool says_yes(const struct preflight *preflight)
+static bool is_ready(const struct preflight *preflight)
 {
-        char answer[sizeof(YES) + 1] = "";
+        char answer[sizeof(READY_TEXT) + 1] = "";
 
         ssize_t length = read(preflight->answer_fd, answer, sizeof(answer) - 1);
-        return length > 0 && text_equal(answer, YES);
+        return length > 0 && text_equal(answer, READY_TEXT);
 }
 
 static void find_problems(const struct preflight *preflight, int status, struct problem_list *problems)
 {
         const char *path = preflight->setup.path;
 
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && says_yes(preflight))
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && is_ready(preflight))
                 return;
-        take_errors(preflight, problems);
+        read_stderr(preflight, problems);
         if (preflight->timed_out)
                 problem_add(problems, path, 0, "its preflight took longer than %d s", DEADLINE_MS / 1000);
         else if (WIFSIGNALED(status))
@@ -84,12 +84,12 @@ static void find_problems(const struct preflight *preflight, int status, struct 
                             strsignal(WTERMSIG(status)));
         else if (!problem_list_refuses(problems))
                 problem_add(problems, path, 0,
-                            "it cannot take over: its preflight ended with code %d and without a word",
+                            "it cannot take over: its preflight ended with code %d and without a message",
                             WEXITSTATUS(status));
 }
 
-/* What it has left behind has our descriptors. Its group is named by a process that has just been reaped or is a child
- * still, so that nobody else can have the number. */
+/* Kill the processes that it has left behind, because they have our descriptors. The number of the group cannot belong
+ * to another process: the child is not reaped yet, or has been reaped only now. */
 static void kill_group(pid_t pid)
 {
         kill(-pid, SIGKILL);
@@ -109,8 +109,8 @@ static void on_preflight_end(void *context, pid_t pid, int status, const struct 
 void preflight_kill(struct preflight *preflight)
 {
         kill_group(preflight->pid);
-        reaper_kill(preflight->setup.reaper, preflight->pid, preflight,
-                    SIGKILL); /* it may not have got its group yet */
+        /* Its process group may not exist yet. */
+        reaper_kill(preflight->setup.reaper, preflight->pid, preflight, SIGKILL);
 }
 
 static void on_deadline(void *context)
@@ -121,7 +121,7 @@ static void on_deadline(void *context)
         preflight_kill(preflight);
 }
 
-/* What the child is given. */
+/* The context of the child. */
 struct child {
         const struct preflight_setup *setup;
         int answer_fd, stderr_fd;
@@ -141,21 +141,22 @@ static int run_child(void *context)
         return EXIT_FAILURE;
 }
 
-/* Pipes hold what is worth reading; a program that writes more waits, and is out of time. */
+/* The pipes are read when the child has ended. A program that writes more than they hold blocks and misses the
+ * deadline. */
 static int start_child(struct preflight *preflight)
 {
         const struct preflight_setup *setup = &preflight->setup;
-        int answer[2], words[2];
+        int answer[2], errors[2];
 
         if (pipe2(answer, O_CLOEXEC) < 0)
                 return -errno;
         preflight->answer_fd = answer[0];
         _cleanup_(fd_closep) int answer_fd = answer[1];
-        if (pipe2(words, O_CLOEXEC) < 0)
+        if (pipe2(errors, O_CLOEXEC) < 0)
                 return -errno;
-        preflight->stderr_fd = words[0];
-        _cleanup_(fd_closep) int stderr_fd = words[1];
-        if (fcntl(answer[0], F_SETFL, O_NONBLOCK) < 0 || fcntl(words[0], F_SETFL, O_NONBLOCK) < 0)
+        preflight->stderr_fd = errors[0];
+        _cleanup_(fd_closep) int stderr_fd = errors[1];
+        if (fcntl(answer[0], F_SETFL, O_NONBLOCK) < 0 || fcntl(errors[0], F_SETFL, O_NONBLOCK) < 0)
                 return -errno;
         struct child child = {.setup = setup, .answer_fd = answer_fd, .stderr_fd = stderr_fd};
         int r = spawn_child(run_child, &child, &preflight->pid);
@@ -197,13 +198,13 @@ void preflight_answer(int r, const struct problem_list *problems)
 {
         _cleanup_(text_clear) struct text text = {0};
 
-        for (size_t i = 0; i < problems->count && text.length < WORDS_MAX / 2; i++)
+        for (size_t i = 0; i < problems->count && text.length < STDERR_MAX / 2; i++)
                 if (!problems->items[i].warning && problem_format(&problems->items[i], &text) == 0)
                         text_append(&text, "\n");
         if (r < 0) {
                 dprintf(STDERR_FILENO, "%s", text.length > 0 ? text_string(&text) : strerror(-r));
                 _exit(EXIT_FAILURE);
         }
-        ssize_t written = write(STDOUT_FILENO, YES, strlen(YES));
-        _exit(written == (ssize_t)strlen(YES) ? EXIT_SUCCESS : EXIT_FAILURE);
+        ssize_t written = write(STDOUT_FILENO, READY_TEXT, strlen(READY_TEXT));
+        _exit(written == (ssize_t)strlen(READY_TEXT) ? EXIT_SUCCESS : EXIT_FAILURE);
 }

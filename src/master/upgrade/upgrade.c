@@ -15,12 +15,12 @@
 
 struct upgrade {
         struct upgrade_setup setup;
-        struct evloop_timer *timer; /* to go on from a turn of its own */
-        char *path;                 /* NULL: none is under way */
+        struct evloop_timer *timer; /* continues the upgrade in a turn of its own */
+        char *path;                 /* NULL: no upgrade is in progress */
         char by[48];
-        struct image_file file;      /* as it was at the preflight */
-        uint64_t version;            /* of the configuration at the preflight */
-        struct preflight *preflight; /* NULL: it has been passed */
+        struct image_file file;      /* the file at the preflight */
+        uint64_t version;            /* the version of the configuration at the preflight */
+        struct preflight *preflight; /* NULL: passed */
         bool cancelled;
 };
 
@@ -32,7 +32,7 @@ static void forget(struct upgrade *upgrade)
         upgrade->cancelled = false;
 }
 
-/* It has come to nothing. */
+/* The upgrade has failed. */
 static void fail(struct upgrade *upgrade, const struct problem_list *problems)
 {
         forget(upgrade);
@@ -47,7 +47,7 @@ static void fail_to_execute(struct upgrade *upgrade, const char *path, int r)
         fail(upgrade, &problems);
 }
 
-/* `PATH --take-over=FD`, then the arguments that this program was started with. NULL: out of memory. */
+/* `PATH --take-over=FD` followed by the arguments of this program. NULL: out of memory. */
 static char **make_arguments(const struct upgrade *upgrade, const char *option)
 {
         char *const *old = upgrade->setup.arguments;
@@ -64,8 +64,7 @@ static char **make_arguments(const struct upgrade *upgrade, const char *option)
         return arguments;
 }
 
-/* Execute the program with the state as it is now. On success a child does, and does not return: -errno, with
- * everything as before. */
+/* Write the state and execute the program in this process. Does not return on success; -errno, with nothing changed. */
 static int execute(const struct upgrade *upgrade, const char *option_name)
 {
         _cleanup_(fd_closep) int state_fd = -1;
@@ -124,7 +123,7 @@ static void on_preflight_end(void *context, const struct problem_list *problems)
         else if (problem_list_refuses(problems))
                 fail(upgrade, problems);
         else
-                evloop_timer_set(upgrade->timer, 0); /* from a turn of its own: we are in the middle of the reaping */
+                evloop_timer_set(upgrade->timer, 0); /* in a turn of its own: the reaper is still collecting */
 }
 
 static void on_timer(void *context)

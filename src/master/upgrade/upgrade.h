@@ -1,8 +1,8 @@
-/* The upgrade in place: another program (or the same file, which a package has replaced) goes on as this process.
+/* The upgrade in place: executes another program, or the same file after a package update, in this process.
  *
- * First a preflight (see there), with ten seconds to say whether the program could take over. Then the state is written
- * afresh and the program executed in the master's place. If that fails the master goes on as if nothing had been. Owned
- * by struct daemon, which hands in what is to be written down and hears what came of it. */
+ * First comes the preflight (preflight.h), in which the program has ten seconds to answer whether it could take over.
+ * Then the state is written again and the program replaces the master. If any of this fails, the master continues
+ * unchanged. Owned by struct daemon, which hands in the parts to write and is told of a failure. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,15 +16,16 @@ struct evloop;
 struct reaper;
 struct upgrade;
 
-/* Whose process it is. */
+/* What an upgrade needs from the daemon. */
 struct upgrade_host {
         void *context;
-        /* True while something is under way that an execution would lose; upgrade_continue() is called at its end. */
+        /* True while something is in progress that the execution would lose; the daemon calls upgrade_continue() when
+         * it has ended. */
         bool (*is_busy)(void *context);
-        /* Put into the environment what the next program reads there, and take it away again. 0 or -ENOMEM. */
+        /* Set the environment variables that the next program reads, or remove them again. 0 or -ENOMEM. */
         int (*set_environment)(void *context);
         void (*clear_environment)(void *context);
-        /* The upgrade has come to nothing; `problems` say why. */
+        /* The upgrade has failed; `problems` say why. */
         void (*failed)(void *context, const struct problem_list *problems);
 };
 
@@ -33,30 +34,31 @@ struct upgrade_setup {
         struct evloop *loop;
         struct reaper *reaper;
         const struct state_parts *parts;
-        const char *program;     /* the path this program was started by; NULL: not known */
-        char *const *arguments;  /* those it was started with, without its name */
-        const uint64_t *version; /* of the configuration: what no preflight has read is not executed */
+        const char *program;     /* the path of this program; NULL: not known */
+        char *const *arguments;  /* its arguments, without argv[0] */
+        const uint64_t *version; /* of the running configuration; if it changes, the preflight is repeated */
         struct upgrade_host host;
 };
 
 /* 0 or -ENOMEM. */
 int upgrade_new(const struct upgrade_setup *setup, struct upgrade **ret);
 
-/* Begin, for a reason that goes into the log. `path` NULL: the path preforkd was started by. One at a time: while one
- * is under way, the wish for another is left at that. */
+/* Begin an upgrade. `path` NULL: the path preforkd was started by. `by` says for the log who ordered it. While an
+ * upgrade is in progress, a further one is ignored with a log line. */
 void upgrade_begin(struct upgrade *upgrade, const char *path, const char *by);
 bool upgrade_is_under_way(const struct upgrade *upgrade);
 
-/* What an upgrade may have waited for has ended: go on. */
+/* The daemon is no longer busy (host.is_busy): continue. */
 void upgrade_continue(struct upgrade *upgrade);
 
-/* Give up: the master stops. Tells nobody. */
+/* Cancel: the master stops. host.failed() is not called. */
 void upgrade_cancel(struct upgrade *upgrade);
 
-/* Free; a preflight is nobody's any more. NULL is fine. */
+/* Free it; a running preflight is no longer watched. NULL is fine. */
 void upgrade_free(struct upgrade *upgrade);
 
-/* What the program that was executed does: read the state. In a preflight it answers, and does not return. Otherwise 0,
- * and handover_begin() is next; or -errno, with `problems`: nothing was touched, and the process must end so. */
+/* In the program that was executed: read the state. In a preflight this answers and does not return. 0: call
+ * handover_begin() next; -errno, with `problems`: nothing was touched, and the process must exit without touching
+ * anything. */
 int upgrade_take_over(const struct state_parts *parts, const struct take_over *take_over,
                       struct problem_list *problems);
