@@ -15,13 +15,13 @@
 #include "os/clock.h"
 #include "os/net/peer.h"
 
-/* For the request to come in, and again for the reply to be read. */
+/* For receiving the request, and again for sending the reply. */
 #define DEADLINE_MS 10000
 
-/* Blocks of CONTROL_REQUEST_MAX bytes that are read and forgotten when a connection ends. */
+/* How many blocks of CONTROL_REQUEST_MAX bytes are read and discarded when a connection ends. */
 #define DISCARD_MAX 256
 
-/* What can be said without memory. */
+/* Replies that need no memory. */
 #define CONSTANT_ERROR(error, message)                                                                                 \
         "{\"protocol\":2,\"ok\":false,\"error\":\"" error "\",\"message\":\"" message "\"}\n"
 static_assert(CONTROL_PROTOCOL == 2, "the number is written out above");
@@ -33,10 +33,10 @@ void control_client_free(struct control_client *client)
         struct control_clients *clients = client->clients;
         char rest[CONTROL_REQUEST_MAX];
 
-        /* A child that was just forked may still have the descriptor. */
+        /* A child that was just forked may still hold the descriptor. */
         shutdown(client->fd, SHUT_RDWR);
-        /* Closing with unread bytes would give the reader of the reply an error in the place of its end. No more can
-         * come now, and a socket does not hold more than this. */
+        /* If unread bytes were left, close() would make the client's read() fail after the reply instead of returning
+         * end of file. No more bytes can arrive now, and the socket holds no more than this. */
         for (int i = 0; i < DISCARD_MAX && recv(client->fd, rest, sizeof(rest), MSG_DONTWAIT) > 0; i++)
                 ;
         evloop_watch_free(client->watch);
@@ -58,7 +58,7 @@ static void start_deadline(struct control_client *client)
         evloop_timer_set(client->deadline, client->since_ms + DEADLINE_MS);
 }
 
-/* Send what the socket takes; the rest when it takes more. */
+/* Send what the socket has room for; the rest is sent when it is writable again. */
 static void send_rest(struct control_client *client)
 {
         while (client->rest_length > 0) {
@@ -141,7 +141,7 @@ void control_client_wait(struct control_client *client, enum control_wait what, 
         evloop_timer_unset(client->deadline);
 }
 
-/* The line is complete, or will never be. */
+/* The request line is complete, too long, or ended without a newline. */
 static void on_request(struct control_client *client, char *newline)
 {
         if (newline && !client->allowed)
@@ -267,7 +267,7 @@ static json_t *write_client(const struct control_client *client, struct state_fi
         return state_file_finish(object, r);
 }
 
-/* As far as it had come: its request is read on, it waits on, or its reply is sent on. */
+/* Continue in its former state: read its request, wait, or send its reply. */
 static int resume(struct control_client *client, struct text *request, struct text *rest)
 {
         if (request->length > sizeof(client->request))
@@ -312,7 +312,7 @@ static int read_client(struct control_clients *clients, struct state_file *file,
         r = control_client_new(clients, fd, &peer, read.allowed);
         if (r < 0)
                 return r;
-        struct control_client *client = clients->first; /* each is put first */
+        struct control_client *client = clients->first; /* each new client is first in the list */
         client->state = (enum control_client_state)state;
         client->waits_for = (enum control_wait)waits_for;
         client->after_load = read.after_load;

@@ -17,12 +17,12 @@
 #include "master/status/status_json.h"
 #include "os/clock.h"
 
-/* A request about to be carried out. */
+/* A request that is being carried out. */
 struct control_order {
         const struct control_host *host;
         struct control_client *client;
         const struct control_request *request;
-        struct pool *pool; /* the one that was named, if the command needs one that serves */
+        struct pool *pool; /* the named pool, if the command needs a pool that serves */
         char by[48];       /* "control, user 0", for logs */
 };
 
@@ -91,7 +91,7 @@ static void do_why(const struct control_order *order)
                 control_client_answer(order->client, reply);
 }
 
-/* Answered by control_outcome when it is done. */
+/* control_outcome answers when the reload has ended. */
 static void do_reload(const struct control_order *order)
 {
         bool dry_run = order->request->flag;
@@ -174,7 +174,7 @@ static void do_kill_worker(const struct control_order *order)
         }
 }
 
-/* Answered first: there may be nobody to answer afterwards. */
+/* Answer first: a stop may leave no time to answer afterwards. */
 static void do_stop(const struct control_order *order)
 {
         const struct control_host *host = order->host;
@@ -190,7 +190,7 @@ static void do_upgrade(const struct control_order *order)
         const struct control_host *host = order->host;
         uid_t uid = order->client->uid;
 
-        /* Who may name a program becomes whoever we are; control_group is to command preforkd, no more. */
+        /* Whoever may name the program gets our privileges, so members of control_group may not. */
         if (path && uid != 0 && uid != geteuid())
                 control_client_refuse(order->client, "permission",
                                       "only root and preforkd's own user may name a program");
@@ -239,7 +239,7 @@ static void do_version(const struct control_order *order)
 
 static const struct {
         void (*execute)(const struct control_order *order);
-        bool needs_pool; /* one that serves */
+        bool needs_pool; /* a pool that serves */
         bool while_stopping;
 } commands[] = {
         [CONTROL_STATUS] = {do_status, .while_stopping = true},

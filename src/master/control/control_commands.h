@@ -1,5 +1,5 @@
-/* The commands of the control protocol, carried out. What they need of the whole daemon is a table of host operations
- * that is handed in; pools and their status they know themselves. */
+/* Carries out the commands of the control protocol. What they need from the daemon is a table of host operations that
+ * is handed in; pools and their status are used directly. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,15 +14,15 @@ struct control_client;
 struct pool;
 struct pool_table;
 
-/* `by` says who orders it, for logs: "control, user 0". */
+/* Filled in by daemon/control_host. `by` says for the log who ordered it: "control, user 0". */
 struct control_host {
         void *context;
         const struct pool_table *pools;
         struct status_of_daemon (*describe)(void *context);
-        const struct config *(*config)(void *context); /* the running one; NULL before the first */
+        const struct config *(*config)(void *context); /* the running configuration; NULL before the first */
         bool (*is_stopping)(void *context);
-        /* The number of the last configuration that was begun to be read: who asks for a reload now is answered by a
-         * later one. */
+        /* The number of the last read of the configuration that was begun: a client that requests a reload now is
+         * answered by a later one. */
         uint64_t (*last_load)(void *context);
         void (*reload)(void *context);
         void (*dry_run)(void *context);
@@ -34,6 +34,6 @@ struct control_host {
         void (*upgrade)(void *context, const char *path, const char *by);
 };
 
-/* Parse the request of `length` bytes at client->request (ended by NUL), do what it says, and answer, now or when a
- * reload is done. `host` is a const struct control_host *: see struct control_dispatch. */
+/* Parse the request of `length` bytes at client->request (ended by NUL), carry it out, and answer now, or later if it
+ * is a reload or an upgrade. `host` is a const struct control_host *: see struct control_dispatch. */
 void control_execute(void *host, struct control_client *client, size_t length);

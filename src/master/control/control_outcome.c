@@ -50,7 +50,7 @@ static json_t *document_of(const struct control_outcome *outcome)
 void control_outcome_tell(struct control_clients *clients, const struct control_outcome *outcome)
 {
         for (struct control_client *client = clients->first, *next; client; client = next) {
-                next = client->next; /* an answer may free the client, and no other */
+                next = client->next; /* an answer may free this client, but no other */
                 if (client->waits_for == outcome->what && client->after_load < outcome->load)
                         control_client_answer(client, document_of(outcome));
         }

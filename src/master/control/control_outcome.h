@@ -1,4 +1,5 @@
-/* Replies to what takes a while (`reload`, `reload --dry-run`, `upgrade`), given when it is known what came of it. */
+/* Answers clients that wait for a `reload`, a `reload --dry-run` or an `upgrade`, when its outcome is known. Called by
+ * the daemon (reload_host, upgrade_host, shutdown). */
 #pragma once
 
 #include <stdbool.h>
@@ -8,26 +9,25 @@
 #include "logic/policy/reload_changes.h"
 #include "master/control/control_client.h"
 
-/* What came of it. */
+/* The outcome of one of these. */
 struct control_outcome {
-        enum control_wait what; /* which clients have waited for it */
-        uint64_t load; /* of reading a configuration: its number; clients that asked when it was being read already
-                        * wait for the next one. Otherwise UINT64_MAX: it is for all of them */
+        enum control_wait what; /* selects the clients that wait for it */
+        uint64_t load; /* the number of the read of the configuration: clients that asked after it had begun wait for
+                        * the next one. UINT64_MAX: answer all clients */
         bool accepted;
-        const char *error;                    /* if not: the word for it; NULL: "refused" */
-        const char *message;                  /* … and one sentence */
-        const struct reload_changes *changes; /* of a reload that was accepted, or would be */
+        const char *error;                    /* if not accepted: the error word; NULL: "refused" */
+        const char *message;                  /* … and a sentence */
+        const struct reload_changes *changes; /* of a reload that was accepted (dry run: would be) */
         const struct problem_list *problems;  /* errors or warnings; NULL: none */
-        const char *from;                     /* of an upgrade that was accepted: the version before */
-        const char *program;                  /* … and the path of the one that runs now */
+        const char *from;                     /* of an upgrade: the version before */
+        const char *program;                  /* … and the path of the program that runs now */
 };
 
-/* Answer those who wait for it. */
+/* Answer the clients that wait for it. */
 void control_outcome_tell(struct control_clients *clients, const struct control_outcome *outcome);
 
-/* Nothing will come of any of it, for a reason of one word (an error of preforkd-control(7)) and one sentence: answer
- * everybody who waits. */
+/* Answer all waiting clients with an error: one word of preforkd-control(7) and a sentence. */
 void control_outcome_fail(struct control_clients *clients, const char *error, const char *message);
 
-/* Nothing will come of the reloads alone. */
+/* The same for the clients that wait for a reload or a dry run only. */
 void control_outcome_fail_reloads(struct control_clients *clients, const char *error, const char *message);

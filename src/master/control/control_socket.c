@@ -15,10 +15,10 @@
 
 #define BACKLOG 128
 
-/* A client that is served gives no cause to be dropped for another one this long. */
+/* A client is not dropped in favour of a new one before we have waited for it this long. */
 #define PATIENCE_MS 1000
 
-/* After an accept(2) that failed for want of descriptors or memory. */
+/* How long to pause after accept(2) failed because descriptors or memory were short. */
 #define ACCEPT_PAUSE_MS 1000
 
 static void has_room(void *context)
@@ -48,8 +48,8 @@ static void pause_until(struct control *control, uint64_t at_ms)
         evloop_timer_set(control->pause, at_ms);
 }
 
-/* Room for one more: if need be in the place of the one that has kept us waiting longest. False: nobody has for long
- * enough; later. */
+/* Make room for one more client, if necessary by dropping the one that we have waited for longest. False if none may be
+ * dropped yet; accepting is paused then. */
 static bool make_room(struct control *control)
 {
         struct control_client *oldest;
@@ -57,7 +57,7 @@ static bool make_room(struct control *control)
         if (control->clients.count < CONTROL_CLIENTS_MAX)
                 return true;
         oldest = control_client_find_slowest(&control->clients);
-        if (!oldest) /* all wait for a reload or an upgrade, which ends by itself: then there is room */
+        if (!oldest) /* all clients wait for a reload or an upgrade, whose end makes room */
                 evloop_watch_pause(control->watch);
         else if (clock_now_ms() < control_client_since_ms(oldest) + PATIENCE_MS)
                 pause_until(control, control_client_since_ms(oldest) + PATIENCE_MS);
@@ -89,11 +89,11 @@ static void on_connection(void *context)
                 return;
         if (r == 0)
                 r = control_client_new(&control->clients, TAKE_FD(fd), &peer, is_allowed(control, &peer));
-        if (r < 0) /* the connection stays in the queue, and would wake us at once */
+        if (r < 0) /* the connection stays in the queue and would wake us again at once */
                 pause_until(control, clock_now_ms() + ACCEPT_PAUSE_MS);
 }
 
-/* Our socket is still what its path leads to: somebody may have cleaned up /run. */
+/* True if the path still leads to our socket; /run may have been cleaned up. */
 static bool is_in_place(const struct control *control)
 {
         struct stat status;
@@ -115,7 +115,7 @@ static struct listener_options listener_options_of(const struct master_config *c
         };
 }
 
-/* The directory is ours to make, one level of it: /run is empty after a boot. */
+/* Create the directory of the socket if it is missing, one level only: /run is empty after a boot. */
 static int make_directory(const char *path)
 {
         _cleanup_(freep) char *directory = strdup(path);
@@ -126,7 +126,7 @@ static int make_directory(const char *path)
         return directory[0] == '\0' || mkdir(directory, 0755) == 0 || errno == EEXIST ? 0 : -errno;
 }
 
-/* Nobody is served before phase two. */
+/* Create the watch, paused: no client is accepted before phase two. */
 static int make_watch(struct control *control, int fd, struct evloop_watch **ret)
 {
         int r = evloop_watch_new(control->loop, fd, on_connection, control, ret);
@@ -138,7 +138,7 @@ static int make_watch(struct control *control, int fd, struct evloop_watch **ret
         return r;
 }
 
-/* Close what was opened and is not to be. */
+/* Close what phase one has opened. */
 static void discard(struct control_change *change)
 {
         evloop_watch_free(change->watch);
@@ -174,7 +174,7 @@ static const char *error_text(int error)
         return error == EADDRINUSE ? "another process listens there" : strerror(error);
 }
 
-/* A change of the group alone is made on the open socket. It is taken back if the reload is not to be. */
+/* Change the group of the open socket. undo() restores it if the reload fails. */
 static int adjust(struct control *control, const struct master_config *config, struct control_change *change)
 {
         const struct listener_options options = listener_options_of(config);
@@ -186,19 +186,20 @@ static int adjust(struct control *control, const struct master_config *config, s
         return listener_adjust(&control->listener, &options);
 }
 
-/* The open socket is the one that is asked for. */
+/* True if the open socket has the configured path. */
 static bool is_same(const struct control *control, const struct master_config *config)
 {
         return control->listening && text_equal(control->path, config->control) && is_in_place(control);
 }
 
-/* One that nobody asked for is done without. */
+/* True if the configuration sets no control socket: preforkd does without the default one if it cannot be opened. */
 static bool is_default(const struct master_config *config)
 {
         return config->origins[MASTER_CONTROL].line == 0 && config->origins[MASTER_CONTROL_GROUP].line == 0;
 }
 
-/* What open_new() would meet. A directory that is to be made is looked at as a socket in its place would be. */
+/* Check what open_new() would do. For a directory that would be created, check whether a socket could be created in its
+ * place. */
 static int try_new(const struct master_config *config)
 {
         const struct listener_options options = listener_options_of(config);
@@ -360,7 +361,7 @@ static int read_socket(struct control *control, struct state_file *file, const j
         if (r == 0)
                 r = state_file_take_descriptor(file, object, "fd", &control->listener.fd);
         if (r == 0 && address_parse(control->path, &control->listener.address) < 0)
-                r = state_file_fail(file, "control: %s is no path of a socket", control->path);
+                r = state_file_fail(file, "control: %s is not the path of a socket", control->path);
         if (r == 0)
                 r = make_watch(control, control->listener.fd, &control->watch);
         control->listening = r == 0;

@@ -1,10 +1,10 @@
-/* The control socket: a UNIX stream socket on which root, our own user and control_group ask and order. The protocol is
- * preforkd-control(7).
+/* The control socket: a UNIX stream socket on which root, our own user and members of control_group send requests. The
+ * protocol is preforkd-control(7).
  *
- * Owned by struct daemon from the start; listens when a configuration says so. What must stay true: no client, however
- * slow, silent, huge, numerous or gone, makes the master wait or grow without bound. So nothing blocks, a request is a
- * line of at most CONTROL_REQUEST_MAX bytes, there are at most CONTROL_CLIENTS_MAX clients, each has a deadline, and
- * the output that waits for all of them together has a limit. */
+ * Owned by struct daemon; listens if the configuration says so. What must stay true: no client, however slow or silent,
+ * and no number of clients can block the master or make it grow without bound. So nothing blocks, a request is a line
+ * of at most CONTROL_REQUEST_MAX bytes, there are at most CONTROL_CLIENTS_MAX clients, each has a deadline, and
+ * CONTROL_OUTPUT_MAX limits their unsent output together. */
 #pragma once
 
 #include <stdbool.h>
@@ -21,10 +21,10 @@ struct control;
 struct evloop_watch;
 struct evloop_timer;
 
-/* Further ones wait in the backlog, or take the place of one that has been silent for a while. */
+/* Further clients wait in the backlog, or replace one that we have waited for too long. */
 #define CONTROL_CLIENTS_MAX 64
 
-/* What phase one of a reload has made ready. */
+/* What phase one of a reload has prepared. */
 struct control_change {
         enum { CONTROL_KEEP, CONTROL_OPEN, CONTROL_ADJUST, CONTROL_CLOSE } what;
         struct listener opened; /* CONTROL_OPEN */
@@ -38,7 +38,7 @@ struct control {
         char *path; /* while listening */
         struct listener listener;
         struct evloop_watch *watch;
-        struct evloop_timer *pause; /* until the socket is looked at again */
+        struct evloop_timer *pause; /* until connections are accepted again */
         bool has_group;
         gid_t group;
         struct control_clients clients;
@@ -48,13 +48,13 @@ struct control {
 /* `loop` is borrowed; requests go to `dispatch`. 0 or -ENOMEM. */
 int control_new(struct evloop *loop, const struct control_dispatch *dispatch, struct control **ret);
 
-/* Its part in a reload; the owner is a struct control. A socket that a file asked for and that cannot be had is a
- * problem; the default one is done without, with a notice. A dry run does not find out that a group cannot be given to
- * the socket. */
+/* The participant of a reload; the owner is a struct control. If a configured socket cannot be opened, that is a
+ * problem; if the default one cannot, preforkd does without it and logs a notice. A dry run does not find out that the
+ * group of the socket cannot be changed. */
 extern const struct reload_participant control_participant;
 
-/* The socket and its connections: for a hand-over; the owner is a struct control. */
+/* The part of a hand-over: the socket and its connections. The owner is a struct control. */
 extern const struct state_part control_part;
 
-/* Close the socket and every connection; what can be sent at once still is. NULL is fine. */
+/* Close the socket and every connection; output that can be sent at once is sent. NULL is fine. */
 void control_free(struct control *control);
