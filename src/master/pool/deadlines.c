@@ -51,7 +51,7 @@ void deadlines_hush(struct pool *pool)
         atomic_store(&pool->board.memory->notify_busy, 0);
 }
 
-/* A request that the snapshot has not seen. */
+/* True if the worker has begun a request that the snapshot does not show. */
 static bool has_begun_one(const struct worker_row *row)
 {
         const struct worker *worker = row->worker;
@@ -66,7 +66,7 @@ void deadlines_publish(struct pool *pool)
 
         if (!pool->turn.levels.notify_busy)
                 return;
-        /* A request that has begun meanwhile is seen here; one that begins from now on wakes us. */
+        /* A request that has begun since the snapshot is found below; one that begins from now on wakes the master. */
         atomic_store(&pool->board.memory->notify_busy, 1);
         for (uint32_t i = 0; i < rows->count; i++)
                 if (has_begun_one(&rows->items[i])) {

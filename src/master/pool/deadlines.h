@@ -1,5 +1,5 @@
-/* Deadlines that were missed: what logic/policy/deadline has decided about them, told to workers and to people, and the
- * word by which workers wake the master when a request begins. */
+/* Carries out what logic/policy/deadline has decided: passes orders to workers, logs missed deadlines, and publishes
+ * the flag by which workers wake the master when a request begins (notify_busy). Called in a pool's turn. */
 #pragma once
 
 #include <stdint.h>
@@ -9,14 +9,14 @@
 struct pool;
 struct worker;
 
-/* Feed the order's event to the worker's life, and count it. What the worker is told is about `request`. */
+/* Feed the event to the worker's life, carry out the action, and count it. An order to the worker names `request`. */
 void deadlines_feed(struct worker *worker, enum worker_event event, uint64_t request, uint64_t now_ms);
 
-/* Log what is about to happen to the worker. */
+/* Log what the order is about to do to the worker. */
 void deadlines_tell(const struct worker *worker, const struct order *order);
 
-/* Before the snapshot: workers are silent. */
+/* Before the snapshot: clear notify_busy. */
 void deadlines_hush(struct pool *pool);
 
-/* After it: let workers report requests that begin, if the turn wants that. Touches the pool if one has begun since. */
+/* After the turn: set notify_busy if the turn wants it. Touches the pool if a request has begun since the snapshot. */
 void deadlines_publish(struct pool *pool);

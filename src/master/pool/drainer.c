@@ -21,7 +21,8 @@ struct closing_row drainer_row_of(const struct pool_listener *item)
                 .enough_accepted = item->drained_at,
                 .queued = queued,
                 .queue_known = known,
-                .no_handshakes = queued == 0 && listener_is_drained(&item->listener), /* costs more than the queue */
+                .no_handshakes = queued == 0 && listener_is_drained(&item->listener), /* costs more than reading the
+                                                                                       * queue, so it comes second */
                 .stays_open = listener_stays_open(&item->listener),
         };
 }
@@ -41,7 +42,7 @@ void drainer_close_listener(struct pool *pool, struct pool_listener *item, uint6
         item = listener_set_move(&pool->listeners, item, &pool->closing);
         item->drain_generation = last_generation;
         item->closing_since_ms = item->drained_since_ms = clock_now_ms();
-        if (item->watch) /* who waits there is the drainer's business now, which looks by itself */
+        if (item->watch) /* from now on the drain policy polls the queue */
                 evloop_watch_pause(item->watch);
         pool->runtime->observer.listener_leaves(pool->runtime->observer.context, item);
         item->drained_at = worker_table_accepted(pool) + listener_set_queued(&pool->listeners) +

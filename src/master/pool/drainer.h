@@ -1,5 +1,5 @@
-/* The drainer: listeners that close. What the kernel has accepted on them is served first; logic/policy/drain says when
- * that is so. */
+/* The drainer: closes listeners after the connections in their queues have been accepted. logic/policy/drain decides
+ * when that is the case. Called in a pool's turn and by reloads and orders. */
 #pragma once
 
 #include <stddef.h>
@@ -9,15 +9,15 @@ struct closing_row;
 struct pool;
 struct pool_listener;
 
-/* A listener that closes, as the policy sees it. */
+/* A closing listener as a row for the policy. */
 struct closing_row drainer_row_of(const struct pool_listener *item);
 
-/* Somebody waits on the closing listener number `at`. */
+/* Connections wait on the closing listener number `at`. */
 void drainer_note_queue(struct pool *pool, size_t at, uint64_t now_ms);
 
-/* The closing listener number `at` has drained: close it. Those behind it move up. */
+/* The closing listener number `at` has drained: close it. The following ones move up. */
 void drainer_finish(struct pool *pool, size_t at);
 
-/* Let a listener drain; `item` is one of pool->listeners and not valid any more. Workers of generations up to
- * `last_generation` have it. Cannot fail: room was reserved when it was opened. */
+/* Begin to drain a listener; `item` is one of pool->listeners and no longer valid afterwards. Workers of generations up
+ * to `last_generation` have it. Cannot fail: room was reserved when it was opened. */
 void drainer_close_listener(struct pool *pool, struct pool_listener *item, uint64_t last_generation);

@@ -29,7 +29,7 @@ void health_note_failure(struct pool *pool)
         uint64_t now_ms = clock_now_ms();
         bool was_active = health_is_backing_off(pool, now_ms);
 
-        health_note_success(pool); /* what was served before the failure excuses nothing after it */
+        health_note_success(pool); /* requests that ended before the failure must not count as a success after it */
         uint64_t delay_ms = count_failure(pool, now_ms);
         unsigned failures = pool->health.backoff.failures;
         if (!was_active)

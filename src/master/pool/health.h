@@ -1,4 +1,5 @@
-/* The health of a pool: failed starts and launches delay the next ones, a request that ends well proves the pool. */
+/* The health of a pool: failed starts and failed launches delay the next ones (logic/policy/backoff); a successful
+ * request ends the series of failures. It alone writes pool->health. */
 #pragma once
 
 #include <stdbool.h>
@@ -6,16 +7,16 @@
 
 struct pool;
 
-/* One request that has ended since the last look proves the pool. */
+/* If a request has ended since the last call, the pool has succeeded. */
 void health_note_success(struct pool *pool);
 
-/* A worker failed to start: no other one is started for a while. Logged once a delay. */
+/* A worker failed to start: the next start is delayed. Logged once per delay. */
 void health_note_failure(struct pool *pool);
 
-/* A process was made, or could not be (`error` of errno; delays the next ones too). Failures are logged once an
- * episode. */
+/* A process was created, or could not be created (`error` is an errno value); a failure delays the next start as well.
+ * Failures are logged once until a launch succeeds. */
 void health_note_launch(struct pool *pool);
 void health_note_launch_failure(struct pool *pool, int error);
 
-/* True while no worker is to be started. */
+/* True while no worker may be started. */
 bool health_is_backing_off(const struct pool *pool, uint64_t now_ms);

@@ -1,4 +1,4 @@
-/* Workers that are forked by the master itself. */
+/* The launcher operations for workers that the master forks itself. */
 #pragma once
 
 struct launcher_ops;

@@ -1,4 +1,5 @@
-/* How a process of a worker is made: one table of operations, as a file system has. */
+/* How the process of a worker is created: a table of operations, with one implementation per way. Called by
+ * launcher. */
 #pragma once
 
 #include <sys/types.h>
@@ -7,8 +8,8 @@ struct worker;
 struct worker_plan;
 
 struct launcher_ops {
-        /* Have a process that carries out the plan, which is valid until this returns, as are the descriptors in it. 0:
-         * this process has forked it, and *ret_pid is its number; -EINPROGRESS: launcher_answer() will say, from a
-         * later turn of the loop; -errno: there will be none. */
+        /* Create a process that carries out the plan. The plan and its descriptors are valid until this returns. 0:
+         * this process has forked it, as *ret_pid; -EINPROGRESS: launcher_answer() is called with the result, in a
+         * later turn of the loop; -errno: it failed. */
         int (*launch)(const struct worker *worker, const struct worker_plan *plan, pid_t *ret_pid);
 };

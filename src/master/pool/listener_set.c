@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "master/loop/evloop.h"
 
-/* What the configuration does not mention. */
+/* The options that the configuration leaves unset. */
 static unsigned find_defaults(const struct pool_config *pool)
 {
         return (pool->origins[POOL_BACKLOG].line == 0 ? LISTENER_BACKLOG : 0) |
@@ -27,7 +27,7 @@ struct listener_options listener_set_options(const struct pool_config *pool)
                 .tcp_nodelay = pool->tcp_nodelay,
                 .tcp_keepalive = pool->tcp_keepalive,
                 .defer_accept = pool->defer_accept,
-                /* Several listeners are waited for through epoll sets, and a refuser must never block. */
+                /* Workers wait on several listeners by epoll, and a refuser must never block in accept(2). */
                 .nonblocking = pool->listen.count > 1 || pool->when_full == FULL_REFUSE,
                 .socket_uid = pool->socket_user.name ? pool->socket_user.id : (uid_t)-1,
                 .socket_gid = pool->socket_group.name ? pool->socket_group.id : (gid_t)-1,

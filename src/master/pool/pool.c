@@ -37,8 +37,8 @@ static void on_timer(void *context)
         pool->runtime->turn(pool);
 }
 
-/* A worker has something to say. The flags are cleared by exchange before anything is counted: a worker that sets one
- * afterwards wakes us again. */
+/* A worker has woken the master. The flags are cleared by exchange before anything is counted: a worker that sets one
+ * afterwards wakes the master again. */
 static void on_wake(void *context)
 {
         struct pool *pool = context;
@@ -70,7 +70,7 @@ void pool_begin_turn(struct pool *pool)
 
 void pool_end_turn(struct pool *pool, uint64_t next_ms)
 {
-        if (pool->touched) /* somebody asked for another turn */
+        if (pool->touched) /* another turn was requested during this one */
                 return;
         if (next_ms == POOL_NEVER_MS)
                 evloop_timer_unset(pool->timer);
@@ -78,7 +78,7 @@ void pool_end_turn(struct pool *pool, uint64_t next_ms)
                 evloop_timer_set(pool->timer, next_ms);
 }
 
-/* The scoreboard and the eventfd, if there are none yet. */
+/* Create the scoreboard and the eventfd, unless they were adopted. */
 static int open_shared(struct pool *pool)
 {
         struct pool_board *board = &pool->board;
@@ -130,7 +130,7 @@ int pool_new(const struct pool_runtime *runtime, const struct pool_config *confi
         return pool_adopt(runtime, config, -1, -1, ret);
 }
 
-/* What workers read from the scoreboard instead of being told. */
+/* Write the options that workers read from the scoreboard. */
 static void publish_config(struct pool *pool)
 {
         atomic_store(&pool->board.memory->max_requests, pool->config->max_requests);

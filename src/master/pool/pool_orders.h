@@ -1,5 +1,5 @@
-/* What a pool is ordered to do beside what its configuration says: by people to restart, to pause, to resume and to end
- * a worker, by the daemon to close. Who or what ordered it is said in the log and by `why`. */
+/* Orders to a pool that are not part of its configuration: restart, pause, resume, kill a worker (control commands),
+ * and close (the daemon, reloads). The log and `preforkctl why` name who ordered it. */
 #pragma once
 
 #include <sys/types.h>
@@ -9,26 +9,26 @@
 struct pool_config;
 struct pool_table;
 
-/* What a former program of this process was ordered. */
+/* Set the orders that were given before an upgrade. Called by pool_state. */
 void pool_orders_adopt(struct pool *pool, enum pool_mode mode, enum pool_wanted wanted);
 
-/* Begin a new generation: new workers first, old ones retired as the new become ready. */
+/* Begin a new generation: new workers are started first, and old ones are retired as the new ones become ready. */
 void pool_order_restart(struct pool *pool, const char *by);
 
-/* Retire every worker and start none. The listeners stay open: clients wait in the kernel's queue, and none is lost if
- * the pool is resumed before they give up. Holds over reloads. */
+/* Retire every worker and start none. The listeners stay open: clients wait in the kernel's queue and are served if the
+ * pool is resumed before they give up. Reloads do not end a pause. */
 void pool_order_pause(struct pool *pool, const char *by);
 
-/* Serve again. */
+/* End the pause. */
 void pool_order_resume(struct pool *pool, const char *by);
 
-/* End the worker of that number now, with its handler; any other process is left alone. Returns its pool, or NULL: it
- * is no worker of ours. */
+/* Kill the worker with that pid and its handler now. Returns its pool, or NULL if `pid` is not a worker of these
+ * pools. */
 const struct pool *pool_order_kill_worker(const struct pool_table *pools, pid_t pid, const char *by);
 
-/* Serve what waits, then end. The pool keeps a configuration of its own from here on, if `own_config` is given (it is
- * taken over). The observer hears when it is done. */
+/* Close the pool: serve the waiting connections, then end. If `own_config` is given, the pool owns and uses it from
+ * here on. observer.done() is called at the end. */
 void pool_order_close(struct pool *pool, struct pool_config *own_config, const char *why);
 
-/* End every worker of a pool that closes now. */
+/* Kill every worker of a closing pool now. */
 void pool_order_kill(struct pool *pool);

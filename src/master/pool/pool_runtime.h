@@ -1,7 +1,7 @@
-/* What pools need of the daemon, and what they tell it. Both are handed in to pool_new(), so that pools know neither
- * the daemon nor who else lives in it.
+/* What pools need from the daemon, and what they report to it. It is handed in to pool_new(), so that pools do not
+ * depend on the daemon or on other rooms.
  *
- * Owned by the daemon, one for all pools; outlives them. */
+ * Owned by the daemon; one for all pools, which it outlives. */
 #pragma once
 
 #include <stdint.h>
@@ -17,13 +17,13 @@ struct signals_taken;
 struct worker_outputs;
 struct worker_plan;
 
-/* Called from the pools' turns, with the `context` of the structure. */
+/* Called from the turns of pools, with `context`. */
 struct pool_observer {
         void *context;
-        void (*changed)(void *context, struct pool *pool); /* a turn begins: the workers may not be what they were */
-        /* The listener is about to close, and nobody is to hold it besides us. */
+        void (*changed)(void *context, struct pool *pool); /* a turn begins: the workers may have changed */
+        /* The listener is about to close for good: other holders (the descriptor store) must release it. */
         void (*listener_leaves)(void *context, struct pool_listener *item);
-        /* The pool has closed and its last process has been reaped: to be forgotten and freed before this returns. */
+        /* The pool has closed and its last process has been reaped: the callee must remove and free it. */
         void (*done)(void *context, struct pool *pool);
 };
 
@@ -31,13 +31,13 @@ struct pool_runtime {
         struct evloop *loop;
         struct reaper *reaper;
         struct worker_outputs *outputs;
-        const struct launcher_ops *launcher;                 /* how workers are made */
-        int (*worker_entry)(const struct worker_plan *plan); /* run in the child; its result is the exit code */
+        const struct launcher_ops *launcher;                 /* how worker processes are created */
+        int (*worker_entry)(const struct worker_plan *plan); /* runs in the child; its result is the exit code */
         const struct signals_taken *signals;
         const struct resource_limits *original_limits; /* those preforkd was started with */
         pid_t master_pid;
-        uint64_t orphan_timeout_ms; /* a request may go on for so long after the master's death; from the configuration
-                                     */
-        void (*turn)(struct pool *pool); /* what a pool does when its timer fires or its workers wake it */
+        uint64_t orphan_timeout_ms; /* how long requests may continue after the master's death (shutdown_timeout) */
+        void (*turn)(struct pool *pool); /* takes a turn: called when a pool's timer fires or its workers wake the
+                                          * master */
         struct pool_observer observer;
 };

@@ -57,7 +57,7 @@ static void take_numbers(struct pool *pool)
 
         turn->config = pool->config;
         turn->limits = pool_scale_limits(pool);
-        /* One more than the limit: the refuser. */
+        /* One more than the limit, for the refuser. */
         turn->process_limit = (unsigned)MIN_OF(pool_config_process_limit(pool->config), (uint64_t)UINT32_MAX - 1) + 1;
         turn->closing_down = pool->mode != POOL_OPEN;
         turn->killing = pool->mode == POOL_ENDING;

@@ -1,13 +1,14 @@
-/* The facts of a pool's turn: its workers as rows, its closing listeners and its numbers, as they are at one moment. */
+/* The inputs of a pool's turn: its workers as rows, its closing listeners and its numbers at one moment. Called by
+ * pool_turn. */
 #pragma once
 
 #include <stdint.h>
 
 struct pool;
 
-/* Begin pool->turn and fill it in. Workers that have become able to serve are noted as ready on the way. 0; -ENOMEM:
- * there are no facts to decide by. */
+/* Begin pool->turn and fill in its inputs. Workers that have reported ready are fed READY on the way. 0; -ENOMEM: the
+ * inputs are incomplete. */
 int pool_snapshot_take(struct pool *pool, uint64_t now_ms);
 
-/* Forget what belongs to the moment alone. */
+/* Drop the inputs, which are valid in this turn only. */
 void pool_snapshot_end(struct pool *pool);

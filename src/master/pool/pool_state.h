@@ -1,4 +1,5 @@
-/* A pool in the hand-over document: its listeners, scoreboard, workers, counters and what it is in the middle of. */
+/* Writes a pool to the hand-over document and reads it: its listeners, scoreboard, workers, counters and operations in
+ * progress. Called by daemon/state_parts. */
 #pragma once
 
 #include "logic/config/config.h"
@@ -7,17 +8,17 @@
 struct pool;
 struct pool_runtime;
 
-/* What a pool is made anew with. */
+/* What pool_state_read() needs to create a pool. */
 struct pool_state_context {
         const struct pool_runtime *runtime;
         const struct config *config; /* the running one */
-        struct config_context rules; /* for the configuration of a pool that closes */
+        struct config_context rules; /* for the configuration of a closing pool */
 };
 
-/* `master` is the running configuration's. Returns a new reference, or NULL for a lack of memory. */
+/* `master` is of the running configuration. Returns a new reference, or NULL if memory is short. */
 json_t *pool_state_write(const struct pool *pool, const struct master_config *master, struct state_file *file);
 
-/* Make the pool anew; its configuration is one of the running configuration, or in the document if it closes. Nothing
- * is done yet, to nobody: pool_touch() lets it go on. 0; -EPROTO with a error; -ENOMEM; -errno. */
+/* Create the pool. Its configuration is taken from the running configuration, or from the document if the pool is
+ * closing. This has no outside effect; pool_touch() starts its turns. 0; -EPROTO with an error; -ENOMEM; -errno. */
 int pool_state_read(const struct pool_state_context *context, struct state_file *file, const json_t *object,
                     struct pool **ret);

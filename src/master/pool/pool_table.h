@@ -1,27 +1,27 @@
-/* The daemon's set of pools: those that serve and those that close. Owned by the daemon; the pools are its own. */
+/* The daemon's table of pools: those that serve and those that close. Owned by the daemon, as are the pools. */
 #pragma once
 
 #include <stddef.h>
 
 struct pool;
 
-/* Zero-initialise; end with pool_table_clear(). In the order in which they were added. */
+/* In the order of adding. Zero-initialise; free with pool_table_clear(). */
 struct pool_table {
         struct pool **items;
         size_t count, capacity;
 };
 
-/* Make room for so many more, so that adding them cannot fail. 0 or -ENOMEM. */
+/* Make room for `more` pools, so that adding them cannot fail. 0 or -ENOMEM. */
 int pool_table_reserve(struct pool_table *table, size_t more);
 
-/* Add one; there must be room. */
+/* Add a pool; there must be room. */
 void pool_table_add(struct pool_table *table, struct pool *pool);
 
-/* The pool of that name that does not close, or NULL. */
+/* The pool of that name that is not closing, or NULL. */
 struct pool *pool_table_find(const struct pool_table *table, const char *name);
 
-/* Take one out that is in it; it is the caller's then. */
+/* Remove a pool of the table; the caller owns it then. */
 void pool_table_remove(struct pool_table *table, const struct pool *pool);
 
-/* Free the table alone, which is empty or belongs to a process that ends. */
+/* Free the table but not its pools: it is empty, or the process ends. */
 void pool_table_clear(struct pool_table *table);

@@ -11,10 +11,10 @@
 #include "master/pool/worker_table.h"
 #include "os/clock.h"
 
-/* Memory was short: no turn could be taken, and one is tried after this. */
+/* If memory is too short for a turn, it is tried again after this. */
 #define SHORT_OF_MEMORY_MS 100
 
-/* Its last process is reaped, and nothing is left to drain. */
+/* True if a closing pool has no process and no listener left. */
 static bool is_done(const struct pool *pool)
 {
         return pool->mode != POOL_OPEN && pool->workers.count == 0 && pool->closing.count == 0;
@@ -22,7 +22,8 @@ static bool is_done(const struct pool *pool)
 
 static void decide_and_act(struct pool *pool, uint64_t now_ms)
 {
-        /* Silence first: a request that begins while we look either is seen by the look or finds the wish published. */
+        /* Clear notify_busy first: a request that begins meanwhile is either seen by the snapshot or finds the flag set
+         * again. */
         deadlines_hush(pool);
         if (pool_snapshot_take(pool, now_ms) == 0) {
                 policies_decide(&pool->turn);

@@ -1,11 +1,11 @@
-/* A pool's turn: a snapshot of the pool, what the policies make of it (logic/policy/policies), and their orders carried
- * out.
+/* A pool's turn: takes a snapshot of the pool, lets the policies decide (logic/policy/policies), and carries out their
+ * orders.
  *
- * Called from the event loop alone, by way of the pools' runtime. Policies look at levels, never at what happened, so
- * that nothing is lost when events fall together, and say when they want to be asked again. */
+ * Called only from the event loop, through pool_runtime.turn. Policies look at levels, never at events, so that nothing
+ * is lost when events coincide, and they set the time of the next turn. */
 #pragma once
 
 struct pool;
 
-/* Look at the pool and act. It may be gone afterwards. */
+/* Take a turn. The pool may be freed afterwards. */
 void pool_turn_take(struct pool *pool);

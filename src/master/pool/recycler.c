@@ -6,8 +6,9 @@ void recycler_let_go(struct worker *worker, const char *reason, uint64_t now_ms)
 {
         worker->recycling = RECYCLE_LET_GO;
         worker_answer(worker, PREFORK_ANSWER_GO);
-        /* It may have ceased to wait for an answer and be idle again. Leave first, look then; it does it the other way
-         * round, so that one of us sees the other. */
+        /* The worker may have stopped waiting for an answer and be idle again. The master answers first and then
+         * checks; the worker enters the idle set first and then reads the answer, so that one of the two sees the
+         * other. */
         if (worker_is_idle(worker))
                 worker_retire(worker, reason, now_ms);
 }

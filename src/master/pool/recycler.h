@@ -1,12 +1,12 @@
-/* The recycler: tells a worker what logic/policy/recycle has decided about its recycling. */
+/* The recycler: answers a worker as logic/policy/recycle has decided. Called by turn_orders. */
 #pragma once
 
 #include <stdint.h>
 
 struct worker;
 
-/* Give it leave to go after its request; one that is idle is retired instead, for `reason`. */
+/* Allow the worker to end after its request; if it is idle, retire it instead, for `reason`. */
 void recycler_let_go(struct worker *worker, const char *reason, uint64_t now_ms);
 
-/* It serves on, and so does its replacement, if it has one. */
+/* The worker serves on, and so does its replacement, if any. */
 void recycler_serve_on(struct worker *worker);

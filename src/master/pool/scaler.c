@@ -14,7 +14,7 @@ static struct listener_set *watched_set(struct pool *pool)
         return pool->mode == POOL_OPEN ? &pool->listeners : &pool->closing;
 }
 
-/* With no worker to wake us, the master itself waits for a connection to arrive; it never accepts one. */
+/* If no worker can wake the master, it watches the listeners itself; it never accepts a connection. */
 static void watch_listeners(struct pool *pool, bool wanted)
 {
         struct listener_set *set = watched_set(pool);
@@ -31,7 +31,7 @@ static void watch_listeners(struct pool *pool, bool wanted)
         }
 }
 
-/* True if a count that has changed meanwhile asks for another look. */
+/* True if a count has changed meanwhile and crosses a threshold, so that another turn is needed. */
 static bool publish_levels(struct prefork_scoreboard *board, const struct turn_levels *levels)
 {
         if (levels->reset_low_water)

@@ -13,13 +13,13 @@
 #include "master/pool/recycler.h"
 #include "master/pool/worker.h"
 
-/* A launch that has failed is tried again after this, even if the pool has no back-off. */
+/* A failed launch is tried again after this, even if the pool has no back-off. */
 #define LAUNCH_AGAIN_MS 100
 
 struct carrying {
         struct pool *pool;
         const struct order *order;
-        struct worker *worker; /* that the order is about; NULL: none, or it could not be launched */
+        struct worker *worker; /* the worker of the order; NULL: none, or it could not be launched */
         bool launch_failed;
 };
 
@@ -120,7 +120,7 @@ static void tell_worker(struct carrying *at)
 
 static const struct {
         void (*carry_out)(struct carrying *at);
-        bool of_worker; /* `row` is one */
+        bool of_worker; /* `row` is a worker */
 } kinds[] = {
         [ORDER_LAUNCH] = {launch, false},
         [ORDER_RETIRE] = {retire, true},

@@ -1,8 +1,8 @@
-/* The orders of a turn, carried out one after the other. Decides nothing. */
+/* Carries out the orders of a turn, in sequence. Decides nothing. Called by pool_turn. */
 #pragma once
 
 struct pool;
 
-/* Carry out the orders of pool->turn. After a launch that fails the others of the turn are left out, and another
- * turn is asked for when launches may be tried again. */
+/* Carry out the orders of pool->turn. After a failed launch, the other launches of the turn are skipped, and another
+ * turn is requested for when launches may be tried again. */
 void turn_orders_carry_out(struct pool *pool);

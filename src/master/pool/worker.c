@@ -15,7 +15,7 @@
 #include "master/pool/pool_counters.h"
 #include "os/process/children.h"
 
-/* How often the words of a slot are read again because a request has begun in between. */
+/* How often a slot is read again because a request has begun in between. */
 #define SLOT_READS 8
 
 struct prefork_slot *worker_slot(const struct worker *worker)
@@ -89,7 +89,8 @@ static enum recycle_reason reason_asked(const struct prefork_slot *slot)
         }
 }
 
-/* What it says that it does. All words of one request, so that an order names the request that was seen. */
+/* Read the worker's activity from its slot. All words must belong to the same request, so that an order names the
+ * request that was seen. */
 static void read_slot(const struct worker *worker, uint64_t now_ms, struct worker_row *row)
 {
         const struct prefork_slot *slot = worker_slot(worker);
@@ -126,13 +127,14 @@ struct worker_row worker_row_of(struct worker *worker, uint64_t now_ms)
 
 static void signal_retire(struct worker *worker)
 {
-        /* It leaves the idle set now, not when it gets round to it: the count is of workers that will serve. */
+        /* Remove it from the idle set now, not when it handles the signal: the idle set counts workers that will
+         * serve. */
         if (worker_serves(worker))
                 idle_set_remove(worker->pool->board.memory, worker->slot);
         send_signal(worker, DOOR_SIGNAL);
 }
 
-/* Only the worker knows its handler: it gets the chance to take it along. */
+/* Order the worker to end. Only the worker knows its handler, so it gets the time to kill it. */
 static void end(struct worker *worker, uint64_t now_ms)
 {
         bool may_have_handler =
@@ -157,7 +159,7 @@ void worker_launched(struct worker *worker, pid_t pid, uint64_t now_ms)
         worker_event(worker, WORKER_EVENT_LAUNCHED, now_ms);
 }
 
-/* The word a worker may be waiting for before it goes. */
+/* Write the answer that the worker may be waiting for. */
 void worker_answer(struct worker *worker, enum prefork_answer answer)
 {
         _Atomic uint32_t *word = &worker_slot(worker)->answer;
@@ -170,7 +172,7 @@ void worker_event(struct worker *worker, enum worker_event event, uint64_t now_m
 {
         switch (worker_life_feed(&worker->life, event, now_ms)) {
         case WORKER_ACTION_NONE:
-        case WORKER_ACTION_FORGET: /* the part of worker_exit and of the launcher */
+        case WORKER_ACTION_FORGET: /* done by worker_exit and the launcher */
                 break;
         case WORKER_ACTION_SIGNAL_RETIRE:
                 signal_retire(worker);

@@ -1,8 +1,8 @@
-/* A worker as the master knows it: forked, watched, told to end, reaped.
+/* A worker as the master knows it, from launch to reaping.
  *
- * Listed in its pool from launch to reaping: it is there before its process is, or has a number. Its life is changed
- * only through logic/policy/worker_life, by worker_event(). What it reports in its slot is advice. Times are ms of the
- * clock. */
+ * Owned by its pool (worker_table). It exists before its process exists or its pid is known. What must stay true: its
+ * life is changed only through logic/policy/worker_life, by worker_event(); and what it reports in its slot is never
+ * trusted as an index, a pid or a pointer. Times are in ms of clock_now_ms(). */
 #pragma once
 
 #include <stdbool.h>
@@ -25,39 +25,39 @@ struct worker {
         uint32_t slot;
         uint64_t generation;
         enum recycle_progress recycling;
-        struct worker *replacement; /* that is to be ready before it goes; points back by `replaces` */
-        struct worker *replaces;    /* WORKER_REPLACE: the one it was started for */
-        uint64_t requests_at_fork;  /* of the whole pool: a later success excuses a failure */
-        const char *reason;         /* of its launch, in a word; NULL: a former program knew */
-        int log_read_fd;            /* while it is launched: the end of its log pipe that will be read; -1 afterwards */
+        struct worker *replacement; /* the worker that must be ready before it ends; its `replaces` points back */
+        struct worker *replaces;    /* WORKER_REPLACE: the worker it was started for */
+        uint64_t requests_at_fork;  /* of the whole pool; a later success excuses a failure */
+        const char *reason;         /* of its launch, one word; NULL if it was adopted in an upgrade */
+        int log_read_fd;            /* during the launch: the reading end of its log pipe; -1 afterwards */
         uint64_t forked_ms;
-        uint64_t escalated_request; /* which request TERM, KILL or a detachment was about */
+        uint64_t escalated_request; /* the request that was escalated or detached last */
         uint32_t row;               /* its number in the last snapshot */
 };
 
-/* Its process runs under that number: what it was told before is passed on to it. */
+/* Its process runs as `pid`: what was ordered during the launch is carried out now. */
 void worker_launched(struct worker *worker, pid_t pid, uint64_t now_ms);
 
 /* Feed an event to its life and carry out the action. */
 void worker_event(struct worker *worker, enum worker_event event, uint64_t now_ms);
 
-/* Ask to end when convenient, for a reason of one word (logged at debug level). Nothing if it was asked before, or was
- * ordered to end. */
+/* Ask the worker to end when it is idle; `reason` is one word (logged at debug level). No effect if it was retired or
+ * ordered to end before. */
 void worker_retire(struct worker *worker, const char *reason, uint64_t now_ms);
 
-/* What the slot says: its words, whether it claims to be idle, and for how long it has done what it does. */
+/* Read its slot: the slot itself, whether it is in the idle set or busy, and since when. */
 struct prefork_slot *worker_slot(const struct worker *worker);
 bool worker_is_idle(const struct worker *worker);
 bool worker_is_busy(const struct worker *worker);
 uint64_t worker_since_ms(const struct worker *worker, uint64_t now_ms);
 
-/* True if it serves requests, whosever; false if it refuses connections. */
+/* True if it serves requests, on any listener; false for the refuser. */
 bool worker_serves(const struct worker *worker);
 
-/* Let `replacement` be what has to be ready before the worker goes; NULL: nothing. A former one serves on. */
+/* Set the replacement that must be ready before the worker ends; NULL: none. A previous replacement serves on. */
 void worker_set_replacement(struct worker *worker, struct worker *replacement);
 
-/* All that the policies need to know of it, at this moment; its links are not set. */
+/* The worker as a row for the policies, at this moment, without links. */
 struct worker_row worker_row_of(struct worker *worker, uint64_t now_ms);
 
 /* Answer a worker's question about its recycling. */

@@ -26,7 +26,7 @@ static bool ended_as_agreed(const struct worker *worker, int status)
                code == WORKER_EXIT_ORDERED;
 }
 
-/* What it was doing, in words: "while serving a request for 1.2 s". */
+/* Describe what it was doing: "while serving a request for 1200 ms". */
 static void describe_activity(const struct worker *worker, char *text, size_t size)
 {
         uint64_t now_ms = clock_now_ms();
@@ -96,7 +96,7 @@ void worker_exit_settle(void *context, pid_t pid, int status, const struct rusag
         if (WIFEXITED(status) && (WEXITSTATUS(status) == WORKER_EXIT_RECYCLED || worker->recycling != RECYCLE_NONE))
                 pool_counters_note(pool, COUNTER_recycled);
         worker_event(worker, WORKER_EVENT_EXITED, clock_now_ms());
-        /* A source that a killed worker held must not count for ever. */
+        /* A killed worker must not hold a place of its client's source for ever. */
         atomic_store(&worker_slot(worker)->source, 0);
         worker_table_remove(worker);
         pool_touch(pool);

@@ -1,4 +1,4 @@
-/* The end of a worker: what it means, said once, and what it leaves to the pool's counters. */
+/* Handles the end of a worker: logs it, adds its counters to the pool's, reports failures to health, and frees it. */
 #pragma once
 
 #include <sys/resource.h>

@@ -13,7 +13,7 @@
 #include "os/clock.h"
 
 #define BITE_BYTES 16384
-#define UNFINISHED_MS 200 /* a line without its end is logged after so long: the handler is waiting, or gone */
+#define UNFINISHED_MS 200 /* an unfinished line is logged after this: the handler waits or has ended */
 
 struct worker_output {
         struct evloop *loop;
@@ -22,7 +22,7 @@ struct worker_output {
         pid_t worker_pid;
         int fd;
         struct evloop_watch *watch;
-        struct evloop_timer *unfinished_timer; /* made when first needed */
+        struct evloop_timer *unfinished_timer; /* created when first needed */
         struct line_splitter splitter;
 };
 
@@ -67,7 +67,7 @@ static void watch_unfinished(struct worker_output *output)
                 evloop_timer_unset(output->unfinished_timer);
 }
 
-/* One bite. False when the last writer is gone. */
+/* Read one bite. False when the last writer has closed the pipe. */
 static bool read_some(struct worker_output *output, ssize_t *ret_length)
 {
         char buffer[BITE_BYTES];
@@ -96,7 +96,7 @@ static struct worker_output *start(struct worker_outputs *outputs, const char *n
         _cleanup_(fd_closep) int owned_fd = fd;
         _cleanup_(freep) char *pool_name = strdup(name);
 
-        /* The writing ends are other open files of the pipe and stay blocking: a handler that writes too much waits. */
+        /* The writing end is a separate open file and stays blocking, so that a handler that writes too much waits. */
         if (!output || !pool_name || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ||
             evloop_watch_new(outputs->loop, fd, on_readable, output, &output->watch) < 0) {
                 free(output);
@@ -201,7 +201,7 @@ void worker_output_finish_all(struct worker_outputs *outputs)
 {
         while (outputs->first) {
                 ssize_t length;
-                /* What is there now, at most what a pipe holds: somebody may still be writing. */
+                /* Read what is there now, at most what a pipe holds, because a process may still be writing. */
                 for (int bite = 0; bite < 5 && read_some(outputs->first, &length) && length > 0; bite++)
                         ;
                 output_free(outputs->first);

@@ -1,9 +1,10 @@
-/* What handlers write to stderr, and workers say themselves: read from each worker's pipe and logged line by line under
- * its pool and pid.
+/* Reads what handlers write to stderr, and the messages of workers, from each worker's pipe, and logs it line by line
+ * under its pool and pid.
  *
- * One a worker; outlives it until the last holder of the pipe's writing end is gone, because a handler may leave a
- * child behind. Bounded: one unfinished line of memory, one bite of reading a turn, so that a handler that writes
- * without end slows only itself. */
+ * Owned by struct daemon. There is one pipe per worker. It outlives the worker until the last process that holds the
+ * writing end has gone, because a handler may leave a child behind. What must stay true: it keeps at most one
+ * unfinished line in memory and reads one bite per turn of the loop, so that a handler that writes without end slows
+ * down only itself. */
 #pragma once
 
 #include <sys/types.h>
@@ -13,17 +14,18 @@
 struct evloop;
 struct worker_output;
 
-/* All that are read. Begin with the loop alone. */
+/* All pipes that are read. Initialise with the loop only. */
 struct worker_outputs {
         struct evloop *loop;
         struct worker_output *first;
 };
 
-/* Take over the reading end `fd` and begin. If there is no memory the descriptor is closed and the words are lost. */
+/* Take over the reading end `fd` and begin to read. If memory is short, the descriptor is closed and the output is
+ * lost. */
 void worker_output_start(struct worker_outputs *outputs, const char *pool_name, pid_t worker_pid, int fd);
 
-/* All of them, with the lines that have been begun: for a hand-over; the owner is a struct worker_outputs. */
+/* The part of a hand-over: all pipes, with their unfinished lines. The owner is a struct worker_outputs. */
 extern const struct state_part worker_output_part;
 
-/* Log what has been written so far and forget all of them; for the end. */
+/* Log what has been written so far and close all pipes, at the end of the daemon. */
 void worker_output_finish_all(struct worker_outputs *outputs);
