@@ -224,7 +224,7 @@ int control_client_new(struct control_clients *clients, int fd, const struct pee
 }
 
 static const struct field client_fields[] = {
-        DERIVED(struct control_client, clients, "the one that reads"),
+        DERIVED(struct control_client, clients, "set by the reader"),
         DERIVED(struct control_client, next, "the order of the list"),
         DERIVED(struct control_client, link, "the order of the list"),
         WRITTEN(struct control_client, fd, "fd"),
@@ -238,7 +238,7 @@ static const struct field client_fields[] = {
         DERIVED(struct control_client, request_length, "the length of the request"),
         WRITTEN(struct control_client, waits_for, "waits_for"),
         FIELD(struct control_client, after_load, "after_load"),
-        DERIVED(struct control_client, output, "of it only the rest counts"),
+        DERIVED(struct control_client, output, "only the rest is needed"),
         WRITTEN(struct control_client, rest, "rest"),
         DERIVED(struct control_client, rest_length, "the length of the rest"),
 };

@@ -47,7 +47,7 @@ static void handle_signal(struct daemon *daemon, const struct signals_event *eve
         case SIGINT:
         case SIGTERM:
                 if (daemon->state >= DAEMON_STOPPING)
-                        shutdown_at_once(daemon, "told twice");
+                        shutdown_at_once(daemon, "a second signal");
                 else
                         shutdown_begin(daemon, MASTER_EXIT_OK, event->number == SIGTERM ? "SIGTERM" : "SIGINT");
                 break;

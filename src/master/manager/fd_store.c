@@ -309,7 +309,7 @@ void fd_store_settle(struct fd_store *store)
 }
 
 static const struct field fd_store_fields[] = {
-        DERIVED(struct fd_store, manager, "the one that reads"),
+        DERIVED(struct fd_store, manager, "set by the reader"),
         WRITTEN(struct fd_store, passed, "passed"),
         FIELD(struct fd_store, store_max, "store_max"),
         FIELD(struct fd_store, stored_count, "stored_count"),

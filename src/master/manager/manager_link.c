@@ -142,9 +142,9 @@ static const struct field message_fields[] = {
         WRITTEN(struct message, fd, "fd"),
         WRITTEN(struct message, lines, "lines"),
         DERIVED(struct message, entry, "the order of the list"),
-        DERIVED(struct manager_link, notifier, "from the environment, where the variables are put back for it"),
+        DERIVED(struct manager_link, notifier, "read from the environment variables, which are put back"),
         WRITTEN(struct manager_link, messages, "manager"),
-        DERIVED(struct manager_link, timer, "made anew, and set if messages wait"),
+        DERIVED(struct manager_link, timer, "made anew, and set if messages are queued"),
 };
 
 static json_t *write_message(const struct message *message, struct state_file *file)

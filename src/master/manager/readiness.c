@@ -228,14 +228,14 @@ void readiness_failed(struct readiness *readiness, int error, const struct probl
 
 static const struct field readiness_fields[] = {
         DERIVED(struct readiness, host, "made anew"),
-        DERIVED(struct readiness, manager, "the one that reads"),
+        DERIVED(struct readiness, manager, "set by the reader"),
         DERIVED(struct readiness, watchdog, "made anew: the next ping is due at once"),
         DERIVED(struct readiness, timer, "made anew"),
-        DERIVED(struct readiness, extend_timer, "for the stop alone"),
+        DERIVED(struct readiness, extend_timer, "used during a stop only"),
         DERIVED(struct readiness, is_due, "set by the first turn"),
         FIELD(struct readiness, has_begun, "has_begun"),
         FIELD(struct readiness, is_ready, "is_ready"),
-        DERIVED(struct readiness, is_stopping, "who stops hands nothing over"),
+        DERIVED(struct readiness, is_stopping, "no upgrade happens during a stop"),
         FIELD(struct readiness, said_ms, "said_ms"),
         WRITTEN(struct readiness, said, "said"),
         WRITTEN(struct readiness, note, "note"),

@@ -120,18 +120,18 @@ void worker_output_start(struct worker_outputs *outputs, const char *pool_name, 
 }
 
 static const struct field output_fields[] = {
-        DERIVED(struct worker_outputs, loop, "the one that reads"),
+        DERIVED(struct worker_outputs, loop, "set by the reader"),
         WRITTEN(struct worker_outputs, first, "worker_outputs"),
-        DERIVED(struct worker_output, loop, "the one that reads"),
+        DERIVED(struct worker_output, loop, "set by the reader"),
         DERIVED(struct worker_output, next, "the order of the list"),
         DERIVED(struct worker_output, link, "the order of the list"),
         WRITTEN(struct worker_output, pool_name, "pool"),
         FIELD(struct worker_output, worker_pid, "worker"),
         WRITTEN(struct worker_output, fd, "fd"),
         DERIVED(struct worker_output, watch, "made anew"),
-        DERIVED(struct worker_output, unfinished_timer, "made anew if a line has been begun"),
+        DERIVED(struct worker_output, unfinished_timer, "made anew if there is an unfinished line"),
         WRITTEN(struct worker_output, splitter.pending, "begun"),
-        DERIVED(struct worker_output, splitter.length, "the length of what has been begun"),
+        DERIVED(struct worker_output, splitter.length, "the length of the unfinished line"),
         FIELD(struct worker_output, splitter.swallowing, "swallowing"),
         FIELD(struct worker_output, splitter.swallowed_bytes, "swallowed_bytes"),
 };
