@@ -21,21 +21,22 @@
 #include "master/pool/worker_table.h"
 #include "os/clock.h"
 
-/* A clean slot for a new worker. */
+/* Clear the slot for a new worker. */
 static void prepare_slot(struct pool *pool, uint32_t index)
 {
         struct prefork_slot *slot = &pool->board.memory->slots[index];
         uint32_t incarnation = atomic_load(&slot->incarnation) + 1;
 
         idle_set_remove(pool->board.memory, index);
-        /* Nobody holds the slot, so plain stores will do; the fork orders them before the worker's. */
+        /* No process uses the slot, so plain stores are enough; the fork orders them before the worker's. */
         memset((void *)slot, 0, sizeof(*slot));
         atomic_store(&slot->incarnation, incarnation);
         if (index >= atomic_load(&pool->board.memory->slot_limit))
                 atomic_store(&pool->board.memory->slot_limit, index + 1);
 }
 
-/* Registered with the reaper, `error` is 0; or there is no worker, it is freed, and `error` is returned. */
+/* Finish a launch. If `error` is 0, the process is registered with the reaper. Otherwise there is none: the worker is
+ * freed and `error` returned. */
 static int settle(struct worker *worker, pid_t pid, int error)
 {
         struct pool *pool = worker->pool;
@@ -43,12 +44,12 @@ static int settle(struct worker *worker, pid_t pid, int error)
         _cleanup_(fd_closep) int log_read_fd = TAKE_FD(worker->log_read_fd);
 
         if (error < 0) {
-                idle_set_remove(pool->board.memory, worker->slot); /* it may have lived before we knew its number */
+                idle_set_remove(pool->board.memory, worker->slot); /* it may have run before its pid was known */
                 worker_table_remove(worker);
                 health_note_launch_failure(pool, -error);
                 return error;
         }
-        /* The reading end changes sides to the output's owner; without one the worker's words are lost, no more. */
+        /* worker_output owns the reading end from here on; if it fails, only the worker's output is lost. */
         worker_output_start(runtime->outputs, pool->name, pid, TAKE_FD(log_read_fd));
         worker_launched(worker, pid, clock_now_ms());
         health_note_launch(pool);
@@ -59,14 +60,14 @@ static int settle(struct worker *worker, pid_t pid, int error)
         return 0;
 }
 
-/* Have the reaper expect a worker that we have forked ourselves, or that others have forked for us. */
+/* Register a worker with the reaper that the master, or another process for it, has forked. */
 static int expect(struct worker *worker, pid_t pid, bool is_own)
 {
         struct reaper *reaper = worker->pool->runtime->reaper;
 
         int r = is_own ? reaper_add(reaper, pid, worker_exit_settle, worker)
                        : reaper_add_late(reaper, pid, worker->forked_ms, worker_exit_settle, worker);
-        if (r == -ENOMEM) /* a child we could not keep track of; with any other error the number is not our child's */
+        if (r == -ENOMEM) /* a child that cannot be registered; after any other error the pid is not our child's */
                 kill(pid, SIGKILL);
         return r;
 }
@@ -80,7 +81,7 @@ void launcher_answer(struct worker *worker, pid_t pid, int error)
         pool_touch(pool);
 }
 
-/* Everything the worker is told; the pipe's writing end is the process's alone afterwards. */
+/* Create the process with its plan. Only that process has the writing end of the pipe afterwards. */
 static int launch(struct worker *worker, const struct listener_set *listeners, pid_t *ret_pid)
 {
         struct pool *pool = worker->pool;

@@ -31,7 +31,7 @@ void pool_order_pause(struct pool *pool, const char *by)
         pool->wanted = POOL_PAUSED;
         scaler_forget(pool);
         pool_record(pool, LOG_NOTICE, "paused: clients wait until it is resumed (%s)", by);
-        /* Those that drain closing listeners have nothing to do with the pool's own. */
+        /* Helpers serve closing listeners only, so they go on. */
         for (struct worker *worker = pool->workers.first; worker; worker = worker->next)
                 if (worker->purpose != WORKER_DRAIN)
                         worker_retire(worker, "paused", now_ms);
@@ -72,9 +72,9 @@ void pool_order_close(struct pool *pool, struct pool_config *own_config, const c
         if (pool->mode != POOL_OPEN)
                 return;
         pool->mode = POOL_CLOSING;
-        pool->wanted = POOL_SERVING; /* those who have waited are served now: the listeners go */
+        pool->wanted = POOL_SERVING; /* end a pause: the waiting connections are served before the listeners close */
         pool_record(pool, LOG_INFO, "closing (%s)", why);
-        /* Room was reserved when the listeners were opened: a stop must not fail for want of memory. */
+        /* Room was reserved when the listeners were opened, because a stop must not fail when memory is short. */
         while (pool->listeners.count > 0)
                 drainer_close_listener(pool, &pool->listeners.items[0], pool->generation);
         pool_touch(pool);

@@ -17,15 +17,15 @@
 #include "os/activation.h"
 
 static const struct field pool_fields[] = {
-        DERIVED(struct pool, runtime, "the one that reads"),
+        DERIVED(struct pool, runtime, "set by the reader"),
         DERIVED(struct pool, launcher, "the runtime's"),
         WRITTEN(struct pool, name, "name"),
         DERIVED(struct pool, config, "the configured one, or the overlay's"),
         WRITTEN(struct pool, own_config, "config"),
-        DERIVED(struct pool, configured, "own_config, or the one of that name"),
+        DERIVED(struct pool, configured, "own_config, or the one of its name"),
         WRITTEN(struct pool, overlay.values, "overlay"),
         FIELD(struct pool, overlay.max_workers_shift, "max_workers_shift"),
-        DERIVED(struct pool, overlay.limits, "laid anew from the values and the shift"),
+        DERIVED(struct pool, overlay.limits, "made anew from the values and the shift"),
         FIELD(struct pool, generation, "generation"),
         WRITTEN(struct pool, mode, "mode"),
         WRITTEN(struct pool, wanted, "wanted"),
@@ -39,7 +39,7 @@ static const struct field pool_fields[] = {
         DERIVED(struct pool, board.wake_watch, "made anew"),
         WRITTEN(struct pool, workers.first, "workers"),
         DERIVED(struct pool, workers.count, "the number of workers"),
-        DERIVED(struct pool, workers.slots, "those of the workers are taken"),
+        DERIVED(struct pool, workers.slots, "taken for the workers that are read"),
         FIELD(struct pool, scaler.scale.shrink_at_ms, "shrink_at_ms"),
         FIELD(struct pool, scaler.scale.relief_at_ms, "relief_at_ms"),
         FIELD(struct pool, scaler.scale.saturated, "saturated"),
@@ -56,10 +56,10 @@ static const struct field pool_fields[] = {
         WRITTEN(struct pool, counters.gone, "gone"),
         WRITTEN(struct pool, counters.rate, "rate"),
         WRITTEN(struct pool, decisions, "decisions"),
-        DERIVED(struct pool, turn, "each begins with a snapshot"),
+        DERIVED(struct pool, turn, "every turn begins with a snapshot"),
 };
 
-/* The table of counters gives the names of the document, too. */
+/* The table of counters also gives the names in the document. */
 #define COUNTER_FIELD(member, ...) FIELD(struct counters, member, #member),
 static const struct field counter_fields[] = {COUNTERS(COUNTER_FIELD)};
 #undef COUNTER_FIELD
@@ -77,13 +77,13 @@ static const struct field listener_fields[] = {
         WRITTEN(struct pool_listener, name, "name"),
         WRITTEN(struct pool_listener, listener.fd, "fd"),
         WRITTEN(struct pool_listener, listener.origin, "origin"),
-        DERIVED(struct pool_listener, listener.address, "the name is one, or the socket knows it"),
+        DERIVED(struct pool_listener, listener.address, "parsed from the name or read from the socket"),
         FIELD(struct pool_listener, listener.device, "device"),
         FIELD(struct pool_listener, listener.inode, "inode"),
         FIELD(struct pool_listener, listener.filtered, "filtered"),
         WRITTEN(struct pool_listener, listener.decoy_fd, "decoy"),
         FIELD(struct pool_listener, listener.effective_backlog, "effective_backlog"),
-        DERIVED(struct pool_listener, watch, "made anew when nobody is idle"),
+        DERIVED(struct pool_listener, watch, "made anew when no worker is idle"),
         FIELD(struct pool_listener, since_generation, "since_generation"),
         FIELD(struct pool_listener, drain_generation, "drain_generation"),
         FIELD(struct pool_listener, closing_since_ms, "closing_since_ms"),
@@ -92,7 +92,7 @@ static const struct field listener_fields[] = {
 };
 
 static const struct field worker_fields[] = {
-        DERIVED(struct worker, pool, "the one in which it is written"),
+        DERIVED(struct worker, pool, "set by the reader"),
         DERIVED(struct worker, next, "the order of the list"),
         DERIVED(struct worker, link, "the order of the list"),
         FIELD(struct worker, pid, "pid"),
@@ -106,7 +106,7 @@ static const struct field worker_fields[] = {
         WRITTEN(struct worker, replacement, "replacement"),
         DERIVED(struct worker, replaces, "points back"),
         DERIVED(struct worker, reason, "logged at the launch"),
-        DERIVED(struct worker, log_read_fd, "worker_output's, once it is launched"),
+        DERIVED(struct worker, log_read_fd, "owned by worker_output after the launch"),
         FIELD(struct worker, requests_at_fork, "requests_at_fork"),
         FIELD(struct worker, forked_ms, "forked_ms"),
         FIELD(struct worker, escalated_request, "escalated_request"),
@@ -119,7 +119,7 @@ static const struct field decision_fields[] = {
         WRITTEN(struct request_rate, samples, "rate"),     DERIVED(struct request_rate, count, "the number of samples"),
 };
 
-/* Words for what is an enum here: their numbers may change from one version to the next. */
+/* Enums are written as words, because their numbers may change between versions. */
 static const char *const origin_names[] = {
         [LISTENER_OWN] = "own", [LISTENER_STORED] = "stored", [LISTENER_ACTIVATED] = "activated"};
 static const char *const mode_names[] = {[POOL_OPEN] = "open", [POOL_CLOSING] = "closing", [POOL_ENDING] = "ending"};
@@ -187,7 +187,7 @@ static json_t *write_decision(const struct decision *decision)
         return state_file_finish(object, state_file_set(object, "text", state_file_string(decision->text)));
 }
 
-/* Oldest first, as they were made. */
+/* Oldest first. */
 static json_t *write_decisions(const struct decision_ring *ring)
 {
         json_t *array = json_array();
@@ -213,8 +213,8 @@ static json_t *write_rate(const struct request_rate *rate)
         return state_file_finish(array, r);
 }
 
-/* A pool that closes has a configuration of its own. The rest of the present one is not its: the control socket may be
- * where it listened. */
+/* A closing pool has a configuration of its own, written with the present options of the master. The control socket is
+ * left out, because it may have the path of one of the pool's listeners. */
 static json_t *write_own_config(const struct pool *pool, const struct master_config *master)
 {
         struct pool_config *pools[] = {pool->own_config};
@@ -287,7 +287,7 @@ static int read_listener(struct state_file *file, const json_t *object, struct p
         if (r < 0)
                 return r;
         listener->origin = (enum listener_origin)origin;
-        /* The name is the address, where it is not that of a socket unit, or of an interface that has gone. */
+        /* The name is the address, unless it names a socket unit or an interface that no longer exists. */
         if (address_parse(item->name, &listener->address) < 0 &&
             activation_examine(listener->fd, &listener->address) < 0)
                 return state_file_fail(file, "%s is no listening socket", item->name);
@@ -345,7 +345,7 @@ static struct worker *find_worker(const struct pool *pool, const json_t *object,
 
 static int read_workers(struct state_file *file, const json_t *array, struct pool *pool)
 {
-        /* Each is put first. */
+        /* Each worker is added at the front, so begin with the last. */
         for (size_t i = json_array_size(array); i-- > 0;) {
                 int r = read_worker(file, json_array_get(array, i), pool);
                 if (r < 0)
@@ -408,7 +408,7 @@ static int read_own_config(const struct pool_state_context *context, struct stat
         return *ret ? 0 : state_file_fail(file, "pool %s is not in its configuration", name);
 }
 
-/* The configuration comes first: everything else refers to it. */
+/* The configuration is read first, because everything else refers to it. */
 static int open_pool(const struct pool_state_context *context, struct state_file *file, const json_t *object,
                      struct pool **ret)
 {
@@ -433,7 +433,7 @@ static int open_pool(const struct pool_state_context *context, struct state_file
         return r == -EPROTO ? state_file_fail(file, "pool %s has a scoreboard of another version", name) : r;
 }
 
-/* The shift has been read with the other members. */
+/* The shift was read with the other fields. */
 static int read_overlay(struct state_file *file, const json_t *object, struct pool *pool)
 {
         _cleanup_(problem_list_clear) struct problem_list problems = {0};
@@ -449,7 +449,7 @@ static int read_overlay(struct state_file *file, const json_t *object, struct po
         return r == -EINVAL ? state_file_fail_with(file, &problems) : r;
 }
 
-/* What is not said is as in a new pool. */
+/* A missing member leaves the value of a new pool. */
 static int read_orders(struct state_file *file, const json_t *object, struct pool *pool)
 {
         unsigned mode = POOL_OPEN, wanted = POOL_SERVING;
@@ -487,7 +487,7 @@ int pool_state_read(const struct pool_state_context *context, struct state_file 
                 r = read_listeners(file, state_file_array(object, "listeners"), &pool->listeners);
         if (r == 0)
                 r = read_listeners(file, state_file_array(object, "closing"), &pool->closing);
-        /* Room for what drainer_close_listener() moves. */
+        /* Reserve room for drainer_close_listener(). */
         if (r == 0)
                 r = listener_set_reserve(&pool->closing, pool->listeners.count);
         if (r == 0)

@@ -98,7 +98,7 @@ static void replace_ourselves(struct upgrade *upgrade)
         }
         if (r == 0) {
                 log_notice("executing %s (%s)", upgrade->path, upgrade->by);
-                /* A worker whose end is known and not delivered would be handed over as one that lives. */
+                /* Otherwise a worker whose end is known but not delivered would be handed over as running. */
                 reaper_collect(upgrade->setup.reaper);
                 r = host->set_environment(host->context);
                 if (r == 0)
