@@ -46,6 +46,21 @@ int number_parse(const char *string, uint64_t *ret)
         return 0;
 }
 
+int number_next(const char **line, uint64_t *ret)
+{
+        const char *at = *line + strspn(*line, " \t");
+        uint64_t value;
+        int r = digits(&at, 10, &value);
+
+        if (*at != '\0' && !strchr(" \t\n", *at))
+                return -EINVAL;
+        if (r < 0)
+                return r;
+        *line = at;
+        *ret = value;
+        return 0;
+}
+
 int number_parse_octal(const char *string, mode_t *ret)
 {
         uint64_t value;

@@ -17,6 +17,10 @@ int number_parse_duration_ms(const char *string, uint64_t *ret_ms);   /* `500ms`
 int number_parse_size_bytes(const char *string, uint64_t *ret_bytes); /* bytes, or with K M G T (powers of 1024) */
 int number_parse_percent(const char *string, uint64_t *ret_percent);  /* `25%`; the % is required */
 
+/* Read the next number of a line such as the kernel writes: after blanks, and up to a blank, a newline or the end.
+ * Moves *line past it; leaves both alone on failure, and fails like the parsers above. */
+int number_next(const char **line, uint64_t *ret);
+
 /* Append the shortest exact form, which the parser above reads back to the same value. 0 or -ENOMEM. */
 int number_format_duration_ms(struct text *text, uint64_t ms);
 int number_format_size_bytes(struct text *text, uint64_t bytes);

@@ -1,12 +1,12 @@
 #include "worker/recycling.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/number.h"
 #include "lib/door.h"
 
 /* If the master does not answer within this time (it may be stopped), the worker goes on serving and no longer waits
@@ -62,13 +62,16 @@ void recycling_request_begun(const struct recycling *recycling, struct slot *slo
 static uint64_t resident_bytes(const struct recycling *recycling)
 {
         char text[128];
-        unsigned long long total, resident;
+        const char *rest = text;
+        uint64_t total, resident;
 
         ssize_t length = pread(recycling->statm_fd, text, sizeof(text) - 1, 0);
         if (length <= 0)
                 return 0;
         text[length] = '\0';
-        return sscanf(text, "%20llu %20llu", &total, &resident) == 2 ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+        if (number_next(&rest, &total) < 0 || number_next(&rest, &resident) < 0)
+                return 0;
+        return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 bool recycling_was_granted(const struct slot *slot)

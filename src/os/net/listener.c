@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "os/kernel_setting.h"
 #include "os/net/sock_diag.h"
 #include "os/net/tcp_barrier.h"
 
@@ -110,17 +111,17 @@ static int open_socket(struct address *address, const struct listener_options *o
 static uint32_t read_effective_backlog(const struct listener *listener, unsigned asked)
 {
         struct sock_diag_unix diag;
-        _cleanup_(file_closep) FILE *file = NULL;
         struct tcp_info info;
         socklen_t length = sizeof(info);
-        unsigned somaxconn;
+        uint64_t somaxconn;
 
         if (!is_unix(&listener->address)) /* of a listening socket: its maximum */
                 return getsockopt(listener->fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 ? info.tcpi_sacked : asked;
         if (sock_diag_unix(listener->fd, &diag) == 0)
                 return diag.backlog;
-        file = fopen("/proc/sys/net/core/somaxconn", "re");
-        return file && fscanf(file, "%9u", &somaxconn) == 1 ? MIN_OF(somaxconn, asked) : asked;
+        if (kernel_setting_read("/proc/sys/net/core/somaxconn", &somaxconn) < 0)
+                return asked;
+        return (uint32_t)MIN_OF(somaxconn, (uint64_t)asked);
 }
 
 /* Is the file at the listener's path still its own? It may have been removed or replaced. */
@@ -360,7 +361,7 @@ int listener_undrain(struct listener *listener)
 /* A listener that stays open always has handshakes under way, but another process will serve those. */
 static bool has_handshakes(const struct listener *listener)
 {
-        uint32_t half_open;
+        uint32_t half_open = 0;
 
         return !is_unix(&listener->address) && !listener_stays_open(listener) &&
                sock_diag_half_open(listener->address.any.sa_family, address_port(&listener->address), &half_open) ==
@@ -370,7 +371,7 @@ static bool has_handshakes(const struct listener *listener)
 
 bool listener_is_drained(const struct listener *listener)
 {
-        uint32_t queued;
+        uint32_t queued = 0;
 
         /* Check handshakes first: one that ends between the two checks is then in the queue. In the other order neither
          * check would see it. */

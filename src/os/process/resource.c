@@ -2,10 +2,9 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 
 #include "base/cleanup.h"
+#include "os/kernel_setting.h"
 
 static const int kernel_names[] = {
         [RESOURCE_NOFILE] = RLIMIT_NOFILE, [RESOURCE_AS] = RLIMIT_AS,       [RESOURCE_CORE] = RLIMIT_CORE,
@@ -45,12 +44,9 @@ int resource_restore(const struct resource_limits *limits)
  * them. */
 static uint64_t read_ceiling(void)
 {
-        uint64_t ceiling = 0;
-        _cleanup_(file_closep) FILE *file = fopen("/proc/sys/fs/nr_open", "re");
+        uint64_t ceiling;
 
-        if (!file || fscanf(file, "%" SCNu64, &ceiling) != 1)
-                return 0;
-        return ceiling;
+        return kernel_setting_read("/proc/sys/fs/nr_open", &ceiling) < 0 ? 0 : ceiling;
 }
 
 int resource_raise_nofile(uint64_t needed, struct resource_raise *ret)

@@ -2,18 +2,37 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/number.h"
+
+static const char *skip_fields(const char *rest, unsigned count)
+{
+        while (count-- > 0) {
+                rest += strspn(rest, " ");
+                rest += strcspn(rest, " ");
+        }
+        return rest;
+}
+
+/* Fields 14, 15 and 24 of proc(5); `rest` is what follows the second. */
+static int read_fields(const char *rest, uint64_t *user_ticks, uint64_t *system_ticks, uint64_t *pages)
+{
+        rest = skip_fields(rest, 11);
+        int r = number_next(&rest, user_ticks);
+        if (r == 0)
+                r = number_next(&rest, system_ticks);
+        rest = skip_fields(rest, 8);
+        return r == 0 ? number_next(&rest, pages) : r;
+}
 
 int process_usage_read(pid_t pid, struct process_usage *ret)
 {
         char path[32], line[1024];
-        uint64_t user_ticks, system_ticks;
-        int64_t pages;
+        uint64_t user_ticks, system_ticks, pages;
 
         snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
         _cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -25,13 +44,10 @@ int process_usage_read(pid_t pid, struct process_usage *ret)
         line[length] = '\0';
         /* The second field is the name, in parentheses, and may contain any byte; the others are numbers. */
         const char *rest = strrchr(line, ')');
-        if (!rest || sscanf(rest + 1,
-                            " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64
-                            " %*d %*d %*d %*d %*d %*d %*u %*u %" SCNd64,
-                            &user_ticks, &system_ticks, &pages) != 3)
+        if (!rest || read_fields(rest + 1, &user_ticks, &system_ticks, &pages) != 0)
                 return -EPROTO;
         uint64_t ticks_per_second = (uint64_t)sysconf(_SC_CLK_TCK), page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
         *ret = (struct process_usage){.cpu_ms = (user_ticks + system_ticks) * 1000 / ticks_per_second,
-                                      .resident_bytes = (uint64_t)MAX_OF(pages, (int64_t)0) * page_bytes};
+                                      .resident_bytes = pages * page_bytes};
         return 0;
 }

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "base/cleanup.h"
@@ -185,11 +186,46 @@ static void test_formats_read_back(void **state)
         }
 }
 
+static void test_next_of_a_line(void **state)
+{
+        (void)state;
+        const char *line = "12  18446744073709551615\t3\n", *const start = line;
+        uint64_t value = UNTOUCHED;
+
+        assert_int_equal(number_next(&line, &value), 0);
+        assert_int_equal(value, 12);
+        assert_int_equal(number_next(&line, &value), 0);
+        assert_int_equal(value, UINT64_MAX);
+        assert_int_equal(number_next(&line, &value), 0);
+        assert_int_equal(value, 3);
+        assert_ptr_equal(line, start + strlen(start) - 1);
+        assert_int_equal(number_next(&line, &value), -EINVAL);
+        assert_int_equal(value, 3);
+}
+
+static void test_next_is_none(void **state)
+{
+        (void)state;
+        static const struct number_case cases[] = {
+                {"", -EINVAL}, {" ", -EINVAL}, {"-1", -EINVAL}, {"1x 2", -EINVAL}, {"18446744073709551616 1", -ERANGE},
+        };
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                const char *line = cases[i].string;
+                uint64_t value = UNTOUCHED;
+                assert_int_equal(number_next(&line, &value), cases[i].result);
+                assert_int_equal(value, UNTOUCHED);
+                assert_ptr_equal(line, cases[i].string);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_plain),
                 cmocka_unit_test(test_octal),
+                cmocka_unit_test(test_next_of_a_line),
+                cmocka_unit_test(test_next_is_none),
                 cmocka_unit_test(test_durations),
                 cmocka_unit_test(test_sizes),
                 cmocka_unit_test(test_percents),

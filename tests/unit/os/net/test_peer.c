@@ -13,7 +13,6 @@
 
 #include "base/cleanup.h"
 #include "os/net/peer.h"
-#include "os/process/usage.h"
 
 static int listen_abstract(struct sockaddr_un *address, socklen_t *length)
 {
@@ -74,25 +73,9 @@ static void test_many_groups(void **state)
         assert_memory_equal(peer.groups, groups, sizeof(groups));
 }
 
-static void test_usage(void **state)
-{
-        struct process_usage usage = {0};
-        volatile uint64_t sum = 0;
-
-        (void)state;
-        while (usage.cpu_ms == 0) {
-                for (int i = 0; i < 1000000; i++)
-                        sum += (uint64_t)i;
-                assert_int_equal(process_usage_read(getpid(), &usage), 0);
-        }
-        assert_true(usage.resident_bytes > 100000 && usage.resident_bytes < (UINT64_C(1) << 40));
-        assert_int_equal(process_usage_read(0x7fffffff, &usage), -ENOENT);
-}
-
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(test_ourselves), cmocka_unit_test(test_many_groups),
-                                           cmocka_unit_test(test_usage)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(test_ourselves), cmocka_unit_test(test_many_groups)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,74 @@
+/* What a process uses, against what getrusage(2) says. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "os/process/usage.h"
+
+#define TICK_MS UINT64_C(10) /* of the kernel's statistics */
+#define BURNT_MS UINT64_C(50)
+#define TOUCHED_BYTES (32UL << 20)
+
+static uint64_t own_cpu_ms(void)
+{
+        struct rusage usage;
+
+        assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+        return (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
+               (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
+}
+
+/* Its name is in the middle of the line and looks like the rest of one. */
+static void test_cpu(void **state)
+{
+        (void)state;
+        struct process_usage usage;
+
+        assert_int_equal(prctl(PR_SET_NAME, "a) R 1 2 (b 3"), 0);
+        while (own_cpu_ms() < BURNT_MS)
+                ;
+        uint64_t before_ms = own_cpu_ms();
+        assert_int_equal(process_usage_read(getpid(), &usage), 0);
+        assert_in_range(usage.cpu_ms, before_ms - 2 * TICK_MS, own_cpu_ms() + TICK_MS);
+}
+
+static void test_memory(void **state)
+{
+        (void)state;
+        struct process_usage before, after;
+
+        assert_int_equal(process_usage_read(getpid(), &before), 0);
+        void *memory =
+                mmap(NULL, TOUCHED_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+        assert_ptr_not_equal(memory, MAP_FAILED);
+        assert_int_equal(process_usage_read(getpid(), &after), 0);
+        munmap(memory, TOUCHED_BYTES);
+        assert_in_range(after.resident_bytes - before.resident_bytes, TOUCHED_BYTES / 2, 2 * TOUCHED_BYTES);
+}
+
+static void test_nobody(void **state)
+{
+        (void)state;
+        struct process_usage usage;
+
+        assert_int_equal(process_usage_read(0x7fffffff, &usage), -ENOENT);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_cpu),
+                cmocka_unit_test(test_memory),
+                cmocka_unit_test(test_nobody),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
