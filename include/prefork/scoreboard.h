@@ -30,7 +30,7 @@ extern "C" {
 #define PREFORK_SCOREBOARD_MAGIC 0x44524f42464b5250ULL /* "PRKFBORD", little-endian */
 #define PREFORK_SCOREBOARD_VERSION 2
 #define PREFORK_SCOREBOARD_SLOTS 65536
-#define PREFORK_SCOREBOARD_LINE 64 /* bytes; the words of each writer begin on a line of their own */
+#define PREFORK_SCOREBOARD_LINE 64UL /* bytes; the words of each writer begin on a line of their own */
 /* Bucket i counts requests under 2^i microseconds; the last counts all others. */
 #define PREFORK_DURATION_BUCKETS 32
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): the name that systemd gave it */
 #define _cleanup_(function) __attribute__((cleanup(function)))
 
 #define TAKE_FD(fd)                                                                                                    \

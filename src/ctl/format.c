@@ -169,11 +169,12 @@ int ctl_table_render(struct ctl_table *table, unsigned indent, struct text *text
 
         for (size_t i = 0; i < columns && r == 0; i++)
                 r = append_cell(table, i, table->columns[i].title, text);
-        for (size_t i = 0; i < table->cell_count && r == 0; i++) {
-                if (i % columns == 0)
+        for (size_t i = 0, column = 0; i < table->cell_count && r == 0; i++) {
+                if (column == 0)
                         r = text_appendf(text, "%*s", (int)indent, "");
                 if (r == 0)
-                        r = append_cell(table, i % columns, table->cells[i], text);
+                        r = append_cell(table, column, table->cells[i], text);
+                column = column + 1 < columns ? column + 1 : 0;
         }
         return r;
 }

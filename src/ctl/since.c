@@ -132,7 +132,7 @@ int ctl_since_parse(const char *text, time_t now, uint64_t *ret_us)
                 return take_time(&midnight, ret_us);
         if (text_equal(text, "yesterday")) {
                 /* At noon of today minus a day: whatever the clocks were changed by, that is in yesterday. */
-                const time_t noon = now + (12 - today.tm_hour) * 3600 - 86400;
+                const time_t noon = now + (time_t)(12 - today.tm_hour) * 3600 - 86400;
                 if (!localtime_r(&noon, &today))
                         return -EINVAL;
                 midnight = (struct tm){.tm_year = today.tm_year, .tm_mon = today.tm_mon, .tm_mday = today.tm_mday};

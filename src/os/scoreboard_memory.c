@@ -9,14 +9,12 @@
 
 #include "base/cleanup.h"
 
-static int map(int fd, struct prefork_scoreboard **ret)
+/* NULL with errno set if it fails. */
+static struct prefork_scoreboard *map(int fd)
 {
-        struct prefork_scoreboard *board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        void *memory = mmap(NULL, sizeof(struct prefork_scoreboard), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
-        if (board == MAP_FAILED)
-                return -errno;
-        *ret = board;
-        return 0;
+        return memory == MAP_FAILED ? NULL : memory;
 }
 
 int scoreboard_memory_open(const char *pool_name, struct prefork_scoreboard **ret, int *ret_fd)
@@ -29,10 +27,9 @@ int scoreboard_memory_open(const char *pool_name, struct prefork_scoreboard **re
                 return -errno;
         if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
                 return -errno;
-        struct prefork_scoreboard *board = NULL;
-        int r = map(fd, &board);
-        if (r < 0)
-                return r;
+        struct prefork_scoreboard *board = map(fd);
+        if (!board)
+                return -errno;
         board->magic = PREFORK_SCOREBOARD_MAGIC;
         board->version = PREFORK_SCOREBOARD_VERSION;
         board->header_bytes = offsetof(struct prefork_scoreboard, slots);
@@ -46,16 +43,15 @@ int scoreboard_memory_open(const char *pool_name, struct prefork_scoreboard **re
 
 int scoreboard_memory_adopt(int fd, struct prefork_scoreboard **ret)
 {
-        struct prefork_scoreboard *board = NULL;
         struct stat status;
 
         if (fstat(fd, &status) < 0)
                 return -errno;
-        if ((size_t)status.st_size != sizeof(*board))
+        if ((size_t)status.st_size != sizeof(struct prefork_scoreboard))
                 return -EPROTO;
-        int r = map(fd, &board);
-        if (r < 0)
-                return r;
+        struct prefork_scoreboard *board = map(fd);
+        if (!board)
+                return -errno;
         if (board->magic != PREFORK_SCOREBOARD_MAGIC || board->version != PREFORK_SCOREBOARD_VERSION ||
             board->header_bytes != offsetof(struct prefork_scoreboard, slots) ||
             board->slot_bytes != sizeof(struct prefork_slot) || board->slot_count != PREFORK_SCOREBOARD_SLOTS) {

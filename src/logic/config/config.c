@@ -41,7 +41,7 @@ struct pool_config *config_add_pool(struct config *config, const char *name, str
 {
         _cleanup_(freep) struct pool_config *pool = calloc(1, sizeof(*pool));
         _cleanup_(freep) char *name_copy = strdup(name);
-        struct pool_config **pools = realloc(config->pools, (config->pool_count + 1) * sizeof(*pools));
+        struct pool_config **pools = realloc(config->pools, (config->pool_count + 1) * sizeof(struct pool_config *));
 
         if (pools)
                 config->pools = pools;
@@ -58,7 +58,8 @@ struct pool_config *config_take_pool(struct config *config, const char *name)
                 struct pool_config *pool = config->pools[i];
                 if (!text_equal(pool->name, name))
                         continue;
-                memmove(&config->pools[i], &config->pools[i + 1], (--config->pool_count - i) * sizeof(pool));
+                memmove(&config->pools[i], &config->pools[i + 1],
+                        (--config->pool_count - i) * sizeof(struct pool_config *));
                 /* Lines stay: they say which values were set when the pool is printed and parsed again. */
                 pool->section.file = NULL;
                 for (int option = 0; option < POOL_OPTION_COUNT; option++)

@@ -126,8 +126,9 @@ static int list_parse(const struct option *option, void *base, const struct word
                 }
         }
         list_clear(field);
-        *field = list;
-        list = (struct account_list){0};
+        field->count = list.count;
+        field->items = TAKE_PTR(list.items);
+        list.count = 0;
         return 0;
 }
 

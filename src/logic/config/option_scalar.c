@@ -122,8 +122,8 @@ static void unsigned_clear(const struct option *option, void *base)
 
 #define UNSIGNED_OPERATIONS(noun_)                                                                                     \
         {                                                                                                              \
-                .noun = noun_, .parse = unsigned_parse, .print = unsigned_print, .expectation = unsigned_expectation,  \
-                .equal = unsigned_equal, .clear = unsigned_clear                                                       \
+                .noun = (noun_), .parse = unsigned_parse, .print = unsigned_print,                                     \
+                .expectation = unsigned_expectation, .equal = unsigned_equal, .clear = unsigned_clear                  \
         }
 
 const struct option_operations option_number = UNSIGNED_OPERATIONS("a number");

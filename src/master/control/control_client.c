@@ -201,7 +201,6 @@ int control_client_new(struct control_clients *clients, int fd, const struct pee
         if (!client)
                 return -ENOMEM;
         client->clients = clients;
-        client->fd = fd;
         client->uid = peer->uid;
         client->allowed = allowed;
         int r = evloop_watch_new(clients->loop, fd, on_ready, client, &client->watch);
@@ -212,7 +211,7 @@ int control_client_new(struct control_clients *clients, int fd, const struct pee
                 free(client);
                 return r;
         }
-        owned = -1;
+        client->fd = TAKE_FD(owned);
         client->next = clients->first;
         client->link = &clients->first;
         if (client->next)
@@ -306,7 +305,7 @@ static int read_client(struct control_clients *clients, struct state_file *file,
                 r = state_file_read_bytes(file, object, "rest", &rest);
         if (r == 0)
                 r = state_file_take_descriptor(file, object, "fd", &fd);
-        if (r < 0)
+        if (r != 0)
                 return r;
         const struct peer peer = {.uid = read.uid};
         r = control_client_new(clients, fd, &peer, read.allowed);

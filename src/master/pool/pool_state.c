@@ -284,7 +284,7 @@ static int read_listener(struct state_file *file, const json_t *object, struct p
                 r = state_file_take_descriptor(file, object, "fd", &listener->fd);
         if (r == 0 && json_object_get(object, "decoy"))
                 r = state_file_take_descriptor(file, object, "decoy", &listener->decoy_fd);
-        if (r < 0)
+        if (r != 0)
                 return r;
         listener->origin = (enum listener_origin)origin;
         /* The name is the address, unless it names a socket unit or an interface that no longer exists. */
@@ -467,10 +467,10 @@ static int read_orders(struct state_file *file, const json_t *object, struct poo
 int pool_state_read(const struct pool_state_context *context, struct state_file *file, const json_t *object,
                     struct pool **ret)
 {
-        struct pool *pool;
+        struct pool *pool = NULL;
 
         int r = open_pool(context, file, object, &pool);
-        if (r < 0)
+        if (!pool)
                 return r;
         r = state_file_read_fields(file, pool_fields, ELEMENTS(pool_fields), object, pool);
         if (r == 0)

@@ -174,7 +174,7 @@ static int read_output(struct worker_outputs *outputs, struct state_file *file, 
                 r = state_file_read_bytes(file, object, "begun", &begun);
         if (r == 0)
                 r = state_file_take_descriptor(file, object, "fd", &fd);
-        if (r < 0)
+        if (r != 0)
                 return r;
         struct worker_output *output = start(outputs, pool_name, read.worker_pid, fd);
         if (!output)

@@ -62,7 +62,7 @@ int image_find(const char *name, char **ret)
                 r = make_absolute(found, &path);
         if (r == -ENOMEM)
                 return r;
-        if (r < 0 || !is_executed(path))
+        if (!path || !is_executed(path))
                 return ask_kernel(ret);
         *ret = TAKE_PTR(path);
         return 0;

@@ -59,9 +59,9 @@ int spawn_program(const struct spawn_program *program, volatile pid_t *ret_pid)
         /* Block all signals, so that none of the parent's handlers runs in the child, in the parent's memory. */
         sigfillset(&all);
         sigprocmask(SIG_SETMASK, &all, &before);
-        pid_t pid = vfork();
+        pid_t pid = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork): posix_spawn() cannot do all of it */
         if (pid == 0) {
-                failure = become_program(program);
+                failure = become_program(program); /* NOLINT(clang-analyzer-unix.Vfork): told by the shared memory */
                 _exit(127);
         }
         int r = pid < 0 ? -errno : failure;
