@@ -148,15 +148,14 @@ static void put_capabilities(void)
 
 static long read_number(const char *path)
 {
-        long value = 0;
+        char line[32] = "";
         FILE *file = fopen(path, "re");
 
         if (!file)
                 return 0;
-        if (fscanf(file, "%ld", &value) != 1)
-                value = 0;
+        const char *read = fgets(line, sizeof(line), file);
         fclose(file);
-        return value;
+        return read ? strtol(read, NULL, 10) : 0;
 }
 
 int main(int argc, char **argv)

@@ -34,7 +34,7 @@ static inline int bind_daemon(void)
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-        strcpy(address.sun_path, socket_path);
+        memcpy(address.sun_path, socket_path, sizeof(socket_path));
         unlink(socket_path);
         assert_true(fd >= 0);
         assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);

@@ -1,6 +1,6 @@
 #define CONFIG_FILE "/etc/preforkd/preforkd.conf"
-/* The module belongs to the daemon's program, not to a library: it is compiled in here. */
-#include "bin/command_line.c"
+/* The module belongs to the daemon's program, not to a library, so it is compiled in here. */
+#include "bin/command_line.c" /* NOLINT(bugprone-suspicious-include): see above */
 
 #include <setjmp.h>
 #include <stdarg.h>

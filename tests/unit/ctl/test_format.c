@@ -34,7 +34,7 @@ static void test_sizes_and_rates(void **state)
 
         (void)state;
         assert_string_equal(ctl_size(0, text), "0K");
-        assert_string_equal(ctl_size(417 * 1024, text), "417K");
+        assert_string_equal(ctl_size(UINT64_C(417) * 1024, text), "417K");
         assert_string_equal(ctl_size(1024 * 1024 * 13 / 10, text), "1.3M");
         assert_string_equal(ctl_size(UINT64_C(25) << 30, text), "25G");
         assert_true(text_starts_with(ctl_size(UINT64_MAX, text), "16384P"));

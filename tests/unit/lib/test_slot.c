@@ -339,7 +339,7 @@ static void test_recycle_answered_by_another_process(void **state)
         uint64_t took_ms = test_now_ms() - start_ms;
         assert_int_equal(child_wait(master, DEADLINE_MS), 0);
         assert_int_equal(answer, PREFORK_ANSWER_GO);
-        assert_true(took_ms < 2 * DEADLINE_MS); /* woken, not timed out */
+        assert_true(took_ms < UINT64_C(2) * DEADLINE_MS); /* woken, not timed out */
 }
 
 static void test_source_limit(void **state)

@@ -39,7 +39,7 @@ int getpwnam_r(const char *name, struct passwd *entry, char *buffer, size_t size
         }
         if (size < LARGE_ENTRY_BYTES && text_equal(name, "large"))
                 return ERANGE;
-        strcpy(buffer, "named");
+        memcpy(buffer, "named", sizeof("named"));
         *entry = (struct passwd){.pw_name = buffer, .pw_uid = 70, .pw_gid = 71, .pw_dir = NULL, .pw_shell = NULL};
         *result = entry;
         return 0;

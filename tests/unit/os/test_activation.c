@@ -61,9 +61,9 @@ static void open_socket(int target, int family, int type, bool listens)
         int fd = socket(family, type, 0);
 
         if (family == AF_INET)
-                bind(fd, (struct sockaddr *)&in, sizeof(in));
-        else
-                bind(fd, (struct sockaddr *)&(sa_family_t){AF_UNIX}, sizeof(sa_family_t)); /* autobind */
+                assert_int_equal(bind(fd, (struct sockaddr *)&in, sizeof(in)), 0);
+        else /* autobind */
+                assert_int_equal(bind(fd, (struct sockaddr *)&(sa_family_t){AF_UNIX}, sizeof(sa_family_t)), 0);
         if (listens)
                 listen(fd, 1);
         move_to(fd, target);

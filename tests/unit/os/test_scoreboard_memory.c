@@ -48,7 +48,7 @@ static void test_nobody_can_take_the_pages_away(void **state)
         assert_int_equal(errno, EPERM);
         assert_int_equal(fstat(fd, &status), 0);
         assert_int_equal(status.st_size, size);
-        assert_true(status.st_blocks * 512 <= 64 * 1024); /* room for 65,536 slots, pages for those in use */
+        assert_true(status.st_blocks * 512 <= 64L * 1024); /* room for 65,536 slots, pages for those in use */
         scoreboard_memory_close(board);
         close(fd);
 }

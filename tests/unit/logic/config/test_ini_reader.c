@@ -389,6 +389,7 @@ static void test_other_line_comments_are_comments(void **state)
 static void test_random_bytes(void **state)
 {
         (void)state;
+        static const char section[] = {'[', 'a', ']', '\n'};
         static const char alphabet[] = "ab=[]'\"\\;#: \t\n\n\n\r\x01\xc3\xa4";
         uint32_t random = 7;
 
@@ -398,7 +399,7 @@ static void test_random_bytes(void **state)
                         random = random * 1664525 + 1013904223;
                         bytes[i] = alphabet[(random >> 16) % (sizeof(alphabet) - 1)];
                 }
-                memcpy(bytes, "[a]\n", 4);
+                memcpy(bytes, section, sizeof(section));
                 _cleanup_(text_clear) struct text events = {0};
                 _cleanup_(problem_list_clear) struct problem_list problems = {0};
                 const struct ini_events functions = {

@@ -17,8 +17,8 @@ static void a_start_that_takes_too_long(void **state)
         (void)state;
         PLAY(deadline_decide, "pool start-timeout 10s",
              "1s a starting; b launching -> at 11s",
-             "11s -> tell a start_timeout: not ready after 10s; feed a start timeout; "
-             "tell b start_timeout: not ready after 10s; feed b start timeout",
+             ("11s -> tell a start_timeout: not ready after 10s; feed a start timeout; "
+              "tell b start_timeout: not ready after 10s; feed b start timeout"),
              "# Met once.",
              "12s ->");
 }

@@ -286,7 +286,7 @@ static void pass_time(struct sim *s, uint64_t ms)
         /* Tickless: with age every worker is replaced now and then, a saturated pool looks every ten seconds, and that
          * is all. */
         if (s->config.max_worker_age_ms == 0 && s->closing_count == 0)
-                CHECK(s, s->turns - turns < 20 * SIM_WORKERS + ms / 1000);
+                CHECK(s, s->turns - turns < UINT64_C(20) * SIM_WORKERS + ms / 1000);
 }
 
 static void settle(struct sim *s)

@@ -313,7 +313,7 @@ static void run_trace(unsigned number)
         struct pool *p = &pool;
 
         p->seed = (number + 1) * 0x9e3779b97f4a7c15ULL;
-        p->limits.spare_timeout_ms = random_below(p, 5) * 5000;
+        p->limits.spare_timeout_ms = random_below(p, 5) * UINT64_C(5000);
         random_limits(p);
         for (unsigned phase = 0; phase < PHASES; phase++) {
                 for (unsigned events = random_below(p, EVENTS); events > 0; events--)

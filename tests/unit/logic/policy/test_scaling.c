@@ -20,8 +20,8 @@ static void workers_come_and_go(void **state)
              "2s a idle; b idle -> low 1 high 2",
              "3s a busy; b busy; pool queued 2 -> launch c d e serve (spare 0 < 1, 2 queued) high 2",
              "4s pool queued 0; a idle; b idle; c idle; d idle; e idle -> at 14s low 1 reset",
-             "14s pool water 4 -> say -2 workers (idle 4 > 2 for 10s); retire a (surplus); retire b (surplus) "
-             "at 24s low 1 reset");
+             ("14s pool water 4 -> say -2 workers (idle 4 > 2 for 10s); retire a (surplus); retire b (surplus) "
+              "at 24s low 1 reset"));
 }
 
 static void the_old_ones_go_first(void **state)
@@ -114,8 +114,8 @@ static void a_full_pool_that_refuses_has_a_process_for_it(void **state)
         PLAY(scaling_decide, "pool dynamic max 1 spare 1 1 start 1 spare-timeout 10s refuse",
              "1s -> launch a serve (start) high 1",
              "2s a busy -> launch b refuse at 2100ms high 1",
-             "3s pool refused 2 -> warn saturated: 1 worker is in use, 2 connections were refused; "
-             "consider raising max_workers at 13s high 1",
+             ("3s pool refused 2 -> warn saturated: 1 worker is in use, 2 connections were refused; "
+              "consider raising max_workers at 13s high 1"),
              "4s a idle -> at 5s reset",
              "5200ms -> retire b (refuse) low 1 high 1",
              "# Relief is told when it has gone.",

@@ -131,11 +131,12 @@ static void a_long_line_is_emitted_before_it_ends(void **state)
 {
         struct line_splitter splitter = {0};
         _cleanup_(text_clear) struct text record = {0};
+        static const char level[] = {'<', '2', '>'};
         char bytes[LINE_SPLITTER_MAX + 1];
 
         (void)state;
         memset(bytes, 'x', sizeof(bytes));
-        memcpy(bytes, "<2>", 3);
+        memcpy(bytes, level, sizeof(level));
         feed(&splitter, bytes, sizeof(bytes), &record);
         assert_int_equal(record.length, 2 + LINE_SPLITTER_MAX - 3 + 2);
         assert_memory_equal(text_string(&record), "2 x", 3);

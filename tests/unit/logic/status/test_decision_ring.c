@@ -26,7 +26,7 @@ static void newest_first_and_the_oldest_goes(void **state)
         (void)state;
         for (unsigned i = 1; i <= 3 * DECISION_RING_SIZE + 7; i++) {
                 size_t length = i < DECISION_RING_SIZE ? i : DECISION_RING_SIZE;
-                decision_ring_add(&ring, i * 10, "+%u workers (%s)", i, "start");
+                decision_ring_add(&ring, i * UINT64_C(10), "+%u workers (%s)", i, "start");
                 assert_int_equal(decision_ring_length(&ring), length);
                 for (size_t age = 0; age < length; age++) {
                         snprintf(text, sizeof(text), "+%zu workers (start)", i - age);

@@ -1,6 +1,7 @@
 /* The sinks against daemons that do not read, are not there, go away and come back. */
 #include <errno.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "os/process/open_fds.h"
 #include "unit/log_sink_helpers.h"
@@ -109,20 +110,17 @@ static void test_syslog_form(void **state)
 {
         _cleanup_(fd_closep) int syslogd = bind_daemon();
         struct log_sink_state *sink = open_sink(LOG_DESTINATION_SYSLOG, 0);
-        char month[4], rest[64];
-        int priority = 0, day = 0, hour = 0, minute = 0, second = 0, pid = 0, consumed = 0;
+        char priority[16], rest[64];
+        struct tm when;
 
         (void)state;
         write_fields(sink, LOG_WARNING, (struct log_fields){.pool = "www"}, "two\nlines");
         const char *line = receive_one(syslogd, NULL);
-        assert_int_equal(sscanf(line, "<%d>%3[A-Za-z] %2d %2d:%2d:%2d preforkd[%d]: %n", &priority, month, &day, &hour,
-                                &minute, &second, &pid, &consumed),
-                         7);
-        snprintf(rest, sizeof(rest), "%s", line + consumed);
-        assert_int_equal(priority, LOG_DAEMON | LOG_WARNING);
-        assert_int_equal(pid, getpid());
+        snprintf(priority, sizeof(priority), "<%d>", LOG_DAEMON | LOG_WARNING);
+        assert_int_equal(strncmp(line, priority, strlen(priority)), 0);
         assert_true(line[7] == ' ' && (line[8] == ' ' || line[8] >= '1')); /* <28>Mmm d: a day of one digit is padded */
-        assert_string_equal(rest, "pool www: two\\nlines");
+        snprintf(rest, sizeof(rest), " preforkd[%d]: pool www: two\\nlines", (int)getpid());
+        assert_string_equal(strptime(line + strlen(priority), "%b %d %H:%M:%S", &when), rest);
         log_sink_close(sink);
 }
 

@@ -105,7 +105,7 @@ static int raises_oom_score(void)
         if (credentials_set_oom_score_adj(777) != 0)
                 return 1;
         int fd = open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC);
-        if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0 || atoi(text) != 777)
+        if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0 || strcmp(text, "777\n") != 0)
                 return 2;
         if (credentials_set_oom_score_adj(1001) != -EINVAL)
                 return 3;
