@@ -13,7 +13,7 @@ demo_packages=(netcat-openbsd)
 # What the tests need besides.
 # shellcheck disable=SC2034
 test_packages=(libcmocka-dev python3 python3-pytest python3-pytest-xdist git binutils mandoc systemd iproute2 procps perl
-        php-cli apache2-utils clang-format)
+        php-cli apache2-utils clang-format clang-tidy)
 # What only `./check --long` needs.
 # shellcheck disable=SC2034
 long_test_packages=(valgrind libasan8 libubsan1)
