@@ -17,6 +17,39 @@ static struct prefork_scoreboard *map(int fd)
         return memory == MAP_FAILED ? NULL : memory;
 }
 
+/* The same for the master, whose children do not get the mapping: each worker maps the scoreboard of its own pool. */
+static struct prefork_scoreboard *map_unforked(int fd)
+{
+        struct prefork_scoreboard *board = map(fd);
+
+        if (board && madvise(board, sizeof(*board), MADV_DONTFORK) < 0) {
+                int error = errno;
+                scoreboard_memory_close(board);
+                errno = error;
+                return NULL;
+        }
+        return board;
+}
+
+int scoreboard_memory_map(int fd, struct prefork_scoreboard **ret)
+{
+        struct prefork_scoreboard *board = map(fd);
+
+        if (!board)
+                return -errno;
+        *ret = board;
+        return 0;
+}
+
+void scoreboard_memory_restore(struct prefork_scoreboard *board)
+{
+        board->magic = PREFORK_SCOREBOARD_MAGIC;
+        board->version = PREFORK_SCOREBOARD_VERSION;
+        board->header_bytes = offsetof(struct prefork_scoreboard, slots);
+        board->slot_bytes = sizeof(struct prefork_slot);
+        board->slot_count = PREFORK_SCOREBOARD_SLOTS;
+}
+
 int scoreboard_memory_open(const char *pool_name, struct prefork_scoreboard **ret, int *ret_fd)
 {
         char name[80];
@@ -27,14 +60,10 @@ int scoreboard_memory_open(const char *pool_name, struct prefork_scoreboard **re
                 return -errno;
         if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
                 return -errno;
-        struct prefork_scoreboard *board = map(fd);
+        struct prefork_scoreboard *board = map_unforked(fd);
         if (!board)
                 return -errno;
-        board->magic = PREFORK_SCOREBOARD_MAGIC;
-        board->version = PREFORK_SCOREBOARD_VERSION;
-        board->header_bytes = offsetof(struct prefork_scoreboard, slots);
-        board->slot_bytes = sizeof(struct prefork_slot);
-        board->slot_count = PREFORK_SCOREBOARD_SLOTS;
+        scoreboard_memory_restore(board);
         board->high_above = UINT32_MAX;
         *ret = board;
         *ret_fd = TAKE_FD(fd);
@@ -49,15 +78,10 @@ int scoreboard_memory_adopt(int fd, struct prefork_scoreboard **ret)
                 return -errno;
         if ((size_t)status.st_size != sizeof(struct prefork_scoreboard))
                 return -EPROTO;
-        struct prefork_scoreboard *board = map(fd);
+        struct prefork_scoreboard *board = map_unforked(fd);
         if (!board)
                 return -errno;
-        if (board->magic != PREFORK_SCOREBOARD_MAGIC || board->version != PREFORK_SCOREBOARD_VERSION ||
-            board->header_bytes != offsetof(struct prefork_scoreboard, slots) ||
-            board->slot_bytes != sizeof(struct prefork_slot) || board->slot_count != PREFORK_SCOREBOARD_SLOTS) {
-                scoreboard_memory_close(board);
-                return -EPROTO;
-        }
+        scoreboard_memory_restore(board);
         *ret = board;
         return 0;
 }

@@ -8,4 +8,4 @@
 #include "logic/protocol/worker_plan.h"
 
 /* Run until it is retired; returns an exit code (enum worker_exit). */
-int refuser_run(const struct worker_plan *plan);
+int refuser_run(const struct worker_plan *plan, struct prefork_scoreboard *board);

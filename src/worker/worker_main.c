@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "os/clock.h"
+#include "os/scoreboard_memory.h"
 #include "worker/accept_loop.h"
 #include "worker/orders.h"
 #include "worker/refuser.h"
@@ -11,17 +12,18 @@
 #include "worker/worker_setup.h"
 
 /* Store in the slot why the worker could not start or serve; the master logs it. */
-static void report_failure(const struct worker_plan *plan, const struct worker_failure *failure)
+static void report_failure(struct prefork_slot *slot, const struct worker_failure *failure)
 {
-        atomic_store(&plan->board->slots[plan->slot].start_errno, (uint32_t)failure->error);
-        atomic_store(&plan->board->slots[plan->slot].start_stage, failure->stage);
+        atomic_store(&slot->start_errno, (uint32_t)failure->error);
+        atomic_store(&slot->start_stage, failure->stage);
 }
 
 /* Prepare everything before the worker reports that it is ready. */
-static int start(const struct worker_plan *plan, struct accept_loop *loop, struct worker_failure *failure)
+static int start(const struct worker_plan *plan, struct prefork_scoreboard *board, struct accept_loop *loop,
+                 struct worker_failure *failure)
 {
         *failure = (struct worker_failure){.stage = WORKER_STAGE_MEMORY};
-        int r = slot_attach(&loop->slot, plan->board, plan->slot, plan->wake_fd);
+        int r = slot_attach(&loop->slot, board, plan->slot, plan->wake_fd);
         if (r == 0)
                 r = recycling_open(&loop->recycling, clock_now_ns());
         if (r < 0)
@@ -42,29 +44,33 @@ static int start(const struct worker_plan *plan, struct accept_loop *loop, struc
                              (unsigned)plan->orphan_timeout_ms);
 }
 
-static int serve_connections(const struct worker_plan *plan)
+static int serve_connections(const struct worker_plan *plan, struct prefork_scoreboard *board)
 {
         struct accept_loop loop = {0};
         struct worker_failure failure;
 
-        int r = start(plan, &loop, &failure);
+        int r = start(plan, board, &loop, &failure);
         if (r == -ESRCH && failure.stage == WORKER_STAGE_LISTENERS)
                 return WORKER_EXIT_ORPHANED;
         if (r < 0) {
                 failure.error = failure.error > 0 ? failure.error : -r;
-                report_failure(plan, &failure);
+                report_failure(&board->slots[plan->slot], &failure);
                 return WORKER_EXIT_START_FAILED;
         }
         failure = (struct worker_failure){0};
         slot_ready(&loop.slot, clock_now_ns());
         int code = accept_loop_run(&loop, &failure);
         if (failure.error > 0)
-                report_failure(plan, &failure);
+                report_failure(&board->slots[plan->slot], &failure);
         slot_ending(&loop.slot);
         return code;
 }
 
 int worker_main(const struct worker_plan *plan)
 {
-        return plan->role == WORKER_ROLE_REFUSE ? refuser_run(plan) : serve_connections(plan);
+        struct prefork_scoreboard *board = NULL;
+
+        if (scoreboard_memory_map(plan->board_fd, &board) < 0) /* there is no place to say why */
+                return WORKER_EXIT_START_FAILED;
+        return plan->role == WORKER_ROLE_REFUSE ? refuser_run(plan, board) : serve_connections(plan, board);
 }

@@ -19,6 +19,8 @@ static inline int board_setup(void **state)
         static struct fixture fixture;
 
         assert_int_equal(scoreboard_memory_open("test", &fixture.board, &fixture.board_fd), 0);
+        scoreboard_memory_close(fixture.board); /* the master's mapping, which children do not have */
+        assert_int_equal(scoreboard_memory_map(fixture.board_fd, &fixture.board), 0);
         fixture.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         assert_true(fixture.wake_fd >= 0);
         fixture.board->slot_limit = PREFORK_SCOREBOARD_SLOTS;

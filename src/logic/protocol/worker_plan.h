@@ -22,7 +22,7 @@ enum worker_role {
 struct worker_plan {
         enum worker_role role;
         const struct pool_config *pool;
-        struct prefork_scoreboard *board;
+        int board_fd; /* the scoreboard's memfd: the worker maps it */
         uint32_t slot; /* WORKER_ROLE_REFUSE has none */
         const int *listeners;
         size_t listener_count;

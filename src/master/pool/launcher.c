@@ -31,8 +31,8 @@ static void prepare_slot(struct pool *pool, uint32_t index)
         /* No process uses the slot, so plain stores are enough; the fork orders them before the worker's. */
         memset((void *)slot, 0, sizeof(*slot));
         atomic_store(&slot->incarnation, incarnation);
-        if (index >= atomic_load(&pool->board.memory->slot_limit))
-                atomic_store(&pool->board.memory->slot_limit, index + 1);
+        pool->board.slot_limit = MAX_OF(pool->board.slot_limit, index + 1);
+        pool_publish(pool);
 }
 
 /* Finish a launch. If `error` is 0, the process is registered with the reaper. Otherwise there is none: the worker is
@@ -100,7 +100,7 @@ static int launch(struct worker *worker, const struct listener_set *listeners, p
         const struct worker_plan plan = {
                 .role = worker_serves(worker) ? WORKER_ROLE_SERVE : WORKER_ROLE_REFUSE,
                 .pool = pool->config,
-                .board = pool->board.memory,
+                .board_fd = pool->board.fd,
                 .slot = worker->slot,
                 .listeners = fds,
                 .listener_count = listeners->count,

@@ -130,9 +130,10 @@ int pool_new(const struct pool_runtime *runtime, const struct pool_config *confi
         return pool_adopt(runtime, config, -1, -1, ret);
 }
 
-/* Write the options that workers read from the scoreboard. */
-static void publish_config(struct pool *pool)
+void pool_publish(struct pool *pool)
 {
+        scoreboard_memory_restore(pool->board.memory);
+        atomic_store(&pool->board.memory->slot_limit, pool->board.slot_limit);
         atomic_store(&pool->board.memory->max_requests, pool->config->max_requests);
         atomic_store(&pool->board.memory->max_requests_jitter_percent,
                      (uint32_t)pool->config->max_requests_jitter_percent);
@@ -144,13 +145,13 @@ static void publish_config(struct pool *pool)
 
 void pool_start(struct pool *pool)
 {
-        publish_config(pool);
+        pool_publish(pool);
         pool_touch(pool);
 }
 
 void pool_apply_config(struct pool *pool)
 {
-        publish_config(pool);
+        pool_publish(pool);
         pool_touch(pool);
 }
 

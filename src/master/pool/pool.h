@@ -47,6 +47,7 @@ enum pool_wanted {
 /* The scoreboard, and the eventfd by which workers wake the master. Written by pool. */
 struct pool_board {
         struct prefork_scoreboard *memory;
+        uint32_t slot_limit; /* slots at or above it were never used */
         int fd;
         int wake_fd;
         struct evloop_watch *wake_watch;
@@ -121,6 +122,10 @@ int pool_adopt(const struct pool_runtime *runtime, const struct pool_config *con
 
 /* Begin to serve: publish the limits and schedule the first turn. */
 void pool_start(struct pool *pool);
+
+/* Write again what workers read from the scoreboard and only the master writes: the constants of its header, and limits
+ * that a reload changes in place. A worker may have overwritten them, so this precedes each launch. */
+void pool_publish(struct pool *pool);
 
 /* The configuration has changed: publish it and schedule a turn. */
 void pool_apply_config(struct pool *pool);

@@ -34,6 +34,7 @@ static const struct field pool_fields[] = {
         DERIVED(struct pool, timer, "made anew, and set by the first turn"),
         DERIVED(struct pool, touched, "pool_start() begins with a turn"),
         DERIVED(struct pool, board.memory, "mapped from fd"),
+        FIELD(struct pool, board.slot_limit, "slot_limit"),
         WRITTEN(struct pool, board.fd, "board"),
         WRITTEN(struct pool, board.wake_fd, "wake"),
         DERIVED(struct pool, board.wake_watch, "made anew"),
@@ -247,6 +248,8 @@ json_t *pool_state_write(const struct pool *pool, const struct master_config *ma
                 r = state_file_set(object, "overlay", write_overlay(&pool->overlay));
         if (r == 0)
                 r = state_file_set(object, "board", state_file_descriptor(file, pool->board.fd));
+        if (r == 0) /* workers can write anything into the header */
+                r = state_file_set(object, "board_layout", json_integer(PREFORK_SCOREBOARD_VERSION));
         if (r == 0)
                 r = state_file_set(object, "wake", state_file_descriptor(file, pool->board.wake_fd));
         if (r == 0)
@@ -417,6 +420,8 @@ static int open_pool(const struct pool_state_context *context, struct state_file
         int board_fd = -1, wake_fd = -1;
 
         int r = state_file_read_string(file, object, "name", &name);
+        if (r == 0 && json_integer_value(json_object_get(object, "board_layout")) != PREFORK_SCOREBOARD_VERSION)
+                r = state_file_fail(file, "pool %s has a scoreboard of another version", name);
         if (r == 0 && json_object_get(object, "config"))
                 r = read_own_config(context, file, object, name, &own_config);
         if (r < 0)

@@ -1,0 +1,89 @@
+"""Workers that write anything into the scoreboard of their pool: it harms the pool at most, and no upgrade."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from control import control_of
+from daemon import Daemon, open_descriptors, request, tcp4, wait_until
+
+Start = Callable[..., Daemon]
+
+HEADER_WORDS = {"magic": 0, "version": 8, "header_bytes": 12, "slot_bytes": 16, "slot_count": 20, "slot_limit": 76}
+
+
+@contextmanager
+def scoreboard(daemon: Daemon, pool: str) -> Iterator[mmap.mmap]:
+    """Its memory, as a worker has it."""
+    [fd] = [fd for fd, target in open_descriptors(daemon.pid).items() if target.startswith(f"/memfd:preforkd:{pool} ")]
+    with open(f"/proc/{daemon.pid}/fd/{fd}", "r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
+        yield memory
+
+
+def boards_mapped(pid: int) -> set[str]:
+    return {line.split("/memfd:preforkd:")[1].split()[0] for line in Path(f"/proc/{pid}/maps").read_text().splitlines()
+            if "/memfd:preforkd:" in line}
+
+
+def test_a_worker_maps_the_scoreboard_of_its_pool_alone(preforkd: Start) -> None:
+    """Also one that is started later, and after an upgrade."""
+    pools = {name: {"listen": tcp4(), "handler": "/bin/cat", "scaling": "static", "max_workers": 2}
+             for name in ("one", "other", "third")}
+    daemon = preforkd(pools)
+    for _ in range(2):
+        for name in pools:
+            for worker in daemon.wait_workers(2, name):
+                wait_until(lambda worker=worker: boards_mapped(worker), "its scoreboard")  # type: ignore[misc]
+                assert boards_mapped(worker) == {name}
+        daemon.hup()
+
+
+@pytest.mark.parametrize("word", HEADER_WORDS)
+def test_a_header_that_was_overwritten(preforkd: Start, tmp_path: Path, word: str) -> None:
+    """New workers start, upgrades work, and the pool serves."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "scaling": "static", "max_workers": 2}},
+                      master={"control": tmp_path / "control.sock"})
+    control = control_of(daemon)
+    wait_until(lambda: control.pool()["counts"]["idle"] == 2, "ready workers")
+    with scoreboard(daemon, "www") as memory:
+        for garbage in (0, 0xffffffff):
+            memory[HEADER_WORDS[word]:HEADER_WORDS[word] + 4] = struct.pack("<I", garbage)
+            control.do("restart www")
+            wait_until(lambda: (control.pool()["counts"]["idle"], control.pool()["counts"]["old"]) == (2, 0), "new workers")
+            memory[HEADER_WORDS[word]:HEADER_WORDS[word] + 4] = struct.pack("<I", garbage)
+            control.do("upgrade", timeout=30)
+            assert request(address, b"x") == b"x"
+    assert not daemon.find_log("cannot serve|backing off")
+
+
+def test_upgrades_while_the_header_flickers(preforkd: Start, tmp_path: Path) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "scaling": "static", "max_workers": 2}},
+                      master={"control": tmp_path / "control.sock"})
+    control, end = control_of(daemon), threading.Event()
+
+    def flicker(memory: mmap.mmap) -> None:
+        while not end.is_set():
+            for byte in (b"\0", b"P"):
+                memory[0:1] = byte
+
+    with scoreboard(daemon, "www") as memory:
+        thread = threading.Thread(target=flicker, args=[memory])
+        thread.start()
+        try:
+            for _ in range(10):
+                control.do("upgrade", timeout=30)
+                assert request(address, b"x") == b"x"
+        finally:
+            end.set()
+            thread.join()
+    os.kill(daemon.pid, 0)
