@@ -12,7 +12,8 @@
 #include "base/text.h"
 #include "unit/child_helpers.h"
 
-/* An address that no other test has: 127.x.y.z:7007 or the abstract name of a UNIX socket. */
+/* An address that no other test has: 127.x.y.z:PORT or the abstract name of a UNIX socket. The port is the process's
+ * own too, because half-open connections are counted by port, and other tests may run beside this one. */
 static inline struct address unique_address(int family)
 {
         static unsigned count;
@@ -24,7 +25,8 @@ static inline struct address unique_address(int family)
         if (family == AF_UNIX)
                 snprintf(text, sizeof(text), "@preforkd-test-%u-%u", pid, count);
         else
-                snprintf(text, sizeof(text), "127.%u.%u.%u:7007", 1 + count % 200, pid >> 8 & 0xff, 1 + pid % 254);
+                snprintf(text, sizeof(text), "127.%u.%u.%u:%u", 1 + count % 200, pid >> 8 & 0xff, 1 + pid % 254,
+                         2000 + pid % 3959 * 2); /* the next one is nobody's */
         assert_int_equal(address_parse(text, &address), 0);
         return address;
 }

@@ -90,15 +90,16 @@ static void test_tcp(void **state)
         struct address address = unique_address(AF_INET), own = {.in = {.sin_family = AF_INET}};
         int listener = listen_on(&address, 0), client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         struct handler_environment *environment = new_environment(NULL);
-        char local[ADDRESS_TEXT_MAX];
+        char local[ADDRESS_TEXT_MAX], port[8];
 
         (void)state;
+        snprintf(port, sizeof(port), "%u", address_port(&address));
         own.in.sin_addr.s_addr = htonl(0x7f090807);
         assert_int_equal(bind(client, &own.any, sizeof(own.in)), 0);
         struct link link = connect_both(listener, client, &address);
         char *const *vector = handler_environment_set_peer(environment, &link.peer, link.connection);
         address_format_host(&address, local, sizeof(local));
-        expect_tcp(vector, &link, local, "7007", "127.9.8.7");
+        expect_tcp(vector, &link, local, port, "127.9.8.7");
         assert_int_equal(count_of(vector), 8);
         end_link(&link);
         close(listener);
