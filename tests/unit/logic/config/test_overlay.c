@@ -238,6 +238,7 @@ static void test_written_down_and_read_again(void **state)
         assert_int_equal(overlay_parse(text_string(&text), -3, pool.configured, &read, &problems), 0);
         for (int i = 0; i < POOL_OPTION_COUNT; i++)
                 assert_true(pool_option_equal(&read.limits, &pool.overlay.limits, (enum pool_option)i));
+        overlay_clear(&read);
         assert_int_equal(overlay_parse("max_workers=9", -9, pool.configured, &read, &problems), -EINVAL);
         assert_problems(&problems, "max_workers cannot be shifted by -9");
         assert_true(overlay_is_empty(&read));
