@@ -2,12 +2,25 @@
 
 #include <errno.h>
 #include <ev.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/log.h"
 #include "os/clock.h"
+#include "os/reserve.h"
+
+/* What libev may need when the system has no memory: the arrays of 65,536 descriptors and what they were copied from. A
+ * mapping that is not touched takes no memory. */
+#define RESERVE_BYTES (4U << 20)
+#define RETRY_S 0.1
 
 struct evloop {
         struct ev_loop *ev;
+        struct evloop_watch *failed; /* those that epoll(7) did not take: tried again by the timer */
+        ev_timer retry;
+        ev_timer look;
+        bool failure_told;
 };
 
 struct evloop_watch {
@@ -15,6 +28,7 @@ struct evloop_watch {
         struct evloop *loop;
         evloop_callback callback;
         void *context;
+        struct evloop_watch *next_failed, **failed_link; /* NULL: it is not in the list */
 };
 
 struct evloop_timer {
@@ -24,18 +38,99 @@ struct evloop_timer {
         void *context;
 };
 
+static void *allocate(void *memory, long size)
+{
+        return reserve_realloc(memory, (size_t)size);
+}
+
+/* libev would end the process. It says "(libev) epoll_wait" and its kind; the next turn tries again. */
+static void on_system_error(const char *text)
+{
+        log_error("%s: %s", text, strerror(errno));
+}
+
+static void do_nothing(struct ev_loop *ev, ev_timer *timer, int events)
+{
+        (void)ev;
+        (void)timer;
+        (void)events;
+}
+
+/* libev calls epoll_ctl(2) before it waits, and says that it failed afterwards. The timer makes that wait a short one.
+ */
+static void start(struct evloop_watch *watch)
+{
+        ev_io_start(watch->loop->ev, &watch->io);
+        ev_timer_start(watch->loop->ev, &watch->loop->look);
+}
+
+static void unlist(struct evloop_watch *watch)
+{
+        if (!watch->failed_link)
+                return;
+        *watch->failed_link = watch->next_failed;
+        if (watch->next_failed)
+                watch->next_failed->failed_link = watch->failed_link;
+        watch->failed_link = NULL;
+}
+
+/* epoll_ctl(2) failed, and libev has stopped the watch: without it we would be deaf to signals, commands or workers. */
+static void note_failure(struct evloop_watch *watch)
+{
+        struct evloop *loop = watch->loop;
+
+        if (watch->failed_link)
+                return;
+        if (!loop->failure_told)
+                log_warning("cannot watch descriptor %d: trying again until it works", watch->io.fd);
+        loop->failure_told = true;
+        watch->next_failed = loop->failed;
+        if (loop->failed)
+                loop->failed->failed_link = &watch->next_failed;
+        watch->failed_link = &loop->failed;
+        loop->failed = watch;
+        ev_timer_start(loop->ev, &loop->retry);
+}
+
+/* What fails again comes back to note_failure(), in the next turn. The timer ends with nothing to try again. */
+static void on_retry(struct ev_loop *ev, ev_timer *timer, int events)
+{
+        struct evloop *loop = timer->data;
+
+        (void)events;
+        if (!loop->failed) {
+                ev_timer_stop(ev, timer);
+                loop->failure_told = false;
+        }
+        while (loop->failed) {
+                struct evloop_watch *watch = loop->failed;
+                unlist(watch);
+                start(watch);
+        }
+}
+
 int evloop_new(struct evloop **ret)
 {
         struct evloop *loop = calloc(1, sizeof(*loop));
 
         if (!loop)
                 return -ENOMEM;
+        int r = reserve_open(RESERVE_BYTES);
+        if (r < 0) {
+                free(loop);
+                return r;
+        }
+        ev_set_allocator(allocate);
+        ev_set_syserr_cb(on_system_error);
         /* NOENV: the environment must not choose another back-end. NOSIGMASK: libev must not change the signal mask. */
         loop->ev = ev_loop_new(EVFLAG_NOENV | EVFLAG_NOSIGMASK | EVBACKEND_EPOLL);
         if (!loop->ev) {
                 free(loop);
                 return -ENOMEM;
         }
+        ev_timer_init(&loop->retry, on_retry, RETRY_S, RETRY_S);
+        ev_timer_init(&loop->look, do_nothing, 0., 0.);
+        loop->retry.data = loop;
         *ret = loop;
         return 0;
 }
@@ -55,8 +150,10 @@ static void on_io(struct ev_loop *ev, ev_io *io, int events)
         struct evloop_watch *watch = io->data;
 
         (void)ev;
-        (void)events;
-        watch->callback(watch->context);
+        if (events & EV_ERROR)
+                note_failure(watch);
+        else
+                watch->callback(watch->context);
 }
 
 int evloop_watch_new(struct evloop *loop, int fd, evloop_callback callback, void *context, struct evloop_watch **ret)
@@ -68,33 +165,35 @@ int evloop_watch_new(struct evloop *loop, int fd, evloop_callback callback, void
         *watch = (struct evloop_watch){.loop = loop, .callback = callback, .context = context};
         ev_io_init(&watch->io, on_io, fd, EV_READ);
         watch->io.data = watch;
-        ev_io_start(loop->ev, &watch->io);
+        start(watch);
         *ret = watch;
         return 0;
 }
 
 void evloop_watch_for_writing(struct evloop_watch *watch)
 {
-        ev_io_stop(watch->loop->ev, &watch->io);
+        evloop_watch_pause(watch);
         ev_io_set(&watch->io, watch->io.fd, EV_WRITE);
-        ev_io_start(watch->loop->ev, &watch->io);
+        start(watch);
 }
 
 void evloop_watch_pause(struct evloop_watch *watch)
 {
+        unlist(watch);
         ev_io_stop(watch->loop->ev, &watch->io);
 }
 
 void evloop_watch_resume(struct evloop_watch *watch)
 {
-        ev_io_start(watch->loop->ev, &watch->io);
+        unlist(watch);
+        start(watch);
 }
 
 void evloop_watch_free(struct evloop_watch *watch)
 {
         if (!watch)
                 return;
-        ev_io_stop(watch->loop->ev, &watch->io);
+        evloop_watch_pause(watch);
         free(watch);
 }
 
