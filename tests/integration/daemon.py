@@ -131,6 +131,15 @@ def title(pid: int) -> str:
     return (words[0] if words[0].startswith(b"preforkd: ") else b" ".join(words)).decode(errors="replace").strip()
 
 
+def has_started(pid: int) -> bool:
+    """True of a worker that has reported ready: it has handlers for its signals, and waits."""
+    try:
+        return (not int(status_value(pid, "SigBlk"), 16) & 1 << signal.SIGTERM - 1
+                and status_value(pid, "State").startswith("S"))
+    except OSError:
+        return False
+
+
 def status_value(pid: int, key: str) -> str:
     """One value of /proc/PID/status."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
@@ -552,13 +561,13 @@ class Daemon:
         """The pids of a pool's workers, as ps would show them."""
         return [pid for pid in children(self.pid) if title(pid) == f"preforkd: worker {pool}"]
 
-    def wait_workers(self, count: int, pool: str = "www", timeout: float = 10.0) -> list[int]:
-        """Wait until a pool has so many workers."""
+    def wait_workers(self, count: int, pool: str = "www", timeout: float = 10.0, ready: bool = True) -> list[int]:
+        """Wait until a pool has so many workers, and all of them have started (`ready=False`: as soon as they exist)."""
         found: list[int] = []
 
         def as_many() -> bool:
             found[:] = self.workers(pool)
-            return len(found) == count
+            return len(found) == count and (not ready or all(map(has_started, found)))
 
         try:
             wait_until(as_many, f"{count} workers of pool {pool}", timeout)

@@ -185,11 +185,13 @@ def test_nobody_goes_without_the_replacement_there_is_room_for(preforkd: Start) 
                                "min_spare_workers": 0, "max_spare_workers": 1, "start_workers": 1, "max_workers": 4,
                                "restart_delay_min": "1h", "restart_delay_max": "1h"}}, master=DEBUG)
     before = daemon.wait_workers(1)
-    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (3, 3))
+    soft, hard = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (3, hard))
     for _ in range(5):
         assert request(address, b"x") == b"x"
     assert daemon.workers() == before
     assert daemon.find_log("cannot fork a worker: Too many open files")
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (soft, hard))  # a leak checker needs some at its end
 
 
 def test_nothing_is_lost_when_all_recycle_all_the_time(preforkd: Start) -> None:
