@@ -1,8 +1,9 @@
 /* A worker's side of the scoreboard: its reports, and the wake-ups of the master that they cause.
  *
  * Called by worker/ now, and by other users of libprefork later. Every function writes only the worker lines of its
- * slot and the shared words, allocates nothing, and is async-signal-safe. Only slot_wait_recycle() blocks; the pool's
- * eventfd is non-blocking. */
+ * slot and the shared words, allocates nothing, and is async-signal-safe. Only slot_wait_recycle() blocks; the writing
+ * end of the pool's pipe is non-blocking. The caller must survive SIGPIPE, which a wake-up causes once the master has
+ * died: block or catch it. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,7 +16,7 @@ struct slot {
         struct prefork_scoreboard *board;
         struct prefork_slot *words; /* this worker's, inside board */
         uint32_t index;
-        int wake_fd; /* the pool's eventfd; not owned */
+        int wake_fd; /* the writing end of the pool's pipe to the master; not owned */
 };
 
 /* Take slot `index` of a mapped scoreboard. 0; -EPROTO: another version of the layout; -ERANGE: there is no such

@@ -93,7 +93,7 @@ int refuser_run(const struct worker_plan *plan, struct prefork_scoreboard *board
 {
         struct worker_failure failure;
 
-        if (worker_setup(plan, -1, &failure) < 0)
+        if (worker_setup(plan, NULL, &failure) < 0)
                 return WORKER_EXIT_START_FAILED;
         if (door_install(plan->listeners, plan->listener_count, plan->master_pid, 0) < 0)
                 return WORKER_EXIT_ORPHANED;

@@ -19,8 +19,8 @@ struct runtime_outcome {
 
 struct runtime_ops {
         /* Prepare to serve according to `plan`, which outlives the runtime. Called after the credentials were dropped.
-         * 0 with the state in *ret, or -errno. */
-        int (*prepare)(const struct worker_plan *plan, void **ret);
+         * `log_read_fd` is worker_log_open_reader()'s, and stays open. 0 with the state in *ret, or -errno. */
+        int (*prepare)(const struct worker_plan *plan, int log_read_fd, void **ret);
 
         /* Serve one connection. 0 with *ret filled in; -errno: it could not be served. */
         int (*serve)(void *runtime, int connection, const struct address *peer, struct runtime_outcome *ret);

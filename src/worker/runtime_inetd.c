@@ -32,7 +32,7 @@ struct handler {
         struct spawn_limit limits[LIMIT_COUNT];
         size_t limit_count;
         bool stderr_is_connection;
-        int log_read_fd;
+        int log_read_fd; /* -1: the worker has none */
 };
 
 /* The running handler, and the process group it was given; 0: none runs. Static, because a signal handler calls
@@ -79,7 +79,7 @@ static void end(void *runtime)
         free(handler);
 }
 
-static int prepare(const struct worker_plan *plan, void **ret)
+static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
 {
         const struct pool_config *pool = plan->pool;
         struct handler *handler = calloc(1, sizeof(*handler));
@@ -88,7 +88,7 @@ static int prepare(const struct worker_plan *plan, void **ret)
                 return -ENOMEM;
         handler->arguments = pool->handler.list;
         handler->stderr_is_connection = pool->stderr_mode == STDERR_SOCKET;
-        handler->log_read_fd = plan->log_read_fd;
+        handler->log_read_fd = log_read_fd;
         plan_limits(handler, plan);
         int r = handler_environment_new(&pool->environment, pool->clear_environment ? NULL : environ,
                                         &handler->environment);

@@ -1,5 +1,6 @@
 #include "worker/worker_log.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -24,6 +25,14 @@ static void write_record(void *context, const struct log_record *record)
         line[length++] = '\n';
         ssize_t written = write(fd, line, (size_t)length);
         (void)written;
+}
+
+int worker_log_open_reader(int write_fd)
+{
+        char path[32];
+
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", write_fd);
+        return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 }
 
 void worker_log_start(int fd)

@@ -28,13 +28,15 @@ static int start(const struct worker_plan *plan, struct prefork_scoreboard *boar
                 r = recycling_open(&loop->recycling, clock_now_ns());
         if (r < 0)
                 return r;
-        r = worker_setup(plan, loop->recycling.statm_fd, failure);
+        const struct worker_fds own = {.statm = loop->recycling.statm_fd,
+                                       .log_read = worker_log_open_reader(plan->log_write_fd)};
+        r = worker_setup(plan, &own, failure);
         if (r < 0)
                 return r;
         worker_log_start(plan->log_write_fd);
         failure->stage = WORKER_STAGE_HANDLER;
         loop->runtime_ops = runtime_of(plan->pool->handler_type);
-        r = loop->runtime_ops->prepare(plan, &loop->runtime);
+        r = loop->runtime_ops->prepare(plan, own.log_read, &loop->runtime);
         if (r == 0)
                 r = orders_install(&loop->slot, loop->runtime_ops->interrupt);
         if (r < 0)

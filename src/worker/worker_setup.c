@@ -16,7 +16,7 @@
 #include "os/process/title.h"
 #include "worker/orders.h"
 
-static int close_foreign_fds(const struct worker_plan *plan, int keep_fd)
+static int close_foreign_fds(const struct worker_plan *plan, const struct worker_fds *own)
 {
         size_t count = 0, most = plan->listener_count + 7;
         _cleanup_(freep) int *keep = calloc(most, sizeof(*keep));
@@ -28,17 +28,18 @@ static int close_foreign_fds(const struct worker_plan *plan, int keep_fd)
         keep[count++] = STDERR_FILENO;
         keep[count++] = plan->wake_fd;
         keep[count++] = plan->log_write_fd;
-        keep[count++] = plan->log_read_fd;
-        if (keep_fd >= 0)
-                keep[count++] = keep_fd;
+        if (own) {
+                keep[count++] = own->statm; /* -1 keeps nothing */
+                keep[count++] = own->log_read;
+        }
         for (size_t i = 0; i < plan->listener_count; i++)
                 keep[count++] = plan->listeners[i];
         return fds_close_all_except(keep, count);
 }
 
-static int setup_descriptors(const struct worker_plan *plan, int keep_fd)
+static int setup_descriptors(const struct worker_plan *plan, const struct worker_fds *own)
 {
-        int r = close_foreign_fds(plan, keep_fd);
+        int r = close_foreign_fds(plan, own);
         if (r < 0)
                 return r;
         _cleanup_(fd_closep) int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -149,7 +150,7 @@ static void until_handled(sigset_t *ret)
                 sigaddset(ret, orders_caught[i]);
 }
 
-int worker_setup(const struct worker_plan *plan, int keep_fd, struct worker_failure *ret)
+int worker_setup(const struct worker_plan *plan, const struct worker_fds *own, struct worker_failure *ret)
 {
         static const struct {
                 enum worker_stage stage;
@@ -167,7 +168,7 @@ int worker_setup(const struct worker_plan *plan, int keep_fd, struct worker_fail
         leave_terminal();
         until_handled(&waiting);
         signals_reset(plan->signals, &waiting);
-        int r = setup_descriptors(plan, keep_fd);
+        int r = setup_descriptors(plan, own);
         if (r < 0)
                 *ret = (struct worker_failure){.stage = WORKER_STAGE_DESCRIPTORS, .error = -r};
         for (size_t i = 0; i < ELEMENTS(steps) && r == 0; i++) {

@@ -9,7 +9,13 @@ struct worker_failure {
         int error; /* positive errno */
 };
 
-/* Set this child up according to the plan. `keep_fd` is a further descriptor to keep open, or -1. Afterwards 0 and 1
- * are /dev/null, 2 is what the pool's `stderr` sets, and signals are those of a new process, except that DOOR_SIGNAL
- * and SIGTERM are still blocked. 0, or -errno with *ret filled in. */
-int worker_setup(const struct worker_plan *plan, int keep_fd, struct worker_failure *ret);
+/* Descriptors that a worker opens itself, before its root directory and credentials change. -1: it has none. */
+struct worker_fds {
+        int statm;    /* recycling: its memory */
+        int log_read; /* its reader of the log pipe, see worker_log_open_reader() */
+};
+
+/* Set this child up according to the plan. What `own` has stays open; NULL: nothing. Afterwards 0 and 1 are /dev/null,
+ * 2 is what the pool's `stderr` sets, and signals are those of a new process, except that DOOR_SIGNAL and SIGTERM are
+ * still blocked. 0, or -errno with *ret filled in. */
+int worker_setup(const struct worker_plan *plan, const struct worker_fds *own, struct worker_failure *ret);

@@ -58,9 +58,10 @@ extern const struct runtime_ops runtime_greeting;
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int prepare(const struct worker_plan *plan, void **ret)
+static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
 {
         (void)plan;
+        (void)log_read_fd;
         *ret = NULL;
         return 0;
 }

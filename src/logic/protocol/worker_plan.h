@@ -22,13 +22,12 @@ enum worker_role {
 struct worker_plan {
         enum worker_role role;
         const struct pool_config *pool;
-        int board_fd; /* the scoreboard's memfd: the worker maps it */
+        int board_fd;  /* the scoreboard's memfd: the worker maps it */
         uint32_t slot; /* WORKER_ROLE_REFUSE has none */
         const int *listeners;
         size_t listener_count;
-        int wake_fd;      /* the pool's eventfd */
-        int log_write_fd; /* pipe to the master: the worker's own words, and the handlers' stderr */
-        int log_read_fd;  /* its other end: kept, so that a handler whose master died is not killed by SIGPIPE */
+        int wake_fd;      /* the writing end of the pool's pipe to the master */
+        int log_write_fd; /* that of the worker's: its own words, and the handlers' stderr */
         pid_t master_pid;
         uint64_t orphan_timeout_ms;             /* how long a request may go on after the master's death */
         const struct signals_taken *signals;    /* what to put back */

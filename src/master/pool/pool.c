@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -42,10 +41,7 @@ static void on_timer(void *context)
 static void on_wake(void *context)
 {
         struct pool *pool = context;
-        uint64_t count;
 
-        ssize_t ignored = read(pool->board.wake_fd, &count, sizeof(count));
-        (void)ignored;
         for (int i = 0; i < PREFORK_WAKE_COUNT; i++)
                 atomic_exchange(&pool->board.memory->wake[i], 0);
         pool->runtime->turn(pool);
@@ -78,28 +74,32 @@ void pool_end_turn(struct pool *pool, uint64_t next_ms)
                 evloop_timer_set(pool->timer, next_ms);
 }
 
-/* Create the scoreboard and the eventfd, unless they were adopted. */
-static int open_shared(struct pool *pool)
+/* Create the scoreboard and the pipe, unless they were adopted. */
+static int open_shared(struct pool *pool, const struct pool_fds *fds)
 {
         struct pool_board *board = &pool->board;
-        int r = board->fd >= 0 ? scoreboard_memory_adopt(board->fd, &board->memory)
-                               : scoreboard_memory_open(pool->name, &board->memory, &board->fd);
 
-        if (r == 0 && board->wake_fd < 0) {
-                board->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-                r = board->wake_fd < 0 ? -errno : 0;
-        }
-        return r;
+        int r = wake_pipe_open(&board->wake, pool->runtime->loop, fds->wake_read, fds->wake_write, on_wake, pool);
+        if (r < 0)
+                return r;
+        return board->fd >= 0 ? scoreboard_memory_adopt(board->fd, &board->memory)
+                              : scoreboard_memory_open(pool->name, &board->memory, &board->fd);
 }
 
-int pool_adopt(const struct pool_runtime *runtime, const struct pool_config *config, int board_fd, int wake_fd,
+static void close_fds(struct pool_fds fds)
+{
+        fd_closep(&fds.board);
+        fd_closep(&fds.wake_read);
+        fd_closep(&fds.wake_write);
+}
+
+int pool_adopt(const struct pool_runtime *runtime, const struct pool_config *config, const struct pool_fds *fds,
                struct pool **ret)
 {
         struct pool *pool = calloc(1, sizeof(*pool));
 
         if (!pool) {
-                fd_closep(&board_fd);
-                fd_closep(&wake_fd);
+                close_fds(*fds);
                 return -ENOMEM;
         }
         *pool = (struct pool){.runtime = runtime,
@@ -107,13 +107,13 @@ int pool_adopt(const struct pool_runtime *runtime, const struct pool_config *con
                               .configured = config,
                               .config = config,
                               .generation = 1,
-                              .board = {.fd = board_fd, .wake_fd = wake_fd}};
+                              .board = {.fd = fds->board}};
         pool->name = strdup(config->name);
-        int r = pool->name ? open_shared(pool) : -ENOMEM;
+        int r = open_shared(pool, fds);
+        if (r == 0 && !pool->name)
+                r = -ENOMEM;
         if (r == 0)
                 r = slot_allocator_new(PREFORK_SCOREBOARD_SLOTS, &pool->workers.slots);
-        if (r == 0)
-                r = evloop_watch_new(runtime->loop, pool->board.wake_fd, on_wake, pool, &pool->board.wake_watch);
         if (r == 0)
                 r = evloop_timer_new(runtime->loop, on_timer, pool, &pool->timer);
         if (r < 0) {
@@ -127,7 +127,7 @@ int pool_adopt(const struct pool_runtime *runtime, const struct pool_config *con
 
 int pool_new(const struct pool_runtime *runtime, const struct pool_config *config, struct pool **ret)
 {
-        return pool_adopt(runtime, config, -1, -1, ret);
+        return pool_adopt(runtime, config, &(struct pool_fds){.board = -1, .wake_read = -1, .wake_write = -1}, ret);
 }
 
 void pool_publish(struct pool *pool)
@@ -182,8 +182,7 @@ void pool_free(struct pool *pool)
         listener_set_close(&pool->listeners);
         listener_set_close(&pool->closing);
         evloop_timer_free(pool->timer);
-        evloop_watch_free(pool->board.wake_watch);
-        fd_closep(&pool->board.wake_fd);
+        wake_pipe_close(&pool->board.wake);
         fd_closep(&pool->board.fd);
         scoreboard_memory_close(pool->board.memory);
         slot_allocator_free(pool->workers.slots);

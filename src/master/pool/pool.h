@@ -20,6 +20,7 @@
 #include "logic/status/request_rate.h"
 #include "master/pool/listener_set.h"
 #include "master/pool/pool_runtime.h"
+#include "master/pool/wake_pipe.h"
 #include "prefork/scoreboard.h"
 
 #define POOL_NEVER_MS UINT64_MAX /* no turn is scheduled */
@@ -44,13 +45,12 @@ enum pool_wanted {
         POOL_WANTED_COUNT
 };
 
-/* The scoreboard, and the eventfd by which workers wake the master. Written by pool. */
+/* The scoreboard, and the pipe by which workers wake the master. Written by pool. */
 struct pool_board {
         struct prefork_scoreboard *memory;
         uint32_t slot_limit; /* slots at or above it were never used */
         int fd;
-        int wake_fd;
-        struct evloop_watch *wake_watch;
+        struct wake_pipe wake;
 };
 
 /* Written by worker_table. */
@@ -115,9 +115,15 @@ struct pool {
  * -errno. */
 int pool_new(const struct pool_runtime *runtime, const struct pool_config *config, struct pool **ret);
 
+/* The descriptors of a pool that an upgrade hands over; -1 all: there are none. */
+struct pool_fds {
+        int board;
+        int wake_read, wake_write;
+};
+
 /* The same for a pool of the program before an upgrade; its descriptors are owned from here on, also on failure. 0;
  * -EPROTO: its scoreboard has an unknown format; -errno. */
-int pool_adopt(const struct pool_runtime *runtime, const struct pool_config *config, int board_fd, int wake_fd,
+int pool_adopt(const struct pool_runtime *runtime, const struct pool_config *config, const struct pool_fds *fds,
                struct pool **ret);
 
 /* Begin to serve: publish the limits and schedule the first turn. */

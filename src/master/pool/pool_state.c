@@ -36,8 +36,11 @@ static const struct field pool_fields[] = {
         DERIVED(struct pool, board.memory, "mapped from fd"),
         FIELD(struct pool, board.slot_limit, "slot_limit"),
         WRITTEN(struct pool, board.fd, "board"),
-        WRITTEN(struct pool, board.wake_fd, "wake"),
-        DERIVED(struct pool, board.wake_watch, "made anew"),
+        WRITTEN(struct pool, board.wake.read_fd, "wake"),
+        WRITTEN(struct pool, board.wake.write_fd, "wake_write"),
+        DERIVED(struct pool, board.wake.watch, "made anew"),
+        DERIVED(struct pool, board.wake.woken, "the pool's"),
+        DERIVED(struct pool, board.wake.context, "the pool"),
         WRITTEN(struct pool, workers.first, "workers"),
         DERIVED(struct pool, workers.count, "the number of workers"),
         DERIVED(struct pool, workers.slots, "taken for the workers that are read"),
@@ -251,7 +254,9 @@ json_t *pool_state_write(const struct pool *pool, const struct master_config *ma
         if (r == 0) /* workers can write anything into the header */
                 r = state_file_set(object, "board_layout", json_integer(PREFORK_SCOREBOARD_VERSION));
         if (r == 0)
-                r = state_file_set(object, "wake", state_file_descriptor(file, pool->board.wake_fd));
+                r = state_file_set(object, "wake", state_file_descriptor(file, pool->board.wake.read_fd));
+        if (r == 0)
+                r = state_file_set(object, "wake_write", state_file_descriptor(file, pool->board.wake.write_fd));
         if (r == 0)
                 r = state_file_set(object, "listeners", write_listeners(&pool->listeners, file));
         if (r == 0)
@@ -417,7 +422,7 @@ static int open_pool(const struct pool_state_context *context, struct state_file
 {
         _cleanup_(freep) char *name = NULL;
         struct pool_config *own_config = NULL;
-        int board_fd = -1, wake_fd = -1;
+        struct pool_fds fds = {.board = -1, .wake_read = -1, .wake_write = -1};
 
         int r = state_file_read_string(file, object, "name", &name);
         if (r == 0 && json_integer_value(json_object_get(object, "board_layout")) != PREFORK_SCOREBOARD_VERSION)
@@ -427,12 +432,14 @@ static int open_pool(const struct pool_state_context *context, struct state_file
         if (r < 0)
                 return r;
         const struct pool_config *config = own_config ? own_config : config_find_pool(context->config, name);
-        r = config ? state_file_take_descriptor(file, object, "board", &board_fd)
+        r = config ? state_file_take_descriptor(file, object, "board", &fds.board)
                    : state_file_fail(file, "pool %s has no configuration", name);
         if (r == 0)
-                r = state_file_take_descriptor(file, object, "wake", &wake_fd);
+                r = state_file_take_descriptor(file, object, "wake", &fds.wake_read);
         if (r == 0)
-                r = pool_adopt(context->runtime, config, board_fd, wake_fd, ret);
+                r = state_file_take_descriptor(file, object, "wake_write", &fds.wake_write);
+        if (r == 0)
+                r = pool_adopt(context->runtime, config, &fds, ret);
         if (r == 0)
                 (*ret)->own_config = own_config;
         return r == -EPROTO ? state_file_fail(file, "pool %s has a scoreboard of another version", name) : r;

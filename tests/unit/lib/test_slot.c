@@ -196,14 +196,15 @@ static void test_ending(void **state)
         assert_int_equal(idle_set_count(fixture->board), 0);
 }
 
-/* If the eventfd's counter is full the write fails; the worker must neither block nor lose the flag. */
+/* If the pipe is full the write fails; the worker must neither block nor lose the flag. */
 static void test_wake_never_blocks(void **state)
 {
         struct fixture *fixture = *state;
         struct slot slot = attach(fixture, 0);
-        const uint64_t full = UINT64_MAX - 1;
+        uint64_t full = 0;
 
-        assert_int_equal(write(fixture->wake_fd, &full, sizeof(full)), sizeof(full));
+        while (write(fixture->wake_fds[1], "x", 1) == 1)
+                full++;
         slot_wake(&slot, PREFORK_WAKE_LOW);
         assert_int_equal(flag(fixture, PREFORK_WAKE_LOW), 1);
         assert_true(take_wakes(fixture) == full);

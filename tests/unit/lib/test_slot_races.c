@@ -165,7 +165,7 @@ static void wake_master(struct fixture *fixture, uint32_t workers)
                 pids[i] = child_start(serve_when_seen, &racers[i]);
         }
         for (uint64_t end_ms = test_now_ms() + RACE_MS / 2; test_now_ms() < end_ms && !lost; wakes++) {
-                struct pollfd poller = {.fd = fixture->wake_fd, .events = POLLIN};
+                struct pollfd poller = {.fd = fixture->wake_fds[0], .events = POLLIN};
                 lost = poll(&poller, 1, DEADLINE_MS / 4) != 1;
                 take_wakes(fixture);
                 atomic_exchange(&fixture->board->wake[PREFORK_WAKE_READY], 0);

@@ -1,0 +1,24 @@
+/* The pipe by which the workers of a pool wake the master.
+ *
+ * Workers hold the writing end and never the reading end: whoever shares an open file can clear its O_NONBLOCK, and
+ * could make the master wait for a read that another process has emptied. The master holds both ends, so that it never
+ * sees the end of the file, and never writes. Written by pool. */
+#pragma once
+
+#include "master/loop/evloop.h"
+
+struct wake_pipe {
+        int read_fd;  /* the master's alone */
+        int write_fd; /* non-blocking; shared with all workers of the pool */
+        struct evloop_watch *watch;
+        evloop_callback woken;
+        void *context;
+};
+
+/* Watch the pipe of `read_fd` and `write_fd`, which are taken over also on failure; -1 both: a new one. Whenever
+ * workers have written, what they wrote is taken out and `woken` is called. 0 or -errno; wake_pipe_close() in any
+ * case. */
+int wake_pipe_open(struct wake_pipe *wake, struct evloop *loop, int read_fd, int write_fd, evloop_callback woken,
+                   void *context);
+
+void wake_pipe_close(struct wake_pipe *wake);
