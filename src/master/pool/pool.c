@@ -38,10 +38,13 @@ static void on_timer(void *context)
 
 /* A worker has woken the master. The flags are cleared by exchange before anything is counted: a worker that sets one
  * afterwards wakes the master again. */
-static void on_wake(void *context)
+static void on_wake(void *context, bool storm)
 {
         struct pool *pool = context;
 
+        if (storm)
+                pool_record(pool, LOG_WARNING, "workers wake the master all the time: it looks every %d ms",
+                            WAKE_LIMIT_PAUSE_MS);
         for (int i = 0; i < PREFORK_WAKE_COUNT; i++)
                 atomic_exchange(&pool->board.memory->wake[i], 0);
         pool->runtime->turn(pool);

@@ -39,6 +39,8 @@ static const struct field pool_fields[] = {
         WRITTEN(struct pool, board.wake.read_fd, "wake"),
         WRITTEN(struct pool, board.wake.write_fd, "wake_write"),
         DERIVED(struct pool, board.wake.watch, "made anew"),
+        DERIVED(struct pool, board.wake.pause, "made anew; the first wake-ups are a burst"),
+        DERIVED(struct pool, board.wake.limit, "begins anew"),
         DERIVED(struct pool, board.wake.woken, "the pool's"),
         DERIVED(struct pool, board.wake.context, "the pool"),
         WRITTEN(struct pool, workers.first, "workers"),

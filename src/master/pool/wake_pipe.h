@@ -5,20 +5,26 @@
  * sees the end of the file, and never writes. Written by pool. */
 #pragma once
 
+#include "logic/policy/wake_limit.h"
 #include "master/loop/evloop.h"
+
+/* Called whenever workers have written; may close the pipe. `storm`: they do so too often; told once a storm. */
+typedef void wake_function(void *context, bool storm);
 
 struct wake_pipe {
         int read_fd;  /* the master's alone */
         int write_fd; /* non-blocking; shared with all workers of the pool */
         struct evloop_watch *watch;
-        evloop_callback woken;
+        struct evloop_timer *pause; /* set while they wake us too often: then nobody watches */
+        struct wake_limit limit;
+        wake_function *woken;
         void *context;
 };
 
 /* Watch the pipe of `read_fd` and `write_fd`, which are taken over also on failure; -1 both: a new one. Whenever
- * workers have written, what they wrote is taken out and `woken` is called. 0 or -errno; wake_pipe_close() in any
- * case. */
-int wake_pipe_open(struct wake_pipe *wake, struct evloop *loop, int read_fd, int write_fd, evloop_callback woken,
+ * workers have written, what they wrote is taken out and `woken` is called, but no more often than
+ * logic/policy/wake_limit allows. 0 or -errno; wake_pipe_close() in any case. */
+int wake_pipe_open(struct wake_pipe *wake, struct evloop *loop, int read_fd, int write_fd, wake_function *woken,
                    void *context);
 
 void wake_pipe_close(struct wake_pipe *wake);

@@ -1,0 +1,100 @@
+"""Storms: wake-ups, lines and forks that hostile workers and handlers cause without end. The master stays calm, says so
+once, and everybody else is served."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from control import control_of
+from daemon import AS_ROOT, POOL_USER, SLOW, Daemon, connect, request, stat_fields, tcp4, wait_until
+
+Start = Callable[..., Daemon]
+
+# Code in a worker that wakes the master without end. It takes the descriptor as root and acts as the pool's user.
+WAKER = """
+import ctypes, os, sys
+PIDFD_OPEN, PIDFD_GETFD = 434, 438
+worker, user = int(sys.argv[1]), int(sys.argv[2])
+libc = ctypes.CDLL(None, use_errno=True)
+pidfd = libc.syscall(PIDFD_OPEN, worker, 0)
+stderr = os.readlink(f"/proc/{worker}/fd/2")
+found = [int(number) for number in os.listdir(f"/proc/{worker}/fd")
+         if (target := os.readlink(f"/proc/{worker}/fd/{number}")).startswith(("pipe:", "anon_inode:[eventfd"))
+         and target != stderr]
+fds = [libc.syscall(PIDFD_GETFD, pidfd, number, 0) for number in found]
+if user:
+    os.setgroups([])
+    os.setgid(user)
+    os.setuid(user)
+print("begun", flush=True)
+while True:
+    for fd in fds:
+        try:
+            os.write(fd, (1).to_bytes(8, "little"))
+        except OSError:
+            pass
+"""
+
+def cpu_seconds(pid: int) -> float:
+    fields = stat_fields(pid)
+    assert fields
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def culprit(program: str, *arguments: int) -> Iterator[None]:
+    with subprocess.Popen([sys.executable, "-c", program, *map(str, arguments)], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        try:
+            assert process.stdout.readline() == b"begun\n"
+            yield
+        finally:
+            process.kill()
+
+
+def pool_user() -> int:
+    return pwd.getpwnam(POOL_USER).pw_uid if AS_ROOT else 0
+
+
+def test_a_storm_of_wake_ups(preforkd: Start, tmp_path: Path) -> None:
+    address, other = tcp4(), tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat"},
+                       "other": {"listen": other, "handler": "/bin/cat"}},
+                      master={"control": tmp_path / "control.sock"})
+    control = control_of(daemon)
+    with culprit(WAKER, wait_until(daemon.workers, "a worker")[0], pool_user()):
+        cpu, begin = cpu_seconds(daemon.pid), time.monotonic()
+        while time.monotonic() < begin + 3 * SLOW:
+            control.do("status", timeout=5)
+            assert request(address, b"x", timeout=5) == request(other, b"x", timeout=5) == b"x"
+        share = (cpu_seconds(daemon.pid) - cpu) / (time.monotonic() - begin)
+        daemon.wait_log("pool www: workers wake the master all the time")
+    assert share < 0.25, "of a processor"
+    assert len(re.findall("wake the master", daemon.log())) == 1
+
+
+def test_a_burst_of_wake_ups_is_answered_at_once(preforkd: Start) -> None:
+    """What ordinary load causes is far from the limit: a hundred connections one after the other, each with a new
+    worker."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "scaling": "ondemand", "max_workers": 200}})
+    begin = time.monotonic()
+    clients = []
+    try:
+        for _ in range(100):
+            clients.append(connect(address))
+            clients[-1].sendall(b"x")
+            assert clients[-1].recv(1) == b"x"
+    finally:
+        for client in clients:
+            client.close()
+    assert time.monotonic() - begin < 5 * SLOW
+    assert not daemon.find_log("wake the master")
