@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import os
 import pwd
+import random
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -13,6 +15,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from clients import ClientPool
 from control import control_of
 from daemon import AS_ROOT, POOL_USER, SLOW, Daemon, connect, request, stat_fields, tcp4, wait_until
 
@@ -42,6 +47,24 @@ while True:
         except OSError:
             pass
 """
+
+# Signals all that the pool's user may signal, as fast as it can.
+KILLER = """
+import os, signal, sys
+user, number = int(sys.argv[1]), int(sys.argv[2])
+os.setgroups([])
+os.setgid(user)
+os.setuid(user)
+if number != signal.SIGKILL:
+    signal.signal(number, signal.SIG_IGN)
+print("begun", flush=True)
+while True:
+    try:
+        os.kill(-1, number)
+    except ProcessLookupError:
+        pass
+"""
+
 
 def cpu_seconds(pid: int) -> float:
     fields = stat_fields(pid)
@@ -98,3 +121,24 @@ def test_a_burst_of_wake_ups_is_answered_at_once(preforkd: Start) -> None:
             client.close()
     assert time.monotonic() - begin < 5 * SLOW
     assert not daemon.find_log("wake the master")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV], ids=["KILL", "TERM", "SEGV"])
+def test_workers_killed_without_end(preforkd: Start, tmp_path: Path, as_root: None, number: signal.Signals) -> None:
+    """The pool backs off; when the killer has gone it serves again. A user of its own, so that nobody else is hit."""
+    address, other, user = tcp4(), tcp4(), random.randint(1 << 20, 1 << 30)
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "user": user, "group": user,
+                               "min_spare_workers": 20,
+                               "max_spare_workers": 40, "max_workers": 100, "restart_delay_max": "1s"},
+                       "other": {"listen": other, "handler": "/bin/cat"}},
+                      master={"control": tmp_path / "control.sock"})
+    control = control_of(daemon)
+    before = control.pool()["totals"]["forked"]
+    with culprit(KILLER, user, number), ClientPool([other], count=2) as clients:
+        begin = time.monotonic()
+        daemon.wait_message("backing off", "www")
+        clients.wait_served(100)
+        time.sleep(max(0.0, begin + 3 - time.monotonic()))  # the time in which forks are counted
+        forked = control.pool()["totals"]["forked"] - before
+    assert forked < 500
+    assert request(address, b"x") == b"x"

@@ -3,13 +3,22 @@
 #include "base/cleanup.h"
 #include "base/saturating.h"
 
-bool backoff_is_failure(const struct backoff_death *death)
+#define EXCUSE_COST 100 /* ten a second */
+#define EXCUSES_AT_ONCE 100
+
+static bool is_fault_of_the_pool(const struct backoff_death *death)
 {
-        if (death->by_our_hand || death->by_sigkill)
+        if (death->by_others_hand)
                 return false;
-        if (!death->was_ready)
-                return true;
-        return !death->had_served && !death->pool_succeeded_since;
+        return !death->was_ready || (!death->had_served && !death->pool_succeeded_since);
+}
+
+bool backoff_is_failure(struct backoff *backoff, const struct backoff_death *death, uint64_t now_ms)
+{
+        if (death->by_our_hand)
+                return false;
+        return is_fault_of_the_pool(death) ||
+               !rate_limit_take(&backoff->excused, now_ms, (uint64_t)EXCUSES_AT_ONCE * EXCUSE_COST, EXCUSE_COST);
 }
 
 /* min_ms doubled `doublings` times, at most max_ms, without overflow on the way. */
@@ -36,8 +45,9 @@ uint64_t backoff_failure(struct backoff *backoff, uint64_t now_ms, uint64_t min_
         return delay_ms;
 }
 
-void backoff_success(struct backoff *backoff)
+void backoff_success(struct backoff *backoff, uint64_t requests)
 {
+        rate_limit_give(&backoff->excused, MIN_OF(requests, (uint64_t)EXCUSES_AT_ONCE) * EXCUSE_COST);
         backoff->failures = 0;
         backoff->not_before_ms = MIN_OF(backoff->not_before_ms, backoff->shortest_ms);
         backoff->succeeded = true;

@@ -13,7 +13,7 @@ void health_note_success(struct pool *pool)
         uint64_t requests = worker_table_requests(pool);
 
         if (requests > pool->health.requests_seen)
-                backoff_success(&pool->health.backoff);
+                backoff_success(&pool->health.backoff, requests - pool->health.requests_seen);
         pool->health.requests_seen = requests;
 }
 

@@ -56,6 +56,8 @@ static const struct field pool_fields[] = {
         FIELD(struct pool, health.backoff.not_before_ms, "start_not_before_ms"),
         FIELD(struct pool, health.backoff.shortest_ms, "start_shortest_ms"),
         FIELD(struct pool, health.backoff.succeeded, "succeeded"),
+        FIELD(struct pool, health.backoff.excused.spent, "excused_spent"),
+        FIELD(struct pool, health.backoff.excused.at_ms, "excused_at_ms"),
         FIELD(struct pool, health.requests_seen, "requests_seen"),
         FIELD(struct pool, health.launch_failing, "launch_failing"),
         WRITTEN(struct pool, counters.sums, "totals"),

@@ -62,19 +62,28 @@ static void log_death(const struct worker *worker, int status)
                          activity, (unsigned long long)fields.requests);
 }
 
+/* The master has asked it to end, or is done with it. */
+static bool ended_by_us(const struct worker *worker)
+{
+        return worker->life.retired || worker->recycling != RECYCLE_NONE || worker->life.state == WORKER_ENDING ||
+               worker->life.state == WORKER_KILLED;
+}
+
 static void count_failure(const struct worker *worker, int status)
 {
         struct pool *pool = worker->pool;
         uint64_t own_requests = atomic_load(&worker_slot(worker)->requests_ended);
         const struct backoff_death death = {
-                .by_our_hand = ended_as_agreed(worker, status),
-                .by_sigkill = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
+                .by_our_hand = ended_by_us(worker),
+                .by_others_hand =
+                        ended_as_agreed(worker, status) || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL),
                 .was_ready = !worker_life_is_starting(&worker->life) && worker->life.state != WORKER_GONE,
                 .had_served = own_requests > 0,
                 .pool_succeeded_since = worker_table_requests(pool) > worker->requests_at_fork,
         };
 
-        if (backoff_is_failure(&death))
+        health_note_success(pool); /* what was served before excuses this one, too */
+        if (backoff_is_failure(&pool->health.backoff, &death, clock_now_ms()))
                 health_note_failure(pool);
 }
 

@@ -15,15 +15,49 @@ static void every_kind_of_death(void **state)
 {
         (void)state;
         for (unsigned bits = 0; bits < 32; bits++) {
+                struct backoff backoff = {0};
                 const struct backoff_death death = {
                         .by_our_hand = bits & 1,
-                        .by_sigkill = bits & 2,
+                        .by_others_hand = bits & 2,
                         .was_ready = bits & 4,
                         .had_served = bits & 8,
                         .pool_succeeded_since = bits & 16,
                 };
                 bool of_itself = !(bits & 3), before_ready = !(bits & 4), unproved = !(bits & 24);
-                assert_int_equal(backoff_is_failure(&death), of_itself && (before_ready || unproved));
+                assert_int_equal(backoff_is_failure(&backoff, &death, 1000), of_itself && (before_ready || unproved));
+        }
+}
+
+static unsigned failures_of(struct backoff *backoff, const struct backoff_death *death, uint64_t now_ms, unsigned times)
+{
+        unsigned failures = 0;
+
+        while (times-- > 0)
+                failures += backoff_is_failure(backoff, death, now_ms);
+        return failures;
+}
+
+/* Workers are killed, or end without having been asked to, faster than requests succeed. */
+static void too_many_excuses_are_a_failure(void **state)
+{
+        static const struct backoff_death deaths[] = {
+                {.by_others_hand = true},
+                {.by_others_hand = true, .was_ready = true, .had_served = true, .pool_succeeded_since = true},
+                {.was_ready = true, .had_served = true},
+                {.was_ready = true, .pool_succeeded_since = true},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(deaths); i++) {
+                struct backoff backoff = {0};
+                assert_int_equal(failures_of(&backoff, &deaths[i], 5000, 101), 1);
+                assert_int_equal(failures_of(&backoff, &deaths[i], 5100, 2), 1);
+                backoff_success(&backoff, 3);
+                assert_int_equal(failures_of(&backoff, &deaths[i], 5100, 5), 2);
+                backoff_success(&backoff, UINT64_MAX);
+                assert_int_equal(failures_of(&backoff, &deaths[i], 5100, 110), 10);
+                assert_int_equal(failures_of(&backoff, &deaths[i], 20000, 100), 0);
+                assert_false(backoff_is_failure(&backoff, &(struct backoff_death){.by_our_hand = true}, 20000));
         }
 }
 
@@ -65,7 +99,7 @@ static void a_success_resets_the_row(void **state)
                 backoff_failure(&backoff, now_ms, MIN_MS, 5000);
         assert_int_equal(backoff.failures, 10);
         assert_true(backoff_active(&backoff, 94999));
-        backoff_success(&backoff);
+        backoff_success(&backoff, 1);
         assert_true(backoff.succeeded);
         assert_int_equal(backoff.failures, 0);
         assert_false(backoff_active(&backoff, 90100));
@@ -85,7 +119,7 @@ static void successes_do_not_let_failures_spin(void **state)
                         forks++;
                         backoff_failure(&backoff, now_ms, MIN_MS, MAX_MS);
                 }
-                backoff_success(&backoff);
+                backoff_success(&backoff, 1);
         }
         assert_in_range(forks, 1, 10000 / MIN_MS + 1);
 }
@@ -108,6 +142,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(every_kind_of_death),
+                cmocka_unit_test(too_many_excuses_are_a_failure),
                 cmocka_unit_test(delays_double_up_to_the_longest),
                 cmocka_unit_test(a_batch_is_one_failure),
                 cmocka_unit_test(a_success_resets_the_row),
