@@ -142,3 +142,24 @@ def test_workers_killed_without_end(preforkd: Start, tmp_path: Path, as_root: No
         forked = control.pool()["totals"]["forked"] - before
     assert forked < 500
     assert request(address, b"x") == b"x"
+
+
+FLOOD = ('my $line = "x" x $ARGV[0] . "\\n"; syswrite STDERR, $line for 1 .. $ARGV[1] / length $line; print "done\\n"')
+
+
+@pytest.mark.parametrize("length", [10, 100, 2000])
+def test_a_flood_of_lines(preforkd: Start, length: int) -> None:
+    """18 MB of stderr: the handler is not delayed, the log gets a part, and a record tells of the rest."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": ["/usr/bin/perl", "-e", FLOOD, str(length), "18000000"]}})
+    begin = time.monotonic()
+    assert request(address, timeout=60) == b"done\n"
+    lasted = time.monotonic() - begin
+    daemon.wait_log(r"pool www: \d+ lines of stderr were dropped", timeout=15)
+    logged = len(re.findall("x{10}.*$", daemon.log(), re.MULTILINE))
+    told = [int(count) for count in re.findall(r"(\d+) lines of stderr were dropped", daemon.log())]
+    assert len(told) <= 2 + lasted / 10
+    assert 5000 / (1 + length / 256) - 1 <= logged <= (5000 + 1000 * (lasted + 1)) / (1 + length // 256)
+    daemon.stop()
+    told = [int(count) for count in re.findall(r"(\d+) lines of stderr were dropped", daemon.log())]
+    assert sum(told) + logged == 18000000 // (length + 1), "none is forgotten"

@@ -4,6 +4,8 @@
 
 #include "base/cleanup.h"
 
+#define PRIORITY_MOST_URGENT 3 /* an error */
+
 static bool is_control(unsigned char byte)
 {
         return (byte < 0x20 && byte != '\t') || byte == 0x7f;
@@ -32,7 +34,7 @@ static void emit_line(char *bytes, size_t length, bool cut, line_function *emit,
         struct line line = {.priority = -1, .bytes = bytes, .length = length, .cut = cut};
 
         if (length >= 3 && bytes[0] == '<' && bytes[1] >= '0' && bytes[1] <= '7' && bytes[2] == '>') {
-                line.priority = bytes[1] - '0';
+                line.priority = MAX_OF(bytes[1] - '0', PRIORITY_MOST_URGENT);
                 line.bytes += 3;
                 line.length -= 3;
         }

@@ -12,7 +12,8 @@
 #define LINE_SPLITTER_MAX 2048 /* bytes of a line that are kept, its priority prefix included, its newline not */
 
 struct line {
-        int priority;      /* 0..7 as the line's `<N>` prefix says (sd-daemon(3)), which is stripped; -1: it has none */
+        int priority;      /* as the line's `<N>` prefix says (sd-daemon(3)), which is stripped; -1: it has none. 3..7:
+                            * what is an emergency or an alert of the machine is not for a handler to say */
         const char *bytes; /* NUL-terminated, without newline; valid during the call */
         size_t length;
         bool cut; /* the line was longer; the rest is dropped */

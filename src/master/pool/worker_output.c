@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "logic/protocol/line_splitter.h"
 #include "master/loop/evloop.h"
+#include "master/pool/output_group.h"
 #include "os/clock.h"
 
 #define BITE_BYTES 16384
@@ -18,7 +19,7 @@
 struct worker_output {
         struct evloop *loop;
         struct worker_output *next, **link;
-        char *pool_name;
+        struct output_group *group; /* those of the same pool */
         pid_t worker_pid;
         int fd;
         struct evloop_watch *watch;
@@ -29,10 +30,11 @@ struct worker_output {
 static void log_line(void *context, const struct line *line)
 {
         const struct worker_output *output = context;
-        const struct log_fields fields = {.pool = output->pool_name, .worker_pid = output->worker_pid};
+        const struct log_fields fields = {.pool = output->group->pool_name, .worker_pid = output->worker_pid};
+        int priority = line->priority >= 0 ? line->priority : LOG_NOTICE;
 
-        log_emit(line->priority >= 0 ? line->priority : LOG_NOTICE, &fields, "%s%s", line->bytes,
-                 line->cut ? " [cut]" : "");
+        if (log_wants(priority) && output_group_may_log(output->group, line->length))
+                log_emit(priority, &fields, "%s%s", line->bytes, line->cut ? " [cut]" : "");
 }
 
 static void output_free(struct worker_output *output)
@@ -45,7 +47,7 @@ static void output_free(struct worker_output *output)
         evloop_timer_free(output->unfinished_timer);
         evloop_watch_free(output->watch);
         fd_closep(&output->fd);
-        free(output->pool_name);
+        output_group_leave(output->group);
         free(output);
 }
 
@@ -94,16 +96,18 @@ static struct worker_output *start(struct worker_outputs *outputs, const char *n
 {
         struct worker_output *output = calloc(1, sizeof(*output));
         _cleanup_(fd_closep) int owned_fd = fd;
-        _cleanup_(freep) char *pool_name = strdup(name);
+        struct output_group *group = output_group_join(&outputs->groups, outputs->loop, name);
 
         /* The writing end is a separate open file and stays blocking, so that a handler that writes too much waits. */
-        if (!output || !pool_name || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ||
+        if (!output || !group || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ||
             evloop_watch_new(outputs->loop, fd, on_readable, output, &output->watch) < 0) {
+                if (group)
+                        output_group_leave(group);
                 free(output);
                 return NULL;
         }
         output->loop = outputs->loop;
-        output->pool_name = TAKE_PTR(pool_name);
+        output->group = group;
         output->worker_pid = worker_pid;
         output->fd = TAKE_FD(owned_fd);
         output->next = outputs->first;
@@ -122,10 +126,11 @@ void worker_output_start(struct worker_outputs *outputs, const char *pool_name, 
 static const struct field output_fields[] = {
         DERIVED(struct worker_outputs, loop, "set by the reader"),
         WRITTEN(struct worker_outputs, first, "worker_outputs"),
+        DERIVED(struct worker_outputs, groups, "created by the outputs; their budgets begin anew"),
         DERIVED(struct worker_output, loop, "set by the reader"),
         DERIVED(struct worker_output, next, "the order of the list"),
         DERIVED(struct worker_output, link, "the order of the list"),
-        WRITTEN(struct worker_output, pool_name, "pool"),
+        DERIVED(struct worker_output, group, "joined again by the name of the pool"),
         FIELD(struct worker_output, worker_pid, "worker"),
         WRITTEN(struct worker_output, fd, "fd"),
         DERIVED(struct worker_output, watch, "made anew"),
@@ -140,7 +145,7 @@ static json_t *write_output(const struct worker_output *output, struct state_fil
 {
         const struct line_splitter *splitter = &output->splitter;
         json_t *object = state_file_fields(output_fields, ELEMENTS(output_fields), output);
-        int r = state_file_set(object, "pool", state_file_string(output->pool_name));
+        int r = state_file_set(object, "pool", state_file_string(output->group->pool_name));
 
         if (r == 0)
                 r = state_file_set(object, "fd", state_file_descriptor(file, output->fd));

@@ -4,7 +4,7 @@
  * Owned by struct daemon. There is one pipe per worker. It outlives the worker until the last process that holds the
  * writing end has gone, because a handler may leave a child behind. What must stay true: it keeps at most one
  * unfinished line in memory and reads one bite per turn of the loop, so that a handler that writes without end slows
- * down only itself. */
+ * down only itself. What a pool logs of it is limited too (output_group). */
 #pragma once
 
 #include <sys/types.h>
@@ -12,12 +12,14 @@
 #include "master/state/state_part.h"
 
 struct evloop;
+struct output_group;
 struct worker_output;
 
 /* All pipes that are read. Initialise with the loop only. */
 struct worker_outputs {
         struct evloop *loop;
         struct worker_output *first;
+        struct output_group *groups; /* one a pool that has any */
 };
 
 /* Take over the reading end `fd` and begin to read. If memory is short, the descriptor is closed and the output is

@@ -1,0 +1,99 @@
+#include "master/pool/output_group.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "master/loop/evloop.h"
+#include "os/clock.h"
+
+/* Units of the budget grow back at 1,000 a second. */
+#define BURST 5000
+#define BYTES_A_UNIT 256 /* a longer line costs more than one */
+
+#define TELL_FIRST_MS 1000  /* after the first that was dropped */
+#define TELL_AGAIN_MS 10000 /* after it was told last */
+
+static void tell(struct output_group *group)
+{
+        const struct log_fields fields = {.pool = group->pool_name};
+
+        if (group->dropped > 0)
+                log_emit(LOG_WARNING, &fields, "%llu lines of stderr were dropped: its handlers write too many",
+                         (unsigned long long)group->dropped);
+        group->dropped = 0;
+        group->told_ms = clock_now_ms();
+}
+
+static void on_timer(void *context)
+{
+        struct output_group *group = context;
+
+        group->is_waiting = false;
+        tell(group);
+}
+
+/* Without memory for a timer it is told at the end. */
+static void tell_later(struct output_group *group, uint64_t now_ms)
+{
+        if (group->is_waiting || (!group->timer && evloop_timer_new(group->loop, on_timer, group, &group->timer) < 0))
+                return;
+        uint64_t again_ms = group->told_ms > 0 ? group->told_ms + TELL_AGAIN_MS : 0;
+        evloop_timer_set(group->timer, MAX_OF(now_ms + TELL_FIRST_MS, again_ms));
+        group->is_waiting = true;
+}
+
+static struct output_group *make(struct output_group **first, struct evloop *loop, const char *pool_name)
+{
+        struct output_group *group = calloc(1, sizeof(*group));
+        char *name = strdup(pool_name);
+
+        if (!group || !name) {
+                free(group);
+                free(name);
+                return NULL;
+        }
+        *group = (struct output_group){.loop = loop, .next = *first, .link = first, .pool_name = name};
+        if (group->next)
+                group->next->link = &group->next;
+        *first = group;
+        return group;
+}
+
+struct output_group *output_group_join(struct output_group **first, struct evloop *loop, const char *pool_name)
+{
+        struct output_group *group = *first;
+
+        while (group && strcmp(group->pool_name, pool_name) != 0)
+                group = group->next;
+        if (!group)
+                group = make(first, loop, pool_name);
+        if (group)
+                group->members++;
+        return group;
+}
+
+void output_group_leave(struct output_group *group)
+{
+        if (--group->members > 0)
+                return;
+        tell(group);
+        *group->link = group->next;
+        if (group->next)
+                group->next->link = group->link;
+        evloop_timer_free(group->timer);
+        free(group->pool_name);
+        free(group);
+}
+
+bool output_group_may_log(struct output_group *group, size_t length)
+{
+        uint64_t now_ms = clock_now_ms();
+
+        if (rate_limit_take(&group->lines, now_ms, BURST, 1 + length / BYTES_A_UNIT))
+                return true;
+        group->dropped++;
+        tell_later(group, now_ms);
+        return false;
+}

@@ -1,0 +1,34 @@
+/* The outputs of one pool together: how many lines they may log, and what was suppressed, told now and then.
+ *
+ * Made by the first output of a pool, and gone with the last: outputs may outlive their pool. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "logic/policy/rate_limit.h"
+
+struct evloop;
+struct evloop_timer;
+
+struct output_group {
+        struct evloop *loop;
+        struct output_group *next, **link;
+        char *pool_name;
+        unsigned members;
+        struct rate_limit lines;
+        uint64_t dropped; /* lines, since they were told */
+        uint64_t told_ms;
+        struct evloop_timer *timer; /* made when first needed */
+        bool is_waiting;            /* … and set */
+};
+
+/* Join the group of that pool in the list `first`. NULL: there is no memory. */
+struct output_group *output_group_join(struct output_group **first, struct evloop *loop, const char *pool_name);
+
+/* The counterpart; what has not been told is told by the last. */
+void output_group_leave(struct output_group *group);
+
+/* May a line of that length be logged? If not, it is counted as dropped. */
+bool output_group_may_log(struct output_group *group, size_t length);
