@@ -33,12 +33,13 @@ static struct worker_counts counts_of(const struct worker_row *row, uint64_t gen
 {
         bool gone = row->life.state == WORKER_GONE, serves = !gone && row->purpose != WORKER_REFUSE;
         bool counts = worker_row_counts(row), old = row->generation < generation;
-        bool detached = row->life.state == WORKER_DETACHED, starting = worker_row_is_starting(row);
+        bool detached = row->life.state == WORKER_DETACHED;
+        bool idle = row->idle && !row->stopped, starting = worker_row_is_starting(row) && !row->stopped;
 
         return (struct worker_counts){
                 .starting = counts && starting,
-                .idle = counts && row->idle,
-                .busy = counts && !starting && !row->idle,
+                .idle = counts && idle,
+                .busy = counts && !starting && !idle,
                 .detached = serves && detached,
                 .retiring = serves && !counts && !detached,
                 .total = counts,

@@ -32,6 +32,7 @@ struct worker_row {
         pid_t pid;    /* for log texts only; 0: not known */
         struct worker_life life;
         enum worker_purpose purpose;
+        bool stopped; /* by a signal: neither idle nor about to be, so it counts as busy */
         uint64_t generation;
         uint64_t launched_ms;
 

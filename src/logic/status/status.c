@@ -16,7 +16,7 @@ enum status_pool_state status_pool_state_of(const struct status_pool_context *co
         return context->saturated ? STATUS_POOL_SATURATED : STATUS_POOL_RUNNING;
 }
 
-enum status_worker_state status_worker_state_of(enum worker_state lifecycle, bool busy, bool refuses)
+enum status_worker_state status_worker_state_of(enum worker_state lifecycle, bool busy, bool refuses, bool stopped)
 {
         static const enum status_worker_state states[] = {
                 [WORKER_LAUNCHING] = STATUS_WORKER_LAUNCHING, [WORKER_STARTING] = STATUS_WORKER_STARTING,
@@ -27,6 +27,8 @@ enum status_worker_state status_worker_state_of(enum worker_state lifecycle, boo
         };
         static_assert(ELEMENTS(states) == WORKER_STATE_COUNT, "a word for every enum worker_state");
 
+        if (stopped)
+                return STATUS_WORKER_STOPPED;
         if (refuses)
                 return STATUS_WORKER_REFUSING;
         return lifecycle == WORKER_READY && busy ? STATUS_WORKER_BUSY : states[lifecycle];
@@ -47,17 +49,12 @@ const char *status_pool_state_name(enum status_pool_state state)
 const char *status_worker_state_name(enum status_worker_state state)
 {
         static const char *const names[] = {
-                [STATUS_WORKER_LAUNCHING] = "launching",
-                [STATUS_WORKER_STARTING] = "starting",
-                [STATUS_WORKER_IDLE] = "idle",
-                [STATUS_WORKER_BUSY] = "busy",
-                [STATUS_WORKER_DETACHED] = "detached",
-                [STATUS_WORKER_RETIRING] = "retiring",
-                [STATUS_WORKER_TERMINATING] = "terminating",
-                [STATUS_WORKER_KILLING] = "killing",
-                [STATUS_WORKER_ENDING] = "ending",
-                [STATUS_WORKER_KILLED] = "killed",
-                [STATUS_WORKER_REFUSING] = "refusing",
+                [STATUS_WORKER_LAUNCHING] = "launching", [STATUS_WORKER_STARTING] = "starting",
+                [STATUS_WORKER_IDLE] = "idle",           [STATUS_WORKER_BUSY] = "busy",
+                [STATUS_WORKER_STOPPED] = "stopped",     [STATUS_WORKER_DETACHED] = "detached",
+                [STATUS_WORKER_RETIRING] = "retiring",   [STATUS_WORKER_TERMINATING] = "terminating",
+                [STATUS_WORKER_KILLING] = "killing",     [STATUS_WORKER_ENDING] = "ending",
+                [STATUS_WORKER_KILLED] = "killed",       [STATUS_WORKER_REFUSING] = "refusing",
         };
         static_assert(ELEMENTS(names) == STATUS_WORKER_STATE_COUNT, "a name for every enum status_worker_state");
 

@@ -39,6 +39,7 @@ enum status_worker_state {
         STATUS_WORKER_STARTING,
         STATUS_WORKER_IDLE,
         STATUS_WORKER_BUSY,
+        STATUS_WORKER_STOPPED,
         STATUS_WORKER_DETACHED,
         STATUS_WORKER_RETIRING,
         STATUS_WORKER_TERMINATING,
@@ -124,7 +125,7 @@ struct status_pool_context {
 enum status_pool_state status_pool_state_of(const struct status_pool_context *context);
 
 /* The one word, from the lifecycle and what the worker says. */
-enum status_worker_state status_worker_state_of(enum worker_state lifecycle, bool busy, bool refuses);
+enum status_worker_state status_worker_state_of(enum worker_state lifecycle, bool busy, bool refuses, bool stopped);
 
 /* "running", "backing off" …; "idle", "busy" … */
 const char *status_pool_state_name(enum status_pool_state state);

@@ -77,7 +77,8 @@ static void on_signal(void *context)
         struct daemon *daemon = context;
         struct signals_event event;
 
-        while (signals_read(daemon->signal_fd, &event) == 0)
+        /* No more than can be pending: whoever may signal our children can cause SIGCHLD as fast as we read it. */
+        for (size_t i = 0; i < master_signal_count && signals_read(daemon->signal_fd, &event) == 0; i++)
                 handle_signal(daemon, &event);
 }
 

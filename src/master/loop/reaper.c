@@ -14,9 +14,14 @@
 
 #define KEPT_MAX 128
 
+/* Whoever may signal our children can stop and continue them as fast as we look. */
+#define STOPS_AT_ONCE 64
+#define STOPS_AGAIN_MS 10
+
 struct child {
         pid_t pid;
         reaper_callback callback;
+        reaper_stop_callback on_stop; /* NULL: not asked for */
         void *context;
 };
 
@@ -34,8 +39,9 @@ struct reaper {
         unsigned launches;
         struct kept kept[KEPT_MAX]; /* oldest first */
         size_t kept_count;
-        bool overflow_told;         /* the overflow was logged during the present launches */
-        struct evloop_timer *timer; /* delivers kept statuses that were asked for */
+        bool overflow_told;               /* the overflow was logged during the present launches */
+        struct evloop_timer *timer;       /* delivers kept statuses that were asked for */
+        struct evloop_timer *stops_timer; /* goes on with stops and continuations that were too many for one look */
 };
 
 static int compare(const void *a, const void *b)
@@ -78,6 +84,26 @@ static void on_timer(void *context)
         deliver(context);
 }
 
+static void collect_stops(struct reaper *reaper)
+{
+        siginfo_t info = {0};
+
+        for (unsigned i = 0; i < STOPS_AT_ONCE; i++) {
+                info.si_pid = 0;
+                if (waitid(P_ALL, 0, &info, WSTOPPED | WCONTINUED | WNOHANG) < 0 || info.si_pid == 0)
+                        return;
+                const struct child *child = find(reaper, info.si_pid);
+                if (child && child->on_stop)
+                        child->on_stop(child->context, info.si_code != CLD_CONTINUED);
+        }
+        evloop_timer_set(reaper->stops_timer, clock_now_ms() + STOPS_AGAIN_MS);
+}
+
+static void on_stops_timer(void *context)
+{
+        collect_stops(context);
+}
+
 int reaper_new(struct evloop *loop, struct reaper **ret)
 {
         struct reaper *reaper = calloc(1, sizeof(*reaper));
@@ -85,8 +111,10 @@ int reaper_new(struct evloop *loop, struct reaper **ret)
         if (!reaper)
                 return -ENOMEM;
         int r = evloop_timer_new(loop, on_timer, reaper, &reaper->timer);
+        if (r == 0)
+                r = evloop_timer_new(loop, on_stops_timer, reaper, &reaper->stops_timer);
         if (r < 0) {
-                free(reaper);
+                reaper_free(reaper);
                 return r;
         }
         *ret = reaper;
@@ -160,6 +188,14 @@ int reaper_add_late(struct reaper *reaper, pid_t pid, uint64_t launched_ms, reap
         return 0;
 }
 
+void reaper_expect_stops(struct reaper *reaper, pid_t pid, reaper_stop_callback callback)
+{
+        struct child *child = find(reaper, pid);
+
+        if (child)
+                child->on_stop = callback;
+}
+
 int reaper_kill(const struct reaper *reaper, pid_t pid, const void *context, int signal_number)
 {
         const struct child *child = find(reaper, pid);
@@ -204,6 +240,7 @@ void reaper_collect(struct reaper *reaper)
                         keep(reaper, pid, status, &usage);
                 /* otherwise it is a child of the program that executed us: ignored */
         }
+        collect_stops(reaper); /* last, so that nothing keeps us from those that have ended */
 }
 
 bool reaper_is_behind(struct reaper *reaper)
@@ -222,6 +259,7 @@ void reaper_free(struct reaper *reaper)
         if (!reaper)
                 return;
         evloop_timer_free(reaper->timer);
+        evloop_timer_free(reaper->stops_timer);
         tdestroy(reaper->children, free);
         free(reaper);
 }

@@ -22,6 +22,10 @@ struct reaper;
  * child and the children it waited for. Never called from within a registration. */
 typedef void (*reaper_callback)(void *context, pid_t pid, int status, const struct rusage *usage);
 
+/* A child has been stopped by a signal, or continued; of two changes that follow each other closely only the last is
+ * told. */
+typedef void (*reaper_stop_callback)(void *context, bool stopped);
+
 /* 0 or -ENOMEM. */
 int reaper_new(struct evloop *loop, struct reaper **ret);
 
@@ -39,12 +43,16 @@ int reaper_add(struct reaper *reaper, pid_t pid, reaper_callback callback, void 
  * child. -ENOMEM: the child exists and could not be registered. */
 int reaper_add_late(struct reaper *reaper, pid_t pid, uint64_t launched_ms, reaper_callback callback, void *context);
 
+/* Report when the child that is registered under that pid is stopped or continued, with the context of its
+ * registration. Does nothing if there is no such child. */
+void reaper_expect_stops(struct reaper *reaper, pid_t pid, reaper_stop_callback callback);
+
 /* Signal a child that is registered with `context`. 0; -ESRCH: there is no such registration, or the child has ended
  * and its status is not delivered yet; -errno of kill(2). */
 int reaper_kill(const struct reaper *reaper, pid_t pid, const void *context, int signal_number);
 
-/* Collect every child that has ended, and deliver every status that was asked for. Call it on SIGCHLD, and before the
- * children are handed over. */
+/* Collect every child that has ended, and deliver every status that was asked for; then report children that were
+ * stopped or continued. Call it on SIGCHLD, and before the children are handed over. */
 void reaper_collect(struct reaper *reaper);
 
 /* True if a child that had already ended at the last call has still not been collected: SIGCHLD does not arrive. */

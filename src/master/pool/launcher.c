@@ -67,6 +67,7 @@ static int expect(struct worker *worker, pid_t pid, bool is_own)
 
         int r = is_own ? reaper_add(reaper, pid, worker_exit_settle, worker)
                        : reaper_add_late(reaper, pid, worker->forked_ms, worker_exit_settle, worker);
+        reaper_expect_stops(reaper, pid, worker_note_stop);
         if (r == -ENOMEM) /* a child that cannot be registered; after any other error the pid is not our child's */
                 kill(pid, SIGKILL);
         return r;
@@ -161,5 +162,7 @@ int launcher_adopt(struct pool *pool, const struct worker *known)
         r = reaper_add(pool->runtime->reaper, worker->pid, worker_exit_settle, worker);
         if (r < 0)
                 worker_table_remove(worker);
+        else
+                reaper_expect_stops(pool->runtime->reaper, known->pid, worker_note_stop);
         return r;
 }

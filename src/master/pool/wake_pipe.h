@@ -17,6 +17,9 @@ struct wake_pipe {
         struct evloop_watch *watch;
         struct evloop_timer *pause; /* set while they wake us too often: then nobody watches */
         struct wake_limit limit;
+        bool paused; /* the timer is set */
+        bool noted;  /* during the pause, see wake_pipe_note() */
+        bool storm;  /* and `woken` has not been told */
         wake_function *woken;
         void *context;
 };
@@ -26,5 +29,9 @@ struct wake_pipe {
  * logic/policy/wake_limit allows. 0 or -errno; wake_pipe_close() in any case. */
 int wake_pipe_open(struct wake_pipe *wake, struct evloop *loop, int read_fd, int write_fd, wake_function *woken,
                    void *context);
+
+/* Something else about a worker has happened that others may cause without end. True: look at the pool now. False:
+ * `woken` will be called when the pause is over. */
+bool wake_pipe_note(struct wake_pipe *wake);
 
 void wake_pipe_close(struct wake_pipe *wake);

@@ -115,6 +115,7 @@ struct worker_row worker_row_of(struct worker *worker, uint64_t now_ms)
                                  .pid = worker->pid,
                                  .life = worker->life,
                                  .purpose = worker->purpose,
+                                 .stopped = worker->stopped,
                                  .generation = worker->generation,
                                  .launched_ms = worker->forked_ms,
                                  .recycling = worker->recycling,
@@ -157,6 +158,50 @@ void worker_launched(struct worker *worker, pid_t pid, uint64_t now_ms)
 {
         worker->pid = pid;
         worker_event(worker, WORKER_EVENT_LAUNCHED, now_ms);
+}
+
+/* Make its bit of the idle set agree with its activity. The worker runs meanwhile and changes its activity first. */
+static void rejoin_idle_set(const struct worker *worker)
+{
+        struct prefork_scoreboard *board = worker->pool->board.memory;
+        const _Atomic uint32_t *activity = &worker_slot(worker)->activity;
+        bool idle = !(atomic_load(activity) == PREFORK_IDLE);
+
+        for (unsigned i = 0; i < SLOT_READS && idle != (atomic_load(activity) == PREFORK_IDLE); i++) {
+                idle = !idle;
+                if (idle)
+                        idle_set_add(board, worker->slot);
+                else
+                        idle_set_remove(board, worker->slot);
+        }
+}
+
+static void tell_stop(struct worker *worker)
+{
+        const struct log_fields fields = {
+                .pool = worker->pool->name, .worker_pid = worker->pid, .generation = worker->generation};
+
+        if (!worker->stop_told)
+                log_emit(LOG_WARNING, &fields, "stopped by a signal; it serves nobody until it is continued");
+        worker->stop_told = true;
+}
+
+void worker_note_stop(void *context, bool stopped)
+{
+        struct worker *worker = context;
+        struct pool *pool = worker->pool;
+
+        worker->stopped = stopped;
+        if (stopped)
+                tell_stop(worker);
+        if (!worker_serves(worker))
+                return;
+        if (stopped)
+                idle_set_remove(pool->board.memory, worker->slot);
+        else if (worker_life_is_open(&worker->life))
+                rejoin_idle_set(worker);
+        if (wake_pipe_note(&pool->board.wake))
+                pool_touch(pool);
 }
 
 /* Write the answer that the worker may be waiting for. */

@@ -29,6 +29,8 @@ struct worker {
         struct worker *replaces;    /* WORKER_REPLACE: the worker it was started for */
         uint64_t requests_at_fork;  /* of the whole pool; a later success excuses a failure */
         const char *reason;         /* of its launch, one word; NULL if it was adopted in an upgrade */
+        bool stopped;               /* by a signal: it serves nobody until it is continued */
+        bool stop_told;             /* logged once in its life */
         int log_read_fd;            /* during the launch: the reading end of its log pipe; -1 afterwards */
         uint64_t forked_ms;
         uint64_t escalated_request; /* the request that was escalated or detached last */
@@ -44,6 +46,9 @@ void worker_event(struct worker *worker, enum worker_event event, uint64_t now_m
 /* Ask the worker to end when it is idle; `reason` is one word (logged at debug level). No effect if it was retired or
  * ordered to end before. */
 void worker_retire(struct worker *worker, const char *reason, uint64_t now_ms);
+
+/* The worker `context` has been stopped by a signal, or continued. While it is stopped it is neither idle nor spare. */
+void worker_note_stop(void *context, bool stopped);
 
 /* Read its slot: the slot itself, whether it is in the idle set or busy, and since when. */
 struct prefork_slot *worker_slot(const struct worker *worker);

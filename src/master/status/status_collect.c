@@ -60,7 +60,7 @@ static void collect_worker(const struct worker *worker, uint64_t now_ms, struct 
         process_usage_read(worker->pid, &usage);
         *status = (struct status_worker){
                 .pid = worker->pid,
-                .state = status_worker_state_of(worker->life.state, busy, refuses),
+                .state = status_worker_state_of(worker->life.state, busy, refuses, worker->stopped),
                 .busy = busy,
                 .generation = worker->generation,
                 .age_ms = now_ms - MIN_OF(worker->forked_ms, now_ms),

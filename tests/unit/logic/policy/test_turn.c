@@ -36,6 +36,24 @@ static uint32_t add(struct turn *turn, enum worker_state state, enum worker_purp
         return worker_rows_add(&turn->rows, &row);
 }
 
+/* A worker that a signal has stopped is neither idle nor about to be. */
+static void one_that_is_stopped_is_not_spare(void **state)
+{
+        static const enum worker_state states[] = {WORKER_READY, WORKER_STARTING, WORKER_LAUNCHING};
+        struct turn turn = make_turn();
+        const struct worker_counts *counts = &turn.rows.counts;
+
+        (void)state;
+        for (unsigned i = 0; i < 3; i++) {
+                const struct worker_row row = {.life.state = states[i], .idle = i == 0, .stopped = true};
+                worker_rows_add(&turn.rows, &row);
+                assert_int_equal(counts->idle + counts->starting, 0);
+                assert_int_equal(counts->busy, i + 1);
+                assert_int_equal(counts->total, i + 1);
+        }
+        turn_clear(&turn);
+}
+
 static void counts_follow_every_change(void **state)
 {
         struct turn turn = make_turn();
@@ -169,6 +187,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(counts_follow_every_change),
+                cmocka_unit_test(one_that_is_stopped_is_not_spare),
                 cmocka_unit_test(a_replacement_is_linked_and_let_go_of),
                 cmocka_unit_test(launches_know_their_limits),
                 cmocka_unit_test(what_cannot_be_remembered_is_not_ordered),

@@ -27,12 +27,13 @@ static void test_what_says_most_wins(void **state)
 static void test_worker_states(void **state)
 {
         (void)state;
-        assert_int_equal(status_worker_state_of(WORKER_STARTING, false, false), STATUS_WORKER_STARTING);
-        assert_int_equal(status_worker_state_of(WORKER_READY, false, false), STATUS_WORKER_IDLE);
-        assert_int_equal(status_worker_state_of(WORKER_READY, true, false), STATUS_WORKER_BUSY);
-        assert_int_equal(status_worker_state_of(WORKER_RETIRING, true, false), STATUS_WORKER_RETIRING);
-        assert_int_equal(status_worker_state_of(WORKER_DETACHED, true, false), STATUS_WORKER_DETACHED);
-        assert_int_equal(status_worker_state_of(WORKER_READY, false, true), STATUS_WORKER_REFUSING);
+        assert_int_equal(status_worker_state_of(WORKER_STARTING, false, false, false), STATUS_WORKER_STARTING);
+        assert_int_equal(status_worker_state_of(WORKER_READY, false, false, false), STATUS_WORKER_IDLE);
+        assert_int_equal(status_worker_state_of(WORKER_READY, true, false, false), STATUS_WORKER_BUSY);
+        assert_int_equal(status_worker_state_of(WORKER_RETIRING, true, false, false), STATUS_WORKER_RETIRING);
+        assert_int_equal(status_worker_state_of(WORKER_DETACHED, true, false, false), STATUS_WORKER_DETACHED);
+        assert_int_equal(status_worker_state_of(WORKER_READY, false, true, false), STATUS_WORKER_REFUSING);
+        assert_int_equal(status_worker_state_of(WORKER_READY, true, true, true), STATUS_WORKER_STOPPED);
         for (int i = 0; i < STATUS_WORKER_STATE_COUNT; i++)
                 assert_true(strlen(status_worker_state_name((enum status_worker_state)i)) > 0);
         for (int i = 0; i < STATUS_POOL_STATE_COUNT; i++)

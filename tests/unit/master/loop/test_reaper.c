@@ -449,6 +449,48 @@ static void test_what_is_kept_is_no_sign_of_being_behind(void **state)
         reaper_end_launch(reaper);
 }
 
+static void note_stop(void *context, bool stopped)
+{
+        char *seen = context;
+
+        strcat(seen, stopped ? "s" : "c");
+}
+
+static void await_change(pid_t pid, int signal_number, int which)
+{
+        siginfo_t info;
+
+        assert_int_equal(kill(pid, signal_number), 0);
+        assert_int_equal(waitid(P_PID, (id_t)pid, &info, which | WNOWAIT), 0);
+}
+
+static void test_stops_are_told_to_who_expects_them(void **state)
+{
+        char seen[8] = "";
+        struct told told = {0};
+        pid_t pid = child_start(wait_for_kill, NULL), other = child_start(wait_for_kill, NULL);
+
+        (void)state;
+        assert_int_equal(reaper_add(reaper, pid, note, seen), 0);
+        assert_int_equal(reaper_add(reaper, other, note, &told), 0);
+        reaper_expect_stops(reaper, pid, note_stop);
+        reaper_expect_stops(reaper, getpid(), note_stop); /* no child */
+        await_change(pid, SIGSTOP, WSTOPPED);
+        await_change(other, SIGSTOP, WSTOPPED);
+        reaper_collect(reaper);
+        reaper_collect(reaper);
+        assert_string_equal(seen, "s");
+        await_change(pid, SIGCONT, WCONTINUED);
+        reaper_collect(reaper);
+        assert_string_equal(seen, "sc");
+        assert_int_equal(told.times, 0);
+        end_child(other);
+        reaper_collect(reaper);
+        assert_int_equal(told.times, 1);
+        kill(pid, SIGKILL);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -471,6 +513,7 @@ int main(void)
                 TEST(test_a_launch_has_nothing_of_what_ended_before_it),
                 TEST(test_a_callback_may_register),
                 TEST(test_what_is_kept_is_no_sign_of_being_behind),
+                TEST(test_stops_are_told_to_who_expects_them),
         };
 
         return cmocka_run_group_tests_name("reaper", tests, NULL, NULL);
