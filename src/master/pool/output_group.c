@@ -22,7 +22,12 @@ static void tell(struct output_group *group)
         if (group->dropped > 0)
                 log_emit(LOG_WARNING, &fields, "%llu lines of stderr were dropped: its handlers write too many",
                          (unsigned long long)group->dropped);
-        group->dropped = 0;
+        if (group->closed > 0)
+                log_emit(LOG_WARNING, &fields,
+                         "the stderr of %llu workers that have ended was closed: too many processes that handlers left "
+                         "behind hold such pipes",
+                         (unsigned long long)group->closed);
+        group->dropped = group->closed = 0;
         group->told_ms = clock_now_ms();
 }
 
@@ -96,4 +101,10 @@ bool output_group_may_log(struct output_group *group, size_t length)
         group->dropped++;
         tell_later(group, now_ms);
         return false;
+}
+
+void output_group_note_closed(struct output_group *group)
+{
+        group->closed++;
+        tell_later(group, clock_now_ms());
 }

@@ -1,4 +1,5 @@
-/* The outputs of one pool together: how many lines they may log, and what was suppressed, told now and then.
+/* The outputs of one pool together: how many lines they may log, how many may outlive their workers, and what was
+ * suppressed, told now and then.
  *
  * Made by the first output of a pool, and gone with the last: outputs may outlive their pool. */
 #pragma once
@@ -18,7 +19,9 @@ struct output_group {
         char *pool_name;
         unsigned members;
         struct rate_limit lines;
-        uint64_t dropped; /* lines, since they were told */
+        unsigned outlived; /* of the members, those whose worker has ended */
+        uint64_t dropped;  /* lines, since they were told */
+        uint64_t closed;   /* pipes, since they were told */
         uint64_t told_ms;
         struct evloop_timer *timer; /* made when first needed */
         bool is_waiting;            /* … and set */
@@ -32,3 +35,6 @@ void output_group_leave(struct output_group *group);
 
 /* May a line of that length be logged? If not, it is counted as dropped. */
 bool output_group_may_log(struct output_group *group, size_t length);
+
+/* A pipe that outlived its worker was closed because there were too many. */
+void output_group_note_closed(struct output_group *group);

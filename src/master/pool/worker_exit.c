@@ -12,6 +12,7 @@
 #include "master/pool/pool.h"
 #include "master/pool/pool_counters.h"
 #include "master/pool/worker.h"
+#include "master/pool/worker_output.h"
 #include "master/pool/worker_table.h"
 #include "os/clock.h"
 
@@ -92,7 +93,6 @@ void worker_exit_settle(void *context, pid_t pid, int status, const struct rusag
         struct worker *worker = context;
         struct pool *pool = worker->pool;
 
-        (void)pid;
         bool as_agreed = ended_as_agreed(worker, status);
         if (!as_agreed) {
                 pool_counters_note(pool, COUNTER_died);
@@ -104,6 +104,7 @@ void worker_exit_settle(void *context, pid_t pid, int status, const struct rusag
                 pool_counters_inherit(pool, worker_slot(worker), usage);
         if (WIFEXITED(status) && (WEXITSTATUS(status) == WORKER_EXIT_RECYCLED || worker->recycling != RECYCLE_NONE))
                 pool_counters_note(pool, COUNTER_recycled);
+        worker_output_outlive(pool->runtime->outputs, pool->name, pid, pool->config->max_workers);
         worker_event(worker, WORKER_EVENT_EXITED, clock_now_ms());
         /* A killed worker must not hold a place of its client's source for ever. */
         atomic_store(&worker_slot(worker)->source, 0);

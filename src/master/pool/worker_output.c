@@ -21,6 +21,7 @@ struct worker_output {
         struct worker_output *next, **link;
         struct output_group *group; /* those of the same pool */
         pid_t worker_pid;
+        bool outlives; /* the worker has ended */
         int fd;
         struct evloop_watch *watch;
         struct evloop_timer *unfinished_timer; /* created when first needed */
@@ -41,6 +42,7 @@ static void output_free(struct worker_output *output)
 {
         line_splitter_flush(&output->splitter, log_line, output);
         line_splitter_clear(&output->splitter);
+        output->group->outlived -= output->outlives;
         *output->link = output->next;
         if (output->next)
                 output->next->link = output->link;
@@ -123,6 +125,55 @@ void worker_output_start(struct worker_outputs *outputs, const char *pool_name, 
         start(outputs, pool_name, worker_pid, fd);
 }
 
+static void set_outlives(struct worker_output *output)
+{
+        output->group->outlived += !output->outlives;
+        output->outlives = true;
+}
+
+/* What is there now, at most what a pipe holds: somebody may still be writing. False when the last writer is gone. */
+static bool read_rest(struct worker_output *output)
+{
+        ssize_t length = 1;
+        bool is_held = true;
+
+        for (int bite = 0; bite < 5 && is_held && length > 0; bite++)
+                is_held = read_some(output, &length);
+        return is_held;
+}
+
+/* The list begins with the youngest. */
+static struct worker_output *oldest_outlived(const struct worker_outputs *outputs, const struct output_group *group)
+{
+        struct worker_output *oldest = NULL;
+
+        for (struct worker_output *output = outputs->first; output; output = output->next)
+                if (output->group == group && output->outlives)
+                        oldest = output;
+        return oldest;
+}
+
+void worker_output_outlive(struct worker_outputs *outputs, const char *pool_name, pid_t worker_pid, uint64_t most)
+{
+        struct worker_output *output = outputs->first;
+
+        while (output && (output->worker_pid != worker_pid || output->outlives ||
+                          strcmp(output->group->pool_name, pool_name) != 0))
+                output = output->next;
+        if (!output)
+                return;
+        set_outlives(output);
+        while (output->group->outlived > most) {
+                struct worker_output *oldest = oldest_outlived(outputs, output->group);
+                bool is_last = oldest == output;
+                if (read_rest(oldest)) /* else it would have gone at the next turn of the loop */
+                        output_group_note_closed(oldest->group);
+                output_free(oldest);
+                if (is_last)
+                        return;
+        }
+}
+
 static const struct field output_fields[] = {
         DERIVED(struct worker_outputs, loop, "set by the reader"),
         WRITTEN(struct worker_outputs, first, "worker_outputs"),
@@ -132,6 +183,7 @@ static const struct field output_fields[] = {
         DERIVED(struct worker_output, link, "the order of the list"),
         DERIVED(struct worker_output, group, "joined again by the name of the pool"),
         FIELD(struct worker_output, worker_pid, "worker"),
+        FIELD(struct worker_output, outlives, "outlives"),
         WRITTEN(struct worker_output, fd, "fd"),
         DERIVED(struct worker_output, watch, "made anew"),
         DERIVED(struct worker_output, unfinished_timer, "made anew if there is an unfinished line"),
@@ -187,6 +239,8 @@ static int read_output(struct worker_outputs *outputs, struct state_file *file, 
         line_splitter_feed(&output->splitter, text_string(&begun), begun.length, log_line, output);
         output->splitter.swallowing = read.splitter.swallowing;
         output->splitter.swallowed_bytes = read.splitter.swallowed_bytes;
+        if (read.outlives)
+                set_outlives(output);
         watch_unfinished(output);
         return 0;
 }
@@ -195,7 +249,8 @@ static int read_part(void *owner, struct state_file *file, const json_t *array)
 {
         int r = 0;
 
-        for (size_t i = 0; i < json_array_size(array) && r == 0; i++)
+        /* Each is put first. */
+        for (size_t i = json_array_size(array); i-- > 0 && r == 0;)
                 r = read_output(owner, file, json_array_get(array, i));
         return r;
 }
@@ -205,10 +260,7 @@ const struct state_part worker_output_part = {.name = "worker_outputs", .write =
 void worker_output_finish_all(struct worker_outputs *outputs)
 {
         while (outputs->first) {
-                ssize_t length;
-                /* Read what is there now, at most what a pipe holds, because a process may still be writing. */
-                for (int bite = 0; bite < 5 && read_some(outputs->first, &length) && length > 0; bite++)
-                        ;
+                read_rest(outputs->first);
                 output_free(outputs->first);
         }
 }

@@ -2,11 +2,13 @@
  * under its pool and pid.
  *
  * Owned by struct daemon. There is one pipe per worker. It outlives the worker until the last process that holds the
- * writing end has gone, because a handler may leave a child behind. What must stay true: it keeps at most one
- * unfinished line in memory and reads one bite per turn of the loop, so that a handler that writes without end slows
- * down only itself. What a pool logs of it is limited too (output_group). */
+ * writing end has gone, because a handler may leave a child behind. What must stay true: at most max_workers of a pool
+ * outlive their workers, or children that stay would use up our descriptors; it keeps at most one unfinished line in
+ * memory and reads one bite per turn of the loop, so that a handler that writes without end slows down only itself.
+ * What a pool logs of it is limited too (output_group). */
 #pragma once
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "master/state/state_part.h"
@@ -25,6 +27,9 @@ struct worker_outputs {
 /* Take over the reading end `fd` and begin to read. If memory is short, the descriptor is closed and the output is
  * lost. */
 void worker_output_start(struct worker_outputs *outputs, const char *pool_name, pid_t worker_pid, int fd);
+
+/* The worker has ended. Of the pipes of that pool that outlive their workers, at most `most` stay, the youngest. */
+void worker_output_outlive(struct worker_outputs *outputs, const char *pool_name, pid_t worker_pid, uint64_t most);
 
 /* The part of a hand-over: all pipes, with their unfinished lines. The owner is a struct worker_outputs. */
 extern const struct state_part worker_output_part;
