@@ -31,7 +31,7 @@ struct handler {
         struct handler_environment *environment;
         struct spawn_limit limits[LIMIT_COUNT];
         size_t limit_count;
-        bool stderr_is_connection;
+        bool stderr_is_connection, stderr_is_log;
         int log_read_fd; /* -1: the worker has none */
 };
 
@@ -88,6 +88,7 @@ static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
                 return -ENOMEM;
         handler->arguments = pool->handler.list;
         handler->stderr_is_connection = pool->stderr_mode == STDERR_SOCKET;
+        handler->stderr_is_log = pool->stderr_mode == STDERR_LOG;
         handler->log_read_fd = log_read_fd;
         plan_limits(handler, plan);
         int r = handler_environment_new(&pool->environment, pool->clear_environment ? NULL : environ,
@@ -147,6 +148,8 @@ static int serve(void *runtime, int connection, const struct address *peer, stru
                 .limit_count = handler->limit_count,
                 .connection = connection,
                 .stderr_is_connection = handler->stderr_is_connection,
+                /* All handlers of a worker share one open file, and some make it non-blocking (Node.js). */
+                .stderr_is_reset = handler->stderr_is_log,
                 .caught = orders_caught,
                 .caught_count = orders_caught_count,
         };

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -32,7 +33,11 @@ int worker_log_open_reader(int write_fd)
         char path[32];
 
         snprintf(path, sizeof(path), "/proc/self/fd/%d", write_fd);
-        return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        /* It stays ours, so that handlers cannot change the mode back; and this needs no capability, as chown does. */
+        int ignored = fchmod(write_fd, S_IWUSR | S_IWGRP | S_IWOTH);
+        (void)ignored;
+        return fd;
 }
 
 void worker_log_start(int fd)

@@ -208,3 +208,27 @@ def test_a_handler_cannot_make_the_master_wait(preforkd: Start, tmp_path: Path) 
     with connect(address) as client:
         assert client.recv(100) == b"begun\n"
         answers_for(daemon, 3)
+
+
+def perl(program: str) -> list[str]:
+    return ["/usr/bin/perl", "-MFcntl", "-e", program]
+
+
+@pytest.mark.parametrize("user", [POOL_USER, "root"])
+def test_a_handler_can_open_its_stderr(preforkd: Start, as_root: None, user: str) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "user": user, "handler": perl(
+        'open(my $again, ">", "/dev/stderr") or die; print $again "again\\n"; '
+        'print chmod(0600, "/dev/stderr"), sysopen(my $end, "/dev/stderr", O_RDONLY) ? "reads" : "cannot read"')}})
+    reply = request(address)
+    assert reply == (b"1reads" if user == "root" else b"0cannot read")
+    daemon.wait_log(r"pool www: worker \d+: again$")
+
+
+def test_flags_of_stderr_do_not_reach_the_next_handler(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "scaling": "static", "max_workers": 1, "handler": perl(
+        'print fcntl(STDERR, F_GETFL, 0) & O_NONBLOCK ? "changed" : "blocking"; '
+        'fcntl(STDERR, F_SETFL, O_NONBLOCK | O_APPEND)')}})
+    daemon.wait_workers(1)
+    assert [request(address) for _ in range(3)] == [b"blocking"] * 3

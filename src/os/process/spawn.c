@@ -1,6 +1,7 @@
 #include "os/process/spawn.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,6 +39,8 @@ static int become_program(const struct spawn_program *program)
         if (setpgid(0, 0) < 0 || dup2(program->connection, STDIN_FILENO) < 0 ||
             dup2(program->connection, STDOUT_FILENO) < 0 ||
             (program->stderr_is_connection && dup2(program->connection, STDERR_FILENO) < 0))
+                return -errno;
+        if (program->stderr_is_reset && fcntl(STDERR_FILENO, F_SETFL, 0) < 0)
                 return -errno;
         for (size_t i = 0; i < program->limit_count; i++)
                 if (setrlimit(program->limits[i].resource, &program->limits[i].value) < 0)

@@ -27,6 +27,7 @@ struct spawn_program {
         size_t limit_count;
         int connection;            /* becomes fd 0 and 1 */
         bool stderr_is_connection; /* it becomes fd 2, too; otherwise fd 2 is the worker's */
+        bool stderr_is_reset;      /* fd 2 is made blocking again, whatever a former program has made of it */
         const int *caught;         /* signals for which the caller has handlers (a query of all would be slow) */
         size_t caught_count;
 };
