@@ -19,8 +19,12 @@ REUSEPORT = (socket.SOL_SOCKET, 15)
 MIN_TTL = (socket.IPPROTO_IP, 21)
 MIN_HOP_COUNT = (socket.IPPROTO_IPV6, 73)
 
-needs_to_forbid = pytest.mark.skipif(platform.machine() not in SETSOCKOPT,
-                                     reason="knows no system call number of this machine")
+
+def can_forbid() -> bool:
+    return platform.machine() in SETSOCKOPT
+
+
+needs_to_forbid = pytest.mark.skipif(not can_forbid(), reason="knows no system call number of this machine")
 
 
 def forbid(*options: tuple[int, int]) -> Callable[[], None]:

@@ -15,6 +15,8 @@ SOURCE = Path(__file__).resolve().parents[2] / "src/base/message_id.c"
 WORDING = {
     "started": r"preforkd \S+ ready: ",
     "start refused": r"not started|nothing to serve",
+    "stopping": r"stopping \(",
+    "stop timed out": r"shutdown_timeout has passed",
     "stopped": r"stopped$",
     "reloaded": r"reloaded: ",
     "reload refused": r"not reloaded: ",
@@ -24,7 +26,10 @@ WORDING = {
     "relieved": r"no longer saturated",
     "backing off": r"backing off: ",
     "worker died": r"(?:killed by signal|exited with code|cannot serve: )",
+    "worker stuck": r"(?:start_timeout|does not retire): ",
     "request timed out": r"request_timeout: ",
+    "request killed": r"kill_timeout: ",
+    "connections at risk": r"cannot keep new connections from ",
 }
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from control import Control
 from daemon import Daemon, Timeout, burst, connect, request, tcp4, wait_until, with_own_mounts
+from forbidden import POWERLESS, can_forbid
 from messages import message_ids, message_pattern
 
 Start = Callable[..., Daemon]
@@ -283,11 +284,12 @@ def test_message_ids(preforkd: Start, places: Places, tmp_path: Path) -> None:
     vanishing.write_text("#!/bin/sh\nexec /bin/cat\n")
     vanishing.chmod(0o755)
     pools = {"full": {"listen": full, "handler": "/bin/cat", "max_workers": 1, "max_spare_workers": 1},
-             "late": {"listen": late, "handler": "/bin/cat", "max_workers": 2, "request_timeout": "300ms"},
+             "late": {"listen": late, "handler": ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"],
+                      "max_workers": 2, "request_timeout": "300ms", "kill_timeout": "300ms"},
              "broken": {"listen": broken, "handler": str(vanishing), "scaling": "ondemand"}}
     control = Control(tmp_path / "control.sock")
     daemon = preforkd(pools, master={"log_target": "journal", "log_level": "debug", "control": str(control.path),
-                                     "shutdown_timeout": "500ms"}, binary=places.binary, ready=False)
+                                     "shutdown_timeout": "500ms"}, binary=places.binary, popen=POWERLESS, ready=False)
     journal.wait_message("started")
     with connect(full), connect(full):
         journal.wait_message("saturated")
@@ -295,6 +297,11 @@ def test_message_ids(preforkd: Start, places: Places, tmp_path: Path) -> None:
     journal.wait_message("relieved")
     with connect(late):
         journal.wait_message("request timed out")
+        journal.wait_message("request killed")
+    [stuck, *_] = daemon.wait_workers(1, "full")
+    os.kill(stuck, signal.SIGSTOP)
+    control.do("restart full")
+    journal.wait_message("worker stuck")
     vanishing.unlink()
     with connect(broken):
         journal.wait_message("backing off")
@@ -308,9 +315,16 @@ def test_message_ids(preforkd: Start, places: Places, tmp_path: Path) -> None:
     journal.wait_message("upgrade refused")
     daemon.send_signal(signal.SIGUSR2)
     journal.wait_message("upgraded")
-    daemon.send_signal(signal.SIGTERM)
+    with connect(full) as client:
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+        daemon.send_signal(signal.SIGTERM)
+        journal.wait_message("stopping")
+        journal.wait_message("stop timed out")
     journal.wait_message("stopped")
     daemon.stop()
+    if can_forbid():
+        journal.wait_message("connections at risk")
     nothing = preforkd({}, ready=False)  # its log_target is what a configuration that is refused does not decide
     nothing.wait_message("start refused")
     nothing.wait_end()

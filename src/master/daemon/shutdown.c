@@ -21,7 +21,7 @@ void shutdown_begin(struct daemon *daemon, int exit_code, const char *why)
 {
         if (daemon->state >= DAEMON_STOPPING)
                 return;
-        log_notice("stopping (%s)", why);
+        log_event(MESSAGE_ID_STOPPING, LOG_NOTICE, "stopping (%s)", why);
         uint64_t timeout_ms = daemon->config ? daemon->config->master.shutdown_timeout_ms : 0;
         daemon->state = DAEMON_STOPPING;
         daemon->exit_code = exit_code;
@@ -50,7 +50,8 @@ static void on_stop_timeout(void *context)
 {
         struct daemon *daemon = context;
 
-        log_warning("shutdown_timeout has passed: ending the requests still in flight");
+        log_event(MESSAGE_ID_STOP_TIMED_OUT, LOG_WARNING,
+                  "shutdown_timeout has passed: ending the requests still in flight");
         shutdown_at_once(daemon, "shutdown_timeout");
 }
 

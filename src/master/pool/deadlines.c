@@ -36,6 +36,9 @@ void deadlines_tell(const struct worker *worker, const struct order *order)
 {
         static const enum message_id ids[WORKER_EVENT_COUNT] = {
                 [WORKER_EVENT_REQUEST_TIMEOUT] = MESSAGE_ID_REQUEST_TIMED_OUT,
+                [WORKER_EVENT_KILL_TIMEOUT] = MESSAGE_ID_REQUEST_KILLED,
+                [WORKER_EVENT_START_TIMEOUT] = MESSAGE_ID_WORKER_STUCK,
+                [WORKER_EVENT_STUCK] = MESSAGE_ID_WORKER_STUCK,
         };
         const struct log_fields fields = {.message_id = ids[order->event],
                                           .pool = worker->pool->name,

@@ -49,7 +49,7 @@ void drainer_close_listener(struct pool *pool, struct pool_listener *item, uint6
                            listener_set_queued(&pool->closing);
         int r = listener_drain(&item->listener);
         if (r < 0)
-                pool_record(pool, LOG_WARNING,
-                            "cannot keep new connections from %s while it drains (%s): the last may be reset",
-                            item->name, strerror(-r));
+                pool_record_event(pool, MESSAGE_ID_CONNECTIONS_AT_RISK, LOG_WARNING,
+                                  "cannot keep new connections from %s while it drains (%s): the last may be reset",
+                                  item->name, strerror(-r));
 }
