@@ -152,7 +152,7 @@ def test_the_master_shares_only_what_it_never_reads(preforkd: Start, tmp_path: P
         daemon.hup()
     if change == "upgrade":
         control_of(daemon).do("upgrade")
-        daemon.wait_log("has taken over from")
+        daemon.wait_message("upgraded")
     with connect(logged) as one, connect(inherited) as two, connect(refusing) as three:
         for client in (one, two, three):
             assert client.recv(100) == b"begun\n"
@@ -222,7 +222,7 @@ def test_a_handler_can_open_its_stderr(preforkd: Start, as_root: None, user: str
         'print chmod(0600, "/dev/stderr"), sysopen(my $end, "/dev/stderr", O_RDONLY) ? "reads" : "cannot read"')}})
     reply = request(address)
     assert reply == (b"1reads" if user == "root" else b"0cannot read")
-    daemon.wait_log(r"pool www: worker \d+: again$")
+    daemon.wait_said("again", "www")
 
 
 def test_flags_of_stderr_do_not_reach_the_next_handler(preforkd: Start) -> None:

@@ -57,7 +57,6 @@ def test_they_are_seen_and_shown(preforkd: Start, tmp_path: Path) -> None:
     assert counts["total"] == counts["busy"] + counts["idle"] + counts["starting"]
     assert {worker["pid"] for worker in control.pool(workers=True)["workers"] if worker["state"] == "stopped"} == {
         *stopped}
-    daemon.wait_log(rf"pool www: worker {stopped[0]}: stopped by a signal")
     assert request(address, b"x") == b"x"
     switches = context_switches(daemon.pid)
     time.sleep(1)  # the time in which a master that looks by a timer would be seen
@@ -95,4 +94,4 @@ def test_a_worker_stopped_and_continued_without_end(preforkd: Start, tmp_path: P
             process.wait()
     os.kill(worker, signal.SIGCONT)
     wait_until(lambda: control.pool()["counts"]["idle"] == 2, "both idle")
-    assert len(daemon.log()) < 20000
+    assert daemon.log_mark() < 20000

@@ -84,6 +84,11 @@ class Control:
         assert len(pools) == 1, pools
         return pools[0]
 
+    def decisions(self, name: str = "www") -> list[str]:
+        """What was decided about a pool, the newest first."""
+        [pool] = self.do(f"why {name}")["pools"]
+        return [decision["text"] for decision in pool["decisions"]]
+
     def verbs(self, line: str = "reload") -> dict[str, tuple[str, list[str]]]:
         """What a reload says that it does to each pool."""
         return {change["pool"]: (change["verb"], change["options"]) for change in self.do(line)["changes"]}

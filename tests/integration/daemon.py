@@ -26,12 +26,12 @@ import socket
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from messages import message_pattern
+from messages import DEATH, LIFE, PROBLEM, message_pattern, said_pattern, told_pattern, total_pattern
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("PREFORKD", ROOT / "build-check/src/bin/preforkd")).resolve()
@@ -257,6 +257,19 @@ def endpoint(address: str) -> tuple[socket.AddressFamily, Any]:
     if host.startswith("["):
         return socket.AF_INET6, (host[1:-1], int(port))
     return socket.AF_INET, ("127.0.0.1" if host in ("*", "localhost") else host, int(port))
+
+
+def listener_inode(address: str) -> int:
+    """The inode of the socket that listens there: another one if it was opened anew."""
+    family, target = endpoint(address)
+    if family == socket.AF_UNIX:
+        rows = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:]]
+        [inode] = [row[6] for row in rows if row[7:] == [address] and int(row[3], 16) & 0x10000]  # __SO_ACCEPTCON
+    else:
+        table = Path("/proc/net/tcp" if family == socket.AF_INET else "/proc/net/tcp6")
+        rows = [line.split() for line in table.read_text().splitlines()[1:]]
+        [inode] = [row[9] for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == target[1]]
+    return int(inode)
 
 
 # --- clients --------------------------------------------------------------------------------------------------------
@@ -500,17 +513,36 @@ def in_mounts_of(daemon: Daemon, *command: str) -> None:
 
 # --- the daemon -----------------------------------------------------------------------------------------------------
 
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a configuration; its place, as far as it has one (line 0: none)."""
+
+    severity: str
+    file: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Life:
+    """A worker was forked, or retired, and why: see Daemon.lives()."""
+
+    what: str
+    worker: int
+    reason: str
+
+
 class Daemon:
     """One running preforkd with its configuration file and its log. Made by the fixture `preforkd`."""
 
     def __init__(self, directory: Path, pools: Pools | None = None, master: Mapping[str, Value] | None = None,
                  arguments: Sequence[str] = (), popen: Mapping[str, Any] | None = None, binary: Path = BINARY,
-                 stderr: int | None = None) -> None:
+                 stderr: int | None = None, control: bool = False) -> None:
         self.directory = directory
         self.config = directory / "preforkd.conf"
         self.log_path = directory / "log"
         self.pools: dict[str, dict[str, Value]] = {name: dict(options) for name, options in (pools or {}).items()}
-        self.master = dict(master or {})
+        self.master = {**({"control": directory / "control.sock"} if control else {}), **(master or {})}
         if pools is not None:
             self.write_config()
             arguments = ["-c", str(self.config), *arguments]
@@ -535,13 +567,18 @@ class Daemon:
     def write_raw_config(self, text: str) -> None:
         self.config.write_text(text)
 
-    def hup(self, wait: str | None = "reload", timeout: float = 10.0) -> None:
-        """Write the configuration, reload, and wait until the log says so (`wait`: a regular expression or None)."""
+    def hup(self, wait: str | None = "either", timeout: float = 10.0) -> None:
+        """Write the configuration, reload, and wait for the outcome: "reloaded", "reload refused", either, or for none."""
         self.write_config()
+        self.hup_only(wait, timeout)
+
+    def hup_only(self, wait: str | None = "either", timeout: float = 10.0) -> None:
+        """Reload what the file has now, and wait."""
         mark = self.log_mark()
         self.send_signal(signal.SIGHUP)
-        if wait:
-            self.wait_log(wait, timeout, after=mark)
+        kinds = ("reloaded", "reload refused") if wait == "either" else (wait,) if wait else ()
+        if kinds:
+            wait_until(lambda: any(self.find_message(kind, after=mark) for kind in kinds), f"a reload: {wait}", timeout)
 
     # processes
 
@@ -595,13 +632,77 @@ class Daemon:
         """Wait for a line; `^` and `$` are line ends."""
         return wait_until(lambda: self.find_log(pattern, after), f"/{pattern}/ in the log", timeout)
 
-    def find_message(self, kind: str, pool: str | None = None, after: int = 0) -> re.Match[str] | None:
-        """A record of a kind that has a MESSAGE_ID, see messages.py; of any pool, or of one."""
-        return self.find_log(message_pattern(kind, pool), after)
+    def messages(self, kind: str, pool: str | None = None, worker: int | None = None,
+                 after: int = 0) -> list[re.Match[str]]:
+        """The records of a kind that has a MESSAGE_ID, see messages.py; of any pool or worker, or of one."""
+        return list(re.finditer(message_pattern(kind, pool, worker), self.log()[after:], re.MULTILINE))
 
-    def wait_message(self, kind: str, pool: str | None = None, timeout: float = 10.0, after: int = 0) -> re.Match[str]:
+    def find_message(self, kind: str, pool: str | None = None, after: int = 0,
+                     worker: int | None = None) -> re.Match[str] | None:
+        """The first such record."""
+        return next(iter(self.messages(kind, pool, worker, after)), None)
+
+    def wait_message(self, kind: str, pool: str | None = None, timeout: float = 10.0, after: int = 0,
+                     worker: int | None = None) -> re.Match[str]:
         """Wait for such a record."""
-        return wait_until(lambda: self.find_message(kind, pool, after), f"a record of the kind \"{kind}\"", timeout)
+        return wait_until(lambda: self.find_message(kind, pool, after, worker), f"a record of the kind \"{kind}\"", timeout)
+
+    def wait_messages(self, count: int, kind: str, pool: str | None = None, timeout: float = 10.0,
+                      after: int = 0, worker: int | None = None) -> list[re.Match[str]]:
+        """Wait for so many of them."""
+        return wait_until(lambda: (found := self.messages(kind, pool, worker, after)) and len(found) >= count and found,
+                          f"{count} records of the kind \"{kind}\"", timeout)
+
+    def assert_none(self, kinds: Iterable[str], pool: str | None = None, after: int = 0) -> None:
+        """No record of these kinds."""
+        for kind in kinds:
+            found = self.find_message(kind, pool, after)
+            assert not found, f"a record of the kind \"{kind}\": {found[0]}" if found else ""
+
+    def assert_quiet(self, pool: str | None = None, after: int = 0) -> None:
+        """No worker has died or hung, and nothing backs off."""
+        self.assert_none(["worker died", "worker stuck", "backing off"], pool, after)
+
+    def lives(self, pool: str = "www", after: int = 0) -> list[Life]:
+        """Which workers were forked and retired, in that order, and why. Needs log_level = debug; unlike a look at /proc it
+        misses nothing."""
+        assert self.master.get("log_level") == "debug"
+        return [Life(match["what"], int(match["worker"]), match["reason"])
+                for match in re.finditer(LIFE, self.log()[after:], re.MULTILINE) if match["pool"] == pool]
+
+    def reported(self, label: str, pool: str = "www") -> int:
+        """One total of a pool, as the report on SIGUSR1 has it."""
+        mark = self.log_mark()
+        self.send_signal(signal.SIGUSR1)
+        return int(wait_until(lambda: self.find_log(total_pattern(label, pool), mark), f"{label} in the report")[1])
+
+    def deaths(self) -> list[str]:
+        """What each worker that was killed was doing: "serving", "idle" …, which no counter says."""
+        return [match["doing"] for match in re.finditer(DEATH, self.log(), re.MULTILINE)]
+
+    def problems(self, after: int = 0) -> list[Problem]:
+        """What was wrong with a configuration, as a start reports it, which has nobody else to tell. Of a reload, ask the
+        control socket."""
+        return [Problem(match["severity"], match["file"] or "", int(match["line"] or 0), match["text"])
+                for match in re.finditer(PROBLEM, self.log()[after:], re.MULTILINE)]
+
+    def assert_problem(self, *words: str, line: int | None = None, after: int = 0) -> None:
+        """One of them has these words, in its text or the name of its file, and that line."""
+        found = self.problems(after)
+        assert any(all(word in f"{problem.file}: {problem.text}" for word in words) and line in (None, problem.line)
+                   for problem in found), (words, line, found)
+
+    def said(self, words: str, pool: str | None = None, worker: int | None = None, after: int = 0) -> int:
+        """How many lines of these very words a worker or its handler has written to stderr."""
+        return len(re.findall(said_pattern(words, pool, worker), self.log()[after:], re.MULTILINE))
+
+    def wait_said(self, words: str, pool: str | None = None, worker: int | None = None, after: int = 0) -> None:
+        """Wait for such a line."""
+        wait_until(lambda: self.said(words, pool, worker, after), f"the line {words!r} of a handler")
+
+    def told(self, kind: str, pool: str = "www") -> list[int]:
+        """The numbers in the records of a kind that has no MESSAGE_ID, see messages.TOLD."""
+        return [int(match[1]) for match in re.finditer(told_pattern(kind, pool), self.log(), re.MULTILINE)]
 
     def wait_ready(self, timeout: float = 10.0) -> Daemon:
         """Wait until it serves; fail with its log if it ends instead."""

@@ -33,14 +33,51 @@ WORDING = {
 }
 
 
+# A problem of a configuration on stderr. Its text is the same wherever problems are shown. What is said of a pool that runs
+# is no such problem.
+PROBLEM = r"^preforkd: (?P<severity>error|warning): (?!pool \S+: )(?:(?P<file>/[^:\n]+)(?::(?P<line>\d+))?: )?(?P<text>.*)$"
+
+
+# The first and the last moment of a worker that the master decides; at log_level debug.
+LIFE = r"^preforkd: debug: pool (?P<pool>\S+): worker (?P<worker>\d+): (?P<what>forked|retired) \((?P<reason>[^)]+)\)$"
+
+
+# The death of a worker by a signal, and what it did.
+DEATH = r"^preforkd: warning: pool \S+: worker \d+: killed by signal \d+ \(\w+\) while (?P<doing>\w+)\b"
+
+
+# Records with a number that no other interface has; they have no MESSAGE_ID.
+TOLD = {
+    "lines dropped": r"(\d+) lines? of stderr (?:was|were) dropped",
+    "stderr closed": r"the stderr of (\d+) workers? that ha(?:s|ve) ended was closed",
+}
+
+
+def told_pattern(kind: str, pool: str) -> str:
+    """A regular expression for the beginning of such a record of a pool, the number its group 1."""
+    return rf"^preforkd: (?:\w+: )?pool {re.escape(pool)}: (?:worker \d+: )?{TOLD[kind]}"
+
+
+def total_pattern(label: str, pool: str) -> str:
+    """A regular expression for one total in the report of a pool, its group 1."""
+    return rf"^preforkd: pool {re.escape(pool)}: generation \d+: .* (\d+) {re.escape(label)}\b"
+
+
+def said_pattern(words: str, pool: str | None = None, worker: int | None = None) -> str:
+    """A regular expression for a line on stderr that a handler has written, of any pool and worker, or of one."""
+    name, pid = re.escape(pool) if pool else r"\S+", worker or r"\d+"
+    return rf"^preforkd: pool {name}: worker {pid}: {re.escape(words)}$"
+
+
 def message_ids() -> dict[str, str]:
     """Kind → id, as the daemon has it: MESSAGE_ID_RELOAD_REFUSED is "reload refused"."""
     return {name.lower().replace("_", " "): text for name, text in
             re.findall(r'\[MESSAGE_ID_(\w+)\] = "(\w+)"', SOURCE.read_text())}
 
 
-def message_pattern(kind: str, pool: str | None = None) -> str:
-    """A regular expression for a whole line of that kind on stderr, about any pool or one."""
+def message_pattern(kind: str, pool: str | None = None, worker: int | None = None) -> str:
+    """A regular expression for a whole line of that kind on stderr, about any pool or one, about any worker or one. Its
+    group `worker` is the pid of the worker that the record is about."""
     name = re.escape(pool) if pool else r"\S+"
-    prefix = rf"pool {name}: (?:worker \d+: )?"
-    return rf"^preforkd: (?:\w+: )?{prefix if pool else f'(?:{prefix})?'}(?:{WORDING[kind]}).*$"
+    prefix = rf"pool {name}: " + (rf"worker (?P<worker>{worker}): " if worker else r"(?:worker (?P<worker>\d+): )?")
+    return rf"^preforkd: (?:\w+: )?{prefix if pool or worker else f'(?:{prefix})?'}(?:{WORDING[kind]}).*$"

@@ -26,16 +26,16 @@ def write_handler(path: Path) -> None:
     scratch.replace(path)
 
 
-def delays(daemon: Daemon, pool: str = "bad", after: int = 0) -> list[tuple[int, int]]:
-    """(failures in a row, ms until the next attempt), as logged."""
-    return [(int(match[1]), int(match[2])) for match in
-            re.finditer(rf"pool {pool}: backing off: (\d+) failed starts? in a row, next in (\d+) ms$",
-                        daemon.log()[after:], re.MULTILINE)]
+def delays(daemon: Daemon, pool: str = "bad") -> list[tuple[int, int]]:
+    """(failures in a row, ms until the next attempt), as decided."""
+    found = [re.fullmatch(r"backing off: (\d+) failed starts? in a row, next in (\d+) ms", text)
+             for text in reversed(control_of(daemon).decisions(pool))]
+    return [(int(match[1]), int(match[2])) for match in found if match]
 
 
-def wait_delays(daemon: Daemon, count: int, after: int = 0) -> list[tuple[int, int]]:
-    return wait_until(lambda: (found := delays(daemon, after=after)) and len(found) >= count and found,
-                      f"{count} delays", 20)
+def wait_delays(daemon: Daemon, count: int, before: int = 0) -> list[tuple[int, int]]:
+    """So many, beyond the first `before`."""
+    return wait_until(lambda: (found := delays(daemon)[before:]) and len(found) >= count and found, f"{count} delays", 20)
 
 
 @pytest.mark.parametrize("scaling", ["dynamic", "static", "ondemand"])
@@ -44,7 +44,7 @@ def test_a_handler_that_vanishes(preforkd: Start, tmp_path: Path, scaling: str) 
     write_handler(handler)
     daemon = preforkd({"bad": {"listen": bad, "handler": str(handler), "scaling": scaling, "max_workers": 3,
                                "restart_delay_min": "50ms", "restart_delay_max": "400ms"},
-                       "www": {"listen": good, "handler": "/bin/cat"}})
+                       "www": {"listen": good, "handler": "/bin/cat"}}, control=True)
     assert request(bad, b"x") == b"x"
     with ClientPool([good], count=2) as clients:
         handler.unlink()
@@ -59,15 +59,15 @@ def test_a_handler_that_vanishes(preforkd: Start, tmp_path: Path, scaling: str) 
             waiting.sendall(b"hello\n")
             write_handler(handler)
             assert waiting.recv(100) == b"hello\n", "who waited is served when the handler is back"
-        mark = daemon.log_mark()
+        before = len(delays(daemon))
         assert request(bad, b"x") == b"x"
         clients.wait_served(20)
-    daemon.wait_log(r"pool bad: worker \d+: cannot serve: handler: No such file or directory$")
-    assert not daemon.find_log("pool www: .*(backing|cannot)")
+    assert daemon.find_message("worker died", "bad")
+    daemon.assert_quiet("www")
     # Another failure is a first one again.
     handler.unlink()
     with connect(bad), connect(bad), connect(bad), connect(bad):
-        assert wait_delays(daemon, 1, after=mark)[0] == (1, 50)
+        assert wait_delays(daemon, 1, before)[0] == (1, 50)
 
 
 def test_a_directory_that_vanishes_and_comes_back(preforkd: Start, tmp_path: Path) -> None:
@@ -76,12 +76,12 @@ def test_a_directory_that_vanishes_and_comes_back(preforkd: Start, tmp_path: Pat
     directory.mkdir()
     daemon = preforkd({"bad": {"listen": bad, "handler": "/bin/cat", "directory": str(directory), "scaling": "ondemand",
                                "restart_delay_min": "50ms", "restart_delay_max": "1s"},
-                       "www": {"listen": good, "handler": "/bin/cat"}})
+                       "www": {"listen": good, "handler": "/bin/cat"}}, control=True)
     directory.rmdir()
     with connect(bad) as waiting:
         waiting.sendall(b"hello\n")
         assert [delay for _, delay in wait_delays(daemon, 5)[:5]] == [50, 100, 200, 400, 800]
-        daemon.wait_log(r"pool bad: worker \d+: cannot serve: directory: No such file or directory$")
+        assert daemon.find_message("worker died", "bad")
         assert request(good, b"x") == b"x"
         directory.mkdir()
         assert waiting.recv(100) == b"hello\n"
@@ -93,15 +93,17 @@ def test_the_rate_of_failing_starts_is_bounded(preforkd: Start, tmp_path: Path) 
     directory.mkdir()
     daemon = preforkd({"bad": {"listen": tcp4(), "handler": "/bin/cat", "directory": str(directory),
                                "scaling": "static", "max_workers": 20, "restart_delay_min": "200ms"}},
-                      master={"log_level": "debug"})
+                      control=True)
+    control = control_of(daemon)
     workers = daemon.wait_workers(20, "bad")
-    mark = daemon.log_mark()
     directory.rmdir()
     for worker in workers:
         os.kill(worker, signal.SIGKILL)
     wait_delays(daemon, 3)
-    log = daemon.log()[mark:]
-    assert len(re.findall(r"pool bad: worker \d+: forked", log[:log.index("backing off: 3")])) <= 3 * 20
+    decisions = control.decisions("bad")[::-1]
+    until = next(number for number, text in enumerate(decisions) if text.startswith("backing off: 3 "))
+    forked = [int(found[1]) for text in decisions[:until] if (found := re.match(r"\+(\d+) worker", text))]
+    assert 20 < sum(forked) <= 20 + 3 * 20
     stays(lambda: len(delays(daemon)) <= 4, "the fourth comes after 800 ms, the fifth after 1600", 1.0)
 
 
@@ -137,7 +139,7 @@ def test_a_handlers_failure_is_no_failed_start(preforkd: Start, handler: str) ->
     daemon = preforkd({"www": {"listen": address, "handler": handler, "max_workers": 2}})
     for _ in range(30):
         assert request(address) == b""
-    assert not daemon.find_log("backing off|cannot serve|exited with")
+    daemon.assert_quiet()
 
 
 def test_workers_that_are_killed_again_and_again_are_replaced_at_once(preforkd: Start) -> None:
@@ -149,4 +151,4 @@ def test_workers_that_are_killed_again_and_again_are_replaced_at_once(preforkd: 
         os.kill(worker, signal.SIGKILL)
         wait_until(lambda: not alive(worker), "its end")
     assert request(address, b"x") == b"x"
-    assert not daemon.find_log("backing off")
+    daemon.assert_none(["backing off"])

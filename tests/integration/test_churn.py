@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from control import control_of
 from daemon import SLOW, Daemon, request, tcp4, wait_until
 
 pytestmark = [pytest.mark.long, pytest.mark.alone,
@@ -79,7 +80,7 @@ def address() -> str:
 @pytest.fixture
 def daemon(preforkd: Callable[..., Daemon], program: Callable[[str], str], address: str) -> Daemon:
     started = preforkd({"www": {"listen": address, "handler": program("hello"), "min_spare_workers": 2,
-                                "max_spare_workers": 6, "max_workers": 20, "max_requests": 10}})
+                                "max_spare_workers": 6, "max_workers": 20, "max_requests": 10}}, control=True)
     assert request(address, GET).endswith(b"hello\n")
     return started
 
@@ -95,16 +96,17 @@ def settled(daemon: Daemon, address: str) -> None:
 def test_no_request_is_lost(daemon: Daemon, address: str, tmp_path: Path) -> None:
     _, failed, _ = churn(daemon, address, tmp_path / "ab", kill_workers=False)
     assert failed == 0, (tmp_path / "ab").read_text()
-    assert not daemon.find_log("killed by signal|exited with code"), "no worker died"
+    assert control_of(daemon).pool()["totals"]["died"] == 0
+    daemon.assert_none(["worker died"])
     settled(daemon, address)
 
 
 def test_killed_workers_cost_no_more_than_their_requests(daemon: Daemon, address: str, tmp_path: Path) -> None:
     _, failed, kills = churn(daemon, address, tmp_path / "ab", kill_workers=True)
     settled(daemon, address)
-    deaths = re.findall(r"killed by signal 9 .*", daemon.log())
+    deaths = daemon.deaths()
     # A worker that was ending anyway may be gone before the signal, and a retiring one may die as agreed.
     assert kills // 2 < len(deaths) <= kills, "each death is logged"
-    assert all(re.search("while (serving|idle|starting)", death) for death in deaths), "with what the worker was doing"
-    serving = sum("while serving" in death for death in deaths)
+    assert set(deaths) <= {"serving", "idle", "starting"}, "with what the worker was doing"
+    serving = deaths.count("serving")
     assert failed <= serving, f"{failed} failed, {serving} killed while serving:\n{(tmp_path / 'ab').read_text()}"

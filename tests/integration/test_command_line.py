@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from control import control_of
 from daemon import (AS_ROOT, POOL_USER, Daemon, binary_for_everybody, clean_environment, connect, format_config,
                     free_port, refuses, request, run_preforkd, tcp4, title, user_arguments, wait_until)
 
@@ -290,16 +291,10 @@ def test_t_works_with_the_one_line_form() -> None:
 
 # --- starting and stopping ------------------------------------------------------------------------------------------
 
-def test_ready_line_names_the_version(preforkd: Callable[..., Daemon]) -> None:
-    daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat"}})
-    version = run_preforkd("--version").stdout.strip()
-    assert daemon.find_log(rf"{re.escape(version)} ready"), daemon.log()
-
-
-def test_the_effective_backlog_is_logged(preforkd: Callable[..., Daemon]) -> None:
+def test_the_effective_backlog(preforkd: Callable[..., Daemon]) -> None:
     cut = int(Path("/proc/sys/net/core/somaxconn").read_text())
-    daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "backlog": 65535}})
-    assert daemon.find_log(rf"backlog\D+{cut}\b"), daemon.log()
+    daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "backlog": 65535}}, control=True)
+    assert control_of(daemon).pool()["listeners"][0]["backlog"] == cut
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])

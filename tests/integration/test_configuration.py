@@ -9,17 +9,16 @@ import json
 import os
 import re
 import shlex
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from control import control_of
 from daemon import AS_ROOT, POOL_USER, Daemon, request, run_preforkd, tcp4, wait_until
 
 Start = Callable[..., Daemon]
-RELOADED = "^preforkd: reloaded"
 BAD_CONFIG = 78
 USER = f"user = {POOL_USER}\n" if AS_ROOT else ""
 
@@ -45,10 +44,10 @@ def test_pools_of_included_files_come_and_go(preforkd: Start) -> None:
     base, more = tcp4(), tcp4()
     daemon = preforkd({"base": {"listen": base, "handler": "/bin/echo base"}})
     path = include(daemon, "more.conf", f"[more]\nlisten = {more}\nhandler = /bin/echo more\n{USER}")
-    daemon.hup(RELOADED)
+    daemon.hup("reloaded")
     assert request(base) == b"base\n" and request(more) == b"more\n"
     path.unlink()
-    daemon.hup(RELOADED)
+    daemon.hup("reloaded")
     wait_until(lambda: not daemon.workers("more"), "the end of the pool")
     assert request(base) == b"base\n"
 
@@ -57,7 +56,7 @@ def test_what_is_not_called_conf_is_not_read(preforkd: Start) -> None:
     daemon = preforkd({"base": {"listen": tcp4(), "handler": "/bin/cat"}})
     for name in ["README", "x.conf.dpkg-old", "x.conf~", ".hidden.conf"]:
         include(daemon, name, "nonsense\n")
-    daemon.hup(RELOADED)
+    daemon.hup("reloaded")
 
 
 def test_included_files_are_read_in_the_order_of_their_names(preforkd: Start) -> None:
@@ -65,9 +64,8 @@ def test_included_files_are_read_in_the_order_of_their_names(preforkd: Start) ->
     daemon = preforkd({"base": {"listen": tcp4(), "handler": "/bin/cat"}})
     for name in ["20-b.conf", "10-a.conf"]:
         include(daemon, name, f"[same]\nlisten = {tcp4()}\nhandler = /bin/cat\n{USER}")
-    daemon.hup("not reloaded")
-    errors = re.findall(r"pools\.d/([^:]+):1: ", daemon.log())
-    assert errors == ["20-b.conf"], daemon.log()
+    daemon.hup("reload refused")
+    assert [(Path(problem.file).name, problem.line) for problem in daemon.problems() if problem.line] == [("20-b.conf", 1)]
 
 
 def test_every_problem_of_every_file_at_once(preforkd: Start) -> None:
@@ -75,13 +73,14 @@ def test_every_problem_of_every_file_at_once(preforkd: Start) -> None:
     include(daemon, "a.conf", f"[a]\nlisten = 127.0.0.1:99999\nhandler = /bin/cat\nmax_wokers = 3\n{USER}")
     include(daemon, "b.conf", f"[b]\nlisten = {tcp4()}\nhandler = /no/such/thing\nspare_timeout = 5 parsecs\n{USER}")
     daemon.pools["base"]["nice"] = 77
-    daemon.hup("not reloaded")
-    log = daemon.log()
+    daemon.hup("reload refused")
     line_of_nice = daemon.config.read_text().splitlines().index("nice = 77") + 1
     for place, words in [("pools.d/a.conf:2", "99999"), ("pools.d/a.conf:4", "max_workers"),
                          ("pools.d/b.conf:3", "/no/such/thing"), ("pools.d/b.conf:4", "parsecs"),
                          (f"preforkd.conf:{line_of_nice}", "nice")]:
-        assert re.search(rf"error: \S*{re.escape(place)}: .*{re.escape(words)}", log), (place, log)
+        file, _, line = place.partition(":")
+        assert any(problem.severity == "error" and problem.file.endswith(file) and problem.line == int(line)
+                   and words in problem.text for problem in daemon.problems()), (place, daemon.problems())
 
 
 # --- values that go through unchanged -------------------------------------------------------------------------------
@@ -199,8 +198,8 @@ def test_a_file_that_may_not_be_read(preforkd: Start) -> None:
     directory = daemon.config.parent / "pools.d"
     directory.mkdir()
     (directory / "gone.conf").symlink_to(directory / "nowhere")
-    daemon.hup("not reloaded")
-    assert daemon.find_log(r"pools\.d/gone\.conf: .*No such file")
+    daemon.hup("reload refused")
+    daemon.assert_problem("pools.d/gone.conf: ", "No such file")
 
 
 # --- -T -------------------------------------------------------------------------------------------------------------
@@ -214,7 +213,8 @@ def test_what_T_prints_is_the_same_configuration(preforkd: Start, tmp_path: Path
         "api": {"listen": f"{addresses[1]} {tmp_path}/api.sock", "handler": "/bin/cat", "scaling": "static", "max_workers": 3,
                 "max_requests": 100, "max_requests_jitter": "33%", "when_full": "refuse"},
     }
-    daemon = preforkd(pools, master={"log_level": "debug", "shutdown_timeout": "7s"})
+    daemon = preforkd(pools, master={"log_level": "debug", "shutdown_timeout": "7s"}, control=True)
+    control = control_of(daemon)
     first = run_preforkd("-T", "-c", daemon.config)
     assert first.returncode == 0 and not first.stderr, first.stderr
     again = tmp_path / "again.conf"
@@ -223,11 +223,10 @@ def test_what_T_prints_is_the_same_configuration(preforkd: Start, tmp_path: Path
     assert (second.returncode, second.stdout, second.stderr) == (0, first.stdout, "")
     workers = daemon.wait_workers(3, "api")
     daemon.config.write_text(first.stdout)
-    mark = daemon.log_mark()
-    daemon.send_signal(signal.SIGHUP)
-    daemon.wait_log(RELOADED, after=mark)
-    log = daemon.log()[mark:]
-    assert not re.search(r"generation|new limits|closing", log), log
+    names = [pool["name"] for pool in control.do("status")["pools"]]
+    assert control.verbs("reload --dry-run") == {name: ("keep", []) for name in names}
+    daemon.hup_only("reloaded")
+    assert [pool["generation"] for pool in control.do("status")["pools"]] == [1] * len(names)
     assert daemon.workers("api") == workers
     seen = [word.encode("latin-1").decode() for word in json.loads(request(addresses[0]))["argv"]]
     assert seen[1:] == AWKWARD

@@ -6,7 +6,6 @@ import contextlib
 import ctypes
 import os
 import platform
-import re
 import signal
 import socket
 import struct
@@ -16,7 +15,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from clients import ClientPool
-from daemon import (Daemon, alive, burst, children, connect, descendants, read_all, request, tcp4,
+from control import Control, control_of
+from daemon import (SLOW, Daemon, alive, burst, children, connect, descendants, read_all, request, tcp4,
                     wait_until)
 from served import most_at_once, processes_below, served
 
@@ -31,20 +31,29 @@ def listen(request: pytest.FixtureRequest) -> list[str]:
     return [tcp4()] if request.param == "one listener" else [tcp4(), tcp4()]
 
 
+def last_exit(control: Control) -> dict[str, int] | None:
+    """How the last handler of a pool's only worker has ended."""
+    [worker] = control.pool(workers=True)["workers"]
+    return worker["last_exit"]
+
+
 # --- request_timeout ------------------------------------------------------------------------------------------------
 
 def test_request_timeout_ends_the_handler_and_not_its_worker(preforkd: Start, listen: list[str]) -> None:
     daemon = preforkd({"www": {"listen": listen, "handler": "/bin/sleep 1000", "request_timeout": "200ms",
-                               "kill_timeout": "1h", "scaling": "static", "max_workers": 1}})
+                               "kill_timeout": "1h", "scaling": "static", "max_workers": 1}}, control=True)
+    control = control_of(daemon)
     [worker] = daemon.wait_workers(1)
     for number in range(1, 4):
+        begin = time.monotonic()
         assert request(listen[0], half_close=False) == b""
-        wait_until(lambda: len(re.findall("request_timeout", daemon.log())) == number, "the line of this request")
+        assert 0.2 <= time.monotonic() - begin < 5 * SLOW
+        wait_until(lambda: control.pool()["totals"]["request_timeouts"] == number, "this request is counted")
     assert daemon.workers() == [worker]
-    after = int(daemon.wait_log(rf"pool www: worker {worker}: request_timeout: TERM to the handler after (\d+) ms$")[1])
-    assert 200 <= after < 5000
-    daemon.wait_log(rf"pool www: worker {worker}: handler killed by signal 15 \(Terminated\) after \d+ ms$")
-    assert not daemon.find_log("kill_timeout")
+    assert len(daemon.messages("request timed out", "www", worker)) == 3
+    wait_until(lambda: last_exit(control) == {"signal": signal.SIGTERM}, "the end of the last handler")
+    assert control.pool()["totals"]["handler_deaths"] == 3
+    daemon.assert_none(["request killed"])
 
 
 def test_kill_timeout_ends_the_whole_group(preforkd: Start) -> None:
@@ -52,17 +61,18 @@ def test_kill_timeout_ends_the_whole_group(preforkd: Start) -> None:
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "request_timeout": "300ms", "kill_timeout": "300ms",
                                "scaling": "static", "max_workers": 1, "handler": [
-        "/bin/sh", "-c", "trap '' TERM; sleep 1000 & (sleep 1000; true) & sleep 1000; wait"]}})
+        "/bin/sh", "-c", "trap '' TERM; sleep 1000 & (sleep 1000; true) & sleep 1000; wait"]}}, control=True)
     [worker] = daemon.wait_workers(1)
+    begin = time.monotonic()
     with connect(address) as client:
         wait_until(lambda: len(descendants(worker)) >= 5, "handler, children and grandchildren")
         below = descendants(worker)
-        daemon.wait_log(rf"worker {worker}: request_timeout: TERM to the handler after \d+ ms")
+        daemon.wait_message("request timed out", worker=worker)
         assert read_all(client) == b"", "nobody holds the connection any more"
+        assert time.monotonic() - begin >= 0.6
         wait_until(lambda: not any(map(alive, below)), "the end of the group")
-    after = int(daemon.wait_log(rf"worker {worker}: kill_timeout: KILL to the handler after (\d+) ms$")[1])
-    assert after >= 600
-    daemon.wait_log(rf"worker {worker}: handler killed by signal 9 \(Killed\) after \d+ ms$")
+    daemon.wait_message("request killed", worker=worker)
+    wait_until(lambda: last_exit(control_of(daemon)) == {"signal": signal.SIGKILL}, "the end of the handler")
     assert daemon.workers() == [worker]
 
 
@@ -70,9 +80,11 @@ def test_a_handler_may_end_in_its_own_way(preforkd: Start) -> None:
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "request_timeout": "300ms", "kill_timeout": "1h", "handler": [
         "/usr/bin/perl", "-e",
-        "$| = 1; $SIG{TERM} = sub { print qq(bye\\n); exit 0 }; print qq(hello\\n); sleep 1000"]}})
+        "$| = 1; $SIG{TERM} = sub { print qq(bye\\n); exit 0 }; print qq(hello\\n); sleep 1000"]}}, control=True)
     assert request(address, half_close=False) == b"hello\nbye\n"
-    assert not daemon.find_log("killed by signal")
+    control = control_of(daemon)
+    wait_until(lambda: control.pool()["totals"]["requests"] == 1, "the end of the request")
+    assert control.pool()["totals"]["handler_deaths"] == 0
 
 
 def test_request_timeout_is_every_requests_own(preforkd: Start, program: Program) -> None:
@@ -81,7 +93,7 @@ def test_request_timeout_is_every_requests_own(preforkd: Start, program: Program
     daemon = preforkd({"www": {"listen": address, "handler": [program("wait"), "100"], "request_timeout": "3s",
                                "scaling": "static", "max_workers": 2}})
     assert all(reply.error is None and reply.data for reply in burst(address, 80))
-    assert not daemon.find_log("request_timeout")
+    daemon.assert_none(["request timed out"])
 
 
 def test_several_requests_time_out_each_at_its_time(preforkd: Start) -> None:
@@ -102,20 +114,21 @@ def test_several_requests_time_out_each_at_its_time(preforkd: Start) -> None:
         for client, begin in begun:
             assert read_all(client) == b""
             assert time.monotonic() - begin >= 0.5
-    assert len(re.findall("request_timeout: TERM", daemon.log())) == 4
+    assert len(daemon.messages("request timed out")) == 4
 
 
 def test_what_was_ordered_is_told_from_what_happened(preforkd: Start) -> None:
-    """A handler that dies of itself is worth a notice, even if an earlier one of the same worker was told to."""
+    """A handler that dies of itself, after an earlier one of the same worker was told to."""
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "request_timeout": "1s", "scaling": "static", "max_workers": 1,
                                "handler": [
-        "/bin/sh", "-c", "read word; [ $word = crash ] && kill -SEGV $$; sleep 1000"]}}, master={"log_level": "notice"})
-    assert request(address, b"wait\n") == b""
-    daemon.wait_log("request_timeout: TERM")
-    assert request(address, b"crash\n") == b""
-    daemon.wait_log(r"handler killed by signal 11 \(Segmentation fault\)")
-    assert not daemon.find_log("killed by signal 15")
+        "/bin/sh", "-c", "read word; [ $word = crash ] && kill -SEGV $$; sleep 1000"]}}, control=True)
+    control = control_of(daemon)
+    for number, (word, killed_by) in enumerate(((b"wait\n", signal.SIGTERM), (b"crash\n", signal.SIGSEGV)), 1):
+        assert request(address, word) == b""
+        wait_until(lambda: control.pool()["totals"]["requests"] == number, "the end of the request")
+        assert last_exit(control) == {"signal": killed_by}
+    assert control.pool()["totals"]["request_timeouts"] == len(daemon.messages("request timed out")) == 1
 
 
 def test_a_worker_that_does_not_relay_is_killed(preforkd: Start) -> None:
@@ -129,7 +142,7 @@ def test_a_worker_that_does_not_relay_is_killed(preforkd: Start) -> None:
         assert chat.recv(1) == b"x"
         assert ctypes.CDLL(None, use_errno=True).ptrace(PTRACE_ATTACH, worker, None, None) == 0
         os.waitpid(worker, 0)
-        daemon.wait_log(rf"worker {worker}: kill_timeout: KILL to the worker after \d+ ms$")
+        daemon.wait_messages(2, "request killed", worker=worker)  # its handler, and then it
         _, status = os.waitpid(worker, 0)  # its tracer is told of its end before the master is
         assert os.WTERMSIG(status) == signal.SIGKILL
         assert read_all(chat) == b"", "its handler does not survive it"
@@ -158,10 +171,10 @@ def still_talks(client: socket.socket) -> bool:
 def test_long_requests_leave_room_for_short_ones(preforkd: Start, listen: list[str], scaling: str) -> None:
     """Two workers, two chats: short requests are served at once all the same."""
     daemon = preforkd({"www": {"listen": listen, "handler": "/bin/cat", "detach_after": "200ms", "scaling": scaling,
-                               "max_workers": 2}})
+                               "max_workers": 2}}, control=True)
     with chats(listen[0], 2) as clients:
         talkers = {worker for worker in daemon.workers() if children(worker)}
-        wait_until(lambda: len(re.findall(r"detached after \d+ ms$", daemon.log(), re.MULTILINE)) == 2, "two detached")
+        wait_until(lambda: control_of(daemon).pool()["totals"]["detached"] == 2, "two detached")
         for _ in range(20):
             assert request(listen[0], b"short") == b"short"
         assert all(map(still_talks, clients))
@@ -169,7 +182,7 @@ def test_long_requests_leave_room_for_short_ones(preforkd: Start, listen: list[s
         assert processes_below(daemon) <= 4
     wait_until(lambda: not any(map(alive, talkers)), "the end of the detached workers after their requests")
     assert request(listen[0], b"x") == b"x"
-    assert not daemon.find_log("killed by|exited with|does not retire")
+    daemon.assert_quiet()
 
 
 def test_one_worker_with_detach_after_is_the_classic_iterative_server(preforkd: Start) -> None:
@@ -202,20 +215,20 @@ def test_max_detached_workers(preforkd: Start) -> None:
 def test_short_requests_are_not_detached(preforkd: Start, program: Program) -> None:
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler": [program("wait"), "50"], "detach_after": "5s",
-                               "max_workers": 2}})
+                               "max_workers": 2}}, control=True)
     assert most_at_once(map(served, burst(address, 20))) == 2
-    assert not daemon.find_log("detached after")
+    assert control_of(daemon).pool()["totals"]["detached"] == 0
 
 
 def test_a_detached_request_can_time_out(preforkd: Start) -> None:
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler": "/bin/sleep 1000", "detach_after": "100ms",
-                               "request_timeout": "500ms", "scaling": "static", "max_workers": 1}})
+                               "request_timeout": "500ms", "scaling": "static", "max_workers": 1}}, control=True)
     [worker] = daemon.wait_workers(1)
     assert request(address, half_close=False) == b""
     wait_until(lambda: not alive(worker), "its end")
-    daemon.wait_log(rf"worker {worker}: detached after \d+ ms$")
-    daemon.wait_log(rf"worker {worker}: request_timeout: TERM to the handler after \d+ ms$")
+    assert control_of(daemon).pool()["totals"]["detached"] == 1
+    daemon.wait_message("request timed out", worker=worker)
     daemon.wait_workers(1)
 
 
@@ -246,12 +259,14 @@ def test_start_timeout(preforkd: Start, as_root: None) -> None:
     daemon = preforkd({"bad": {"listen": bad, "handler": "/bin/cat", "root_directory": "/", "start_timeout": "200ms",
                                "scaling": "static", "max_workers": 1, "restart_delay_min": "50ms"},
                        "www": {"listen": good, "handler": "/bin/cat"}},
-                      popen={"preexec_fn": hang_in_chroot, "close_fds": False})
+                      popen={"preexec_fn": hang_in_chroot, "close_fds": False}, control=True)
+    control = control_of(daemon)
     with ClientPool([good], count=2) as clients:
-        first = daemon.wait_log(r"pool bad: worker (\d+): start_timeout: not ready after (\d+) ms$")
-        assert 200 <= int(first[2]) < 5000
-        wait_until(lambda: not alive(int(first[1])), "its end")
-        wait_until(lambda: len(re.findall("pool bad: worker.* start_timeout", daemon.log())) >= 3, "others after it")
+        first = int(daemon.wait_message("worker stuck", "bad")["worker"])
+        wait_until(lambda: not alive(first), "its end")
+        daemon.wait_messages(3, "worker stuck", "bad")  # others after it
         clients.wait_served(20)
-    daemon.wait_log(r"pool bad: backing off: 2 failed starts in a row, next in 100 ms")
-    assert not daemon.find_log("pool www: .*(backing|timeout)")
+    wait_until(lambda: control.pool("bad")["totals"]["start_failures"] >= 3, "failed starts")
+    assert "backing off: 2 failed starts in a row, next in 100 ms" in control.decisions("bad")
+    assert control.pool("www")["totals"]["start_failures"] == 0
+    daemon.assert_quiet("www")

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from clients import ClientPool
+from control import control_of
 from daemon import Daemon, connect, read_all, refuses, request, tcp4, tcp6, wait_until
 
 Start = Callable[..., Daemon]
 
-RELOADED = "^preforkd: reloaded"
 
 # Every client has a worker, so that what is measured is the reload and not the queue.
 ROOMY = {"handler": "/bin/cat", "min_spare_workers": 4, "max_spare_workers": 30, "max_workers": 40}
@@ -37,7 +37,7 @@ def test_a_listener_moves_to_another_port(preforkd: Start, pool: dict[str, objec
     with ClientPool([old]) as clients:
         clients.wait_served(100)
         daemon.pools["www"]["listen"] = new
-        daemon.hup(RELOADED)
+        daemon.hup("reloaded")
         clients.wait_refused(1)
         clients.addresses = [new]
         clients.wait_served(100, "at the new address", address=new)
@@ -52,10 +52,10 @@ def test_a_listener_moves_there_and_back_while_it_drains(preforkd: Start, pool: 
         clients.wait_served(50)
         for number in range(10):
             daemon.pools["www"]["listen"] = [second, first][number % 2]
-            daemon.hup(RELOADED)
+            daemon.hup("reloaded")
         clients.addresses = [first]
         clients.wait_served(50, "at the first address", address=first)
-    assert not daemon.find_log("cannot open"), daemon.log()
+    assert not daemon.problems()
     wait_until(lambda: refuses(second), "the second port closed")
 
 
@@ -65,7 +65,7 @@ def test_a_pool_is_removed(preforkd: Start, pool: dict[str, object]) -> None:
     with ClientPool([stays_address, goes]) as clients:
         clients.wait_served(50, address=goes)
         del daemon.pools["old"]
-        daemon.hup(RELOADED)
+        daemon.hup("reloaded")
         clients.wait_refused(5)
         clients.wait_served(50, "by the pool that stays", address=stays_address)
         wait_until(lambda: not daemon.workers("old"), "the end of the removed pool's workers", 20)
@@ -81,11 +81,11 @@ def test_a_pool_is_removed_and_added_again(preforkd: Start, pool: dict[str, obje
         clients.wait_served(50)
         for _ in range(5):
             del daemon.pools["www"]
-            daemon.hup(RELOADED)
+            daemon.hup("reloaded")
             daemon.pools["www"] = options
-            daemon.hup(RELOADED)
+            daemon.hup("reloaded")
             clients.wait_served(20, "after the pool came back")
-    assert not daemon.find_log("cannot open"), daemon.log()
+    assert not daemon.problems()
 
 
 def test_a_unix_sockets_path_changes(preforkd: Start, tmp_path: Path, pool: dict[str, object]) -> None:
@@ -96,7 +96,7 @@ def test_a_unix_sockets_path_changes(preforkd: Start, tmp_path: Path, pool: dict
         for number in range(6):
             target = [second, first][number % 2]
             daemon.pools["www"]["listen"] = target
-            daemon.hup(RELOADED)
+            daemon.hup("reloaded")
             clients.wait_served(20, f"at {target}", address=target)
         assert os.path.exists(first)
         wait_until(lambda: not os.path.exists(second), "the old path removed")
@@ -111,12 +111,12 @@ def test_from_one_listener_to_several_and_back(preforkd: Start, tmp_path: Path, 
     with ClientPool([stays_address]) as clients:
         for _ in range(3):
             daemon.pools["www"]["listen"] = f"{stays_address} {comes} {path}"
-            daemon.hup(RELOADED)
+            daemon.hup("reloaded")
             clients.addresses = [stays_address, comes, path]
             for address in clients.addresses:
                 clients.wait_served(20, f"at {address}", address=address)
             daemon.pools["www"]["listen"] = stays_address
-            daemon.hup(RELOADED)
+            daemon.hup("reloaded")
             clients.wait_refused(1)
             clients.wait_served(50, "by the one that stays", address=stays_address)
 
@@ -124,14 +124,14 @@ def test_from_one_listener_to_several_and_back(preforkd: Start, tmp_path: Path, 
 def test_a_roll_under_load(preforkd: Start, pool: dict[str, object]) -> None:
     """No listener changes, so nobody is even refused."""
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, **pool}})
+    daemon = preforkd({"www": {"listen": address, **pool}}, control=True)
     with ClientPool([address]) as clients:
         for number in range(10):
             daemon.pools["www"]["environment"] = f"ROUND={number}"
-            daemon.hup(RELOADED)
+            daemon.hup("reloaded")
             clients.wait_served(20)
         assert clients.refused == 0
-    wait_until(lambda: daemon.find_log(r"generation 11"), "the last generation")
+    assert control_of(daemon).pool()["generation"] == 11
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -150,7 +150,7 @@ def test_a_graceful_stop(preforkd: Start, tmp_path: Path, pool: dict[str, object
         clients.wait_refused(1)
         assert daemon.wait_end() == 0
     assert not os.path.exists(path)
-    assert not daemon.find_log("shutdown_timeout has passed")
+    daemon.assert_none(["stop timed out"])
 
 
 # --- long requests --------------------------------------------------------------------------------------------------
@@ -168,7 +168,7 @@ def test_a_stop_serves_what_waits_in_the_queue(preforkd: Start) -> None:
             client.sendall(b"%d" % number)
             client.shutdown(socket.SHUT_WR)
         daemon.send_signal(signal.SIGTERM)
-        daemon.wait_log("closing")
+        daemon.wait_message("stopping")
         busy.shutdown(socket.SHUT_WR)
         assert read_all(busy) == b""
     for number, client in enumerate(waiting):
@@ -188,11 +188,11 @@ def test_a_long_request_does_not_keep_a_closed_port(preforkd: Start, several: bo
         client.sendall(b"x")
         assert client.recv(1) == b"x"
     daemon.pools["www"]["listen"] = new
-    daemon.hup(RELOADED)
+    daemon.hup("reloaded")
     for address in old:
         wait_until(lambda address=address: refuses(address), "the old port refuses", 10)
     daemon.pools["www"]["listen"] = " ".join(old)
-    daemon.hup(RELOADED)
+    daemon.hup("reloaded")
     for address in old:
         assert request(address, b"again") == b"again"
     for client in clients:
@@ -210,10 +210,10 @@ def test_a_removed_pools_long_request_does_not_keep_its_port(preforkd: Start) ->
         client.sendall(b"x")
         assert client.recv(1) == b"x"
         del daemon.pools["www"]
-        daemon.hup(RELOADED)
+        daemon.hup("reloaded")
         wait_until(lambda: refuses(first) and refuses(second), "the removed pool's ports refuse", 10)
         daemon.pools["www"] = options
-        daemon.hup(RELOADED)
+        daemon.hup("reloaded")
         assert request(first, b"again") == b"again"
         client.sendall(b"y")
         client.shutdown(socket.SHUT_WR)
@@ -235,7 +235,7 @@ def test_a_queue_is_served_though_every_old_worker_is_busy(preforkd: Start) -> N
         client.sendall(b"%d" % number)
         client.shutdown(socket.SHUT_WR)
     daemon.pools["www"].update({"listen": new, "max_workers": 8})
-    daemon.hup(RELOADED)
+    daemon.hup("reloaded")
     for number, client in enumerate(waiting):
         with client:
             assert read_all(client) == b"%d" % number
@@ -258,7 +258,7 @@ def test_moved_twice_while_both_have_queues(preforkd: Start) -> None:
         assert busy[-1].recv(1) == b"x"
         waiting += [connect(address) for _ in range(3)]
         daemon.pools["www"]["listen"] = following
-        daemon.hup(RELOADED)
+        daemon.hup("reloaded")
     assert daemon.pools["www"]["listen"] == third
     for number, client in enumerate(waiting):
         client.sendall(b"%d" % number)

@@ -400,8 +400,8 @@ def test_stderr_goes_to_the_log_line_by_line(preforkd: Start) -> None:
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler": "/bin/sh -c 'echo one >&2; echo two >&2'"}})
     assert request(address) == b""
-    daemon.wait_log(r"www\b.*\b\d+\b.*: one$")
-    daemon.wait_log(r"www\b.*\b\d+\b.*: two$")
+    daemon.wait_said("one", "www")
+    daemon.wait_said("two", "www")
 
 
 def test_stderr_socket(preforkd: Start) -> None:
@@ -516,7 +516,7 @@ def test_a_live_unix_socket_is_an_error(tmp_path: Path, preforkd: Start) -> None
         live.listen()
         daemon = preforkd({"www": {"listen": path, "handler": "/bin/cat"}}, ready=False)
         assert daemon.wait_end() == 1
-        assert daemon.find_log("sock.*in use"), daemon.log()
+        daemon.assert_problem("sock", "in use")
         connect(path).close()  # it is still the other's
 
 
@@ -552,7 +552,7 @@ def test_a_killed_worker_is_replaced(preforkd: Start) -> None:
     victim = daemon.wait_workers(2)[0]
     os.kill(victim, signal.SIGKILL)
     wait_until(lambda: victim not in daemon.workers() and len(daemon.workers()) == 2, "a new worker")
-    daemon.wait_log(str(victim))
+    daemon.wait_message("worker died", worker=victim)
     assert request(address, b"x") == b"x"
 
 

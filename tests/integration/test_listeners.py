@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
+from control import control_of
 from daemon import (AS_ROOT, POOL_USER, Daemon, abstract, binary_for_everybody, free_port, refuses, request,
                     stays, tcp4, wait_until)
 
 Start = Callable[..., Daemon]
-RELOADED = "^preforkd: reloaded"
 
 
 def static(count: int, **keys: object) -> dict[str, object]:
@@ -54,7 +54,7 @@ def test_mode_and_owner_change_in_a_reload(preforkd: Start, tmp_path: Path, as_r
     before, workers = path.lstat(), daemon.wait_workers(2)
     assert stat.S_IMODE(before.st_mode) == 0o660
     daemon.pools["www"].update({"socket_mode": "0606", "socket_user": POOL_USER, "socket_group": "daemon"})
-    daemon.hup(RELOADED)
+    daemon.hup("reloaded")
     after = path.lstat()
     assert stat.S_IMODE(after.st_mode) == 0o606
     assert (after.st_uid, after.st_gid) == (pwd.getpwnam(POOL_USER).pw_uid, grp.getgrnam("daemon").gr_gid)
@@ -75,22 +75,23 @@ def test_two_daemons_do_not_share_an_abstract_socket(preforkd: Start) -> None:
     preforkd({"www": {"listen": address, **static(1)}})
     second = preforkd({"www": {"listen": address, **static(1)}}, ready=False)
     assert second.wait_end() == 1
-    assert address in second.log() and "in use" in second.log()
+    second.assert_problem(address, "in use")
     assert request(address, b"x") == b"x"
 
 
 @pytest.mark.parametrize("kind", ["unix", "abstract"])
-def test_the_effective_backlog_of_a_unix_socket_is_logged(preforkd: Start, tmp_path: Path, kind: str) -> None:
+def test_the_effective_backlog_of_a_unix_socket(preforkd: Start, tmp_path: Path, kind: str) -> None:
     address = str(tmp_path / "www.sock") if kind == "unix" else abstract()
     cut = int(Path("/proc/sys/net/core/somaxconn").read_text())
-    daemon = preforkd({"www": {"listen": address, "backlog": 65535, **static(1)}})
-    assert daemon.find_log(rf"listening on {re.escape(address)}, backlog {cut} \(asked for 65535"), daemon.log()
+    daemon = preforkd({"www": {"listen": address, "backlog": 65535, **static(1)}}, control=True)
+    [listener] = control_of(daemon).pool()["listeners"]
+    assert (listener["address"], listener["backlog"]) == (address, cut)
 
 
 def test_a_path_in_a_directory_that_does_not_exist(preforkd: Start, tmp_path: Path) -> None:
     daemon = preforkd({"www": {"listen": str(tmp_path / "none" / "www.sock"), **static(1)}}, ready=False)
     assert daemon.wait_end() == 1
-    assert "none/www.sock" in daemon.log() and "No such file or directory" in daemon.log()
+    daemon.assert_problem("none/www.sock", "No such file or directory")
 
 
 # --- starting -------------------------------------------------------------------------------------------------------
@@ -103,7 +104,7 @@ def test_a_start_that_fails_leaves_nothing_open_and_names_every_address(preforkd
                            "worse": {"listen": taken[1], **static(1)}}, ready=False)
         assert daemon.wait_end() == 1
     for address in taken:
-        assert re.search(rf"{re.escape(address)}.*in use", daemon.log()), daemon.log()
+        daemon.assert_problem(address, "in use")
     assert refuses(fine) and not path.exists()
 
 
@@ -113,7 +114,7 @@ def test_a_wildcard_and_an_address_of_one_port(preforkd: Start) -> None:
     daemon = preforkd({"one": {"listen": f"127.0.0.1:{port}", **static(1)}, "any": {"listen": f"*:{port}", **static(1)}},
                       ready=False)
     assert daemon.wait_end() == 1
-    assert re.search(rf"(\*|::\]|0\.0\.0\.0):{port}.*in use", daemon.log()), daemon.log()
+    assert any(re.search(rf"(\*|::\]|0\.0\.0\.0):{port}.*in use", problem.text) for problem in daemon.problems())
 
 
 def test_star_serves_both_families(preforkd: Start, ipv6: None) -> None:
@@ -123,7 +124,7 @@ def test_star_serves_both_families(preforkd: Start, ipv6: None) -> None:
     assert request(f"[::1]:{port}", b"6") == b"6"
     workers = daemon.wait_workers(1)
     daemon.pools["www"]["listen"] = f"[::]:{port}"  # another word for the same
-    daemon.hup(RELOADED)
+    daemon.hup("reloaded")
     stays(lambda: daemon.workers() == workers, "the workers stay", 0.2)
 
 
@@ -155,8 +156,8 @@ def test_too_small_a_limit_fails_the_start_with_the_numbers(preforkd: Start, tmp
     daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "max_workers": 1000, "user": None}}, ready=False,
                       **with_limit(tmp_path, 256, 512))
     assert daemon.wait_end() == 1
-    numbers = re.search(r"need (\d+) open files, the limit is (\d+)", daemon.log())
-    assert numbers, daemon.log()
+    [numbers] = [found for problem in daemon.problems()
+                 if (found := re.search(r"need (\d+) open files, the limit is (\d+)", problem.text))]
     assert int(numbers[1]) > 1000 and int(numbers[2]) == 512
 
 
@@ -176,8 +177,8 @@ def test_a_reload_that_needs_too_many_files_changes_nothing(preforkd: Start, tmp
     daemon = preforkd({"www": {"listen": address, **static(2), "user": None}}, **with_limit(tmp_path, 64, 500))
     workers = daemon.wait_workers(2)
     daemon.pools["www"]["max_workers"] = 1000
-    daemon.hup("not reloaded")
-    assert daemon.find_log(r"need \d+ open files, the limit is 500")
+    daemon.hup("reload refused")
+    daemon.assert_problem("open files, the limit is 500")
     stays(lambda: daemon.workers() == workers, "the workers stay", 0.2)
     assert request(address, b"x") == b"x"
 
@@ -185,9 +186,14 @@ def test_a_reload_that_needs_too_many_files_changes_nothing(preforkd: Start, tmp
 def test_as_many_workers_as_the_limit_was_raised_for(preforkd: Start, tmp_path: Path) -> None:
     """What the start promises holds: every worker has its pipe."""
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, **static(150), "user": None}}, **with_limit(tmp_path, 64, 400))
+    control = tmp_path / "control"
+    control.mkdir()
+    control.chmod(0o777)  # for somebody who is not root
+    daemon = preforkd({"www": {"listen": address, **static(150), "user": None}}, master={"control": control / "sock"},
+                      **with_limit(tmp_path, 64, 400))
     old = set(daemon.wait_workers(150))
     daemon.pools["www"]["environment"] = "A=1"
-    daemon.hup(RELOADED)
+    daemon.hup("reloaded")
     wait_until(lambda: not old & set(daemon.workers()) and len(daemon.workers()) == 150, "the roll", 20)
-    assert not daemon.find_log("cannot fork|Too many open files")
+    assert control_of(daemon).pool()["totals"]["start_failures"] == 0
+    daemon.assert_quiet()

@@ -136,9 +136,10 @@ def test_levels(preforkd: Start) -> None:
     daemon = preforkd({"www": {"listen": address, **static(1)}}, master={"log_level": "notice"})
     assert not daemon.find_log(r"\+1 worker")
     daemon.master["log_level"] = "debug"
-    daemon.hup("^preforkd: reloaded")
+    daemon.hup("reloaded")
     daemon.pools["www"]["environment"] = "A=1"
-    daemon.hup(r"^preforkd: debug: pool www: worker \d+: retired \(roll\)")
+    daemon.hup("reloaded")
+    daemon.wait_log(r"^preforkd: debug: pool www: worker \d+: retired \(roll\)$")
     daemon.master["log_level"] = "err"
     daemon.hup(None)
     wait_until(lambda: not daemon_says(daemon, signal.SIGUSR1), "silence")
@@ -412,7 +413,7 @@ def test_a_target_that_changes_in_a_reload(preforkd: Start, places: Places) -> N
     syslog.wait("two$")
     assert len(journal.read()) == before
     daemon.master["log_target"] = "stderr"
-    daemon.hup("^preforkd: reloaded")
+    daemon.hup("reloaded")
     assert daemon.workers() == workers
 
 
@@ -423,7 +424,8 @@ def test_a_target_that_is_not_there_is_warned_of_where_it_can_be_read(preforkd: 
     daemon.may_leak = True
     daemon.master["log_target"] = target
     path = {"journal": "/run/systemd/journal/socket", "syslog": "/dev/log"}[target]
-    daemon.hup(rf"warning: {re.escape(str(daemon.config))}:\d+: log_target: {path}: No such file")
+    daemon.hup(None)
+    daemon.wait_log(rf"warning: {re.escape(str(daemon.config))}:\d+: log_target: {path}: No such file")
 
 
 def test_auto_is_the_journal_when_stderr_is(preforkd: Start, places: Places) -> None:

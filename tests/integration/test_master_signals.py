@@ -1,7 +1,7 @@
 """What the master makes of each signal, and of the keys and the end of its terminal.
 
 The stops that leave no question open (TERM, INT and QUIT at rest, a second TERM) are in test_command_line.py, reloads in
-test_reload.py, stops under load in test_drain.py.
+test_reload.py, stops under load in test_drain.py. The report on SIGUSR1 is in test_log_records.py.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from typing import Any
 
 import pytest
 
-from daemon import (BINARY, SLOW, Daemon, alive, burst, children, connect, context_switches, descendants, read_all,
+from control import control_of
+from daemon import (BINARY, SLOW, Daemon, alive, children, connect, context_switches, descendants, read_all,
                     refuses, request, stays, tcp4, title, user_arguments, wait_until)
+from messages import message_pattern
 
 Start = Callable[..., Daemon]
-RELOADED = "^preforkd: reloaded"
 
 # Says that it has begun, and cannot be ended by TERM.
 STUBBORN = ["/bin/sh", "-c", "trap '' TERM; echo begun; while :; do sleep 0.1; done"]
@@ -67,7 +68,7 @@ def test_a_second_signal_ends_requests_at_once(preforkd: Start, second: int) -> 
     with connect(address) as client:
         assert client.recv(100) == b"begun\n"
         daemon.send_signal(signal.SIGINT)
-        daemon.wait_log("closing")
+        daemon.wait_message("stopping")
         assert daemon.running()
         daemon.send_signal(second)
         assert daemon.wait_end(5) == 0
@@ -83,14 +84,14 @@ def test_shutdown_timeout_ends_requests(preforkd: Start) -> None:
         assert bad.recv(100) == b"begun\n"
         start = time.monotonic()
         daemon.send_signal(signal.SIGTERM)
-        daemon.wait_log("pool long: closing")
+        daemon.wait_message("stopping")
         good.sendall(b"y")
         good.shutdown(socket.SHUT_WR)
         assert read_all(good) == b"y"
         assert bad.recv(100) == b""
         assert 1.4 < time.monotonic() - start < 6 * SLOW
-    daemon.wait_log("shutdown_timeout has passed")
     assert daemon.wait_end() == 0
+    assert daemon.find_message("stop timed out")
 
 
 def test_shutdown_timeout_of_zero(preforkd: Start) -> None:
@@ -103,91 +104,47 @@ def test_shutdown_timeout_of_zero(preforkd: Start) -> None:
 
 def test_a_reload_while_stopping_is_no_reload(preforkd: Start) -> None:
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, **static(1)}})
+    daemon = preforkd({"www": {"listen": address, **static(1)}}, control=True)
     with in_conversation(address) as client:
         daemon.send_signal(signal.SIGTERM)
-        daemon.wait_log("closing")
-        daemon.hup("not reloading: stopping")
+        daemon.wait_message("stopping")
+        switches = context_switches(daemon.pid)
+        daemon.hup(None)
+        wait_until(lambda: context_switches(daemon.pid) > switches, "the master has read it")
+        control_of(daemon).refused("reload", "stopping")
         client.shutdown(socket.SHUT_WR)
         assert read_all(client) == b""
     assert daemon.wait_end() == 0
+    daemon.assert_none(["reloaded"])
 
 
-def test_totals_at_the_end(preforkd: Start) -> None:
-    """The classic servers' statement: what was done, and by whom."""
-    address = tcp4()
-    daemon = preforkd({"www": {"listen": address, **static(3)}})
-    burst(address, 30)
-    daemon.stop()
-    log = daemon.log()
-    assert re.search(r"pool www: generation 1: .*in all 3 forked", log), log
-    assert re.search(r"pool www: 30 requests over 3 workers: \d+\.\.\d+, median \d+", log), log
-
-
-# --- reports and limits ---------------------------------------------------------------------------------------------
-
-def report(daemon: Daemon, until: str) -> str:
-    """What the log gets on SIGUSR1, up to the line with `until`."""
-    mark = daemon.log_mark()
-    daemon.send_signal(signal.SIGUSR1)
-    daemon.wait_log(until, after=mark)
-    return daemon.log()[mark:]
-
-
-def test_usr1_reports_totals_and_distribution(preforkd: Start) -> None:
-    address, other = tcp4(), tcp4()
-    daemon = preforkd({"www": {"listen": address, **static(4)}, "other": {"listen": other, **static(1)}})
-    daemon.wait_workers(4)
-    burst(address, 40)
-    with in_conversation(address):
-        def whole_report() -> str | None:
-            """A client sees the end of its reply a moment before its request counts as ended."""
-            log = report(daemon, "pool other: 0 requests over 1 worker")
-            return log if "pool www: 40 requests" in log else None
-
-        log = wait_until(whole_report, "40 requests in the report")
-    assert re.search(r"pool www: generation 1: 3 idle, 1 busy, 0 starting, .*in all 4 forked, 0 retired", log), log
-    shares = re.search(r"pool www: 40 requests over 4 workers: (\d+)\.\.(\d+), median (\d+), p90 (\d+); cpu ", log)
-    assert shares, log
-    least, most, median, p90 = map(int, shares.groups())
-    assert least <= median <= p90 <= most and least <= 10 <= most <= 40
-    assert re.search(r"pool www: request durations: median [\d.]+ ms, p90 [\d.]+ ms, p99 [\d.]+ ms", log), log
-
-
-def test_the_report_remembers_workers_that_are_gone(preforkd: Start) -> None:
-    address = tcp4()
-    daemon = preforkd({"www": {"listen": address, **static(1)}})
-    for _ in range(5):
-        request(address)
-    old = daemon.wait_workers(1)
-    daemon.pools["www"]["environment"] = "A=1"
-    daemon.hup(RELOADED)
-    wait_until(lambda: daemon.workers() and daemon.workers() != old and len(daemon.workers()) == 1, "the roll")
-    for _ in range(2):
-        request(address)
-    wait_until(lambda: re.search(r"7 requests over 2 workers: 2\.\.5", report(daemon, "requests over")),
-               "both workers in the report")
-
+# --- limits ---------------------------------------------------------------------------------------------------------
 
 def test_ttin_and_ttou_shift_max_workers_until_the_next_reload(preforkd: Start) -> None:
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, **static(2)}})
+    daemon = preforkd({"www": {"listen": address, **static(2)}}, control=True)
+    control = control_of(daemon)
     daemon.wait_workers(2)
+
+    def shift(number: int, count: int) -> None:
+        daemon.send_signal(number)
+        wait_until(lambda: control.pool()["limits"]["max_workers"] == count, f"max_workers is {count}")
+
     for count in range(3, 33):
-        daemon.send_signal(signal.SIGTTIN)
-        daemon.wait_log(rf"max_workers is {count} until the next reload")
+        shift(signal.SIGTTIN, count)
     daemon.wait_workers(32)
-    assert not daemon.find_log("cannot fork")
-    mark = daemon.log_mark()
+    assert control.pool()["totals"]["start_failures"] == 0
     for count in range(31, 0, -1):
-        daemon.send_signal(signal.SIGTTOU)
-        daemon.wait_log(rf"max_workers is {count} until the next reload", after=mark)
+        shift(signal.SIGTTOU, count)
     daemon.wait_workers(1)
-    mark = daemon.log_mark()
+    decisions, switches = control.decisions(), context_switches(daemon.pid)
     daemon.send_signal(signal.SIGTTOU)  # never none
+    wait_until(lambda: context_switches(daemon.pid) > switches, "the master has read it")
     assert request(address, b"x") == b"x"
-    assert not daemon.find_log("max_workers is", after=mark)
-    daemon.hup(RELOADED)
+    assert control.pool()["limits"]["max_workers"] == 1 and control.decisions() == decisions
+    assert control.pool()["overlay"]["max_workers"] == {"configured": "2", "overlaid": "1"}
+    daemon.hup("reloaded")
+    assert control.pool()["overlay"] == {} and control.pool()["limits"]["max_workers"] == 2
     daemon.wait_workers(2)
 
 
@@ -208,16 +165,16 @@ def test_ttin_lets_a_full_pool_grow(preforkd: Start) -> None:
 @pytest.mark.parametrize("number", [signal.SIGPIPE, signal.SIGWINCH, signal.SIGALRM, signal.SIGCHLD])
 def test_signals_that_mean_nothing_do_nothing(preforkd: Start, number: int) -> None:
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, **static(2)}})
+    daemon = preforkd({"www": {"listen": address, **static(2)}}, control=True)
     workers = daemon.wait_workers(2)
-    daemon.wait_log(r"\+2 workers")
-    before = daemon.log()
+    wait_until(lambda: control_of(daemon).pool()["counts"]["idle"] == 2, "two ready workers")
+    before = daemon.log_mark()
     switches = context_switches(daemon.pid)
     daemon.send_signal(number)
     wait_until(lambda: context_switches(daemon.pid) > switches, "the master has read it")
     stays(lambda: daemon.workers() == workers, "the workers stay", 0.1)
     assert request(address, b"x") == b"x"
-    assert daemon.log() == before
+    assert daemon.log_mark() == before, "and nothing is logged"
 
 
 def test_a_worker_that_is_told_to_end_finishes_its_request(preforkd: Start) -> None:
@@ -274,13 +231,13 @@ def test_ctrl_c_in_a_terminal_stops_gracefully(terminal: Callable[..., tuple[Dae
     daemon, keyboard = terminal({"www": {"listen": address, **static(2)}})
     with in_conversation(address) as client:
         os.write(keyboard, b"\x03")
-        daemon.wait_log(r"stopping \(SIGINT\)")
+        daemon.wait_message("stopping")
         wait_until(lambda: refuses(address), "the listener closed")
         client.sendall(b"y")
         client.shutdown(socket.SHUT_WR)
         assert read_all(client) == b"y"
     assert daemon.wait_end() == 0
-    assert not daemon.find_log("killed by signal")
+    daemon.assert_none(["worker died"])
 
 
 def test_ctrl_c_does_not_kill_workers_that_are_starting(terminal: Callable[..., tuple[Daemon, int]]) -> None:
@@ -289,7 +246,7 @@ def test_ctrl_c_does_not_kill_workers_that_are_starting(terminal: Callable[..., 
     wait_until(lambda: len(children(daemon.pid)) > 20, "the first workers")
     os.write(keyboard, b"\x03")
     assert daemon.wait_end() == 0
-    assert not daemon.find_log("killed by signal")
+    daemon.assert_none(["worker died"])
 
 
 def test_quit_key_in_a_terminal(terminal: Callable[..., tuple[Daemon, int]]) -> None:
@@ -308,15 +265,15 @@ def test_a_terminal_that_hangs_up_stops_the_daemon(terminal: Callable[..., tuple
     daemon, keyboard = terminal({"www": {"listen": address, **static(2)}})
     if upgraded:
         daemon.send_signal(signal.SIGUSR2)
-        daemon.wait_log("has taken over")
+        daemon.wait_message("upgraded")
     with in_conversation(address) as client:
         os.close(keyboard)
-        daemon.wait_log("the terminal hung up")
+        daemon.wait_message("stopping")
         client.sendall(b"y")
         client.shutdown(socket.SHUT_WR)
         assert read_all(client) == b"y"
     assert daemon.wait_end() == 0
-    assert not daemon.find_log("reloaded")
+    daemon.assert_none(["reloaded", "reload refused"])
 
 
 @pytest.fixture
@@ -341,9 +298,14 @@ def window(tmp_path: Path) -> Iterator[Callable[[str], int]]:
         os.waitpid(pid, 0)
 
 
+def found_in(log: Path, kind: str) -> bool:
+    """True if a record of that kind is in the log of a daemon that a shell has started."""
+    return bool(re.search(message_pattern(kind), log.read_text(), re.MULTILINE))
+
+
 def master_listening(log: Path) -> int | None:
     """The pid of the daemon that logs there, once it serves."""
-    if not log.exists() or " ready: " not in log.read_text():
+    if not log.exists() or not found_in(log, "started"):
         return None
     for pid in descendants(os.getpid()):
         if title(pid) == "preforkd: master" and os.path.samefile(f"/proc/{pid}/fd/2", log):
@@ -353,7 +315,7 @@ def master_listening(log: Path) -> int | None:
 
 def wait_upgraded(pid: int, log: Path) -> None:
     os.kill(pid, signal.SIGUSR2)
-    wait_until(lambda: "has taken over" in log.read_text(), "the next program")
+    wait_until(lambda: found_in(log, "upgraded"), "the next program")
 
 
 @pytest.mark.parametrize("background", [False, True])
@@ -369,7 +331,7 @@ def test_a_window_that_is_closed_stops_the_daemon(window: Callable[[str], int], 
             wait_upgraded(pid, log)
         os.close(side)
         wait_until(lambda pid=pid: not alive(pid), "the daemon's end")
-        assert "the terminal hung up" in log.read_text() and "stopped" in log.read_text()
+        assert found_in(log, "stopping") and found_in(log, "stopped")
 
 
 @pytest.mark.parametrize("upgraded", [False, True])
@@ -386,12 +348,12 @@ def test_nohup_survives_its_window(window: Callable[[str], int], tmp_path: Path,
     stays(lambda: alive(pid), "the daemon goes on", 0.3)
     assert request(address, b"x") == b"x"
     os.kill(pid, signal.SIGHUP)
-    wait_until(lambda: "reloaded" in log.read_text(), "a reload")
+    wait_until(lambda: found_in(log, "reloaded"), "a reload")
     os.kill(pid, signal.SIGTERM)
     wait_until(lambda: not alive(pid), "the daemon's end")
 
 
 def test_hup_from_people_in_a_terminal_is_a_reload(terminal: Callable[..., tuple[Daemon, int]]) -> None:
     daemon, _ = terminal({"www": {"listen": tcp4(), **static(1)}})
-    daemon.hup(RELOADED)
+    daemon.hup("reloaded")
     assert daemon.running()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import resource
 import signal
 import time
@@ -13,13 +12,13 @@ import pytest
 
 from clients import ClientPool
 from control import control_of
-from daemon import SLOW, Daemon, alive, burst, connect, request, stays, tcp4, wait_until
+from daemon import SLOW, Daemon, Life, alive, burst, connect, request, stays, tcp4, wait_until
 from served import Served, Watch, most_at_once, per_worker, processes_below, served
 
 Start = Callable[..., Daemon]
 Program = Callable[[str], str]
 
-DEBUG = {"log_level": "debug"}
+DEBUG = {"log_level": "debug"}  # for Daemon.lives()
 
 
 def wait_idle(daemon: Daemon, count: int) -> None:
@@ -44,14 +43,15 @@ def test_exactly_max_requests(preforkd: Start, program: Program, keys: dict[str,
     """Without jitter, one client after another: every worker that has gone served exactly so many."""
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler": [program("wait"), "0"], "max_requests": 5,
-                               "max_requests_jitter": "0%", "max_recycling": 10, **keys}}, master=DEBUG)
+                               "max_requests_jitter": "0%", "max_recycling": 10, **keys}}, control=True)
     counts = per_worker(one_after_another(address, 100))
     gone = {worker: count for worker, count in counts.items() if not alive(worker)}
     assert len(gone) >= 100 // 5 - 5 - int(str(keys["max_workers"]))
     assert set(gone.values()) == {5}, counts
     assert max(counts.values()) == 5
-    told = re.findall(r"recycling worker \d+ \(max_requests, (\d+) requests?\)", daemon.log())
-    assert len(told) >= len(gone) and set(told) == {"5"}, "with its last request"
+    assert control_of(daemon).pool()["totals"]["recycled"] >= len(gone)
+    told = [text for text in control_of(daemon).decisions() if text.startswith("recycling worker")]
+    assert told and all("(max_requests, 5 requests)" in text for text in told), "with its last request"
 
 
 def test_jitter_spreads_the_ends(preforkd: Start, program: Program) -> None:
@@ -97,7 +97,7 @@ def test_the_replacement_is_there_first(preforkd: Start) -> None:
         second = next(worker for worker in daemon.wait_workers(2) if worker != first)
         assert request(address, b"x") == b"x", "served by the replacement"
     wait_until(lambda: not alive(first), "the end of the first")
-    assert daemon.find_log(rf"worker {second}: forked \(recycle\)")
+    assert Life("forked", second, "recycle") in daemon.lives()
 
 
 @pytest.mark.parametrize("scaling", ["static", "dynamic"])
@@ -114,14 +114,14 @@ def test_never_more_than_max_recycling_at_once(preforkd: Start, program: Program
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler": [program("wait"), "30"], "max_requests": 1,
                                "max_requests_jitter": "0%", "max_recycling": 1, "scaling": "static",
-                               "max_workers": 4}}, master=DEBUG)
+                               "max_workers": 4}}, control=True)
     daemon.wait_workers(4)
     with Watch(lambda: processes_below(daemon), pause=0) as watch:
         answers = [served(reply) for reply in burst(address, 80)]
     assert most_at_once(answers) == 4
     # One idle worker that goes may still be there when the one in its place is.
     assert 3 <= watch.least and watch.most <= 5
-    assert len(re.findall("recycling worker", daemon.log())) >= 5
+    assert control_of(daemon).pool()["totals"]["recycled"] >= 5
 
 
 def test_later(preforkd: Start, tmp_path: Path) -> None:
@@ -156,7 +156,9 @@ def test_who_asks_first_goes_first(preforkd: Start, tmp_path: Path) -> None:
         first, *_ = [int(chat.recv(100)) for chat in chats]  # one after another: their requests begin in this order
     finally:
         daemon.send_signal(signal.SIGCONT)
-    assert int(daemon.wait_log(r"recycling worker (\d+)")[1]) == first
+    control = control_of(daemon)
+    gone = wait_until(lambda: [text for text in control.decisions() if text.startswith("recycling worker ")], "one that goes")
+    assert gone[-1].startswith(f"recycling worker {first} ")
     for chat in chats:
         chat.close()
 
@@ -172,7 +174,7 @@ def test_nobody_goes_while_workers_cannot_start(preforkd: Start, tmp_path: Path,
     before = daemon.wait_workers(2)
     daemon.pools["www"]["directory"] = str(closed)
     daemon.hup()
-    daemon.wait_log("backing off")
+    daemon.wait_message("backing off")
     for _ in range(10):
         assert request(address, b"x") == b"x"
     assert daemon.wait_workers(2) == before
@@ -183,15 +185,16 @@ def test_nobody_goes_without_the_replacement_there_is_room_for(preforkd: Start) 
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_requests": 1, "max_requests_jitter": "0%",
                                "min_spare_workers": 0, "max_spare_workers": 1, "start_workers": 1, "max_workers": 4,
-                               "restart_delay_min": "1h", "restart_delay_max": "1h"}}, master=DEBUG)
+                               "restart_delay_min": "1h", "restart_delay_max": "1h"}}, control=True)
     before = daemon.wait_workers(1)
     soft, hard = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (3, hard))
     for _ in range(5):
         assert request(address, b"x") == b"x"
     assert daemon.workers() == before
-    assert daemon.find_log("cannot fork a worker: Too many open files")
-    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (soft, hard))  # a leak checker needs some at its end
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (soft, hard))  # a leak checker needs some at its end, too
+    pool = control_of(daemon).pool()
+    assert (pool["totals"]["start_failures"], pool["totals"]["forked"]) == (1, 1), "no process could be made"
 
 
 def test_nothing_is_lost_when_all_recycle_all_the_time(preforkd: Start) -> None:
@@ -200,7 +203,7 @@ def test_nothing_is_lost_when_all_recycle_all_the_time(preforkd: Start) -> None:
                                "max_recycling": 10, "max_workers": 12}})
     with ClientPool([address], count=8, pause=0.005) as clients:
         clients.wait_served(400)
-    assert not daemon.find_log("backing off|killed|exited")
+    daemon.assert_quiet()
 
 
 # --- by age ---------------------------------------------------------------------------------------------------------
@@ -210,7 +213,7 @@ def test_age_replaces_idle_workers(preforkd: Start, scaling: str) -> None:
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_worker_age": "500ms", "max_recycling": 1,
                                "scaling": scaling, "max_workers": 3, **({} if scaling == "static" else
-                               {"min_spare_workers": 2, "max_spare_workers": 3, "start_workers": 3})}}, master=DEBUG)
+                               {"min_spare_workers": 2, "max_spare_workers": 3, "start_workers": 3})}}, control=True)
     before = set(daemon.wait_workers(3))
     with ClientPool([address], count=1) as clients, Watch(lambda: processes_below(daemon), pause=0) as watch:
         for _ in range(2):
@@ -218,7 +221,7 @@ def test_age_replaces_idle_workers(preforkd: Start, scaling: str) -> None:
             before = set(daemon.workers())
         clients.wait_served(10)
     assert 2 <= watch.least and watch.most <= 4
-    assert daemon.find_log(r"recycling worker \d+ \(max_worker_age, \d+ requests?\)")
+    assert any("(max_worker_age, " in text for text in control_of(daemon).decisions())
 
 
 def test_age_replaces_workers_that_are_never_idle(preforkd: Start, program: Program) -> None:
@@ -251,9 +254,9 @@ def test_memory(preforkd: Start, program: Program) -> None:
     """No worker is as small as the limit, so each goes after one request."""
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler": [program("wait"), "0"], "max_worker_memory": "4K",
-                               "scaling": "static", "max_workers": 1}}, master=DEBUG)
+                               "scaling": "static", "max_workers": 1}}, control=True)
     assert set(per_worker(one_after_another(address, 10)).values()) == {1}
-    daemon.wait_log(r"recycling worker \d+ \(max_worker_memory, 1 request\)")
+    assert any("(max_worker_memory, 1 request)" in text for text in control_of(daemon).decisions())
 
 
 def test_workers_below_the_memory_limit_stay(preforkd: Start, program: Program) -> None:
@@ -263,10 +266,9 @@ def test_workers_below_the_memory_limit_stay(preforkd: Start, program: Program) 
     assert len(per_worker(one_after_another(address, 10))) == 1
 
 
-def test_recycling_is_counted_in_the_report(preforkd: Start, program: Program) -> None:
+def test_recycling_is_counted(preforkd: Start, program: Program) -> None:
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler": [program("wait"), "0"], "max_requests": 2,
-                               "max_requests_jitter": "0%", "scaling": "static", "max_workers": 1}})
+                               "max_requests_jitter": "0%", "scaling": "static", "max_workers": 1}}, control=True)
     gone = len(per_worker(one_after_another(address, 11))) - 1
-    daemon.send_signal(signal.SIGUSR1)
-    assert int(daemon.wait_log(r"pool www: .* (\d+) recycled")[1]) == gone == 5
+    assert control_of(daemon).pool()["totals"]["recycled"] == gone == 5

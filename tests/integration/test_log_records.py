@@ -1,0 +1,420 @@
+"""The wording of records that people read: one test for each, and no other test depends on it.
+
+What brings a record about is tested elsewhere, by what happens and by MESSAGE_IDs (messages.py). Here it only has to come
+about.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import resource
+import signal
+import socket
+import termios
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from control import control_of
+from daemon import Daemon, abstract, binary_for_everybody, connect, free_port, request, run_preforkd, tcp4, wait_until
+from forbidden import POWERLESS, needs_to_forbid
+from manager import Manager
+
+Start = Callable[..., Daemon]
+
+# Says that it has begun, and cannot be ended by TERM.
+STUBBORN = ["/bin/sh", "-c", "trap '' TERM; echo begun; while :; do sleep 0.1; done"]
+
+
+def static(count: int, **keys: object) -> dict[str, object]:
+    return {"handler": "/bin/cat", "scaling": "static", "max_workers": count, **keys}
+
+
+def in_conversation(address: str) -> socket.socket:
+    """A client whose request is being served."""
+    client = connect(address)
+    client.sendall(b"x")
+    assert client.recv(1) == b"x"
+    return client
+
+
+# --- start and stop -------------------------------------------------------------------------------------------------
+
+def test_ready_with_the_version(preforkd: Start) -> None:
+    daemon = preforkd({"www": {"listen": [tcp4(), tcp4()], **static(1)}})
+    version = run_preforkd("--version").stdout.strip()
+    daemon.wait_log(rf"^preforkd: {re.escape(version)} ready: 1 pool, 2 listeners$")
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix", "abstract"])
+def test_listening_with_the_effective_backlog(preforkd: Start, tmp_path: Path, kind: str) -> None:
+    address = {"tcp": tcp4(), "unix": str(tmp_path / "www.sock"), "abstract": abstract()}[kind]
+    cut = int(Path("/proc/sys/net/core/somaxconn").read_text())
+    daemon = preforkd({"www": {"listen": address, "backlog": 65535, **static(1)}})
+    daemon.wait_log(rf"^preforkd: pool www: listening on {re.escape(address)}, backlog {cut} \(asked for 65535")
+    daemon.pools["www"]["backlog"] = 44
+    daemon.hup("reloaded")
+    daemon.wait_log(rf"pool www: listening on {re.escape(address)}, backlog 44$")
+
+
+def test_stopping_with_the_cause(preforkd: Start) -> None:
+    daemon = preforkd({"www": {"listen": tcp4(), **static(1)}}, control=True)
+    daemon.stop(signal.SIGINT)
+    assert daemon.find_log(r"^preforkd: stopping \(SIGINT\)$")
+    assert daemon.find_log(r"^preforkd: pool www: closing \(SIGINT\)$")
+    assert daemon.find_log(r"^preforkd: stopped$")
+
+
+def test_stopping_because_the_terminal_hung_up(preforkd: Start) -> None:
+    ours, theirs = os.openpty()
+
+    def take_terminal() -> None:
+        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+
+    daemon = preforkd({"www": {"listen": tcp4(), **static(1)}}, popen={"preexec_fn": take_terminal, "pass_fds": [theirs]})
+    os.close(theirs)
+    os.close(ours)
+    assert daemon.wait_end() == 0
+    assert daemon.find_log(r"^preforkd: stopping \(the terminal hung up\)$")
+
+
+def test_shutdown_timeout(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(1, handler=STUBBORN)}}, master={"shutdown_timeout": 0})
+    with connect(address) as client:
+        assert client.recv(100) == b"begun\n"
+        daemon.stop()
+    assert daemon.find_log(r"^preforkd: warning: shutdown_timeout has passed: ending the requests still in flight$")
+
+
+def test_a_pool_that_is_closed(preforkd: Start) -> None:
+    daemon = preforkd({"www": {"listen": tcp4(), **static(1)}, "old": {"listen": tcp4(), **static(1)}})
+    daemon.layout_at_start = None
+    del daemon.pools["old"]
+    daemon.hup("reloaded")
+    daemon.wait_log(r"^preforkd: pool old: closing \(removed")
+
+
+@needs_to_forbid
+def test_new_connections_that_cannot_be_kept_away(preforkd: Start) -> None:
+    address, new = tcp4(), tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(1)}}, popen=POWERLESS)
+    daemon.pools["www"]["listen"] = new
+    daemon.hup("reloaded")
+    daemon.wait_log(rf"pool www: cannot keep new connections from {re.escape(address)} while it drains "
+                    r"\(Operation not permitted\): the last may be reset$")
+
+
+def test_no_default_control_socket(preforkd: Start, tmp_path: Path, as_root: None) -> None:
+    """An ordinary user cannot have it."""
+    if Path("/run/preforkd").exists() and Path("/run/preforkd").stat().st_uid != 0:
+        pytest.skip("/run/preforkd belongs to somebody else")
+    daemon = preforkd({"www": {"listen": tcp4(), "user": None, **static(1)}}, master={"control": None},
+                      binary=binary_for_everybody(tmp_path),
+                      popen={"user": "nobody", "group": "nogroup", "extra_groups": []})
+    daemon.wait_log("^preforkd: no control socket: cannot open /run/preforkd/control.sock: ")
+
+
+# --- reload and upgrade ---------------------------------------------------------------------------------------------
+
+def test_what_a_reload_does(preforkd: Start) -> None:
+    daemon = preforkd({"www": {"listen": tcp4(), **static(1)}}, control=True)
+    daemon.pools["www"]["request_timeout"] = "1h"
+    daemon.hup("reloaded")
+    daemon.wait_log(r"^preforkd: pool www: new limits \(request_timeout changed\)$")
+    daemon.pools["www"]["umask"] = "077"
+    daemon.write_config()
+    control_of(daemon).do("reload")
+    daemon.wait_log(r"^preforkd: reloading \(control")
+    daemon.wait_log(r"^preforkd: pool www: generation 2 \(umask changed\)$")
+    daemon.wait_log(r"^preforkd: reloaded: 1 pool$")
+
+
+def test_a_listener_that_moves_between_pools(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"old": {"listen": address, **static(1)}})
+    daemon.layout_at_start = None
+    daemon.pools = {"new": daemon.pools["old"]}
+    daemon.hup("reloaded")
+    daemon.wait_log(rf"^preforkd: pool old: {re.escape(address)} goes to pool new$")
+
+
+def test_a_listener_that_is_taken_back(preforkd: Start) -> None:
+    address, other = tcp4(), tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(1, reload_surge="1%")}})
+    with in_conversation(address), connect(address), connect(address):
+        daemon.pools["www"]["listen"] = other
+        daemon.hup("reloaded")
+        daemon.pools["www"]["listen"] = address
+        daemon.hup("reloaded")
+        daemon.wait_log(rf"^preforkd: pool www: listening on {re.escape(address)} again$")
+
+
+def test_a_reload_while_stopping(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(1)}})
+    with in_conversation(address):
+        daemon.send_signal(signal.SIGTERM)
+        daemon.wait_message("stopping")
+        daemon.send_signal(signal.SIGHUP)
+        daemon.wait_log("^preforkd: not reloading: stopping$")
+    assert daemon.wait_end() == 0
+
+
+def test_an_upgrade(preforkd: Start) -> None:
+    daemon = preforkd({"www": {"listen": tcp4(), **static(2)}}, control=True)
+    program = re.escape(daemon.arguments[0])
+    daemon.send_signal(signal.SIGUSR2)
+    daemon.wait_log(rf"^preforkd: upgrading: preflight of {program} \(SIGUSR2\)$")
+    daemon.wait_log(rf"^preforkd: executing {program} \(SIGUSR2\)$")
+    daemon.wait_log(r"^preforkd: preforkd \S+ has taken over from \S+: 1 pool, 2 workers$")
+    control_of(daemon).refused("upgrade /no/such/program", "refused")
+    daemon.wait_log("^preforkd: error: .*/no/such/program: .*No such file or directory")
+    daemon.wait_log("^preforkd: error: not upgraded: the running program goes on")
+
+
+def test_an_upgrade_while_one_is_under_way(preforkd: Start, tmp_path: Path) -> None:
+    endless = tmp_path / "endless"
+    endless.write_text("#!/bin/sh\nexec sleep 1000\n")
+    endless.chmod(0o755)
+    daemon = preforkd({"www": {"listen": tcp4(), **static(1)}}, control=True)
+    with control_of(daemon).connect() as client:
+        client.sendall(f"upgrade {endless}\n".encode())
+        daemon.wait_log("^preforkd: upgrading: preflight")
+        daemon.send_signal(signal.SIGUSR2)
+        daemon.wait_log(r"^preforkd: not upgrading \(SIGUSR2\): an upgrade is under way$")
+        daemon.stop()
+
+
+# --- workers --------------------------------------------------------------------------------------------------------
+
+def test_workers_that_come_and_go(preforkd: Start) -> None:
+    daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "start_workers": 3, "min_spare_workers": 1,
+                               "max_spare_workers": 3, "spare_timeout": "100ms"}}, master={"log_level": "debug"})
+    daemon.wait_log(r"^preforkd: pool www: \+3 workers \(start\)$")
+    daemon.pools["www"].update({"start_workers": 1, "max_spare_workers": 1})
+    daemon.hup("reloaded")
+    daemon.wait_log(r"^preforkd: pool www: -2 workers \(idle 3 > 1 for 100ms\)$")
+    daemon.wait_log(r"^preforkd: debug: pool www: worker \d+: forked \(scale\)$")
+    daemon.wait_log(r"^preforkd: debug: pool www: worker \d+: retired \(surplus\)$")
+
+
+def test_saturation(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_workers": 2}})
+    with in_conversation(address), in_conversation(address), connect(address):
+        daemon.wait_log(r"^preforkd: warning: pool www: saturated: 2 workers are all in use, 1 connection waits")
+    daemon.wait_log("^preforkd: pool www: no longer saturated", 20)
+
+
+def test_the_death_of_workers(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(1)}})
+    [idle] = daemon.wait_workers(1)
+    request(address, b"x")
+    os.kill(idle, signal.SIGKILL)
+    daemon.wait_log(rf"^preforkd: warning: pool www: worker {idle}: killed by signal 9 \(Killed\) while (idle|serving .*), "
+                    r"after \d+ requests$")
+    wait_until(lambda: idle not in daemon.workers() and daemon.workers(), "another worker")
+    with in_conversation(address):
+        [busy] = daemon.workers()
+        os.kill(busy, signal.SIGKILL)
+        daemon.wait_log(rf"^preforkd: warning: pool www: worker {busy}: killed by signal 9 \(Killed\) "
+                        r"while serving a request for \d+ ms, after 0 requests$")
+
+
+def test_workers_that_cannot_serve(preforkd: Start, tmp_path: Path) -> None:
+    directory, handler = tmp_path / "directory", tmp_path / "handler.sh"
+    directory.mkdir()
+    handler.write_text("#!/bin/sh\nexec /bin/cat\n")
+    handler.chmod(0o755)
+    keys = {"scaling": "ondemand", "restart_delay_min": "50ms"}
+    first, second = tcp4(), tcp4()
+    daemon = preforkd({"one": {"listen": first, "handler": "/bin/cat", "directory": str(directory), **keys},
+                       "two": {"listen": second, "handler": str(handler), **keys}})
+    directory.rmdir()
+    handler.unlink()
+    with connect(first), connect(second):
+        daemon.wait_log(r"^preforkd: error: pool one: worker \d+: cannot serve: directory: No such file or directory$")
+        daemon.wait_log(r"^preforkd: error: pool two: worker \d+: cannot serve: handler: No such file or directory$")
+        daemon.wait_log("^preforkd: warning: pool one: backing off: 2 failed starts in a row, next in 100 ms$")
+
+
+def test_workers_that_cannot_be_forked(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "scaling": "ondemand"}})
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (3, 3))
+    with connect(address):
+        daemon.wait_log("^preforkd: error: pool www: cannot fork a worker: Too many open files; trying again later$")
+    daemon.may_leak = True
+
+
+def test_a_worker_that_does_not_retire(preforkd: Start) -> None:
+    daemon = preforkd({"www": {"listen": tcp4(), **static(1)}})
+    [worker] = daemon.wait_workers(1)
+    os.kill(worker, signal.SIGSTOP)
+    daemon.pools["www"]["environment"] = "A=1"
+    daemon.hup("reloaded")
+    daemon.wait_log(rf"^preforkd: warning: pool www: worker {worker}: does not retire: killed after \d+ ms$", 20)
+
+
+def test_a_worker_that_is_stopped(preforkd: Start) -> None:
+    daemon = preforkd({"www": {"listen": tcp4(), **static(1)}})
+    [worker] = daemon.wait_workers(1)
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        daemon.wait_log(rf"^preforkd: warning: pool www: worker {worker}: stopped by a signal; it serves nobody until it is "
+                        "continued$")
+    finally:
+        os.kill(worker, signal.SIGCONT)
+
+
+def test_recycling(preforkd: Start) -> None:
+    address = tcp4()
+    keys = {"handler": "/bin/cat", "min_spare_workers": 0, "max_spare_workers": 1, "start_workers": 1, "max_workers": 4,
+            "max_requests_jitter": "0%"}
+    daemon = preforkd({"www": {"listen": address, "max_requests": 1, **keys},
+                       "old": {"listen": tcp4(), "max_worker_age": "300ms", **keys}}, master={"log_level": "debug"})
+    with in_conversation(address):
+        daemon.wait_log(r"^preforkd: debug: pool www: worker \d+: forked \(recycle\)$")
+    daemon.wait_log(r"^preforkd: debug: pool www: recycling worker \d+ \(max_requests, 1 request\)$")
+    daemon.wait_log(r"^preforkd: debug: pool old: recycling worker \d+ \(max_worker_age, 0 requests\)$")
+
+
+def test_orders_of_an_administrator(preforkd: Start) -> None:
+    daemon = preforkd({"www": {"listen": tcp4(), **static(2)}, "b": {"listen": tcp4(), **static(2)}}, control=True)
+    control_of(daemon).do("scale www max_workers=4")
+    daemon.wait_log(r"^preforkd: pool www: max_workers 4, spare \d+ to \d+ until the next reload \(control")
+    assert not daemon.find_log("pool b: max_workers")
+    daemon.send_signal(signal.SIGTTIN)
+    daemon.wait_log("^preforkd: pool www: max_workers is 5 until the next reload$")
+    daemon.wait_log("^preforkd: pool b: max_workers is 3 until the next reload$")
+
+
+# --- requests -------------------------------------------------------------------------------------------------------
+
+def test_request_timeout(preforkd: Start) -> None:
+    """Told of the right worker, with the time the request has taken; the end of its handler, which was ordered, too."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "request_timeout": "300ms", "kill_timeout": "300ms",
+                               **static(1, handler=STUBBORN)}})
+    [worker] = daemon.wait_workers(1)
+    assert request(address, half_close=False) == b"begun\n"
+    head = rf"pool www: worker {worker}: "
+    assert 300 <= int(daemon.wait_log(rf"{head}request_timeout: TERM to the handler after (\d+) ms$")[1]) < 5000
+    assert 600 <= int(daemon.wait_log(rf"{head}kill_timeout: KILL to the handler after (\d+) ms$")[1]) < 10000
+    daemon.wait_log(rf"{head}handler killed by signal 9 \(Killed\) after \d+ ms$")
+
+
+def test_a_handler_that_dies_of_itself_is_worth_a_notice(preforkd: Start) -> None:
+    """Also after one that was told to, which is not."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "request_timeout": "500ms", **static(1, handler=[
+        "/bin/sh", "-c", "read word; [ $word = crash ] && kill -SEGV $$; sleep 1000"])}}, master={"log_level": "notice"})
+    assert request(address, b"wait\n") == b""
+    assert request(address, b"crash\n") == b""
+    daemon.wait_log(r"pool www: worker \d+: handler killed by signal 11 \(Segmentation fault\)")
+    assert not daemon.find_log("killed by signal 15")
+
+
+def test_detached(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(1, detach_after="100ms")}})
+    [worker] = daemon.wait_workers(1)
+    with in_conversation(address):
+        daemon.wait_log(rf"^preforkd: pool www: worker {worker}: detached after \d+ ms$")
+
+
+# --- the service manager --------------------------------------------------------------------------------------------
+
+def test_stored_listeners(preforkd: Start, tmp_path: Path) -> None:
+    kept, lost, extra = tcp4(), str(tmp_path / "lost.sock"), tcp4()
+    with Manager(tmp_path, store_max=2) as store:
+        first = preforkd({"www": {"listen": [kept, lost], **static(1)}}, **store.options())
+        wait_until(lambda: bool(store.receive_all()) and len(store.store) == 2, "stored listeners")
+        first.stop()
+        os.unlink(lost)
+        second = preforkd({"www": {"listen": [kept, lost, extra], **static(1)}}, **store.options())
+        second.wait_log(rf"taking over the stored listener {re.escape(kept)}$")
+        second.wait_log(rf"the stored listener {re.escape(lost)} cannot be taken over \(.*\): opening it anew$")
+        second.wait_log("warning: the service manager's store has room for 2 listeners only")
+        second.stop()
+
+
+def test_an_activated_socket(preforkd: Start, tmp_path: Path) -> None:
+    port = free_port()
+    with Manager(tmp_path) as manager:
+        web = manager.listen(socket.AF_INET, ("127.0.0.1", port))
+        daemon = preforkd({"www": {"listen": "systemd:web", **static(1)}}, **manager.options([("web", web)]))
+        daemon.wait_log(rf"^preforkd: pool www: listening on systemd:web \(127\.0\.0\.1:{port}\)")
+        daemon.stop()
+
+
+# --- the report on SIGUSR1 ------------------------------------------------------------------------------------------
+
+def report(daemon: Daemon, until: str) -> str:
+    """What the log gets on SIGUSR1, up to the line with `until`."""
+    mark = daemon.log_mark()
+    daemon.send_signal(signal.SIGUSR1)
+    daemon.wait_log(until, after=mark)
+    return daemon.log()[mark:]
+
+
+def test_totals_at_the_end(preforkd: Start) -> None:
+    """The classic servers' statement: what was done, and by whom."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(3)}})
+    for _ in range(30):
+        request(address)
+    daemon.stop()
+    assert daemon.find_log(r"pool www: generation 1: .*in all 3 forked")
+    assert daemon.find_log(r"pool www: 30 requests over 3 workers: \d+\.\.\d+, median \d+")
+
+
+def test_the_report(preforkd: Start) -> None:
+    """Its figures are those of the status; the distribution over workers is nowhere else."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(4)}, "other": {"listen": tcp4(), **static(1)}}, control=True)
+    daemon.wait_workers(4)
+    for _ in range(40):
+        request(address)
+    with in_conversation(address):
+        def whole_report() -> str | None:
+            """A client sees the end of its reply a moment before its request counts as ended."""
+            log = report(daemon, "pool other: 0 requests over 1 worker")
+            return log if "pool www: 40 requests" in log else None
+
+        log = wait_until(whole_report, "40 requests in the report")
+        pool = control_of(daemon).pool()
+    assert re.search(r"pool www: generation 1: 3 idle, 1 busy, 0 starting, .*in all 4 forked, 0 retired", log), log
+    shares = re.search(r"pool www: 40 requests over 4 workers: (\d+)\.\.(\d+), median (\d+), p90 (\d+); cpu ", log)
+    assert shares, log
+    least, most, median, p90 = map(int, shares.groups())
+    assert least <= median <= p90 <= most and least <= 10 <= most <= 40
+    assert re.search(r"pool www: request durations: median [\d.]+ ms, p90 [\d.]+ ms, p99 [\d.]+ ms", log), log
+    counts, totals = pool["counts"], pool["totals"]
+    assert f"{counts['idle']} idle, {counts['busy']} busy" in log
+    for label in ("forked", "retired", "recycled", "died", "refused"):
+        assert f"{totals[label]} {label}" in log, log
+
+
+@pytest.mark.parametrize("upgraded", [False, True])
+def test_the_report_remembers_workers_that_are_gone(preforkd: Start, upgraded: bool) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(1)}})
+    for _ in range(5):
+        request(address)
+    old = daemon.wait_workers(1)
+    daemon.pools["www"]["environment"] = "A=1"
+    daemon.hup("reloaded")
+    wait_until(lambda: daemon.workers() and daemon.workers() != old and len(daemon.workers()) == 1, "the roll")
+    if upgraded:
+        daemon.send_signal(signal.SIGUSR2)
+        daemon.wait_message("upgraded")
+    for _ in range(2):
+        request(address)
+    wait_until(lambda: re.search(r"7 requests over 2 workers: 2\.\.5", report(daemon, "requests over")),
+               "both workers in the report")
