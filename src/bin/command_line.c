@@ -178,24 +178,11 @@ static int finish_one_pool(struct parser *parser, bool has_handler)
 
 static int parse_take_over(struct parser *parser)
 {
-        static const struct {
-                const char *prefix;
-                enum take_over_mode mode;
-        } modes[] = {{"--take-over=", TAKE_OVER_NOW}, {"--preflight=", TAKE_OVER_PREFLIGHT}};
-        uint64_t fd;
+        int taken = take_over_parse(parser->argc - 1, &parser->argv[1], &parser->line.take_over);
 
-        parser->at = 1;
-        for (size_t i = 0; i < ELEMENTS(modes) && parser->argc > 1; i++) {
-                const char *argument = parser->argv[1];
-                if (!text_starts_with(argument, modes[i].prefix))
-                        continue;
-                if (number_parse(argument + strlen(modes[i].prefix), &fd) < 0 || fd <= STDERR_FILENO || fd > INT_MAX)
-                        return fail(parser, argument, "expected the number of a descriptor");
-                parser->line.take_over = modes[i].mode;
-                parser->line.take_over_fd = (int)fd;
-                parser->at = 2;
-                break;
-        }
+        if (taken < 0)
+                return fail(parser, parser->argv[1], "expected what a running preforkd gives");
+        parser->at = 1 + taken;
         parser->line.arguments = &parser->argv[MIN_OF(parser->at, parser->argc)];
         return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "base/words.h"
+#include "logic/protocol/take_over.h"
 
 enum command {
         COMMAND_RUN,
@@ -16,15 +17,10 @@ enum command {
         COMMAND_VERSION,
 };
 
-/* Whether this program was executed by a running one, to take over from it: the option `--take-over=FD`, or
- * `--preflight=FD`, which comes first and is nobody else's. */
-enum take_over_mode { TAKE_OVER_NO, TAKE_OVER_PREFLIGHT, TAKE_OVER_NOW };
-
 struct command_line {
         enum command command;
-        enum take_over_mode take_over;
-        int take_over_fd;
-        char **arguments;     /* of argv, everything behind the name and that option */
+        struct take_over take_over;
+        char **arguments;     /* of argv, everything behind the name and the options of an upgrade */
         const char *file;     /* NULL: the command-line form */
         struct words options; /* of the command-line form: key, value, key, value … */
 };

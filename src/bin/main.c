@@ -13,6 +13,7 @@
 #include "master/config/config_reader.h"
 #include "master/daemon/daemon.h"
 #include "master/daemon/signal_dispatch.h"
+#include "master/upgrade/way_back.h"
 #include "os/process/image.h"
 #include "os/process/open_fds.h"
 #include "os/process/title.h"
@@ -84,9 +85,7 @@ static int run(const struct command_line *line, struct daemon_setup *setup)
         }
         setup->source = source;
         setup->arguments = line->arguments;
-        setup->take_over = (struct take_over){.wanted = line->take_over != TAKE_OVER_NO,
-                                              .is_preflight = line->take_over == TAKE_OVER_PREFLIGHT,
-                                              .fd = line->take_over_fd};
+        setup->take_over = line->take_over;
         setup->worker_entry = worker_main;
         return daemon_run(setup);
 }
@@ -96,8 +95,9 @@ int main(int argc, char **argv, char **environment)
         _cleanup_(command_line_clear) struct command_line line = {0};
         _cleanup_(text_clear) struct text problem = {0};
         _cleanup_(freep) char *program = NULL;
-        struct daemon_setup setup = {0};
+        struct daemon_setup setup = {.argv = argv};
 
+        take_over_parse(argc - 1, &argv[1], &setup.take_over);
         int r = fds_open_standard();
         /* While argv[0] is what it was. Only an upgrade needs it, and is executed by it. */
         if (argc > 0 && image_find(argv[0], &program) < 0 && argv[0][0] == '/')
@@ -107,6 +107,7 @@ int main(int argc, char **argv, char **environment)
         if (r == 0)
                 r = command_line_parse(argc, argv, &line, &problem);
         if (r < 0) {
+                way_back_go(&setup.take_over, program, argv);
                 fprintf(stderr, "preforkd: %s\nTry \"preforkd --help\".\n",
                         problem.length == 0 ? strerror(-r) : text_string(&problem));
                 return MASTER_EXIT_USAGE;
@@ -116,6 +117,7 @@ int main(int argc, char **argv, char **environment)
         if (r == 0)
                 r = resource_read(&setup.original_limits);
         if (r < 0) {
+                way_back_go(&setup.take_over, program, argv);
                 fprintf(stderr, "preforkd: cannot start: %s\n", strerror(-r));
                 return MASTER_EXIT_FAILURE;
         }

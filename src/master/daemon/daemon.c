@@ -19,6 +19,8 @@ int daemon_run(struct daemon_setup *setup)
         int r = startup_open(&daemon, setup);
         if (r < 0 && setup->take_over.is_preflight)
                 preflight_answer(r, &(struct problem_list){0});
+        if (r < 0 && setup->take_over.wanted)
+                upgrade_host_go_back(&daemon);
         if (r == 0 && setup->take_over.wanted)
                 upgrade_host_take_over(&daemon);
         else if (r == 0)

@@ -1,9 +1,9 @@
 /* What bin/ passes to the daemon, and the exit codes it gets back. */
 #pragma once
 
+#include "logic/protocol/take_over.h"
 #include "logic/protocol/worker_plan.h"
 #include "master/config/config_reader.h"
-#include "master/upgrade/handover.h"
 #include "os/process/resource.h"
 #include "os/process/signals.h"
 
@@ -11,7 +11,8 @@
 struct daemon_setup {
         struct config_source source;
         const char *program;    /* the absolute path of this program */
-        char *const *arguments; /* its arguments, without argv[0] */
+        char *const *arguments; /* its arguments, without argv[0] and the options of an upgrade */
+        char *const *argv;      /* all of them */
         struct take_over take_over;
         int (*worker_entry)(const struct worker_plan *plan); /* runs in the child; its result is the exit code */
         struct signals_taken signals;

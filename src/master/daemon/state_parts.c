@@ -62,6 +62,7 @@ static const struct field daemon_fields[] = {
         DERIVED(struct daemon_setup, source, "read from the arguments"),
         DERIVED(struct daemon_setup, program, "the path of each program"),
         DERIVED(struct daemon_setup, arguments, "passed to the next program"),
+        DERIVED(struct daemon_setup, argv, "of each program"),
         DERIVED(struct daemon_setup, take_over, "an argument"),
         DERIVED(struct daemon_setup, worker_entry, "a function of each program"),
         DERIVED(struct daemon_setup, signals.touched, "taken anew"),
@@ -127,9 +128,11 @@ static void begin_daemon(void *owner)
         daemon->state = DAEMON_RUNNING;
         for (size_t i = 0; i < daemon->pools.count; i++)
                 workers += daemon->pools.items[i]->workers.count;
-        log_event(MESSAGE_ID_UPGRADED, LOG_NOTICE, "preforkd %s has taken over from %s: %zu pool%s, %zu worker%s",
-                  PREFORKD_VERSION, daemon->upgraded_from, daemon->pools.count, daemon->pools.count == 1 ? "" : "s",
-                  workers, workers == 1 ? "" : "s");
+        if (!daemon->setup->take_over.is_back)
+                log_event(MESSAGE_ID_UPGRADED, LOG_NOTICE,
+                          "preforkd %s has taken over from %s: %zu pool%s, %zu worker%s", PREFORKD_VERSION,
+                          daemon->upgraded_from, daemon->pools.count, daemon->pools.count == 1 ? "" : "s", workers,
+                          workers == 1 ? "" : "s");
         reaper_collect(daemon->reaper);
 }
 

@@ -13,6 +13,7 @@
 #include "master/manager/readiness.h"
 #include "master/reload/reload_queue.h"
 #include "master/upgrade/upgrade.h"
+#include "master/upgrade/way_back.h"
 
 /* An upgrade would lose a configuration that is being read, and the replies to the clients that wait for it. */
 static bool is_busy(void *context)
@@ -74,6 +75,35 @@ void upgrade_host_begin(struct daemon *daemon, const char *path, const char *by)
                 log_notice("not upgrading (%s): not running", by);
 }
 
+void upgrade_host_go_back(struct daemon *daemon)
+{
+        if (daemon->manager) /* it has taken them for itself */
+                manager_link_set_environment(daemon->manager);
+        way_back_go(&daemon->setup->take_over, daemon->setup->program, daemon->setup->argv);
+}
+
+static void tell_upgraded(struct daemon *daemon, const struct problem_list *problems)
+{
+        const struct control_outcome outcome = {.what = CONTROL_WAIT_UPGRADE,
+                                                .load = UINT64_MAX,
+                                                .accepted = true,
+                                                .from = daemon->upgraded_from,
+                                                .program = daemon->setup->program,
+                                                .problems = problems};
+
+        readiness_upgraded(daemon->readiness, daemon->upgraded_from);
+        control_outcome_tell(&daemon->control->clients, &outcome);
+}
+
+/* The other program was executed and has executed this one again. */
+static void tell_back(struct daemon *daemon)
+{
+        _cleanup_(problem_list_clear) struct problem_list problems = {0};
+
+        problem_add(&problems, NULL, 0, "the other program was executed and could not take over");
+        on_failure(daemon, &problems);
+}
+
 void upgrade_host_take_over(struct daemon *daemon)
 {
         _cleanup_(problem_list_clear) struct problem_list problems = {0};
@@ -81,17 +111,15 @@ void upgrade_host_take_over(struct daemon *daemon)
         int r = upgrade_take_over(&daemon->state_parts, &daemon->setup->take_over, &problems);
         log_problems(&problems);
         if (r < 0) {
+                log_error("cannot take over: trying again, or going back to the previous program");
+                upgrade_host_go_back(daemon);
                 log_error("cannot take over: ending; workers finish their requests");
                 _exit(MASTER_EXIT_FAILURE);
         }
         handover_begin(&daemon->state_parts);
-        const struct control_outcome outcome = {.what = CONTROL_WAIT_UPGRADE,
-                                                .load = UINT64_MAX,
-                                                .accepted = true,
-                                                .from = daemon->upgraded_from,
-                                                .program = daemon->setup->program,
-                                                .problems = &problems};
-        readiness_upgraded(daemon->readiness, daemon->upgraded_from);
-        control_outcome_tell(&daemon->control->clients, &outcome);
+        if (daemon->setup->take_over.is_back)
+                tell_back(daemon);
+        else
+                tell_upgraded(daemon, &problems);
         reload_queue_again(daemon->reloads);
 }

@@ -15,3 +15,7 @@ void upgrade_host_begin(struct daemon *daemon, const char *path, const char *by)
 /* Read the state that was handed over (daemon->setup->take_over) and continue. Does not return in a preflight or on
  * failure: the process then ends without touching anything. */
 void upgrade_host_take_over(struct daemon *daemon);
+
+/* This program was executed to take over and cannot: execute it again, or the previous one (way_back.h). Returns if
+ * that fails too. */
+void upgrade_host_go_back(struct daemon *daemon);

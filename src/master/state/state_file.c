@@ -18,15 +18,20 @@ int state_file_new(struct state_file *ret)
         return ret->root ? state_file_set(ret->root, "handover", json_integer(STATE_FILE_FORMAT)) : -ENOMEM;
 }
 
-json_t *state_file_descriptor(struct state_file *file, int fd)
+bool state_file_keep(struct state_file *file, int fd)
 {
         int *descriptors = realloc(file->descriptors, (file->descriptor_count + 1) * sizeof(*descriptors));
 
         if (!descriptors)
-                return NULL;
+                return false;
         file->descriptors = descriptors;
         descriptors[file->descriptor_count++] = fd;
-        return json_integer(fd);
+        return true;
+}
+
+json_t *state_file_descriptor(struct state_file *file, int fd)
+{
+        return state_file_keep(file, fd) ? json_integer(fd) : NULL;
 }
 
 /* JSON strings are Unicode: each byte becomes the character of that code (Latin-1). */
@@ -130,7 +135,9 @@ static int load_descriptors(struct state_file *file)
         size_t count = json_array_size(list);
 
         file->descriptors = calloc(count + 1, sizeof(*file->descriptors));
-        if (!file->descriptors)
+        file->numbers = calloc(count + 1, sizeof(*file->numbers));
+        file->copies = calloc(count + 1, sizeof(*file->copies));
+        if (!file->descriptors || !file->numbers || !file->copies)
                 return -ENOMEM;
         for (size_t i = 0; i < count; i++) {
                 json_int_t number = json_integer_value(json_array_get(list, i));
@@ -139,8 +146,13 @@ static int load_descriptors(struct state_file *file)
                 if (number <= STDERR_FILENO || number > INT_MAX || fcntl((int)number, F_GETFD) != 0 ||
                     fcntl((int)number, F_SETFD, FD_CLOEXEC) < 0)
                         return state_file_fail(file, "descriptor %lld was not handed over", (long long)number);
+                file->numbers[file->descriptor_count] = (int)number;
+                file->copies[file->descriptor_count] = -1;
                 file->descriptors[file->descriptor_count++] = (int)number;
         }
+        /* When all are known: a copy must not get the number of one that was not handed over. */
+        for (size_t i = 0; i < count; i++)
+                file->copies[i] = fcntl(file->numbers[i], F_DUPFD_CLOEXEC, 0);
         return 0;
 }
 
@@ -264,10 +276,21 @@ int state_file_read_word(struct state_file *file, const json_t *object, const ch
         return state_file_fail(file, "%s: \"%s\" is not known", name, value ? value : "");
 }
 
+void state_file_restore(const struct state_file *file)
+{
+        for (size_t i = 0; i < file->descriptor_count; i++)
+                if (file->copies[i] < 0 || dup2(file->copies[i], file->numbers[i]) < 0)
+                        fcntl(file->numbers[i], F_SETFD, 0);
+}
+
 void state_file_forget(struct state_file *file)
 {
+        for (size_t i = 0; file->copies && i < file->descriptor_count; i++)
+                fd_closep(&file->copies[i]);
         json_decref(file->root);
         free(file->descriptors);
+        free(file->numbers);
+        free(file->copies);
         text_clear(&file->error);
         *file = (struct state_file){0};
 }

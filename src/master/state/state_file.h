@@ -8,6 +8,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/problem.h"
@@ -21,6 +22,8 @@ struct state_file {
         json_t *root;
         int *descriptors; /* those listed in the document; reading: -1 once taken over */
         size_t descriptor_count;
+        int *numbers;           /* reading: all those listed … */
+        int *copies;            /* … and a copy of each for state_file_restore(); -1: there was no room for one */
         size_t next_descriptor; /* reading: the index at which the next search starts */
         struct text error;
         struct problem_list *problems; /* reading: a part may add warnings; borrowed */
@@ -28,6 +31,9 @@ struct state_file {
 
 /* Begin an empty document for writing. 0 or -ENOMEM. */
 int state_file_new(struct state_file *ret);
+
+/* Keep a descriptor open across exec(2). False: out of memory. */
+bool state_file_keep(struct state_file *file, int fd);
 
 /* A descriptor as a value; it is added to `descriptors` and stays open across exec(2). */
 json_t *state_file_descriptor(struct state_file *file, int fd);
@@ -85,6 +91,10 @@ int state_file_read_string(struct state_file *file, const json_t *object, const 
 /* Read a string that must be one of `words`, and store its index. 0 or -EPROTO. */
 int state_file_read_word(struct state_file *file, const json_t *object, const char *name, const char *const *words,
                          size_t count, unsigned *ret);
+
+/* Undo all that was done to the descriptors of a document that was read: each is open under its number, and stays open
+ * across exec(2). Who has taken them over must not be touched again. */
+void state_file_restore(const struct state_file *file);
 
 /* Close the descriptors that were not taken over, and free everything. */
 void state_file_clear(struct state_file *file);

@@ -38,9 +38,10 @@ int handover_read(const struct state_parts *parts, int fd, struct problem_list *
                 problem_add(problems, NULL, 0, "%s", text_string(&file.error));
         else if (r < 0 && !problem_list_refuses(problems))
                 problem_add(problems, NULL, 0, "%s", strerror(-r));
-        if (r < 0) /* leave the descriptors open: they are in service */
+        if (r < 0) {
+                state_file_restore(&file); /* they are in service, and may be handed over again */
                 state_file_forget(&file);
-        else
+        } else
                 state_file_clear(&file);
         return r;
 }

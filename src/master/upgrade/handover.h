@@ -11,18 +11,12 @@
 #include "base/problem.h"
 #include "master/state/state_part.h"
 
-/* How the program was started by an upgrade, and where its state is. */
-struct take_over {
-        bool wanted;
-        bool is_preflight; /* only check whether it could take over */
-        int fd;
-};
-
 /* Write all parts. 0 or -ENOMEM. The caller frees the document with state_file_forget(), also on failure. */
 int handover_write(const struct state_parts *parts, struct state_file *file);
 
 /* Have all parts read the document at `fd`; their owners are new and empty. Errors and warnings are added to
- * `problems`. 0; -errno: the process must exit without touching anything. */
+ * `problems`. 0; -errno: the descriptors are as after execve(2), whatever was done to them; the owners must not be
+ * touched again. */
 int handover_read(const struct state_parts *parts, int fd, struct problem_list *problems);
 
 /* Call begin() of all parts. */

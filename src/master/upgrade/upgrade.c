@@ -11,6 +11,7 @@
 #include "master/loop/evloop.h"
 #include "master/loop/reaper.h"
 #include "master/upgrade/preflight.h"
+#include "master/upgrade/way_back.h"
 #include "os/process/image.h"
 
 struct upgrade {
@@ -47,36 +48,45 @@ static void fail_to_execute(struct upgrade *upgrade, const char *path, int r)
         fail(upgrade, &problems);
 }
 
-/* `PATH --take-over=FD` followed by the arguments of this program. NULL: out of memory. */
-static char **make_arguments(const struct upgrade *upgrade, const char *option)
+/* `PATH --take-over=FD --way-back=…` followed by the arguments of this program; `way_back` may be NULL. NULL: out of
+ * memory. */
+static char **make_arguments(const struct upgrade *upgrade, const char *option, const char *way_back)
 {
         char *const *old = upgrade->setup.arguments;
         size_t count = 0;
 
         while (old[count])
                 count++;
-        char **arguments = calloc(count + 3, sizeof(*arguments));
+        char **arguments = calloc(count + 4, sizeof(*arguments)), **at = arguments;
         if (!arguments)
                 return NULL;
-        arguments[0] = upgrade->path;
-        arguments[1] = (char *)(uintptr_t)option;
-        memcpy(&arguments[2], old, count * sizeof(*arguments));
+        *at++ = upgrade->path;
+        *at++ = (char *)(uintptr_t)option;
+        if (way_back)
+                *at++ = (char *)(uintptr_t)way_back;
+        memcpy(at, old, count * sizeof(*arguments));
         return arguments;
 }
 
 /* Write the state and execute the program in this process. Does not return on success; -errno, with nothing changed. */
-static int execute(const struct upgrade *upgrade, const char *option_name)
+static int execute(const struct upgrade *upgrade, bool is_preflight)
 {
-        _cleanup_(fd_closep) int state_fd = -1;
+        _cleanup_(fd_closep) int state_fd = -1, own_fd = -1;
         _cleanup_(freep) char **arguments = NULL;
+        _cleanup_(freep) char *way_back = NULL;
         struct state_file file;
         char option[48];
 
         int r = handover_write(upgrade->setup.parts, &file);
         if (r == 0)
                 r = state_file_save(&file, &state_fd);
-        snprintf(option, sizeof(option), "%s=%d", option_name, state_fd);
-        if (r == 0 && (!(arguments = make_arguments(upgrade, option)) || !state_file_descriptor(&file, state_fd)))
+        if (r == 0 && !is_preflight)
+                r = way_back_open(upgrade->setup.program, &way_back, &own_fd);
+        snprintf(option, sizeof(option), "%s%d", is_preflight ? TAKE_OVER_PREFLIGHT_OPTION : TAKE_OVER_OPTION,
+                 state_fd);
+        if (r == 0 && !(arguments = make_arguments(upgrade, option, way_back)))
+                r = -ENOMEM;
+        if (r == 0 && (!state_file_keep(&file, state_fd) || (own_fd >= 0 && !state_file_keep(&file, own_fd))))
                 r = -ENOMEM;
         if (r == 0)
                 r = image_execute(upgrade->path, arguments, file.descriptors, file.descriptor_count);
@@ -102,7 +112,7 @@ static void replace_ourselves(struct upgrade *upgrade)
                 reaper_collect(upgrade->setup.reaper);
                 r = host->set_environment(host->context);
                 if (r == 0)
-                        r = execute(upgrade, "--take-over");
+                        r = execute(upgrade, false);
                 host->clear_environment(host->context);
         }
         fail_to_execute(upgrade, upgrade->path, r);
@@ -110,7 +120,7 @@ static void replace_ourselves(struct upgrade *upgrade)
 
 static int execute_preflight(void *context)
 {
-        return execute(context, "--preflight");
+        return execute(context, true);
 }
 
 static void on_preflight_end(void *context, const struct problem_list *problems)
@@ -233,6 +243,10 @@ int upgrade_take_over(const struct state_parts *parts, const struct take_over *t
 
         if (take_over->is_preflight)
                 preflight_answer(r, problems);
-        close(take_over->fd);
+        if (r == 0) {
+                close(take_over->fd);
+                if (take_over->previous_fd >= 0)
+                        close(take_over->previous_fd);
+        }
         return r;
 }

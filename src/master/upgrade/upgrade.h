@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/problem.h"
+#include "logic/protocol/take_over.h"
 #include "master/state/state_part.h"
 #include "master/upgrade/handover.h"
 

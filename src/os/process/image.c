@@ -97,3 +97,23 @@ int image_execute(const char *path, char *const *arguments, const int *descripto
                 fcntl(descriptors[i], F_SETFD, FD_CLOEXEC);
         return r;
 }
+
+int image_open(void)
+{
+        int fd = open(SELF, O_RDONLY | O_CLOEXEC);
+
+        return fd < 0 ? -errno : fd;
+}
+
+int image_execute_open(int fd, char *const *arguments)
+{
+        fcntl(fd, F_SETFD, FD_CLOEXEC); /* the program itself has no use for it */
+        execveat(fd, "", arguments, environ, AT_EMPTY_PATH);
+        return -errno;
+}
+
+int image_execute_again(char *const *arguments)
+{
+        execve(SELF, arguments, environ);
+        return -errno;
+}

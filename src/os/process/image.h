@@ -1,8 +1,8 @@
 /* The image: the program that this process executes, and its replacement by another (execve(2)).
  *
  * Called by bin/ at the start, while the working directory and the file are still those of the start, and by
- * master/upgrade. What must stay true: a program is named by a path and never by /proc/self/exe, which after the
- * upgrade of a package is the old, deleted file. */
+ * master/upgrade. What must stay true: the program of an upgrade is named by a path and never by /proc/self/exe, which
+ * after the upgrade of a package is the old, deleted file. */
 #pragma once
 
 #include <stdbool.h>
@@ -31,3 +31,12 @@ bool image_is_same(const struct image_file *a, const struct image_file *b);
 /* Execute the program at `path` in this process, with our environment. `descriptors` stay open in it; others follow
  * their FD_CLOEXEC. Returns only on failure, with everything as before: -errno of execve(2). */
 int image_execute(const char *path, char *const *arguments, const int *descriptors, size_t count);
+
+/* Open the file of this program for image_execute_open(): what its path leads to may be another one by now. Returns an
+ * O_CLOEXEC descriptor, or -errno (no /proc). */
+int image_open(void);
+
+/* Execute the file at `fd`, which is closed then, or this program once more. Descriptors follow their FD_CLOEXEC. Returns
+ * only on failure: -errno of execveat(2). Neither allocates memory. */
+int image_execute_open(int fd, char *const *arguments);
+int image_execute_again(char *const *arguments);

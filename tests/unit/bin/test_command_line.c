@@ -235,9 +235,9 @@ static void test_take_over(void **state)
                     file[] = "/x.conf";
         static const struct {
                 char *option;
-                enum take_over_mode mode;
+                bool is_preflight;
                 int fd;
-        } good[] = {{now, TAKE_OVER_NOW, 5}, {preflight, TAKE_OVER_PREFLIGHT, 77}};
+        } good[] = {{now, false, 5}, {preflight, true, 77}};
 
         (void)state;
         for (size_t i = 0; i < ELEMENTS(good); i++) {
@@ -245,8 +245,9 @@ static void test_take_over(void **state)
                 struct command_line line = {0};
                 _cleanup_(text_clear) struct text problem = {0};
                 assert_int_equal(command_line_parse(4, argv, &line, &problem), 0);
-                assert_int_equal(line.take_over, good[i].mode);
-                assert_int_equal(line.take_over_fd, good[i].fd);
+                assert_true(line.take_over.wanted);
+                assert_int_equal(line.take_over.is_preflight, good[i].is_preflight);
+                assert_int_equal(line.take_over.fd, good[i].fd);
                 assert_ptr_equal(line.arguments, &argv[2]);
                 assert_int_equal(line.command, COMMAND_RUN);
                 assert_string_equal(line.file, file);
@@ -256,13 +257,15 @@ static void test_take_over(void **state)
         struct command_line line = {0};
         _cleanup_(text_clear) struct text problem = {0};
         assert_int_equal(command_line_parse(3, argv, &line, &problem), 0);
-        assert_int_equal(line.take_over, TAKE_OVER_NO);
+        assert_false(line.take_over.wanted);
         assert_ptr_equal(line.arguments, &argv[1]);
         command_line_clear(&line);
-        expect_problem(parse("--take-over=2", NULL), "--take-over=2: expected the number of a descriptor");
-        expect_problem(parse("--take-over=x", NULL), "--take-over=x: expected the number of a descriptor");
-        expect_problem(parse("--take-over=4294967299", NULL),
-                       "--take-over=4294967299: expected the number of a descriptor");
+        static const char *const bad[] = {"--take-over=2", "--take-over=x", "--take-over=4294967299"};
+        for (size_t i = 0; i < ELEMENTS(bad); i++) {
+                char expected[80];
+                snprintf(expected, sizeof(expected), "%s: expected what a running preforkd gives", bad[i]);
+                expect_problem(parse(bad[i], NULL), expected);
+        }
         expect_problem(parse("-c", "/x.conf", "--take-over=5", NULL),
                        "/x.conf: a file and a pool on the command line exclude each other");
 }
