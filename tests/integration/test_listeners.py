@@ -190,7 +190,7 @@ def test_as_many_workers_as_the_limit_was_raised_for(preforkd: Start, tmp_path: 
     control.mkdir()
     control.chmod(0o777)  # for somebody who is not root
     daemon = preforkd({"www": {"listen": address, **static(150), "user": None}}, master={"control": control / "sock"},
-                      **with_limit(tmp_path, 64, 400))
+                      **with_limit(tmp_path, 64, 500))
     old = set(daemon.wait_workers(150))
     daemon.pools["www"]["environment"] = "A=1"
     daemon.hup("reloaded")

@@ -42,6 +42,19 @@ static void retire_idle(struct turn *turn, unsigned count)
                         }
 }
 
+/* Workers that a signal has stopped are never idle. Above max_workers those without a request are retired: they serve
+ * nobody, and are killed if they are not continued soon. */
+static void retire_stopped(struct turn *turn, unsigned above)
+{
+        const struct worker_rows *rows = &turn->rows;
+
+        for (uint32_t i = 0; i < rows->count && above > 0; i++)
+                if (worker_row_counts(&rows->items[i]) && rows->items[i].stopped && !rows->items[i].busy) {
+                        turn_retire(turn, i, "surplus");
+                        above--;
+                }
+}
+
 static void tell_saturation(struct turn *turn, unsigned workers, uint64_t waiting, uint64_t refused)
 {
         uint64_t count = waiting > 0 ? waiting : refused;
@@ -136,6 +149,8 @@ void scaling_decide(struct turn *turn)
                             decision.retire == 1 ? "" : "s", decision.reason);
                 retire_idle(turn, decision.retire);
         }
+        unsigned left = input.total - MIN_OF(decision.retire, input.total);
+        retire_stopped(turn, left - MIN_OF((unsigned)turn->limits.max_workers, left));
         publish(turn, &decision);
         ask_again(turn, &decision);
 }

@@ -4,7 +4,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/number.h"
@@ -52,8 +51,7 @@ int take_over_parse(int count, char *const *arguments, struct take_over *ret)
         for (size_t i = 0; i < ELEMENTS(modes) && count > 0; i++) {
                 if (!text_starts_with(arguments[0], modes[i].prefix))
                         continue;
-                if (number_parse(arguments[0] + strlen(modes[i].prefix), &fd) < 0 || fd <= STDERR_FILENO ||
-                    fd > INT_MAX)
+                if (number_parse(arguments[0] + strlen(modes[i].prefix), &fd) < 0 || fd <= 2 || fd > INT_MAX)
                         return -EINVAL;
                 found.wanted = true;
                 found.is_preflight = modes[i].is_preflight;

@@ -80,6 +80,23 @@ static void crowded_is_no_failure(void **state)
              "3s d idle; c gone -> launch e serve (static 3)");
 }
 
+static void stopped_workers_are_no_idle_ones(void **state)
+{
+        (void)state;
+        PLAY(scaling_decide, "pool static max 3",
+             "1s a; b; c -> low 1",
+             "2s a waiting stopped; b waiting stopped; c busy stopped -> watch",
+             "# Above the limit those go that have no request.",
+             "pool static max 1",
+             "3s -> retire a (surplus); retire b (surplus) high 0 watch",
+             "4s a gone; b gone -> watch");
+        PLAY(scaling_decide, "# Idle ones go first.",
+             "pool static max 3",
+             "1s a waiting stopped; b; c -> low 1",
+             "pool static max 2",
+             "2s -> say -1 worker (total 3 > 2); retire b (surplus) low 1");
+}
+
 static void held_back(void **state)
 {
         (void)state;
@@ -141,6 +158,7 @@ int main(void)
                 cmocka_unit_test(two_that_are_one_count_once),
                 cmocka_unit_test(only_so_many_a_turn_until_all_are_there),
                 cmocka_unit_test(crowded_is_no_failure),
+                cmocka_unit_test(stopped_workers_are_no_idle_ones),
                 cmocka_unit_test(held_back),
                 cmocka_unit_test(people_hear_of_it_when_somebody_waits),
                 cmocka_unit_test(a_full_pool_that_refuses_has_a_process_for_it),
