@@ -1,8 +1,6 @@
 #include "master/config/config_reader.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,70 +13,10 @@
 #include "logic/config/parse.h"
 #include "logic/config/schema.h"
 #include "master/config/config_accounts.h"
+#include "master/config/config_files.h"
 #include "os/process/program.h"
 
-/* More than any configuration needs, and a bound for a device or an endless pipe that is named by mistake. */
-#define FILE_MAX_MIB 16
-
-static int read_all(const char *file, struct text *text)
-{
-        _cleanup_(fd_closep) int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        char buffer[16384];
-
-        if (fd < 0)
-                return -errno;
-        for (;;) {
-                ssize_t length = read(fd, buffer, sizeof(buffer));
-                if (length < 0 && errno == EINTR)
-                        continue;
-                if (length <= 0)
-                        return length < 0 ? -errno : 0;
-                if (text->length + (size_t)length > (size_t)FILE_MAX_MIB << 20)
-                        return -EFBIG;
-                int r = text_append_bytes(text, buffer, (size_t)length);
-                if (r < 0)
-                        return r;
-        }
-}
-
-static int read_file(struct config *config, const char *file, struct problem_list *problems)
-{
-        _cleanup_(text_clear) struct text text = {0};
-
-        int r = read_all(file, &text);
-        if (r == -EFBIG) {
-                problem_add(problems, file, 0, "the file has more than %d MiB", FILE_MAX_MIB);
-                return 0;
-        }
-        if (r < 0) {
-                problem_add(problems, file, 0, "cannot read it: %s", strerror(-r));
-                return 0;
-        }
-        return config_parse(config, file, text_string(&text), text.length, problems);
-}
-
-static int read_directory(struct config *config, const char *main_file, struct problem_list *problems)
-{
-        const char *slash = strrchr(main_file, '/');
-        _cleanup_(freep) char *pattern = NULL;
-        glob_t found = {0};
-        int r = 0;
-
-        if (asprintf(&pattern, "%.*spools.d/*.conf", slash ? (int)(slash - main_file + 1) : 0, main_file) < 0)
-                return -ENOMEM;
-        int status = glob(pattern, 0, NULL, &found);
-        if (status == GLOB_NOSPACE)
-                r = -ENOMEM;
-        else if (status == GLOB_ABORTED)
-                problem_add(problems, pattern, 0, "cannot read the directory");
-        for (size_t i = 0; i < found.gl_pathc && r == 0; i++)
-                r = read_file(config, found.gl_pathv[i], problems);
-        globfree(&found);
-        return r;
-}
-
-/* Report a directory that workers cannot change to. Whether the pool's user may enter it is only known when they
- * start. */
+/* Report a directory that workers could not change to. Whether the pool's user may enter it shows when they start. */
 static void check_directory(const struct pool_config *pool, enum pool_option option, const char *root, const char *path,
                             struct problem_list *problems)
 {
@@ -161,12 +99,7 @@ int config_read(const struct config_source *source, struct config *ret, struct p
         int r;
 
         context.from_command_line = source->file == NULL;
-        if (source->file) {
-                r = read_file(ret, source->file, problems);
-                if (r == 0)
-                        r = read_directory(ret, source->file, problems);
-        } else
-                r = read_options(source, ret, problems);
+        r = source->file ? config_files_read(ret, source->file, problems) : read_options(source, ret, problems);
         if (r == 0)
                 r = config_set_defaults(ret);
         if (r == 0)
