@@ -182,3 +182,29 @@ bool address_equal(const struct address *a, const struct address *b)
                        IN6_ARE_ADDR_EQUAL(&a->in6.sin6_addr, &b->in6.sin6_addr);
         return a->length == b->length && memcmp(&a->un, &b->un, a->length) == 0;
 }
+
+static bool is_every_host(const struct address *address)
+{
+        return address->any.sa_family == AF_INET ? address->in.sin_addr.s_addr == htonl(INADDR_ANY)
+                                                 : IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr);
+}
+
+bool address_clashes(const struct address *a, bool a_is_ipv6_only, const struct address *b, bool b_is_ipv6_only)
+{
+        int family_a = a->any.sa_family, family_b = b->any.sa_family;
+
+        if (address_equal(a, b))
+                return true;
+        if ((family_a != AF_INET && family_a != AF_INET6) || (family_b != AF_INET && family_b != AF_INET6) ||
+            address_port(a) != address_port(b))
+                return false;
+        if (family_a == family_b)
+                return is_every_host(a) || is_every_host(b);
+        return family_a == AF_INET6 ? !a_is_ipv6_only && is_every_host(a) : !b_is_ipv6_only && is_every_host(b);
+}
+
+bool address_lacks_interface(const struct address *address)
+{
+        return address->any.sa_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&address->in6.sin6_addr) &&
+               address->in6.sin6_scope_id == 0;
+}

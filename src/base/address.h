@@ -40,3 +40,10 @@ unsigned address_port(const struct address *address);
 
 /* True if both name the same endpoint. */
 bool address_equal(const struct address *a, const struct address *b);
+
+/* True if one socket cannot listen on `a` while another listens on `b`: both name the same port, and one of them is the
+ * other's host, or every host. `[::]` includes IPv4 unless it is for IPv6 only. UNIX addresses: address_equal(). */
+bool address_clashes(const struct address *a, bool a_is_ipv6_only, const struct address *b, bool b_is_ipv6_only);
+
+/* True for an IPv6 address that only an interface makes whole (`fe80::1%eth0`), and that has none. */
+bool address_lacks_interface(const struct address *address);

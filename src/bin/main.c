@@ -68,7 +68,9 @@ static int examine(const struct config_source *source, bool dump)
 
 static int run(const struct command_line *line, struct daemon_setup *setup)
 {
-        const struct config_source source = {.file = line->file, .options = (const char *const *)line->options.list};
+        const struct config_source source = {.file = line->file,
+                                             .options = (const char *const *)line->options.list,
+                                             .is_test = line->command != COMMAND_RUN};
 
         switch (line->command) {
         case COMMAND_HELP:

@@ -5,6 +5,7 @@
 #include "os/clock.h"
 #include "os/scoreboard_memory.h"
 #include "worker/accept_loop.h"
+#include "worker/explanation.h"
 #include "worker/orders.h"
 #include "worker/refuser.h"
 #include "worker/runtimes.h"
@@ -12,8 +13,10 @@
 #include "worker/worker_setup.h"
 
 /* Store in the slot why the worker could not start or serve; the master logs it. */
-static void report_failure(struct prefork_slot *slot, const struct worker_failure *failure)
+static void report_failure(const struct worker_plan *plan, struct prefork_slot *slot,
+                           const struct worker_failure *failure)
 {
+        explanation_log(plan, failure->stage);
         atomic_store(&slot->start_errno, (uint32_t)failure->error);
         atomic_store(&slot->start_stage, failure->stage);
 }
@@ -56,14 +59,14 @@ static int serve_connections(const struct worker_plan *plan, struct prefork_scor
                 return WORKER_EXIT_ORPHANED;
         if (r < 0) {
                 failure.error = failure.error > 0 ? failure.error : -r;
-                report_failure(&board->slots[plan->slot], &failure);
+                report_failure(plan, &board->slots[plan->slot], &failure);
                 return WORKER_EXIT_START_FAILED;
         }
         failure = (struct worker_failure){0};
         slot_ready(&loop.slot, clock_now_ns());
         int code = accept_loop_run(&loop, &failure);
         if (failure.error > 0)
-                report_failure(&board->slots[plan->slot], &failure);
+                report_failure(plan, &board->slots[plan->slot], &failure);
         slot_ending(&loop.slot);
         return code;
 }

@@ -108,22 +108,23 @@ def test_the_rate_of_failing_starts_is_bounded(preforkd: Start, tmp_path: Path) 
 
 
 def test_workers_of_a_reload_that_cannot_start(preforkd: Start, tmp_path: Path, as_root: None) -> None:
-    """The new generation's workers do not start (their user may not enter the directory, which only they can find out):
-    those of the old one serve on."""
+    """The new generation's workers do not start (their user may not enter the directory any more): those of the old one
+    serve on."""
     closed = tmp_path / "closed"
-    closed.mkdir(0o700)
+    closed.mkdir(0o755)
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "restart_delay_min": "50ms"}},
-                      master={"control": tmp_path / "control.sock"})
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "restart_delay_min": "50ms",
+                               "directory": str(closed)}}, master={"control": tmp_path / "control.sock"})
     control = control_of(daemon)
 
     def only_new_ones_serve() -> bool:
         counts = control.pool()["counts"]
         return counts["old"] == 0 and counts["total"] > counts["starting"]
 
-    daemon.pools["www"]["directory"] = str(closed)
     with ClientPool([address], count=4) as clients:
-        daemon.hup()
+        clients.wait_served(1)
+        closed.chmod(0o700)
+        control.do("restart www")
         wait_until(lambda: len(delays(daemon, "www")) >= 2, "delays")
         clients.wait_served(50)
         assert not only_new_ones_serve()

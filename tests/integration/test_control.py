@@ -123,9 +123,11 @@ def test_requests_per_second(controlled: Start) -> None:
 
 def test_a_pool_that_backs_off(controlled: Start, tmp_path: Path) -> None:
     closed = tmp_path / "closed"
-    closed.mkdir(mode=0)
-    daemon, control = controlled({"www": {"listen": tcp4(), "handler": "/bin/cat", "directory": closed,
-                                          "restart_delay_min": "2s"}})
+    closed.mkdir()
+    _, control = controlled({"www": {"listen": tcp4(), "handler": "/bin/cat", "directory": closed,
+                                     "restart_delay_min": "2s"}})
+    closed.rmdir()
+    control.do("restart www")
     pool = wait_for(control, lambda pool: pool["state"] == "backing off", "backing off")
     assert pool["backoff"]["failures"] >= 1 and 0 < pool["backoff"]["next_start_ms"] <= 4000
     assert pool["totals"]["start_failures"] >= 1

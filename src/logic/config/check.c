@@ -195,26 +195,53 @@ static void check_environment(const struct rules *rules, const struct pool_confi
                                      (int)strcspn(pool->environment.list[i], "="), pool->environment.list[i]);
 }
 
-/* Refuse the address if an earlier pool, or an earlier place in this list, has it. */
+/* Two addresses at which not both can be listened: one of this pool, and an earlier one. */
+static void refuse_clash(const struct rules *rules, const struct pool_config *pool, const struct listen_address *item,
+                         const struct pool_config *other, const struct listen_address *other_item)
+{
+        const struct origin *place = &other->origins[POOL_LISTEN];
+        bool equal = listen_address_equal(item, other_item);
+
+        if (pool == other && equal)
+                rules_refuse(rules, pool, POOL_LISTEN, "%s is listed twice", item->text);
+        else if (pool == other)
+                rules_refuse(rules, pool, POOL_LISTEN, "%s and %s exclude each other: one includes the other",
+                             other_item->text, item->text);
+        else if (equal)
+                rules_refuse(rules, pool, POOL_LISTEN, "%s already belongs to pool \"%s\" (%s:%u)", item->text,
+                             other->name, place->file ? place->file : "-", place->line);
+        else
+                rules_refuse(rules, pool, POOL_LISTEN, "%s excludes %s of pool \"%s\" (%s:%u): one includes the other",
+                             item->text, other_item->text, other->name, place->file ? place->file : "-", place->line);
+}
+
+static bool clashes(const struct pool_config *pool, const struct listen_address *item, const struct pool_config *other,
+                    const struct listen_address *other_item)
+{
+        if (listen_address_socket_name(item) || listen_address_socket_name(other_item)) /* only their units know */
+                return listen_address_equal(item, other_item);
+        return address_clashes(&item->address, pool->ipv6_only, &other_item->address, other->ipv6_only);
+}
+
+/* Refuse the address if it clashes with one of an earlier pool, or of an earlier place in this list. */
 static void check_address(const struct rules *rules, const struct config *config, size_t pool_index, size_t index)
 {
         const struct pool_config *pool = config->pools[pool_index];
         const struct listen_address *item = &pool->listen.items[index];
 
+        if (address_lacks_interface(&item->address))
+                rules_refuse(
+                        rules, pool, POOL_LISTEN,
+                        "%s is a link-local address, which needs its interface; expected [ADDRESS%%INTERFACE]:PORT",
+                        item->text);
         for (size_t p = 0; p <= pool_index; p++) {
                 const struct pool_config *other = config->pools[p];
-                const struct origin *place = &other->origins[POOL_LISTEN];
                 size_t count = p < pool_index ? other->listen.count : index;
-                for (size_t i = 0; i < count; i++) {
-                        if (!listen_address_equal(item, &other->listen.items[i]))
-                                continue;
-                        if (p == pool_index)
-                                rules_refuse(rules, pool, POOL_LISTEN, "%s is listed twice", item->text);
-                        else
-                                rules_refuse(rules, pool, POOL_LISTEN, "%s already belongs to pool \"%s\" (%s:%u)",
-                                             item->text, other->name, place->file ? place->file : "-", place->line);
-                        return;
-                }
+                for (size_t i = 0; i < count; i++)
+                        if (clashes(pool, item, other, &other->listen.items[i])) {
+                                refuse_clash(rules, pool, item, other, &other->listen.items[i]);
+                                return;
+                        }
         }
 }
 

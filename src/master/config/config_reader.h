@@ -8,13 +8,14 @@
 struct config_source {
         const char *file;           /* NULL: the command-line form */
         const char *const *options; /* key, value, key, value …, NULL */
+        bool is_test;               /* nobody will open its listeners: what can be foreseen of that is checked, too */
 };
 
 /* What the rules depend on in this process; problems name files and lines. */
 struct config_context config_reader_context(void);
 
 /* Read the source (a file, then pools.d/<name>.conf beside it in the order of their names; or the command line's
- * options), resolve users and groups to ids, complete environments, check that the handlers' programs exist, and check
- * every rule. All problems are reported. The caller owns *ret, which is complete only if no problem refuses it. 0 or
- * -ENOMEM. */
+ * options), resolve users and groups to ids, complete environments, check every rule, and
+ * whether this machine permits it. All problems are reported; *ret is owned by the caller and complete only if none
+ * refuses. 0 or -ENOMEM. */
 int config_read(const struct config_source *source, struct config *ret, struct problem_list *problems);

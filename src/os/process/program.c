@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -14,8 +15,11 @@ static int try_path(const char *root, const char *directory, size_t length, cons
 
         if (asprintf(&path, "%s%.*s%s%s", root, (int)length, directory, length > 0 ? "/" : "", name) < 0)
                 return -ENOMEM;
+        struct stat status;
         if (access(path, X_OK) < 0)
                 return -errno;
+        if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) /* X_OK means something else there */
+                return -EACCES;
         *ret = TAKE_PTR(path);
         return 0;
 }

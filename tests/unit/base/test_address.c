@@ -153,6 +153,39 @@ static void test_equality(void **state)
                 }
 }
 
+/* Every pair of the list, in both orders. */
+static void test_clashes(void **state)
+{
+        static const struct {
+                const char *a, *b;
+                bool clash, clash_if_ipv6_only;
+        } pairs[] = {
+                {"127.0.0.1:80", "127.0.0.1:80", true, true},
+                {"127.0.0.1:80", "127.0.0.2:80", false, false},
+                {"127.0.0.1:80", "0.0.0.0:80", true, true},
+                {"127.0.0.1:80", "0.0.0.0:81", false, false},
+                {"127.0.0.1:80", "[::]:80", true, false},
+                {"0.0.0.0:80", "[::]:80", true, false},
+                {"[::1]:80", "[::]:80", true, true},
+                {"[::1]:80", "0.0.0.0:80", false, false},
+                {"[::1]:80", "127.0.0.1:80", false, false},
+                {"/a", "/a", true, true},
+                {"/a", "@a", false, false},
+                {"/a", "0.0.0.0:80", false, false},
+                {"[::ffff:127.0.0.1]:80", "[::]:80", true, false},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(pairs); i++)
+                for (int swap = 0; swap < 2; swap++) {
+                        struct address a, b;
+                        assert_int_equal(address_parse(swap ? pairs[i].b : pairs[i].a, &a), 0);
+                        assert_int_equal(address_parse(swap ? pairs[i].a : pairs[i].b, &b), 0);
+                        assert_int_equal(address_clashes(&a, false, &b, false), pairs[i].clash);
+                        assert_int_equal(address_clashes(&a, true, &b, true), pairs[i].clash_if_ipv6_only);
+                }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -161,6 +194,7 @@ int main(void)
                 cmocka_unit_test(test_longest_unix_paths),
                 cmocka_unit_test(test_what_the_kernel_fills_in),
                 cmocka_unit_test(test_equality),
+                cmocka_unit_test(test_clashes),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

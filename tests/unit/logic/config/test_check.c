@@ -203,6 +203,30 @@ static void test_addresses_have_one_owner(void **state)
               "f:5: listen: 127.0.0.1:80 already belongs to pool \"a\" (f:2)");
         check("[a]\nlisten = /x @y /x\nhandler = cat\n", "f:2: listen: /x is listed twice");
         check("[a]\nlisten = *:80 [::]:80\nhandler = cat\n", "f:2: listen: [::]:80 is listed twice");
+        check("[a]\nlisten = systemd:a systemd:b\nhandler = cat\n", "");
+        check("[a]\nlisten = systemd:a systemd:a\nhandler = cat\n", "f:2: listen: systemd:a is listed twice");
+}
+
+static void test_addresses_that_include_each_other(void **state)
+{
+        (void)state;
+        check("[a]\nlisten = 127.0.0.1:80 *:80\nhandler = cat\n",
+              "f:2: listen: 127.0.0.1:80 and [::]:80 exclude each other: one includes the other");
+        check("[a]\nlisten = 0.0.0.0:80\nhandler = cat\n[b]\nlisten = [::]:80\nhandler = cat\n",
+              "f:5: listen: [::]:80 excludes 0.0.0.0:80 of pool \"a\" (f:2): one includes the other");
+        check("[a]\nlisten = 0.0.0.0:80\nhandler = cat\n[b]\nlisten = [::]:80\nhandler = cat\nipv6_only = yes\n", "");
+        check("[a]\nlisten = 127.0.0.1:80 127.0.0.2:80 [::1]:80 0.0.0.0:81\nhandler = cat\n", "");
+        check("[a]\nlisten = [::1]:80 [::]:80\nipv6_only = yes\nhandler = cat\n",
+              "f:2: listen: [::1]:80 and [::]:80 exclude each other: one includes the other");
+}
+
+static void test_link_local_addresses_name_their_interface(void **state)
+{
+        (void)state;
+        check("[a]\nlisten = [fe80::1]:80\nhandler = cat\n",
+              "f:2: listen: [fe80::1]:80 is a link-local address, which needs its interface; "
+              "expected [ADDRESS%INTERFACE]:PORT");
+        check("[a]\nlisten = [fe80::1%lo]:80\nhandler = cat\n", "");
         check("[a]\nlisten = 127.0.0.1:80 127.0.0.1:81 127.0.0.2:80 [::1]:80 /x @x\nhandler = cat\n", "");
 }
 
@@ -287,6 +311,8 @@ int main(void)
                 cmocka_unit_test(test_refused_values_do_not_count_as_set),
                 cmocka_unit_test(test_no_pool_is_no_problem),
                 cmocka_unit_test(test_addresses_have_one_owner),
+                cmocka_unit_test(test_addresses_that_include_each_other),
+                cmocka_unit_test(test_link_local_addresses_name_their_interface),
                 cmocka_unit_test(test_root_must_say_who_serves),
                 cmocka_unit_test(test_others_serve_as_themselves),
                 cmocka_unit_test(test_what_has_no_effect_is_told),

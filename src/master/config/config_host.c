@@ -1,0 +1,267 @@
+#include "master/config/config_host.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "logic/config/schema.h"
+#include "os/net/listener.h"
+#include "os/process/capability.h"
+#include "os/process/credentials.h"
+#include "os/process/executable.h"
+#include "os/process/program.h"
+
+/* A pool on this machine. */
+struct host {
+        const struct pool_config *pool;
+        struct problem_list *problems;
+        struct executable_place place;
+        const char *user; /* ` as user "nobody"`, or nothing */
+};
+
+/* `OPTION: …` at the place where it was set, or else where the pool begins. */
+__attribute__((format(printf, 4, 5))) static void report(const struct host *host, bool warning, enum pool_option option,
+                                                         const char *format, ...)
+{
+        const struct pool_config *pool = host->pool;
+        const struct origin *place = pool->origins[option].line > 0 ? &pool->origins[option] : &pool->section;
+        _cleanup_(text_clear) struct text text = {0};
+        va_list arguments;
+
+        va_start(arguments, format);
+        if (text_appendv(&text, format, arguments) < 0)
+                host->problems->out_of_memory = true;
+        va_end(arguments);
+        (warning ? problem_warn : problem_add)(host->problems, place->file, place->line, "%s: %s",
+                                               pool_options[option].name, text_string(&text));
+}
+
+/* The directory that workers change to; true if it can be looked into. */
+static bool check_root_directory(const struct host *host)
+{
+        const char *root = host->pool->root_directory;
+        struct stat status;
+
+        if (!root)
+                return true;
+        if (!capability_is_effective(CAP_SYS_CHROOT)) {
+                report(host, false, POOL_ROOT_DIRECTORY, "only root (CAP_SYS_CHROOT) can change it: %s",
+                       strerror(EPERM));
+                return false;
+        }
+        int error = stat(root, &status) < 0 ? errno : S_ISDIR(status.st_mode) ? 0 : ENOTDIR;
+        if (error != 0)
+                report(host, false, POOL_ROOT_DIRECTORY, "cannot use \"%s\": %s", root, strerror(error));
+        return error == 0;
+}
+
+static void check_directory(const struct host *host)
+{
+        const char *root = host->pool->root_directory, *path = host->pool->directory;
+        _cleanup_(text_clear) struct text why = {0};
+
+        if (!path)
+                return;
+        if (executable_check_directory(&host->place, path, &why) < 0)
+                report(host, false, POOL_DIRECTORY, "cannot use \"%s%s\"%s: %s", root ? root : "", path, host->user,
+                       text_string(&why));
+}
+
+static int check_handler(const struct host *host)
+{
+        const struct pool_config *pool = host->pool;
+        const char *search_path = pool->clear_environment ? NULL : getenv("PATH");
+        _cleanup_(text_clear) struct text why = {0};
+        _cleanup_(freep) char *path = NULL;
+
+        if (pool->handler.count == 0)
+                return 0;
+        if (!search_path)
+                search_path = PROGRAM_DEFAULT_PATH;
+        for (size_t i = 0; i < pool->environment.count; i++)
+                if (text_starts_with(pool->environment.list[i], "PATH="))
+                        search_path = pool->environment.list[i] + strlen("PATH=");
+        int r = executable_find(&host->place, pool->handler.list[0], search_path, &path, &why);
+        if (r == -ENOMEM)
+                return r;
+        if (r != 0)
+                report(host, r > 0, POOL_HANDLER, "cannot execute \"%s%s\"%s: %s",
+                       path && pool->root_directory ? pool->root_directory : "", path ? path : pool->handler.list[0],
+                       host->user, text_string(&why));
+        return 0;
+}
+
+/* Report words that execve(2) does not take: it would fail for every connection. */
+static void check_lengths(const struct host *host, enum pool_option option, const struct words *words)
+{
+        size_t most = 32 * (size_t)sysconf(_SC_PAGESIZE) - 1; /* the kernel's MAX_ARG_STRLEN, without the NUL */
+
+        for (size_t i = 0; i < words->count; i++) {
+                size_t length = strlen(words->list[i]);
+                if (length > most)
+                        report(host, false, option,
+                               "word %zu has %zu bytes; the kernel takes at most %zu in an argument or variable", i + 1,
+                               length, most);
+        }
+}
+
+static void check_ids(const struct host *host)
+{
+        const struct pool_config *pool = host->pool;
+
+        if (geteuid() != 0)
+                return; /* logic/config/check has spoken */
+        if (pool->user.resolved && pool->user.id != geteuid() && !capability_is_effective(CAP_SETUID))
+                report(host, false, POOL_USER, "preforkd is root without CAP_SETUID, and so cannot run workers as %s",
+                       pool->user.name);
+        if (pool->group.resolved && pool->group.id != getegid() && !capability_is_effective(CAP_SETGID))
+                report(host, false, POOL_GROUP, "preforkd is root without CAP_SETGID, and so cannot run workers in %s",
+                       pool->group.name);
+}
+
+/* Try what a worker will do, because only the kernel knows whether it permits that, and undo it. */
+static void check_nice(const struct host *host)
+{
+        int own = getpriority(PRIO_PROCESS, 0), wanted = (int)host->pool->nice;
+
+        if (!host->pool->nice_set || wanted >= own) /* lowering oneself needs no privilege, and cannot be undone */
+                return;
+        if (setpriority(PRIO_PROCESS, 0, wanted) < 0)
+                report(host, false, POOL_NICE, "%d is less than preforkd's own %d; that needs CAP_SYS_NICE: %s", wanted,
+                       own, strerror(errno));
+        else
+                setpriority(PRIO_PROCESS, 0, own);
+}
+
+static void check_limits(const struct host *host)
+{
+        static_assert(POOL_LIMIT_NPROC - POOL_LIMIT_NOFILE + 1 == (int)LIMIT_COUNT, "options in the order of limits");
+        for (enum limit i = 0; i < LIMIT_COUNT; i++) {
+                const struct limit_value *wanted = &host->pool->limits[i];
+                __rlimit_resource_t resource = (__rlimit_resource_t)limit_resource(i);
+                struct rlimit own, higher;
+
+                if (!wanted->set || getrlimit(resource, &own) < 0 || wanted->hard <= own.rlim_max)
+                        continue;
+                higher = (struct rlimit){.rlim_cur = own.rlim_cur, .rlim_max = wanted->hard};
+                if (setrlimit(resource, &higher) == 0)
+                        setrlimit(resource, &own);
+                else
+                        report(host, false, POOL_LIMIT_NOFILE + (enum pool_option)i,
+                               "preforkd may not set it: its own hard limit is %llu%s: %s",
+                               (unsigned long long)own.rlim_max,
+                               i == LIMIT_NOFILE ? " (fs.nr_open is the most for everybody)" : "", strerror(errno));
+        }
+}
+
+static void check_oom_score(const struct host *host)
+{
+        _cleanup_(file_closep) FILE *file = fopen("/proc/self/oom_score_adj", "re");
+        int own;
+
+        if (!host->pool->oom_score_adj_set || !file || fscanf(file, "%9d", &own) != 1 ||
+            host->pool->oom_score_adj >= own)
+                return;
+        if (credentials_set_oom_score_adj((int)host->pool->oom_score_adj) == -EACCES)
+                report(host, false, POOL_OOM_SCORE_ADJ,
+                       "%lld is less than preforkd's own %d; that needs CAP_SYS_RESOURCE: %s",
+                       (long long)host->pool->oom_score_adj, own, strerror(EACCES));
+        else
+                credentials_set_oom_score_adj(own);
+}
+
+/* The kernel's word about an address, as far as it does not depend on who listens there now: probably ourselves. */
+static void check_address(const struct host *host, const struct listen_address *listen)
+{
+        const struct listener_options options = {.ipv6_only = host->pool->ipv6_only};
+        bool is_unix = listen->address.any.sa_family == AF_UNIX;
+
+        if (listen_address_socket_name(listen))
+                return;
+        int r = listener_try(&listen->address, &options);
+        if (r == -EADDRNOTAVAIL)
+                report(host, false, POOL_LISTEN, "%s: no interface of this machine has that address", listen->text);
+        else if (r == -EACCES && !is_unix)
+                report(host, false, POOL_LISTEN, "%s: only root (CAP_NET_BIND_SERVICE) can use port %u: %s",
+                       listen->text, address_port(&listen->address), strerror(EACCES));
+        else if (r == -ENOTSOCK)
+                report(host, false, POOL_LISTEN, "%s: the path exists and is not a socket", listen->text);
+        else if (r == -EACCES)
+                report(host, false, POOL_LISTEN, "%s: preforkd may not make a socket in that directory: %s",
+                       listen->text, strerror(EACCES));
+        else if ((r == -ENOENT || r == -ENOTDIR) && is_unix) /* the service manager may make it (RuntimeDirectory=) */
+                report(host, true, POOL_LISTEN, "%s: the directory cannot be used now: %s", listen->text, strerror(-r));
+}
+
+static int check_pool(struct host *host, bool is_test)
+{
+        const struct pool_config *pool = host->pool;
+
+        check_ids(host);
+        check_nice(host);
+        check_limits(host);
+        check_oom_score(host);
+        check_lengths(host, POOL_HANDLER, &pool->handler);
+        check_lengths(host, POOL_ENVIRONMENT, &pool->environment);
+        for (size_t i = 0; is_test && i < pool->listen.count; i++)
+                check_address(host, &pool->listen.items[i]);
+        if (!check_root_directory(host))
+                return 0;
+        check_directory(host);
+        return check_handler(host);
+}
+
+/* Prepare to look at files as the pool's user. */
+static int prepare(struct host *host, gid_t **ret_groups, char **ret_user)
+{
+        const struct pool_config *pool = host->pool;
+        const struct account_list *list = &pool->supplementary_groups;
+        gid_t *groups = *ret_groups = calloc(list->count + 1, sizeof(*groups));
+        size_t count = 0;
+
+        if (!groups)
+                return -ENOMEM;
+        for (size_t i = 0; i < list->count; i++)
+                if (list->items[i].resolved)
+                        groups[count++] = list->items[i].id;
+        host->place = (struct executable_place){
+                .root = pool->root_directory,
+                .directory = pool->directory ? pool->directory : "/",
+                .user = {.change = pool->user.resolved,
+                         .uid = pool->user.id,
+                         .gid = pool->group.resolved ? pool->group.id : getegid(),
+                         .groups = groups,
+                         .group_count = count},
+        };
+        if (!pool->user.resolved)
+                host->user = "";
+        else if (asprintf(ret_user, " as user \"%s\"", pool->user.name) < 0)
+                return -ENOMEM;
+        else
+                host->user = *ret_user;
+        return 0;
+}
+
+int config_host_check(bool is_test, const struct config *config, struct problem_list *problems)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < config->pool_count && r == 0; i++) {
+                _cleanup_(freep) gid_t *groups = NULL;
+                _cleanup_(freep) char *user = NULL;
+                struct host host = {.pool = config->pools[i], .problems = problems};
+                r = prepare(&host, &groups, &user);
+                if (r == 0)
+                        r = check_pool(&host, is_test);
+        }
+        return r;
+}
