@@ -1,8 +1,10 @@
 /* main(): arguments → configuration → run. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/problem.h"
@@ -18,6 +20,9 @@
 #include "os/process/open_fds.h"
 #include "os/process/title.h"
 #include "worker/worker_main.h"
+
+/* As long as a reload reads a configuration. */
+#define DEADLINE_S 10
 
 static int print(const char *string)
 {
@@ -40,14 +45,40 @@ static void print_problems(const struct problem_list *problems)
         }
 }
 
-/* -t and -T: read here, where waiting harms nobody. */
+/* Somebody waits for -t, as for a reload. Only async-signal-safe calls. */
+static void give_up(int signal_number)
+{
+        static const char text[] =
+                "preforkd: reading the configuration took longer than 10 s; is a file system or a user "
+                "database not answering?\n";
+
+        (void)signal_number;
+        (void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+        _exit(MASTER_EXIT_CONFIG);
+}
+
+static void set_deadline(void)
+{
+        const struct sigaction action = {.sa_handler = give_up};
+        sigset_t set;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGALRM);
+        sigaction(SIGALRM, &action, NULL);
+        sigprocmask(SIG_UNBLOCK, &set, NULL); /* whoever has started us may have blocked it */
+        alarm(DEADLINE_S);
+}
+
+/* -t and -T: read here, where waiting harms nobody for a while. */
 static int examine(const struct config_source *source, bool dump)
 {
         _cleanup_(config_clear) struct config config = {0};
         _cleanup_(problem_list_clear) struct problem_list problems = {0};
         _cleanup_(text_clear) struct text text = {0};
 
+        set_deadline();
         int r = config_read(source, &config, &problems);
+        alarm(0); /* whoever reads our output may take their time */
         print_problems(&problems);
         if (r < 0) {
                 fprintf(stderr, "preforkd: %s\n", strerror(-r));

@@ -9,6 +9,7 @@
 #include "base/address.h"
 #include "base/cleanup.h"
 #include "logic/protocol/control_request.h"
+#include "os/clock.h"
 
 /* More than any reply: another program at this socket must not fill our memory. */
 #define REPLY_MAX (256U << 20)
@@ -48,16 +49,28 @@ static void fail_to_connect(struct ctl_reply *reply, const char *path, int error
                      path);
                 break;
         case EAGAIN: /* the queue is full: the daemon is stopped */
-                fail(reply, CTL_EXIT_FAILURE, "preforkd does not answer");
+                fail(reply, CTL_EXIT_NOT_RUNNING, "preforkd does not answer: is it stopped, or out of memory?");
                 break;
         default:
                 fail(reply, CTL_EXIT_FAILURE, "cannot connect to %s: %s", path, strerror(error));
         }
 }
 
-static int open_connection(const char *path, unsigned seconds)
+/* Let the next call on the socket wait until then, and no longer. 0; -EAGAIN: it is later; -errno. */
+static int set_patience(int fd, int option, uint64_t give_up_ms)
 {
-        const struct timeval patience = {.tv_sec = seconds};
+        uint64_t now_ms = clock_now_ms();
+        uint64_t left_ms = give_up_ms > now_ms ? give_up_ms - now_ms : 0;
+        const struct timeval patience = {.tv_sec = (time_t)(left_ms / 1000),
+                                         .tv_usec = (suseconds_t)(left_ms % 1000 * 1000)};
+
+        if (left_ms == 0) /* to the kernel that means: for ever */
+                return -EAGAIN;
+        return setsockopt(fd, SOL_SOCKET, option, &patience, sizeof(patience)) < 0 ? -errno : 0;
+}
+
+static int open_connection(const char *path, uint64_t give_up_ms)
+{
         _cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         struct address address = {.un = {.sun_family = AF_UNIX}, .length = sizeof(address.un)};
 
@@ -67,9 +80,10 @@ static int open_connection(const char *path, unsigned seconds)
                 return -ENAMETOOLONG;
         memcpy(address.un.sun_path, path, strlen(path));
         /* SO_SNDTIMEO also limits connect(2) (unix(7)). */
-        if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
-            setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
-            connect(fd, &address.any, address.length) < 0)
+        int r = set_patience(fd, SO_SNDTIMEO, give_up_ms);
+        if (r < 0)
+                return r;
+        if (connect(fd, &address.any, address.length) < 0)
                 return -errno;
         return TAKE_FD(fd);
 }
@@ -85,11 +99,14 @@ static int send_all(int fd, const struct text *line)
         return 0;
 }
 
-static int receive_all(int fd, struct text *bytes)
+static int receive_all(int fd, uint64_t give_up_ms, struct text *bytes)
 {
         char buffer[65536];
 
         for (;;) {
+                int r = set_patience(fd, SO_RCVTIMEO, give_up_ms);
+                if (r < 0)
+                        return r;
                 ssize_t length = recv(fd, buffer, sizeof(buffer), 0);
                 if (length < 0 && errno == EINTR)
                         continue;
@@ -97,7 +114,7 @@ static int receive_all(int fd, struct text *bytes)
                         return length < 0 ? -errno : 0;
                 if (bytes->length + (size_t)length > REPLY_MAX)
                         return -EFBIG;
-                int r = text_append_bytes(bytes, buffer, (size_t)length);
+                r = text_append_bytes(bytes, buffer, (size_t)length);
                 if (r < 0)
                         return r;
         }
@@ -134,8 +151,9 @@ static void read_document(struct ctl_reply *reply)
                 take_error(reply);
 }
 
-struct ctl_reply ctl_ask(const char *path, const struct words *request, unsigned seconds)
+struct ctl_reply ctl_ask(const char *path, const struct words *request, unsigned patience_ms)
 {
+        const uint64_t give_up_ms = clock_now_ms() + patience_ms;
         struct ctl_reply reply = {.exit_code = CTL_EXIT_OK};
         _cleanup_(text_clear) struct text line = {0};
 
@@ -147,7 +165,7 @@ struct ctl_reply ctl_ask(const char *path, const struct words *request, unsigned
                 fail(&reply, CTL_EXIT_USAGE, "the request is longer than %d bytes", CONTROL_REQUEST_MAX);
                 return reply;
         }
-        _cleanup_(fd_closep) int fd = open_connection(path, seconds);
+        _cleanup_(fd_closep) int fd = open_connection(path, give_up_ms);
         if (fd < 0) {
                 fail_to_connect(&reply, path, -fd);
                 return reply;
@@ -155,9 +173,11 @@ struct ctl_reply ctl_ask(const char *path, const struct words *request, unsigned
         int r = send_all(fd, &line);
         /* The daemon may have refused us and closed the connection already; then its reply gives the reason. */
         if (r == 0 || r == -EPIPE)
-                r = receive_all(fd, &reply.bytes);
+                r = receive_all(fd, give_up_ms, &reply.bytes);
         if (r == -EAGAIN)
-                fail(&reply, CTL_EXIT_FAILURE, "preforkd did not answer within %u seconds", seconds);
+                fail(&reply, CTL_EXIT_NOT_RUNNING,
+                     "preforkd did not answer within %g s; an order may still be carried out, see its log",
+                     patience_ms / 1000.0);
         else if (r < 0 && reply.bytes.length == 0)
                 fail(&reply, CTL_EXIT_FAILURE, "the connection broke: %s", strerror(-r));
         else

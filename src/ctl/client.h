@@ -12,12 +12,14 @@ enum ctl_exit {
         CTL_EXIT_OK = 0,
         CTL_EXIT_FAILURE = 1,
         CTL_EXIT_USAGE = 2,
-        CTL_EXIT_NOT_RUNNING = 3,
+        CTL_EXIT_NOT_RUNNING = 3, /* or it does not answer */
         CTL_EXIT_PERMISSION = 4
 };
 
-/* More than preforkd needs to read a configuration. */
-#define CTL_PATIENCE_SECONDS 30
+/* How long a reply is waited for. Before a reload or an upgrade preforkd itself may take ten seconds to read the
+ * configuration, or to ask the next program. */
+#define CTL_PATIENCE_MS 10000
+#define CTL_PATIENCE_RELOAD_MS 20000
 
 struct ctl_reply {
         enum ctl_exit exit_code;
@@ -26,8 +28,8 @@ struct ctl_reply {
         struct text message; /* one sentence about a failure */
 };
 
-/* Send a request to the socket at `path` and read the reply, waiting at most `seconds` in each step. Free the reply
- * with ctl_reply_clear() in any case. */
-struct ctl_reply ctl_ask(const char *path, const struct words *request, unsigned seconds);
+/* Send a request to the socket at `path` and read the reply, waiting at most `patience_ms` in all. Free the reply with
+ * ctl_reply_clear() in any case. */
+struct ctl_reply ctl_ask(const char *path, const struct words *request, unsigned patience_ms);
 
 void ctl_reply_clear(struct ctl_reply *reply);

@@ -22,7 +22,7 @@
 #define INTERVAL_MS 1000
 #define INTERVAL_MIN_MS 100
 
-static const char help[] = "Usage: preforkctl [-s SOCKET] [--json] COMMAND [ARGUMENT...]\n"
+static const char help[] = "Usage: preforkctl [-s SOCKET] [--timeout SECONDS] [--json] COMMAND [ARGUMENT...]\n"
                            "\n"
                            "Controls a running preforkd.\n"
                            "\n"
@@ -44,11 +44,14 @@ static const char help[] = "Usage: preforkctl [-s SOCKET] [--json] COMMAND [ARGU
                            "  help                       print this\n"
                            "\n"
                            "  -s, --socket SOCKET  the control socket (default " CONFIG_CONTROL_DEFAULT ")\n"
+                           "      --timeout SECONDS  wait no longer for an answer (default 10, or 20 for\n"
+                           "                       reload and upgrade)\n"
                            "      --json           print the reply unchanged, see preforkd-control(7)\n"
                            "  -h, --help           print this and exit\n"
                            "  -V, --version        print preforkctl's own version and exit\n"
                            "\n"
-                           "Exit codes: 0, 1 failure or refused, 2 usage, 3 not running, 4 no permission.\n";
+                           "Exit codes: 0, 1 failure or refused, 2 usage, 3 not running or not answering,\n"
+                           "4 no permission.\n";
 
 /* What to print instead of sending a request. */
 enum action { ACTION_NONE, ACTION_HELP, ACTION_VERSION };
@@ -57,6 +60,7 @@ struct arguments {
         const char *socket_path;
         bool json;
         unsigned interval_ms; /* 0: not given */
+        unsigned patience_ms; /* 0: not given */
         enum action action;
         const char *wrong;    /* an invalid argument */
         struct words request; /* the command and its arguments */
@@ -68,13 +72,14 @@ static int fail_usage(const char *message)
         return CTL_EXIT_USAGE;
 }
 
-static bool set_interval(struct arguments *arguments, const char *duration)
+/* A duration from `least_ms` to an hour. */
+static bool set_duration(const char *duration, unsigned least_ms, unsigned *ret_ms)
 {
         uint64_t ms;
 
-        if (!duration || number_parse_duration_ms(duration, &ms) < 0 || ms < INTERVAL_MIN_MS || ms > 3600000)
+        if (!duration || number_parse_duration_ms(duration, &ms) < 0 || ms < least_ms || ms > 3600000)
                 return false;
-        arguments->interval_ms = (unsigned)ms;
+        *ret_ms = (unsigned)ms;
         return true;
 }
 
@@ -101,7 +106,10 @@ static int parse(char **argv, struct arguments *arguments)
                         arguments->socket_path = value;
                         arguments->wrong = value && value[0] != '\0' ? NULL : argument;
                 } else if (ctl_option_take(argv, &i, "-d", "--delay", &value))
-                        arguments->wrong = set_interval(arguments, value) ? NULL : argument;
+                        arguments->wrong =
+                                set_duration(value, INTERVAL_MIN_MS, &arguments->interval_ms) ? NULL : argument;
+                else if (ctl_option_take(argv, &i, NULL, "--timeout", &value))
+                        arguments->wrong = set_duration(value, 1, &arguments->patience_ms) ? NULL : argument;
                 else if (text_equal(argument, "--json"))
                         arguments->json = true;
                 else
@@ -204,7 +212,11 @@ static int ask(struct arguments *arguments)
                 fprintf(stderr, "preforkctl: %s\n", strerror(-r));
                 return CTL_EXIT_FAILURE;
         }
-        struct ctl_reply reply = ctl_ask(arguments->socket_path, &arguments->request, CTL_PATIENCE_SECONDS);
+        bool takes_long = request.command == CONTROL_RELOAD || request.command == CONTROL_UPGRADE;
+        unsigned patience_ms = takes_long ? CTL_PATIENCE_RELOAD_MS : CTL_PATIENCE_MS;
+        if (arguments->patience_ms > 0)
+                patience_ms = arguments->patience_ms;
+        struct ctl_reply reply = ctl_ask(arguments->socket_path, &arguments->request, patience_ms);
         int exit_code = answer(arguments, &request, &reply);
         ctl_reply_clear(&reply);
         return exit_code;

@@ -18,7 +18,7 @@
 #include "os/clock.h"
 
 /* If the daemon does not answer, the screen must not freeze for long. */
-#define PATIENCE_SECONDS 3
+#define PATIENCE_MS 3000
 
 struct top {
         const struct ctl_top_setup *setup;
@@ -42,7 +42,7 @@ static void look(struct top *top)
         if (words_add(&request, "status") < 0 || words_add(&request, "--workers") < 0 ||
             (top->setup->pool && words_add(&request, top->setup->pool) < 0))
                 return;
-        struct ctl_reply reply = ctl_ask(top->setup->socket_path, &request, PATIENCE_SECONDS);
+        struct ctl_reply reply = ctl_ask(top->setup->socket_path, &request, PATIENCE_MS);
         if (reply.exit_code == CTL_EXIT_OK && ctl_rows_new(reply.document, now_ms, &top->rows, &rows) == 0)
                 ctl_rows_sort(&rows, top->sort, top->reverse);
         ctl_rows_clear(&top->rows);

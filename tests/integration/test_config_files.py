@@ -6,6 +6,7 @@ What is in the files: test_configuration.py.
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon import AS_ROOT, BINARY, POOL_USER, Daemon, request, run_preforkd, tcp4, wait_until
+from daemon import AS_ROOT, BINARY, POOL_USER, Daemon, request, run_preforkd, tcp4, wait_until, with_own_mounts
 
 Start = Callable[..., Daemon]
 BAD_CONFIG = 78
@@ -121,6 +122,15 @@ def test_a_fifo_that_nobody_writes_is_given_up(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "p.conf")
     result = run_preforkd("-t", "-c", tmp_path / "p.conf")
     assert result.returncode == BAD_CONFIG and "from which nothing comes" in result.stderr
+
+
+def test_a_user_look_up_that_hangs_ends(tmp_path: Path, own_mounts: Path, as_root: None) -> None:
+    """Of -t, as of a reload. /etc/passwd is a FIFO in a mount namespace of its own."""
+    os.mkfifo(tmp_path / "passwd")
+    stand_in = with_own_mounts(tmp_path, f"mount --bind {shlex.quote(str(tmp_path / 'passwd'))} /etc/passwd")
+    result = run_preforkd("-t", "-c", write_main(tmp_path, pool("a", tcp4())), binary=stand_in)
+    assert result.returncode == BAD_CONFIG
+    assert "took longer than 10 s" in result.stderr
 
 
 def test_a_pipe_can_be_tested(tmp_path: Path) -> None:

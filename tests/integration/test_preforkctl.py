@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -142,6 +143,40 @@ def test_exit_codes_of_failures(controlled: tuple[Daemon, Ctl]) -> None:
         assert result.returncode == FAILURE and result.stderr.count("\n") >= 1 and result.stdout == "", result
 
 
+@pytest.mark.parametrize("arguments", [["status"], ["why"], ["config"], ["version"], ["reload"], ["reload", "--dry-run"],
+                                       ["restart", "www"], ["pause", "www"], ["kill-worker", "7"], ["stop"], ["upgrade"]],
+                         ids=" ".join)
+def test_a_daemon_that_is_stopped_does_not_keep_us(controlled: tuple[Daemon, Ctl], arguments: list[str]) -> None:
+    daemon, ctl = controlled
+    daemon.send_signal(signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        result = ctl.run("--timeout", "200ms", *arguments)
+        assert time.monotonic() - started < 5 * SLOW
+        assert result.returncode == NOT_RUNNING and result.stdout == ""
+        assert "preforkd did not answer within 0.2 s" in result.stderr
+    finally:
+        daemon.send_signal(signal.SIGCONT)
+
+
+def test_an_answer_that_trickles_does_not_keep_us(tmp_path: Path) -> None:
+    """The time is for the whole answer and not for each of its bytes."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+        server.bind(str(tmp_path / "socket"))
+        server.listen()
+        process = subprocess.Popen([CTL, "-s", tmp_path / "socket", "--timeout=1", "status"], stderr=subprocess.PIPE)
+        connection, _ = server.accept()
+        with connection, process:
+            give_up = time.monotonic() + 10 * SLOW
+            while process.poll() is None and time.monotonic() < give_up:
+                try:
+                    connection.send(b" ")
+                except OSError:
+                    break
+                time.sleep(0.05)
+            assert process.wait(5 * SLOW) == NOT_RUNNING
+
+
 def test_upgrade(controlled: tuple[Daemon, Ctl], tmp_path: Path) -> None:
     """To a path that is relative to where the user is; what cannot take over is refused with its reason."""
     daemon, ctl = controlled
@@ -160,7 +195,7 @@ def test_upgrade(controlled: tuple[Daemon, Ctl], tmp_path: Path) -> None:
     [], ["frobnicate"], ["status", "a", "b"], ["status", "--nope"], ["restart"], ["scale", "www"], ["kill-worker", "x"],
     ["reload", "www"], ["top", "a", "b"], ["top", "-d", "never"], ["top", "-d"], ["status", "-d", "2s"], ["-s"],
     ["top", "--json"], ["status", "\x1b[2J"], ["status", "x" * 5000], ["status", "-x"], ["-x", "status"], ["upgrade", "-x"],
-    ["status", "-d", "1s"], ["-d", "1s", "status"], ["-d", "never", "--help"],
+    ["status", "-d", "1s"], ["-d", "1s", "status"], ["-d", "never", "--help"], ["--timeout", "never", "status"], ["--timeout=0", "status"], ["--timeout"],
 ], ids=lambda arguments: " ".join(arguments)[:30].replace("\x1b", "ESC"))
 def test_usage_is_checked_without_a_daemon(tmp_path: Path, arguments: list[str]) -> None:
     result = subprocess.run([CTL, *arguments], capture_output=True, text=True, check=False, timeout=20)

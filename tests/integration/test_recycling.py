@@ -164,16 +164,17 @@ def test_who_asks_first_goes_first(preforkd: Start, tmp_path: Path) -> None:
 
 
 def test_nobody_goes_while_workers_cannot_start(preforkd: Start, tmp_path: Path, as_root: None) -> None:
-    """Those of the old generation have served enough, and the new ones' user may not enter their directory."""
+    """Those of the old generation have served enough, and the new ones' user may not enter their directory any more."""
     closed = tmp_path / "closed"
-    closed.mkdir(0o700)
+    closed.mkdir(0o755)
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_requests": 1, "max_requests_jitter": "0%",
                                "scaling": "static", "max_workers": 2, "restart_delay_min": "1h",
-                               "restart_delay_max": "1h"}}, master=DEBUG)
+                               "restart_delay_max": "1h", "directory": str(closed)}},
+                      master={**DEBUG, "control": tmp_path / "control.sock"})
     before = daemon.wait_workers(2)
-    daemon.pools["www"]["directory"] = str(closed)
-    daemon.hup()
+    closed.chmod(0o700)
+    control_of(daemon).do("restart www")
     daemon.wait_message("backing off")
     for _ in range(10):
         assert request(address, b"x") == b"x"
