@@ -10,6 +10,7 @@ import fcntl
 import os
 import re
 import resource
+import shutil
 import signal
 import socket
 import termios
@@ -241,6 +242,30 @@ def test_workers_that_cannot_serve(preforkd: Start, tmp_path: Path) -> None:
         daemon.wait_log(r"^preforkd: error: pool one: worker \d+: cannot serve: directory: No such file or directory$")
         daemon.wait_log(r"^preforkd: error: pool two: worker \d+: cannot serve: handler: No such file or directory$")
         daemon.wait_log("^preforkd: warning: pool one: backing off: 2 failed starts in a row, next in 100 ms$")
+
+
+def test_a_handler_that_cannot_be_executed_any_more(preforkd: Start, tmp_path: Path) -> None:
+    """What was good when it was read: program, interpreter and user are named."""
+    address, interpreter, handler = tcp4(), tmp_path / "interpreter", tmp_path / "handler"
+    shutil.copy("/bin/cat", interpreter)
+    handler.write_text(f"#!{interpreter}\n")
+    for path in [handler, tmp_path]:
+        path.chmod(0o755)
+    daemon = preforkd({"www": {"listen": address, "handler": handler}})
+    assert b"interpreter" in request(address)
+    interpreter.unlink()
+    with connect(address):
+        daemon.wait_log(rf'pool www: worker \d+: cannot execute the handler "{handler}" as uid \d+: '
+                        rf'its interpreter "{interpreter}": No such file or directory$')
+        daemon.wait_log("cannot serve: executing the handler: No such file")
+
+
+def test_a_socket_file_that_was_removed(preforkd: Start, tmp_path: Path) -> None:
+    path = tmp_path / "www.sock"
+    daemon = preforkd({"www": {"listen": path, **static(1)}})
+    path.unlink()
+    daemon.hup("reloaded")
+    assert daemon.find_log(rf"pool www: the file of {path} was removed: it is opened anew$")
 
 
 def test_workers_that_cannot_be_forked(preforkd: Start) -> None:

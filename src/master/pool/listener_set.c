@@ -88,21 +88,23 @@ static int cannot_open(const struct pool_config *pool, const struct listen_addre
         return error;
 }
 
-int listener_set_try(const struct pool_config *pool, const struct listen_address *address,
+int listener_set_try(const struct pool_config *pool, const struct listen_address *address, bool shares_port,
                      struct problem_list *problems)
 {
-        const struct listener_options options = listener_set_options(pool);
+        struct listener_options options = listener_set_options(pool);
 
+        options.shares_port = shares_port;
         int r = listener_try(&address->address, &options);
         return r < 0 ? cannot_open(pool, address, r, problems) : 0;
 }
 
 int listener_set_open(struct listener_set *set, const struct pool_config *pool, const struct listen_address *address,
-                      struct problem_list *problems)
+                      bool shares_port, struct problem_list *problems)
 {
-        const struct listener_options options = listener_set_options(pool);
+        struct listener_options options = listener_set_options(pool);
         struct pool_listener item = {.name = strdup(address->text)};
 
+        options.shares_port = shares_port;
         int r = item.name ? listener_set_reserve(set, 1) : -ENOMEM;
         if (r == 0)
                 r = listener_open(&address->address, &options, &item.listener);

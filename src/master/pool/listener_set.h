@@ -30,14 +30,14 @@ struct listener_set {
         size_t count;
 };
 
-/* Open the listener of `address` with the options of the pool and add it. On failure adds a problem that names the
- * line. 0 or -errno. */
+/* Open the listener of `address` with the options of the pool and add it; `shares_port` is the option of
+ * os/net/listener.h. On failure adds a problem that names the line. 0 or -errno. */
 int listener_set_open(struct listener_set *set, const struct pool_config *pool, const struct listen_address *address,
-                      struct problem_list *problems);
+                      bool shares_port, struct problem_list *problems);
 
 /* Check what listener_set_open() would do, without opening anything: see listener_try(). 0 or -errno, with a
  * problem. */
-int listener_set_try(const struct pool_config *pool, const struct listen_address *address,
+int listener_set_try(const struct pool_config *pool, const struct listen_address *address, bool shares_port,
                      struct problem_list *problems);
 
 /* Add a listener that was opened elsewhere; the set owns it then. 0 or -ENOMEM. */

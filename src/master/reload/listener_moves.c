@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "master/loop/evloop.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_table.h"
@@ -40,6 +41,108 @@ struct pool *listener_moves_find(const struct pool_table *pools, struct pool *po
         struct pool *owner = find_draining(pools, pool, address);
 
         return owner ? owner : find_serving(pools, pool, address);
+}
+
+void listener_moves_revise(const struct pool_table *pools, struct reload_plan *plan)
+{
+        for (size_t s = 0; s < plan->count; s++) {
+                struct reload_step *step = &plan->steps[s];
+                const struct pool *pool = step->old_pool ? pool_table_find(pools, step->old_pool->name) : NULL;
+                for (size_t i = 0; pool && step->new_pool && i < pool->listeners.count; i++)
+                        if (listener_is_lost(&pool->listeners.items[i].listener))
+                                step->verb = RELOAD_REBIND;
+        }
+}
+
+static bool share(const struct listener_set *set, const struct listen_address *address, bool on)
+{
+        bool found = false;
+
+        for (size_t i = 0; i < set->count; i++)
+                /* Ignore ipv6_only: sharing a port that does not clash does no harm. */
+                if (address_clashes(&set->items[i].listener.address, false, &address->address, false)) {
+                        listener_share_port(&set->items[i].listener, on);
+                        found = true;
+                }
+        return found;
+}
+
+static bool share_with(const struct pool_table *pools, const struct listen_address *address, bool on)
+{
+        bool found = false;
+
+        if (address->address.any.sa_family != AF_INET && address->address.any.sa_family != AF_INET6)
+                return false;
+        for (size_t i = 0; i < pools->count; i++) {
+                found |= share(&pools->items[i]->listeners, address, on);
+                found |= share(&pools->items[i]->closing, address, on);
+        }
+        return found;
+}
+
+static const struct pool_listener *find_alias(const struct pool_table *pools, const struct listen_address *address)
+{
+        if (address->address.any.sa_family != AF_UNIX || address->text[0] != '/')
+                return NULL;
+        for (size_t p = 0; p < pools->count; p++) {
+                const struct listener_set *set = &pools->items[p]->listeners;
+                for (size_t i = 0; i < set->count; i++)
+                        if (!text_equal(set->items[i].name, address->text) &&
+                            listener_has_file(&set->items[i].listener, address->text))
+                                return &set->items[i];
+        }
+        return NULL;
+}
+
+/* Refuse a path that is another spelling of the path of an open listener. 0; -EADDRINUSE with a problem added. */
+static int refuse_alias(const struct pool_table *pools, const struct pool_config *pool,
+                        const struct listen_address *address, struct problem_list *problems)
+{
+        const struct pool_listener *item = find_alias(pools, address);
+        const struct origin *origin = &pool->origins[POOL_LISTEN];
+
+        if (!item)
+                return 0;
+        problem_add(problems, origin->file, origin->line,
+                    "pool %s: listen: %s is the socket of our own listener %s by another path; a reload cannot change "
+                    "its name",
+                    pool->name, address->text, item->name);
+        return -EADDRINUSE;
+}
+
+int listener_moves_open(const struct pool_table *pools, const struct pool_config *pool,
+                        const struct listen_address *address, struct listener_set *opened, bool *is_sharing,
+                        struct problem_list *problems)
+{
+        int r = refuse_alias(pools, pool, address, problems);
+        if (r < 0)
+                return r;
+        bool shares_port = share_with(pools, address, true);
+        r = listener_set_open(opened, pool, address, shares_port, problems);
+        if (shares_port)
+                share_with(pools, address, false);
+        *is_sharing |= shares_port;
+        return r;
+}
+
+void listener_moves_try(const struct pool_table *pools, const struct pool_config *pool,
+                        const struct listen_address *address, struct problem_list *problems)
+{
+        if (refuse_alias(pools, pool, address, problems) < 0)
+                return;
+        bool shares_port = share_with(pools, address, true);
+        listener_set_try(pool, address, shares_port, problems);
+        if (shares_port)
+                share_with(pools, address, false);
+}
+
+void listener_moves_end_sharing(const struct pool_table *pools)
+{
+        for (size_t p = 0; p < pools->count; p++) {
+                const struct listener_set *listeners = &pools->items[p]->listeners;
+                for (size_t i = 0; i < listeners->count; i++)
+                        listener_share_port(&listeners->items[i].listener, false);
+        }
 }
 
 /* The owner's workers would go on serving the listener with the old configuration, so all of them are retired; new ones

@@ -35,7 +35,7 @@ static bool opens_listeners(const struct reload_step *step)
 /* Phase one. */
 
 /* Open a listener that no pool has: take the one that the service manager passed, or create one. */
-static int open_listener(const struct pool_changes *changes, const struct pool_config *pool,
+static int open_listener(struct pool_changes *changes, const struct pool_config *pool,
                          const struct listen_address *address, struct listener_set *opened,
                          struct problem_list *problems)
 {
@@ -44,22 +44,30 @@ static int open_listener(const struct pool_changes *changes, const struct pool_c
 
         int r = fd_store_open(changes->store, pool, address, &options, &listener, problems);
         if (r == 0)
-                return listener_set_open(opened, pool, address, problems);
+                return listener_moves_open(changes->pools, pool, address, opened, &changes->is_sharing, problems);
         if (r > 0 && (r = listener_set_add(opened, address->text, &listener)) < 0)
                 listener_close(&listener);
         return r;
 }
 
+/* Find the listener of that name, if it is in service and clients can reach it; else NULL. */
+static struct pool_listener *find_reachable(struct pool *pool, const struct listen_address *address)
+{
+        struct pool_listener *item = pool ? listener_set_find(&pool->listeners, address->text) : NULL;
+
+        return item && !listener_is_lost(&item->listener) ? item : NULL;
+}
+
 /* Open the listeners that no pool has. Returns the number of the others, which are moved from another pool or taken
  * back from draining; -errno with a problem added. */
-static int open_listeners(const struct pool_changes *changes, const struct reload_step *step, struct pool *running,
+static int open_listeners(struct pool_changes *changes, const struct reload_step *step, struct pool *running,
                           struct listener_set *opened, struct problem_list *problems)
 {
         int moving = 0, r = 0;
 
         for (size_t i = 0; i < step->new_pool->listen.count; i++) {
                 const struct listen_address *address = &step->new_pool->listen.items[i];
-                if (running && listener_set_find(&running->listeners, address->text))
+                if (find_reachable(running, address))
                         continue;
                 if (listener_moves_find(changes->pools, running, address)) {
                         moving++;
@@ -83,8 +91,8 @@ static int reserve_room(struct pool *pool, size_t listeners, size_t moving, stru
         return r;
 }
 
-static int prepare_step(const struct pool_changes *changes, const struct reload_step *step,
-                        struct pool_preparation *prepared, struct problem_list *problems)
+static int prepare_step(struct pool_changes *changes, const struct reload_step *step, struct pool_preparation *prepared,
+                        struct problem_list *problems)
 {
         struct pool *pool = running_pool(changes, step);
 
@@ -110,6 +118,7 @@ static void undo(void *owner, const struct reload_context *context)
                 pool_free(changes->prepared[i].pool);
         }
         freep(&changes->prepared);
+        changes->is_sharing = false;
 }
 
 static int prepare(void *owner, const struct reload_context *context)
@@ -135,8 +144,7 @@ static int prepare(void *owner, const struct reload_context *context)
 /* True if nothing has to be opened for the address. */
 static bool is_at_hand(const struct pool_changes *changes, struct pool *running, const struct listen_address *address)
 {
-        return (running && listener_set_find(&running->listeners, address->text)) ||
-               listener_moves_find(changes->pools, running, address);
+        return find_reachable(running, address) || listener_moves_find(changes->pools, running, address);
 }
 
 static void check(const void *owner, const struct reload_context *context)
@@ -150,7 +158,7 @@ static void check(const void *owner, const struct reload_context *context)
                         const struct listen_address *address = &step->new_pool->listen.items[i];
                         if (!is_at_hand(changes, running, address) &&
                             fd_store_try(changes->store, step->new_pool, address, context->problems) == 0)
-                                listener_set_try(step->new_pool, address, context->problems);
+                                listener_moves_try(changes->pools, step->new_pool, address, context->problems);
                 }
         }
 }
@@ -195,9 +203,14 @@ static bool is_listed(const struct pool_config *config, const char *name)
 /* Exchange the listeners: those that are no longer configured begin to drain, the new ones are taken into service. */
 static void rebind(const struct pool_table *pools, struct pool *pool, struct listener_set *opened)
 {
-        for (size_t i = pool->listeners.count; i-- > 0;)
-                if (!is_listed(pool->config, pool->listeners.items[i].name))
-                        drainer_close_listener(pool, &pool->listeners.items[i], pool->generation - 1);
+        for (size_t i = pool->listeners.count; i-- > 0;) {
+                struct pool_listener *item = &pool->listeners.items[i];
+                bool was_lost = listener_set_find(opened, item->name);
+                if (was_lost)
+                        pool_record(pool, LOG_NOTICE, "the file of %s was removed: it is opened anew", item->name);
+                if (was_lost || !is_listed(pool->config, item->name))
+                        drainer_close_listener(pool, item, pool->generation - 1);
+        }
         listener_moves_take_back(pools, pool);
         take_into_service(pool, opened);
 }
@@ -285,7 +298,7 @@ static void carry_out(const struct pool_changes *changes, const struct reload_co
                               .prepared = &changes->prepared[index]};
 
         reload_step_describe(at.step, &changed);
-        at.changed = text_string(&changed);
+        at.changed = changed.length > 0 ? text_string(&changed) : "nothing";
         at.pool = at.prepared->pool ? at.prepared->pool : running_pool(changes, at.step);
         verbs[at.step->verb](&at);
 }
@@ -319,6 +332,9 @@ static void commit(void *owner, const struct reload_context *context)
         move_listeners(changes, context->plan);
         for (size_t i = 0; i < context->plan->count; i++)
                 carry_out(changes, context, i);
+        if (changes->is_sharing)
+                listener_moves_end_sharing(changes->pools);
+        changes->is_sharing = false;
         store_listeners(changes);
         freep(&changes->prepared);
 }

@@ -18,6 +18,7 @@ struct pool_changes {
         const struct pool_runtime *runtime;
         struct fd_store *store;
         struct pool_preparation *prepared; /* one per step of the plan */
+        bool is_sharing;                   /* a listener that was opened shares its port with one that will drain */
 };
 
 extern const struct reload_participant pools_participant;

@@ -7,6 +7,7 @@
 #include "logic/config/config_options.h"
 #include "logic/policy/reload_changes.h"
 #include "master/reload/effective_config.h"
+#include "master/reload/listener_moves.h"
 
 /* Run phase one and, if it succeeds, phase two. */
 static int replace(const struct reload *reload, struct reload_context *context, struct reload_plan *plan,
@@ -17,6 +18,7 @@ static int replace(const struct reload *reload, struct reload_context *context, 
         int r = reload_diff(context->effective, context->new_config, plan, context->problems);
         if (r == 0 && problem_list_refuses(context->problems))
                 r = -EINVAL;
+        listener_moves_revise(reload->pools, plan);
         if (r == 0 && changes)
                 r = reload_changes_of(plan, old ? &old->master : NULL, &context->new_config->master, changes);
         if (r == 0)

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "logic/policy/reload_changes.h"
 #include "master/reload/effective_config.h"
+#include "master/reload/listener_moves.h"
 
 void reload_check(const struct reload *reload, struct config *config, struct problem_list *problems,
                   struct reload_changes *changes)
@@ -20,6 +21,7 @@ void reload_check(const struct reload *reload, struct config *config, struct pro
         int r = effective_config(context.old_config, reload->pools, &effective);
         if (r == 0)
                 r = reload_diff(&effective, config, &plan, problems);
+        listener_moves_revise(reload->pools, &plan);
         if (r == 0)
                 r = reload_changes_of(&plan, &effective.master, &config->master, changes);
         if (r < 0)

@@ -13,6 +13,7 @@
 #include "os/kernel_setting.h"
 #include "os/net/sock_diag.h"
 #include "os/net/tcp_barrier.h"
+#include "os/net/unix_address.h"
 
 static bool is_unix(const struct address *address)
 {
@@ -29,28 +30,6 @@ static int set_flag(int fd, int level, int option, int value)
         return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
-/* Does a process listen at a UNIX address that is taken? 0: no; -EADDRINUSE: yes. */
-static int check_unheard(const struct address *address)
-{
-        _cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        if (fd < 0)
-                return -errno;
-        if (connect(fd, &address->any, address->length) == 0)
-                return -EADDRINUSE;
-        /* EAGAIN: the queue of a listening process is full. EPROTOTYPE: it is a datagram socket. */
-        return errno == ECONNREFUSED || errno == ENOENT ? 0 : -EADDRINUSE;
-}
-
-/* Is the socket file at `address` left over from a process that has ended? 0: yes; -EADDRINUSE: a process listens. */
-static int check_stale(const struct address *address)
-{
-        struct stat status;
-
-        if (lstat(address->un.sun_path, &status) < 0)
-                return errno == ENOENT ? 0 : -errno;
-        return S_ISSOCK(status.st_mode) ? check_unheard(address) : -ENOTSOCK;
-}
-
 static int bind_unix_path(int fd, const struct listener_options *options, struct listener *listener)
 {
         const struct address *address = &listener->address;
@@ -60,7 +39,7 @@ static int bind_unix_path(int fd, const struct listener_options *options, struct
         if (bind(fd, &address->any, address->length) < 0) {
                 if (errno != EADDRINUSE)
                         return -errno;
-                int r = check_stale(address);
+                int r = unix_address_check_stale(address);
                 if (r < 0)
                         return r;
                 if (unlink(path) < 0 && errno != ENOENT)
@@ -84,12 +63,14 @@ static int bind_tcp(int fd, const struct listener_options *options, const struct
 {
         int r = set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 
+        if (r == 0 && options->shares_port && !is_unix(address))
+                r = set_flag(fd, SOL_SOCKET, SO_REUSEPORT, 1);
         if (r == 0 && address->any.sa_family == AF_INET6)
                 r = set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, options->ipv6_only);
         if (r == 0 && bind(fd, &address->any, address->length) < 0)
                 r = -errno;
         /* The last process that has the socket keeps an abstract name, also after shutdown(2). */
-        return r == -EADDRINUSE && is_unix(address) && check_unheard(address) == 0 ? -EBUSY : r;
+        return r == -EADDRINUSE && is_unix(address) && unix_address_check_unheard(address) == 0 ? -EBUSY : r;
 }
 
 /* The socket for an address; a system without IPv6 gets 0.0.0.0 for a dual-stack [::]. */
@@ -217,30 +198,34 @@ int listener_open(const struct address *address, const struct listener_options *
         return 0;
 }
 
-/* Do the directory and the present file permit a socket at the path? */
-static int try_path(const char *path)
-{
-        char directory[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-        struct stat status;
-
-        if (lstat(path, &status) == 0 && !S_ISSOCK(status.st_mode))
-                return -ENOTSOCK;
-        snprintf(directory, sizeof(directory), "%.*s", (int)MAX_OF(strrchr(path, '/') - path, 1), path);
-        if (stat(directory, &status) < 0)
-                return -errno;
-        if (!S_ISDIR(status.st_mode))
-                return -ENOTDIR;
-        return faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) < 0 ? -errno : 0;
-}
-
 int listener_try(const struct address *address, const struct listener_options *options)
 {
         struct address to_bind = *address;
 
         if (is_unix_path(address))
-                return try_path(address->un.sun_path);
+                return unix_address_try(address);
         _cleanup_(fd_closep) int fd = open_socket(&to_bind, options);
         return fd < 0 ? fd : bind_tcp(fd, options, &to_bind);
+}
+
+void listener_share_port(const struct listener *listener, bool on)
+{
+        if (!is_unix(&listener->address) && listener->origin != LISTENER_ACTIVATED && listener->decoy_fd < 0)
+                set_flag(listener->fd, SOL_SOCKET, SO_REUSEPORT, on);
+}
+
+bool listener_is_lost(const struct listener *listener)
+{
+        return is_unix_path(&listener->address) && listener->origin != LISTENER_ACTIVATED && !has_own_path(listener) &&
+               unix_address_check_stale(&listener->address) == 0;
+}
+
+bool listener_has_file(const struct listener *listener, const char *path)
+{
+        struct stat status;
+
+        return is_unix_path(&listener->address) && listener->origin != LISTENER_ACTIVATED && stat(path, &status) == 0 &&
+               status.st_dev == listener->device && status.st_ino == listener->inode;
 }
 
 bool listener_is_for(const struct address *bound, const struct address *address)

@@ -22,6 +22,7 @@ enum {
 struct listener_options {
         unsigned backlog;
         bool ipv6_only, tcp_nodelay, tcp_keepalive, defer_accept;
+        bool shares_port; /* with a listener of our own that has listener_share_port() on, and will drain */
         bool nonblocking; /* for listeners in the epoll sets of several processes; never cleared on an open listener */
         uid_t socket_uid; /* UNIX paths; (uid_t)-1: leave as created */
         gid_t socket_gid;
@@ -64,6 +65,19 @@ int listener_try(const struct address *address, const struct listener_options *o
  * file now or ipv6_only has changed; -errno. On failure *ret is unchanged and the caller keeps `fd`. */
 int listener_adopt(int fd, const struct address *bound, const struct address *address, enum listener_origin origin,
                    const struct listener_options *options, struct listener *ret);
+
+/* Let another listener of our own, whose address clashes with this one's, be opened beside it (`shares_port`), or end
+ * that. Processes of our own user could do the same, and the kernel
+ * remembers that for as long as the port is used; they could end us as well. UNIX and activated listeners, and those
+ * that have a decoy, which needs it, are left alone. */
+void listener_share_port(const struct listener *listener, bool on);
+
+/* True for a UNIX listener that clients do not reach any more, because its file was removed, and the path is free or
+ * has a socket at which nobody listens. */
+bool listener_is_lost(const struct listener *listener);
+
+/* True if `path` leads to the file of this UNIX listener. */
+bool listener_has_file(const struct listener *listener, const char *path);
 
 /* True if listener_open() for `address` would make a socket that is bound to `bound`. */
 bool listener_is_for(const struct address *bound, const struct address *address);
