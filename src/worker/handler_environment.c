@@ -79,19 +79,59 @@ static bool is_passed_on(const char *variable)
         return !peer_variables_contain(variable);
 }
 
-static int set_variable(struct words *words, const char *variable)
+/* A variable on its way into the fixed part. Environments can be large: they are sorted, not searched. */
+struct candidate {
+        const char *variable;
+        size_t index; /* the order in which they came: of one name the last counts */
+};
+
+static int compare_names(const char *a, const char *b)
 {
-        for (size_t i = 0; i < words->count; i++) {
-                if (!same_name(words->list[i], variable))
-                        continue;
-                char *copy = strdup(variable);
-                if (!copy)
-                        return -ENOMEM;
-                free(words->list[i]);
-                words->list[i] = copy;
-                return 0;
-        }
-        return words_add(words, variable);
+        size_t length_a = name_length(a), length_b = name_length(b);
+        int order = memcmp(a, b, MIN_OF(length_a, length_b));
+
+        return order != 0 ? order : (length_a > length_b) - (length_a < length_b);
+}
+
+static int compare(const void *a, const void *b)
+{
+        const struct candidate *left = a, *right = b;
+        int order = compare_names(left->variable, right->variable);
+
+        return order != 0 ? order : (left->index > right->index) - (left->index < right->index);
+}
+
+/* Copy the last of each name. 0 or -ENOMEM. */
+static int copy_last(struct candidate *candidates, size_t count, struct words *ret)
+{
+        int r = 0;
+
+        if (count > 0)
+                qsort(candidates, count, sizeof(*candidates), compare);
+        for (size_t i = 0; i < count && r == 0; i++)
+                if (i + 1 == count || compare_names(candidates[i].variable, candidates[i + 1].variable) != 0)
+                        r = words_add(ret, candidates[i].variable);
+        return r;
+}
+
+/* The variables of both lists that count. 0 or -ENOMEM. */
+static int join(const struct words *variables, char *const *inherited, struct words *ret)
+{
+        size_t most = variables->count, count = 0;
+
+        for (char *const *variable = inherited; variable && *variable; variable++)
+                most++;
+        _cleanup_(freep) struct candidate *candidates = calloc(most + 1, sizeof(*candidates));
+        if (!candidates)
+                return -ENOMEM;
+        for (char *const *variable = inherited; variable && *variable; variable++)
+                if (is_passed_on(*variable)) {
+                        candidates[count] = (struct candidate){.variable = *variable, .index = count};
+                        count++;
+                }
+        for (size_t i = 0; i < variables->count; i++, count++)
+                candidates[count] = (struct candidate){.variable = variables->list[i], .index = count};
+        return copy_last(candidates, count, ret);
 }
 
 int handler_environment_new(const struct words *variables, char *const *inherited, struct handler_environment **ret)
@@ -99,11 +139,8 @@ int handler_environment_new(const struct words *variables, char *const *inherite
         struct handler_environment *environment = calloc(1, sizeof(*environment));
         int r = environment ? 0 : -ENOMEM;
 
-        for (char *const *variable = inherited; variable && *variable && r == 0; variable++)
-                if (is_passed_on(*variable))
-                        r = set_variable(&environment->fixed, *variable);
-        for (size_t i = 0; i < variables->count && r == 0; i++)
-                r = set_variable(&environment->fixed, variables->list[i]);
+        if (r == 0)
+                r = join(variables, inherited, &environment->fixed);
         if (r == 0) {
                 environment->vector = calloc(environment->fixed.count + PEER_VARIABLES_MAX + 1, sizeof(char *));
                 r = environment->vector ? 0 : -ENOMEM;

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shlex
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from control import control_of
-from daemon import AS_ROOT, POOL_USER, Daemon, request, run_preforkd, tcp4, wait_until
+from daemon import AS_ROOT, POOL_USER, SLOW, Daemon, request, run_preforkd, tcp4, wait_until
 
 Start = Callable[..., Daemon]
 BAD_CONFIG = 78
@@ -200,6 +201,17 @@ def test_a_file_that_may_not_be_read(preforkd: Start) -> None:
     (directory / "gone.conf").symlink_to(directory / "nowhere")
     daemon.hup("reload refused")
     daemon.assert_problem("pools.d/gone.conf: ", "No such file")
+
+
+def test_a_large_environment_starts_at_once(preforkd: Start) -> None:
+    """20,000 variables: nothing that is done with them takes their number squared (it was seconds for each worker)."""
+    address = tcp4()
+    variables = " ".join(f"V{number}={'x' * 20}" for number in range(20000))
+    started = time.monotonic()
+    preforkd({"www": {"listen": address, "handler": "/bin/sh -c '/usr/bin/env | /usr/bin/wc -l'",
+                      "environment": variables}})
+    assert int(request(address)) >= 20000
+    assert time.monotonic() - started < 1.5 * SLOW
 
 
 # --- -T -------------------------------------------------------------------------------------------------------------

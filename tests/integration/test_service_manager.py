@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from control import control_of
-from daemon import (SLOW, Daemon, abstract, connect, endpoint, format_config, free_port, listener_inode,
+from daemon import (BINARY, SLOW, Daemon, abstract, connect, endpoint, format_config, free_port, listener_inode,
                     open_descriptors, refuses, request, run_preforkd, stays, tcp4, title, wait_until)
 from manager import Manager
 
@@ -71,12 +71,22 @@ def test_ondemand_is_ready_without_a_worker(preforkd: Start, manager: Manager) -
     assert daemon.workers() == []
 
 
+# A pool whose workers do not start, which only they find out: without CAP_SETGID they cannot get the groups.
+CANNOT_START = {"user": "nobody", "group": "root", "supplementary_groups": "3"}
+
+
+def without_setgid(directory: Path) -> Path:
+    stand_in = directory / "preforkd-without-setgid"
+    stand_in.write_text(f'#!/bin/sh\nexec setpriv --clear-groups --bounding-set -setgid --inh-caps -setgid {BINARY} "$@"\n')
+    stand_in.chmod(0o755)
+    return stand_in
+
+
 def test_a_pool_that_backs_off_is_told(preforkd: Start, manager: Manager, as_root: None, tmp_path: Path) -> None:
     """One pool cannot start its workers: the others serve, and STATUS names it."""
-    (tmp_path / "root").mkdir()
-    os.mkdir(tmp_path / "closed", 0o700)
-    preforkd({**pools(www=tcp4()), "bad": {"listen": tcp4(), "handler": "/bin/cat", "directory": tmp_path / "closed"}},
-             **manager.options())
+    preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "user": "root"},
+              "bad": {"listen": tcp4(), "handler": "/bin/cat", **CANNOT_START}},
+             binary=without_setgid(tmp_path), **manager.options())
     ready = manager.wait("READY=1", 20)
     assert re.match(r"2 pools, [0-9]+ workers?; bad backing off after [12] failed starts?$", ready.value("STATUS") or "")
 
@@ -84,11 +94,10 @@ def test_a_pool_that_backs_off_is_told(preforkd: Start, manager: Manager, as_roo
 def test_a_pool_whose_old_workers_live_backs_off_too(preforkd: Start, manager: Manager, as_root: None,
                                                      tmp_path: Path) -> None:
     """A reload rolls it to what cannot start: it serves on with what it has, and STATUS says so."""
-    os.mkdir(tmp_path / "closed", 0o700)
-    pool = {"listen": tcp4(), "handler": "/bin/cat", "scaling": "static", "max_workers": 1}
-    daemon = preforkd({"www": pool}, **manager.options())
+    pool = {"listen": tcp4(), "handler": "/bin/cat", "scaling": "static", "max_workers": 1, "user": "root"}
+    daemon = preforkd({"www": pool}, binary=without_setgid(tmp_path), **manager.options())
     manager.wait("READY=1")
-    daemon.pools["www"] = {**pool, "directory": tmp_path / "closed"}
+    daemon.pools["www"] = {**pool, **CANNOT_START}
     daemon.hup("reloaded")
     manager.wait(r"STATUS=Reload 1 applied\. 1 pool, [12] workers?; www backing off after [1-9][0-9]* failed starts?", 20)
     assert request(str(pool["listen"]), b"x") == b"x"
@@ -113,9 +122,8 @@ def test_saturated_is_said_when_somebody_waits(preforkd: Start, manager: Manager
 
 def test_no_pool_that_can_serve_is_a_failed_start(preforkd: Start, manager: Manager, as_root: None,
                                                   tmp_path: Path) -> None:
-    os.mkdir(tmp_path / "closed", 0o700)
-    daemon = preforkd({"bad": {"listen": tcp4(), "handler": "/bin/cat", "directory": tmp_path / "closed"}},
-                      **manager.options(), ready=False)
+    daemon = preforkd({"bad": {"listen": tcp4(), "handler": "/bin/cat", **CANNOT_START}},
+                      binary=without_setgid(tmp_path), **manager.options(), ready=False)
     assert daemon.wait_end() == 1
     manager.receive_all()
     failed = manager.wait("ERRNO=[1-9][0-9]*")

@@ -88,25 +88,46 @@ static size_t name_length(const char *word)
         return word[length] != '=' || isdigit((unsigned char)word[0]) ? 0 : length;
 }
 
+/* By their names, `=` included, so that one name is not the beginning of another. */
+static int compare_names(const void *a, const void *b)
+{
+        const char *left = *(const char *const *)a, *right = *(const char *const *)b;
+        size_t length_left = name_length(left) + 1, length_right = name_length(right) + 1;
+
+        return strncmp(left, right, MIN_OF(length_left, length_right));
+}
+
+/* Refuse a name that is set twice. Environments can be large: they are sorted, not searched. */
+static int refuse_twice(const struct words *words, struct text *error)
+{
+        _cleanup_(freep) const char **sorted = calloc(words->count + 1, sizeof(*sorted));
+
+        if (!sorted)
+                return -ENOMEM;
+        for (size_t i = 0; i < words->count; i++)
+                sorted[i] = words->list[i];
+        qsort(sorted, words->count, sizeof(*sorted), compare_names);
+        for (size_t i = 1; i < words->count; i++)
+                if (compare_names(&sorted[i - 1], &sorted[i]) == 0) {
+                        int r = text_appendf(error, "%.*s is set twice", (int)name_length(sorted[i]), sorted[i]);
+                        return r < 0 ? r : -EINVAL;
+                }
+        return 0;
+}
+
 static int environment_parse(const struct option *option, void *base, const struct words *words, struct text *error)
 {
         int r = 0;
 
-        for (size_t i = 0; i < words->count; i++) {
-                size_t length = name_length(words->list[i]);
-                if (length == 0) {
+        for (size_t i = 0; i < words->count; i++)
+                if (name_length(words->list[i]) == 0) {
                         r = option_quote_excerpt(error, words->list[i]);
                         if (r == 0)
                                 r = text_append(error, " is not NAME=VALUE (a value with blanks needs quotes)");
                         return r < 0 ? r : -EINVAL;
                 }
-                for (size_t j = 0; j < i; j++)
-                        if (strncmp(words->list[i], words->list[j], length + 1) == 0) {
-                                r = text_appendf(error, "%.*s is set twice", (int)length, words->list[i]);
-                                return r < 0 ? r : -EINVAL;
-                        }
-        }
-        return words_replace(option, base, words);
+        r = refuse_twice(words, error);
+        return r < 0 ? r : words_replace(option, base, words);
 }
 
 static int environment_expectation(const struct option *option, struct text *text)

@@ -327,13 +327,41 @@ static int teardown(void **state)
         return rmdir(directory);
 }
 
+/* Of one name the last counts, the pool's before inherited ones; a name that begins another is another name. */
+static void test_the_last_of_a_name_counts(void **state)
+{
+        static const char *const inherited[] = {"A=1", "AB=2", "A=3", "B=4", "A_=5", NULL};
+        static const char *const variables[] = {"B=6", "AB=", "C=A=7", NULL};
+        struct words own = {0};
+        struct handler_environment *environment = NULL;
+
+        (void)state;
+        for (size_t i = 0; variables[i]; i++)
+                assert_int_equal(words_add(&own, variables[i]), 0);
+        assert_int_equal(handler_environment_new(&own, (char *const *)(uintptr_t)inherited, &environment), 0);
+        words_clear(&own);
+        assert_string_equal(handler_environment_get(environment, "A"), "3");
+        assert_string_equal(handler_environment_get(environment, "AB"), "");
+        assert_string_equal(handler_environment_get(environment, "A_"), "5");
+        assert_string_equal(handler_environment_get(environment, "B"), "6");
+        assert_string_equal(handler_environment_get(environment, "C"), "A=7");
+        const struct address peer = {.any.sa_family = AF_UNSPEC};
+        assert_int_equal(count_of(handler_environment_set_peer(environment, &peer, -1)), 5);
+        handler_environment_free(environment);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_tcp),           cmocka_unit_test(test_ipv6_and_mapped),
-                cmocka_unit_test(test_unix),          cmocka_unit_test(test_abstract),
-                cmocka_unit_test(test_longest_names), cmocka_unit_test(test_never_stale),
-                cmocka_unit_test(test_fixed_part),    cmocka_unit_test(test_inherited_nonsense),
+                cmocka_unit_test(test_the_last_of_a_name_counts),
+                cmocka_unit_test(test_tcp),
+                cmocka_unit_test(test_ipv6_and_mapped),
+                cmocka_unit_test(test_unix),
+                cmocka_unit_test(test_abstract),
+                cmocka_unit_test(test_longest_names),
+                cmocka_unit_test(test_never_stale),
+                cmocka_unit_test(test_fixed_part),
+                cmocka_unit_test(test_inherited_nonsense),
         };
         return cmocka_run_group_tests(tests, setup, teardown);
 }
