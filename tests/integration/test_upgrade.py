@@ -723,6 +723,29 @@ def test_without_proc(preforkd: Start, tmp_path: Path, as_root: None, known: boo
     assert request(address_of(daemon), b"x") == b"x"
 
 
+@pytest.mark.parametrize(("mode", "owner", "group", "reason"), [
+    (0o757, 0, 0, "it may be written by everybody (mode 0757)"), (0o775, 0, 65534, "it may be written by its group"),
+    (0o755, 65533, 0, "it belongs to uid 65533")])
+def test_a_program_that_others_may_write(controlled: Start, tmp_path: Path, as_root: None, mode: int, owner: int,
+                                         group: int, reason: str) -> None:
+    daemon, control = controlled()
+    program = tmp_path / "next"
+    shutil.copy(BINARY, program)
+    os.chown(program, owner, group)
+    program.chmod(mode)
+    reply = control.ask(f"upgrade {program}")
+    assert not reply["ok"] and reason in json.dumps(reply), reply
+    os.chown(program, 0, 0)
+    program.chmod(0o755)
+    (tmp_path / "writable").mkdir()
+    (tmp_path / "writable").chmod(0o777)
+    program.rename(tmp_path / "writable/next")
+    reply = control.ask(f"upgrade {tmp_path}/writable/next")
+    assert not reply["ok"] and "its directory may be written by everybody (mode 0777)" in json.dumps(reply), reply
+    (tmp_path / "writable").chmod(0o1777)
+    upgrade(daemon, tmp_path / "writable/next")
+
+
 @pytest.mark.parametrize("how", ["during its preflight", "while it waits"])
 def test_a_configuration_that_nobody_has_tried(controlled: Start, tmp_path: Path, how: str) -> None:
     """What the new program cannot take is found out before it is executed, also when it came after the preflight."""

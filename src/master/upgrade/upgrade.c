@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "master/loop/evloop.h"
 #include "master/loop/reaper.h"
 #include "master/upgrade/preflight.h"
@@ -171,6 +172,21 @@ void upgrade_continue(struct upgrade *upgrade)
                 fail_to_execute(upgrade, upgrade->path, r);
 }
 
+/* A program that others can write would run with our privileges. 0, -EPERM (the upgrade has failed, and it was said
+ * why), or -errno. */
+static int check_writers(struct upgrade *upgrade)
+{
+        _cleanup_(problem_list_clear) struct problem_list problems = {0};
+        _cleanup_(text_clear) struct text why = {0};
+
+        int r = image_check_writers(upgrade->path, &why);
+        if (r == -EPERM) {
+                problem_add(&problems, upgrade->path, 0, "%s", text_string(&why));
+                fail(upgrade, &problems);
+        }
+        return r;
+}
+
 /* 0 or -errno. */
 static int begin(struct upgrade *upgrade, const char *path, const char *by)
 {
@@ -182,6 +198,9 @@ static int begin(struct upgrade *upgrade, const char *path, const char *by)
         if (!upgrade->path)
                 return -ENOMEM;
         snprintf(upgrade->by, sizeof(upgrade->by), "%s", by);
+        r = check_writers(upgrade);
+        if (r < 0)
+                return r == -EPERM ? 0 : r;
         log_notice("upgrading: preflight of %s (%s)", path, by);
         return start_preflight(upgrade);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "os/process/program.h"
 
 #define SELF "/proc/self/exe"
@@ -79,6 +80,43 @@ int image_look(const char *path, struct image_file *ret)
         *ret = (struct image_file){
                 .device = status.st_dev, .inode = status.st_ino, .size = status.st_size, .modified = status.st_mtim};
         return 0;
+}
+
+/* May others write it? A sticky directory lets them add files only. */
+static int check_writers(const struct stat *status, const char *what, struct text *why)
+{
+        const mode_t sticky_directory = S_IFDIR | S_ISVTX;
+        struct stat own;
+        bool group = status->st_mode & S_IWGRP && status->st_gid != 0 && status->st_gid != getegid();
+        int r = 0;
+
+        if (status->st_uid != 0 && status->st_uid != geteuid() &&
+            (stat(SELF, &own) < 0 || own.st_uid != status->st_uid))
+                r = text_appendf(why, "%s belongs to uid %u, who could decide what we execute", what, status->st_uid);
+        else if ((status->st_mode & S_IWOTH || group) && (status->st_mode & sticky_directory) != sticky_directory)
+                r = text_appendf(why, "%s may be written by %s (mode %04o), who could decide what we execute", what,
+                                 status->st_mode & S_IWOTH ? "everybody" : "its group", status->st_mode & 07777);
+        else
+                return 0;
+        return r < 0 ? r : -EPERM;
+}
+
+int image_check_writers(const char *path, struct text *why)
+{
+        const char *slash = strrchr(path, '/');
+        _cleanup_(freep) char *directory = strndup(path, slash ? MAX_OF((size_t)(slash - path), (size_t)1) : 0);
+        struct stat status;
+
+        if (!directory)
+                return -ENOMEM;
+        if (stat(path, &status) < 0)
+                return -errno;
+        int r = check_writers(&status, "it", why);
+        if (r < 0)
+                return r;
+        if (stat(directory[0] != '\0' ? directory : ".", &status) < 0)
+                return -errno;
+        return check_writers(&status, "its directory", why);
 }
 
 bool image_is_same(const struct image_file *a, const struct image_file *b)

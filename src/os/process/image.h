@@ -10,6 +10,8 @@
 #include <sys/types.h>
 #include <time.h>
 
+struct text;
+
 /* Find the absolute path by which this process was started; `name` is its argv[0]. Symbolic links are kept, because
  * they may lead to a newer program later. If `name`, which the caller of execve(2) chooses freely, is not this program,
  * return the path that the kernel reports. 0; -ENOENT; -ENOMEM; -errno. The caller frees *ret. */
@@ -27,6 +29,10 @@ struct image_file {
  * stat(2). */
 int image_look(const char *path, struct image_file *ret);
 bool image_is_same(const struct image_file *a, const struct image_file *b);
+
+/* May others than root, our own user and the owner of this very program change the file, or put another in its place?
+ * 0: no; -EPERM: yes, and `why` has an explanation; -errno. */
+int image_check_writers(const char *path, struct text *why);
 
 /* Execute the program at `path` in this process, with our environment. `descriptors` stay open in it; others follow
  * their FD_CLOEXEC. Returns only on failure, with everything as before: -errno of execve(2). */
