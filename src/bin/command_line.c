@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/number.h"
+#include "logic/config/foreign.h"
 
 const char command_line_help[] = "Usage: preforkd [-c FILE] [-t | -T]\n"
                                  "       preforkd --listen ADDRESS [--KEY=VALUE ...] -- HANDLER [ARGUMENT...]\n"
@@ -41,6 +42,7 @@ struct parser {
         struct text listen; /* the addresses given, joined as one value */
         bool command_chosen;
         bool has_directory;
+        bool has_root; /* the handler is looked for below another root */
         struct text *problem;
 };
 
@@ -114,9 +116,24 @@ static int parse_option(struct parser *parser, const char *argument, const char 
                 return add_listen(parser, value);
         if (text_equal(key, "handler"))
                 return fail(parser, argument, "the handler is what follows \"--\"");
-        parser->has_directory |=
-                text_equal(key, "directory") || text_equal(key, "root-directory") || text_equal(key, "root_directory");
+        parser->has_root |= text_equal(key, "root-directory") || text_equal(key, "root_directory");
+        parser->has_directory |= text_equal(key, "directory") || parser->has_root;
         return add_option(parser, key, value);
+}
+
+/* An option with one dash that we have not: perhaps tcpserver's. */
+static int fail_unknown(struct parser *parser, const char *argument)
+{
+        _cleanup_(text_clear) struct text what = {0};
+        const char letter[] = {argument[1], '\0'};
+        const struct foreign_word *foreign = argument[1] != '\0' ? foreign_find(letter) : NULL;
+        int r = text_append(&what, "unknown option");
+
+        if (r == 0 && foreign)
+                r = text_append(&what, "; ");
+        if (r == 0 && foreign)
+                r = foreign_describe(foreign, true, &what);
+        return r < 0 ? r : fail(parser, argument, text_string(&what));
 }
 
 static int parse_argument(struct parser *parser)
@@ -135,19 +152,36 @@ static int parse_argument(struct parser *parser)
                 const char *equals = strchr(argument, '=');
                 return parse_option(parser, argument, equals ? equals + 1 : NULL);
         }
-        return fail(parser, argument,
-                    argument[0] == '-' ? "unknown option" : "unexpected argument; the handler goes after \"--\"");
+        if (argument[0] == '-')
+                return fail_unknown(parser, argument);
+        return fail(parser, argument, "unexpected argument; the handler goes after \"--\"");
+}
+
+/* The handler's program: `./h` is relative to where we are, as in a shell and for tcpserver. */
+static int add_program(struct parser *parser, struct text *handler)
+{
+        const char *program = parser->argv[parser->at];
+        bool is_relative = strchr(program, '/') && program[0] != '/' && !parser->has_root;
+        _cleanup_(freep) char *directory = is_relative ? getcwd(NULL, 0) : NULL;
+        _cleanup_(freep) char *whole = NULL;
+
+        if (!directory || directory[0] != '/')
+                return words_quote(handler, program);
+        while (text_starts_with(program, "./"))
+                program += 1 + strspn(program + 1, "/");
+        if (asprintf(&whole, "%s/%s", text_equal(directory, "/") ? "" : directory, program) < 0)
+                return -ENOMEM;
+        return words_quote(handler, whole);
 }
 
 /* The handler as one value, quoted so that it is split into the same words again. */
 static int add_handler(struct parser *parser)
 {
         _cleanup_(text_clear) struct text handler = {0};
-        int r = 0;
+        int r = add_program(parser, &handler);
 
-        for (; parser->at < parser->argc && r == 0; parser->at++) {
-                if (handler.length > 0)
-                        r = text_append(&handler, " ");
+        for (parser->at++; parser->at < parser->argc && r == 0; parser->at++) {
+                r = text_append(&handler, " ");
                 if (r == 0)
                         r = words_quote(&handler, parser->argv[parser->at]);
         }
@@ -164,6 +198,9 @@ static int add_directory(struct parser *parser)
 
 static int finish_one_pool(struct parser *parser, bool has_handler)
 {
+        if (parser->line.file && parser->line.file[strspn(parser->line.file, "0123456789")] == '\0')
+                return fail(parser, parser->line.file,
+                            "-c names a configuration file; tcpserver's -c is --max-workers here");
         if (parser->line.file)
                 return fail(parser, parser->line.file, "a file and a pool on the command line exclude each other");
         if (parser->listen.length == 0)

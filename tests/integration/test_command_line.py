@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from control import control_of
-from daemon import (AS_ROOT, POOL_USER, Daemon, binary_for_everybody, clean_environment, connect, format_config,
-                    free_port, refuses, request, run_preforkd, tcp4, title, user_arguments, wait_until)
+from daemon import (AS_ROOT, BINARY, POOL_USER, Daemon, binary_for_everybody, clean_environment, connect,
+                    format_config, free_port, refuses, request, run_preforkd, tcp4, title, user_arguments, wait_until)
 
 START_FAILED, USAGE, NOTHING_TO_SERVE, BAD_CONFIG = 1, 2, 3, 78
 
@@ -272,6 +272,22 @@ def test_one_line_form_takes_several_listeners(preforkd: Callable[..., Daemon]) 
     preforkd(arguments=["--listen", first, "--listen", second, *user_arguments(), "--", "/bin/cat"])
     assert request(first, b"1") == b"1"
     assert request(second, b"2") == b"2"
+
+
+@pytest.mark.parametrize("handler", ["./handler", "../work/handler", "sub/../handler"])
+def test_a_relative_handler_is_relative_to_where_we_are(preforkd: Callable[..., Daemon], tmp_path: Path, handler: str) -> None:
+    """As in a shell and for tcpserver, also when handlers run elsewhere."""
+    work = tmp_path / "work"
+    (work / "sub").mkdir(parents=True)
+    program = work / "handler"
+    program.write_text("#!/bin/sh\necho here\n")
+    for path in (program, work, work / "sub", tmp_path):
+        path.chmod(0o755)
+    address, starter = tcp4(), tmp_path / "starter"
+    starter.write_text(f'#!/bin/sh\ncd {work} && exec {BINARY} "$@"\n')
+    starter.chmod(0o755)
+    preforkd(arguments=["--listen", address, *user_arguments(), "--directory=/", "--", handler], binary=starter)
+    assert request(address) == b"here\n"
 
 
 @pytest.mark.parametrize("arguments", [["--listen", "127.0.0.1:99999", "--", "/bin/cat"],

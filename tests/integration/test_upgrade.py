@@ -529,12 +529,25 @@ def test_who_asked_is_answered_by_the_next_program(controlled: Start) -> None:
     assert reply["from"] == reply["version"] == control.do("version")["version"]
 
 
+def read_slowly(daemon: Daemon) -> Callable[[], None]:
+    """The configuration becomes a FIFO, whose reader waits until the function that this returns is called."""
+    text, fifo = daemon.config.read_text(), daemon.config.with_name("fifo")
+    os.mkfifo(fifo)
+    daemon.config.unlink()
+    daemon.config.symlink_to(fifo)
+
+    def go_on() -> None:
+        with open(fifo, "w", encoding="utf-8") as writer:
+            writer.write(text)
+
+    return go_on
+
+
 def test_an_upgrade_waits_for_a_reload(controlled: Start, tmp_path: Path) -> None:
     """… so that each gets its reply; what comes while both are under way is done afterwards."""
     daemon, control = controlled()
     program = between(tmp_path, f"open({str(tmp_path / 'tried')!r}, 'w').close()", only_in_earnest=False)
-    (tmp_path / "pools.d").mkdir()
-    os.mkfifo(tmp_path / "pools.d" / "slow.conf")
+    go_on = read_slowly(daemon)
     clients = [control.connect() for _ in range(3)]
     try:
         clients[0].sendall(b"reload\n")
@@ -546,8 +559,7 @@ def test_an_upgrade_waits_for_a_reload(controlled: Start, tmp_path: Path) -> Non
         control.do("version")
         daemon.assert_none(["upgraded"])
         for _ in range(2):  # the reload, and then the dry run
-            with open(tmp_path / "pools.d" / "slow.conf", "w", encoding="utf-8"):
-                pass
+            go_on()
             time.sleep(0.3)
         replies = [json.loads(read_all(client)) for client in clients]
     finally:
@@ -757,21 +769,19 @@ def test_a_configuration_that_nobody_has_tried(controlled: Start, tmp_path: Path
                       f"    open({str(tmp_path / 'tried')!r}, 'w').close()\n"
                       f"    while not os.path.exists({str(tmp_path / 'go')!r}):\n"
                       "        time.sleep(0.01)", only_in_earnest=False)
-    fifo = tmp_path / "pools.d" / "slow.conf"
     with control.connect() as client:
         client.sendall(f"upgrade {program}\n".encode())
         wait_until(lambda: (tmp_path / "tried").exists(), "the preflight")
         daemon.pools["www"]["max_workers"] = 3
         if how == "while it waits":
-            fifo.parent.mkdir()
-            os.mkfifo(fifo)
-            daemon.hup(None)
+            daemon.write_config()
+            go_on = read_slowly(daemon)
+            daemon.send_signal(signal.SIGHUP)
             wait_until(lambda: any("reading" in title(pid) for pid in children(daemon.pid)), "the reading")
             (tmp_path / "go").touch()
             wait_until(lambda: not any("preflight" in title(pid) or "between" in title(pid) for pid in children(daemon.pid)),
                        "the end of the preflight")
-            with open(fifo, "w", encoding="utf-8"):
-                pass
+            go_on()
         else:
             daemon.hup("reloaded")
             (tmp_path / "go").touch()

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "logic/config/foreign.h"
 
 /* The bytes that libinih acts upon, and what they are coded as; see ini_line.h. */
 static const struct {
@@ -202,6 +203,20 @@ static int peek_key(const char *at, const char *end, struct ini_line *line)
         return equals < end && *equals == '=' ? text_append_bytes(&line->name, at, length) : 0;
 }
 
+/* `MaxRequestWorkers 150`: a line of another program. 0: no word of theirs. */
+static int refuse_foreign(const char *at, size_t length, struct text *error)
+{
+        _cleanup_(text_clear) struct text word = {0};
+        int r = text_append_bytes(&word, at, length);
+        const struct foreign_word *foreign = r == 0 && length > 1 ? foreign_find(text_string(&word)) : NULL;
+
+        if (foreign)
+                r = foreign_describe(foreign, false, error);
+        if (r == 0 && foreign)
+                r = text_append(error, "; lines are 'key = value'");
+        return r < 0 ? r : foreign ? -EINVAL : 0;
+}
+
 static int scan_key(const char *at, const char *end, struct ini_line *line, struct text *error)
 {
         size_t length = name_length(at, end);
@@ -210,6 +225,11 @@ static int scan_key(const char *at, const char *end, struct ini_line *line, stru
         if (length > 0 && separator < end && *separator == ':')
                 return refuse_word(error, "':' does not separate a key from its value here; expected '", at, length,
                                    " = ...'");
+        if (length > 0 && (separator == end || *separator != '=')) {
+                int r = refuse_foreign(at, length, error);
+                if (r < 0)
+                        return r;
+        }
         if (length == 0 || separator == end || *separator != '=')
                 return refuse(error, "not a configuration line; "
                                      "expected 'key = value', '[section]' or a comment");
@@ -243,19 +263,29 @@ static int check_bytes(const char *bytes, size_t length, bool comment, struct te
         return 0;
 }
 
-int ini_line_scan(const char *bytes, size_t length, struct ini_line *line, struct text *error)
+/* Of an indented line: is it a key or a section, and not a part of the value above? */
+static bool looks_like_own(const char *at, const char *end)
+{
+        size_t length = name_length(at, end);
+        const char *equals = skip_blanks(at + length, end);
+
+        return *at == '[' || (length > 0 && equals < end && *equals == '=');
+}
+
+int ini_line_scan(const char *bytes, size_t length, size_t depth, struct ini_line *line, struct text *error)
 {
         const char *end = bytes + length, *at = skip_blanks(bytes, end);
         int r = 0;
 
         text_truncate(&line->name);
         text_truncate(&line->value);
-        *line = (struct ini_line){.kind = INI_LINE_BLANK, .name = line->name, .value = line->value};
+        *line = (struct ini_line){
+                .kind = INI_LINE_BLANK, .depth = (size_t)(at - bytes), .name = line->name, .value = line->value};
         if (at == end)
                 return 0;
         if (*at == '#' || *at == ';')
                 line->kind = INI_LINE_COMMENT;
-        else if (at > bytes)
+        else if (at > bytes && (line->depth > depth || !looks_like_own(at, end)))
                 line->kind = INI_LINE_CONTINUATION;
         else
                 line->kind = *at == '[' ? INI_LINE_SECTION : INI_LINE_KEY;

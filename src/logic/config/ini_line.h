@@ -20,11 +20,14 @@ struct ini_line {
         struct text name;        /* of a section or key; of a continuation: the word before a `=`; empty: none */
         bool bracketed;          /* a continuation that looks like `[section]` */
         bool joins_next;         /* ends in a backslash: the next line is joined without a blank */
+        size_t depth;            /* blanks before it */
         struct text value;       /* of a key or continuation, coded; see ini_line_decode() */
 };
 
-/* Scan the line, which has no newline. 0; -EINVAL: refused, `error` says why; -ENOMEM. */
-int ini_line_scan(const char *bytes, size_t length, struct ini_line *line, struct text *error);
+/* Scan the line, which has no newline. If it is indented by more than `depth` it continues the value above; if by less,
+ * and it looks like a key or a section, it is one: people indent the keys of a section. SIZE_MAX: there is no value
+ * above. 0; -EINVAL: refused, `error` says why; -ENOMEM. */
+int ini_line_scan(const char *bytes, size_t length, size_t depth, struct ini_line *line, struct text *error);
 
 /* Replace the control bytes in (a piece of) a coded value by the bytes that they stand for. */
 void ini_line_decode(char *bytes, size_t length);

@@ -36,7 +36,8 @@ struct reader {
         bool misread;  /* … and did not */
 
         enum open_value open;
-        bool joined; /* the value's last line ended in a backslash */
+        size_t depth; /* blanks before the key of the open value: what is indented by more continues it */
+        bool joined;  /* the value's last line ended in a backslash */
         struct text key, value;
         unsigned key_line;
         struct text label; /* the key as problems show it: not whole if it is very long */
@@ -93,6 +94,15 @@ static void take_key(struct reader *reader)
         note(reader, text_append_bytes(&reader->key, text_string(name), name->length));
         note(reader, text_append_excerpt(&reader->label, text_string(name), name->length));
         reader->key_line = reader->line;
+        reader->depth = reader->current.depth;
+}
+
+/* By how much the next line may be indented and still be a key. */
+static size_t depth_of_open(const struct reader *reader)
+{
+        if (reader->open == OPEN_NONE)
+                return SIZE_MAX;
+        return reader->open == OPEN_VALUE && reader->joined ? 0 : reader->depth;
 }
 
 /* libinih found a pair: the piece of the open value that it was given last. */
@@ -261,7 +271,7 @@ static bool take_line(struct reader *reader)
         reader->line++;
         if (newline && end > at && end[-1] == '\r')
                 end--; /* a file with CR LF line ends */
-        int r = ini_line_scan(at, (size_t)(end - at), &reader->current, &error);
+        int r = ini_line_scan(at, (size_t)(end - at), depth_of_open(reader), &reader->current, &error);
         if (r == -EINVAL) {
                 problem_add(reader->problems, file_name(reader), reader->line, "%s", text_string(&error));
                 skip_line(reader);

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "logic/config/advice.h"
 #include "logic/config/option_types.h"
 #include "logic/config/option_value.h"
 
@@ -70,6 +71,7 @@ static void command_clear(const struct option *option, void *base)
 
 const struct option_operations option_words = {.takes_list = true,
                                                .noun = "a command",
+                                               .advise = advice_about_command,
                                                .parse = command_parse,
                                                .print = command_print,
                                                .expectation = command_expectation,
@@ -171,7 +173,11 @@ static int listen_list_add(struct listen_list *list, const struct address *addre
 /* Returns -EINVAL, or -ENOMEM. */
 static int listen_error(const struct option *option, const char *word, int reason, struct text *error)
 {
-        int r = option_quote_excerpt(error, word);
+        int r = reason == -EINVAL && !text_starts_with(word, LISTEN_SYSTEMD_PREFIX) ? advice_about_address(word, error)
+                                                                                    : 0;
+        if (r != 0)
+                return r < 0 ? r : -EINVAL;
+        r = option_quote_excerpt(error, word);
 
         if (r == 0 && text_starts_with(word, LISTEN_SYSTEMD_PREFIX))
                 r = text_append(error, " is not systemd:NAME with the FileDescriptorName= of a socket unit: 1 to 255 "
@@ -183,6 +189,10 @@ static int listen_error(const struct option *option, const char *word, int reaso
         else if (r == 0 && reason == -ENODEV)
                 r = text_append(error, ": there is no network interface of that name");
         else if (r == 0) {
+                const char *quote = advice_find_smart_quote(word);
+                r = quote ? text_appendf(error, " has %s, which is no quote here", quote) : 0;
+                if (r < 0 || quote)
+                        return r < 0 ? r : -EINVAL;
                 r = text_append(error, " is not an address (host names are not looked up); expected ");
                 if (r == 0)
                         r = option_value_expectation(option, error);

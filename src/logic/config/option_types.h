@@ -21,6 +21,9 @@ struct option_operations {
         /* Replace the field by what the words say (at least one). 0, -EINVAL (not of that form), -ERANGE, -ENOMEM; the
          * field is left alone on failure. May explain itself in `error`; else the caller words it. */
         int (*parse)(const struct option *option, void *base, const struct words *words, struct text *error);
+        /* What is wrong with the value as it was written, before its words are parsed: 1 and a text in `error`; 0;
+         * -ENOMEM. NULL: nothing. */
+        int (*advise)(const char *string, const struct words *words, struct text *error);
         int (*print)(const struct option *option, const void *base, struct text *text);
         int (*expectation)(const struct option *option, struct text *text);
         bool (*equal)(const struct option *option, const void *a, const void *b);

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "base/words.h"
+#include "logic/config/advice.h"
 #include "logic/config/option_types.h"
 
 static const struct option_operations *const operations[] = {
@@ -33,10 +34,15 @@ int option_quote_excerpt(struct text *text, const char *string)
 static int refuse(const struct option *option, const char *value, const char *what, const char *noun,
                   struct text *error)
 {
+        const char *quote = advice_find_smart_quote(value);
         int r = option_quote_excerpt(error, value);
 
         if (r == 0)
-                r = text_appendf(error, " %s%s; expected ", what, noun);
+                r = text_appendf(error, " %s%s", what, noun);
+        if (r == 0 && quote)
+                r = text_appendf(error, " (%s is no quote here)", quote);
+        if (r == 0)
+                r = text_append(error, "; expected ");
         if (r == 0)
                 r = option_value_expectation(option, error);
         return r < 0 ? r : -EINVAL;
@@ -67,10 +73,20 @@ int option_value_parse(const struct option *option, void *base, const char *stri
                 return r;
         if (words.count == 0)
                 return parse_empty(option, base, error);
+        r = type->advise ? type->advise(string, &words, error) : 0;
+        if (r != 0)
+                return r < 0 ? r : -EINVAL;
+        if (!type->takes_list && words.count > 1 && (r = advice_about_unit(option->type, string, error)) != 0)
+                return r < 0 ? r : -EINVAL;
         if (!type->takes_list && words.count > 1)
                 return refuse(option, string, "is more than one word (quotes make it one)", "", error);
 
         r = type->parse(option, base, &words, error);
+        if (r == -EINVAL && error->length == error_length) {
+                int advised = advice_about_unit(option->type, string, error);
+                if (advised != 0)
+                        return advised < 0 ? advised : -EINVAL;
+        }
         if ((r == -EINVAL || r == -ERANGE) && error->length == error_length)
                 r = r == -EINVAL ? refuse(option, string, "is not ", type->noun, error)
                                  : refuse(option, string, "is out of range", "", error);

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "logic/config/config_options.h"
+#include "logic/config/foreign.h"
 #include "logic/config/ini_reader.h"
 #include "logic/config/option_value.h"
 #include "logic/config/schema.h"
@@ -91,7 +92,12 @@ static int report_unknown_key(struct parser *parser, const char *word, struct or
         else if (parser->in_master && pool_option_find(key) >= 0)
                 problem_add(parser->problems, place.file, place.line,
                             "'%s' is a key of pools, not of [" MASTER_SECTION "]", key);
-        else {
+        else if (foreign_find(word)) {
+                _cleanup_(text_clear) struct text foreign = {0};
+                r = foreign_describe(foreign_find(word), false, &foreign);
+                problem_add(parser->problems, place.file, place.line, "unknown key '%s': %s", key,
+                            text_string(&foreign));
+        } else {
                 if (parser->in_master)
                         offer_options(&spelling, master_options, MASTER_OPTION_COUNT);
                 else
@@ -102,7 +108,7 @@ static int report_unknown_key(struct parser *parser, const char *word, struct or
                 else
                         problem_add(parser->problems, place.file, place.line, "unknown key '%s'", key);
         }
-        return 0;
+        return r;
 }
 
 /* The place as an origin, with the file's name kept in the config. 0 or -ENOMEM. */
@@ -247,7 +253,13 @@ static int report_unknown_option(const char *name, const char *label, struct pro
 {
         _cleanup_(text_clear) struct text best = {0};
         struct spelling spelling = {.word = name};
+        const struct foreign_word *foreign = foreign_find(name);
 
+        if (foreign) {
+                int r = foreign_describe(foreign, true, &best);
+                problem_add(problems, NULL, 0, "unknown option '%s': %s", label, text_string(&best));
+                return r;
+        }
         offer_options(&spelling, pool_options, POOL_OPTION_COUNT);
         offer_options(&spelling, master_options, MASTER_OPTION_COUNT);
         if (spelling.best) {

@@ -19,7 +19,7 @@
 /* More than any configuration, less than what hurts: a device or an endless pipe named by mistake ends here. */
 #define FILE_MAX_MIB 16
 /* How long the main file may keep us waiting: it may be a pipe (`preforkd -t -c <(…)`). */
-#define PATIENCE_S 5
+#define PATIENCE_S 8
 
 #define SUFFIX ".conf"
 

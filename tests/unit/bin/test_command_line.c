@@ -193,7 +193,10 @@ static void test_started_nowhere(void **state)
 static void test_mistakes(void **state)
 {
         (void)state;
-        expect_problem(parse("-x", NULL), "-x: unknown option");
+        expect_problem(parse("-y", NULL), "-y: unknown option");
+        expect_problem(parse("-u", "7", NULL), "-u: unknown option; tcpserver's -u is --user here");
+        expect_problem(parse("-c", "40", "--listen=127.0.0.1:80", "--", "/bin/cat", NULL),
+                       "40: -c names a configuration file; tcpserver's -c is --max-workers here");
         expect_problem(parse("-tT", NULL), "-tT: unknown option");
         expect_problem(parse("-", NULL), "-: unknown option");
         expect_problem(parse("/bin/cat", NULL), "/bin/cat: unexpected argument; the handler goes after \"--\"");

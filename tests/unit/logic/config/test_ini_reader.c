@@ -295,8 +295,22 @@ static void test_indented_lines_must_continue_something(void **state)
         check("[a]\nk = 1\n\n  x\n  y\n", "[a]@1\nk=<1>@2\n", expected); /* once, not for every line */
         snprintf(expected, sizeof(expected), "f:2: %s", lost);
         check("[a]\n  x\nk = 1\n", "[a]@1\nk=<1>@3\n", expected);
-        snprintf(expected, sizeof(expected), "f:1: %s", lost);
-        check("  [a]\n", "", expected);
+}
+
+/* People indent the keys of a section: what is not indented further than the key above is no continuation of it. */
+static void test_keys_may_be_indented(void **state)
+{
+        (void)state;
+        check("[a]\n  k = 1\n  l = 2\n", "[a]@1\nk=<1>@2\nl=<2>@3\n", "");
+        check("[a]\n  k = 1\n    2 = x\n  l = 2\nm = 3\n", "[a]@1\nk=<1 2 = x>@2\nl=<2>@4\nm=<3>@5\n", "");
+        check("[a]\n\tk = 1\n\t user = x\n", "[a]@1\nk refused@2\n",
+              "f:3: this indented line continues k, but looks like the key user; "
+              "remove the indentation, or put the word in quotes");
+        check("  [a]\n    k = 1\n  [b]\n    l = 2\n", "[a]@1\nk=<1>@2\n[b]@3\nl=<2>@4\n", "");
+        check("[a]\n  k = 1 \\\n  l = 2\n", "[a]@1\nk=<1 l = 2>@2\n", "");
+        check("[a]\n  k = 'x\n  l = 2\n", "[a]@1\nk refused@2\nl=<2>@3\n",
+              "f:2: the quote ' is not closed on this line");
+        check("[a]\nk = 1\n\n  l = 2\n", "[a]@1\nk=<1>@2\nl=<2>@4\n", "");
 }
 
 static void test_accidental_indentation_is_told(void **state)
@@ -426,6 +440,7 @@ int main(void)
                 cmocka_unit_test(test_refuses_nul),
                 cmocka_unit_test(test_refuses_keys_before_any_section),
                 cmocka_unit_test(test_indented_lines_must_continue_something),
+                cmocka_unit_test(test_keys_may_be_indented),
                 cmocka_unit_test(test_accidental_indentation_is_told),
                 cmocka_unit_test(test_a_refused_line_takes_its_value_along),
                 cmocka_unit_test(test_a_backslash_wants_a_line_below),

@@ -94,13 +94,20 @@ static void test_units(void **state)
                   "\"8761h\" is out of range; expected a duration from 0 to 8760h (such as 500ms, 30s, 5m, 1h)");
         check_bad(POOL_SPARE_TIMEOUT, "0",
                   "\"0\" is out of range; expected a duration from 1ms to 8760h (such as 500ms, 30s, 5m, 1h)");
-        check_bad(POOL_KILL_TIMEOUT, "5 s",
-                  "\"5 s\" is more than one word (quotes make it one); "
+        check_bad(POOL_KILL_TIMEOUT, "5 s", "\"5 s\" has a blank before its unit; expected 5s");
+        check_bad(POOL_KILL_TIMEOUT, "90 seconds", "\"90 seconds\" has a blank before its unit; expected 90s");
+        check_bad(POOL_KILL_TIMEOUT, "5min", "\"5min\": the unit is written otherwise; expected 5m");
+        check_bad(POOL_MAX_WORKER_MEMORY, "10 MB", "\"10 MB\" has a blank before its unit; expected 10M");
+        check_bad(POOL_LIMIT_AS, "1 GiB", "\"1 GiB\" has a blank before its unit; expected 1G");
+        check_bad(POOL_RELOAD_SURGE, "25 percent", "\"25 percent\" has a blank before its unit; expected 25%");
+        check_bad(POOL_KILL_TIMEOUT, "5 parsecs",
+                  "\"5 parsecs\" is more than one word (quotes make it one); "
                   "expected a duration from 0 to 8760h (such as 500ms, 30s, 5m, 1h)");
         check_good(POOL_MAX_WORKER_MEMORY, "64M", "64M");
         check_good(POOL_MAX_WORKER_MEMORY, "1048576", "1M");
-        check_bad(POOL_MAX_WORKER_MEMORY, "64MB",
-                  "\"64MB\" is not a size; expected a size from 0 to 1024T (such as 512K, 64M)");
+        check_bad(POOL_MAX_WORKER_MEMORY, "64MB", "\"64MB\": the unit is written otherwise; expected 64M");
+        check_bad(POOL_MAX_WORKER_MEMORY, "64X",
+                  "\"64X\" is not a size; expected a size from 0 to 1024T (such as 512K, 64M)");
         check_good(POOL_RELOAD_SURGE, "100%", "100%");
         check_bad(POOL_RELOAD_SURGE, "25", "\"25\" is not a percentage; expected a percentage from 1% to 100%");
         check_bad(POOL_RELOAD_SURGE, "0%", "\"0%\" is out of range; expected a percentage from 1% to 100%");
@@ -153,6 +160,16 @@ static void test_handlers(void **state)
         check_bad(POOL_HANDLER, "bin/cat -n",
                   "\"bin/cat\" is a relative path; expected an absolute path, or a "
                   "name to be found in PATH");
+        check_bad(POOL_HANDLER, "/bin/cat | /bin/tac",
+                  "\"|\" is for a shell, and none reads this; expected /bin/sh -c '...', or quotes around it if the "
+                  "program is to get it");
+        check_bad(
+                POOL_HANDLER, "/bin/cat >/dev/null",
+                "\">/dev/null\" is for a shell, and none reads this; expected /bin/sh -c '...', or quotes around it if "
+                "the program is to get it");
+        check_good(POOL_HANDLER, "/bin/grep '|' \">\" \\& a|b --x=>y", "/bin/grep '|' '>' '&' 'a|b' '--x=>y'");
+        check_bad(POOL_HANDLER, "LANG=C /bin/cat", "\"LANG\" is a variable and no program; expected it in environment");
+        check_bad(POOL_HANDLER, "\u201c/bin/cat\u201d", "\u201c is no quote here; expected \" or '");
         check_bad(POOL_HANDLER, "'' x", "the program's name is empty");
         check_bad(POOL_HANDLER, "", "no value; expected a program and its arguments");
 }
@@ -188,6 +205,25 @@ static void test_listen(void **state)
                                       expected),
                          0);
         check_bad(POOL_LISTEN, "127.0.0.1:80 example.org:80", text_string(&text));
+        static const char *const mistakes[][2] = {
+                {"8080", "\"8080\" is a port without an address; expected *:8080 for every address, or 127.0.0.1:8080"},
+                {":80", "\":80\" has no address before its port; expected *:80 for every address, or 127.0.0.1:80"},
+                {"127.0.0.1:80, 127.0.0.2:80",
+                 "\"127.0.0.1:80,\" has a comma; addresses of a list are separated by blanks alone"},
+                {"127.0.0.1 80", "\"127.0.0.1\" has no port; expected ADDRESS:PORT in one word"},
+                {"::1", "\"::1\" has no port; expected ADDRESS:PORT in one word"},
+                {"::1:80", "\"::1:80\": an IPv6 address needs brackets; expected [::1]:80"},
+                {"tcp://127.0.0.1:80", "\"tcp://127.0.0.1:80\": no \"tcp:\" belongs before an address; expected "
+                                       "ADDRESS:PORT or /path/of/socket"},
+                {"unix:/run/x.sock",
+                 "\"unix:/run/x.sock\": no \"unix:\" belongs before an address; expected ADDRESS:PORT "
+                 "or /path/of/socket"},
+                {"run/x.sock", "\"run/x.sock\": the path of a socket is absolute; expected /path/of/socket"},
+                {"\u201c/run/x\u201d",
+                 "\"\u201c/run/x\u201d\": the path of a socket is absolute; expected /path/of/socket"},
+        };
+        for (size_t i = 0; i < ELEMENTS(mistakes); i++)
+                check_bad(POOL_LISTEN, mistakes[i][0], mistakes[i][1]);
         text_truncate(&text);
         assert_int_equal(text_appendf(&text, "no value; expected %s", expected), 0);
         check_bad(POOL_LISTEN, "", text_string(&text));

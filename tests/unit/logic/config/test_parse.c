@@ -96,7 +96,18 @@ static void test_unknown_keys(void **state)
         check_refused("[a]\nmax_worker = 1\n", "f:2: unknown key 'max_worker'; did you mean 'max_workers'?");
         check_refused("[a]\nMax_Workers = 1\n", "f:2: unknown key 'Max_Workers'; did you mean 'max_workers'?");
         check_refused("[a]\nmax-requests = 1\n", "f:2: unknown key 'max-requests'; did you mean 'max_requests'?");
-        check_refused("[a]\npm.max_children = 1\n", "f:2: unknown key 'pm.max_children'");
+        check_refused("[a]\npm.max_children = 1\n",
+                      "f:2: unknown key 'pm.max_children': php-fpm's pm.max_children is max_workers here");
+        check_refused(
+                "[a]\nonly_from = 1\n",
+                "f:2: unknown key 'only_from': xinetd's only_from has no counterpart here: a firewall decides who may "
+                "connect");
+        check_refused("[a]\nMAXREQUESTWORKERS 3\n",
+                      "f:2: Apache's MaxRequestWorkers is max_workers here; lines are 'key = value'");
+        check_refused(
+                "[preforkd]\nprocess_control_timeout = 1\n",
+                "f:2: unknown key 'process_control_timeout': php-fpm's process_control_timeout is shutdown_timeout "
+                "here (in [preforkd])");
         check_refused(
                 "[a]\nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnx = 1\n",
                 "f:2: unknown key 'nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn…'");
@@ -220,7 +231,7 @@ static void test_command_line_mistakes(void **state)
         static const char *const options[][2] = {
                 {"max-worker", "1"},       {"max-workers", "x"}, {"nice", "1"},          {"nice", "2"},
                 {"retire-signal", "TERM"}, {"frobnicate", "1"},  {"directory", "/a\nb"}, {"umask", ""},
-                {"handler", "'x"},
+                {"handler", "'x"},         {"per-source", "3"},
         };
 
         for (size_t i = 0; i < ELEMENTS(options); i++)
@@ -234,7 +245,8 @@ static void test_command_line_mistakes(void **state)
                         "--directory: the value has control characters or is not UTF-8 text\n"
                         "--umask: no value; expected an octal number from 0000 to 0777\n"
                         "--handler: \"'x\" has an unclosed quote or ends in a backslash; expected a program and its "
-                        "arguments");
+                        "arguments\n"
+                        "unknown option '--per-source': xinetd's per_source is --max-connections-per-source here");
 }
 
 static void test_canonical_text_has_places(void **state)
