@@ -36,7 +36,8 @@ bool worker_is_busy(const struct worker *worker)
 
 uint64_t worker_since_ms(const struct worker *worker, uint64_t now_ms)
 {
-        uint64_t since_ms = atomic_load(&worker_slot(worker)->activity_since_ns) / 1000000;
+        uint64_t since_ns = atomic_load(&worker_slot(worker)->activity_since_ns);
+        uint64_t since_ms = since_ns / 1000000 + (since_ns % 1000000 != 0); /* no deadline is met early */
 
         return MIN_OF(since_ms, now_ms);
 }
