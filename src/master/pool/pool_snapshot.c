@@ -63,11 +63,17 @@ static void take_numbers(struct pool *pool)
         turn->killing = pool->mode == POOL_ENDING;
         turn->paused = pool->wanted == POOL_PAUSED;
         turn->not_before_ms = pool->health.backoff.not_before_ms;
-        turn->queued = listener_set_queued(pool->mode == POOL_OPEN ? &pool->listeners : &pool->closing);
-        turn->accepted = worker_table_accepted(pool);
         turn->refused = atomic_load(&board->refused);
         turn->low_water = atomic_load(&board->low_water);
         turn->scaling = &pool->scaler;
+}
+
+/* After the workers: one that accepts meanwhile is seen as idle still, so that the pool starts too few rather than too
+ * many, and its going wakes the master. */
+static void take_queue(struct pool *pool)
+{
+        pool->turn.queued = listener_set_queued(pool->mode == POOL_OPEN ? &pool->listeners : &pool->closing);
+        pool->turn.accepted = worker_table_accepted(pool);
 }
 
 int pool_snapshot_take(struct pool *pool, uint64_t now_ms)
@@ -75,6 +81,7 @@ int pool_snapshot_take(struct pool *pool, uint64_t now_ms)
         turn_begin(&pool->turn, now_ms, pool->generation);
         take_numbers(pool);
         int r = take_workers(pool, now_ms);
+        take_queue(pool);
         return r == 0 ? take_closing(pool) : r;
 }
 

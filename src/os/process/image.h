@@ -42,7 +42,7 @@ int image_execute(const char *path, char *const *arguments, const int *descripto
  * O_CLOEXEC descriptor, or -errno (no /proc). */
 int image_open(void);
 
-/* Execute the file at `fd`, which is closed then, or this program once more. Descriptors follow their FD_CLOEXEC. Returns
- * only on failure: -errno of execveat(2). Neither allocates memory. */
+/* Execute the file at `fd`, which is closed then, or this program once more. Descriptors follow their FD_CLOEXEC.
+ * Returns only on failure: -errno of execveat(2). Neither allocates memory. */
 int image_execute_open(int fd, char *const *arguments);
 int image_execute_again(char *const *arguments);
