@@ -47,9 +47,9 @@ static void test_parse(void **state)
 static void test_what_is_wrong(void **state)
 {
         char *const wrong[] = {(char[]){"--way-back="},      (char[]){"--way-back=1"},
-                                      (char[]){"--way-back=1:7"},   (char[]){"--way-back=0:7:/a"},
-                                      (char[]){"--way-back=x:7:/"}, (char[]){"--way-back=1:99999999999:/"},
-                                      (char[]){"--way-back=1:-2:/"}};
+                               (char[]){"--way-back=1:7"},   (char[]){"--way-back=0:7:/a"},
+                               (char[]){"--way-back=x:7:/"}, (char[]){"--way-back=1:99999999999:/"},
+                               (char[]){"--way-back=1:-2:/"}};
         struct take_over found;
 
         (void)state;
