@@ -44,7 +44,7 @@ static void check_writers(const char *path, const struct stat *status, struct pr
 /* 0; -ETIMEDOUT: nothing comes; -EFBIG; -errno. */
 static int read_all(int fd, struct text *text)
 {
-        const uint64_t give_up_ms = clock_now_ms() + PATIENCE_S * 1000;
+        const uint64_t give_up_ms = clock_now_ms() + PATIENCE_S * UINT64_C(1000);
         char buffer[16384];
 
         for (;;) {

@@ -166,10 +166,12 @@ static void check_limits(const struct host *host)
 static void check_oom_score(const struct host *host)
 {
         _cleanup_(file_closep) FILE *file = fopen("/proc/self/oom_score_adj", "re");
-        int own;
+        char line[16] = "";
 
-        if (!host->pool->oom_score_adj_set || !file || fscanf(file, "%9d", &own) != 1 ||
-            host->pool->oom_score_adj >= own)
+        if (!host->pool->oom_score_adj_set || !file || !fgets(line, sizeof(line), file))
+                return;
+        int own = (int)strtol(line, NULL, 10);
+        if (host->pool->oom_score_adj >= own)
                 return;
         if (credentials_set_oom_score_adj((int)host->pool->oom_score_adj) == -EACCES)
                 report(host, false, POOL_OOM_SCORE_ADJ,

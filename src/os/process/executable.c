@@ -248,7 +248,7 @@ static bool is_on_noexec(int fd)
 
 static int check_file(const struct executable_place *place, const char *path, unsigned depth, struct text *why)
 {
-        struct stat status;
+        struct stat status = {0};
         _cleanup_(fd_closep) int fd = look(place, path, why, &status);
 
         if (fd < 0)
@@ -317,7 +317,7 @@ int executable_find(const struct executable_place *place, const char *name, cons
 
 int executable_check_directory(const struct executable_place *place, const char *path, struct text *why)
 {
-        struct stat status;
+        struct stat status = {0};
         _cleanup_(fd_closep) int fd = look(place, path, why, &status);
 
         if (fd < 0)
