@@ -45,14 +45,14 @@ def test_a_bad_configuration_fails_the_start_once(machine: Machine) -> None:
 
 
 def test_no_pool_that_can_serve_fails_the_start(machine: Machine) -> None:
-    """And one that can is enough, with the other in STATUS."""
-    machine.drop_in("preforkd.service", "[Service]\nRestart=no\n")
-    machine.run("mkdir", "-p", "-m", "700", "/root/closed")
-    bad = {"listen": tcp4(), "handler": "/bin/cat", "directory": "/root/closed"}
+    """And one that can is enough, with the other in STATUS. Only a worker finds out that it cannot set its groups."""
+    machine.drop_in("preforkd.service", "[Service]\nRestart=no\nSystemCallFilter=~setgroups\nSystemCallErrorNumber=EPERM\n")
+    bad = {"listen": tcp4(), "handler": "/bin/cat", "user": "nobody", "supplementary_groups": "daemon"}
     machine.configure({"bad": bad})
     assert machine.systemctl("start", "preforkd", check=False).returncode != 0
     assert machine.status().startswith("Not started: no pool can serve")
-    machine.configure({**cat(tcp4()), "bad": bad})
+    good = {"www": {"listen": tcp4(), "handler": "/bin/cat", "user": "root", "supplementary_groups": ""}}
+    machine.configure({**good, "bad": bad})
     machine.systemctl("start", "preforkd")
     assert "; bad backing off after " in machine.status()
 
