@@ -173,8 +173,9 @@ static const char *find_operator(const char *value, size_t *ret_length)
         bool at_start = true;
 
         for (const char *at = value; *at != '\0'; at++) {
-                size_t length = strcspn(at, " \t\n'\"\\");
-                if (at_start && !quote && is_operator(at, length) && !strchr("'\"\\", at[length] ? at[length] : ' ')) {
+                /* Once a word: a value may be long. */
+                size_t length = at_start && !quote ? strcspn(at, " \t\n'\"\\") : 0;
+                if (length > 0 && is_operator(at, length) && !strchr("'\"\\", at[length] ? at[length] : ' ')) {
                         *ret_length = length;
                         return at;
                 }
