@@ -13,12 +13,25 @@ static bool is_blank(char c)
         return c == ' ' || c == '\t' || c == '\n';
 }
 
+/* What the list of so many words and its NULL has room for: it doubles. */
+static size_t capacity(size_t count)
+{
+        size_t room = 2;
+
+        while (room < count + 1)
+                room *= 2;
+        return count == 0 ? 0 : room;
+}
+
 int words_add(struct words *words, const char *word)
 {
         _cleanup_(freep) char *copy = strdup(word);
-        char **list = copy ? realloc(words->list, (words->count + 2) * sizeof(*list)) : NULL;
+        size_t room = capacity(words->count + 1);
+        char **list = words->list;
 
-        if (!list)
+        if (copy && room != capacity(words->count))
+                list = realloc(list, room * sizeof(*list));
+        if (!copy || !list)
                 return -ENOMEM;
         list[words->count++] = TAKE_PTR(copy);
         list[words->count] = NULL;
