@@ -91,19 +91,28 @@ static int append_overlay(const json_t *pool, struct text *text)
         return r == 0 && json_object_size(overlay) > 0 ? text_append(text, "; until the next reload\n") : r;
 }
 
-static int append_requests(const json_t *pool, struct text *text)
+/* The mean is exact, the percentiles are estimates: "~". */
+static int append_durations(const json_t *pool, struct text *text)
 {
-        char rate[CTL_NUMBER_MAX], p50[CTL_NUMBER_MAX], p90[CTL_NUMBER_MAX], p99[CTL_NUMBER_MAX], cpu[CTL_NUMBER_MAX];
+        char mean[CTL_NUMBER_MAX], p50[CTL_NUMBER_MAX], p90[CTL_NUMBER_MAX], p99[CTL_NUMBER_MAX];
 
-        return text_appendf(text,
-                            "  requests   %" PRIu64
-                            ", %s a second; median %s, 90%% within %s, 99%% within %s; handlers' "
-                            "CPU %s\n",
-                            ctl_number(pool, "totals.requests"), ctl_rate(ctl_real(pool, "requests_per_second"), rate),
+        if (ctl_number(pool, "totals.requests") == 0)
+                return 0;
+        return text_appendf(text, "  durations  mean %s, median ~%s, 90%% within ~%s, 99%% within ~%s\n",
+                            ctl_microseconds(ctl_number(pool, "duration_us.mean"), mean),
                             ctl_microseconds(ctl_number(pool, "duration_us.p50"), p50),
                             ctl_microseconds(ctl_number(pool, "duration_us.p90"), p90),
-                            ctl_microseconds(ctl_number(pool, "duration_us.p99"), p99),
-                            ctl_duration(ctl_number(pool, "totals.handler_cpu_ms"), cpu));
+                            ctl_microseconds(ctl_number(pool, "duration_us.p99"), p99));
+}
+
+static int append_requests(const json_t *pool, struct text *text)
+{
+        char rate[CTL_NUMBER_MAX], cpu[CTL_NUMBER_MAX];
+        int r = text_appendf(text, "  requests   %" PRIu64 ", %s a second; handlers' CPU %s\n",
+                             ctl_number(pool, "totals.requests"), ctl_rate(ctl_real(pool, "requests_per_second"), rate),
+                             ctl_duration(ctl_number(pool, "totals.handler_cpu_ms"), cpu));
+
+        return r < 0 ? r : append_durations(pool, text);
 }
 
 static int append_totals(const json_t *pool, struct text *text)

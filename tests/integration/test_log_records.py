@@ -421,7 +421,8 @@ def test_the_report(preforkd: Start) -> None:
     assert shares, log
     least, most, median, p90 = map(int, shares.groups())
     assert least <= median <= p90 <= most and least <= 10 <= most <= 40
-    assert re.search(r"pool www: request durations: median [\d.]+ ms, p90 [\d.]+ ms, p99 [\d.]+ ms", log), log
+    assert re.search(r"pool www: request durations: mean [\d.]+ ms; estimated: median [\d.]+ ms, p90 "
+                     r"[\d.]+ ms, p99 [\d.]+ ms", log), log
     counts, totals = pool["counts"], pool["totals"]
     assert f"{counts['idle']} idle, {counts['busy']} busy" in log
     for label in ("forked", "retired", "recycled", "died", "refused"):

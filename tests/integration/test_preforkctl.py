@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from daemon import BINARY, OUR_BUG, ROOT, SLOW, Daemon, Timeout, connect, run_preforkd, tcp4, wait_until
+from daemon import BINARY, OUR_BUG, ROOT, SLOW, Daemon, Timeout, burst, connect, run_preforkd, tcp4, wait_until
 from terminal import Terminal, terminal
 
 Start = Callable[..., Daemon]
@@ -81,6 +81,24 @@ def test_status_of_one_pool(controlled: tuple[Daemon, Ctl]) -> None:
     text = ctl.do("status", "www", "--workers")
     pids = re.findall(r"^ +(\d+) +idle ", text, re.MULTILINE)
     assert sorted(map(int, pids)) == sorted(daemon.workers())
+
+
+def test_durations_fit_what_clients_saw(preforkd: Start, tmp_path: Path) -> None:
+    """Requests of 0.6 s are in the bucket from 0.52 to 1.05 s: neither its middle nor its bounds are their median."""
+    address = tcp4()
+    preforkd({"www": {"listen": address, "handler": "/bin/sleep 0.6", "min_spare_workers": 9}},
+             master={"control": tmp_path / "control.sock"})
+    ctl = Ctl(tmp_path / "control.sock")
+    assert "durations" not in ctl.do("status", "www")
+    begun = time.monotonic()
+    burst(address, 9)
+    longest_us = (time.monotonic() - begun) * 1e6
+    durations = json.loads(ctl.do("status", "--json"))["pools"][0]["duration_us"]
+    assert 600_000 <= durations["mean"] <= longest_us
+    assert 570_000 <= durations["p50"] <= durations["p90"] <= durations["p99"] <= 2 * longest_us
+    assert durations["p50"] < 1.2 * durations["mean"]
+    assert re.search(r"^  durations  mean \d+ms, median ~\S+, 90% within ~\S+, 99% within ~\S+$",
+                     ctl.do("status", "www"), re.MULTILINE)
 
 
 def test_json_is_the_reply_as_it_came(controlled: tuple[Daemon, Ctl]) -> None:

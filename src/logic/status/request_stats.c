@@ -92,15 +92,67 @@ uint64_t request_durations_count(const struct request_durations *durations)
         return count;
 }
 
-/* The duration of the request of that rank (from 1) among the `count` of a bucket, were they evenly spread. */
-static uint64_t estimate_us(size_t bucket, uint64_t rank, uint64_t count)
+/* The rows of the histogram as intervals, in µs: bucket i begins at `lower` and is `width` wide. The last one has no
+ * end; it is taken as wide as its lower bound, until the total says more. */
+static double lower_us(size_t bucket)
 {
-        uint64_t lower_us = bucket == 0 ? 0 : 1ULL << (bucket - 1);
+        return bucket == 0 ? 0 : (double)(1ULL << (bucket - 1));
+}
 
-        if (bucket == 0 || bucket == REQUEST_DURATION_BUCKETS - 1)
-                return lower_us;
-        /* A bucket is as wide as its lower bound. Half a step back: the middle of the request's share of the bucket. */
-        return lower_us + (uint64_t)((double)lower_us * ((double)rank - 0.5) / (double)count);
+static double width_us(size_t bucket)
+{
+        return bucket == 0 ? 1 : lower_us(bucket);
+}
+
+/* Where the middle of a bucket's requests lies, from 0 (all at its lower bound) to 1. The wider the bucket, the more a
+ * `tilt` moves it: what the total reveals is mostly about long requests. */
+static double middle_of(size_t bucket, double tilt)
+{
+        double middle = 0.5 + tilt * width_us(bucket);
+
+        return middle < 0 ? 0 : (middle > 1 ? 1 : middle);
+}
+
+/* The total of all requests with that tilt. */
+static double total_us(const struct request_durations *durations, double tilt)
+{
+        double total = 0;
+
+        for (size_t i = 0; i < REQUEST_DURATION_BUCKETS; i++)
+                total += (double)durations->buckets[i] * (lower_us(i) + width_us(i) * middle_of(i, tilt));
+        return total;
+}
+
+/* The tilt with which the total is the measured one. The total grows with the tilt. */
+static double find_tilt(const struct request_durations *durations)
+{
+        double measured_us = (double)durations->total_ns / 1000, low = -0.5, high = 0.5;
+
+        if (durations->buckets[REQUEST_DURATION_BUCKETS - 1] > 0 && total_us(durations, 0) < measured_us)
+                return 0; /* the last bucket, which has no end, takes up the rest */
+        for (unsigned i = 0; i < 100; i++) {
+                double between = (low + high) / 2;
+                if (total_us(durations, between) < measured_us)
+                        low = between;
+                else
+                        high = between;
+        }
+        return low;
+}
+
+/* The duration of the request of that rank (from 1) of a bucket: spread evenly around the middle, as widely as the
+ * bucket allows. */
+static uint64_t estimate_us(const struct request_durations *durations, size_t bucket, uint64_t rank)
+{
+        double count = (double)durations->buckets[bucket], tilt = find_tilt(durations);
+        double middle = middle_of(bucket, tilt), half = MIN_OF(middle, 1 - middle);
+        double lower = lower_us(bucket), width = width_us(bucket);
+        double at = lower + width * (middle + half * ((2 * (double)rank - 1) / count - 1));
+        double beyond = (double)durations->total_ns / 1000 - total_us(durations, tilt);
+
+        if (bucket == REQUEST_DURATION_BUCKETS - 1)
+                return (uint64_t)(beyond > 0 ? at + beyond / count : at);
+        return MIN_OF((uint64_t)at, (uint64_t)(lower + width) - 1); /* rounding must not leave the bucket */
 }
 
 uint64_t request_durations_percentile_us(const struct request_durations *durations, unsigned percent)
@@ -109,7 +161,7 @@ uint64_t request_durations_percentile_us(const struct request_durations *duratio
 
         for (size_t i = 0; rank > 0 && i < REQUEST_DURATION_BUCKETS; i++) {
                 if (rank <= durations->buckets[i])
-                        return estimate_us(i, rank, durations->buckets[i]);
+                        return estimate_us(durations, i, rank);
                 rank -= durations->buckets[i];
         }
         return 0;
@@ -117,7 +169,10 @@ uint64_t request_durations_percentile_us(const struct request_durations *duratio
 
 struct request_percentiles request_durations_percentiles(const struct request_durations *durations)
 {
+        uint64_t count = request_durations_count(durations);
+
         return (struct request_percentiles){
+                .mean_us = count > 0 ? durations->total_ns / count / 1000 : 0,
                 .p50_us = request_durations_percentile_us(durations, 50),
                 .p90_us = request_durations_percentile_us(durations, 90),
                 .p99_us = request_durations_percentile_us(durations, 99),

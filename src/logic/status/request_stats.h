@@ -27,9 +27,10 @@ int request_summary_format(const struct request_summary *requests, const struct 
  * i those of 2^(i-1) up to, and not including, 2^i µs, and the last one everything from 2^30 µs (18 minutes) on. */
 #define REQUEST_DURATION_BUCKETS 32
 
-/* The sum of many workers' histograms; zero-initialise. */
+/* The sum of many workers' histograms, and the exact sum of what they count; zero-initialise. */
 struct request_durations {
         uint64_t buckets[REQUEST_DURATION_BUCKETS];
+        uint64_t total_ns;
 };
 
 void request_durations_add(struct request_durations *sum, const uint32_t buckets[REQUEST_DURATION_BUCKETS]);
@@ -37,13 +38,15 @@ void request_durations_add(struct request_durations *sum, const uint32_t buckets
 /* How many requests it counts. */
 uint64_t request_durations_count(const struct request_durations *durations);
 
-/* An estimate in µs of the duration that `percent` (1..100) of the requests did not exceed. The right bucket is exact;
- * inside it the requests are taken as evenly spread, so that the estimate is at most twice or half the truth. A result
- * in the last bucket is its lower bound: "at least". 0 without requests. */
+/* An estimate in µs of the duration that `percent` (1..100) of the requests did not exceed: what it would be if
+ * requests were spread, evenly within each bucket, such that they have the measured total. So it is always a possible
+ * value: the bucket is exact, and requests that all take the same time are shown with about that time. The truth may
+ * differ by less than the width of the bucket. 0 without requests. */
 uint64_t request_durations_percentile_us(const struct request_durations *durations, unsigned percent);
 
 struct request_percentiles {
-        uint64_t p50_us, p90_us, p99_us;
+        uint64_t mean_us;                /* exact */
+        uint64_t p50_us, p90_us, p99_us; /* estimates */
 };
 
 struct request_percentiles request_durations_percentiles(const struct request_durations *durations);

@@ -37,6 +37,7 @@ static void collect_totals(const struct pool *pool, struct status_pool *status)
         for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
                 if (worker_serves(worker))
                         add_slot(status, worker_slot(worker));
+        status->durations.total_ns = status->totals.busy_ns;
 }
 
 static void describe_exit(const struct prefork_slot *slot, struct status_worker *status)

@@ -83,6 +83,8 @@ static void histogram_edges(void **state)
         assert_int_equal(request_durations_count(&durations), 2);
         assert_int_equal(request_durations_percentile_us(&durations, 50), 0);
         assert_int_equal(request_durations_percentile_us(&durations, 51), 1U << 30);
+        durations.total_ns = 7200ULL * 1000 * 1000 * 1000;
+        assert_in_range(request_durations_percentile_us(&durations, 51), 7199999990, 7200000000);
         durations.buckets[3] = UINT64_MAX;
         assert_true(request_durations_count(&durations) == UINT64_MAX);
         assert_in_range(request_durations_percentile_us(&durations, 50), 4, 7);
@@ -95,7 +97,9 @@ static void evenly_spread_requests_are_estimated_well(void **state)
 
         (void)state;
         request_durations_add(&durations, buckets);
+        durations.total_ns = (1000ULL * 768 + 1000ULL * 3072) * 1000;
         const struct request_percentiles p = request_durations_percentiles(&durations);
+        assert_int_equal(p.mean_us, 1920);
         assert_int_equal(p.p50_us, 1023);
         assert_int_equal(p.p90_us, 2048 + 2048 * 7995 / 10000);
         assert_int_equal(p.p99_us, 2048 + 2048 * 9795 / 10000);
@@ -115,8 +119,55 @@ static int compare(const void *a, const void *b)
         return (left > right) - (left < right);
 }
 
+static unsigned bucket_of(uint64_t us)
+{
+        unsigned bucket = 0;
+
+        while (bucket < REQUEST_DURATION_BUCKETS - 1 && us >= 1ULL << bucket)
+                bucket++;
+        return bucket;
+}
+
+/* Requests that all take the same time are shown with about that time, wherever in its bucket it lies. */
+static void equal_requests_have_their_duration(void **state)
+{
+        static const uint64_t times_us[] = {1, 530, 760, 1000000, 1048575, 1100000, 600000000, 5000000000};
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(times_us); i++) {
+                struct request_durations durations = {.total_ns = 10 * times_us[i] * 1000};
+                durations.buckets[bucket_of(times_us[i])] = 10;
+                const struct request_percentiles p = request_durations_percentiles(&durations);
+                assert_int_equal(p.mean_us, times_us[i]);
+                assert_in_range(p.p50_us, times_us[i] * 95 / 100, times_us[i] * 105 / 100);
+                assert_true(p.p50_us <= p.p90_us && p.p90_us <= p.p99_us);
+        }
+}
+
+/* The possible values of the percentile: those in its bucket that leave all other requests in theirs, with the measured
+ * total. The `count` durations are sorted. */
+static void assert_possible(const uint64_t *true_us, size_t count, unsigned percent, uint64_t found)
+{
+        size_t rank = (count * percent + 99) / 100;
+        unsigned bucket = bucket_of(true_us[rank - 1]);
+        double total = 0, least = 0, most = 0;
+        double lower = bucket == 0 ? 0 : (double)(1ULL << (bucket - 1)), upper = (double)(1ULL << bucket);
+
+        assert_int_equal(bucket_of(found), bucket);
+        for (size_t i = 0; i < count; i++) {
+                unsigned own = bucket_of(true_us[i]);
+                double from = own == 0 ? 0 : (double)(1ULL << (own - 1)), to = (double)(1ULL << own);
+                bool above = i + 1 >= rank && own == bucket, below = i + 1 <= rank && own == bucket;
+                total += (double)true_us[i];
+                least += above ? (double)found : from;
+                most += below ? (double)found + 1 : to;
+        }
+        assert_true(lower <= (double)found && (double)found < upper);
+        assert_true(least <= total + 0.001 && total <= most + 0.001);
+}
+
 /* Spread durations over two workers' histograms, by the definition in the header, and compare with the sorted truth. */
-static void estimates_are_within_a_factor_of_two(void **state)
+static void estimates_are_possible(void **state)
 {
         static const unsigned percents[] = {1, 50, 90, 99, 100};
         uint64_t seed = 20260101, true_us[500];
@@ -126,12 +177,11 @@ static void estimates_are_within_a_factor_of_two(void **state)
                 uint32_t buckets[2][REQUEST_DURATION_BUCKETS] = {0};
                 struct request_durations durations = {0};
                 size_t count = 1 + random_of(&seed) % ELEMENTS(true_us);
+                unsigned widest = 1 + (unsigned)(random_of(&seed) % 30);
                 for (size_t i = 0; i < count; i++) {
-                        true_us[i] = random_of(&seed) % (1ULL << (1 + random_of(&seed) % 30));
-                        unsigned bucket = 0;
-                        while (true_us[i] >= 1ULL << bucket)
-                                bucket++;
-                        buckets[i % 2][bucket]++;
+                        true_us[i] = random_of(&seed) % (1ULL << (1 + random_of(&seed) % widest));
+                        buckets[i % 2][bucket_of(true_us[i])]++;
+                        durations.total_ns += true_us[i] * 1000;
                 }
                 qsort(true_us, count, sizeof(true_us[0]), compare);
                 request_durations_add(&durations, buckets[0]);
@@ -141,8 +191,25 @@ static void estimates_are_within_a_factor_of_two(void **state)
                         uint64_t truth = true_us[(count * percents[i] + 99) / 100 - 1];
                         uint64_t found = request_durations_percentile_us(&durations, percents[i]);
                         assert_true(found <= 2 * truth && truth <= 2 * found);
+                        assert_possible(true_us, count, percents[i], found);
                 }
         }
+}
+
+/* A scoreboard may hold anything: estimates stay in the bucket. */
+static void a_total_that_cannot_be_is_endured(void **state)
+{
+        static const uint64_t totals_ns[] = {0, 1, UINT64_MAX};
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(totals_ns); i++)
+                for (size_t bucket = 1; bucket < REQUEST_DURATION_BUCKETS - 1; bucket++) {
+                        struct request_durations durations = {.total_ns = totals_ns[i]};
+                        durations.buckets[bucket] = i == 2 ? UINT64_MAX : 7;
+                        const struct request_percentiles p = request_durations_percentiles(&durations);
+                        assert_in_range(p.p50_us, 1ULL << (bucket - 1), (1ULL << bucket) - 1);
+                        assert_in_range(p.p99_us, 1ULL << (bucket - 1), (1ULL << bucket) - 1);
+                }
 }
 
 int main(void)
@@ -153,7 +220,9 @@ int main(void)
                 cmocka_unit_test(the_line),
                 cmocka_unit_test(histogram_edges),
                 cmocka_unit_test(evenly_spread_requests_are_estimated_well),
-                cmocka_unit_test(estimates_are_within_a_factor_of_two),
+                cmocka_unit_test(equal_requests_have_their_duration),
+                cmocka_unit_test(estimates_are_possible),
+                cmocka_unit_test(a_total_that_cannot_be_is_endured),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
