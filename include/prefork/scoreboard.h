@@ -72,6 +72,14 @@ enum prefork_order {
         PREFORK_ORDER_DIE,  /* send KILL to the handler's group, whatever it serves, and end */
 };
 
+/* What workers log at most once in a while, because clients can cause it (board.records). */
+enum prefork_record {
+        PREFORK_RECORD_REFUSED, /* a connection beyond max_connections_per_source */
+        PREFORK_RECORD_LEFT,    /* a handler that SIGPIPE killed: its client has left */
+        PREFORK_RECORD_KILLED,  /* a handler that another signal killed */
+        PREFORK_RECORD_COUNT
+};
+
 struct prefork_slot {
         /* Line 1: written by the worker, in every request. */
         _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t activity; /* enum prefork_activity */
@@ -134,9 +142,10 @@ struct prefork_scoreboard {
 
         /* Shared, written by workers. */
         _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t low_water; /* fewest idle workers since the master set it */
-        _Atomic uint64_t tickets; /* the last ticket for max_connections_per_source */
-        _Atomic uint64_t refused; /* connections closed because of when_full = refuse */
-        uint64_t reserved_shared[5];
+        _Atomic uint64_t tickets;                       /* the last ticket for max_connections_per_source */
+        _Atomic uint64_t refused;                       /* connections closed because of when_full = refuse */
+        _Atomic uint64_t records[PREFORK_RECORD_COUNT]; /* when each was logged, and how many were left out since */
+        uint64_t reserved_shared[2];
 
         _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint64_t idle[PREFORK_SCOREBOARD_SLOTS / 64]; /* one bit a slot */
 

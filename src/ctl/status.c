@@ -118,11 +118,12 @@ static int append_requests(const json_t *pool, struct text *text)
 static int append_totals(const json_t *pool, struct text *text)
 {
         return text_appendf(text,
-                            "  limits met %" PRIu64 " saturations, %" PRIu64 " refused, %" PRIu64
-                            " request timeouts, %" PRIu64 " detached\n"
+                            "  limits met %" PRIu64 " saturations, %" PRIu64 " refused (%" PRIu64 " full, %" PRIu64
+                            " by source), %" PRIu64 " request timeouts, %" PRIu64 " detached\n"
                             "  restarts   %" PRIu64 " forked: %" PRIu64 " retired, %" PRIu64 " recycled, %" PRIu64
                             " died, %" PRIu64 " failed to start; %" PRIu64 " handlers died of a signal\n",
                             ctl_number(pool, "totals.saturations"), ctl_number(pool, "totals.refused"),
+                            ctl_number(pool, "totals.refused_full"), ctl_number(pool, "totals.refused_source"),
                             ctl_number(pool, "totals.request_timeouts"), ctl_number(pool, "totals.detached"),
                             ctl_number(pool, "totals.forked"), ctl_number(pool, "totals.retired"),
                             ctl_number(pool, "totals.recycled"), ctl_number(pool, "totals.died"),

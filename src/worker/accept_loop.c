@@ -12,20 +12,50 @@
 #include "base/log.h"
 #include "lib/door.h"
 #include "os/clock.h"
+#include "worker/record_limit.h"
 #include "worker/source.h"
 
+/* True if a record of that kind may be logged now, with `text` at its end. */
+static bool may_log(const struct accept_loop *loop, enum prefork_record kind, uint64_t now_ns,
+                    char text[static RECORD_LIMIT_TEXT_MAX])
+{
+        uint32_t more;
+
+        if (!record_limit_take(&loop->slot.board->records[kind], now_ns, &more))
+                return false;
+        record_limit_text(more, text);
+        return true;
+}
+
+/* Log a connection that is closed unserved because its client has enough of them. */
+static void log_refusal(const struct accept_loop *loop, const struct address *peer)
+{
+        char host[ADDRESS_TEXT_MAX], more[RECORD_LIMIT_TEXT_MAX];
+
+        if (!may_log(loop, PREFORK_RECORD_REFUSED, clock_now_ns(), more))
+                return;
+        address_format_host(peer, host, sizeof(host));
+        log_notice("refused a connection from %s: it has %u already (max_connections_per_source)%s", host,
+                   atomic_load(&loop->slot.board->max_connections_per_source), more);
+}
+
 /* Log a handler that a signal killed. Its exit code has no meaning for us. */
-static void log_outcome(const struct accept_loop *loop, const struct runtime_outcome *outcome, uint64_t duration_ms)
+static void log_outcome(const struct accept_loop *loop, const struct runtime_outcome *outcome, uint64_t begun_ns,
+                        uint64_t ended_ns)
 {
         if (!WIFSIGNALED(outcome->status))
                 return;
         int number = WTERMSIG(outcome->status);
+        enum prefork_record kind = number == SIGPIPE ? PREFORK_RECORD_LEFT : PREFORK_RECORD_KILLED;
+        char more[RECORD_LIMIT_TEXT_MAX] = "";
         const struct prefork_slot *words = loop->slot.words;
         bool ordered = atomic_load(&words->order) != PREFORK_ORDER_NONE &&
                        atomic_load(&words->order_request) == atomic_load(&words->requests_begun);
-        log_emit(ordered ? LOG_INFO : LOG_NOTICE, NULL, "handler killed by signal %d (%s)%s after %llu ms", number,
+        if (!ordered && !may_log(loop, kind, ended_ns, more))
+                return;
+        log_emit(ordered ? LOG_INFO : LOG_NOTICE, NULL, "handler killed by signal %d (%s)%s after %llu ms%s", number,
                  strsignal(number), WCOREDUMP(outcome->status) ? ", core dumped," : "",
-                 (unsigned long long)duration_ms);
+                 (unsigned long long)(ended_ns - begun_ns) / 1000000, more);
 }
 
 /* Serve one accepted connection, which slot_enter_source() has admitted. 0; -errno: it could not be served. */
@@ -41,7 +71,7 @@ static int serve(struct accept_loop *loop, int connection, const struct address 
         if (r < 0)
                 return r;
         uint64_t ended_ns = clock_now_ns();
-        log_outcome(loop, &outcome, (ended_ns - begun_ns) / 1000000);
+        log_outcome(loop, &outcome, begun_ns, ended_ns);
         slot_done(&loop->slot, ended_ns, outcome.status, outcome.cpu_us);
         return 0;
 }
@@ -76,6 +106,7 @@ int accept_loop_run(struct accept_loop *loop, struct worker_failure *ret)
                 /* Before the connection becomes a request: one too many of its source is closed unserved. */
                 if (!slot_enter_source(&loop->slot, source_of(&peer))) {
                         close(connection);
+                        log_refusal(loop, &peer);
                         continue;
                 }
                 r = serve(loop, connection, &peer);

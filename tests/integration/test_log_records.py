@@ -14,13 +14,14 @@ import shutil
 import signal
 import socket
 import termios
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from control import control_of
-from daemon import Daemon, abstract, binary_for_everybody, connect, free_port, request, run_preforkd, tcp4, wait_until
+from daemon import Daemon, abstract, binary_for_everybody, burst, connect, free_port, request, run_preforkd, tcp4, wait_until
 from forbidden import POWERLESS, needs_to_forbid
 from manager import Manager
 
@@ -345,6 +346,44 @@ def test_a_handler_that_dies_of_itself_is_worth_a_notice(preforkd: Start) -> Non
     assert request(address, b"crash\n") == b""
     daemon.wait_log(r"pool www: worker \d+: handler killed by signal 11 \(Segmentation fault\)")
     assert not daemon.find_log("killed by signal 15")
+
+
+def records_in(daemon: Daemon, pattern: str, begun: float) -> int:
+    """How many records that are limited to one in ten seconds the log has, which must be no more than that."""
+    found = len(re.findall(pattern, daemon.log(), re.MULTILINE))
+    assert 1 <= found <= 2 + (time.monotonic() - begun) / 10
+    return found
+
+
+def test_clients_that_leave_early_are_one_record(preforkd: Start) -> None:
+    address, begun = tcp4(), time.monotonic()
+    daemon = preforkd({"www": {"listen": address, **static(4, handler=["/bin/sh", "-c", "kill -PIPE $$"])}}, control=True)
+    assert [reply.data for reply in burst(address, 40)] == [b""] * 40
+    wait_until(lambda: control_of(daemon).pool()["totals"]["handler_deaths"] == 40, "the end of all")
+    daemon.wait_log(r"^preforkd: pool www: worker \d+: handler killed by signal 13 \(Broken pipe\) after \d+ ms$")
+    assert records_in(daemon, "handler killed by signal 13", begun) < 10
+
+
+def test_a_crash_is_told_among_clients_that_leave_early(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(2, handler=["/bin/sh", "-c", "read word; kill -$word $$"])}})
+    for number in ("PIPE", "PIPE", "SEGV", "PIPE"):
+        assert request(address, f"{number}\n".encode()) == b""
+    daemon.wait_log(r"pool www: worker \d+: handler killed by signal 11 \(Segmentation fault\)")
+
+
+def test_who_was_refused(preforkd: Start) -> None:
+    """Once in a while, with the address; not the client that is served."""
+    address, begun = tcp4(), time.monotonic()
+    daemon = preforkd({"www": {"listen": address, **static(3), "max_connections_per_source": 1}}, control=True)
+    with in_conversation(address):
+        for _ in range(20):
+            with connect(address) as client:
+                assert client.recv(1) == b""
+    assert control_of(daemon).pool()["totals"]["refused_source"] == 20
+    daemon.wait_log(r"^preforkd: pool www: worker \d+: refused a connection from 127\.0\.0\.1: "
+                    r"it has 1 already \(max_connections_per_source\)$")
+    assert records_in(daemon, "refused a connection from", begun) < 10
 
 
 def test_detached(preforkd: Start) -> None:

@@ -387,7 +387,8 @@ def test_max_connections_per_source(preforkd: Start) -> None:
         assert all(map(still_talks, clients))
         clients.pop().close()
         wait_until(lambda: not refused(address), "a place for the same client")
-    assert control_of(daemon).pool()["totals"]["refused"] >= 2
+    totals = control_of(daemon).pool()["totals"]
+    assert totals["refused"] >= 2 and totals["refused_source"] == totals["refused"] and totals["refused_full"] == 0
 
 
 def test_what_is_refused_to_a_source_is_no_request(controlled: StartControlled) -> None:

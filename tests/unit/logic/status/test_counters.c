@@ -45,9 +45,13 @@ static void test_words(void **state)
 {
         struct prefork_scoreboard *board = calloc(1, sizeof(*board));
         struct prefork_slot *slot = &board->slots[0];
-        const struct counters of_slot = {
-                .requests = 1, .busy_ns = 2, .handler_cpu_us = 3, .handler_deaths = 4, .refused = 5};
-        const struct counters of_board = {.refused = 7};
+        const struct counters of_slot = {.requests = 1,
+                                         .busy_ns = 2,
+                                         .handler_cpu_us = 3,
+                                         .handler_deaths = 4,
+                                         .refused = 5,
+                                         .refused_source = 5};
+        const struct counters of_board = {.refused = 7, .refused_full = 7};
         struct counters sum = {0};
 
         (void)state;
