@@ -99,8 +99,9 @@ struct prefork_slot {
         _Atomic uint64_t source_ticket; /* order of arrival; 0 while the worker draws it from `tickets` */
         _Atomic uint32_t start_stage;   /* where the start of the worker failed: enum worker_stage */
         _Atomic uint32_t start_errno;
-        _Atomic uint32_t refused; /* connections closed unserved because of max_connections_per_source */
-        uint32_t reserved_worker[7];
+        _Atomic uint32_t refused;          /* connections closed unserved because of max_connections_per_source */
+        _Atomic uint32_t handler_failures; /* handler processes that exited with a code other than 0 */
+        uint32_t reserved_worker[6];
 
         /* Line 3: written by the master. */
         _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t incarnation; /* the slot's reuse counter */

@@ -104,7 +104,7 @@ void slot_done(struct slot *slot, uint64_t now_ns, int handler_status, uint64_t 
         struct prefork_slot *words = slot->words;
         uint64_t since_ns = atomic_load_explicit(&words->activity_since_ns, memory_order_relaxed);
         uint64_t duration_ns = now_ns > since_ns ? now_ns - since_ns : 0;
-        bool died_of_signal = (handler_status & 0x7f) != 0;
+        bool died_of_signal = (handler_status & 0x7f) != 0, failed = !died_of_signal && handler_status >> 8 != 0;
 
         ADD_OWN(words->busy_ns, duration_ns);
         ADD_OWN(words->handler_cpu_us, handler_cpu_us);
@@ -112,6 +112,8 @@ void slot_done(struct slot *slot, uint64_t now_ns, int handler_status, uint64_t 
         atomic_store_explicit(&words->handler_status, handler_status, memory_order_relaxed);
         if (died_of_signal)
                 ADD_OWN(words->handler_deaths, 1);
+        if (failed)
+                ADD_OWN(words->handler_failures, 1);
         uint64_t begun = atomic_load_explicit(&words->requests_begun, memory_order_relaxed);
         atomic_store_explicit(&words->requests_ended, begun, memory_order_release);
 }

@@ -532,6 +532,14 @@ def test_a_drained_pool_that_goes_serves_those_who_wait(controlled: Start, how: 
         assert read_all(waiting) == b"hello"
 
 
+def test_handlers_that_fail_are_counted(controlled: Start) -> None:
+    daemon, control = controlled({"www": {"listen": tcp4(), "handler": ["/bin/sh", "-c", "read code; exit $code"]}})
+    for code in ("0", "1", "0", "255", "3"):
+        assert request(address_of(daemon), f"{code}\n".encode()) == b""
+    totals = wait_for(control, lambda pool: pool["totals"]["requests"] == 5, "all requests")["totals"]
+    assert (totals["handler_failures"], totals["handler_deaths"], totals["died"]) == (3, 0, 0)
+
+
 def test_kill_worker(controlled: Start) -> None:
     daemon, control = controlled()
     daemon.wait_workers(2)
@@ -546,7 +554,8 @@ def test_kill_worker(controlled: Start) -> None:
         except ConnectionResetError:
             pass
     daemon.wait_workers(2)
-    assert control.pool()["totals"]["died"] == 0
+    totals = control.pool()["totals"]
+    assert (totals["died"], totals["aborted"]) == (0, 1)
 
 
 def test_kill_worker_kills_nobody_else(controlled: Start) -> None:

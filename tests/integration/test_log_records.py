@@ -24,6 +24,7 @@ from control import control_of
 from daemon import Daemon, abstract, binary_for_everybody, burst, connect, free_port, request, run_preforkd, tcp4, wait_until
 from forbidden import POWERLESS, needs_to_forbid
 from manager import Manager
+from messages import total_pattern
 
 Start = Callable[..., Daemon]
 
@@ -90,6 +91,28 @@ def test_shutdown_timeout(preforkd: Start) -> None:
         assert client.recv(100) == b"begun\n"
         daemon.stop()
     assert daemon.find_log(r"^preforkd: warning: shutdown_timeout has passed: ending the requests still in flight$")
+    assert daemon.find_log(r"^preforkd: warning: pool www: ending 1 request in flight \(shutdown_timeout\)$")
+    assert daemon.find_log(total_pattern("aborted", "www"))[1] == "1"
+
+
+@pytest.mark.parametrize("how", ["SIGQUIT", "a second signal", "control"])
+def test_an_immediate_stop_says_what_it_ends(preforkd: Start, how: str) -> None:
+    """How many requests of which pool; nothing of pools that have none."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(3)}, "idle": {"listen": tcp4(), **static(1)}}, control=True)
+    with in_conversation(address), in_conversation(address):
+        if how == "control":
+            control_of(daemon).do("stop --now")
+        elif how == "SIGQUIT":
+            daemon.send_signal(signal.SIGQUIT)
+        else:
+            daemon.send_signal(signal.SIGTERM)
+            daemon.wait_message("stopping")
+            daemon.send_signal(signal.SIGINT)
+        assert daemon.wait_end() == 0
+    assert daemon.find_log(rf"^preforkd: warning: pool www: ending 2 requests in flight \({how}")
+    assert daemon.find_log(total_pattern("aborted", "www"))[1] == "2"
+    assert not daemon.find_log("pool idle: ending")
 
 
 def test_a_pool_that_is_closed(preforkd: Start) -> None:

@@ -40,6 +40,8 @@ enum counter_unit {
           "requests ended because they took longer than request_timeout")                                              \
         X(detached, "detached", COUNTER_NUMBER, NONE, NONE, "detached",                                                \
           "requests that took longer than detach_after and left max_workers")                                          \
+        X(aborted, "aborted", COUNTER_NUMBER, NONE, NONE, "aborted",                                                   \
+          "requests ended by an immediate stop, shutdown_timeout or kill-worker")                                      \
         X(refused, "refused", COUNTER_NUMBER, OF(refused), OF(refused), "refused",                                     \
           "connections closed unserved; they are not requests")                                                        \
         X(refused_full, "refused_full", COUNTER_NUMBER, NONE, OF(refused), NULL,                                       \
@@ -51,7 +53,9 @@ enum counter_unit {
         X(handler_cpu_us, "handler_cpu_ms", COUNTER_US, OF(handler_cpu_us), NONE, NULL,                                \
           "the CPU time of handlers that have ended")                                                                  \
         X(handler_deaths, "handler_deaths", COUNTER_NUMBER, OF(handler_deaths), NONE, NULL,                            \
-          "handlers that a signal killed")
+          "handlers that a signal killed")                                                                             \
+        X(handler_failures, "handler_failures", COUNTER_NUMBER, OF(handler_failures), NONE, "failed handlers",         \
+          "handlers that exited with a code other than 0")
 /* clang-format on */
 
 #define COUNTER_MEMBER(member, ...) uint64_t member;

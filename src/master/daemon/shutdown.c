@@ -43,7 +43,7 @@ void shutdown_at_once(struct daemon *daemon, const char *why)
         daemon->state = DAEMON_KILLING;
         evloop_timer_unset(daemon->stop_timer);
         for (size_t i = 0; i < daemon->pools.count; i++)
-                pool_order_kill(daemon->pools.items[i]);
+                pool_order_kill(daemon->pools.items[i], why);
 }
 
 static void on_stop_timeout(void *context)

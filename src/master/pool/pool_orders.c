@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "master/pool/drainer.h"
 #include "master/pool/pool.h"
+#include "master/pool/pool_counters.h"
 #include "master/pool/pool_table.h"
 #include "master/pool/scaler.h"
 #include "master/pool/worker.h"
@@ -48,6 +49,18 @@ void pool_order_resume(struct pool *pool, const char *by)
         pool_touch(pool);
 }
 
+/* End the worker and its handler. True if that ends a request. */
+static bool stop_now(struct worker *worker, uint64_t now_ms)
+{
+        bool told = worker->life.state == WORKER_ENDING || worker->life.state == WORKER_KILLED;
+        bool aborts = worker_is_busy(worker) && !told;
+
+        if (aborts)
+                pool_counters_note(worker->pool, COUNTER_aborted);
+        worker_event(worker, WORKER_EVENT_STOP_NOW, now_ms);
+        return aborts;
+}
+
 const struct pool *pool_order_kill_worker(const struct pool_table *pools, pid_t pid, const char *by)
 {
         for (size_t i = 0; i < pools->count; i++) {
@@ -55,8 +68,9 @@ const struct pool *pool_order_kill_worker(const struct pool_table *pools, pid_t 
                 struct worker *worker = worker_table_find(pool, pid);
                 if (!worker)
                         continue;
-                pool_record(pool, LOG_NOTICE, "killing worker %d (%s)", (int)pid, by);
-                worker_event(worker, WORKER_EVENT_STOP_NOW, clock_now_ms());
+                bool aborts = stop_now(worker, clock_now_ms());
+                pool_record(pool, LOG_NOTICE, "killing worker %d%s (%s)", (int)pid, aborts ? " and its request" : "",
+                            by);
                 pool_touch(pool);
                 return pool;
         }
@@ -80,13 +94,17 @@ void pool_order_close(struct pool *pool, struct pool_config *own_config, const c
         pool_touch(pool);
 }
 
-void pool_order_kill(struct pool *pool)
+void pool_order_kill(struct pool *pool, const char *by)
 {
         uint64_t now_ms = clock_now_ms();
+        unsigned aborted = 0;
 
         pool->mode = POOL_ENDING;
         for (struct worker *worker = pool->workers.first; worker; worker = worker->next)
-                worker_event(worker, WORKER_EVENT_STOP_NOW, now_ms);
+                aborted += stop_now(worker, now_ms);
+        if (aborted > 0)
+                pool_record(pool, LOG_WARNING, "ending %u request%s in flight (%s)", aborted, aborted == 1 ? "" : "s",
+                            by);
         listener_set_close(&pool->closing);
         pool_touch(pool);
 }

@@ -30,5 +30,5 @@ const struct pool *pool_order_kill_worker(const struct pool_table *pools, pid_t 
  * here on. observer.done() is called at the end. */
 void pool_order_close(struct pool *pool, struct pool_config *own_config, const char *why);
 
-/* Kill every worker of a closing pool now. */
-void pool_order_kill(struct pool *pool);
+/* Kill every worker of a closing pool now, and record how many requests that ends. */
+void pool_order_kill(struct pool *pool, const char *by);

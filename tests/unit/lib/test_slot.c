@@ -166,6 +166,7 @@ static void test_done_counts(void **state)
         assert_int_equal(words->handler_cpu_us, 70);
         assert_int_equal(words->handler_status, 3 << 8);
         assert_int_equal(words->handler_deaths, 0);
+        assert_int_equal(words->handler_failures, 1);
         assert_int_equal(words->durations[3], 1);
         assert_false(idle_set_has(fixture->board, 5));
 
@@ -180,8 +181,12 @@ static void test_done_counts(void **state)
         slot_busy(&slot, 3000000);
         slot_done(&slot, 3000000, SIGKILL, 0);
         assert_int_equal(words->handler_deaths, 2);
-        assert_int_equal(words->requests_ended, 3);
-        assert_int_equal(words->requests_begun, 3);
+        assert_int_equal(words->handler_failures, 1);
+        slot_busy(&slot, 4000000);
+        slot_done(&slot, 4000000, 0, 0);
+        assert_int_equal(words->handler_failures, 1);
+        assert_int_equal(words->requests_ended, 4);
+        assert_int_equal(words->requests_begun, 4);
 }
 
 static void test_ending(void **state)
