@@ -119,11 +119,11 @@ void ctl_table_column(struct ctl_table *table, const char *title, bool right)
         table->columns[table->column_count++].width = width_of(title);
 }
 
-void ctl_table_cell(struct ctl_table *table, const char *cell)
+static void add_cell(struct ctl_table *table, const char *string, enum ctl_colour colour)
 {
-        size_t column = table->cell_count % table->column_count, width = width_of(cell);
-        char **cells = realloc(table->cells, (table->cell_count + 1) * sizeof(*cells));
-        char *copy = cells ? strdup(cell) : NULL;
+        size_t column = table->cell_count % table->column_count, width = width_of(string);
+        struct ctl_cell *cells = realloc(table->cells, (table->cell_count + 1) * sizeof(*cells));
+        char *copy = cells ? strdup(string) : NULL;
 
         if (cells)
                 table->cells = cells;
@@ -131,8 +131,18 @@ void ctl_table_cell(struct ctl_table *table, const char *cell)
                 table->out_of_memory = true;
                 return;
         }
-        table->cells[table->cell_count++] = copy;
+        table->cells[table->cell_count++] = (struct ctl_cell){.text = copy, .colour = colour};
         table->columns[column].width = MAX_OF(table->columns[column].width, width);
+}
+
+void ctl_table_cell(struct ctl_table *table, const char *cell)
+{
+        add_cell(table, cell, CTL_PLAIN);
+}
+
+void ctl_table_state(struct ctl_table *table, const char *state)
+{
+        add_cell(table, state, table->style.colours ? ctl_colour_of_state(state) : CTL_PLAIN);
 }
 
 void ctl_table_number(struct ctl_table *table, uint64_t number)
@@ -142,17 +152,40 @@ void ctl_table_number(struct ctl_table *table, uint64_t number)
         ctl_table_cell(table, ctl_count(number, text));
 }
 
-/* Append one cell, padded with blanks on the side that its column needs; the last column has no trailing blanks. */
-static int append_cell(const struct ctl_table *table, size_t column, const char *cell, struct text *text)
+/* How many columns are shown. */
+static size_t count_shown(const struct ctl_table *table, unsigned indent)
 {
-        size_t blanks = table->columns[column].width - MIN_OF(width_of(cell), table->columns[column].width);
-        bool right = table->columns[column].right, last = column + 1 == table->column_count;
+        size_t needed = table->needed > 0 ? table->needed : table->column_count, width = indent, shown;
+
+        for (shown = 0; shown < table->column_count; shown++) {
+                width += table->columns[shown].width + (shown > 0 ? 2 : 0);
+                if (shown >= needed && table->style.width > 0 && width > table->style.width)
+                        break;
+        }
+        return shown;
+}
+
+static int append_coloured(const struct ctl_cell *cell, struct text *text)
+{
+        int r = cell->colour == CTL_PLAIN ? 0 : text_append(text, ctl_colour_sequence(cell->colour));
+
+        if (r == 0)
+                r = text_append(text, cell->text);
+        return r == 0 && cell->colour != CTL_PLAIN ? text_append(text, ctl_colour_sequence(CTL_PLAIN)) : r;
+}
+
+/* Append one cell, padded with blanks on the side that its column needs; the last column has no trailing blanks. */
+static int append_cell(const struct ctl_table *table, size_t column, bool last, const struct ctl_cell *cell,
+                       struct text *text)
+{
+        size_t blanks = table->columns[column].width - MIN_OF(width_of(cell->text), table->columns[column].width);
+        bool right = table->columns[column].right;
         int r = column > 0 ? text_append(text, "  ") : 0;
 
         if (r == 0 && right)
                 r = text_appendf(text, "%*s", (int)blanks, "");
         if (r == 0)
-                r = text_append(text, cell);
+                r = append_coloured(cell, text);
         if (r == 0 && !right && !last)
                 r = text_appendf(text, "%*s", (int)blanks, "");
         if (r < 0 || !last)
@@ -164,17 +197,19 @@ static int append_cell(const struct ctl_table *table, size_t column, const char 
 
 int ctl_table_render(struct ctl_table *table, unsigned indent, struct text *text)
 {
-        size_t columns = table->column_count;
+        size_t columns = table->column_count, shown = count_shown(table, indent);
         int r = table->out_of_memory ? -ENOMEM : text_appendf(text, "%*s", (int)indent, "");
 
-        for (size_t i = 0; i < columns && r == 0; i++)
-                r = append_cell(table, i, table->columns[i].title, text);
-        for (size_t i = 0, column = 0; i < table->cell_count && r == 0; i++) {
+        for (size_t i = 0; i < shown && r == 0; i++) {
+                char *title = (char *)(uintptr_t)table->columns[i].title; /* it is only read */
+                r = append_cell(table, i, i + 1 == shown, &(const struct ctl_cell){.text = title}, text);
+        }
+        for (size_t i = 0; i < table->cell_count && r == 0; i++) {
+                size_t column = i % columns;
                 if (column == 0)
                         r = text_appendf(text, "%*s", (int)indent, "");
-                if (r == 0)
-                        r = append_cell(table, column, table->cells[i], text);
-                column = column + 1 < columns ? column + 1 : 0;
+                if (r == 0 && column < shown)
+                        r = append_cell(table, column, column + 1 == shown, &table->cells[i], text);
         }
         return r;
 }
@@ -182,7 +217,7 @@ int ctl_table_render(struct ctl_table *table, unsigned indent, struct text *text
 void ctl_table_clear(struct ctl_table *table)
 {
         for (size_t i = 0; i < table->cell_count; i++)
-                free(table->cells[i]);
+                free(table->cells[i].text);
         free(table->cells);
         *table = (struct ctl_table){0};
 }

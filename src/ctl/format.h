@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/text.h"
+#include "ctl/style.h"
 
 /* The size of the buffer for each number below. */
 #define CTL_NUMBER_MAX 32
@@ -23,17 +24,25 @@ uint64_t ctl_number(const json_t *object, const char *path);
 double ctl_real(const json_t *object, const char *path);
 const char *ctl_string(const json_t *object, const char *path);
 
-/* A table; each column is as wide as its widest cell. */
-#define CTL_COLUMNS_MAX 16
+/* A table; each column is as wide as its widest cell. Zero-initialise, but for `style` and `needed`: if the style has a
+ * width, as many columns from the right are left out as do not fit, but not the first `needed` ones. */
+#define CTL_COLUMNS_MAX 20
+
+struct ctl_cell {
+        char *text;
+        enum ctl_colour colour;
+};
 
 struct ctl_table {
+        struct ctl_style style;
+        size_t needed; /* 0: all */
         struct {
                 const char *title;
                 bool right; /* numbers */
                 size_t width;
         } columns[CTL_COLUMNS_MAX];
         size_t column_count;
-        char **cells; /* row by row; owned */
+        struct ctl_cell *cells; /* row by row; texts are owned */
         size_t cell_count;
         bool out_of_memory;
 };
@@ -42,6 +51,7 @@ void ctl_table_column(struct ctl_table *table, const char *title, bool right);
 
 /* Add the next cell, from left to right and row by row. */
 void ctl_table_cell(struct ctl_table *table, const char *cell);
+void ctl_table_state(struct ctl_table *table, const char *state); /* in its colour, if the style has any */
 void ctl_table_number(struct ctl_table *table, uint64_t number);
 
 /* Append the table, each line after `indent` blanks. 0 or -ENOMEM. */

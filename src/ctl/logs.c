@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "ctl/output.h"
 #include "ctl/record.h"
+#include "ctl/style.h"
 #include "os/clock.h"
 
 #define FLUSH_BYTES 65536
@@ -29,13 +30,6 @@ static void logs_clear(struct logs *logs)
 {
         sd_journal_close(logs->journal);
         text_clear(&logs->text);
-}
-
-static bool wants_colours(void)
-{
-        const char *no_color = getenv("NO_COLOR"), *terminal = getenv("TERM");
-
-        return isatty(STDOUT_FILENO) && (!no_color || no_color[0] == '\0') && terminal && !text_equal(terminal, "dumb");
 }
 
 /* True if there are files of the system's journal that may not be read: what is found elsewhere is not all. */
@@ -225,7 +219,7 @@ static enum ctl_exit say_nothing_there(void)
 
 enum ctl_exit ctl_logs_run(const struct ctl_logs_options *options)
 {
-        _cleanup_(logs_clear) struct logs logs = {.colours = wants_colours()};
+        _cleanup_(logs_clear) struct logs logs = {.colours = ctl_style_of_stdout().colours};
 
         int r = sd_journal_open(&logs.journal, SD_JOURNAL_LOCAL_ONLY);
         if (r < 0 || !has_files(logs.journal))

@@ -123,7 +123,7 @@ static int describe(const json_t *document, const struct control_request *reques
 {
         switch (request->command) {
         case CONTROL_STATUS:
-                return ctl_status_print(document, request->pool != NULL, text);
+                return ctl_status_print(document, request->pool != NULL, ctl_style_of_stdout(), text);
         case CONTROL_WHY:
                 return ctl_answer_why(document, text);
         case CONTROL_RELOAD:

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "ctl/style.h"
 #include "os/clock.h"
 #include "os/process/signals.h"
 
@@ -74,6 +75,18 @@ static void release_signals(struct ctl_screen *screen)
         sigprocmask(SIG_SETMASK, &screen->before, NULL);
 }
 
+/* The colours of ctl/style on the terminal's own background. */
+static bool open_colours(void)
+{
+        if (!ctl_style_of_stdout().colours || !has_colors() || start_color() != OK)
+                return false;
+        use_default_colors();
+        init_pair(CTL_GREEN, COLOR_GREEN, -1);
+        init_pair(CTL_YELLOW, COLOR_YELLOW, -1);
+        init_pair(CTL_RED, COLOR_RED, -1);
+        return true;
+}
+
 bool ctl_screen_open(struct ctl_screen *screen)
 {
         *screen = (struct ctl_screen){.signal_fd = -1};
@@ -84,6 +97,7 @@ bool ctl_screen_open(struct ctl_screen *screen)
                 release_signals(screen);
                 return false;
         }
+        screen->colours = open_colours();
         cbreak();
         noecho();
         keypad(stdscr, TRUE);

@@ -15,6 +15,7 @@ struct ctl_screen {
         int signal_fd;
         sigset_t before;  /* the signal mask before the screen was opened */
         sigset_t waiting; /* the signal mask during the wait for a key */
+        bool colours;     /* it has colours: pair n of curses is colour n of ctl/style */
         int ended_by;     /* the signal that ended the program; 0: none */
 };
 

@@ -31,27 +31,64 @@ static const struct {
         {"MAX", "limits.max_workers"}, {"QUEUE", "queue"},
 };
 
-int ctl_status_pools(const json_t *document, struct text *text)
+/* Shown if there is room, in this order. */
+static const struct {
+        const char *title;
+        const char *path;
+} total_columns[] = {
+        {"REFUSED", "totals.refused"},
+        {"TIMEOUTS", "totals.request_timeouts"},
+        {"DIED", "totals.died"},
+};
+
+static void add_columns(struct ctl_table *table)
 {
-        _cleanup_(ctl_table_clear) struct ctl_table table = {0};
+        ctl_table_column(table, "POOL", false);
+        ctl_table_column(table, "STATE", false);
+        for (size_t i = 0; i < ELEMENTS(count_columns); i++)
+                ctl_table_column(table, count_columns[i].title, true);
+        ctl_table_column(table, "REQ/S", true);
+        ctl_table_column(table, "REQUESTS", true);
+        table->needed = table->column_count;
+        for (size_t i = 0; i < ELEMENTS(total_columns); i++)
+                ctl_table_column(table, total_columns[i].title, true);
+        ctl_table_column(table, "~MEDIAN", true);
+        ctl_table_column(table, "~P99", true);
+}
+
+static void add_duration(struct ctl_table *table, const json_t *pool, const char *path)
+{
+        char text[CTL_NUMBER_MAX];
+        bool known = ctl_number(pool, "totals.requests") > 0;
+
+        ctl_table_cell(table, known ? ctl_microseconds(ctl_number(pool, path), text) : "-");
+}
+
+static void add_pool(struct ctl_table *table, const json_t *pool)
+{
         char rate[CTL_NUMBER_MAX];
+
+        ctl_table_cell(table, ctl_string(pool, "name"));
+        ctl_table_state(table, ctl_string(pool, "state"));
+        for (size_t i = 0; i < ELEMENTS(count_columns); i++)
+                ctl_table_number(table, ctl_number(pool, count_columns[i].path));
+        ctl_table_cell(table, ctl_rate(ctl_real(pool, "requests_per_second"), rate));
+        ctl_table_number(table, ctl_number(pool, "totals.requests"));
+        for (size_t i = 0; i < ELEMENTS(total_columns); i++)
+                ctl_table_number(table, ctl_number(pool, total_columns[i].path));
+        add_duration(table, pool, "duration_us.p50");
+        add_duration(table, pool, "duration_us.p99");
+}
+
+int ctl_status_pools(const json_t *document, struct ctl_style style, struct text *text)
+{
+        _cleanup_(ctl_table_clear) struct ctl_table table = {.style = style};
         const json_t *pool;
         size_t index;
 
-        ctl_table_column(&table, "POOL", false);
-        ctl_table_column(&table, "STATE", false);
-        for (size_t i = 0; i < ELEMENTS(count_columns); i++)
-                ctl_table_column(&table, count_columns[i].title, true);
-        ctl_table_column(&table, "REQ/S", true);
-        ctl_table_column(&table, "REQUESTS", true);
-        json_array_foreach (ctl_at(document, "pools"), index, pool) {
-                ctl_table_cell(&table, ctl_string(pool, "name"));
-                ctl_table_cell(&table, ctl_string(pool, "state"));
-                for (size_t i = 0; i < ELEMENTS(count_columns); i++)
-                        ctl_table_number(&table, ctl_number(pool, count_columns[i].path));
-                ctl_table_cell(&table, ctl_rate(ctl_real(pool, "requests_per_second"), rate));
-                ctl_table_number(&table, ctl_number(pool, "totals.requests"));
-        }
+        add_columns(&table);
+        json_array_foreach (ctl_at(document, "pools"), index, pool)
+                add_pool(&table, pool);
         return ctl_table_render(&table, 0, text);
 }
 
@@ -152,11 +189,13 @@ static int append_listeners(const json_t *pool, struct text *text)
         return r < 0 ? r : ctl_table_render(&table, 2, text);
 }
 
-int ctl_status_pool(const json_t *pool, struct text *text)
+int ctl_status_pool(const json_t *pool, struct ctl_style style, struct text *text)
 {
         char pause[CTL_NUMBER_MAX];
-        int r = text_appendf(text, "%s: %s, generation %" PRIu64 "\n\n", ctl_string(pool, "name"),
-                             ctl_string(pool, "state"), ctl_number(pool, "generation"));
+        const char *state = ctl_string(pool, "state");
+        int r = text_appendf(text, "%s: %s%s%s, generation %" PRIu64 "\n\n", ctl_string(pool, "name"),
+                             style.colours ? ctl_colour_sequence(ctl_colour_of_state(state)) : "", state,
+                             style.colours ? ctl_colour_sequence(CTL_PLAIN) : "", ctl_number(pool, "generation"));
 
         if (r == 0)
                 r = append_workers(pool, text);
@@ -191,7 +230,7 @@ static void add_worker(struct ctl_table *table, const json_t *worker)
         char text[CTL_NUMBER_MAX];
 
         ctl_table_number(table, ctl_number(worker, "pid"));
-        ctl_table_cell(table, ctl_string(worker, "state"));
+        ctl_table_state(table, ctl_string(worker, "state"));
         ctl_table_cell(table, ctl_duration(ctl_number(worker, "since_ms"), text));
         ctl_table_cell(table, ctl_duration(ctl_number(worker, "age_ms"), text));
         ctl_table_number(table, ctl_number(worker, "generation"));
@@ -203,11 +242,11 @@ static void add_worker(struct ctl_table *table, const json_t *worker)
         ctl_table_cell(table, ctl_status_exit(worker, text));
 }
 
-int ctl_status_workers(const json_t *pool, struct text *text)
+int ctl_status_workers(const json_t *pool, struct ctl_style style, struct text *text)
 {
         static const char *const titles[] = {"PID",      "STATE", "SINCE",  "AGE",      "GEN",
                                              "REQUESTS", "CPU",   "MEMORY", "LAST EXIT"};
-        _cleanup_(ctl_table_clear) struct ctl_table table = {0};
+        _cleanup_(ctl_table_clear) struct ctl_table table = {.style = style};
         uint64_t left_out = ctl_number(pool, "workers_left_out");
         const json_t *worker;
         size_t index;
@@ -222,7 +261,7 @@ int ctl_status_workers(const json_t *pool, struct text *text)
         return r;
 }
 
-int ctl_status_print(const json_t *document, bool in_full, struct text *text)
+int ctl_status_print(const json_t *document, bool in_full, struct ctl_style style, struct text *text)
 {
         const json_t *pool;
         size_t index;
@@ -231,17 +270,17 @@ int ctl_status_print(const json_t *document, bool in_full, struct text *text)
         if (r == 0 && !in_full)
                 r = text_append(text, "\n");
         if (r == 0 && !in_full)
-                r = ctl_status_pools(document, text);
+                r = ctl_status_pools(document, style, text);
         json_array_foreach (ctl_at(document, "pools"), index, pool) {
                 if (r == 0 && in_full)
                         r = text_append(text, index > 0 ? "\n" : "");
                 if (r == 0 && in_full)
-                        r = ctl_status_pool(pool, text);
+                        r = ctl_status_pool(pool, style, text);
                 if (r < 0 || !ctl_at(pool, "workers"))
                         continue;
                 r = in_full ? text_append(text, "\n") : text_appendf(text, "\n%s:\n", ctl_string(pool, "name"));
                 if (r == 0)
-                        r = ctl_status_workers(pool, text);
+                        r = ctl_status_workers(pool, style, text);
         }
         return r;
 }

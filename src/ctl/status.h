@@ -6,21 +6,22 @@
 #include <stdbool.h>
 
 #include "base/text.h"
+#include "ctl/style.h"
 
 /* The first line: "preforkd 0.1.0, pid 4711, running, up 3h 12m: …". All of these return 0 or -ENOMEM. */
 int ctl_status_summary(const json_t *document, struct text *text);
 
-/* The table of all pools of the document. */
-int ctl_status_pools(const json_t *document, struct text *text);
+/* The table of all pools of the document, with as many of its last columns as fit. */
+int ctl_status_pools(const json_t *document, struct ctl_style style, struct text *text);
 
 /* Everything about one pool except its workers. */
-int ctl_status_pool(const json_t *pool, struct text *text);
+int ctl_status_pool(const json_t *pool, struct ctl_style style, struct text *text);
 
 /* Its workers. */
-int ctl_status_workers(const json_t *pool, struct text *text);
+int ctl_status_workers(const json_t *pool, struct ctl_style style, struct text *text);
 
 /* How the last handler ended: "exit 1", "signal 9" or "-". Returns `text`. */
 const char *ctl_status_exit(const json_t *worker, char text[static 32]);
 
 /* The whole answer to `status`; with `in_full` it shows every pool of the document in full. */
-int ctl_status_print(const json_t *document, bool in_full, struct text *text);
+int ctl_status_print(const json_t *document, bool in_full, struct ctl_style style, struct text *text);

@@ -15,6 +15,7 @@
 #include "ctl/screen.h"
 #include "ctl/scroll.h"
 #include "ctl/status.h"
+#include "ctl/style.h"
 #include "os/clock.h"
 
 /* If the daemon does not answer, the screen must not freeze for long. */
@@ -29,6 +30,7 @@ struct top {
         size_t first; /* the row at the top; pools and workers scroll as one list */
         size_t page;  /* rows that were drawn */
         uint64_t next_ms;
+        bool colours;
 };
 
 /* Request the status. Keep the old rows until the new ones have been compared with them. */
@@ -51,6 +53,27 @@ static void look(struct top *top)
         top->reply = reply;
 }
 
+/* Draw a text with the sequences of ctl/style, in at most `width` columns. */
+static void put_coloured(const char *line, size_t length, size_t width)
+{
+        const char *end = line + length;
+
+        while (line < end && width > 0) {
+                size_t plain = MIN_OF(strcspn(line, "\033"), (size_t)(end - line)), most = MIN_OF(plain, width);
+                addnstr(line, (int)most);
+                width -= most;
+                line += plain;
+                for (int i = CTL_PLAIN; i < CTL_COLOUR_COUNT && line < end; i++) {
+                        const char *sequence = ctl_colour_sequence((enum ctl_colour)i);
+                        if (strncmp(line, sequence, strlen(sequence)) != 0)
+                                continue;
+                        attrset(i == CTL_PLAIN ? A_NORMAL : COLOR_PAIR(i));
+                        line += strlen(sequence);
+                }
+                line += line < end && *line == '\033'; /* none of ours */
+        }
+}
+
 /* Draw one line, cut at the edge of the screen. */
 static void put(int *y, attr_t attributes, const char *line, size_t length)
 {
@@ -60,7 +83,7 @@ static void put(int *y, attr_t attributes, const char *line, size_t length)
         move(*y, 0);
         if (attributes & A_REVERSE)
                 hline(' ' | A_REVERSE, COLS);
-        addnstr(line, (int)MIN_OF(length, (size_t)COLS));
+        put_coloured(line, length, (size_t)COLS);
         attrset(A_NORMAL);
         (*y)++;
 }
@@ -84,7 +107,7 @@ static void add_row(struct ctl_table *table, const struct ctl_row *row)
 
         ctl_table_number(table, row->pid);
         ctl_table_cell(table, ctl_string(row->pool, "name"));
-        ctl_table_cell(table, ctl_string(row->worker, "state"));
+        ctl_table_state(table, ctl_string(row->worker, "state"));
         ctl_table_cell(table, ctl_duration(ctl_number(row->worker, "since_ms"), text));
         ctl_table_number(table, ctl_number(row->worker, "generation"));
         ctl_table_number(table, ctl_number(row->worker, "requests"));
@@ -100,7 +123,7 @@ static void put_workers(struct top *top, int *y, size_t first, size_t count)
 {
         static const char *const titles[] = {"PID",      "POOL", "STATE", "SINCE",  "GEN",
                                              "REQUESTS", "%CPU", "CPU",   "MEMORY", "LAST EXIT"};
-        _cleanup_(ctl_table_clear) struct ctl_table table = {0};
+        _cleanup_(ctl_table_clear) struct ctl_table table = {.style = {.colours = top->colours}};
         _cleanup_(text_clear) struct text text = {0};
 
         for (size_t i = 0; i < ELEMENTS(titles); i++)
@@ -113,9 +136,10 @@ static void put_workers(struct top *top, int *y, size_t first, size_t count)
 
 static void put_pools(const struct top *top, int *y, size_t first, size_t count)
 {
+        const struct ctl_style style = {.colours = top->colours, .width = (size_t)COLS};
         _cleanup_(text_clear) struct text text = {0};
 
-        if (ctl_status_pools(top->reply.document, &text) == 0)
+        if (ctl_status_pools(top->reply.document, style, &text) == 0)
                 put_table(y, &text, first, count);
 }
 
@@ -218,13 +242,14 @@ static void handle_key(struct top *top, int key)
 /* Print the status once. */
 static int print_once(struct top *top)
 {
+        const struct ctl_style style = {.width = ctl_style_of_stdout().width}; /* the terminal may be unknown */
         _cleanup_(text_clear) struct text text = {0};
 
         if (top->reply.exit_code != CTL_EXIT_OK) {
                 fprintf(stderr, "preforkctl: %s\n", text_string(&top->reply.message));
                 return top->reply.exit_code;
         }
-        int r = ctl_status_print(top->reply.document, false, &text);
+        int r = ctl_status_print(top->reply.document, false, style, &text);
         if (r < 0) {
                 fprintf(stderr, "preforkctl: %s\n", strerror(-r));
                 return CTL_EXIT_FAILURE;
@@ -256,6 +281,7 @@ int ctl_top_run(const struct ctl_top_setup *setup)
         look(&top);
         /* If the first request fails, end with its exit code; show later failures and try again. */
         if (top.reply.exit_code == CTL_EXIT_OK && ctl_screen_open(&screen)) {
+                top.colours = screen.colours;
                 show(&top, &screen);
                 ctl_screen_close(&screen);
                 exit_code = screen.ended_by > 0 ? 128 + screen.ended_by : CTL_EXIT_OK;

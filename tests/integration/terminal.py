@@ -32,6 +32,7 @@ class Screen:
         self.resize(rows, columns)
         self.pending = b""
         self.last = " "
+        self.colours: set[int] = set()  # 31 (red) to 37, ever
 
     def resize(self, rows: int, columns: int) -> None:
         old = getattr(self, "cells", [])
@@ -97,6 +98,8 @@ class Screen:
             self.y = min(max(first, 1), self.rows) - 1
         elif final == "G":
             self.x = min(max(first, 1), self.columns) - 1
+        elif final == "m":
+            self.colours |= {number for number in numbers if 31 <= number <= 37}
         elif final in "P@X":
             self.edit(final, max(first, 1))
         elif final == "b":

@@ -355,6 +355,35 @@ def test_top_shows_pools_and_workers(controlled: tuple[Daemon, Ctl]) -> None:
         assert screen.end() == OK
 
 
+@pytest.mark.parametrize("command", ["status", "status www --workers", "top"])
+@pytest.mark.parametrize("how", ["TERM=xterm", "NO_COLOR=1", "TERM=dumb", "piped"])
+def test_states_have_colours_on_a_terminal(controlled: tuple[Daemon, Ctl], command: str, how: str) -> None:
+    _, ctl = controlled
+    if how == "piped":
+        assert "\x1b" not in ctl.do(*command.split())
+        return
+    program = ["/usr/bin/env", *(["-u", "NO_COLOR"] if how != "NO_COLOR=1" else []), how, CTL, "-s", ctl.path]
+    with terminal([*program, *command.split()], term="xterm") as screen:
+        screen.wait("www.* running")
+        if command == "top" and how != "TERM=dumb":
+            screen.type(b"q")
+        assert screen.end() == OK
+        assert screen.screen.colours == ({32} if how == "TERM=xterm" else set())
+
+
+def test_the_table_of_pools_has_what_fits(controlled: tuple[Daemon, Ctl]) -> None:
+    _, ctl = controlled
+    wide = r" REQUESTS +REFUSED +TIMEOUTS +DIED +~MEDIAN +~P99$"
+    assert re.search(wide, ctl.do("status"), re.MULTILINE)
+    for command in ("status", "top"):
+        for columns, heading in ((200, wide), (106, r" REQUESTS +REFUSED +TIMEOUTS$"), (80, r" MAX .*")):
+            with terminal([CTL, "-s", ctl.path, command], columns=columns, term="vt100") as screen:
+                screen.wait(heading)
+                assert columns > 80 or "REFUSED" not in screen.text()
+                screen.type(b"q")
+                assert screen.end() == OK
+
+
 def test_top_sorts(controlled: tuple[Daemon, Ctl]) -> None:
     _, ctl = controlled
     with top(ctl) as screen:

@@ -81,10 +81,62 @@ static void test_tables(void **state)
         assert_string_equal(text_string(&text), "  NAME      N\n  a      1200\n  zw\xc3\xb6lf     3  closing\n");
 }
 
+/* On a terminal, columns from the right are left out until the rest fits, but never those that are needed. */
+static void test_tables_that_are_too_wide(void **state)
+{
+        static const struct {
+                size_t width;
+                const char *rendered;
+        } cases[] = {
+                {0, "NAME  N  LONG\nx     1     2\n"},
+                {13, "NAME  N  LONG\nx     1     2\n"},
+                {12, "NAME  N\nx     1\n"},
+                {7, "NAME  N\nx     1\n"},
+                {6, "NAME\nx\n"},
+                {1, "NAME\nx\n"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                _cleanup_(ctl_table_clear) struct ctl_table table = {.style.width = cases[i].width, .needed = 1};
+                _cleanup_(text_clear) struct text text = {0};
+                ctl_table_column(&table, "NAME", false);
+                ctl_table_column(&table, "N", true);
+                ctl_table_column(&table, "LONG", true);
+                ctl_table_cell(&table, "x");
+                ctl_table_number(&table, 1);
+                ctl_table_number(&table, 2);
+                assert_int_equal(ctl_table_render(&table, 0, &text), 0);
+                assert_string_equal(text_string(&text), cases[i].rendered);
+        }
+}
+
+static void test_states_have_colours(void **state)
+{
+        (void)state;
+        for (unsigned colours = 0; colours < 2; colours++) {
+                _cleanup_(ctl_table_clear) struct ctl_table table = {.style.colours = colours};
+                _cleanup_(text_clear) struct text text = {0};
+                ctl_table_column(&table, "STATE", false);
+                ctl_table_column(&table, "N", true);
+                ctl_table_state(&table, "killed");
+                ctl_table_number(&table, 1);
+                ctl_table_state(&table, "idle");
+                ctl_table_number(&table, 2);
+                assert_int_equal(ctl_table_render(&table, 0, &text), 0);
+                assert_string_equal(text_string(&text), colours ? "STATE   N\n\033[1;31mkilled\033[0m  1\nidle    2\n"
+                                                                : "STATE   N\nkilled  1\nidle    2\n");
+        }
+}
+
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(test_durations), cmocka_unit_test(test_sizes_and_rates),
-                                           cmocka_unit_test(test_members), cmocka_unit_test(test_tables)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(test_durations),
+                                           cmocka_unit_test(test_sizes_and_rates),
+                                           cmocka_unit_test(test_members),
+                                           cmocka_unit_test(test_tables),
+                                           cmocka_unit_test(test_tables_that_are_too_wide),
+                                           cmocka_unit_test(test_states_have_colours)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
