@@ -397,6 +397,12 @@ def test_defaults_are_in_force(tmp_path: Path) -> None:
 
 # --- README.md ------------------------------------------------------------------------------------------------------
 
+def test_patterns_of_titles_do_not_match_their_own_shell() -> None:
+    patterns = re.findall(r"p(?:grep|kill) .*?-f '([^']*)'",
+                          "\n".join([(ROOT / "README.md").read_text(), *(page(name) for name in PAGES)]))
+    assert len(patterns) >= 3 and all(pattern.startswith("^preforkd: ") for pattern in patterns), patterns
+
+
 def test_links() -> None:
     for target in re.findall(r"\]\(([^)#]+)", (ROOT / "README.md").read_text()):
         assert (ROOT / target).exists(), target

@@ -349,6 +349,6 @@ def test_a_second_term_stops_at_once(preforkd: Callable[..., Daemon]) -> None:
 def test_ps_tells_master_and_workers_apart(preforkd: Callable[..., Daemon]) -> None:
     daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "scaling": "static", "max_workers": 2},
                        "other": {"listen": tcp4(), "handler": "/bin/cat", "scaling": "static", "max_workers": 1}})
-    assert title(daemon.pid) == "preforkd: master"
+    assert title(daemon.pid) == f"preforkd: master ({daemon.config})"
     daemon.wait_workers(2, "www")
     daemon.wait_workers(1, "other")

@@ -308,7 +308,7 @@ def master_listening(log: Path) -> int | None:
     if not log.exists() or not found_in(log, "started"):
         return None
     for pid in descendants(os.getpid()):
-        if title(pid) == "preforkd: master" and os.path.samefile(f"/proc/{pid}/fd/2", log):
+        if title(pid).startswith("preforkd: master") and os.path.samefile(f"/proc/{pid}/fd/2", log):
             return pid
     return None
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from daemon import BINARY, ROOT, children, clean_environment, request, tcp4, user_arguments, wait_until
+from daemon import (AS_ROOT, BINARY, ROOT, Daemon, children, clean_environment, format_config, request, tcp4,
+                    user_arguments, wait_until)
 
 
 def shown(pid: int) -> str:
@@ -32,3 +34,31 @@ def test_titles_are_exact(padding: int) -> None:
     finally:
         daemon.terminate()
         assert daemon.wait(20) == 0
+
+
+@pytest.mark.parametrize("length", [0, 1, 100, 240])
+def test_the_master_s_title_names_its_file(preforkd: Callable[..., Daemon], tmp_path: Path, length: int) -> None:
+    """Cut at 255 bytes. Those of its children, which are shorter, have nothing of it."""
+    directory = tmp_path / ("x" * length)
+    directory.mkdir(exist_ok=True)
+    file = directory / "preforkd.conf"
+    file.write_text(format_config({"www": {"listen": tcp4(), "handler": "/bin/cat", "scaling": "static", "max_workers": 1,
+                                           "user": "nobody" if AS_ROOT else None}}, {}))
+    daemon = preforkd(arguments=["-c", str(file)])
+    wait_until(lambda: shown(daemon.pid) == f"preforkd: master ({file})"[:255], "the master's title")
+    wait_until(lambda: {shown(pid) for pid in children(daemon.pid)} == {"preforkd: worker www"}, "the worker's title")
+
+
+def test_the_documented_pattern_matches_masters_only(preforkd: Callable[..., Daemon]) -> None:
+    """Not the shell that asks, which has the pattern in its own command line; and one of several masters by its file."""
+    pool = {"handler": "/bin/cat", "scaling": "static", "max_workers": 1}
+    daemons = [preforkd({"www": {"listen": tcp4(), **pool}}) for _ in range(2)]
+    for daemon in daemons:
+        daemon.wait_workers(1)
+    for pattern, expected in (("^preforkd: master", {daemon.pid for daemon in daemons}),
+                              (rf"^preforkd: master \({daemons[0].config}", {daemons[0].pid})):
+        found = subprocess.run(["/bin/sh", "-c", f"echo shell $$; pgrep -f '{pattern}'; exit 0"], capture_output=True,
+                               text=True, check=True).stdout.split()
+        assert found[1] not in found[2:] and expected <= set(map(int, found[2:]))
+        ours = {pid for daemon in daemons for pid in (daemon.pid, *children(daemon.pid))}
+        assert set(map(int, found[2:])) & ours == expected

@@ -11,11 +11,22 @@
 #include "master/upgrade/preflight.h"
 #include "os/process/title.h"
 
+/* Several masters may run on one machine; the file tells them apart. */
+static void set_title(const struct daemon_setup *setup)
+{
+        if (setup->take_over.is_preflight)
+                process_title_set(PREFLIGHT_TITLE);
+        else if (setup->source.file)
+                process_title_set("master (%s)", setup->source.file);
+        else
+                process_title_set("master");
+}
+
 int daemon_run(struct daemon_setup *setup)
 {
         struct daemon daemon;
 
-        process_title_set(setup->take_over.is_preflight ? PREFLIGHT_TITLE : "master");
+        set_title(setup);
         int r = startup_open(&daemon, setup);
         if (r < 0 && setup->take_over.is_preflight)
                 preflight_answer(r, &(struct problem_list){0});

@@ -22,7 +22,7 @@ void process_title_init(int argc, char **argv, char **environment)
 
 void process_title_set(const char *format, ...)
 {
-        char title[128];
+        char title[256]; /* setproctitle() keeps 255 bytes, with the program's name */
         va_list arguments;
 
         va_start(arguments, format);

@@ -1,5 +1,5 @@
-/* The title of a process in ps(1): `preforkd: master`, `preforkd: worker www`. Called by bin/, and by master/ and
- * worker/ in their processes.
+/* The title of a process in ps(1): `preforkd: master (/etc/preforkd/preforkd.conf)`, `preforkd: worker www`. Called by
+ * bin/, and by master/ and worker/ in their processes.
  *
  * libbsd's setproctitle(3) does the work. This file adds one thing: the kernel shows only the title if the last byte of
  * the original arguments is not NUL (get_mm_cmdline() in its fs/proc/base.c); otherwise it shows the padding as
