@@ -629,7 +629,7 @@ def test_completion(controlled: tuple[Daemon, Ctl]) -> None:
     assert completions([*at, "re"], CTL.parent) == ["reload", "restart", "resume"]
     assert completions([*at, "restart", ""], CTL.parent) == ["www", "mail"]
     assert completions([*at, "status", "m"], CTL.parent) == ["mail"]
-    assert completions([*at, "reload", "--"], CTL.parent) == ["--dry-run", "--json"]
+    assert completions([*at, "reload", "--"], CTL.parent) == ["--dry-run", "--json", "--timeout"]
     assert set(completions([*at, "kill-worker", ""], CTL.parent)) == {
         str(pid) for pid in daemon.workers() + daemon.workers("mail")}
     assert completions([*at, "logs", ""], CTL.parent) == ["www", "mail"]
@@ -639,6 +639,26 @@ def test_completion(controlled: tuple[Daemon, Ctl]) -> None:
     assert completions([*at, "logs", "--since", "y"], CTL.parent) == ["yesterday"]
     assert "max_workers=" in completions([*at, "scale", "www", "max_"], CTL.parent)
     assert completions(["preforkctl", "-s", "/nonexistent", "restart", ""], CTL.parent) == []
+
+
+def test_completion_offers_every_key_that_scale_takes(controlled: tuple[Daemon, Ctl]) -> None:
+    """Those of the option table whose change applies in place; and scale takes each of them."""
+    _, ctl = controlled
+    pool_keys = run_preforkd("--help-config").stdout.split("\n[")[2]
+    keys = re.findall(r"^(\w+).*\n(?:        .*\n)*        .*; a change applies in place$", pool_keys, re.MULTILINE)
+    at = ["preforkctl", "-s", str(ctl.path)]
+    assert len(keys) > 15 and completions([*at, "scale", "www", ""], CTL.parent) == [f"{key}=" for key in keys]
+    document = json.loads(ctl.run("--json", "scale", "www", *(f"{key}=?" for key in keys)).stdout)
+    refused = "\n".join(problem["text"] for problem in document["problems"])
+    assert "cannot change" not in refused and all(key in refused for key in keys), refused
+
+
+def test_completion_knows_the_values_of_options(controlled: tuple[Daemon, Ctl]) -> None:
+    _, ctl = controlled
+    for option in ("--timeout", "-d"):
+        assert completions(["preforkctl", "-s", str(ctl.path), option, ""], CTL.parent) == []
+        assert completions(["preforkctl", option, "5s", "-s", str(ctl.path), "restart", "w"], CTL.parent) == ["www"]
+    assert "--timeout" in completions(["preforkctl", "scale", "www", "--"], CTL.parent)
 
 
 SCALE_KEYS = "max_workers="
