@@ -44,6 +44,19 @@ def test_a_bad_configuration_fails_the_start_once(machine: Machine) -> None:
     assert machine.show("preforkd", "NRestarts") == "0" and machine.show("preforkd", "ActiveState") == "failed"
 
 
+def test_no_pool_is_no_failure(machine: Machine) -> None:
+    """As after the installation: enabled, started at boot, and nothing is configured yet."""
+    machine.configure({})
+    machine.systemctl("start", "preforkd")
+    wait_until(lambda: machine.show("preforkd", "ActiveState") == "inactive", "its end")
+    assert machine.systemctl("is-failed", "preforkd", check=False).stdout == "inactive\n"
+    assert [record.get("MESSAGE_ID") for record in machine.journal()].count(message_ids()["start refused"]) == 1, "once"
+    address = tcp4()
+    machine.configure(cat(address))
+    machine.systemctl("start", "preforkd")
+    assert request(address, b"x") == b"x"
+
+
 def test_no_pool_that_can_serve_fails_the_start(machine: Machine) -> None:
     """And one that can is enough, with the other in STATUS. Only a worker finds out that it cannot set its groups."""
     machine.drop_in("preforkd.service", "[Service]\nRestart=no\nSystemCallFilter=~setgroups\nSystemCallErrorNumber=EPERM\n")

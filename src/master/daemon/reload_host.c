@@ -43,7 +43,7 @@ static void fail_to_start(struct daemon *daemon, const struct reload_outcome *ou
 
         if (outcome->config && outcome->config->pool_count == 0) {
                 log_event(MESSAGE_ID_START_REFUSED, LOG_ERR, "nothing to serve: the configuration has no pool");
-                readiness_failed(daemon->readiness, ENOENT, NULL, "the configuration has no pool");
+                readiness_nothing(daemon->readiness, "Nothing to serve: the configuration has no pool");
                 shutdown_begin(daemon, MASTER_EXIT_NOTHING, "nothing to serve");
                 return;
         }

@@ -226,6 +226,12 @@ void readiness_failed(struct readiness *readiness, int error, const struct probl
         readiness->has_begun = false; /* the reason stays in STATUS */
 }
 
+void readiness_nothing(struct readiness *readiness, const char *why)
+{
+        manager_link_say(readiness->manager, -1, "READY=1\nSTATUS=%s", why);
+        readiness->has_begun = false; /* the reason stays in STATUS */
+}
+
 static const struct field readiness_fields[] = {
         DERIVED(struct readiness, host, "made anew"),
         DERIVED(struct readiness, manager, "set by the reader"),

@@ -51,6 +51,10 @@ void readiness_stopping(struct readiness *readiness);
 /* The start has failed: send ERRNO=`error`, and as STATUS the first error of `problems`, or `why`. */
 void readiness_failed(struct readiness *readiness, int error, const struct problem_list *problems, const char *why);
 
+/* There is nothing to serve, and the daemon ends at once with an exit code of its own. Send READY=1 and STATUS=`why`:
+ * systemd takes an end before READY=1 as a failure, whatever SuccessExitStatus= says. */
+void readiness_nothing(struct readiness *readiness, const char *why);
+
 /* The part of a hand-over: what was sent. The owner is a struct readiness. */
 extern const struct state_part readiness_part;
 
