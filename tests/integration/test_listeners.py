@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from control import control_of
-from daemon import (AS_ROOT, POOL_USER, Daemon, abstract, binary_for_everybody, free_port, refuses, request,
-                    stays, tcp4, wait_until)
+from daemon import (AS_ROOT, POOL_USER, Daemon, abstract, binary_for_everybody, free_port, have_ipv6,
+                    refuses, request, stays, tcp4, wait_until)
 
 Start = Callable[..., Daemon]
 
@@ -115,6 +115,26 @@ def test_a_wildcard_and_an_address_of_one_port(preforkd: Start) -> None:
                       ready=False)
     assert daemon.wait_end() == 78
     daemon.assert_problem(f":{port} excludes 127.0.0.1:{port} of pool \"one\"")
+
+
+@pytest.mark.parametrize("host", ["192.0.2.77", "[2001:db8::77]"])
+def test_an_address_that_no_interface_has_yet(preforkd: Start, host: str) -> None:
+    """free_bind listens on it from the start, and a reload that sets it opens it."""
+    if host.startswith("[") and not have_ipv6():
+        pytest.skip("needs IPv6")
+    address, port = tcp4(), free_port()
+    daemon = preforkd({"www": {"listen": [address, f"{host}:{port}"], "handler": "/bin/cat",
+                               "free_bind": True}}, control=True)
+    assert request(address, b"x") == b"x"
+    assert [listener["address"] for listener in control_of(daemon).pool()["listeners"]] == [address, f"{host}:{port}"]
+    daemon.pools["www"]["listen"] = [address]
+    daemon.pools["www"]["free_bind"] = False
+    daemon.hup("reloaded")
+    daemon.pools["www"]["listen"] = [address, f"{host}:{port}"]
+    daemon.hup("reload refused")
+    daemon.pools["www"]["free_bind"] = True
+    daemon.hup("reloaded")
+    assert request(address, b"x") == b"x"
 
 
 def test_star_serves_both_families(preforkd: Start, ipv6: None) -> None:

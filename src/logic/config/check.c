@@ -152,6 +152,7 @@ static void warn_unused(const struct rules *rules, const struct pool_config *poo
                 {POOL_SOCKET_GROUP, "no UNIX socket with a path"},
                 {POOL_SOCKET_MODE, "no UNIX socket with a path"},
                 {POOL_IPV6_ONLY, "no IPv6 address"},
+                {POOL_FREE_BIND, "no TCP address"},
                 {POOL_TCP_NODELAY, "no TCP address"},
                 {POOL_TCP_KEEPALIVE, "no TCP address"},
                 {POOL_DEFER_ACCEPT, "no TCP address"},

@@ -107,6 +107,7 @@ bool pool_config_uses(const struct pool_config *pool, enum pool_option option)
         case POOL_SOCKET_GROUP:
         case POOL_SOCKET_MODE:
         case POOL_IPV6_ONLY:
+        case POOL_FREE_BIND:
         case POOL_TCP_NODELAY:
         case POOL_TCP_KEEPALIVE:
         case POOL_DEFER_ACCEPT:

@@ -69,7 +69,7 @@ struct origin {
 /* clang-format off */
 enum pool_option {
         POOL_LISTEN, POOL_BACKLOG, POOL_SOCKET_USER, POOL_SOCKET_GROUP, POOL_SOCKET_MODE, POOL_IPV6_ONLY,
-        POOL_TCP_NODELAY, POOL_TCP_KEEPALIVE, POOL_DEFER_ACCEPT,
+        POOL_FREE_BIND, POOL_TCP_NODELAY, POOL_TCP_KEEPALIVE, POOL_DEFER_ACCEPT,
         POOL_HANDLER_TYPE, POOL_HANDLER, POOL_START_METHOD, POOL_LISTEN_FD, POOL_ACCOUNTING, POOL_RETIRE_SIGNAL,
         POOL_USER, POOL_GROUP, POOL_SUPPLEMENTARY_GROUPS, POOL_UMASK, POOL_NICE, POOL_DIRECTORY, POOL_ROOT_DIRECTORY,
         POOL_ENVIRONMENT, POOL_CLEAR_ENVIRONMENT, POOL_OOM_SCORE_ADJ, POOL_LIMIT_NOFILE, POOL_LIMIT_AS,
@@ -93,7 +93,7 @@ struct pool_config {
         uint64_t backlog;
         struct account socket_user, socket_group;
         mode_t socket_mode;
-        bool ipv6_only, tcp_nodelay, tcp_keepalive, defer_accept;
+        bool ipv6_only, free_bind, tcp_nodelay, tcp_keepalive, defer_accept;
 
         int handler_type; /* enum handler_type; int, because the schema stores every enum through one type */
         struct words handler;

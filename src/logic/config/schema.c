@@ -71,6 +71,8 @@ const struct option pool_options[] = {
                 .effect = EFFECT_LISTENER, .help = "permissions of UNIX sockets"},
         [POOL_IPV6_ONLY] = {"ipv6_only", OPTION_BOOL, POOL_FIELD(ipv6_only), "no", .effect = EFFECT_REBIND,
                 .help = "IPv6 sockets refuse IPv4 connections"},
+        [POOL_FREE_BIND] = {"free_bind", OPTION_BOOL, POOL_FIELD(free_bind), "no", .effect = EFFECT_LISTENER,
+                .help = "listen on addresses that no interface has yet (IP_FREEBIND)"},
         [POOL_TCP_NODELAY] = {"tcp_nodelay", OPTION_BOOL, POOL_FIELD(tcp_nodelay), "no", .effect = EFFECT_LISTENER,
                 .help = "send small segments at once (TCP_NODELAY)"},
         [POOL_TCP_KEEPALIVE] = {"tcp_keepalive", OPTION_BOOL, POOL_FIELD(tcp_keepalive), "no",

@@ -184,14 +184,17 @@ static void check_oom_score(const struct host *host)
 /* The kernel's word about an address, as far as it does not depend on who listens there now: probably ourselves. */
 static void check_address(const struct host *host, const struct listen_address *listen)
 {
-        const struct listener_options options = {.ipv6_only = host->pool->ipv6_only};
+        const struct listener_options options = {.ipv6_only = host->pool->ipv6_only,
+                                                 .free_bind = host->pool->free_bind};
         bool is_unix = listen->address.any.sa_family == AF_UNIX;
 
         if (listen_address_socket_name(listen))
                 return;
         int r = listener_try(&listen->address, &options);
         if (r == -EADDRNOTAVAIL)
-                report(host, false, POOL_LISTEN, "%s: no interface of this machine has that address", listen->text);
+                report(host, false, POOL_LISTEN,
+                       "%s: no interface of this machine has that address; free_bind = yes does not need one",
+                       listen->text);
         else if (r == -EACCES && !is_unix)
                 report(host, false, POOL_LISTEN, "%s: only root (CAP_NET_BIND_SERVICE) can use port %u: %s",
                        listen->text, address_port(&listen->address), strerror(EACCES));

@@ -23,6 +23,7 @@ struct listener_options listener_set_options(const struct pool_config *pool)
 {
         return (struct listener_options){
                 .backlog = (unsigned)pool->backlog,
+                .free_bind = pool->free_bind,
                 .ipv6_only = pool->ipv6_only,
                 .tcp_nodelay = pool->tcp_nodelay,
                 .tcp_keepalive = pool->tcp_keepalive,
@@ -66,7 +67,7 @@ static const char *open_error_text(int error)
         case EBUSY:
                 return "nobody listens there, but a process (a busy worker?) still has the name";
         case EADDRNOTAVAIL:
-                return "no interface of this machine has that address";
+                return "no interface of this machine has that address; free_bind = yes does not need one";
         case EACCES:
                 return "permission denied";
         case ENOTSOCK:

@@ -67,6 +67,10 @@ static int bind_tcp(int fd, const struct listener_options *options, const struct
                 r = set_flag(fd, SOL_SOCKET, SO_REUSEPORT, 1);
         if (r == 0 && address->any.sa_family == AF_INET6)
                 r = set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, options->ipv6_only);
+        if (r == 0 && options->free_bind && address->any.sa_family == AF_INET6)
+                r = set_flag(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1);
+        else if (r == 0 && options->free_bind && !is_unix(address))
+                r = set_flag(fd, IPPROTO_IP, IP_FREEBIND, 1);
         if (r == 0 && bind(fd, &address->any, address->length) < 0)
                 r = -errno;
         /* The last process that has the socket keeps an abstract name, also after shutdown(2). */

@@ -21,6 +21,7 @@ enum {
 
 struct listener_options {
         unsigned backlog;
+        bool free_bind; /* also an address that no interface has; read when the listener is opened */
         bool ipv6_only, tcp_nodelay, tcp_keepalive, defer_accept;
         bool shares_port; /* with a listener of our own that has listener_share_port() on, and will drain */
         bool nonblocking; /* for listeners in the epoll sets of several processes; never cleared on an open listener */

@@ -264,7 +264,9 @@ static void test_what_has_no_effect_is_told(void **state)
               "warning: f:5: socket_group: no effect: the pool listens on no UNIX socket with a path\n"
               "warning: f:6: socket_mode: no effect: the pool listens on no UNIX socket with a path\n"
               "warning: f:7: ipv6_only: no effect: the pool listens on no IPv6 address");
-        check("[a]\nlisten = /x\nhandler = cat\nsocket_mode = 0600\ntcp_keepalive = yes\ndefer_accept = yes\n",
+        check("[a]\nlisten = /x\nhandler = cat\nsocket_mode = 0600\ntcp_keepalive = yes\ndefer_accept = yes\n"
+              "free_bind = yes\n",
+              "warning: f:7: free_bind: no effect: the pool listens on no TCP address\n"
               "warning: f:5: tcp_keepalive: no effect: the pool listens on no TCP address\n"
               "warning: f:6: defer_accept: no effect: the pool listens on no TCP address");
 }

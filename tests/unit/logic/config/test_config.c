@@ -68,7 +68,7 @@ static void test_which_options_mean_something(void **state)
 {
         (void)state;
         static const enum pool_option file[] = {POOL_SOCKET_USER, POOL_SOCKET_GROUP, POOL_SOCKET_MODE};
-        static const enum pool_option tcp[] = {POOL_TCP_NODELAY, POOL_TCP_KEEPALIVE, POOL_DEFER_ACCEPT};
+        static const enum pool_option tcp[] = {POOL_FREE_BIND, POOL_TCP_NODELAY, POOL_TCP_KEEPALIVE, POOL_DEFER_ACCEPT};
         static const struct {
                 const char *listen;
                 bool file, tcp, ipv6;

@@ -90,6 +90,7 @@ static void test_defaults_are_the_documented_ones(void **state)
                 {POOL_BACKLOG, "511"},
                 {POOL_SOCKET_MODE, "0660"},
                 {POOL_IPV6_ONLY, "no"},
+                {POOL_FREE_BIND, "no"},
                 {POOL_TCP_NODELAY, "no"},
                 {POOL_TCP_KEEPALIVE, "no"},
                 {POOL_DEFER_ACCEPT, "no"},

@@ -201,6 +201,26 @@ static void test_ipv6_only(void **state)
         listener_close(&listener);
 }
 
+/* Addresses that no interface has (RFC 5737 and 3849), with and without. */
+static void test_free_bind(void **state)
+{
+        static const char *const texts[] = {"192.0.2.77:7007", "[2001:db8::77]:7007"};
+        struct listener_options options = defaults;
+
+        (void)state;
+        for (size_t i = 0; i < (has_ipv6() ? 2 : 1); i++) {
+                struct address address = address_of(texts[i]);
+                struct listener listener = {.fd = -1};
+                options.free_bind = false;
+                assert_int_equal(listener_open(&address, &options, &listener), -EADDRNOTAVAIL);
+                assert_int_equal(listener_try(&address, &options), -EADDRNOTAVAIL);
+                options.free_bind = true;
+                assert_int_equal(listener_try(&address, &options), 0);
+                assert_int_equal(listener_open(&address, &options, &listener), 0);
+                listener_close(&listener);
+        }
+}
+
 static void test_abstract(void **state)
 {
         struct address address = unique_address(AF_UNIX);
@@ -1017,6 +1037,7 @@ int main(void)
                 cmocka_unit_test(test_tcp6),
                 cmocka_unit_test(test_dual_stack),
                 cmocka_unit_test(test_ipv6_only),
+                cmocka_unit_test(test_free_bind),
                 cmocka_unit_test(test_abstract),
                 cmocka_unit_test(test_path),
                 cmocka_unit_test(test_path_owner),
