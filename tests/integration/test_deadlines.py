@@ -51,7 +51,8 @@ def test_request_timeout_ends_the_handler_and_not_its_worker(preforkd: Start, li
         wait_until(lambda: control.pool()["totals"]["request_timeouts"] == number, "this request is counted")
     assert daemon.workers() == [worker]
     assert len(daemon.messages("request timed out", "www", worker)) == 3
-    wait_until(lambda: last_exit(control) == {"signal": signal.SIGTERM}, "the end of the last handler")
+    wait_until(lambda: control.pool()["totals"]["handler_deaths"] == 3, "the end of the last handler")
+    assert last_exit(control) == {"signal": signal.SIGTERM}
     totals = control.pool()["totals"]
     assert (totals["handler_deaths"], totals["handler_failures"], totals["aborted"]) == (3, 0, 0)
     daemon.assert_none(["request killed"])
