@@ -14,6 +14,9 @@ demo_packages=(netcat-openbsd)
 # shellcheck disable=SC2034
 test_packages=(libcmocka-dev python3 python3-pytest python3-pytest-xdist git binutils mandoc systemd iproute2 procps perl
         php-cli apache2-utils clang-format clang-tidy)
+# What only `./check --fuzz` needs.
+# shellcheck disable=SC2034
+fuzz_packages=(clang libclang-rt-14-dev)
 # What only `./check --long` needs.
 # shellcheck disable=SC2034
 long_test_packages=(valgrind libasan8 libubsan1)

@@ -20,7 +20,7 @@ static size_t capacity(size_t count)
 
         while (room < count + 1)
                 room *= 2;
-        return count == 0 ? 0 : room;
+        return room;
 }
 
 int words_add(struct words *words, const char *word)
@@ -29,7 +29,7 @@ int words_add(struct words *words, const char *word)
         size_t room = capacity(words->count + 1);
         char **list = words->list;
 
-        if (copy && room != capacity(words->count))
+        if (copy && (!list || room != capacity(words->count)))
                 list = realloc(list, room * sizeof(*list));
         if (!copy || !list)
                 return -ENOMEM;
