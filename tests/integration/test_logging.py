@@ -9,6 +9,7 @@ import shlex
 import signal
 import socket
 import struct
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -170,9 +171,24 @@ class Receiver:
         self.socket.setblocking(False)
         path.chmod(0o666)
         self.records: list[bytes] = []
+        self.follower: threading.Thread | None = None
+
+    def follow(self) -> None:
+        """Read everything at once from now on: a queue of datagrams is short (net.unix.max_dgram_qlen, 10), and what does
+        not fit is dropped."""
+        self.socket.setblocking(True)
+
+        def take() -> None:
+            while record := self.socket.recv(1 << 20):
+                self.records.append(record)
+
+        self.follower = threading.Thread(target=take, daemon=True)
+        self.follower.start()
 
     def read(self) -> list[bytes]:
         """Everything that came so far."""
+        if self.follower:
+            return list(self.records)
         try:
             while True:
                 self.records.append(self.socket.recv(1 << 20))
@@ -210,6 +226,10 @@ class Receiver:
         wait_until(lambda: any(found == message_ids()[kind] for found, _ in self.messages()), f"a record \"{kind}\"", 20)
 
     def close(self) -> None:
+        if self.follower:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+                end.sendto(b"", str(self.path))
+            self.follower.join()
         self.socket.close()
         self.path.unlink(missing_ok=True)
 
@@ -280,6 +300,7 @@ def test_journal_fields(preforkd: Start, places: Places) -> None:
 def test_message_ids(preforkd: Start, places: Places, tmp_path: Path) -> None:
     """Every kind of record that has a MESSAGE_ID, each seen once with it; and no other record has one."""
     journal = places.receive(places.journal)
+    journal.follow()
     full, late, broken = tcp4(), tcp4(), tcp4()
     vanishing = tmp_path / "handler.sh"
     vanishing.write_text("#!/bin/sh\nexec /bin/cat\n")
