@@ -101,7 +101,8 @@ struct prefork_slot {
         _Atomic uint32_t start_errno;
         _Atomic uint32_t refused;          /* connections closed unserved because of max_connections_per_source */
         _Atomic uint32_t handler_failures; /* handler processes that exited with a code other than 0 */
-        uint32_t reserved_worker[6];
+        _Atomic uint32_t lost;             /* requests that a shortage has kept from being served */
+        uint32_t reserved_worker[5];
 
         /* Line 3: written by the master. */
         _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t incarnation; /* the slot's reuse counter */

@@ -118,6 +118,11 @@ void slot_done(struct slot *slot, uint64_t now_ns, int handler_status, uint64_t 
         atomic_store_explicit(&words->requests_ended, begun, memory_order_release);
 }
 
+void slot_lost(struct slot *slot)
+{
+        ADD_OWN(slot->words->lost, 1);
+}
+
 void slot_ending(struct slot *slot)
 {
         atomic_store(&slot->words->activity, PREFORK_ENDING);

@@ -35,6 +35,9 @@ void slot_busy(struct slot *slot, uint64_t now_ns);
  * does not join the idle set. */
 void slot_done(struct slot *slot, uint64_t now_ns, int handler_status, uint64_t handler_cpu_us);
 
+/* Count the current request as lost: its connection is closed unserved. slot_done() follows. */
+void slot_lost(struct slot *slot);
+
 /* Leave the idle set for good. */
 void slot_ending(struct slot *slot);
 

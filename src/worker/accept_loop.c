@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "lib/door.h"
 #include "os/clock.h"
+#include "worker/orders.h"
 #include "worker/record_limit.h"
 #include "worker/source.h"
 
@@ -48,9 +49,7 @@ static void log_outcome(const struct accept_loop *loop, const struct runtime_out
         int number = WTERMSIG(outcome->status);
         enum prefork_record kind = number == SIGPIPE ? PREFORK_RECORD_LEFT : PREFORK_RECORD_KILLED;
         char more[RECORD_LIMIT_TEXT_MAX] = "";
-        const struct prefork_slot *words = loop->slot.words;
-        bool ordered = atomic_load(&words->order) != PREFORK_ORDER_NONE &&
-                       atomic_load(&words->order_request) == atomic_load(&words->requests_begun);
+        bool ordered = orders_end_request();
         if (!ordered && !may_log(loop, kind, ended_ns, more))
                 return;
         log_emit(ordered ? LOG_INFO : LOG_NOTICE, NULL, "handler killed by signal %d (%s)%s after %llu ms%s", number,
@@ -58,7 +57,51 @@ static void log_outcome(const struct accept_loop *loop, const struct runtime_out
                  (unsigned long long)(ended_ns - begun_ns) / 1000000, more);
 }
 
-/* Serve one accepted connection, which slot_enter_source() has admitted. 0; -errno: it could not be served. */
+/* The system lacks a resource: warn once for each shortage, pause, and let the caller try again. The retire signal and
+ * the master's orders end the pause early. */
+static void endure_shortage(const struct accept_loop *loop, bool *warned, const char *what, int error)
+{
+        if (!*warned)
+                log_warning("%s: %s; trying again until it is over", what, strerror(-error));
+        *warned = true;
+        acceptor_pause(&loop->acceptor);
+}
+
+/* A shortage of processes (EAGAIN), memory or descriptors, or a program that somebody is writing (ETXTBSY). */
+static bool is_handler_shortage(int error)
+{
+        return acceptor_is_shortage(error) || error == -EAGAIN || error == -ETXTBSY;
+}
+
+/* Serve one connection. In a shortage, hold it and try again for start_timeout, unless the master orders the end of the
+ * request. 0 with *ret filled in; -errno: it was not served. */
+static int serve_with_patience(struct accept_loop *loop, int connection, const struct address *peer, uint64_t begun_ns,
+                               struct runtime_outcome *ret)
+{
+        for (bool is_first = true;; is_first = false) {
+                int r = loop->runtime_ops->serve(loop->runtime, connection, peer, ret);
+                if (!is_handler_shortage(r)) {
+                        if (is_first)
+                                loop->warned_of_handler = false;
+                        return r;
+                }
+                if (orders_end_request() || clock_now_ns() - begun_ns >= loop->patience_ns)
+                        return r;
+                endure_shortage(loop, &loop->warned_of_handler, "cannot start the handler of a connection", r);
+        }
+}
+
+static void log_loss(const struct address *peer, uint64_t duration_ms, int error)
+{
+        char client[ADDRESS_TEXT_MAX];
+
+        address_format(peer, client, sizeof(client));
+        log_error("closed a connection%s%s unserved: its handler could not be started for %llu ms: %s",
+                  client[0] ? " of " : "", client, (unsigned long long)duration_ms, strerror(-error));
+}
+
+/* Serve one accepted connection, which slot_enter_source() has admitted, and close it. 0: the request has ended, or was
+ * lost in a shortage; -errno: this worker cannot serve. */
 static int serve(struct accept_loop *loop, int connection, const struct address *peer)
 {
         struct runtime_outcome outcome = {0};
@@ -66,23 +109,19 @@ static int serve(struct accept_loop *loop, int connection, const struct address 
 
         slot_busy(&loop->slot, begun_ns);
         recycling_request_begun(&loop->recycling, &loop->slot, begun_ns);
-        int r = loop->runtime_ops->serve(loop->runtime, connection, peer, &outcome);
-        slot_leave_source(&loop->slot);
-        if (r < 0)
-                return r;
+        int r = serve_with_patience(loop, connection, peer, begun_ns, &outcome);
         uint64_t ended_ns = clock_now_ns();
+        slot_leave_source(&loop->slot);
+        if (r < 0) {
+                close(connection);
+                if (!is_handler_shortage(r))
+                        return r;
+                log_loss(peer, (ended_ns - begun_ns) / 1000000, r);
+                slot_lost(&loop->slot);
+        }
         log_outcome(loop, &outcome, begun_ns, ended_ns);
         slot_done(&loop->slot, ended_ns, outcome.status, outcome.cpu_us);
         return 0;
-}
-
-/* The system lacks a resource: warn once for each shortage, pause, and let the caller try again. */
-static void endure_shortage(struct accept_loop *loop, int error)
-{
-        if (!loop->short_of_resources)
-                log_warning("accept: %s; trying again until it is over", strerror(-error));
-        loop->short_of_resources = true;
-        acceptor_pause(&loop->acceptor);
 }
 
 int accept_loop_run(struct accept_loop *loop, struct worker_failure *ret)
@@ -93,7 +132,7 @@ int accept_loop_run(struct accept_loop *loop, struct worker_failure *ret)
 
                 int r = acceptor_wait(&loop->acceptor, &peer, &connection);
                 if (acceptor_is_shortage(r)) {
-                        endure_shortage(loop, r);
+                        endure_shortage(loop, &loop->warned_of_accept, "accept", r);
                         continue;
                 }
                 if (r == -ESHUTDOWN)
@@ -102,7 +141,7 @@ int accept_loop_run(struct accept_loop *loop, struct worker_failure *ret)
                         *ret = (struct worker_failure){.stage = WORKER_STAGE_LISTENERS, .error = -r};
                         return WORKER_EXIT_LISTENER_FAILED;
                 }
-                loop->short_of_resources = false;
+                loop->warned_of_accept = false;
                 /* Before the connection becomes a request: one too many of its source is closed unserved. */
                 if (!slot_enter_source(&loop->slot, source_of(&peer))) {
                         close(connection);

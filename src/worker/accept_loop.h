@@ -2,7 +2,8 @@
  * for all handler types.
  *
  * Called by worker_main. What must stay true: an accepted connection is served, or the failure is reported; only
- * connections beyond max_connections_per_source are closed unserved. */
+ * connections beyond max_connections_per_source, and those whose handler a shortage has kept from starting for the
+ * whole patience, are closed unserved. A shortage ends no worker. */
 #pragma once
 
 #include <stdbool.h>
@@ -20,7 +21,9 @@ struct accept_loop {
         struct recycling recycling;
         const struct runtime_ops *runtime_ops;
         void *runtime;
-        bool short_of_resources; /* accept fails with EMFILE or its kind, and the worker has warned about it */
+        uint64_t patience_ns;   /* how long a connection is held whose handler cannot be started for a shortage */
+        bool warned_of_accept;  /* accept fails with EMFILE or its kind, and the worker has warned about it */
+        bool warned_of_handler; /* the same for the start of handlers */
 };
 
 /* Serve until the worker must end; returns its exit code (enum worker_exit). With WORKER_EXIT_LISTENER_FAILED and

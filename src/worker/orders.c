@@ -15,17 +15,29 @@ static struct {
         void (*interrupt)(int signal_number);
 } running;
 
+static bool is_about_present_request(const struct prefork_slot *words)
+{
+        return atomic_load(&words->order_request) == atomic_load(&words->requests_begun);
+}
+
+bool orders_end_request(void)
+{
+        const struct prefork_slot *words = running.slot->words;
+
+        return atomic_load(&words->order) != PREFORK_ORDER_NONE && is_about_present_request(words);
+}
+
 void orders_look(void)
 {
         if (!running.slot) /* the worker has no requests */
                 return;
         const struct prefork_slot *words = running.slot->words;
         uint32_t order = atomic_load(&words->order);
-        bool is_current = atomic_load(&words->order_request) == atomic_load(&words->requests_begun);
+        bool is_present = is_about_present_request(words);
 
-        if (order == PREFORK_ORDER_TERM && is_current)
+        if (order == PREFORK_ORDER_TERM && is_present)
                 running.interrupt(SIGTERM);
-        if ((order == PREFORK_ORDER_KILL && is_current) || order == PREFORK_ORDER_DIE)
+        if ((order == PREFORK_ORDER_KILL && is_present) || order == PREFORK_ORDER_DIE)
                 running.interrupt(SIGKILL);
         if (order == PREFORK_ORDER_DIE)
                 _exit(WORKER_EXIT_ORDERED);

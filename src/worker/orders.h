@@ -6,6 +6,7 @@
  * true: an order affects its own request and no later one, at whatever instruction it arrives. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/slot.h"
@@ -18,6 +19,9 @@ extern const size_t orders_caught_count;
 /* Install the handlers and unblock the signals. They read orders from `slot` and send signals to the request by
  * `interrupt` (runtime.h); both are NULL in a worker without requests. 0 or -errno of sigaction(2). */
 int orders_install(const struct slot *slot, void (*interrupt)(int signal_number));
+
+/* True if the master has ordered the end of the present request. */
+bool orders_end_request(void);
 
 /* Carry out the present order. Call this as soon as `interrupt` has something to signal, for an order that came
  * before. */

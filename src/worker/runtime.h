@@ -2,8 +2,8 @@
  *
  * worker_main chooses the operations by the pool's handler_type (worker/runtimes) and calls prepare(); the accept loop
  * calls serve() for each connection; worker/orders calls interrupt() for the master's orders about a request. A worker
- * process has one runtime. What must stay true: serve() closes the connection in any case, and returns at the end of
- * the request; interrupt() is async-signal-safe and signals only what serves the present request. */
+ * process has one runtime. What must stay true: serve() returns at the end of the request, or leaves no trace;
+ * interrupt() is async-signal-safe and signals only what serves the present request. */
 #pragma once
 
 #include <stdint.h>
@@ -22,7 +22,9 @@ struct runtime_ops {
          * `log_read_fd` is worker_log_open_reader()'s, and stays open. 0 with the state in *ret, or -errno. */
         int (*prepare)(const struct worker_plan *plan, int log_read_fd, void **ret);
 
-        /* Serve one connection. 0 with *ret filled in; -errno: it could not be served. */
+        /* Serve one connection. 0 with *ret filled in: it was served, and is closed. -errno: nothing has begun, and the
+         * connection is still the caller's. Of these, -EAGAIN, -ENOMEM, -EMFILE, -ENFILE and -ETXTBSY are a shortage
+         * that may pass: the caller may call again. */
         int (*serve)(void *runtime, int connection, const struct address *peer, struct runtime_outcome *ret);
 
         /* Send a signal to what serves the present request, if there is one. */

@@ -157,9 +157,9 @@ static int serve(void *runtime, int connection, const struct address *peer, stru
         int status = 0;
 
         int r = spawn_program(&program, &running); /* stores the pid before an order can arrive */
-        close(connection);
         if (r < 0)
                 return r;
+        close(connection);
         orders_look(); /* for an order that came before there was a group */
         pid_t pid = running;
         wait_for_end(handler, pid);

@@ -51,7 +51,7 @@ static int start(const struct worker_plan *plan, struct prefork_scoreboard *boar
 
 static int serve_connections(const struct worker_plan *plan, struct prefork_scoreboard *board)
 {
-        struct accept_loop loop = {0};
+        struct accept_loop loop = {.patience_ns = plan->pool->start_timeout_ms * 1000000};
         struct worker_failure failure;
 
         int r = start(plan, board, &loop, &failure);

@@ -55,7 +55,9 @@ enum counter_unit {
         X(handler_deaths, "handler_deaths", COUNTER_NUMBER, OF(handler_deaths), NONE, NULL,                            \
           "handlers that a signal killed")                                                                             \
         X(handler_failures, "handler_failures", COUNTER_NUMBER, OF(handler_failures), NONE, "failed handlers",         \
-          "handlers that exited with a code other than 0")
+          "handlers that exited with a code other than 0")                                                             \
+        X(lost, "lost", COUNTER_NUMBER, OF(lost), NONE, "lost",                                                        \
+          "requests whose connection was closed for want of processes or memory")
 /* clang-format on */
 
 #define COUNTER_MEMBER(member, ...) uint64_t member;

@@ -51,7 +51,8 @@ static void test_words(void **state)
                                          .handler_deaths = 4,
                                          .handler_failures = 6,
                                          .refused = 5,
-                                         .refused_source = 5};
+                                         .refused_source = 5,
+                                         .lost = 8};
         const struct counters of_board = {.refused = 7, .refused_full = 7};
         struct counters sum = {0};
 
@@ -62,6 +63,7 @@ static void test_words(void **state)
         atomic_store(&slot->handler_deaths, 4);
         atomic_store(&slot->refused, 5);
         atomic_store(&slot->handler_failures, 6);
+        atomic_store(&slot->lost, 8);
         atomic_store(&board->refused, 7);
         counters_add_slot(&sum, slot);
         assert_memory_equal(&sum, &of_slot, sizeof(sum));
