@@ -13,6 +13,9 @@
 #include "lib/door.h"
 
 #define PAUSE_MS 50
+/* After so many failures in a row that should concern one connection each, the cause must be another. Enough for a
+ * client that breaks connections in masses; few enough not to load a processor. */
+#define SKIPPED_AT_ONCE 256
 #define SIGNAL_TAG UINT32_MAX /* epoll data of the signalfd; listeners carry their index */
 
 static int add_to_epoll(int epoll_fd, int fd, uint32_t events, uint32_t tag)
@@ -58,11 +61,9 @@ int acceptor_open(struct acceptor *acceptor, const int *listeners, size_t count,
         return door_install(listeners, count, parent, orphan_timeout_ms);
 }
 
-/* Errors of accept(2) that concern one broken connection and not the listener: Linux passes pending network errors on
- * (accept(2), NOTES). */
-static bool is_passing(int error)
+bool acceptor_is_passing(int error)
 {
-        switch (error) {
+        switch (-error) {
         case EINTR:
         case ECONNABORTED:
         case EPROTO:
@@ -81,8 +82,19 @@ static bool is_passing(int error)
         }
 }
 
+/* accept(2) has failed with a passing error. -EINTR: try again at once; otherwise as acceptor_wait(). */
+static int skip(struct acceptor *acceptor, int error)
+{
+        if (door_is_closed()) /* a filter of system calls may hide the door from accept(2) */
+                return -ESHUTDOWN;
+        if (error == -EINTR || ++acceptor->skipped < SKIPPED_AT_ONCE)
+                return -EINTR;
+        acceptor->skipped = 0;
+        return error;
+}
+
 /* Call accept4(2) once. 0 with a connection; -EAGAIN: none waits; -EINTR: try again; otherwise as acceptor_wait(). */
-static int accept_once(int listener, struct address *ret_peer, int *ret_fd)
+static int accept_once(struct acceptor *acceptor, int listener, struct address *ret_peer, int *ret_fd)
 {
         struct address peer = {0};
 
@@ -91,11 +103,12 @@ static int accept_once(int listener, struct address *ret_peer, int *ret_fd)
         if (fd >= 0) {
                 *ret_peer = peer;
                 *ret_fd = fd;
+                acceptor->skipped = 0;
                 return 0;
         }
         if (errno == ENOTSOCK || errno == EINVAL) /* the door; or a UNIX listener that was shut down and is empty */
                 return -ESHUTDOWN;
-        return is_passing(errno) ? -EINTR : -errno;
+        return acceptor_is_passing(-errno) ? skip(acceptor, -errno) : -errno;
 }
 
 /* Was a UNIX listener shut for reading, so that no further connection will arrive? TCP listeners and the door's
@@ -110,20 +123,20 @@ static bool is_shut(int listener)
 /* As accept_once(), for listeners that may be non-blocking. On a non-blocking UNIX listener that was shut down and is
  * empty, accept(2) fails with EAGAIN and not EINVAL, and poll(2) always reports it as readable: waiting for it would
  * spin. The second accept takes what was queued just before the listener was shut. */
-static int accept_next(int listener, struct address *ret_peer, int *ret_fd)
+static int accept_next(struct acceptor *acceptor, int listener, struct address *ret_peer, int *ret_fd)
 {
-        int r = accept_once(listener, ret_peer, ret_fd);
+        int r = accept_once(acceptor, listener, ret_peer, ret_fd);
 
         if (r != -EAGAIN || !is_shut(listener))
                 return r;
-        r = accept_once(listener, ret_peer, ret_fd);
+        r = accept_once(acceptor, listener, ret_peer, ret_fd);
         return r == -EAGAIN ? -ESHUTDOWN : r;
 }
 
 static int wait_on_one(struct acceptor *acceptor, struct address *ret_peer, int *ret_fd)
 {
         for (;;) {
-                int r = accept_next(acceptor->listeners[0], ret_peer, ret_fd);
+                int r = accept_next(acceptor, acceptor->listeners[0], ret_peer, ret_fd);
                 if (r == -EAGAIN) {
                         struct pollfd poller = {.fd = acceptor->listeners[0], .events = POLLIN};
                         poll(&poller, 1, -1); /* the door makes it readable; EINTR needs no other treatment */
@@ -163,7 +176,7 @@ static int wait_on_set(struct acceptor *acceptor, struct address *ret_peer, int 
                         continue;
                 /* Accept even if the worker was retired in between: the kernel has woken no other worker. */
                 int listener = acceptor->listeners[event.data.u32];
-                int r = accept_next(listener, ret_peer, ret_fd);
+                int r = accept_next(acceptor, listener, ret_peer, ret_fd);
                 if (r == -ESHUTDOWN && stop_watching(acceptor, listener))
                         continue;
                 if (r != -EAGAIN && r != -EINTR)

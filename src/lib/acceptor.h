@@ -19,9 +19,10 @@
 struct acceptor {
         const int *listeners; /* not owned; outlive the acceptor */
         size_t count;
-        int epoll_fd;   /* -1 with one listener */
-        int signal_fd;  /* -1 with one listener */
-        size_t watched; /* listeners in the epoll set: those that have not been shut down */
+        int epoll_fd;     /* -1 with one listener */
+        int signal_fd;    /* -1 with one listener */
+        size_t watched;   /* listeners in the epoll set: those that have not been shut down */
+        unsigned skipped; /* passing errors since the last connection or pause */
 };
 
 /* Prepare to wait on `count` ≥ 1 listeners, and install the door (see door.h for `parent` and `orphan_timeout_ms`). If
@@ -33,13 +34,19 @@ int acceptor_open(struct acceptor *acceptor, const int *listeners, size_t count,
 /* Wait for a connection. Stores an O_CLOEXEC descriptor, owned by the caller, and the peer's address, and returns 0.
  * -ESHUTDOWN: the worker must end, because it was retired or because every listener was shut down (os/net/listener.h)
  * and is empty. -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM: the system lacks a resource; call acceptor_pause() and try again.
- * Other -errno: the listener cannot be used. Connections that broke before they were accepted are skipped. */
+ * Passing errors: connections that broke before they were accepted are skipped, but after very many in a row the cause
+ * must be another (a security module, a filter of system calls); do the same. Other -errno: the listener cannot be
+ * used. */
 int acceptor_wait(struct acceptor *acceptor, struct address *ret_peer, int *ret_fd);
 
 /* Sleep for a moment; the retire signal ends it early. */
 void acceptor_pause(const struct acceptor *acceptor);
 
-/* True for the errors that call for acceptor_pause(). */
+/* True for errors of accept(2) that concern one broken connection and not the listener: Linux passes pending network
+ * errors on (accept(2), NOTES). */
+bool acceptor_is_passing(int error);
+
+/* True if the system lacks a resource. */
 static inline bool acceptor_is_shortage(int error)
 {
         return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;

@@ -131,7 +131,7 @@ int accept_loop_run(struct accept_loop *loop, struct worker_failure *ret)
                 int connection;
 
                 int r = acceptor_wait(&loop->acceptor, &peer, &connection);
-                if (acceptor_is_shortage(r)) {
+                if (acceptor_is_shortage(r) || acceptor_is_passing(r)) {
                         endure_shortage(loop, &loop->warned_of_accept, "accept", r);
                         continue;
                 }

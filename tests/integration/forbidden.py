@@ -1,4 +1,4 @@
-"""Socket options that a daemon under test may not set, as where it has no capability for them.
+"""System calls and socket options that a daemon under test may not use, as where it has no capability for them.
 
     daemon = preforkd({...}, popen=UNPRIVILEGED)
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import platform
 import socket
 import struct
@@ -13,11 +14,20 @@ from collections.abc import Callable
 
 import pytest
 
+# The numbers of system calls, by machine.
+SYSCALLS = {"x86_64": {"accept4": 288, "close_range": 436}, "aarch64": {"accept4": 242, "close_range": 436}}
 SETSOCKOPT = {"x86_64": 54, "aarch64": 208}
 ATTACH_FILTER = (socket.SOL_SOCKET, 26)
 REUSEPORT = (socket.SOL_SOCKET, 15)
 MIN_TTL = (socket.IPPROTO_IP, 21)
 MIN_HOP_COUNT = (socket.IPPROTO_IPV6, 73)
+
+
+# Instructions of a filter, and what it may decide.
+LOAD, JUMP_EQUAL, RETURN, ALLOW, FAIL = 0x20, 0x15, 0x06, 0x7fff0000, 0x00050000
+AF_NETLINK = 16
+
+Step = tuple[int, int, int, int]
 
 
 def can_forbid() -> bool:
@@ -30,12 +40,25 @@ needs_to_forbid = pytest.mark.skipif(not can_forbid(), reason="knows no system c
 def forbid(*options: tuple[int, int]) -> Callable[[], None]:
     """For preexec_fn: setsockopt(2) has EPERM for these options from here on. So the kernel's own mind, and the rights of
     whoever runs the tests, do not matter."""
-    load, jump_equal, ret, allow, refuse = 0x20, 0x15, 0x06, 0x7fff0000, 0x00050001  # errno 1
-    program = [(load, 0, 0, 0), (jump_equal, 1, 0, SETSOCKOPT.get(platform.machine(), 0)), (ret, 0, 0, allow)]
+    program = [(LOAD, 0, 0, 0), (JUMP_EQUAL, 1, 0, SETSOCKOPT.get(platform.machine(), 0)), (RETURN, 0, 0, ALLOW)]
     for level, name in options:  # the low halves of the second and the third argument
-        program += [(load, 0, 0, 24), (jump_equal, 0, 3, level), (load, 0, 0, 32), (jump_equal, 0, 1, name),
-                    (ret, 0, 0, refuse)]
-    program.append((ret, 0, 0, allow))
+        program += [(LOAD, 0, 0, 24), (JUMP_EQUAL, 0, 3, level), (LOAD, 0, 0, 32), (JUMP_EQUAL, 0, 1, name),
+                    (RETURN, 0, 0, FAIL | errno.EPERM)]
+    program.append((RETURN, 0, 0, ALLOW))
+    return installer(program)
+
+
+def fail(error: int, *names: str) -> Callable[[], None]:
+    """For preexec_fn: these system calls fail with this error from here on."""
+    program = [(LOAD, 0, 0, 0)]
+    for name in names:
+        program += [(JUMP_EQUAL, 0, 1, SYSCALLS.get(platform.machine(), {}).get(name, 0)), (RETURN, 0, 0, FAIL | error)]
+    program.append((RETURN, 0, 0, ALLOW))
+    return installer(program)
+
+
+def installer(program: list[Step]) -> Callable[[], None]:
+    """For preexec_fn: put this process and those it starts under a filter."""
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in program))
     libc = ctypes.CDLL(None, use_errno=True)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 import resource
 import signal
@@ -12,7 +14,8 @@ from contextlib import contextmanager
 import pytest
 
 from control import Control, control_of
-from daemon import Daemon, connect, read_all, request, stays, tcp4, wait_until
+from daemon import Daemon, connect, read_all, request, stat_fields, stays, tcp4, wait_until
+from forbidden import fail, needs_to_forbid
 
 Start = Callable[..., Daemon]
 Program = Callable[[str], str]
@@ -31,6 +34,12 @@ def rest(client: socket.socket) -> bytes:
 
 def totals(control: Control) -> dict[str, int]:
     return control.pool()["totals"]
+
+
+def cpu_seconds(pids: list[int]) -> float:
+    """The processor time of these processes so far."""
+    fields = [stat_fields(pid) or ["0"] * 20 for pid in pids]
+    return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
@@ -145,4 +154,20 @@ def test_a_request_timeout_ends_the_wait(preforkd: Start, program: Program) -> N
     assert totals(control_of(daemon))["lost"] == 1
     assert totals(control_of(daemon))["request_timeouts"] == 1
     assert daemon.workers() == workers
+    daemon.assert_quiet()
+
+
+@needs_to_forbid
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("error", [errno.EPERM, errno.ETIMEDOUT, errno.ECONNABORTED])
+def test_an_accept_that_always_fails_does_not_spin(preforkd: Start, error: int, count: int) -> None:
+    """A security module or a filter of system calls forbids it. The workers live, wait, and can be retired."""
+    addresses = [tcp4() for _ in range(count)]
+    daemon = preforkd({"www": {"listen": addresses, "handler": "/bin/cat", **ALIVE}},
+                      master={"shutdown_timeout": "1s"}, popen={"preexec_fn": fail(error, "accept4")})
+    workers = daemon.wait_workers(WORKERS)
+    with connect(addresses[-1]):
+        before = cpu_seconds(workers)
+        stays(lambda: daemon.workers() == workers, "no worker ends", 1)
+        assert cpu_seconds(workers) - before < 0.3
     daemon.assert_quiet()
