@@ -11,7 +11,8 @@
 int fds_open_standard(void);
 
 /* Close every descriptor except those in `keep`, whose flags do not change. `keep` may be in any order and contain
- * duplicates and -1. It should have no more than about a hundred entries, because it is searched once for each. 0, or
- * -errno of close_range(2), which fails on the kernels that we support only if a seccomp filter returns -EPERM or
- * -ENOSYS. Async-signal-safe; allocates nothing. */
+ * duplicates and -1. It should have no more than about a hundred entries, because it is searched once for each. Where
+ * close_range(2) is refused, by an old filter of system calls or by what stands in for a kernel, it goes by
+ * /proc/self/fd, and without /proc by all numbers below RLIMIT_NOFILE. 0 or -errno of close_range(2).
+ * Async-signal-safe; allocates nothing. */
 int fds_close_all_except(const int *keep, size_t count);

@@ -1,8 +1,13 @@
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -79,6 +84,77 @@ static int keeps_nothing(void)
         return is_open(0) || is_open(2) || is_open(700) ? 2 : 0;
 }
 
+/* Let system calls fail in this process from here on. */
+static int forbid(struct sock_filter *program, unsigned short length)
+{
+        const struct sock_fprog filter = {.len = length, .filter = program};
+
+        return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0;
+}
+
+#define FAIL(number, error)                                                                                            \
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (number), 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (error))
+#define LOAD_NUMBER BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))
+#define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+
+/* All of the above: where close_range(2) fails, and where /proc is missing as well. */
+static int each_case(void)
+{
+        static int (*const cases[])(void) = {keeps_the_list, keeps_the_first, keeps_nothing};
+        int failed = 0;
+
+        for (size_t i = 0; i < ELEMENTS(cases) && failed == 0; i++) {
+                int status = 0;
+                pid_t pid = fork();
+                if (pid == 0)
+                        _exit(cases[i]());
+                waitpid(pid, &status, 0);
+                failed = status == 0 ? 0 : 1 + (int)i;
+        }
+        return failed;
+}
+
+static int refused_by_an_old_filter(void)
+{
+        struct sock_filter program[] = {LOAD_NUMBER, FAIL(SYS_close_range, EPERM), ALLOW};
+
+        return forbid(program, ELEMENTS(program)) ? 100 : each_case();
+}
+
+static int unknown_to_the_kernel(void)
+{
+        struct sock_filter program[] = {LOAD_NUMBER, FAIL(SYS_close_range, ENOSYS), ALLOW};
+
+        return forbid(program, ELEMENTS(program)) ? 100 : each_case();
+}
+
+static int unlisted(int error)
+{
+        struct sock_filter program[] = {LOAD_NUMBER, FAIL(SYS_close_range, ENOSYS), FAIL(SYS_getdents64, error), ALLOW};
+
+        return forbid(program, ELEMENTS(program)) ? 100 : each_case();
+}
+
+static int without_proc(void)
+{
+        return unlisted(ENOENT);
+}
+
+/* An empty directory at the place of the listing. */
+static int with_an_empty_proc(void)
+{
+        return unlisted(0);
+}
+
+static void test_without_close_range(void **state)
+{
+        (void)state;
+        in_child(refused_by_an_old_filter);
+        in_child(unknown_to_the_kernel);
+        in_child(without_proc);
+        in_child(with_an_empty_proc);
+}
+
 static void test_keeps_the_list(void **state)
 {
         (void)state;
@@ -103,6 +179,7 @@ int main(void)
                 cmocka_unit_test(test_keeps_the_list),
                 cmocka_unit_test(test_keeps_the_first),
                 cmocka_unit_test(test_keeps_nothing),
+                cmocka_unit_test(test_without_close_range),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
