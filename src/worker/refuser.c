@@ -25,9 +25,9 @@ static uint64_t count_waiting(const struct worker_plan *plan)
 
         for (size_t i = 0; i < plan->listener_count; i++) {
                 struct listener listener = {.fd = plan->listeners[i]};
-                socklen_t length = sizeof(listener.address.un);
                 uint32_t queued;
-                if (getsockname(listener.fd, &listener.address.any, &length) < 0 ||
+                listener.address.length = sizeof(listener.address.un);
+                if (getsockname(listener.fd, &listener.address.any, &listener.address.length) < 0 ||
                     listener_queue_length(&listener, &queued) < 0)
                         queued = 1; /* unknown: refuse one at a time */
                 sum += queued;

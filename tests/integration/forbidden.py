@@ -15,7 +15,7 @@ from collections.abc import Callable
 import pytest
 
 # The numbers of system calls, by machine.
-SYSCALLS = {"x86_64": {"accept4": 288, "close_range": 436}, "aarch64": {"accept4": 242, "close_range": 436}}
+SYSCALLS = {"x86_64": {"accept4": 288, "close_range": 436, "socket": 41}, "aarch64": {"accept4": 242, "close_range": 436, "socket": 198}}
 SETSOCKOPT = {"x86_64": 54, "aarch64": 208}
 ATTACH_FILTER = (socket.SOL_SOCKET, 26)
 REUSEPORT = (socket.SOL_SOCKET, 15)
@@ -25,7 +25,6 @@ MIN_HOP_COUNT = (socket.IPPROTO_IPV6, 73)
 
 # Instructions of a filter, and what it may decide.
 LOAD, JUMP_EQUAL, RETURN, ALLOW, FAIL = 0x20, 0x15, 0x06, 0x7fff0000, 0x00050000
-AF_NETLINK = 16
 
 Step = tuple[int, int, int, int]
 
@@ -55,6 +54,13 @@ def fail(error: int, *names: str) -> Callable[[], None]:
         program += [(JUMP_EQUAL, 0, 1, SYSCALLS.get(platform.machine(), {}).get(name, 0)), (RETURN, 0, 0, FAIL | error)]
     program.append((RETURN, 0, 0, ALLOW))
     return installer(program)
+
+
+def forbid_family(family: int) -> Callable[[], None]:
+    """For preexec_fn: no socket of this family can be opened from here on."""
+    return installer([(LOAD, 0, 0, 0), (JUMP_EQUAL, 0, 3, SYSCALLS.get(platform.machine(), {}).get("socket", 0)),
+                      (LOAD, 0, 0, 16), (JUMP_EQUAL, 0, 1, family), (RETURN, 0, 0, FAIL | errno.EAFNOSUPPORT),
+                      (RETURN, 0, 0, ALLOW)])
 
 
 def installer(program: list[Step]) -> Callable[[], None]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
+import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from daemon import Daemon, open_descriptors, request, tcp4
-from forbidden import fail, needs_to_forbid
+from control import control_of
+from daemon import Daemon, abstract, connect, open_descriptors, read_all, request, tcp4, wait_until
+from forbidden import fail, forbid_family, needs_to_forbid
 
 Start = Callable[..., Daemon]
 
@@ -32,3 +36,45 @@ def test_without_close_range(preforkd: Start, error: int) -> None:
     assert request(address, b"x") == b"x"
     daemon.hup("reloaded")
     daemon.assert_quiet()
+
+
+@needs_to_forbid
+@pytest.mark.parametrize("kind", ["tcp", "unix", "abstract"])
+@pytest.mark.parametrize("act", ["stop", "remove"])
+def test_without_netlink_a_queue_is_served(preforkd: Start, tmp_path: Path, kind: str, act: str) -> None:
+    """Nobody is lost who waits when the listener closes, whatever tells the length of the queue."""
+    address = {"tcp": tcp4(), "unix": str(tmp_path / "www.sock"), "abstract": abstract()}[kind]
+    pool = {"handler": ["/bin/sh", "-c", "read word; echo $word"], "scaling": "static", "max_workers": 2}
+    daemon = preforkd({"www": {"listen": address, **pool}, "other": {"listen": tcp4(), **pool}},
+                      popen={"preexec_fn": forbid_family(socket.AF_NETLINK)}, control=True)
+    daemon.wait_workers(2)
+    clients = [connect(address, 30) for _ in range(8)]
+    wait_until(lambda: control_of(daemon).pool()["counts"]["busy"] == 2, "busy workers")
+    assert control_of(daemon).pool()["queue"] == 6
+    if act == "stop":
+        daemon.send_signal(signal.SIGTERM)
+        wait_until(lambda: daemon.find_message("stopping"), "the stop")
+    else:
+        del daemon.pools["www"]
+        daemon.hup("reloaded")
+    for number, client in enumerate(clients):
+        with client:
+            client.sendall(b"%d\n" % number)
+            assert read_all(client) == b"%d\n" % number
+    if act == "stop":
+        assert daemon.wait_end() == 0
+    else:
+        wait_until(lambda: not daemon.workers(), "the end of the pool")
+
+
+@needs_to_forbid
+def test_without_netlink_a_burst_grows_the_pool(preforkd: Start, tmp_path: Path) -> None:
+    address = str(tmp_path / "www.sock")
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "scaling": "ondemand", "max_workers": 20}},
+                      popen={"preexec_fn": forbid_family(socket.AF_NETLINK)}, control=True)
+    clients = [connect(address, 30) for _ in range(12)]
+    for client in clients:
+        client.sendall(b"x")
+        assert client.recv(1) == b"x", "all are served at one time"
+    for client in clients:
+        client.close()

@@ -14,6 +14,7 @@
 #include "os/net/sock_diag.h"
 #include "os/net/tcp_barrier.h"
 #include "os/net/unix_address.h"
+#include "os/net/unix_queue.h"
 
 static bool is_unix(const struct address *address)
 {
@@ -299,13 +300,8 @@ int listener_queue_length(const struct listener *listener, uint32_t *ret)
         struct tcp_info info;
         socklen_t length = sizeof(info);
 
-        if (is_unix(&listener->address)) {
-                struct sock_diag_unix diag;
-                int r = sock_diag_unix(listener->fd, &diag);
-                if (r == 0)
-                        *ret = diag.queued;
-                return r;
-        }
+        if (is_unix(&listener->address))
+                return unix_queue_length(listener->fd, &listener->address, ret);
         if (getsockopt(listener->fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
                 return -errno;
         *ret = info.tcpi_unacked;
@@ -347,15 +343,16 @@ int listener_undrain(struct listener *listener)
         return r;
 }
 
-/* A listener that stays open always has handshakes under way, but another process will serve those. */
-static bool has_handshakes(const struct listener *listener)
+/* A listener that stays open always has handshakes under way, but another process will serve those. Without
+ * sock_diag(7) there may be some. */
+static bool may_have_handshakes(const struct listener *listener)
 {
         uint32_t half_open = 0;
 
         return !is_unix(&listener->address) && !listener_stays_open(listener) &&
-               sock_diag_half_open(listener->address.any.sa_family, address_port(&listener->address), &half_open) ==
-                       0 &&
-               half_open > 0;
+               (sock_diag_half_open(listener->address.any.sa_family, address_port(&listener->address), &half_open) <
+                        0 ||
+                half_open > 0);
 }
 
 bool listener_is_drained(const struct listener *listener)
@@ -364,10 +361,12 @@ bool listener_is_drained(const struct listener *listener)
 
         /* Check handshakes first: one that ends between the two checks is then in the queue. In the other order neither
          * check would see it. */
-        if (has_handshakes(listener))
+        if (may_have_handshakes(listener))
                 return false;
-        /* If this fails it is no longer a listening socket, and nothing can wait. */
-        return listener_queue_length(listener, &queued) < 0 || queued == 0;
+        int r = listener_queue_length(listener, &queued);
+        if (r < 0) /* of a UNIX listener nothing is known; a TCP socket no longer listens, and nobody can wait */
+                return !is_unix(&listener->address);
+        return queued == 0;
 }
 
 void listener_close(struct listener *listener)

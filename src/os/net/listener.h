@@ -91,7 +91,8 @@ int listener_make_nonblocking(const struct listener *listener);
 int listener_adjust(struct listener *listener, const struct listener_options *options);
 
 /* The number of connections that wait in the queue: TCP_INFO of tcp(7) (tcpi_unacked of a listening socket), or
- * sock_diag(7) for UNIX sockets. Never blocks. 0 or -errno. */
+ * sock_diag(7) for UNIX sockets; where that is refused, by /proc, and without /proc 1 if any waits. Never blocks. 0 or
+ * -errno, also if the queue of a UNIX listener that was shut is not known. */
 int listener_queue_length(const struct listener *listener, uint32_t *ret);
 
 /* Begin to drain. TCP: drop new SYNs by a socket filter or, if the kernel refuses that, by a decoy
@@ -112,8 +113,8 @@ bool listener_stays_open(const struct listener *listener);
  * was shut; -errno. */
 int listener_undrain(struct listener *listener);
 
-/* True if no connection waits and no TCP handshake is under way (the kernel would still accept its final ACK). This
- * lists all half-open sockets of the system, so use it only while draining. */
+/* True if certainly no connection waits and no TCP handshake is under way (the kernel would still accept its final
+ * ACK). This lists all half-open sockets of the system, so use it only while draining. */
 bool listener_is_drained(const struct listener *listener);
 
 /* Close the listener. If the socket is our own, close it for every process that holds it: nobody listens afterwards,

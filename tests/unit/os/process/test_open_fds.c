@@ -1,12 +1,9 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "os/process/open_fds.h"
+#include "unit/filter_helpers.h"
 
 /* Run `body` in a child, whose descriptors are its own, and expect it to return 0; otherwise the number of the check
  * that failed. */
@@ -83,19 +81,6 @@ static int keeps_nothing(void)
                 return 1;
         return is_open(0) || is_open(2) || is_open(700) ? 2 : 0;
 }
-
-/* Let system calls fail in this process from here on. */
-static int forbid(struct sock_filter *program, unsigned short length)
-{
-        const struct sock_fprog filter = {.len = length, .filter = program};
-
-        return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0;
-}
-
-#define FAIL(number, error)                                                                                            \
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (number), 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (error))
-#define LOAD_NUMBER BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))
-#define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 
 /* All of the above: where close_range(2) fails, and where /proc is missing as well. */
 static int each_case(void)
