@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,14 +51,36 @@ void scoreboard_memory_restore(struct prefork_scoreboard *board)
         board->slot_count = PREFORK_SCOREBOARD_SLOTS;
 }
 
+/* Give the file its size, of which few pages are used. RLIMIT_FSIZE is meant for files on disks; the master may have a
+ * smaller one, which is put back. 0 or -errno. */
+static int set_size(int fd)
+{
+        const off_t size = sizeof(struct prefork_scoreboard);
+        struct rlimit before;
+
+        if (ftruncate(fd, size) == 0)
+                return 0;
+        if (errno != EFBIG || getrlimit(RLIMIT_FSIZE, &before) < 0)
+                return -errno;
+        const struct rlimit raised = {.rlim_cur = (rlim_t)size, .rlim_max = MAX_OF(before.rlim_max, (rlim_t)size)};
+        if (setrlimit(RLIMIT_FSIZE, &raised) < 0)
+                return -EFBIG;
+        int r = ftruncate(fd, size) < 0 ? -errno : 0;
+        setrlimit(RLIMIT_FSIZE, &before);
+        return r;
+}
+
 int scoreboard_memory_open(const char *pool_name, struct prefork_scoreboard **ret, int *ret_fd)
 {
         char name[80];
 
         snprintf(name, sizeof(name), "preforkd:%s", pool_name);
         _cleanup_(fd_closep) int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-        if (fd < 0 || ftruncate(fd, sizeof(struct prefork_scoreboard)) < 0)
+        if (fd < 0)
                 return -errno;
+        int r = set_size(fd);
+        if (r < 0)
+                return r;
         if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
                 return -errno;
         struct prefork_scoreboard *board = map_unforked(fd);

@@ -83,11 +83,11 @@ static const struct {
 } signals[] = {
         {SIGUSR1, on_order},   {SIGALRM, on_orphan_alarm}, {SIGTERM, on_end},     {SIGHUP, on_end},
         {SIGINT, on_end},      {SIGQUIT, on_end},          {SIGUSR2, on_nothing}, {SIGTTIN, on_nothing},
-        {SIGTTOU, on_nothing}, {SIGPIPE, on_nothing},
+        {SIGTTOU, on_nothing}, {SIGPIPE, on_nothing},      {SIGXFSZ, on_nothing},
 };
 
-const int orders_caught[] = {SIGUSR1, SIGALRM, SIGTERM, SIGHUP,  SIGINT,     SIGQUIT,
-                             SIGUSR2, SIGTTIN, SIGTTOU, SIGPIPE, DOOR_SIGNAL};
+const int orders_caught[] = {SIGUSR1, SIGALRM, SIGTERM, SIGHUP,  SIGINT,  SIGQUIT,
+                             SIGUSR2, SIGTTIN, SIGTTOU, SIGPIPE, SIGXFSZ, DOOR_SIGNAL};
 const size_t orders_caught_count = ELEMENTS(orders_caught);
 static_assert(ELEMENTS(orders_caught) == ELEMENTS(signals) + 1, "every signal that has a handler, here or in lib/door");
 

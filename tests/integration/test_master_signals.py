@@ -162,7 +162,8 @@ def test_ttin_lets_a_full_pool_grow(preforkd: Start) -> None:
         assert waiting.recv(1) == b"y"
 
 
-@pytest.mark.parametrize("number", [signal.SIGPIPE, signal.SIGWINCH, signal.SIGALRM, signal.SIGCHLD])
+@pytest.mark.parametrize("number", [signal.SIGPIPE, signal.SIGWINCH, signal.SIGALRM, signal.SIGCHLD,
+                                    signal.SIGXFSZ])
 def test_signals_that_mean_nothing_do_nothing(preforkd: Start, number: int) -> None:
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, **static(2)}}, control=True)

@@ -15,10 +15,10 @@
 #include "master/status/report.h"
 #include "os/terminal.h"
 
-/* SIGPIPE and SIGTTOU are blocked so that writing to a log that is gone, or to a terminal with tostop, neither ends nor
- * stops the daemon. */
-const int master_signals[] = {SIGHUP,  SIGINT,  SIGTERM, SIGQUIT, SIGUSR1,  SIGUSR2,
-                              SIGTTIN, SIGTTOU, SIGCHLD, SIGPIPE, SIGWINCH, SIGALRM};
+/* SIGPIPE, SIGTTOU and SIGXFSZ are blocked so that writing to a log that is gone, to a terminal with tostop, or to a
+ * log file that has reached the limit on the size of files, neither ends nor stops the daemon. */
+const int master_signals[] = {SIGHUP,  SIGINT,  SIGTERM, SIGQUIT,  SIGUSR1, SIGUSR2, SIGTTIN,
+                              SIGTTOU, SIGCHLD, SIGPIPE, SIGWINCH, SIGALRM, SIGXFSZ};
 const size_t master_signal_count = ELEMENTS(master_signals);
 
 /* A SIGHUP from a user means reload. When the terminal hangs up, the kernel sends SIGHUP too, but the shell may be

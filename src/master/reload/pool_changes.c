@@ -104,7 +104,9 @@ static int prepare_step(struct pool_changes *changes, const struct reload_step *
                 r = pool_new(changes->runtime, step->new_pool, &prepared->pool);
                 pool = prepared->pool;
                 if (r < 0)
-                        problem_add(problems, NULL, 0, "pool %s: %s", step->new_pool->name, strerror(-r));
+                        problem_add(problems, NULL, 0, "pool %s: %s", step->new_pool->name,
+                                    r == -EFBIG ? "preforkd's own limit on the size of files (ulimit -f) is too small"
+                                                : strerror(-r));
         }
         return r == 0 ? reserve_room(pool, step->new_pool->listen.count, (size_t)moving, &prepared->opened) : r;
 }
