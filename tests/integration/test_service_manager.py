@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -10,12 +11,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from control import control_of
-from daemon import (BINARY, SLOW, Daemon, abstract, connect, endpoint, format_config, free_port, listener_inode,
+from daemon import (SLOW, Daemon, abstract, connect, endpoint, format_config, free_port, listener_inode,
                     open_descriptors, refuses, request, run_preforkd, stays, tcp4, title, wait_until)
+from forbidden import fail, needs_to_forbid
 from manager import Manager
 
 Start = Callable[..., Daemon]
@@ -71,31 +74,32 @@ def test_ondemand_is_ready_without_a_worker(preforkd: Start, manager: Manager) -
     assert daemon.workers() == []
 
 
-# A pool whose workers do not start, which only they find out: without CAP_SETGID they cannot get the groups.
+# A pool whose workers do not start, which only they find out: they cannot set their groups.
 CANNOT_START = {"user": "nobody", "group": "root", "supplementary_groups": "3"}
 
 
-def without_setgid(directory: Path) -> Path:
-    stand_in = directory / "preforkd-without-setgid"
-    stand_in.write_text(f'#!/bin/sh\nexec setpriv --clear-groups --bounding-set -setgid --inh-caps -setgid {BINARY} "$@"\n')
-    stand_in.chmod(0o755)
-    return stand_in
+def without_setgroups(manager: Manager) -> dict[str, Any]:
+    """manager.options() for a daemon that may not call setgroups(2)."""
+    options = manager.options()
+    options["popen"] |= {"preexec_fn": fail(errno.EPERM, "setgroups"), "extra_groups": []}
+    return options
 
 
-def test_a_pool_that_backs_off_is_told(preforkd: Start, manager: Manager, as_root: None, tmp_path: Path) -> None:
+@needs_to_forbid
+def test_a_pool_that_backs_off_is_told(preforkd: Start, manager: Manager, as_root: None) -> None:
     """One pool cannot start its workers: the others serve, and STATUS names it."""
     preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "user": "root"},
               "bad": {"listen": tcp4(), "handler": "/bin/cat", **CANNOT_START}},
-             binary=without_setgid(tmp_path), **manager.options())
+             **without_setgroups(manager))
     ready = manager.wait("READY=1", 20)
     assert re.match(r"2 pools, [0-9]+ workers?; bad backing off after [12] failed starts?$", ready.value("STATUS") or "")
 
 
-def test_a_pool_whose_old_workers_live_backs_off_too(preforkd: Start, manager: Manager, as_root: None,
-                                                     tmp_path: Path) -> None:
+@needs_to_forbid
+def test_a_pool_whose_old_workers_live_backs_off_too(preforkd: Start, manager: Manager, as_root: None) -> None:
     """A reload rolls it to what cannot start: it serves on with what it has, and STATUS says so."""
     pool = {"listen": tcp4(), "handler": "/bin/cat", "scaling": "static", "max_workers": 1, "user": "root"}
-    daemon = preforkd({"www": pool}, binary=without_setgid(tmp_path), **manager.options())
+    daemon = preforkd({"www": pool}, **without_setgroups(manager))
     manager.wait("READY=1")
     daemon.pools["www"] = {**pool, **CANNOT_START}
     daemon.hup("reloaded")
@@ -120,10 +124,10 @@ def test_saturated_is_said_when_somebody_waits(preforkd: Start, manager: Manager
     manager.wait("STATUS=1 pool, 1 worker", 20, after=len(manager.messages))
 
 
-def test_no_pool_that_can_serve_is_a_failed_start(preforkd: Start, manager: Manager, as_root: None,
-                                                  tmp_path: Path) -> None:
+@needs_to_forbid
+def test_no_pool_that_can_serve_is_a_failed_start(preforkd: Start, manager: Manager, as_root: None) -> None:
     daemon = preforkd({"bad": {"listen": tcp4(), "handler": "/bin/cat", **CANNOT_START}},
-                      binary=without_setgid(tmp_path), **manager.options(), ready=False)
+                      **without_setgroups(manager), ready=False)
     assert daemon.wait_end() == 1
     manager.receive_all()
     failed = manager.wait("ERRNO=[1-9][0-9]*")

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,18 +115,52 @@ static void check_lengths(const struct host *host, enum pool_option option, cons
         }
 }
 
+/* What becoming another user takes. Nothing is asked for where nothing changes. */
 static void check_ids(const struct host *host)
 {
         const struct pool_config *pool = host->pool;
+        const struct file_user *wanted = &host->place.user;
+        bool has_other_user = pool->user.resolved && pool->user.id != geteuid();
 
         if (geteuid() != 0)
                 return; /* logic/config/check has spoken */
-        if (pool->user.resolved && pool->user.id != geteuid() && !capability_is_effective(CAP_SETUID))
+        if (has_other_user && !capability_is_effective(CAP_SETUID))
                 report(host, false, POOL_USER, "preforkd is root without CAP_SETUID, and so cannot run workers as %s",
                        pool->user.name);
-        if (pool->group.resolved && pool->group.id != getegid() && !capability_is_effective(CAP_SETGID))
+        if (has_other_user && !capability_is_effective(CAP_KILL))
+                report(host, false, POOL_USER,
+                       "preforkd is root without CAP_KILL, and so can neither retire nor end workers of %s",
+                       pool->user.name);
+        if (capability_is_effective(CAP_SETGID))
+                return;
+        if (pool->group.resolved && pool->group.id != getegid())
                 report(host, false, POOL_GROUP, "preforkd is root without CAP_SETGID, and so cannot run workers in %s",
                        pool->group.name);
+        if (wanted->change && !credentials_has_groups(wanted->groups, wanted->group_count))
+                report(host, false, POOL_SUPPLEMENTARY_GROUPS,
+                       "preforkd is root without CAP_SETGID, and so cannot set the groups of workers; expected its own "
+                       "groups");
+}
+
+static bool is_own_group(gid_t group)
+{
+        return group == getegid() || group_member(group);
+}
+
+/* The owner of a UNIX socket; one that a socket unit passes has its owner already, so this cannot refuse. */
+static void check_socket_owner(const struct host *host)
+{
+        const struct pool_config *pool = host->pool;
+
+        if (capability_is_effective(CAP_CHOWN) || !pool_config_uses(pool, POOL_SOCKET_USER))
+                return;
+        if (pool->socket_user.resolved && pool->socket_user.id != geteuid())
+                report(host, true, POOL_SOCKET_USER, "preforkd has no CAP_CHOWN, and so cannot give its sockets to %s",
+                       pool->socket_user.name);
+        if (pool->socket_group.resolved && !is_own_group(pool->socket_group.id))
+                report(host, true, POOL_SOCKET_GROUP,
+                       "preforkd has no CAP_CHOWN, and is no member of %s, to which its sockets shall belong",
+                       pool->socket_group.name);
 }
 
 /* Try what a worker will do, because only the kernel knows whether it permits that, and undo it. */
@@ -212,6 +247,7 @@ static int check_pool(struct host *host, bool is_test)
         const struct pool_config *pool = host->pool;
 
         check_ids(host);
+        check_socket_owner(host);
         check_nice(host);
         check_limits(host);
         check_oom_score(host);

@@ -13,8 +13,7 @@
 
 #include "base/cleanup.h"
 
-/* True if the supplementary groups are those already, in any order. */
-static bool has_groups(const gid_t *groups, size_t count)
+bool credentials_has_groups(const gid_t *groups, size_t count)
 {
         _cleanup_(freep) gid_t *present = calloc(count + 1, sizeof(*present));
 
@@ -38,7 +37,7 @@ static int change(const struct credentials *credentials)
         /* Without privileges only our own ids can be set (the configuration is checked for that), and setgroups(2)
          * always fails. A user namespace may deny it even to root; then they must be right already. */
         if (geteuid() == 0 && setgroups(credentials->group_count, credentials->groups) < 0 &&
-            !has_groups(credentials->groups, credentials->group_count))
+            !credentials_has_groups(credentials->groups, credentials->group_count))
                 return -errno;
         if (setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
                 return -errno;

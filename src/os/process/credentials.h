@@ -23,5 +23,8 @@ struct credentials {
  * root can read a worker's memory; execve(2) of the handler makes that process dumpable again. */
 int credentials_drop(const struct credentials *credentials);
 
+/* True if these are our supplementary groups already, in any order. */
+bool credentials_has_groups(const gid_t *groups, size_t count);
+
 /* Write /proc/self/oom_score_adj (proc(5)). 0 or -errno; -EACCES: a lower value needs CAP_SYS_RESOURCE. */
 int credentials_set_oom_score_adj(int value);
