@@ -26,14 +26,25 @@
 
 static int print(const char *string)
 {
-        return fputs(string, stdout) < 0 || fflush(stdout) != 0 ? MASTER_EXIT_FAILURE : MASTER_EXIT_OK;
+        if (fputs(string, stdout) >= 0 && fflush(stdout) == 0)
+                return MASTER_EXIT_OK;
+        fprintf(stderr, "preforkd: cannot write to the standard output: %s\n", strerror(errno));
+        return MASTER_EXIT_FAILURE;
+}
+
+static int print_text(int r, const struct text *text)
+{
+        if (r == 0)
+                return print(text_string(text));
+        fprintf(stderr, "preforkd: %s\n", strerror(-r));
+        return MASTER_EXIT_FAILURE;
 }
 
 static int print_config_help(void)
 {
         _cleanup_(text_clear) struct text text = {0};
 
-        return config_print_help(&text) < 0 ? MASTER_EXIT_FAILURE : print(text_string(&text));
+        return print_text(config_print_help(&text), &text);
 }
 
 static void print_problems(const struct problem_list *problems)
@@ -91,7 +102,7 @@ static int examine(const struct config_source *source, bool dump)
                 return MASTER_EXIT_NOTHING;
         }
         if (dump)
-                return config_print(&config, false, &text) < 0 ? MASTER_EXIT_FAILURE : print(text_string(&text));
+                return print_text(config_print(&config, false, &text), &text);
         fprintf(stderr, "preforkd: the configuration is good: %zu pool%s\n", config.pool_count,
                 config.pool_count == 1 ? "" : "s");
         return MASTER_EXIT_OK;

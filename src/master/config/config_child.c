@@ -73,16 +73,19 @@ static int run_child(void *context)
         _cleanup_(problem_list_clear) struct problem_list problems = {0};
         _cleanup_(text_clear) struct text text = {0};
         const int keep[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, load->result_fd};
+        sigset_t blocked;
 
         process_title_set("reading the configuration");
-        signals_reset(load->setup.signals, NULL);
+        sigemptyset(&blocked); /* a limit on the size of files is an error and not the end */
+        sigaddset(&blocked, SIGXFSZ);
+        signals_reset(load->setup.signals, &blocked);
         fds_close_all_except(keep, ELEMENTS(keep));
         int r = config_read(load->setup.source, &config, &problems);
         if (r == 0)
                 r = encode(&config, &problems, &text);
         if (r == 0)
                 r = memory_file_write(load->result_fd, text_string(&text), text.length);
-        return r == 0 ? 0 : 1;
+        return -r; /* every errno fits into an exit status */
 }
 
 /* The next NUL-terminated field before `end`, or NULL. */
@@ -174,7 +177,9 @@ static void on_child_exit(void *context, pid_t pid, int status, const struct rus
                             "user database not answering?",
                             DEADLINE_MS / 1000);
         else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-                problem_add(&problems, NULL, 0, "the process that reads the configuration failed (status %d)", status);
+                problem_add(&problems, NULL, 0, "the process that reads the configuration %s: %s",
+                            WIFEXITED(status) ? "failed" : "was killed",
+                            WIFEXITED(status) ? strerror(WEXITSTATUS(status)) : strsignal(WTERMSIG(status)));
         else {
                 int r = decode_result(load->result_fd, &config, &problems);
                 if (r < 0)

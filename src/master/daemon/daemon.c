@@ -1,5 +1,6 @@
 #include "master/daemon/daemon.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -40,6 +41,8 @@ int daemon_run(struct daemon_setup *setup)
                 evloop_run(daemon.loop);
         else {
                 log_error("cannot start: %s", strerror(-r));
+                if (!daemon.log_sink && !setup->take_over.is_preflight) /* not even the log could be opened */
+                        fprintf(stderr, "preforkd: error: cannot start: %s\n", strerror(-r));
                 daemon.exit_code = MASTER_EXIT_FAILURE;
         }
         if (r == 0 && daemon.config)

@@ -123,10 +123,12 @@ int evloop_new(struct evloop **ret)
         ev_set_allocator(allocate);
         ev_set_syserr_cb(on_system_error);
         /* NOENV: the environment must not choose another back-end. NOSIGMASK: libev must not change the signal mask. */
+        errno = ENOMEM; /* which libev does not set */
         loop->ev = ev_loop_new(EVFLAG_NOENV | EVFLAG_NOSIGMASK | EVBACKEND_EPOLL);
         if (!loop->ev) {
+                r = -errno;
                 free(loop);
-                return -ENOMEM;
+                return r;
         }
         ev_timer_init(&loop->retry, on_retry, RETRY_S, RETRY_S);
         ev_timer_init(&loop->look, do_nothing, 0., 0.);
