@@ -84,6 +84,13 @@ enum pool_option {
 };
 /* clang-format on */
 
+/* Which directory a path leads to. In the canonical form it is a key of a pool that users cannot set: two numbers. */
+#define CONFIG_DIRECTORY_ID "directory_id"
+#define CONFIG_ROOT_DIRECTORY_ID "root_directory_id"
+struct directory_id {
+        uint64_t device, inode; /* inode 0: not known */
+};
+
 struct pool_config {
         char *name;
         struct origin section; /* where the pool's section begins */
@@ -132,6 +139,9 @@ struct pool_config {
         uint64_t detach_after_ms; /* 0: never */
         uint64_t max_detached_workers;
         uint64_t restart_delay_min_ms, restart_delay_max_ms;
+
+        /* What `directory` and `root_directory` led to when the configuration was read: deployments switch links. */
+        struct directory_id directory_id, root_directory_id;
 };
 
 enum master_option {

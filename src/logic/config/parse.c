@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/number.h"
 #include "base/text.h"
 #include "logic/config/config_options.h"
 #include "logic/config/foreign.h"
@@ -167,6 +168,19 @@ static int on_section(void *context, const char *name, struct ini_place ini_plac
         return r;
 }
 
+/* Take a value of the canonical form that is no option. False: the key is none of them. */
+static bool take_directory_id(const struct parser *parser, const char *key, const char *value)
+{
+        struct directory_id *id = text_equal(key, CONFIG_DIRECTORY_ID)        ? &parser->pool->directory_id
+                                  : text_equal(key, CONFIG_ROOT_DIRECTORY_ID) ? &parser->pool->root_directory_id
+                                                                              : NULL;
+        struct directory_id read = {0};
+
+        if (id && value && number_next(&value, &read.device) == 0 && number_next(&value, &read.inode) == 0)
+                *id = read;
+        return id != NULL;
+}
+
 static int on_value(void *context, const char *key, const char *value, struct ini_place ini_place)
 {
         struct parser *parser = context;
@@ -185,6 +199,8 @@ static int on_value(void *context, const char *key, const char *value, struct in
                 setting.option = &pool_options[index];
                 setting.base = parser->pool;
                 setting.origin = &parser->pool->origins[index];
+        } else if (parser->canonical && parser->pool && take_directory_id(parser, key, value)) {
+                return 0;
         } else {
                 return parser->in_master || parser->pool ? report_unknown_key(parser, key, place) : 0;
         }

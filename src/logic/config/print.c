@@ -1,5 +1,7 @@
 #include "logic/config/print.h"
 
+#include <inttypes.h>
+
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "logic/config/ini_writer.h"
@@ -59,6 +61,14 @@ static int print_configured(const struct printer *printer, const struct pool_con
                                     pool_options[option].name, text_string(&value));
 }
 
+/* What is no option, for those who read the canonical form: see parse.c. */
+static int print_directory_id(const struct printer *printer, const char *key, const struct directory_id *id)
+{
+        if (!printer->with_origins || id->inode == 0)
+                return 0;
+        return text_appendf(printer->text, "%s = %" PRIu64 " %" PRIu64 "\n", key, id->device, id->inode);
+}
+
 static int print_pool(const struct printer *printer, const struct pool_config *pool,
                       const struct pool_config *configured)
 {
@@ -75,7 +85,9 @@ static int print_pool(const struct printer *printer, const struct pool_config *p
                         if (r == 0)
                                 r = print_option(printer, &pool_options[i], pool, &pool->origins[i]);
                 }
-        return r;
+        if (r == 0)
+                r = print_directory_id(printer, CONFIG_DIRECTORY_ID, &pool->directory_id);
+        return r == 0 ? print_directory_id(printer, CONFIG_ROOT_DIRECTORY_ID, &pool->root_directory_id) : r;
 }
 
 /* `configured` may be NULL. */

@@ -52,6 +52,17 @@ static enum reload_verb effect_verb(enum reload_effect effect)
         }
 }
 
+/* A link was switched, or a directory made anew: new workers would find other files there than those that run. */
+static void compare_directory(struct reload_step *step, enum pool_option option, const struct directory_id *old_id,
+                              const struct directory_id *new_id)
+{
+        if (old_id->inode == 0 || new_id->inode == 0 ||
+            (old_id->device == new_id->device && old_id->inode == new_id->inode))
+                return;
+        step->changed[option] = true;
+        step->verb = MAX_OF(step->verb, RELOAD_ROLL);
+}
+
 static void compare_pools(struct reload_step *step)
 {
         static_assert(RELOAD_KEEP < RELOAD_LIMITS && RELOAD_LIMITS < RELOAD_ROLL && RELOAD_ROLL < RELOAD_REBIND,
@@ -65,6 +76,9 @@ static void compare_pools(struct reload_step *step)
                         step->verb =
                                 MAX_OF(step->verb, effect_verb(change_effect(step->old_pool, step->new_pool, option)));
         }
+        compare_directory(step, POOL_DIRECTORY, &step->old_pool->directory_id, &step->new_pool->directory_id);
+        compare_directory(step, POOL_ROOT_DIRECTORY, &step->old_pool->root_directory_id,
+                          &step->new_pool->root_directory_id);
 }
 
 /* The running pool that has the address. It is the pool itself or one that gives the address up in this reload, because

@@ -23,7 +23,7 @@
 
 /* A pool on this machine. */
 struct host {
-        const struct pool_config *pool;
+        struct pool_config *pool;
         struct problem_list *problems;
         struct executable_place place;
         const char *user; /* ` as user "nobody"`, or nothing */
@@ -46,6 +46,11 @@ __attribute__((format(printf, 4, 5))) static void report(const struct host *host
                                                pool_options[option].name, text_string(&text));
 }
 
+static struct directory_id id_of(const struct stat *status)
+{
+        return (struct directory_id){.device = status->st_dev, .inode = status->st_ino};
+}
+
 /* The directory that workers change to; true if it can be looked into. */
 static bool check_root_directory(const struct host *host)
 {
@@ -62,6 +67,8 @@ static bool check_root_directory(const struct host *host)
         int error = stat(root, &status) < 0 ? errno : S_ISDIR(status.st_mode) ? 0 : ENOTDIR;
         if (error != 0)
                 report(host, false, POOL_ROOT_DIRECTORY, "cannot use \"%s\": %s", root, strerror(error));
+        else
+                host->pool->root_directory_id = id_of(&status);
         return error == 0;
 }
 
@@ -69,12 +76,15 @@ static void check_directory(const struct host *host)
 {
         const char *root = host->pool->root_directory, *path = host->pool->directory;
         _cleanup_(text_clear) struct text why = {0};
+        struct stat status;
 
         if (!path)
                 return;
         if (executable_check_directory(&host->place, path, &why) < 0)
                 report(host, false, POOL_DIRECTORY, "cannot use \"%s%s\"%s: %s", root ? root : "", path, host->user,
                        text_string(&why));
+        else if (executable_stat_directory(&host->place, path, &status) == 0)
+                host->pool->directory_id = id_of(&status);
 }
 
 static int check_handler(const struct host *host)
@@ -292,7 +302,7 @@ static int prepare(struct host *host, gid_t **ret_groups, char **ret_user)
         return 0;
 }
 
-int config_host_check(bool is_test, const struct config *config, struct problem_list *problems)
+int config_host_check(bool is_test, struct config *config, struct problem_list *problems)
 {
         int r = 0;
 

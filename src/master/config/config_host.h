@@ -5,5 +5,5 @@
 #include "logic/config/config.h"
 
 /* Check every pool of a finished configuration, whose accounts are resolved. What a worker could not do is an error,
- * what it perhaps could a warning. 0 or -ENOMEM. */
-int config_host_check(bool is_test, const struct config *config, struct problem_list *problems);
+ * what it perhaps could a warning. Records which directories `directory` and `root_directory` lead to. 0 or -ENOMEM. */
+int config_host_check(bool is_test, struct config *config, struct problem_list *problems);

@@ -326,3 +326,15 @@ int executable_check_directory(const struct executable_place *place, const char 
                 return explain(why, -ENOTDIR, "%s", strerror(ENOTDIR));
         return may(place, fd, X_OK) ? 0 : explain_mode(why, "it may not be entered", fd);
 }
+
+int executable_stat_directory(const struct executable_place *place, const char *path, struct stat *ret)
+{
+        _cleanup_(text_clear) struct text why = {0};
+        struct stat status = {0};
+        _cleanup_(fd_closep) int fd = look(place, path, &why, &status);
+
+        if (fd < 0)
+                return fd;
+        *ret = status;
+        return 0;
+}

@@ -7,6 +7,7 @@
 
 #include "os/process/file_user.h"
 
+struct stat;
 struct text;
 
 /* Where files are looked for, and as whom. */
@@ -28,3 +29,6 @@ int executable_find(const struct executable_place *place, const char *name, cons
 
 /* Could the directory be entered? 0; -errno with an explanation; -ENOMEM. */
 int executable_check_directory(const struct executable_place *place, const char *path, struct text *why);
+
+/* Which directory does the path lead to? 0 or -errno. */
+int executable_stat_directory(const struct executable_place *place, const char *path, struct stat *ret);

@@ -40,6 +40,45 @@ static void check(const char *old_text, const char *new_text, const char *expect
         assert_problems(&problems, expected_problems);
 }
 
+static void with_directories(struct config *config, struct directory_id directory, struct directory_id root)
+{
+        load_good(config, "f", BASICS);
+        config->pools[0]->directory_id = directory;
+        config->pools[0]->root_directory_id = root;
+}
+
+static void check_directories(struct directory_id old_id, struct directory_id new_id, enum reload_verb expected)
+{
+        const struct directory_id same = {.device = 1, .inode = 1};
+
+        for (int is_root = 0; is_root < 2; is_root++) {
+                _cleanup_(config_clear) struct config old_config = {0}, new_config = {0};
+                _cleanup_(reload_plan_clear) struct reload_plan plan = {0};
+                _cleanup_(problem_list_clear) struct problem_list problems = {0};
+                with_directories(&old_config, is_root ? same : old_id, is_root ? old_id : same);
+                with_directories(&new_config, is_root ? same : new_id, is_root ? new_id : same);
+                assert_int_equal(reload_diff(&old_config, &new_config, &plan, &problems), 0);
+                assert_int_equal(plan.steps[0].verb, expected);
+                assert_int_equal(plan.steps[0].changed[is_root ? POOL_ROOT_DIRECTORY : POOL_DIRECTORY],
+                                 expected == RELOAD_ROLL);
+                assert_false(plan.steps[0].changed[is_root ? POOL_DIRECTORY : POOL_ROOT_DIRECTORY]);
+        }
+}
+
+/* The same path leads elsewhere. */
+static void test_directories(void **state)
+{
+        const struct directory_id a = {.device = 1, .inode = 2}, b = {.device = 1, .inode = 3},
+                                  c = {.device = 2, .inode = 2}, unknown = {0};
+
+        (void)state;
+        check_directories(a, a, RELOAD_KEEP);
+        check_directories(a, b, RELOAD_ROLL);
+        check_directories(a, c, RELOAD_ROLL);
+        check_directories(unknown, a, RELOAD_KEEP);
+        check_directories(a, unknown, RELOAD_KEEP);
+}
+
 static void test_nothing_changed(void **state)
 {
         (void)state;
@@ -178,6 +217,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_nothing_changed),
+                cmocka_unit_test(test_directories),
                 cmocka_unit_test(test_pools_come_and_go),
                 cmocka_unit_test(test_verbs_by_strength),
                 cmocka_unit_test(test_fitted_values_count_as_changes),
