@@ -53,7 +53,7 @@ void pool_order_resume(struct pool *pool, const char *by)
 static bool stop_now(struct worker *worker, uint64_t now_ms)
 {
         bool told = worker->life.state == WORKER_ENDING || worker->life.state == WORKER_KILLED;
-        bool aborts = worker_is_busy(worker) && !told;
+        bool aborts = worker_has_request(worker) && !told;
 
         if (aborts)
                 pool_counters_note(worker->pool, COUNTER_aborted);

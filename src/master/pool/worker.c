@@ -28,10 +28,14 @@ bool worker_is_idle(const struct worker *worker)
         return worker->life.state == WORKER_READY && idle_set_has(worker->pool->board.memory, worker->slot);
 }
 
+bool worker_has_request(const struct worker *worker)
+{
+        return worker_serves(worker) && atomic_load(&worker_slot(worker)->activity) == PREFORK_BUSY;
+}
+
 bool worker_is_busy(const struct worker *worker)
 {
-        return worker_serves(worker) && !worker_life_is_starting(&worker->life) &&
-               atomic_load(&worker_slot(worker)->activity) == PREFORK_BUSY;
+        return worker_has_request(worker) && !worker_life_is_starting(&worker->life);
 }
 
 uint64_t worker_since_ms(const struct worker *worker, uint64_t now_ms)

@@ -54,6 +54,9 @@ void worker_note_stop(void *context, bool stopped);
 struct prefork_slot *worker_slot(const struct worker *worker);
 bool worker_is_idle(const struct worker *worker);
 bool worker_is_busy(const struct worker *worker);
+
+/* True if it says so, also before the master has seen that it is ready. */
+bool worker_has_request(const struct worker *worker);
 uint64_t worker_since_ms(const struct worker *worker, uint64_t now_ms);
 
 /* True if it serves requests, on any listener; false for the refuser. */
