@@ -56,10 +56,12 @@ static void do_nothing(struct ev_loop *ev, ev_timer *timer, int events)
         (void)events;
 }
 
-/* libev calls epoll_ctl(2) before it waits, and says that it failed afterwards. The timer makes that wait a short one.
- */
+/* libev calls epoll_ctl(2) before it waits, and reports its failure afterwards. The timer makes that wait a short
+ * one. */
 static void start(struct evloop_watch *watch)
 {
+        if (ev_is_active(&watch->io))
+                return;
         ev_io_start(watch->loop->ev, &watch->io);
         ev_timer_start(watch->loop->ev, &watch->loop->look);
 }
