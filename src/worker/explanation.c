@@ -1,30 +1,28 @@
 #include "worker/explanation.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "os/process/executable.h"
-#include "os/process/program.h"
+#include "worker/handler_environment.h"
 #include "worker/worker_log.h"
 
 static void explain_handler(const struct pool_config *pool, const struct executable_place *place)
 {
-        const char *inherited = pool->clear_environment ? NULL : getenv("PATH");
-        const char *search_path = inherited ? inherited : PROGRAM_DEFAULT_PATH;
+        struct handler_environment *environment = NULL;
         _cleanup_(text_clear) struct text why = {0};
         _cleanup_(freep) char *path = NULL;
 
-        for (size_t i = 0; i < pool->environment.count; i++)
-                if (text_starts_with(pool->environment.list[i], "PATH="))
-                        search_path = pool->environment.list[i] + strlen("PATH=");
-        if (executable_find(place, pool->handler.list[0], search_path, &path, &why) != 0 && why.length > 0)
+        if (handler_environment_new(&pool->environment, pool->clear_environment ? NULL : environ, &environment) < 0)
+                return;
+        if (executable_find(place, pool->handler.list[0], handler_environment_search_path(environment), &path, &why) !=
+                    0 &&
+            why.length > 0)
                 log_emit(LOG_ERR, NULL, "cannot execute the handler \"%s\" as uid %u: %s",
                          path ? path : pool->handler.list[0], geteuid(), text_string(&why));
+        handler_environment_free(environment);
 }
 
 void explanation_log(const struct worker_plan *plan, enum worker_stage stage)

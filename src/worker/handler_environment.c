@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "logic/config/peer_variables.h"
+#include "os/process/program.h"
 
 #define PEER_VARIABLES_MAX 9
 #define PEER_VARIABLE_SIZE (ADDRESS_TEXT_MAX + 24)
@@ -229,6 +230,13 @@ const char *handler_environment_get(const struct handler_environment *environmen
                 if (same_name(environment->fixed.list[i], name))
                         return environment->fixed.list[i] + name_length(name) + 1;
         return NULL;
+}
+
+const char *handler_environment_search_path(const struct handler_environment *environment)
+{
+        const char *path = handler_environment_get(environment, "PATH");
+
+        return path ? path : PROGRAM_DEFAULT_PATH;
 }
 
 void handler_environment_free(struct handler_environment *environment)

@@ -23,4 +23,7 @@ char *const *handler_environment_set_peer(struct handler_environment *environmen
 /* The value of a variable of the fixed part; NULL if it is not set. */
 const char *handler_environment_get(const struct handler_environment *environment, const char *name);
 
+/* The directories in which the handler's program is searched: its PATH, or PROGRAM_DEFAULT_PATH. */
+const char *handler_environment_search_path(const struct handler_environment *environment);
+
 void handler_environment_free(struct handler_environment *environment);

@@ -94,9 +94,8 @@ static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
         int r = handler_environment_new(&pool->environment, pool->clear_environment ? NULL : environ,
                                         &handler->environment);
         if (r == 0) {
-                const char *search_path = handler_environment_get(handler->environment, "PATH");
-                r = program_find("", pool->handler.list[0], search_path ? search_path : PROGRAM_DEFAULT_PATH,
-                                 &handler->path);
+                const char *search_path = handler_environment_search_path(handler->environment);
+                r = program_find("", pool->handler.list[0], search_path, &handler->path);
         }
         if (r < 0) {
                 end(handler);
