@@ -68,9 +68,8 @@ int listener_adopt(int fd, const struct address *bound, const struct address *ad
                    const struct listener_options *options, struct listener *ret);
 
 /* Let another listener of our own, whose address clashes with this one's, be opened beside it (`shares_port`), or end
- * that. Processes of our own user could do the same, and the kernel
- * remembers that for as long as the port is used; they could end us as well. UNIX and activated listeners, and those
- * that have a decoy, which needs it, are left alone. */
+ * that. While it is on, and as long as the kernel remembers it for the port, processes of our own user may bind the
+ * address too. Does nothing for UNIX and activated listeners, and for those with a decoy, which needs the option. */
 void listener_share_port(const struct listener *listener, bool on);
 
 /* True for a UNIX listener that clients do not reach any more, because its file was removed, and the path is free or
