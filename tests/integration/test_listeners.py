@@ -18,12 +18,9 @@ import pytest
 from control import control_of
 from daemon import (AS_ROOT, POOL_USER, Daemon, abstract, binary_for_everybody, free_port, have_ipv6,
                     refuses, request, stays, tcp4, wait_until)
+from pools import static
 
 Start = Callable[..., Daemon]
-
-
-def static(count: int, **keys: object) -> dict[str, object]:
-    return {"handler": "/bin/cat", "scaling": "static", "max_workers": count, **keys}
 
 
 # --- UNIX sockets ---------------------------------------------------------------------------------------------------

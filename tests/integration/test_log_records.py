@@ -25,23 +25,9 @@ from daemon import Daemon, abstract, binary_for_everybody, burst, connect, free_
 from forbidden import POWERLESS, needs_to_forbid
 from manager import Manager
 from messages import total_pattern
+from pools import STUBBORN, in_conversation, static
 
 Start = Callable[..., Daemon]
-
-# Says that it has begun, and cannot be ended by TERM.
-STUBBORN = ["/bin/sh", "-c", "trap '' TERM; echo begun; while :; do sleep 0.1; done"]
-
-
-def static(count: int, **keys: object) -> dict[str, object]:
-    return {"handler": "/bin/cat", "scaling": "static", "max_workers": count, **keys}
-
-
-def in_conversation(address: str) -> socket.socket:
-    """A client whose request is being served."""
-    client = connect(address)
-    client.sendall(b"x")
-    assert client.recv(1) == b"x"
-    return client
 
 
 # --- start and stop -------------------------------------------------------------------------------------------------

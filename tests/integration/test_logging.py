@@ -19,14 +19,11 @@ from control import Control
 from daemon import Daemon, Timeout, burst, connect, request, tcp4, wait_until, with_own_mounts
 from forbidden import POWERLESS, can_forbid
 from messages import message_ids, message_pattern
+from pools import static
 
 Start = Callable[..., Daemon]
 # Two lines in the log for every request.
 NOISY = ["/bin/sh", "-c", "echo one >&2; echo two >&2; echo done"]
-
-
-def static(count: int, **keys: object) -> dict[str, object]:
-    return {"handler": "/bin/cat", "scaling": "static", "max_workers": count, **keys}
 
 
 def serves(address: str) -> bool:

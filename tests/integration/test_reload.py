@@ -19,12 +19,9 @@ from clients import ClientPool
 from control import control_of
 from daemon import (SLOW, Daemon, abstract, children, connect, free_port, in_mounts_of, is_sanitized,
                     listener_inode, read_all, refuses, request, status_value, stays, tcp4, title, wait_until)
+from pools import static
 
 Start = Callable[..., Daemon]
-
-
-def static(count: int, **keys: object) -> dict[str, object]:
-    return {"handler": "/bin/cat", "scaling": "static", "max_workers": count, **keys}
 
 
 def announced(daemon: Daemon) -> tuple[str, list[str]]:
