@@ -165,5 +165,5 @@ def test_a_flood_of_lines(preforkd: Start, length: int) -> None:
     assert len(told) <= 2 + lasted / 10
     assert 5000 / (1 + length / 256) - 1 <= logged <= (5000 + 1000 * (lasted + 1)) / (1 + length // 256)
     daemon.stop()
-    told = daemon.told("lines dropped")
+    told, logged = daemon.told("lines dropped"), daemon.said("x" * length)
     assert sum(told) + logged == 18000000 // (length + 1), "none is forgotten"

@@ -84,6 +84,14 @@ class Control:
         assert len(pools) == 1, pools
         return pools[0]
 
+    def wait_idle(self, name: str = "www", timeout: float = 10.0) -> None:
+        """Until every worker of a pool is idle. A client has its whole answer a moment before its request is counted."""
+        def all_idle() -> bool:
+            counts = self.pool(name)["counts"]
+            return counts["busy"] == 0 and counts["starting"] == 0
+
+        wait_until(all_idle, f"idle workers of {name}", timeout)
+
     def decisions(self, name: str = "www") -> list[str]:
         """What was decided about a pool, the newest first."""
         [pool] = self.do(f"why {name}")["pools"]

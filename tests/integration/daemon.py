@@ -160,9 +160,13 @@ def is_sanitized(pid: int) -> bool:
 
 
 def open_descriptors(pid: int) -> dict[int, str]:
-    """What a process has open: number → what it is."""
+    """What a process has open: number → what it is. Nothing if it has ended."""
     found = {}
-    for entry in os.listdir(f"/proc/{pid}/fd"):
+    try:
+        entries = os.listdir(f"/proc/{pid}/fd")
+    except FileNotFoundError:
+        return {}
+    for entry in entries:
         try:
             found[int(entry)] = os.readlink(f"/proc/{pid}/fd/{entry}")
         except OSError:

@@ -218,7 +218,7 @@ def test_short_requests_are_not_detached(preforkd: Start, program: Program) -> N
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler": [program("wait"), "50"], "detach_after": "5s",
                                "max_workers": 2}}, control=True)
-    assert most_at_once(map(served, burst(address, 20))) == 2
+    assert most_at_once(map(served, burst(address, 20))) <= 2
     assert control_of(daemon).pool()["totals"]["detached"] == 0
 
 

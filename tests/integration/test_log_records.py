@@ -204,8 +204,10 @@ def test_an_upgrade_while_one_is_under_way(preforkd: Start, tmp_path: Path) -> N
 
 def test_workers_that_come_and_go(preforkd: Start) -> None:
     daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "start_workers": 3, "min_spare_workers": 1,
-                               "max_spare_workers": 3, "spare_timeout": "100ms"}}, master={"log_level": "debug"})
+                               "max_spare_workers": 3, "spare_timeout": "100ms"}}, master={"log_level": "debug"},
+                      control=True)
     daemon.wait_log(r"^preforkd: pool www: \+3 workers \(start\)$")
+    control_of(daemon).wait_idle()
     daemon.pools["www"].update({"start_workers": 1, "max_spare_workers": 1})
     daemon.hup("reloaded")
     daemon.wait_log(r"^preforkd: pool www: -2 workers \(idle 3 > 1 for 100ms\)$")
@@ -460,7 +462,7 @@ def test_the_report(preforkd: Start) -> None:
         def whole_report() -> str | None:
             """A client sees the end of its reply a moment before its request counts as ended."""
             log = report(daemon, "pool other: 0 requests over 1 worker")
-            return log if "pool www: 40 requests" in log else None
+            return log if "pool www: 40 requests" in log and " 3 idle, 1 busy" in log else None
 
         log = wait_until(whole_report, "40 requests in the report")
         pool = control_of(daemon).pool()

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from control import control_of
 from daemon import BINARY, OUR_BUG, ROOT, SLOW, Daemon, Timeout, burst, connect, run_preforkd, tcp4, wait_until
 from terminal import Terminal, terminal
 
@@ -75,6 +76,7 @@ def test_status(controlled: tuple[Daemon, Ctl]) -> None:
 
 def test_status_of_one_pool(controlled: tuple[Daemon, Ctl]) -> None:
     daemon, ctl = controlled
+    control_of(daemon).wait_idle()
     text = ctl.do("status", "www")
     assert text.startswith("www: running, generation 1\n") and "mail" not in text
     assert re.search(rf"^ +{re.escape(address_of(daemon))} +0 +511$", text, re.MULTILINE)
@@ -86,12 +88,13 @@ def test_status_of_one_pool(controlled: tuple[Daemon, Ctl]) -> None:
 def test_durations_fit_what_clients_saw(preforkd: Start, tmp_path: Path) -> None:
     """Requests of 0.6 s are in the bucket from 0.52 to 1.05 s: neither its middle nor its bounds are their median."""
     address = tcp4()
-    preforkd({"www": {"listen": address, "handler": "/bin/sleep 0.6", "min_spare_workers": 9}},
-             master={"control": tmp_path / "control.sock"})
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/sleep 0.6", "min_spare_workers": 9}},
+                      master={"control": tmp_path / "control.sock"})
     ctl = Ctl(tmp_path / "control.sock")
     assert "durations" not in ctl.do("status", "www")
     begun = time.monotonic()
     burst(address, 9)
+    control_of(daemon).wait_idle()
     longest_us = (time.monotonic() - begun) * 1e6
     durations = json.loads(ctl.do("status", "--json"))["pools"][0]["duration_us"]
     assert 600_000 <= durations["mean"] <= longest_us

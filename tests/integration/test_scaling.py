@@ -154,8 +154,8 @@ def test_never_above_max_workers(preforkd: Start, program: Program, scaling: str
                                "max_workers": 4}})
     with Watch(lambda: processes_below(daemon)) as watch:
         answers = [served(reply) for reply in burst(address, 60)]
-    assert most_at_once(answers) == 4, "all workers are used, and no more"
-    assert watch.most <= 4
+    assert len(per_worker(answers)) >= 4, "all workers are used"
+    assert most_at_once(answers) <= 4 and watch.most <= 4
 
 
 # --- dynamic: shrinking ---------------------------------------------------------------------------------------------

@@ -60,6 +60,13 @@ def held(daemon: Daemon, address: str) -> Iterator[socket.socket]:
         yield client
 
 
+def answer(daemon: Daemon, address: str) -> bytes:
+    """What the handler answers, to a request that is over and counted."""
+    reply = request(address)
+    control_of(daemon).wait_idle()
+    return reply
+
+
 def busy_with_written_handler(preforkd: Start, program: Program, **keys: str | int) -> tuple[Daemon, str, str]:
     address, handler = tcp4(), program("hello")
     daemon = preforkd({"www": {"listen": address, "handler": handler, **ALIVE, **keys}}, control=True)
@@ -69,7 +76,7 @@ def busy_with_written_handler(preforkd: Start, program: Program, **keys: str | i
 
 def test_a_handler_that_is_being_written(preforkd: Start, program: Program) -> None:
     daemon, address, handler = busy_with_written_handler(preforkd, program)
-    workers, expected = daemon.workers(), request(address)
+    workers, expected = daemon.workers(), answer(daemon, address)
     assert expected
     with being_written(handler):
         clients = [connect(address, 30) for _ in range(2 * WORKERS)]
@@ -121,7 +128,7 @@ def test_a_shortage_that_lasts_loses_one_request(preforkd: Start, program: Progr
 def test_a_worker_that_holds_a_connection_is_retired(preforkd: Start, program: Program) -> None:
     """It takes no further connection, and its own is still served."""
     daemon, address, handler = busy_with_written_handler(preforkd, program)
-    expected = request(address)
+    expected = answer(daemon, address)
     writer = open(handler, "r+b")
     with writer, held(daemon, address) as client:
         control_of(daemon).do("restart www")
@@ -135,7 +142,7 @@ def test_a_worker_that_holds_a_connection_is_retired(preforkd: Start, program: P
 
 def test_a_stop_waits_for_a_connection_that_is_held(preforkd: Start, program: Program) -> None:
     daemon, address, handler = busy_with_written_handler(preforkd, program)
-    expected = request(address)
+    expected = answer(daemon, address)
     writer = open(handler, "r+b")
     with writer, held(daemon, address) as client:
         daemon.send_signal(signal.SIGTERM)
