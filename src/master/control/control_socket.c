@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -11,6 +10,7 @@
 #include "logic/protocol/control_access.h"
 #include "master/loop/evloop.h"
 #include "os/clock.h"
+#include "os/directory.h"
 #include "os/net/peer.h"
 
 #define BACKLOG 128
@@ -93,15 +93,6 @@ static void on_connection(void *context)
                 pause_until(control, clock_now_ms() + ACCEPT_PAUSE_MS);
 }
 
-/* True if the path still leads to our socket; /run may have been cleaned up. */
-static bool is_in_place(const struct control *control)
-{
-        struct stat status;
-
-        return lstat(control->path, &status) == 0 && status.st_dev == control->listener.device &&
-               status.st_ino == control->listener.inode;
-}
-
 static struct listener_options listener_options_of(const struct master_config *config)
 {
         bool has_group = config->control_group.resolved;
@@ -113,17 +104,6 @@ static struct listener_options listener_options_of(const struct master_config *c
                 .socket_gid = has_group ? config->control_group.id : getegid(),
                 .socket_mode = has_group ? 0660 : 0600,
         };
-}
-
-/* Create the directory of the socket if it is missing, one level only: /run is empty after a boot. */
-static int make_directory(const char *path)
-{
-        _cleanup_(freep) char *directory = strdup(path);
-
-        if (!directory)
-                return -ENOMEM;
-        *strrchr(directory, '/') = '\0';
-        return directory[0] == '\0' || mkdir(directory, 0755) == 0 || errno == EEXIST ? 0 : -errno;
 }
 
 /* Create the watch, paused: no client is accepted before phase two. */
@@ -154,7 +134,7 @@ static int open_new(struct control *control, const struct master_config *config,
 
         int r = address_parse(config->control, &address);
         if (r == 0)
-                r = make_directory(config->control);
+                r = directory_make_parent(config->control); /* /run is empty after a boot */
         if (r == 0)
                 r = listener_open(&address, &options, &change->opened);
         if (r < 0)
@@ -189,7 +169,8 @@ static int adjust(struct control *control, const struct master_config *config, s
 /* True if the open socket has the configured path. */
 static bool is_same(const struct control *control, const struct master_config *config)
 {
-        return control->listening && text_equal(control->path, config->control) && is_in_place(control);
+        return control->listening && text_equal(control->path, config->control) &&
+               listener_is_in_place(&control->listener) /* /run may have been cleaned up */;
 }
 
 /* True if the configuration sets no control socket: preforkd does without the default one if it cannot be opened. */
@@ -319,8 +300,8 @@ static const struct field control_fields[] = {
         WRITTEN(struct control, listener.fd, "fd"),
         DERIVED(struct control, listener.origin, "always LISTENER_OWN"),
         DERIVED(struct control, listener.address, "the path"),
-        FIELD(struct control, listener.device, "device"),
-        FIELD(struct control, listener.inode, "inode"),
+        FIELD(struct control, listener.file.device, "device"),
+        FIELD(struct control, listener.file.inode, "inode"),
         DERIVED(struct control, listener.filtered, "it never drains"),
         DERIVED(struct control, listener.decoy_fd, "it never drains"),
         FIELD(struct control, listener.effective_backlog, "effective_backlog"),

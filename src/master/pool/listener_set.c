@@ -72,6 +72,11 @@ static const char *open_error_text(int error)
                 return "permission denied";
         case ENOTSOCK:
                 return "the path exists and is not a socket";
+        case ELOOP:
+                return "a link of another user on the way leads to a directory that is not that user's (or too many "
+                       "links)";
+        case ESTALE:
+                return "its directory was exchanged while the socket was made";
         case EMFILE:
                 return "too many open files; raise the limit preforkd is started with";
         default:

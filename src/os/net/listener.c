@@ -14,6 +14,7 @@
 #include "os/net/sock_diag.h"
 #include "os/net/tcp_barrier.h"
 #include "os/net/unix_address.h"
+#include "os/net/unix_file.h"
 #include "os/net/unix_queue.h"
 
 static bool is_unix(const struct address *address)
@@ -29,35 +30,6 @@ static bool is_unix_path(const struct address *address)
 static int set_flag(int fd, int level, int option, int value)
 {
         return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
-}
-
-static int bind_unix_path(int fd, const struct listener_options *options, struct listener *listener)
-{
-        const struct address *address = &listener->address;
-        const char *path = address->un.sun_path;
-        struct stat status;
-
-        if (bind(fd, &address->any, address->length) < 0) {
-                if (errno != EADDRINUSE)
-                        return -errno;
-                int r = unix_address_check_stale(address);
-                if (r < 0)
-                        return r;
-                if (unlink(path) < 0 && errno != ENOENT)
-                        return -errno;
-                if (bind(fd, &address->any, address->length) < 0)
-                        return -errno;
-        }
-        /* Nobody can connect before listen(2), so it does not matter that the umask decides the mode until here. */
-        if (lstat(path, &status) < 0 || chmod(path, options->socket_mode) < 0 ||
-            lchown(path, options->socket_uid, options->socket_gid) < 0) {
-                int saved_errno = errno;
-                unlink(path);
-                return -saved_errno;
-        }
-        listener->device = status.st_dev;
-        listener->inode = status.st_ino;
-        return 0;
 }
 
 static int bind_tcp(int fd, const struct listener_options *options, const struct address *address)
@@ -110,34 +82,23 @@ static uint32_t read_effective_backlog(const struct listener *listener, unsigned
         return (uint32_t)MIN_OF(somaxconn, (uint64_t)asked);
 }
 
-/* Is the file at the listener's path still its own? It may have been removed or replaced. */
-static bool has_own_path(const struct listener *listener)
+bool listener_is_in_place(const struct listener *listener)
 {
-        struct stat status;
-
-        return is_unix_path(&listener->address) && lstat(listener->address.un.sun_path, &status) == 0 &&
-               status.st_dev == listener->device && status.st_ino == listener->inode;
+        return is_unix_path(&listener->address) && unix_file_is_at(&listener->file, listener->address.un.sun_path);
 }
 
 static void unlink_own_path(const struct listener *listener)
 {
-        if (has_own_path(listener))
-                unlink(listener->address.un.sun_path);
+        if (is_unix_path(&listener->address))
+                unix_file_remove(&listener->file, listener->address.un.sun_path);
 }
 
 static int set_owner_and_mode(const struct listener *listener, const struct listener_options *options)
 {
-        const char *path = listener->address.un.sun_path;
-
         if (listener->origin == LISTENER_ACTIVATED) /* the unit has set SocketMode= and its kind */
                 return 0;
-        if (!has_own_path(listener))
-                return -ENOENT;
-        /* Root without CAP_FOWNER has to own a file to change its mode. */
-        if (chmod(path, options->socket_mode) < 0 &&
-            (errno != EPERM || lchown(path, geteuid(), (gid_t)-1) < 0 || chmod(path, options->socket_mode) < 0))
-                return -errno;
-        return lchown(path, options->socket_uid, options->socket_gid) < 0 ? -errno : 0;
+        return unix_file_set_access(&listener->file, listener->address.un.sun_path, options->socket_uid,
+                                    options->socket_gid, options->socket_mode);
 }
 
 static int set_tcp_options(const struct listener *listener, const struct listener_options *options, unsigned spared)
@@ -186,7 +147,7 @@ int listener_open(const struct address *address, const struct listener_options *
 
         if (fd < 0)
                 return fd;
-        int r = is_unix_path(address) ? bind_unix_path(fd, options, &listener)
+        int r = is_unix_path(address) ? unix_file_bind(fd, address, options->socket_mode, &listener.file)
                                       : bind_tcp(fd, options, &listener.address);
         if (r < 0)
                 return r;
@@ -208,7 +169,7 @@ int listener_try(const struct address *address, const struct listener_options *o
         struct address to_bind = *address;
 
         if (is_unix_path(address))
-                return unix_address_try(address);
+                return unix_file_try(address->un.sun_path);
         _cleanup_(fd_closep) int fd = open_socket(&to_bind, options);
         return fd < 0 ? fd : bind_tcp(fd, options, &to_bind);
 }
@@ -221,8 +182,8 @@ void listener_share_port(const struct listener *listener, bool on)
 
 bool listener_is_lost(const struct listener *listener)
 {
-        return is_unix_path(&listener->address) && listener->origin != LISTENER_ACTIVATED && !has_own_path(listener) &&
-               unix_address_check_stale(&listener->address) == 0;
+        return is_unix_path(&listener->address) && listener->origin != LISTENER_ACTIVATED &&
+               !listener_is_in_place(listener) && unix_file_check_stale(&listener->address) == 0;
 }
 
 bool listener_has_file(const struct listener *listener, const char *path)
@@ -230,7 +191,7 @@ bool listener_has_file(const struct listener *listener, const char *path)
         struct stat status;
 
         return is_unix_path(&listener->address) && listener->origin != LISTENER_ACTIVATED && stat(path, &status) == 0 &&
-               status.st_dev == listener->device && status.st_ino == listener->inode;
+               status.st_dev == listener->file.device && status.st_ino == listener->file.inode;
 }
 
 bool listener_is_for(const struct address *bound, const struct address *address)
@@ -243,22 +204,6 @@ bool listener_is_for(const struct address *bound, const struct address *address)
         return is_stand_in || address_equal(bound, address);
 }
 
-/* Check that the file at the path is the one that the socket was bound to, and remember it. */
-static int recognise_path(int fd, struct listener *listener)
-{
-        struct sock_diag_unix diag;
-        struct stat status;
-
-        if (lstat(listener->address.un.sun_path, &status) < 0 || !S_ISSOCK(status.st_mode))
-                return -ESTALE;
-        /* Compare only the inode: on stacked file systems sock_diag(7) and stat(2) report different devices. */
-        if (sock_diag_unix(fd, &diag) == 0 && diag.path_inode != (uint32_t)status.st_ino)
-                return -ESTALE;
-        listener->device = status.st_dev;
-        listener->inode = status.st_ino;
-        return 0;
-}
-
 /* Can a stored socket still serve as the address that it was stored for? */
 static int check_stored(int fd, const struct address *bound, const struct listener_options *options,
                         struct listener *listener)
@@ -267,7 +212,7 @@ static int check_stored(int fd, const struct address *bound, const struct listen
         socklen_t length = sizeof(v6only);
 
         if (is_unix_path(bound))
-                return recognise_path(fd, listener);
+                return unix_file_recognise(fd, bound->un.sun_path, &listener->file);
         if (bound->any.sa_family == AF_INET6 &&
             (getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, &length) < 0 || !!v6only != options->ipv6_only))
                 return -ESTALE;

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "base/address.h"
+#include "os/net/unix_file.h"
 
 /* Options that a socket unit can set as well. */
 enum {
@@ -42,8 +43,7 @@ struct listener {
         int fd;
         enum listener_origin origin;
         struct address address;
-        dev_t device; /* of a UNIX path, so that only our own file is ever unlinked */
-        ino_t inode;
+        struct unix_file file;      /* of a UNIX path */
         bool filtered;              /* listener_drain() keeps new connections away, by a filter or by a decoy */
         int decoy_fd;               /* see os/net/tcp_barrier.h; -1: there is none */
         uint32_t effective_backlog; /* as the kernel has limited it (net.core.somaxconn) */
@@ -71,6 +71,9 @@ int listener_adopt(int fd, const struct address *bound, const struct address *ad
  * that. While it is on, and as long as the kernel remembers it for the port, processes of our own user may bind the
  * address too. Does nothing for UNIX and activated listeners, and for those with a decoy, which needs the option. */
 void listener_share_port(const struct listener *listener, bool on);
+
+/* True if the file of a UNIX listener is at its path. */
+bool listener_is_in_place(const struct listener *listener);
 
 /* True for a UNIX listener that clients do not reach any more, because its file was removed, and the path is free or
  * has a socket at which nobody listens. */
