@@ -397,6 +397,30 @@ def test_who_was_refused(preforkd: Start) -> None:
     assert records_in(daemon, "refused a connection from", begun) < 10
 
 
+def test_a_shortage_and_a_request_lost_in_it(preforkd: Start, program: Callable[[str], str]) -> None:
+    """One warning however often it was tried again, and who lost the connection after how long; over TCP with the client's
+    address, which a UNIX socket does not have."""
+    address, local, handler = tcp4(), abstract(), program("hello")
+    daemon = preforkd({"www": {"listen": [address, local], "start_timeout": "400ms", **static(1, handler=handler)}})
+    [worker] = daemon.wait_workers(1)
+    head = rf"pool www: worker {worker}: "
+    with open(handler, "r+b"):
+        with connect(address) as client:
+            port = client.getsockname()[1]
+            assert client.recv(1) == b""
+        shortage = (rf"^preforkd: warning: {head}cannot start the handler of a connection: Text file busy; "
+                    "trying again until it is over$")
+        daemon.wait_log(shortage)
+        lost = daemon.wait_log(rf"^preforkd: error: {head}closed a connection of 127\.0\.0\.1:{port} unserved: "
+                               r"its handler could not be started for (\d+) ms: Text file busy$")
+        assert 400 <= int(lost[1]) < 10000
+        with connect(local) as client:
+            assert client.recv(1) == b""
+        daemon.wait_log(rf"^preforkd: error: {head}closed a connection unserved: its handler ")
+    assert len(re.findall(shortage, daemon.log(), re.MULTILINE)) == 1
+    assert request(address) != b""
+
+
 def test_detached(preforkd: Start) -> None:
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, **static(1, detach_after="100ms")}})

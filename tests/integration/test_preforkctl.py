@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from control import control_of
-from daemon import BINARY, OUR_BUG, ROOT, SLOW, Daemon, Timeout, burst, connect, run_preforkd, tcp4, wait_until
+from daemon import BINARY, OUR_BUG, ROOT, SLOW, Daemon, Timeout, burst, connect, request, run_preforkd, tcp4, wait_until
 from terminal import Terminal, terminal
 
 Start = Callable[..., Daemon]
@@ -102,6 +102,19 @@ def test_durations_fit_what_clients_saw(preforkd: Start, tmp_path: Path) -> None
     assert durations["p50"] < 1.2 * durations["mean"]
     assert re.search(r"^  durations  mean \d+ms, median ~\S+, 90% within ~\S+, 99% within ~\S+$",
                      ctl.do("status", "www"), re.MULTILINE)
+
+
+def test_requests_that_were_lost_are_shown(preforkd: Start, program: Callable[[str], str], tmp_path: Path) -> None:
+    """In the table, and of one pool: a handler that could not be started, for its file was being written."""
+    address, handler = tcp4(), program("hello")
+    preforkd({"www": {"listen": address, "handler": handler, "start_timeout": "100ms"}}, control=True)
+    ctl = Ctl(tmp_path / "control.sock")
+    assert re.search(r"^  limits met .* 0 lost$", ctl.do("status", "www"), re.MULTILINE)
+    with open(handler, "r+b"):
+        assert request(address) == b""
+    wait_until(lambda: re.search(r"^  limits met .* 1 lost$", ctl.do("status", "www"), re.MULTILINE), "one that is lost")
+    heading, row = ctl.do("status").splitlines()[2:4]
+    assert dict(zip(heading.split(), row.split()))["LOST"] == "1"
 
 
 def test_json_is_the_reply_as_it_came(controlled: tuple[Daemon, Ctl]) -> None:
@@ -376,7 +389,7 @@ def test_states_have_colours_on_a_terminal(controlled: tuple[Daemon, Ctl], comma
 
 def test_the_table_of_pools_has_what_fits(controlled: tuple[Daemon, Ctl]) -> None:
     _, ctl = controlled
-    wide = r" REQUESTS +REFUSED +TIMEOUTS +DIED +~MEDIAN +~P99$"
+    wide = r" REQUESTS +REFUSED +TIMEOUTS +DIED +LOST +~MEDIAN +~P99$"
     assert re.search(wide, ctl.do("status"), re.MULTILINE)
     for command in ("status", "top"):
         for columns, heading in ((200, wide), (106, r" REQUESTS +REFUSED +TIMEOUTS$"), (80, r" MAX .*")):
@@ -645,12 +658,15 @@ def test_completion(controlled: tuple[Daemon, Ctl]) -> None:
 
 
 def test_completion_offers_every_key_that_scale_takes(controlled: tuple[Daemon, Ctl]) -> None:
-    """Those of the option table whose change applies in place; and scale takes each of them."""
+    """Those of the option table whose change applies in place, then the short forms; and scale takes each of them."""
     _, ctl = controlled
     pool_keys = run_preforkd("--help-config").stdout.split("\n[")[2]
     keys = re.findall(r"^(\w+).*\n(?:        .*\n)*        .*; a change applies in place$", pool_keys, re.MULTILINE)
     at = ["preforkctl", "-s", str(ctl.path)]
-    assert len(keys) > 15 and completions([*at, "scale", "www", ""], CTL.parent) == [f"{key}=" for key in keys]
+    assert len(keys) > 15
+    short = [key.removesuffix("_workers") for key in ("max_workers", "min_spare_workers", "max_spare_workers", "start_workers")]
+    assert completions([*at, "scale", "www", ""], CTL.parent) == [f"{key}=" for key in keys + short]
+    ctl.do("scale", "www", "max=9", "min_spare=2", "max_spare=3", "start=2")
     document = json.loads(ctl.run("--json", "scale", "www", *(f"{key}=?" for key in keys)).stdout)
     refused = "\n".join(problem["text"] for problem in document["problems"])
     assert "cannot change" not in refused and all(key in refused for key in keys), refused
