@@ -31,7 +31,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from messages import DEATH, LIFE, PROBLEM, message_pattern, said_pattern, told_pattern, total_pattern
+from messages import (DEATH, LIFE, PROBLEM, message_pattern, said_pattern, told_pattern, total_pattern,
+                      without_stamps)
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("PREFORKD", ROOT / "build-check/src/bin/preforkd")).resolve()
@@ -619,9 +620,9 @@ class Daemon:
     # log
 
     def log(self) -> str:
-        """Everything preforkd and what it runs wrote to stderr so far."""
+        """Everything preforkd and what it runs wrote to stderr so far, without the time of each line."""
         try:
-            return self.log_path.read_text(errors="replace")
+            return without_stamps(self.log_path.read_text(errors="replace"))
         except FileNotFoundError:
             return ""  # the test is over and its directory removed
 

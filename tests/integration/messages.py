@@ -53,6 +53,15 @@ TOLD = {
 }
 
 
+# The time at the beginning of a line (log_time).
+STAMP = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d "
+
+
+def without_stamps(log: str) -> str:
+    """Lines of a log as they would be without the time: what tests look for begins with `preforkd: `."""
+    return re.sub(STAMP, "", log, flags=re.MULTILINE)
+
+
 def told_pattern(kind: str, pool: str) -> str:
     """A regular expression for the beginning of such a record of a pool, the number its group 1."""
     return rf"^preforkd: (?:\w+: )?pool {re.escape(pool)}: (?:worker \d+: )?{TOLD[kind]}"

@@ -11,14 +11,15 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from control import Control
-from daemon import Daemon, Timeout, burst, connect, request, tcp4, wait_until, with_own_mounts
+from daemon import Daemon, Timeout, burst, clean_environment, connect, request, tcp4, wait_until, with_own_mounts
 from forbidden import POWERLESS, can_forbid
-from messages import message_ids, message_pattern
+from messages import STAMP, message_ids, message_pattern, without_stamps
 from pools import static
 
 Start = Callable[..., Daemon]
@@ -52,7 +53,7 @@ class Pipe:
                 self.text += chunk.decode(errors="replace")
         except BlockingIOError:
             pass
-        return self.text
+        return without_stamps(self.text)
 
     def is_full(self) -> bool:
         """No room for another record."""
@@ -152,6 +153,46 @@ def daemon_says(daemon: Daemon, number: int) -> bool:
         return True
     except Timeout:
         return False
+
+
+# --- time stamps ----------------------------------------------------------------------------------------------------
+
+def test_lines_on_stderr_begin_with_the_time(preforkd: Start, tmp_path: Path) -> None:
+    """Every line, the first included, and the zone is the local one; log_time changes it without a restart."""
+    address = tcp4()
+    before = datetime.now(UTC)
+    daemon = preforkd({"www": {"listen": address, **static(1, handler=NOISY)}},
+                      popen={"env": clean_environment(TZ="Asia/Kolkata")})
+    assert request(address) == b"done\n"
+    daemon.wait_said("two")
+    stamped = daemon.log_path.read_text()
+    times = re.findall(rf"(?m){STAMP}", stamped)
+    assert len(times) == stamped.count("\n") and all(time.endswith("+05:30 ") for time in times), stamped
+    moments = [datetime.fromisoformat(time.strip()) for time in times]
+    assert moments == sorted(moments) and before - timedelta(milliseconds=1) <= moments[0] and moments[-1] <= datetime.now(UTC)
+    for value, has_stamps in (("no", False), ("yes", True), ("no", False), ("auto", True)):
+        daemon.master["log_time"] = value
+        daemon.hup("reloaded")
+        mark = len(daemon.log_path.read_text())
+        daemon.send_signal(signal.SIGUSR1)
+        wait_until(lambda: daemon.log_path.read_text()[mark:].endswith("\n"), "the report")
+        assert bool(re.match(STAMP, daemon.log_path.read_text()[mark:])) == has_stamps
+
+
+@pytest.mark.parametrize(("value", "stamped"), [(None, False), ("yes", True)])
+def test_the_journal_stamps_lines_itself(preforkd: Start, pipe: Pipe, value: str | None, stamped: bool) -> None:
+    """stderr is its stream, and there is no socket for records, or lines are wanted."""
+    status = os.fstat(pipe.write_fd)
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(1)}}, stderr=pipe.write_fd, ready=False,
+                      master={"log_target": "stderr", "log_time": value},
+                      popen={"env": clean_environment(JOURNAL_STREAM=f"{status.st_dev}:{status.st_ino}")})
+    wait_until(lambda: serves(address), "the daemon serves")
+    daemon.stop()
+    pipe.read()
+    [line] = [line for line in pipe.text.splitlines() if line.endswith("stopped")]
+    assert bool(re.fullmatch(rf"<5>{STAMP[1:]}stopped", line)) == stamped
+    assert stamped or line == "<5>stopped"
 
 
 # --- the journal and syslog -----------------------------------------------------------------------------------------

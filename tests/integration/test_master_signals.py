@@ -24,7 +24,7 @@ import pytest
 from control import control_of
 from daemon import (BINARY, SLOW, Daemon, alive, children, connect, context_switches, descendants, read_all,
                     refuses, request, stays, tcp4, title, user_arguments, wait_until)
-from messages import message_pattern
+from messages import message_pattern, without_stamps
 from pools import STUBBORN, in_conversation, static
 
 Start = Callable[..., Daemon]
@@ -287,7 +287,7 @@ def window(tmp_path: Path) -> Iterator[Callable[[str], int]]:
 
 def found_in(log: Path, kind: str) -> bool:
     """True if a record of that kind is in the log of a daemon that a shell has started."""
-    return bool(re.search(message_pattern(kind), log.read_text(), re.MULTILINE))
+    return bool(re.search(message_pattern(kind), without_stamps(log.read_text()), re.MULTILINE))
 
 
 def master_listening(log: Path) -> int | None:

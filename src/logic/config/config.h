@@ -17,6 +17,7 @@
 #include "base/words.h"
 
 enum log_target { LOG_TARGET_AUTO, LOG_TARGET_JOURNAL, LOG_TARGET_SYSLOG, LOG_TARGET_STDERR };
+enum log_time { LOG_TIME_AUTO, LOG_TIME_YES, LOG_TIME_NO };
 enum handler_type { HANDLER_INETD, HANDLER_LISTENER, HANDLER_MODULE };
 enum start_method { START_EXEC, START_FORKSERVER, START_SNAPSHOT };
 enum scaling { SCALING_DYNAMIC, SCALING_STATIC, SCALING_ONDEMAND };
@@ -149,6 +150,7 @@ enum master_option {
         MASTER_CONTROL_GROUP,
         MASTER_LOG_LEVEL,
         MASTER_LOG_TARGET,
+        MASTER_LOG_TIME,
         MASTER_SHUTDOWN_TIMEOUT,
         MASTER_OPTION_COUNT
 };
@@ -162,6 +164,7 @@ struct master_config {
         struct account control_group;
         int log_level;  /* LOG_… of <syslog.h> */
         int log_target; /* enum log_target */
+        int log_time;   /* enum log_time */
         uint64_t shutdown_timeout_ms;
 };
 

@@ -39,6 +39,8 @@ static const struct option_choice log_targets[] = {{"auto", LOG_TARGET_AUTO},
                                                    {"syslog", LOG_TARGET_SYSLOG},
                                                    {"stderr", LOG_TARGET_STDERR},
                                                    {0}};
+static const struct option_choice log_times[] = {
+        {"auto", LOG_TIME_AUTO}, {"yes", LOG_TIME_YES}, {"no", LOG_TIME_NO}, {0}};
 
 /* clang-format off */
 const struct option master_options[] = {
@@ -50,6 +52,8 @@ const struct option master_options[] = {
                 .help = "the lowest level of records that are logged"},
         [MASTER_LOG_TARGET] = {"log_target", OPTION_ENUM, MASTER_FIELD(log_target), "auto", .choices = log_targets,
                 .help = "where records go; auto: the journal if stderr is connected to it, else stderr"},
+        [MASTER_LOG_TIME] = {"log_time", OPTION_ENUM, MASTER_FIELD(log_time), "auto", .choices = log_times,
+                .help = "lines of the log begin with the time; auto: unless the reader of stderr is the journal"},
         [MASTER_SHUTDOWN_TIMEOUT] = {"shutdown_timeout", OPTION_DURATION, MASTER_FIELD(shutdown_timeout_ms), "30s",
                 .max = YEAR_MS, .help = "how long busy workers may finish their requests when preforkd stops"},
 };

@@ -17,6 +17,14 @@ enum log_destination log_change_destination(int target)
         return destinations[target];
 }
 
+enum log_stamps log_change_stamps(int log_time)
+{
+        static const enum log_stamps stamps[] = {
+                [LOG_TIME_AUTO] = LOG_STAMPS_AUTO, [LOG_TIME_YES] = LOG_STAMPS_YES, [LOG_TIME_NO] = LOG_STAMPS_NO};
+
+        return stamps[log_time];
+}
+
 static int prepare(void *owner, const struct reload_context *context)
 {
         struct log_change *change = owner;
@@ -52,6 +60,7 @@ static void commit(void *owner, const struct reload_context *context)
                         log_sink_adopt(change->opened, old);
                 *change->sink = TAKE_PTR(change->opened);
         }
+        log_sink_set_stamps(*change->sink, log_change_stamps(context->new_config->master.log_time));
         const struct log_sink sink = log_sink_get(*change->sink);
         log_set_sink(&sink, context->new_config->master.log_level);
         log_sink_close(old);

@@ -13,5 +13,8 @@ struct log_change {
 
 extern const struct reload_participant log_participant;
 
+/* Whether lines are stamped, for a value of log_time. */
+enum log_stamps log_change_stamps(int log_time);
+
 /* The destination for a value of log_target (enum of the configuration). */
 enum log_destination log_change_destination(int target);

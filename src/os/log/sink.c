@@ -115,6 +115,12 @@ struct log_sink log_sink_get(struct log_sink_state *state)
         return (struct log_sink){.write = sink_write, .context = state};
 }
 
+void log_sink_set_stamps(struct log_sink_state *state, enum log_stamps stamps)
+{
+        state->stderr_log.stamps =
+                stamps == LOG_STAMPS_AUTO ? !state->stderr_log.journal_stream : stamps == LOG_STAMPS_YES;
+}
+
 enum log_destination log_sink_destination(const struct log_sink_state *state)
 {
         return state->destination;

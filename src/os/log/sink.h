@@ -23,6 +23,13 @@ enum log_destination {
         LOG_DESTINATION_STDERR,
 };
 
+/* Do lines begin with the time? */
+enum log_stamps {
+        LOG_STAMPS_AUTO, /* unless the reader of stderr is the journal, which stamps them itself */
+        LOG_STAMPS_YES,
+        LOG_STAMPS_NO,
+};
+
 /* Where the destinations are, for tests; NULL and 0 mean the default. Paths are copied. */
 struct log_sink_places {
         const char *journal; /* /run/systemd/journal/socket */
@@ -40,6 +47,9 @@ int log_sink_open(enum log_destination destination, const struct log_sink_places
 
 /* What log_set_sink() takes. It refers to `state`. */
 struct log_sink log_sink_get(struct log_sink_state *state);
+
+/* Time stamps on lines, from the next one on; AUTO until then. The journal and syslog have theirs in any case. */
+void log_sink_set_stamps(struct log_sink_state *state, enum log_stamps stamps);
 
 /* The destination in use: never LOG_DESTINATION_AUTO. */
 enum log_destination log_sink_destination(const struct log_sink_state *state);

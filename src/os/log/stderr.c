@@ -10,10 +10,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "os/clock.h"
 #include "os/log/journal.h"
 #include "os/log/text.h"
 
@@ -62,7 +64,9 @@ int log_stderr_open(int fd, const char *journal_stream, struct log_stderr *ret)
 
         if (fstat(fd, &status) < 0)
                 return -errno;
+        tzset(); /* reads /etc/localtime: now, not within a record */
         log.journal_stream = log_journal_is_stream(&status, journal_stream);
+        log.stamps = !log.journal_stream;
 
         int r = 0;
         if (S_ISSOCK(status.st_mode))
@@ -78,9 +82,13 @@ int log_stderr_open(int fd, const char *journal_stream, struct log_stderr *ret)
 
 static int append_start(const struct log_stderr *log, struct text *text, int priority)
 {
-        if (log->journal_stream)
-                return text_appendf(text, "<%d>", priority);
-        return text_appendf(text, "preforkd: %s", log_text_level(priority));
+        int r = log->journal_stream ? text_appendf(text, "<%d>", priority) : 0;
+
+        if (r == 0 && log->stamps)
+                r = log_text_append_time(text, clock_wall_ms());
+        if (r == 0 && !log->journal_stream)
+                r = text_appendf(text, "preforkd: %s", log_text_level(priority));
+        return r;
 }
 
 int log_stderr_format(const struct log_stderr *log, struct text *text, const struct log_record *record)

@@ -28,10 +28,12 @@ struct log_stderr {
         int own_fd;          /* -1, or the reopening */
         int pipe_fds[2];     /* -1, or the pipe of LOG_STDERR_SPLICE: read end, write end */
         bool journal_stream; /* lines get an sd-daemon(3) prefix and neither name nor level word */
+        bool stamps;         /* lines begin with the time */
         bool line_is_open;   /* the last line was cut short by a full file: end it first */
 };
 
-/* `fd` is borrowed. 0; -EBADF: not open; -EMFILE, -ENFILE (a pipe of our own was needed). */
+/* `fd` is borrowed. Lines have time stamps unless the file is the journal, which stamps them itself. 0; -EBADF: not
+ * open; -EMFILE, -ENFILE (a pipe of our own was needed). */
 int log_stderr_open(int fd, const char *journal_stream, struct log_stderr *ret);
 
 /* Append the line for a record, newline included, at most PIPE_BUF bytes. 0 or -ENOMEM. */

@@ -1,6 +1,8 @@
 #include "os/log/text.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -12,6 +14,19 @@ const char *log_text_level(int priority)
         if (priority == LOG_WARNING)
                 return "warning: ";
         return priority == LOG_DEBUG ? "debug: " : "";
+}
+
+int log_text_append_time(struct text *text, uint64_t wall_ms)
+{
+        time_t seconds = (time_t)(wall_ms / 1000);
+        struct tm local = {0};
+
+        localtime_r(&seconds, &local); /* not localtime(), which would look at the file of the zone again */
+        long zone_minutes = labs(local.tm_gmtoff) / 60;
+        return text_appendf(text, "%04d-%02d-%02dT%02d:%02d:%02d.%03u%c%02ld:%02ld ", local.tm_year + 1900,
+                            local.tm_mon + 1, local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec,
+                            (unsigned)(wall_ms % 1000), local.tm_gmtoff < 0 ? '-' : '+', zone_minutes / 60,
+                            zone_minutes % 60);
 }
 
 static int append_place(struct text *text, const struct log_fields *fields)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct log_record;
 struct text;
@@ -13,6 +14,11 @@ const char *log_text_level(int priority);
 
 /* Append `pool www: worker 4711: file.conf:12: ` as far as the record has it. 0 or -ENOMEM. */
 int log_text_append_prefix(struct text *text, const struct log_record *record);
+
+/* Append `2026-11-21T17:00:00.123+01:00 `: local time as in ISO 8601, which sorts as text, with milliseconds and the
+ * zone, so that a line means one moment wherever it is read; 1970 began at `wall_ms` 0. Call tzset(3) before: this
+ * reads no file. 0 or -ENOMEM. */
+int log_text_append_time(struct text *text, uint64_t wall_ms);
 
 /* Append `string` so that it stays on its line and cannot speak to a terminal: a newline becomes `\n`, other control
  * characters but the tab become `\xNN`. 0 or -ENOMEM. */

@@ -39,6 +39,55 @@ static void test_stderr_form(void **state)
         close(fds[1]);
 }
 
+/* `2026-11-21T17:00:00.123+01:00 ` in front of `line`? */
+static bool is_stamped(const char *line)
+{
+        static const char form[] = "dddd-dd-ddTdd:dd:dd.dddsdd:dd ";
+
+        for (size_t i = 0; i < sizeof(form) - 1; i++)
+                if (form[i] == 'd'   ? line[i] < '0' || line[i] > '9'
+                    : form[i] == 's' ? line[i] != '+' && line[i] != '-'
+                                     : line[i] != form[i])
+                        return false;
+        return true;
+}
+
+/* The reader is the journal if JOURNAL_STREAM names the pipe: then it stamps. */
+static void check_stamps(bool is_journal, enum log_stamps stamps, bool expected)
+{
+        struct stat status;
+        char stream[64];
+        int fds[2];
+
+        assert_int_equal(pipe(fds), 0);
+        assert_int_equal(fstat(fds[1], &status), 0);
+        snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)status.st_dev,
+                 (unsigned long long)status.st_ino);
+        if (is_journal)
+                setenv("JOURNAL_STREAM", stream, 1);
+        struct log_sink_state *sink = open_sink(LOG_DESTINATION_STDERR, fds[1]);
+        unsetenv("JOURNAL_STREAM");
+        log_sink_set_stamps(sink, stamps);
+        write_record(sink, "message");
+        const char *line = read_all(fds[0]) + (is_journal ? strlen("<6>") : 0);
+        assert_int_equal(is_stamped(line), expected);
+        assert_ends_with(line, is_journal ? "message\n" : "preforkd: message\n");
+        log_sink_close(sink);
+        close(fds[0]);
+        close(fds[1]);
+}
+
+static void test_stamps(void **state)
+{
+        (void)state;
+        check_stamps(false, LOG_STAMPS_AUTO, true);
+        check_stamps(false, LOG_STAMPS_YES, true);
+        check_stamps(false, LOG_STAMPS_NO, false);
+        check_stamps(true, LOG_STAMPS_AUTO, false);
+        check_stamps(true, LOG_STAMPS_YES, true);
+        check_stamps(true, LOG_STAMPS_NO, false);
+}
+
 static void test_stderr_long_record(void **state)
 {
         static char message[3001];
@@ -338,12 +387,19 @@ static void test_foreign_controlling_terminal(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_stderr_form),           cmocka_unit_test(test_stderr_long_record),
-                cmocka_unit_test(test_stderr_full_pipe),      cmocka_unit_test(test_stderr_full_sockets),
-                cmocka_unit_test(test_stderr_stuck_terminal), cmocka_unit_test(test_stderr_cut_line_is_ended),
-                cmocka_unit_test(test_stderr_regular_file),   cmocka_unit_test(test_stderr_without_reader),
-                cmocka_unit_test(test_stderr_not_open),       cmocka_unit_test(test_foreign_pipe),
-                cmocka_unit_test(test_foreign_terminal),      cmocka_unit_test(test_foreign_controlling_terminal),
+                cmocka_unit_test(test_stderr_form),
+                cmocka_unit_test(test_stamps),
+                cmocka_unit_test(test_stderr_long_record),
+                cmocka_unit_test(test_stderr_full_pipe),
+                cmocka_unit_test(test_stderr_full_sockets),
+                cmocka_unit_test(test_stderr_stuck_terminal),
+                cmocka_unit_test(test_stderr_cut_line_is_ended),
+                cmocka_unit_test(test_stderr_regular_file),
+                cmocka_unit_test(test_stderr_without_reader),
+                cmocka_unit_test(test_stderr_not_open),
+                cmocka_unit_test(test_foreign_pipe),
+                cmocka_unit_test(test_foreign_terminal),
+                cmocka_unit_test(test_foreign_controlling_terminal),
         };
         return cmocka_run_group_tests(tests, sink_setup, sink_teardown);
 }
