@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import signal
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -14,10 +15,12 @@ import pytest
 
 from control import control_of
 from daemon import Daemon, open_descriptors, request, tcp4, wait_until
+from pools import in_conversation
 
 Start = Callable[..., Daemon]
 
 HEADER_WORDS = {"magic": 0, "version": 8, "header_bytes": 12, "slot_bytes": 16, "slot_count": 20, "slot_limit": 76}
+WAKE_FLAGS = slice(128, 148)
 
 
 @contextmanager
@@ -87,3 +90,20 @@ def test_upgrades_while_the_header_flickers(preforkd: Start, tmp_path: Path) -> 
             end.set()
             thread.join()
     os.kill(daemon.pid, 0)
+
+
+def test_a_worker_that_dies_between_its_flag_and_its_wake_up(preforkd: Start, tmp_path: Path) -> None:
+    """Its flag stays set, so no other worker would wake the master for that reason; its end makes the master look."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "min_spare_workers": 1, "max_spare_workers": 3,
+                               "start_workers": 3, "max_workers": 8}},
+                      master={"control": tmp_path / "control.sock"})
+    control = control_of(daemon)
+    workers = daemon.wait_workers(3)
+    wait_until(lambda: control.pool()["counts"]["idle"] == 3, "ready workers")
+    with scoreboard(daemon, "www") as memory:
+        memory[WAKE_FLAGS] = struct.pack("<5I", *[1] * 5)
+        os.kill(workers[0], signal.SIGKILL)
+        wait_until(lambda: control.pool()["counts"]["idle"] == 2, "its end")
+        with in_conversation(address), in_conversation(address):
+            assert request(address, b"x") == b"x"

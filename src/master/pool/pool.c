@@ -36,8 +36,7 @@ static void on_timer(void *context)
         pool->runtime->turn(pool);
 }
 
-/* A worker has woken the master. The flags are cleared by exchange before anything is counted: a worker that sets one
- * afterwards wakes the master again. */
+/* A worker has woken the master. */
 static void on_wake(void *context, bool storm)
 {
         struct pool *pool = context;
@@ -45,8 +44,6 @@ static void on_wake(void *context, bool storm)
         if (storm)
                 pool_record(pool, LOG_WARNING, "workers wake the master all the time: it looks every %d ms",
                             WAKE_LIMIT_PAUSE_MS);
-        for (int i = 0; i < PREFORK_WAKE_COUNT; i++)
-                atomic_exchange(&pool->board.memory->wake[i], 0);
         pool->runtime->turn(pool);
 }
 
@@ -65,6 +62,11 @@ void pool_touch(struct pool *pool)
 void pool_begin_turn(struct pool *pool)
 {
         pool->touched = false;
+        /* By exchange, and before anything is counted: a worker that sets a flag afterwards wakes the master again. In
+         * every turn, also if no worker has woken the master: one that is killed after it has set a flag, and before it
+         * has written to the pipe, would keep all others silent, but its end leads to a turn. */
+        for (int i = 0; i < PREFORK_WAKE_COUNT; i++)
+                atomic_exchange(&pool->board.memory->wake[i], 0);
 }
 
 void pool_end_turn(struct pool *pool, uint64_t next_ms)

@@ -148,7 +148,7 @@ void pool_begin_generation(struct pool *pool);
 /* Schedule a turn of the pool for the next iteration of the loop. */
 void pool_touch(struct pool *pool);
 
-/* The turn has begun: a pool_touch() from now on schedules another one. */
+/* The turn has begun: a pool_touch(), or a wake-up by a worker, from now on leads to another one. */
 void pool_begin_turn(struct pool *pool);
 
 /* The turn is over: schedule the next one for `next_ms` (POOL_NEVER_MS: none), unless pool_touch() was called during
