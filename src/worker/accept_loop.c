@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "lib/door.h"
 #include "os/clock.h"
+#include "os/net/refusal.h"
 #include "worker/orders.h"
 #include "worker/record_limit.h"
 #include "worker/source.h"
@@ -144,7 +145,7 @@ int accept_loop_run(struct accept_loop *loop, struct worker_failure *ret)
                 loop->warned_of_accept = false;
                 /* Before the connection becomes a request: one too many of its source is closed unserved. */
                 if (!slot_enter_source(&loop->slot, source_of(&peer))) {
-                        close(connection);
+                        refusal_close(connection);
                         log_refusal(loop, &peer);
                         continue;
                 }

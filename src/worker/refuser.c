@@ -4,12 +4,12 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "lib/door.h"
 #include "lib/idle_set.h"
 #include "os/net/listener.h"
+#include "os/net/refusal.h"
 #include "worker/orders.h"
 #include "worker/worker_setup.h"
 
@@ -66,7 +66,7 @@ static uint64_t refuse_waiting(struct prefork_scoreboard *board, int listener, u
                 int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
                 if (connection < 0)
                         break;
-                close(connection);
+                refusal_close(connection);
                 atomic_fetch_add_explicit(&board->refused, 1, memory_order_relaxed);
         }
         return most;

@@ -10,13 +10,15 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from clients import ClientPool
 from control import Control, control_of
-from daemon import (Daemon, abstract, alive, burst, connect, context_switches, exchange, port_of, request, stays,
-                    status_value, tcp4, tcp6, wait_until)
+from daemon import (Daemon, abstract, alive, burst, connect, context_switches, exchange, port_of, read_all,
+                    request, stays, status_value, tcp4, tcp6, wait_until)
+from pools import in_conversation
 from served import Watch, handlers, most_at_once, per_worker, processes_below, served
 
 Start = Callable[..., Daemon]
@@ -406,6 +408,20 @@ def test_what_is_refused_to_a_source_is_no_request(controlled: StartControlled) 
     wait_until(lambda: control.pool()["totals"]["requests"] == 1, "the one that was served")
     assert not refused(address), "its place is free again"
     assert control.pool()["totals"]["recycled"] == 0 and set(workers) == set(daemon.workers())
+
+
+@pytest.mark.parametrize("limit", [{"max_workers": 1, "when_full": "refuse"}, {"max_connections_per_source": 1},
+                                   {"max_workers": 1, "when_full": "refuse", "listen": abstract()}],
+                         ids=["full", "source", "full, UNIX"])
+def test_who_is_refused_sees_the_end_and_no_reset(preforkd: Start, limit: dict[str, Any]) -> None:
+    """Also who has sent a request already: a close with unread input would reset the connection."""
+    pool = {"listen": tcp4(), "handler": "/bin/cat", **limit}
+    preforkd({"www": pool})
+    with in_conversation(pool["listen"]):
+        for _ in range(5):
+            with connect(pool["listen"]) as client:
+                client.sendall(b"x" * 20000)
+                assert read_all(client) == b""
 
 
 def test_a_killed_worker_gives_its_clients_place_back(preforkd: Start) -> None:
