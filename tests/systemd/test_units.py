@@ -140,6 +140,7 @@ def test_a_socket_unit_that_does_not_fit(machine: Machine) -> None:
     machine.configure({"www": {"listen": "systemd:nobody", "handler": "/bin/cat"}}, instance="web")
     assert machine.systemctl("start", "preforkd@web.service", check=False).returncode != 0
     assert 'preforkd.conf:7: listen: no socket unit has passed a socket "nobody"' in machine.status("preforkd@web.service")
+    machine.systemctl("stop", "preforkd@web.service")  # else Restart= may start it before the socket
     machine.configure({"www": {"listen": tcp4(), "handler": "/bin/cat"}}, instance="web")
     machine.systemctl("start", "preforkd@web.socket")
     assert machine.systemctl("start", "preforkd@web.service", check=False).returncode != 0
