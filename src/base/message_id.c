@@ -24,6 +24,7 @@ static const char *const texts[] = {
         [MESSAGE_ID_REQUEST_TIMED_OUT] = "3a300a0bb6b44319a66a3b9652478c5e",
         [MESSAGE_ID_REQUEST_KILLED] = "cd4881cdf2264f6b81b46f1227ba8619",
         [MESSAGE_ID_CONNECTIONS_AT_RISK] = "2ef629afc6b04b948fb2480aad83ce58",
+        [MESSAGE_ID_SCOREBOARD_IMPLAUSIBLE] = "1ab03e8356934691b02edae3e11932f7",
 };
 static_assert(ELEMENTS(texts) == MESSAGE_ID_COUNT, "every kind has an id");
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -10,6 +11,7 @@
 #include "lib/idle_set.h"
 #include "os/net/listener.h"
 #include "os/net/refusal.h"
+#include "os/scoreboard_memory.h"
 #include "worker/orders.h"
 #include "worker/worker_setup.h"
 
@@ -35,9 +37,34 @@ static uint64_t count_waiting(const struct worker_plan *plan)
         return sum;
 }
 
-/* The number of connections that workers have accepted, to serve or to refuse them. It decreases when a slot is
- * reused. */
-static uint64_t count_taken(const struct prefork_scoreboard *board)
+/* The scoreboards of the pool: the refuser counts in the first, and looks at all, because workers that have not been
+ * replaced yet report in others. */
+struct view {
+        struct prefork_scoreboard **boards;
+        size_t count;
+};
+
+static void view_clear(struct view *view)
+{
+        free(view->boards);
+}
+
+static int view_open(struct view *view, const struct worker_plan *plan, struct prefork_scoreboard *own)
+{
+        view->boards = calloc(plan->board_count, sizeof(struct prefork_scoreboard *));
+        if (!view->boards)
+                return -ENOMEM;
+        view->boards[view->count++] = own;
+        for (size_t i = 1; i < plan->board_count; i++) {
+                int r = scoreboard_memory_map(plan->board_fds[i], &view->boards[i]);
+                if (r < 0)
+                        return r;
+                view->count++;
+        }
+        return 0;
+}
+
+static uint64_t count_taken_in(const struct prefork_scoreboard *board)
 {
         uint32_t limit = MIN_OF(atomic_load(&board->slot_limit), (uint32_t)PREFORK_SCOREBOARD_SLOTS);
         uint64_t sum = 0;
@@ -47,32 +74,51 @@ static uint64_t count_taken(const struct prefork_scoreboard *board)
         return sum;
 }
 
+/* The number of connections that workers have accepted, to serve or to refuse them. It decreases when a slot is
+ * reused. */
+static uint64_t count_taken(const struct view *view)
+{
+        uint64_t sum = 0;
+
+        for (size_t i = 0; i < view->count; i++)
+                sum += count_taken_in(view->boards[i]);
+        return sum;
+}
+
+static bool nobody_is_idle(const struct view *view)
+{
+        for (size_t i = 0; i < view->count; i++)
+                if (idle_set_count(view->boards[i]) > 0)
+                        return false;
+        return true;
+}
+
 /* How many of the connections that wait now still wait PATIENCE_MS later. A queue is first-in-first-out, so all
  * connections that workers accept in that time are among those that wait now. */
-static uint64_t count_in_vain(const struct worker_plan *plan, const struct prefork_scoreboard *board)
+static uint64_t count_in_vain(const struct worker_plan *plan, const struct view *view)
 {
-        uint64_t before = count_taken(board), waiting = count_waiting(plan);
+        uint64_t before = count_taken(view), waiting = count_waiting(plan);
 
         poll(NULL, 0, PATIENCE_MS);
-        uint64_t after = count_taken(board);
+        uint64_t after = count_taken(view);
         return after >= before && after - before < waiting ? waiting - (after - before) : 0;
 }
 
 /* Close up to `most` connections that wait on one listener, as long as no worker is idle. Returns `most` minus those
  * that it has closed. */
-static uint64_t refuse_waiting(struct prefork_scoreboard *board, int listener, uint64_t most)
+static uint64_t refuse_waiting(const struct view *view, int listener, uint64_t most)
 {
-        for (; most > 0 && idle_set_count(board) == 0 && !door_is_closed(); most--) {
+        for (; most > 0 && nobody_is_idle(view) && !door_is_closed(); most--) {
                 int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
                 if (connection < 0)
                         break;
                 refusal_close(connection);
-                atomic_fetch_add_explicit(&board->refused, 1, memory_order_relaxed);
+                atomic_fetch_add_explicit(&view->boards[0]->refused, 1, memory_order_relaxed);
         }
         return most;
 }
 
-static int refuse(const struct worker_plan *plan, struct prefork_scoreboard *board)
+static int refuse(const struct worker_plan *plan, const struct view *view)
 {
         _cleanup_(freep) struct pollfd *pollers = calloc(plan->listener_count, sizeof(*pollers));
 
@@ -82,22 +128,25 @@ static int refuse(const struct worker_plan *plan, struct prefork_scoreboard *boa
                 pollers[i] = (struct pollfd){.fd = plan->listeners[i], .events = POLLIN};
         while (!door_is_closed()) {
                 int ready = poll(pollers, plan->listener_count, -1); /* the door makes them readable */
-                uint64_t in_vain = ready > 0 ? count_in_vain(plan, board) : 0;
+                uint64_t in_vain = ready > 0 ? count_in_vain(plan, view) : 0;
                 for (size_t i = 0; i < plan->listener_count; i++)
-                        in_vain = refuse_waiting(board, plan->listeners[i], in_vain);
+                        in_vain = refuse_waiting(view, plan->listeners[i], in_vain);
         }
         return WORKER_EXIT_RETIRED;
 }
 
 int refuser_run(const struct worker_plan *plan, struct prefork_scoreboard *board)
 {
+        _cleanup_(view_clear) struct view view = {0};
         struct worker_failure failure;
 
+        if (view_open(&view, plan, board) < 0) /* before the descriptors are closed */
+                return WORKER_EXIT_START_FAILED;
         if (worker_setup(plan, NULL, &failure) < 0)
                 return WORKER_EXIT_START_FAILED;
         if (door_install(plan->listeners, plan->listener_count, plan->master_pid, 0) < 0)
                 return WORKER_EXIT_ORPHANED;
         if (orders_install(NULL, NULL) < 0)
                 return WORKER_EXIT_START_FAILED;
-        return refuse(plan, board);
+        return refuse(plan, &view);
 }

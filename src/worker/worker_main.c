@@ -75,7 +75,7 @@ int worker_main(const struct worker_plan *plan)
 {
         struct prefork_scoreboard *board = NULL;
 
-        if (scoreboard_memory_map(plan->board_fd, &board) < 0) /* there is no place to say why */
+        if (scoreboard_memory_map(plan->board_fds[0], &board) < 0) /* there is no place to say why */
                 return WORKER_EXIT_START_FAILED;
         return plan->role == WORKER_ROLE_REFUSE ? refuser_run(plan, board) : serve_connections(plan, board);
 }

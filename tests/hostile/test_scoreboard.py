@@ -7,28 +7,20 @@ import os
 import signal
 import struct
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from boards import scoreboard
 from control import control_of
-from daemon import Daemon, open_descriptors, request, tcp4, wait_until
+from daemon import Daemon, request, tcp4, wait_until
 from pools import in_conversation
 
 Start = Callable[..., Daemon]
 
 HEADER_WORDS = {"magic": 0, "version": 8, "header_bytes": 12, "slot_bytes": 16, "slot_count": 20, "slot_limit": 76}
 WAKE_FLAGS = slice(128, 148)
-
-
-@contextmanager
-def scoreboard(daemon: Daemon, pool: str) -> Iterator[mmap.mmap]:
-    """Its memory, as a worker has it."""
-    [fd] = [fd for fd, target in open_descriptors(daemon.pid).items() if target.startswith(f"/memfd:preforkd:{pool} ")]
-    with open(f"/proc/{daemon.pid}/fd/{fd}", "r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
-        yield memory
 
 
 def boards_mapped(pid: int) -> set[str]:
@@ -60,8 +52,10 @@ def test_a_header_that_was_overwritten(preforkd: Start, tmp_path: Path, word: st
     with scoreboard(daemon, "www") as memory:
         for garbage in (0, 0xffffffff):
             memory[HEADER_WORDS[word]:HEADER_WORDS[word] + 4] = struct.pack("<I", garbage)
-            control.do("restart www")
-            wait_until(lambda: (control.pool()["counts"]["idle"], control.pool()["counts"]["old"]) == (2, 0), "new workers")
+            [first, *_] = daemon.workers()
+            control.do(f"kill-worker {first}")
+            wait_until(lambda w=first: control.pool()["counts"]["idle"] == 2 and w not in daemon.workers(),  # type: ignore[misc]
+                       "another worker")
             memory[HEADER_WORDS[word]:HEADER_WORDS[word] + 4] = struct.pack("<I", garbage)
             control.do("upgrade", timeout=30)
             assert request(address, b"x") == b"x"

@@ -30,6 +30,7 @@ WORDING = {
     "request timed out": r"request_timeout: ",
     "request killed": r"kill_timeout: ",
     "connections at risk": r"cannot keep new connections from ",
+    "scoreboard implausible": r"the scoreboard says what cannot be ",
 }
 
 

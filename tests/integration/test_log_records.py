@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from boards import SLOTS, scoreboard
 from control import control_of
 from daemon import Daemon, abstract, binary_for_everybody, burst, connect, free_port, request, run_preforkd, tcp4, wait_until
 from forbidden import POWERLESS, needs_to_forbid
@@ -331,6 +332,22 @@ def test_orders_of_an_administrator(preforkd: Start) -> None:
     daemon.send_signal(signal.SIGTTIN)
     daemon.wait_log("^preforkd: pool www: max_workers is 5 until the next reload$")
     daemon.wait_log("^preforkd: pool b: max_workers is 3 until the next reload$")
+
+
+def test_a_scoreboard_that_says_what_cannot_be(preforkd: Start) -> None:
+    """With the worker, the word, and what to do; once for each scoreboard."""
+    daemon = preforkd({"www": {"listen": tcp4(), **static(1)}}, control=True)
+    [worker] = daemon.wait_workers(1)
+    for _ in range(2):
+        with scoreboard(daemon) as memory:
+            memory[SLOTS + 24:SLOTS + 32] = (2**64 - 5).to_bytes(8, "little")
+            control_of(daemon).pool()
+            memory[SLOTS + 24:SLOTS + 32] = (7).to_bytes(8, "little")
+            control_of(daemon).pool()
+    daemon.wait_log(rf"^preforkd: warning: pool www: worker {worker}: the scoreboard says what cannot be \(requests went from 0 "
+                    r"to 18446744073709551611\): it is not counted; a worker of this pool may have written it, and a restart of "
+                    r"the pool makes a fresh scoreboard$")
+    assert len(daemon.messages("scoreboard implausible")) == 1
 
 
 # --- requests -------------------------------------------------------------------------------------------------------

@@ -22,7 +22,9 @@ enum worker_role {
 struct worker_plan {
         enum worker_role role;
         const struct pool_config *pool;
-        int board_fd;  /* the scoreboard's memfd: the worker maps it */
+        const int *board_fds; /* memfds of the pool's scoreboards: the first is that in which the worker reports, the
+                               * only one it maps; the refuser also looks at the others */
+        size_t board_count;
         uint32_t slot; /* WORKER_ROLE_REFUSE has none */
         const int *listeners;
         size_t listener_count;

@@ -19,36 +19,41 @@ uint64_t *counter_of(struct counters *counters, enum counter_id id)
         return (uint64_t *)counters + id;
 }
 
-uint64_t counter_shown(const struct counters *counters, enum counter_id id)
+const uint64_t *counter_of_const(const struct counters *counters, enum counter_id id)
 {
-        static const uint64_t divisors[] = {[COUNTER_NUMBER] = 1, [COUNTER_NS] = 1000000, [COUNTER_US] = 1000};
-        static_assert(ELEMENTS(divisors) == COUNTER_UNIT_COUNT, "a unit without its divisor");
-
         assert((unsigned)id < COUNTER_COUNT);
-        return ((const uint64_t *)counters)[id] / divisors[counter_table[id].unit];
+        return (const uint64_t *)counters + id;
 }
 
-#define ADD(member, amount) sum->member = saturated_add(sum->member, (amount));
+uint64_t counter_shown(const struct counters *counters, enum counter_id id)
+{
+        static const uint64_t divisors[] = {
+                [COUNTER_NUMBER] = 1, [COUNTER_OF_REQUESTS] = 1, [COUNTER_NS] = 1000000, [COUNTER_US] = 1000};
+        static_assert(ELEMENTS(divisors) == COUNTER_UNIT_COUNT, "a unit without its divisor");
+
+        return *counter_of_const(counters, id) / divisors[counter_table[id].unit];
+}
+
 #define NONE 0
 
 void counters_add(struct counters *sum, const struct counters *more)
 {
-#define ADD_MEMBER(member, ...) ADD(member, more->member)
+#define ADD_MEMBER(member, ...) sum->member = saturated_add(sum->member, more->member);
         COUNTERS(ADD_MEMBER)
 }
 
-void counters_add_slot(struct counters *sum, const struct prefork_slot *slot)
+void counters_read_slot(struct counters *ret, const struct prefork_slot *slot)
 {
 #define OF(word) atomic_load(&slot->word)
-#define ADD_WORD(member, shown, unit, slot_word, ...) ADD(member, slot_word)
-        COUNTERS(ADD_WORD)
+#define READ_WORD(member, shown, unit, slot_word, ...) ret->member = slot_word;
+        COUNTERS(READ_WORD)
 #undef OF
-#undef ADD_WORD
+#undef READ_WORD
 }
 
-void counters_add_board(struct counters *sum, const struct prefork_scoreboard *board)
+void counters_read_board(struct counters *ret, const struct prefork_scoreboard *board)
 {
 #define OF(word) atomic_load(&board->word)
-#define ADD_WORD(member, shown, unit, slot_word, board_word, ...) ADD(member, board_word)
-        COUNTERS(ADD_WORD)
+#define READ_WORD(member, shown, unit, slot_word, board_word, ...) ret->member = board_word;
+        COUNTERS(READ_WORD)
 }

@@ -2,7 +2,8 @@
  * in the log, the hand-over to another program and the manual are made. Pure.
  *
  * Adding a counter is adding a line to COUNTERS; one that workers count also needs its word in the slot. master/pool
- * counts and adds up; everything else walks counter_table. What slots say is gossip: sums stop at UINT64_MAX. */
+ * counts and adds up; everything else walks counter_table. What slots say is gossip: logic/status/tally decides what of
+ * it is believed, by the unit. */
 #pragma once
 
 #include <stddef.h>
@@ -13,9 +14,10 @@ struct prefork_slot;
 
 /* How a counter is held, which is not always how it is shown. */
 enum counter_unit {
-        COUNTER_NUMBER,
-        COUNTER_NS, /* shown in ms */
-        COUNTER_US, /* shown in ms */
+        COUNTER_NUMBER,      /* of a worker: less than one a microsecond */
+        COUNTER_OF_REQUESTS, /* a number, of a worker at most one for each request */
+        COUNTER_NS,          /* shown in ms; of a worker at most its age */
+        COUNTER_US,          /* shown in ms; of a worker at most its age, for each processor */
         COUNTER_UNIT_COUNT
 };
 
@@ -52,11 +54,11 @@ enum counter_unit {
         X(busy_ns, "busy_ms", COUNTER_NS, OF(busy_ns), NONE, NULL, "the duration of all requests together")            \
         X(handler_cpu_us, "handler_cpu_ms", COUNTER_US, OF(handler_cpu_us), NONE, NULL,                                \
           "the CPU time of handlers that have ended")                                                                  \
-        X(handler_deaths, "handler_deaths", COUNTER_NUMBER, OF(handler_deaths), NONE, NULL,                            \
+        X(handler_deaths, "handler_deaths", COUNTER_OF_REQUESTS, OF(handler_deaths), NONE, NULL,                       \
           "handlers that a signal killed")                                                                             \
-        X(handler_failures, "handler_failures", COUNTER_NUMBER, OF(handler_failures), NONE, "failed handlers",         \
+        X(handler_failures, "handler_failures", COUNTER_OF_REQUESTS, OF(handler_failures), NONE, "failed handlers",    \
           "handlers that exited with a code other than 0")                                                             \
-        X(lost, "lost", COUNTER_NUMBER, OF(lost), NONE, "lost",                                                        \
+        X(lost, "lost", COUNTER_OF_REQUESTS, OF(lost), NONE, "lost",                                                   \
           "requests whose connection was closed for want of processes or memory")
 /* clang-format on */
 
@@ -82,11 +84,15 @@ extern const struct counter counter_table[COUNTER_COUNT];
 
 /* One of them, as it is held: to be read, or written by the hand-over. */
 uint64_t *counter_of(struct counters *counters, enum counter_id id);
+const uint64_t *counter_of_const(const struct counters *counters, enum counter_id id);
 
 /* One of them, in the unit in which it is shown. */
 uint64_t counter_shown(const struct counters *counters, enum counter_id id);
 
-/* Add all of `more`; what a slot counts of its worker's life; what the board counts of processes without a slot. */
+/* Add all of `more`. */
 void counters_add(struct counters *sum, const struct counters *more);
-void counters_add_slot(struct counters *sum, const struct prefork_slot *slot);
-void counters_add_board(struct counters *sum, const struct prefork_scoreboard *board);
+
+/* Read what a slot counts of its worker's life, or what the board counts of processes without a slot; the others are
+ * 0. */
+void counters_read_slot(struct counters *ret, const struct prefork_slot *slot);
+void counters_read_board(struct counters *ret, const struct prefork_scoreboard *board);

@@ -8,6 +8,7 @@
 #include "master/pool/pool.h"
 #include "master/pool/pool_turn.h"
 #include "master/status/report.h"
+#include "os/process/usage.h"
 
 static void on_pool_changed(void *context, struct pool *pool)
 {
@@ -50,6 +51,7 @@ void pool_host_open(struct daemon *daemon)
                 .signals = &setup->signals,
                 .original_limits = &setup->original_limits,
                 .master_pid = daemon->pid,
+                .cpus = process_cpus(),
                 .turn = pool_turn_take,
                 .observer = {.context = daemon,
                              .changed = on_pool_changed,

@@ -49,9 +49,15 @@ void deadlines_tell(const struct worker *worker, const struct order *order)
         log_emit(order->priority, &fields, "%s after %llu ms", order->reason, (unsigned long long)order->duration_ms);
 }
 
+static void set_notify_busy(struct pool *pool, uint32_t value)
+{
+        for (unsigned i = 0; i < pool->boards.count; i++)
+                atomic_store(&pool->boards.items[i]->memory->notify_busy, value);
+}
+
 void deadlines_hush(struct pool *pool)
 {
-        atomic_store(&pool->board.memory->notify_busy, 0);
+        set_notify_busy(pool, 0);
 }
 
 /* True if the worker has begun a request that the snapshot does not show. */
@@ -70,7 +76,7 @@ void deadlines_publish(struct pool *pool)
         if (!pool->turn.levels.notify_busy)
                 return;
         /* A request that has begun since the snapshot is found below; one that begins from now on wakes the master. */
-        atomic_store(&pool->board.memory->notify_busy, 1);
+        set_notify_busy(pool, 1);
         for (uint32_t i = 0; i < rows->count; i++)
                 if (has_begun_one(&rows->items[i])) {
                         pool_touch(pool);

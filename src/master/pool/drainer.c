@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "master/loop/evloop.h"
 #include "master/pool/pool.h"
-#include "master/pool/worker_table.h"
+#include "master/pool/tallies.h"
 #include "os/clock.h"
 
 struct closing_row drainer_row_of(const struct pool_listener *item)
@@ -45,8 +45,8 @@ void drainer_close_listener(struct pool *pool, struct pool_listener *item, uint6
         if (item->watch) /* from now on the drain policy polls the queue */
                 evloop_watch_pause(item->watch);
         pool->runtime->observer.listener_leaves(pool->runtime->observer.context, item);
-        item->drained_at = worker_table_accepted(pool) + listener_set_queued(&pool->listeners) +
-                           listener_set_queued(&pool->closing);
+        item->drained_at =
+                tallies_accepted(pool) + listener_set_queued(&pool->listeners) + listener_set_queued(&pool->closing);
         int r = listener_drain(&item->listener);
         if (r < 0)
                 pool_record_event(pool, MESSAGE_ID_CONNECTIONS_AT_RISK, LOG_WARNING,

@@ -5,12 +5,12 @@
 #include "base/log.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_counters.h"
-#include "master/pool/worker_table.h"
+#include "master/pool/tallies.h"
 #include "os/clock.h"
 
 void health_note_success(struct pool *pool)
 {
-        uint64_t requests = worker_table_requests(pool);
+        uint64_t requests = tallies_requests(pool);
 
         if (requests > pool->health.requests_seen)
                 backoff_success(&pool->health.backoff, requests - pool->health.requests_seen);

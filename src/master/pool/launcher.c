@@ -11,6 +11,7 @@
 #include "lib/idle_set.h"
 #include "logic/protocol/worker_plan.h"
 #include "master/loop/reaper.h"
+#include "master/pool/board_renewal.h"
 #include "master/pool/health.h"
 #include "master/pool/launcher_ops.h"
 #include "master/pool/pool.h"
@@ -22,17 +23,17 @@
 #include "os/clock.h"
 
 /* Clear the slot for a new worker. */
-static void prepare_slot(struct pool *pool, uint32_t index)
+static void prepare_slot(const struct worker *worker)
 {
-        struct prefork_slot *slot = &pool->board.memory->slots[index];
+        struct prefork_slot *slot = worker_slot(worker);
         uint32_t incarnation = atomic_load(&slot->incarnation) + 1;
 
-        idle_set_remove(pool->board.memory, index);
+        idle_set_remove(worker->board->memory, worker->slot);
         /* No process uses the slot, so plain stores are enough; the fork orders them before the worker's. */
         memset((void *)slot, 0, sizeof(*slot));
         atomic_store(&slot->incarnation, incarnation);
-        pool->board.slot_limit = MAX_OF(pool->board.slot_limit, index + 1);
-        pool_publish(pool);
+        board_note_slot(worker->board, worker->slot);
+        pool_publish(worker->pool);
 }
 
 /* Finish a launch. If `error` is 0, the process is registered with the reaper. Otherwise there is none: the worker is
@@ -44,8 +45,9 @@ static int settle(struct worker *worker, pid_t pid, int error)
         _cleanup_(fd_closep) int log_read_fd = TAKE_FD(worker->log_read_fd);
 
         if (error < 0) {
-                idle_set_remove(pool->board.memory, worker->slot); /* it may have run before its pid was known */
+                idle_set_remove(worker->board->memory, worker->slot); /* it may have run before its pid was known */
                 worker_table_remove(worker);
+                board_renewal_end(pool);
                 health_note_launch_failure(pool, -error);
                 return error;
         }
@@ -98,14 +100,19 @@ static int launch(struct worker *worker, const struct listener_set *listeners, p
         _cleanup_(fd_closep) int log_write_fd = log_pipe[1];
         for (size_t i = 0; i < listeners->count; i++)
                 fds[i] = listeners->items[i].listener.fd;
+        const struct boards *boards = &pool->boards;
+        int board_fds[BOARDS_MAX];
+        for (unsigned i = 0; i < boards->count; i++)
+                board_fds[i] = boards->items[i]->fd;
         const struct worker_plan plan = {
                 .role = worker_serves(worker) ? WORKER_ROLE_SERVE : WORKER_ROLE_REFUSE,
                 .pool = pool->config,
-                .board_fd = pool->board.fd,
+                .board_fds = board_fds,
+                .board_count = boards->count,
                 .slot = worker->slot,
                 .listeners = fds,
                 .listener_count = listeners->count,
-                .wake_fd = pool->board.wake.write_fd,
+                .wake_fd = pool->wake.write_fd,
                 .log_write_fd = log_write_fd,
                 .master_pid = runtime->master_pid,
                 .orphan_timeout_ms = runtime->orphan_timeout_ms,
@@ -137,8 +144,9 @@ int launcher_start(struct pool *pool, enum worker_purpose purpose, const char *r
         worker->reason = reason;
         worker->log_read_fd = -1;
         worker->forked_ms = worker->life.since_ms = clock_now_ms();
+        worker->tally.since_ms = worker->tally.looked_ms = worker->forked_ms;
         worker->requests_at_fork = pool->health.requests_seen;
-        prepare_slot(pool, worker->slot);
+        prepare_slot(worker);
         reaper_begin_launch(pool->runtime->reaper);
         r = launch(worker, listeners_of(worker), &pid);
         if (r != -EINPROGRESS) {

@@ -65,8 +65,9 @@ void pool_begin_turn(struct pool *pool)
         /* By exchange, and before anything is counted: a worker that sets a flag afterwards wakes the master again. In
          * every turn, also if no worker has woken the master: one that is killed after it has set a flag, and before it
          * has written to the pipe, would keep all others silent, but its end leads to a turn. */
-        for (int i = 0; i < PREFORK_WAKE_COUNT; i++)
-                atomic_exchange(&pool->board.memory->wake[i], 0);
+        for (unsigned b = 0; b < pool->boards.count; b++)
+                for (int i = 0; i < PREFORK_WAKE_COUNT; i++)
+                        atomic_exchange(&pool->boards.items[b]->memory->wake[i], 0);
 }
 
 void pool_end_turn(struct pool *pool, uint64_t next_ms)
@@ -79,16 +80,15 @@ void pool_end_turn(struct pool *pool, uint64_t next_ms)
                 evloop_timer_set(pool->timer, next_ms);
 }
 
-/* Create the scoreboard and the pipe, unless they were adopted. */
+/* Create the scoreboard and the pipe, unless they were adopted; owns the descriptors. */
 static int open_shared(struct pool *pool, const struct pool_fds *fds)
 {
-        struct pool_board *board = &pool->board;
+        _cleanup_(fd_closep) int board_fd = fds->board;
 
-        int r = wake_pipe_open(&board->wake, pool->runtime->loop, fds->wake_read, fds->wake_write, on_wake, pool);
+        int r = wake_pipe_open(&pool->wake, pool->runtime->loop, fds->wake_read, fds->wake_write, on_wake, pool);
         if (r < 0)
                 return r;
-        return board->fd >= 0 ? scoreboard_memory_adopt(board->fd, &board->memory)
-                              : scoreboard_memory_open(pool->name, &board->memory, &board->fd);
+        return board_fd >= 0 ? boards_adopt(&pool->boards, TAKE_FD(board_fd)) : boards_open(&pool->boards, pool->name);
 }
 
 static void close_fds(struct pool_fds fds)
@@ -111,8 +111,7 @@ int pool_adopt(const struct pool_runtime *runtime, const struct pool_config *con
                               .launcher = runtime->launcher,
                               .configured = config,
                               .config = config,
-                              .generation = 1,
-                              .board = {.fd = fds->board}};
+                              .generation = 1};
         pool->name = strdup(config->name);
         int r = open_shared(pool, fds);
         if (r == 0 && !pool->name)
@@ -125,7 +124,6 @@ int pool_adopt(const struct pool_runtime *runtime, const struct pool_config *con
                 pool_free(pool);
                 return r;
         }
-        pool->scaler.refused_before = atomic_load(&pool->board.memory->refused);
         *ret = pool;
         return 0;
 }
@@ -135,17 +133,23 @@ int pool_new(const struct pool_runtime *runtime, const struct pool_config *confi
         return pool_adopt(runtime, config, &(struct pool_fds){.board = -1, .wake_read = -1, .wake_write = -1}, ret);
 }
 
+static void publish(const struct board *board, const struct pool_config *config)
+{
+        struct prefork_scoreboard *memory = board->memory;
+
+        scoreboard_memory_restore(memory);
+        atomic_store(&memory->slot_limit, board->slot_limit);
+        atomic_store(&memory->max_requests, config->max_requests);
+        atomic_store(&memory->max_requests_jitter_percent, (uint32_t)config->max_requests_jitter_percent);
+        atomic_store(&memory->max_worker_memory_bytes, config->max_worker_memory_bytes);
+        atomic_store(&memory->max_worker_age_ns, config->max_worker_age_ms * 1000000);
+        atomic_store(&memory->max_connections_per_source, (uint32_t)config->max_connections_per_source);
+}
+
 void pool_publish(struct pool *pool)
 {
-        scoreboard_memory_restore(pool->board.memory);
-        atomic_store(&pool->board.memory->slot_limit, pool->board.slot_limit);
-        atomic_store(&pool->board.memory->max_requests, pool->config->max_requests);
-        atomic_store(&pool->board.memory->max_requests_jitter_percent,
-                     (uint32_t)pool->config->max_requests_jitter_percent);
-        atomic_store(&pool->board.memory->max_worker_memory_bytes, pool->config->max_worker_memory_bytes);
-        atomic_store(&pool->board.memory->max_worker_age_ns, pool->config->max_worker_age_ms * 1000000);
-        atomic_store(&pool->board.memory->max_connections_per_source,
-                     (uint32_t)pool->config->max_connections_per_source);
+        for (unsigned i = 0; i < pool->boards.count; i++)
+                publish(pool->boards.items[i], pool->config);
 }
 
 void pool_start(struct pool *pool)
@@ -187,9 +191,8 @@ void pool_free(struct pool *pool)
         listener_set_close(&pool->listeners);
         listener_set_close(&pool->closing);
         evloop_timer_free(pool->timer);
-        wake_pipe_close(&pool->board.wake);
-        fd_closep(&pool->board.fd);
-        scoreboard_memory_close(pool->board.memory);
+        wake_pipe_close(&pool->wake);
+        boards_close(&pool->boards);
         slot_allocator_free(pool->workers.slots);
         overlay_clear(&pool->overlay);
         turn_clear(&pool->turn);

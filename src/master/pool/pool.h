@@ -18,6 +18,7 @@
 #include "logic/status/counters.h"
 #include "logic/status/decision_ring.h"
 #include "logic/status/request_rate.h"
+#include "master/pool/boards.h"
 #include "master/pool/listener_set.h"
 #include "master/pool/pool_runtime.h"
 #include "master/pool/wake_pipe.h"
@@ -43,14 +44,6 @@ enum pool_wanted {
         POOL_SERVING,
         POOL_PAUSED, /* no worker serves; the listeners stay open and clients wait */
         POOL_WANTED_COUNT
-};
-
-/* The scoreboard, and the pipe by which workers wake the master. Written by pool. */
-struct pool_board {
-        struct prefork_scoreboard *memory;
-        uint32_t slot_limit; /* slots at or above it were never used */
-        int fd;
-        struct wake_pipe wake;
 };
 
 /* Written by worker_table. */
@@ -102,7 +95,8 @@ struct pool {
         struct evloop_timer *timer; /* the next turn */
         bool touched;               /* the timer is set to the next iteration of the loop */
 
-        struct pool_board board;
+        struct boards boards;
+        struct wake_pipe wake; /* by which workers wake the master; written by wake_pipe */
         struct worker_table workers;
         struct scaling_state scaler; /* written by logic/policy/scaling, in a turn, and by scaler */
         struct pool_health health;
@@ -111,13 +105,13 @@ struct pool {
         struct turn turn; /* the present one, or the last; written by pool_snapshot and logic/policy */
 };
 
-/* Create a pool with its scoreboard, eventfd and timer; it has no listeners and does nothing until pool_start(). 0 or
+/* Create a pool with its scoreboard, pipe and timer; it has no listeners and does nothing until pool_start(). 0 or
  * -errno. */
 int pool_new(const struct pool_runtime *runtime, const struct pool_config *config, struct pool **ret);
 
 /* The descriptors of a pool that an upgrade hands over; -1 all: there are none. */
 struct pool_fds {
-        int board;
+        int board; /* the present one */
         int wake_read, wake_write;
 };
 
@@ -129,8 +123,8 @@ int pool_adopt(const struct pool_runtime *runtime, const struct pool_config *con
 /* Begin to serve: publish the limits and schedule the first turn. */
 void pool_start(struct pool *pool);
 
-/* Write again what workers read from the scoreboard and only the master writes: the constants of its header, and limits
- * that a reload changes in place. A worker may have overwritten them, so this precedes each launch. */
+/* Write again what workers read from the scoreboards and only the master writes: the constants of their headers, and
+ * limits that a reload changes in place. A worker may have overwritten them, so this precedes each launch. */
 void pool_publish(struct pool *pool);
 
 /* The configuration has changed: publish it and schedule a turn. */

@@ -12,17 +12,22 @@ static uint64_t timeval_ms(const struct timeval *time)
         return (uint64_t)time->tv_sec * 1000 + (uint64_t)time->tv_usec / 1000;
 }
 
-void pool_counters_inherit(struct pool *pool, const struct prefork_slot *slot, const struct rusage *usage)
+void pool_counters_inherit(struct pool *pool, const struct tally_words *counted, const struct rusage *usage)
 {
         struct pool_counters *counters = &pool->counters;
         struct pool_gone *gone = &counters->gone;
         uint64_t place = gone->count++ % POOL_GONE_WORKERS_KEPT;
 
-        counters_add_slot(&counters->sums, slot);
+        counters_add(&counters->sums, &counted->counters);
         for (size_t i = 0; i < PREFORK_DURATION_BUCKETS; i++)
-                gone->durations[i] += atomic_load(&slot->durations[i]);
-        gone->requests[place] = atomic_load(&slot->requests_ended);
+                gone->durations[i] += counted->durations[i];
+        gone->requests[place] = counted->counters.requests;
         gone->cpu_ms[place] = timeval_ms(&usage->ru_utime) + timeval_ms(&usage->ru_stime);
+}
+
+void pool_counters_inherit_board(struct pool *pool, const struct tally_words *counted)
+{
+        counters_add(&pool->counters.sums, &counted->counters);
 }
 
 void pool_counters_note_rate(struct pool *pool, uint64_t now_ms, uint64_t requests)

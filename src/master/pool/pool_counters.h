@@ -1,5 +1,5 @@
-/* The counters of a pool: what the master counts, and the sums over workers that have ended. It alone writes
- * pool->counters. */
+/* The counters of a pool: what the master counts, and the sums over workers and scoreboards that have gone. It alone
+ * writes pool->counters. */
 #pragma once
 
 #include <stdint.h>
@@ -8,13 +8,16 @@
 #include "logic/status/counters.h"
 
 struct pool;
-struct prefork_slot;
+struct tally_words;
 
 /* Increment a counter. */
 void pool_counters_note(struct pool *pool, enum counter_id id);
 
-/* A worker has ended: add the counters of its slot and its resource usage to the pool's. */
-void pool_counters_inherit(struct pool *pool, const struct prefork_slot *slot, const struct rusage *usage);
+/* A worker has ended: add what is believed of its counters, and its resource usage, to the pool's. */
+void pool_counters_inherit(struct pool *pool, const struct tally_words *counted, const struct rusage *usage);
+
+/* The same for what a scoreboard counted that is not used any more. */
+void pool_counters_inherit_board(struct pool *pool, const struct tally_words *counted);
 
 /* Add a sample for the request rate: `requests` have ended by now. */
 void pool_counters_note_rate(struct pool *pool, uint64_t now_ms, uint64_t requests);

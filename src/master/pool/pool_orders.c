@@ -1,6 +1,7 @@
 #include "master/pool/pool_orders.h"
 
 #include "base/log.h"
+#include "master/pool/board_renewal.h"
 #include "master/pool/drainer.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_counters.h"
@@ -19,6 +20,7 @@ void pool_orders_adopt(struct pool *pool, enum pool_mode mode, enum pool_wanted 
 void pool_order_restart(struct pool *pool, const char *by)
 {
         pool_begin_generation(pool);
+        board_renewal_begin(pool);
         pool_record(pool, LOG_NOTICE, "generation %llu (restarted by %s)", (unsigned long long)pool->generation, by);
         pool_touch(pool);
 }

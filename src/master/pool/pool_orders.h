@@ -12,7 +12,8 @@ struct pool_table;
 /* Set the orders that were given before an upgrade. Called by pool_state. */
 void pool_orders_adopt(struct pool *pool, enum pool_mode mode, enum pool_wanted wanted);
 
-/* Begin a new generation: new workers are started first, and old ones are retired as the new ones become ready. */
+/* Begin a new generation with a fresh scoreboard: new workers are started first, and old ones are retired as the new
+ * ones become ready. */
 void pool_order_restart(struct pool *pool, const char *by);
 
 /* Retire every worker and start none. The listeners stay open: clients wait in the kernel's queue and are served if the

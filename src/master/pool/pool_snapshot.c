@@ -7,8 +7,9 @@
 #include "master/pool/drainer.h"
 #include "master/pool/health.h"
 #include "master/pool/pool.h"
+#include "master/pool/scaler.h"
+#include "master/pool/tallies.h"
 #include "master/pool/worker.h"
-#include "master/pool/worker_table.h"
 
 static void note_ready(struct worker *worker, uint64_t now_ms)
 {
@@ -52,7 +53,6 @@ static int take_closing(struct pool *pool)
 
 static void take_numbers(struct pool *pool)
 {
-        const struct prefork_scoreboard *board = pool->board.memory;
         struct turn *turn = &pool->turn;
 
         turn->config = pool->config;
@@ -63,8 +63,8 @@ static void take_numbers(struct pool *pool)
         turn->killing = pool->mode == POOL_ENDING;
         turn->paused = pool->wanted == POOL_PAUSED;
         turn->not_before_ms = pool->health.backoff.not_before_ms;
-        turn->refused = atomic_load(&board->refused);
-        turn->low_water = atomic_load(&board->low_water);
+        turn->refused = tallies_refused_full(pool);
+        turn->low_water = scaler_low_water(pool);
         turn->scaling = &pool->scaler;
 }
 
@@ -73,7 +73,7 @@ static void take_numbers(struct pool *pool)
 static void take_queue(struct pool *pool)
 {
         pool->turn.queued = listener_set_queued(pool->mode == POOL_OPEN ? &pool->listeners : &pool->closing);
-        pool->turn.accepted = worker_table_accepted(pool);
+        pool->turn.accepted = tallies_accepted(pool);
 }
 
 int pool_snapshot_take(struct pool *pool, uint64_t now_ms)

@@ -1,4 +1,4 @@
-/* long: a row for every member of pools, listeners, workers and counters, and both directions of each */
+/* long: a row for every member of pools, listeners and workers, and both directions of each */
 #include "master/pool/pool_state.h"
 
 #include <assert.h>
@@ -9,9 +9,11 @@
 #include "logic/config/config_options.h"
 #include "logic/config/parse.h"
 #include "logic/config/print.h"
+#include "master/pool/board_state.h"
 #include "master/pool/launcher.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_orders.h"
+#include "master/pool/tallies.h"
 #include "master/pool/worker.h"
 #include "master/pool/worker_table.h"
 #include "os/activation.h"
@@ -33,19 +35,18 @@ static const struct field pool_fields[] = {
         WRITTEN(struct pool, closing, "closing"),
         DERIVED(struct pool, timer, "made anew, and set by the first turn"),
         DERIVED(struct pool, touched, "pool_start() begins with a turn"),
-        DERIVED(struct pool, board.memory, "mapped from fd"),
-        FIELD(struct pool, board.slot_limit, "slot_limit"),
-        WRITTEN(struct pool, board.fd, "board"),
-        WRITTEN(struct pool, board.wake.read_fd, "wake"),
-        WRITTEN(struct pool, board.wake.write_fd, "wake_write"),
-        DERIVED(struct pool, board.wake.watch, "made anew"),
-        DERIVED(struct pool, board.wake.pause, "made anew; the first wake-ups are a burst"),
-        DERIVED(struct pool, board.wake.limit, "begins anew"),
-        DERIVED(struct pool, board.wake.paused, "begins anew"),
-        DERIVED(struct pool, board.wake.noted, "the first turn sees it"),
-        DERIVED(struct pool, board.wake.storm, "begins anew"),
-        DERIVED(struct pool, board.wake.woken, "the pool's"),
-        DERIVED(struct pool, board.wake.context, "the pool"),
+        WRITTEN(struct pool, boards.items, "boards"),
+        DERIVED(struct pool, boards.count, "the number of items"),
+        WRITTEN(struct pool, wake.read_fd, "wake"),
+        WRITTEN(struct pool, wake.write_fd, "wake_write"),
+        DERIVED(struct pool, wake.watch, "made anew"),
+        DERIVED(struct pool, wake.pause, "made anew; the first wake-ups are a burst"),
+        DERIVED(struct pool, wake.limit, "begins anew"),
+        DERIVED(struct pool, wake.paused, "begins anew"),
+        DERIVED(struct pool, wake.noted, "the first turn sees it"),
+        DERIVED(struct pool, wake.storm, "begins anew"),
+        DERIVED(struct pool, wake.woken, "the pool's"),
+        DERIVED(struct pool, wake.context, "the pool"),
         WRITTEN(struct pool, workers.first, "workers"),
         DERIVED(struct pool, workers.count, "the number of workers"),
         DERIVED(struct pool, workers.slots, "taken for the workers that are read"),
@@ -69,11 +70,6 @@ static const struct field pool_fields[] = {
         WRITTEN(struct pool, decisions, "decisions"),
         DERIVED(struct pool, turn, "every turn begins with a snapshot"),
 };
-
-/* The table of counters also gives the names in the document. */
-#define COUNTER_FIELD(member, ...) FIELD(struct counters, member, #member),
-static const struct field counter_fields[] = {COUNTERS(COUNTER_FIELD)};
-#undef COUNTER_FIELD
 
 static const struct field gone_fields[] = {
         FIELD_ARRAY(struct pool_gone, durations, "durations"),
@@ -111,7 +107,9 @@ static const struct field worker_fields[] = {
         WRITTEN(struct worker, life.state, "state"),
         FIELD(struct worker, life.retired, "retired"),
         FIELD(struct worker, life.since_ms, "since_ms"),
+        WRITTEN(struct worker, board, "board"),
         FIELD(struct worker, slot, "slot"),
+        WRITTEN(struct worker, tally, "tally"),
         FIELD(struct worker, stopped, "stopped"),
         FIELD(struct worker, stop_told, "stop_told"),
         FIELD(struct worker, generation, "generation"),
@@ -178,6 +176,11 @@ static json_t *write_worker(const struct worker *worker)
                 r = state_file_set(object, "state", state_file_string(worker_life_state_name(worker->life.state)));
         if (r == 0)
                 r = state_file_set(object, "recycling", state_file_string(recycling_names[worker->recycling]));
+        if (r == 0)
+                r = state_file_set(object, "board",
+                                   json_integer(board_state_number(&worker->pool->boards, worker->board)));
+        if (r == 0)
+                r = state_file_set(object, "tally", tally_state_write(&worker->tally));
         if (r == 0 && worker->replacement)
                 r = state_file_set(object, "replacement", json_integer(worker->replacement->pid));
         return state_file_finish(object, r);
@@ -259,13 +262,15 @@ json_t *pool_state_write(const struct pool *pool, const struct master_config *ma
         if (r == 0)
                 r = state_file_set(object, "overlay", write_overlay(&pool->overlay));
         if (r == 0)
-                r = state_file_set(object, "board", state_file_descriptor(file, pool->board.fd));
+                r = state_file_set(object, "board", state_file_descriptor(file, boards_present(&pool->boards)->fd));
         if (r == 0) /* workers can write anything into the header */
                 r = state_file_set(object, "board_layout", json_integer(PREFORK_SCOREBOARD_VERSION));
         if (r == 0)
-                r = state_file_set(object, "wake", state_file_descriptor(file, pool->board.wake.read_fd));
+                r = state_file_set(object, "boards", board_state_write(&pool->boards, file));
         if (r == 0)
-                r = state_file_set(object, "wake_write", state_file_descriptor(file, pool->board.wake.write_fd));
+                r = state_file_set(object, "wake", state_file_descriptor(file, pool->wake.read_fd));
+        if (r == 0)
+                r = state_file_set(object, "wake_write", state_file_descriptor(file, pool->wake.write_fd));
         if (r == 0)
                 r = state_file_set(object, "listeners", write_listeners(&pool->listeners, file));
         if (r == 0)
@@ -273,8 +278,7 @@ json_t *pool_state_write(const struct pool *pool, const struct master_config *ma
         if (r == 0)
                 r = state_file_set(object, "workers", write_workers(pool));
         if (r == 0)
-                r = state_file_set(object, "totals",
-                                   state_file_fields(counter_fields, ELEMENTS(counter_fields), &pool->counters.sums));
+                r = state_file_set(object, "totals", counters_state_write(&pool->counters.sums));
         if (r == 0)
                 r = state_file_set(object, "gone",
                                    state_file_fields(gone_fields, ELEMENTS(gone_fields), &pool->counters.gone));
@@ -330,7 +334,7 @@ static int read_listeners(struct state_file *file, const json_t *array, struct l
 
 static int read_worker(struct state_file *file, const json_t *object, struct pool *pool)
 {
-        struct worker worker = {0};
+        struct worker worker = {.board = board_state_find(&pool->boards, json_object_get(object, "board"))};
         const char *states[WORKER_STATE_COUNT], *purposes[WORKER_PURPOSE_COUNT];
         unsigned purpose, state, recycling;
 
@@ -348,10 +352,15 @@ static int read_worker(struct state_file *file, const json_t *object, struct poo
                                          &recycling);
         if (r < 0)
                 return r;
+        /* An older program did not keep a tally: everything is counted that the slot says. */
+        worker.tally.since_ms = worker.tally.looked_ms = worker.forked_ms;
+        r = tally_state_read(file, state_file_object(object, "tally"), &worker.tally);
+        if (r < 0)
+                return r;
         worker.purpose = (enum worker_purpose)purpose;
         worker.life.state = (enum worker_state)state;
         worker.recycling = (enum recycle_progress)recycling;
-        r = worker.pid > 1 ? launcher_adopt(pool, &worker) : -EINVAL;
+        r = worker.pid > 1 && worker.board ? launcher_adopt(pool, &worker) : -EINVAL;
         return r == -EINVAL ? state_file_fail(file, "worker %d in slot %u cannot be", worker.pid, worker.slot) : r;
 }
 
@@ -495,8 +504,11 @@ int pool_state_read(const struct pool_state_context *context, struct state_file 
                 return r;
         r = state_file_read_fields(file, pool_fields, ELEMENTS(pool_fields), object, pool);
         if (r == 0)
-                r = state_file_read_fields(file, counter_fields, ELEMENTS(counter_fields),
-                                           state_file_object(object, "totals"), &pool->counters.sums);
+                r = board_state_read(file, state_file_array(object, "boards"), &pool->boards);
+        if (r == 0)
+                r = counters_state_read(file, state_file_object(object, "totals"), &pool->counters.sums);
+        if (r == 0 && !json_object_get(object, "refused_before")) /* every refusal so far was reported */
+                pool->scaler.refused_before = tallies_refused_full(pool);
         if (r == 0)
                 r = state_file_read_fields(file, gone_fields, ELEMENTS(gone_fields), state_file_object(object, "gone"),
                                            &pool->counters.gone);

@@ -7,8 +7,8 @@
 #include "master/pool/pool_counters.h"
 #include "master/pool/pool_snapshot.h"
 #include "master/pool/scaler.h"
+#include "master/pool/tallies.h"
 #include "master/pool/turn_orders.h"
-#include "master/pool/worker_table.h"
 #include "os/clock.h"
 
 /* If memory is too short for a turn, it is tried again after this. */
@@ -43,7 +43,7 @@ void pool_turn_take(struct pool *pool)
         pool_begin_turn(pool);
         observer->changed(observer->context, pool);
         health_note_success(pool);
-        pool_counters_note_rate(pool, now_ms, worker_table_requests(pool));
+        pool_counters_note_rate(pool, now_ms, tallies_requests(pool));
         decide_and_act(pool, now_ms);
         if (pool->turn.again)
                 pool_touch(pool);

@@ -1,6 +1,8 @@
 #include "master/pool/scaler.h"
 
+#include "base/cleanup.h"
 #include "lib/idle_set.h"
+#include "logic/policy/level_shares.h"
 #include "master/loop/evloop.h"
 #include "master/pool/pool.h"
 
@@ -31,26 +33,49 @@ static void watch_listeners(struct pool *pool, bool wanted)
         }
 }
 
-/* True if a count has changed meanwhile and crosses a threshold, so that another turn is needed. */
-static bool publish_levels(struct prefork_scoreboard *board, const struct turn_levels *levels)
+/* True if the count has changed meanwhile and crosses a threshold, so that another turn is needed. */
+static bool publish_share(struct prefork_scoreboard *board, const struct level_share *share)
 {
-        if (levels->reset_low_water)
-                atomic_store(&board->low_water, idle_set_count(board));
-        if (atomic_load(&board->low_below) == levels->low_below &&
-            atomic_load(&board->high_above) == levels->high_above)
+        if (atomic_load(&board->low_below) == share->low_below && atomic_load(&board->high_above) == share->high_above)
                 return false;
-        atomic_store(&board->low_below, levels->low_below);
-        atomic_store(&board->high_above, levels->high_above);
+        atomic_store(&board->low_below, share->low_below);
+        atomic_store(&board->high_above, share->high_above);
         uint32_t idle = idle_set_count(board);
-        return (levels->low_below != UINT32_MAX && idle < levels->low_below &&
+        return (share->low_below != UINT32_MAX && idle < share->low_below &&
                 !atomic_load(&board->wake[PREFORK_WAKE_LOW])) ||
-               (levels->high_above != UINT32_MAX && idle > levels->high_above);
+               (share->high_above != UINT32_MAX && idle > share->high_above);
+}
+
+static bool publish_levels(const struct boards *boards, const struct turn_levels *levels)
+{
+        struct level_share shares[BOARDS_MAX];
+        bool crossed = false;
+
+        for (unsigned i = 0; i < boards->count; i++) {
+                struct prefork_scoreboard *board = boards->items[i]->memory;
+                shares[i] = (struct level_share){.idle = idle_set_count(board), .workers = boards->items[i]->workers};
+                if (levels->reset_low_water)
+                        atomic_store(&board->low_water, shares[i].idle);
+        }
+        level_shares_divide(shares, boards->count, levels->low_below, levels->high_above);
+        for (unsigned i = 0; i < boards->count; i++)
+                crossed |= publish_share(boards->items[i]->memory, &shares[i]);
+        return crossed;
+}
+
+uint32_t scaler_low_water(const struct pool *pool)
+{
+        uint64_t sum = 0;
+
+        for (unsigned i = 0; i < pool->boards.count; i++)
+                sum += atomic_load(&pool->boards.items[i]->memory->low_water);
+        return (uint32_t)MIN_OF(sum, (uint64_t)UINT32_MAX);
 }
 
 void scaler_publish(struct pool *pool)
 {
         watch_listeners(pool, pool->turn.levels.watch_listeners);
-        if (publish_levels(pool->board.memory, &pool->turn.levels))
+        if (publish_levels(&pool->boards, &pool->turn.levels))
                 pool_touch(pool);
 }
 

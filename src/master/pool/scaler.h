@@ -2,10 +2,17 @@
  * orders. Called in a pool's turn and by pool_orders. */
 #pragma once
 
+#include <stdint.h>
+
 struct pool;
 
-/* Publish the levels of the turn. Touches the pool if a count has changed meanwhile and crosses a threshold. */
+/* Publish the levels of the turn in all boards. Touches the pool if a count has changed meanwhile and crosses a
+ * threshold. */
 void scaler_publish(struct pool *pool);
+
+/* The lowest number of idle workers since it was reset. While workers report in several boards it is the sum of the
+ * lowest numbers of each, which may be less. */
+uint32_t scaler_low_water(const struct pool *pool);
 
 /* Forget the shrink timer and the saturation, for a pool that is to have no workers. */
 void scaler_forget(struct pool *pool);

@@ -20,12 +20,12 @@
 
 struct prefork_slot *worker_slot(const struct worker *worker)
 {
-        return &worker->pool->board.memory->slots[worker->slot];
+        return &worker->board->memory->slots[worker->slot];
 }
 
 bool worker_is_idle(const struct worker *worker)
 {
-        return worker->life.state == WORKER_READY && idle_set_has(worker->pool->board.memory, worker->slot);
+        return worker->life.state == WORKER_READY && idle_set_has(worker->board->memory, worker->slot);
 }
 
 bool worker_has_request(const struct worker *worker)
@@ -43,7 +43,8 @@ uint64_t worker_since_ms(const struct worker *worker, uint64_t now_ms)
         uint64_t since_ns = atomic_load(&worker_slot(worker)->activity_since_ns);
         uint64_t since_ms = since_ns / 1000000 + (since_ns % 1000000 != 0); /* no deadline is met early */
 
-        return MIN_OF(since_ms, now_ms);
+        /* It has done nothing before it was launched, and does nothing in the future. */
+        return MIN_OF(MAX_OF(since_ms, worker->forked_ms), now_ms);
 }
 
 bool worker_serves(const struct worker *worker)
@@ -136,7 +137,7 @@ static void signal_retire(struct worker *worker)
         /* Remove it from the idle set now, not when it handles the signal: the idle set counts workers that will
          * serve. */
         if (worker_serves(worker))
-                idle_set_remove(worker->pool->board.memory, worker->slot);
+                idle_set_remove(worker->board->memory, worker->slot);
         send_signal(worker, DOOR_SIGNAL);
 }
 
@@ -168,7 +169,7 @@ void worker_launched(struct worker *worker, pid_t pid, uint64_t now_ms)
 /* Make its bit of the idle set agree with its activity. The worker runs meanwhile and changes its activity first. */
 static void rejoin_idle_set(const struct worker *worker)
 {
-        struct prefork_scoreboard *board = worker->pool->board.memory;
+        struct prefork_scoreboard *board = worker->board->memory;
         const _Atomic uint32_t *activity = &worker_slot(worker)->activity;
         bool idle = !(atomic_load(activity) == PREFORK_IDLE);
 
@@ -202,10 +203,10 @@ void worker_note_stop(void *context, bool stopped)
         if (!worker_serves(worker))
                 return;
         if (stopped)
-                idle_set_remove(pool->board.memory, worker->slot);
+                idle_set_remove(worker->board->memory, worker->slot);
         else if (worker_life_is_open(&worker->life))
                 rejoin_idle_set(worker);
-        if (wake_pipe_note(&pool->board.wake))
+        if (wake_pipe_note(&pool->wake))
                 pool_touch(pool);
 }
 

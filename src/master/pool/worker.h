@@ -12,8 +12,10 @@
 #include "logic/policy/worker_life.h"
 #include "logic/policy/worker_purpose.h"
 #include "logic/policy/worker_rows.h"
+#include "logic/status/tally.h"
 #include "prefork/scoreboard.h"
 
+struct board;
 struct pool;
 
 struct worker {
@@ -22,7 +24,9 @@ struct worker {
         pid_t pid;                   /* 0: not known yet */
         enum worker_purpose purpose;
         struct worker_life life;
+        struct board *board; /* in which it reports */
         uint32_t slot;
+        struct tally tally; /* of its slot; written by tallies */
         uint64_t generation;
         enum recycle_progress recycling;
         struct worker *replacement; /* the worker that must be ready before it ends; its `replaces` points back */

@@ -8,9 +8,11 @@
 #include "base/log.h"
 #include "lib/idle_set.h"
 #include "logic/protocol/worker_plan.h"
+#include "master/pool/board_renewal.h"
 #include "master/pool/health.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_counters.h"
+#include "master/pool/tallies.h"
 #include "master/pool/worker.h"
 #include "master/pool/worker_output.h"
 #include "master/pool/worker_table.h"
@@ -48,7 +50,7 @@ static void log_death(const struct worker *worker, int status)
                                           .pool = worker->pool->name,
                                           .worker_pid = worker->pid,
                                           .generation = worker->generation,
-                                          .requests = atomic_load(&slot->requests_ended)};
+                                          .requests = worker->tally.counted.counters.requests};
         char activity[80];
 
         describe_activity(worker, activity, sizeof(activity));
@@ -73,14 +75,13 @@ static bool ended_by_us(const struct worker *worker)
 static void count_failure(const struct worker *worker, int status)
 {
         struct pool *pool = worker->pool;
-        uint64_t own_requests = atomic_load(&worker_slot(worker)->requests_ended);
         const struct backoff_death death = {
                 .by_our_hand = ended_by_us(worker),
                 .by_others_hand =
                         ended_as_agreed(worker, status) || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL),
                 .was_ready = !worker_life_is_starting(&worker->life) && worker->life.state != WORKER_GONE,
-                .had_served = own_requests > 0,
-                .pool_succeeded_since = worker_table_requests(pool) > worker->requests_at_fork,
+                .had_served = worker->tally.counted.counters.requests > 0,
+                .pool_succeeded_since = tallies_requests(pool) > worker->requests_at_fork,
         };
 
         health_note_success(pool); /* what was served before excuses this one, too */
@@ -93,15 +94,16 @@ void worker_exit_settle(void *context, pid_t pid, int status, const struct rusag
         struct worker *worker = context;
         struct pool *pool = worker->pool;
 
+        tallies_look_at(worker);
         bool as_agreed = ended_as_agreed(worker, status);
         if (!as_agreed) {
                 pool_counters_note(pool, COUNTER_died);
                 log_death(worker, status);
         }
         count_failure(worker, status);
-        idle_set_remove(pool->board.memory, worker->slot);
+        idle_set_remove(worker->board->memory, worker->slot);
         if (worker_serves(worker))
-                pool_counters_inherit(pool, worker_slot(worker), usage);
+                pool_counters_inherit(pool, &worker->tally.counted, usage);
         if (WIFEXITED(status) && (WEXITSTATUS(status) == WORKER_EXIT_RECYCLED || worker->recycling != RECYCLE_NONE))
                 pool_counters_note(pool, COUNTER_recycled);
         worker_output_outlive(pool->runtime->outputs, pool->name, pid, pool->config->max_workers);
@@ -109,5 +111,6 @@ void worker_exit_settle(void *context, pid_t pid, int status, const struct rusag
         /* A killed worker must not hold a place of its client's source for ever. */
         atomic_store(&worker_slot(worker)->source, 0);
         worker_table_remove(worker);
+        board_renewal_end(pool);
         pool_touch(pool);
 }

@@ -17,6 +17,7 @@ static void link_worker(struct pool *pool, struct worker *worker)
                 worker->next->link = &worker->next;
         pool->workers.first = worker;
         pool->workers.count++;
+        board_use(worker->board);
 }
 
 int worker_table_add(struct pool *pool, struct worker **ret)
@@ -30,6 +31,7 @@ int worker_table_add(struct pool *pool, struct worker **ret)
                 free(worker);
                 return r;
         }
+        worker->board = boards_present(&pool->boards);
         link_worker(pool, worker);
         *ret = worker;
         return 0;
@@ -63,6 +65,7 @@ void worker_table_remove(struct worker *worker)
         if (worker->replaces)
                 worker_set_replacement(worker->replaces, NULL);
         slot_allocator_release(table->slots, worker->slot);
+        board_leave(worker->board);
         free(worker);
 }
 
@@ -84,25 +87,4 @@ struct worker_counts worker_table_count(const struct pool *pool)
                 worker_counts_add(&counts, &row, pool->generation);
         }
         return counts;
-}
-
-uint64_t worker_table_requests(const struct pool *pool)
-{
-        uint64_t sum = pool->counters.sums.requests;
-
-        for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
-                if (worker_serves(worker))
-                        sum += atomic_load(&worker_slot(worker)->requests_ended);
-        return sum;
-}
-
-uint64_t worker_table_accepted(const struct pool *pool)
-{
-        uint64_t sum = pool->counters.sums.requests + pool->counters.sums.refused;
-
-        for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
-                if (worker_serves(worker))
-                        sum += atomic_load(&worker_slot(worker)->requests_begun) +
-                               atomic_load(&worker_slot(worker)->refused);
-        return sum;
 }

@@ -10,14 +10,15 @@
 struct pool;
 struct worker;
 
-/* Add a worker with a free slot and everything else zero. 0; -ENOMEM; -ENOSPC: there is no free slot. */
+/* Add a worker with a free slot of the pool's present scoreboard and everything else zero. 0; -ENOMEM; -ENOSPC: there
+ * is no free slot. */
 int worker_table_add(struct pool *pool, struct worker **ret);
 
-/* Add a copy of a worker that the program before the upgrade has launched, with the slot it has. 0; -EINVAL: the slot
- * is taken or does not exist; -ENOMEM. */
+/* Add a copy of a worker that the program before the upgrade has launched, with the board and the slot it has. 0;
+ * -EINVAL: the slot is taken or does not exist; -ENOMEM. */
 int worker_table_adopt(struct pool *pool, const struct worker *known, struct worker **ret);
 
-/* Remove a worker: release its slot, remove its links as a replacement, and free `worker`. */
+/* Remove a worker: release its slot, leave its board, remove its links as a replacement, and free `worker`. */
 void worker_table_remove(struct worker *worker);
 
 /* The worker with that pid, or NULL. */
@@ -25,10 +26,3 @@ struct worker *worker_table_find(const struct pool *pool, pid_t pid);
 
 /* Count the workers. */
 struct worker_counts worker_table_count(const struct pool *pool);
-
-/* The number of requests that have ended, those of present workers included. */
-uint64_t worker_table_requests(const struct pool *pool);
-
-/* The number of connections that workers have accepted: requests that have begun (except those in which a worker was
- * killed, after it was removed) and connections refused because their source had too many. */
-uint64_t worker_table_accepted(const struct pool *pool);

@@ -7,14 +7,14 @@
 #include "os/process/resource.h"
 
 /* The descriptors that the master needs: its own, one pipe per process, as many pipes again that outlive their workers,
- * eight per pool, and two per listener, because a draining listener has a decoy as well. */
+ * eight and its former scoreboards per pool, and two per listener, because a draining listener has a decoy as well. */
 static uint64_t needed_fds(const struct fd_budget *budget, const struct config *config)
 {
         uint64_t needed = budget->own;
 
         for (size_t i = 0; i < config->pool_count; i++)
                 needed += pool_config_process_limit(config->pools[i]) + config->pools[i]->max_workers +
-                          2 * config->pools[i]->listen.count + 8;
+                          2 * config->pools[i]->listen.count + 8 + BOARDS_MAX;
         /* Present listeners and workers may stay for a while: listeners that drain, workers of removed pools, and
          * workers above a lowered limit. */
         for (size_t i = 0; i < budget->pools->count; i++) {

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_table.h"
+#include "master/pool/tallies.h"
 #include "master/status/status_collect.h"
 
 static void report_shares(const struct status_pool *status, const struct log_fields *fields)
@@ -40,12 +41,13 @@ static int format_totals(const struct counters *totals, struct text *text)
         return r;
 }
 
-void report_pool(const struct pool *pool)
+void report_pool(struct pool *pool)
 {
         const struct log_fields fields = {.pool = pool->name, .generation = pool->generation};
         _cleanup_(status_pool_clear) struct status_pool status = {0};
         _cleanup_(text_clear) struct text totals = {0};
 
+        tallies_look(pool);
         if (status_collect_pool(pool, STATUS_SPREAD, &status) < 0 || format_totals(&status.totals, &totals) < 0)
                 return;
         const struct status_counts *counts = &status.counts;

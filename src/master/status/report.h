@@ -6,5 +6,5 @@ struct pool;
 struct pool_table;
 
 /* Report one pool, or all of them. */
-void report_pool(const struct pool *pool);
+void report_pool(struct pool *pool);
 void report_all(const struct pool_table *pools);

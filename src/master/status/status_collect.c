@@ -12,31 +12,19 @@
 #include "master/pool/pool.h"
 #include "master/pool/pool_counters.h"
 #include "master/pool/pool_table.h"
+#include "master/pool/tallies.h"
 #include "master/pool/worker.h"
 #include "master/pool/worker_table.h"
 #include "os/clock.h"
 #include "os/process/usage.h"
 
-/* Add what the slot has counted since its worker was forked to the totals, which hold those of former workers. */
-static void add_slot(struct status_pool *status, const struct prefork_slot *slot)
-{
-        uint32_t buckets[REQUEST_DURATION_BUCKETS];
-
-        counters_add_slot(&status->totals, slot);
-        for (size_t i = 0; i < REQUEST_DURATION_BUCKETS; i++)
-                buckets[i] = atomic_load(&slot->durations[i]);
-        request_durations_add(&status->durations, buckets);
-}
-
 static void collect_totals(const struct pool *pool, struct status_pool *status)
 {
-        status->totals = pool->counters.sums;
-        counters_add_board(&status->totals, pool->board.memory);
+        status->totals = tallies_totals(pool);
         for (size_t i = 0; i < REQUEST_DURATION_BUCKETS; i++)
                 status->durations.buckets[i] = pool->counters.gone.durations[i];
         for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
-                if (worker_serves(worker))
-                        add_slot(status, worker_slot(worker));
+                request_durations_add(&status->durations, worker->tally.counted.durations);
         status->durations.total_ns = status->totals.busy_ns;
 }
 
@@ -54,6 +42,7 @@ static void describe_exit(const struct prefork_slot *slot, struct status_worker 
 static void collect_worker(const struct worker *worker, uint64_t now_ms, struct status_worker *status)
 {
         const struct prefork_slot *slot = worker_slot(worker);
+        const struct counters *counted = &worker->tally.counted.counters;
         struct process_usage usage = {0};
         bool refuses = !worker_serves(worker), busy = worker_is_busy(worker);
         bool reported = atomic_load(&slot->activity_since_ns) > 0;
@@ -66,8 +55,8 @@ static void collect_worker(const struct worker *worker, uint64_t now_ms, struct 
                 .generation = worker->generation,
                 .age_ms = now_ms - MIN_OF(worker->forked_ms, now_ms),
                 .since_ms = now_ms - (reported ? worker_since_ms(worker, now_ms) : worker->forked_ms),
-                .requests = atomic_load(&slot->requests_ended),
-                .cpu_ms = usage.cpu_ms + atomic_load(&slot->handler_cpu_us) / 1000,
+                .requests = counted->requests,
+                .cpu_ms = usage.cpu_ms + counted->handler_cpu_us / 1000,
                 .memory_bytes = usage.resident_bytes,
         };
         describe_exit(slot, status);
@@ -156,8 +145,8 @@ static int collect_spread(const struct pool *pool, struct status_pool *status)
         for (const struct worker *worker = pool->workers.first; worker; worker = worker->next) {
                 if (!worker_serves(worker))
                         continue;
-                requests[count] = atomic_load(&worker_slot(worker)->requests_ended);
-                cpu_ms[count++] = atomic_load(&worker_slot(worker)->handler_cpu_us) / 1000;
+                requests[count] = worker->tally.counted.counters.requests;
+                cpu_ms[count++] = worker->tally.counted.counters.handler_cpu_us / 1000;
         }
         status->requests_each = request_summary_of(requests, count);
         status->cpu_ms_each = request_summary_of(cpu_ms, count);
@@ -224,10 +213,11 @@ int status_collect(const struct status_of_daemon *daemon, const struct pool_tabl
                 struct pool *pool = pools->items[i];
                 if (pool_name && !text_equal(pool->name, pool_name))
                         continue;
+                tallies_look(pool);
                 r = status_collect_pool(pool, detail, &status.pools[status.pool_count]);
                 if (r == 0)
                         status_add_up(&status, &status.pools[status.pool_count++]);
-                pool_counters_note_rate(pool, clock_now_ms(), worker_table_requests(pool));
+                pool_counters_note_rate(pool, clock_now_ms(), tallies_requests(pool));
         }
         if (r < 0) {
                 status_clear(&status);

@@ -1,5 +1,5 @@
 /* Collects the status: copies the numbers of the master and of the scoreboards into the structure that all outputs
- * render. It changes nothing. */
+ * render. What workers count is taken as of the last look of tallies. */
 #pragma once
 
 #include <stdint.h>
@@ -17,11 +17,12 @@ struct status_of_daemon {
         uint64_t started_ms;
 };
 
-/* Collect the status of the daemon with all pools, or only those named `pool_name` (a removed pool may close beside a
- * new one of the same name; pool_count is 0 if there is none). `detail`: bits of STATUS_…. Free with status_clear(),
- * within this turn of the loop. 0 or -ENOMEM. */
+/* Look at the counters, and collect the status of the daemon with all pools, or only those named `pool_name` (a removed
+ * pool may close beside a new one of the same name; pool_count is 0 if there is none). `detail`: bits of STATUS_…. Free
+ * with status_clear(), within this turn of the loop. 0 or -ENOMEM. */
 int status_collect(const struct status_of_daemon *daemon, const struct pool_table *pools, const char *pool_name,
                    unsigned detail, struct status *ret);
 
-/* Collect the status of one pool; free it with status_pool_clear(). 0 or -ENOMEM. */
+/* Collect the status of one pool, at whose counters tallies_look() has looked; free it with status_pool_clear(). 0
+ * or -ENOMEM. */
 int status_collect_pool(const struct pool *pool, unsigned detail, struct status_pool *ret);

@@ -29,6 +29,13 @@ static int read_fields(const char *rest, uint64_t *user_ticks, uint64_t *system_
         return r == 0 ? number_next(&rest, pages) : r;
 }
 
+unsigned process_cpus(void)
+{
+        long count = sysconf(_SC_NPROCESSORS_CONF);
+
+        return count > 0 ? (unsigned)count : 1;
+}
+
 int process_usage_read(pid_t pid, struct process_usage *ret)
 {
         char path[32], line[1024];

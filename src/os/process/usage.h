@@ -1,4 +1,5 @@
-/* CPU time and memory of a process, from /proc. Owns nothing. master/status calls it for workers, only on request.
+/* CPU time and memory of a process, from /proc, and how many processors there can be. Owns nothing. master/status calls
+ * it for workers, only on request.
  *
  * The kernel makes /proc/PID/stat from counters, so reading it never waits for the process; smaps would wait for a lock
  * on its memory. */
@@ -11,6 +12,9 @@ struct process_usage {
         uint64_t cpu_ms;         /* of the process itself, without its children */
         uint64_t resident_bytes; /* including shared pages */
 };
+
+/* The most processors that this machine can have; at least 1. */
+unsigned process_cpus(void);
 
 /* 0 or -errno; -ENOENT: there is no such process; -EPROTO: the file has another format. */
 int process_usage_read(pid_t pid, struct process_usage *ret);

@@ -255,12 +255,12 @@ static void test_a_number_that_is_no_childs_is_a_failure(void **state)
 {
         (void)state;
         struct worker *worker = start_later();
-        idle_set_add(world.pool->board.memory, worker->slot);
+        idle_set_add(boards_present(&world.pool->boards)->memory, worker->slot);
         uint32_t slot = worker->slot;
         launcher_answer(worker, getpid(), 0); /* and we go on */
         assert_int_equal(world.pool->workers.count, 0);
         assert_int_equal(world.pool->counters.sums.start_failures, 1);
-        assert_false(idle_set_has(world.pool->board.memory, slot));
+        assert_false(idle_set_has(boards_present(&world.pool->boards)->memory, slot));
 }
 
 static void test_a_number_of_another_worker_is_a_failure(void **state)

@@ -1,0 +1,141 @@
+#include "logic/status/tally.h"
+
+#include <assert.h>
+
+#include "base/cleanup.h"
+
+/* Clocks of different processes are read in ms: what fits into one more is no lie. */
+#define TICK_MS 1
+/* The kernel measures CPU time in its own ticks. */
+#define CPU_TICK_MS 20
+
+static uint64_t minus(uint64_t value, uint64_t amount)
+{
+        return value > amount ? value - amount : 0;
+}
+
+static uint64_t product(uint64_t a, uint64_t b)
+{
+        uint64_t result;
+
+        return __builtin_mul_overflow(a, b, &result) ? UINT64_MAX : result;
+}
+
+static void read_requests(struct tally_words *words, const struct prefork_slot *slot)
+{
+        words->begun = atomic_load(&slot->requests_begun);
+        words->counters.requests = atomic_load(&slot->requests_ended);
+}
+
+void tally_read(struct tally_words *ret, const struct prefork_slot *slot)
+{
+        *ret = (struct tally_words){0};
+        counters_read_slot(&ret->counters, slot);
+        for (size_t i = 0; i < PREFORK_DURATION_BUCKETS; i++)
+                ret->durations[i] = atomic_load(&slot->durations[i]);
+        /* Once more, after everything that is counted once a request, and which may not be ahead by more than one. */
+        read_requests(ret, slot);
+}
+
+bool tally_read_busy(struct tally_words *ret, const struct prefork_slot *slot, const struct tally *tally)
+{
+        const struct counters *said = &tally->said.counters;
+        uint64_t refused = atomic_load(&slot->refused);
+
+        if (atomic_load(&slot->requests_begun) == tally->said.begun &&
+            atomic_load(&slot->requests_ended) == said->requests && refused == said->refused)
+                return false;
+        *ret = tally->said;
+        ret->counters.refused = ret->counters.refused_source = refused;
+        read_requests(ret, slot);
+        return true;
+}
+
+void tally_read_board(struct tally_words *ret, const struct prefork_scoreboard *board)
+{
+        *ret = (struct tally_words){0};
+        counters_read_board(&ret->counters, board);
+}
+
+/* At most one a request: as many as there were, and the one that is about to end. */
+static uint64_t room_by_requests(const struct tally *tally, uint64_t counted)
+{
+        return minus(tally->counted.counters.requests + 1, counted);
+}
+
+/* By how much a counter can have grown since the last look. */
+static uint64_t room_of(const struct tally *tally, enum counter_unit unit, uint64_t counted, uint64_t now_ms,
+                        unsigned cpus)
+{
+        uint64_t age_ms = minus(now_ms, tally->since_ms), elapsed_ms = minus(now_ms, tally->looked_ms);
+
+        switch (unit) {
+        case COUNTER_NUMBER:
+                return product(elapsed_ms + TICK_MS, 1000); /* one a microsecond */
+        case COUNTER_OF_REQUESTS:
+                return room_by_requests(tally, counted);
+        case COUNTER_NS:
+                return minus(product(age_ms + TICK_MS, 1000000), counted);
+        case COUNTER_US:
+                return minus(product(product(age_ms + CPU_TICK_MS, 1000), cpus), counted);
+        case COUNTER_UNIT_COUNT:
+                break;
+        }
+        assert(false);
+        return 0;
+}
+
+static void count_word(uint64_t *said, uint64_t *counted, uint64_t now, uint64_t room, const char *name,
+                       struct tally_lie *lie)
+{
+        if (now >= *said && now - *said <= room)
+                *counted += now - *said;
+        else if (!lie->name)
+                *lie = (struct tally_lie){.name = name, .from = *said, .to = now};
+        *said = now;
+}
+
+static void count_counter(struct tally *tally, enum counter_id id, const struct counters *now, uint64_t now_ms,
+                          unsigned cpus, struct tally_lie *lie)
+{
+        uint64_t *counted = counter_of(&tally->counted.counters, id);
+        uint64_t room = room_of(tally, counter_table[id].unit, *counted, now_ms, cpus);
+
+        count_word(counter_of(&tally->said.counters, id), counted, *counter_of_const(now, id), room,
+                   counter_table[id].name, lie);
+}
+
+/* All buckets together hold each request once. */
+static void count_durations(struct tally *tally, const uint32_t *now, struct tally_lie *lie)
+{
+        uint64_t counted = 0, growth = 0;
+        bool backwards = false;
+
+        for (size_t i = 0; i < PREFORK_DURATION_BUCKETS; i++) {
+                counted += tally->counted.durations[i];
+                growth += now[i] - tally->said.durations[i];
+                backwards |= now[i] < tally->said.durations[i];
+        }
+        bool is_lie = backwards || growth > room_by_requests(tally, counted);
+        for (size_t i = 0; i < PREFORK_DURATION_BUCKETS; i++) {
+                tally->counted.durations[i] += is_lie ? 0 : now[i] - tally->said.durations[i];
+                tally->said.durations[i] = now[i];
+        }
+        if (is_lie && !lie->name)
+                *lie = (struct tally_lie){.name = "durations", .from = counted, .to = counted + growth};
+}
+
+struct tally_lie tally_count(struct tally *tally, const struct tally_words *words, uint64_t now_ms, unsigned cpus)
+{
+        struct tally_lie lie = {0};
+        uint64_t room = room_of(tally, COUNTER_NUMBER, 0, now_ms, cpus);
+
+        count_word(&tally->said.begun, &tally->counted.begun, words->begun, room, "begun", &lie);
+        /* First, because others are compared with it. */
+        count_counter(tally, COUNTER_requests, &words->counters, now_ms, cpus, &lie);
+        for (int id = 0; id < COUNTER_COUNT; id++)
+                count_counter(tally, (enum counter_id)id, &words->counters, now_ms, cpus, &lie);
+        count_durations(tally, words->durations, &lie);
+        tally->looked_ms = now_ms;
+        return lie;
+}

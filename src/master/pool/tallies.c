@@ -1,0 +1,112 @@
+#include "master/pool/tallies.h"
+
+#include "base/log.h"
+#include "master/pool/pool.h"
+#include "master/pool/worker.h"
+#include "os/clock.h"
+
+/* Said once for each board: who lies goes on lying. `pid` 0: no worker's slot. */
+static void tell_lie(const struct pool *pool, struct board *board, pid_t pid, const struct tally_lie *lie)
+{
+        const struct log_fields fields = {.message_id = MESSAGE_ID_SCOREBOARD_IMPLAUSIBLE,
+                                          .pool = pool->name,
+                                          .worker_pid = pid,
+                                          .generation = pool->generation};
+
+        if (!board->lie_told)
+                log_emit(LOG_WARNING, &fields,
+                         "the scoreboard says what cannot be (%s went from %llu to %llu): it is not counted; a worker "
+                         "of "
+                         "this pool may have written it, and a restart of the pool makes a fresh scoreboard",
+                         lie->name, (unsigned long long)lie->from, (unsigned long long)lie->to);
+        board->lie_told = true;
+}
+
+/* Count what was read just now. */
+static void count(const struct pool *pool, struct board *board, pid_t pid, struct tally *tally,
+                  const struct tally_words *words)
+{
+        struct tally_lie lie = tally_count(tally, words, clock_now_ms(), pool->runtime->cpus);
+
+        if (lie.name)
+                tell_lie(pool, board, pid, &lie);
+}
+
+void tallies_look_at(struct worker *worker)
+{
+        struct tally_words words;
+
+        if (!worker_serves(worker))
+                return;
+        tally_read(&words, worker_slot(worker));
+        count(worker->pool, worker->board, worker->pid, &worker->tally, &words);
+}
+
+/* At every turn, so without what is not needed there. */
+static void look_at_requests(struct worker *worker)
+{
+        struct tally_words words;
+
+        if (worker_serves(worker) && tally_read_busy(&words, worker_slot(worker), &worker->tally))
+                count(worker->pool, worker->board, worker->pid, &worker->tally, &words);
+}
+
+void tallies_look_at_board(const struct pool *pool, struct board *board)
+{
+        struct tally_words words;
+
+        tally_read_board(&words, board->memory);
+        count(pool, board, 0, &board->tally, &words);
+}
+
+void tallies_look(struct pool *pool)
+{
+        for (struct worker *worker = pool->workers.first; worker; worker = worker->next)
+                tallies_look_at(worker);
+        for (unsigned i = 0; i < pool->boards.count; i++)
+                tallies_look_at_board(pool, pool->boards.items[i]);
+}
+
+uint64_t tallies_requests(struct pool *pool)
+{
+        uint64_t sum = pool->counters.sums.requests;
+
+        for (struct worker *worker = pool->workers.first; worker; worker = worker->next) {
+                look_at_requests(worker);
+                sum += worker->tally.counted.counters.requests;
+        }
+        return sum;
+}
+
+uint64_t tallies_accepted(struct pool *pool)
+{
+        uint64_t sum = pool->counters.sums.requests + pool->counters.sums.refused_source;
+
+        for (struct worker *worker = pool->workers.first; worker; worker = worker->next) {
+                look_at_requests(worker);
+                sum += worker->tally.counted.begun + worker->tally.counted.counters.refused_source;
+        }
+        return sum;
+}
+
+uint64_t tallies_refused_full(struct pool *pool)
+{
+        uint64_t sum = pool->counters.sums.refused_full;
+
+        for (unsigned i = 0; i < pool->boards.count; i++) {
+                tallies_look_at_board(pool, pool->boards.items[i]);
+                sum += pool->boards.items[i]->tally.counted.counters.refused_full;
+        }
+        return sum;
+}
+
+struct counters tallies_totals(const struct pool *pool)
+{
+        struct counters totals = pool->counters.sums;
+
+        for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
+                counters_add(&totals, &worker->tally.counted.counters);
+        for (unsigned i = 0; i < pool->boards.count; i++)
+                counters_add(&totals, &pool->boards.items[i]->tally.counted.counters);
+        return totals;
+}
