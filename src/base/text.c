@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/secret.h"
 
 #define EXCERPT_MAX 80
 
@@ -52,7 +53,7 @@ static int reserve(struct text *text, size_t more)
         while (capacity < wanted)
                 if (__builtin_mul_overflow(capacity, 2, &capacity))
                         return -ENOMEM;
-        char *bytes = realloc(text->bytes, capacity);
+        char *bytes = wiped_realloc(text->bytes, capacity);
         if (!bytes)
                 return -ENOMEM;
         text->bytes = bytes;
@@ -139,6 +140,6 @@ char *text_take(struct text *text)
 
 void text_clear(struct text *text)
 {
-        free(text->bytes);
+        wiped_free(text->bytes);
         *text = (struct text){0};
 }

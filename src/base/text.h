@@ -1,7 +1,7 @@
 /* Text that grows: the one string builder of the project.
  *
  * `struct text` owns its bytes; zero-initialise it and end it with text_clear() (or `_cleanup_(text_clear)`). The bytes
- * are NUL-terminated once anything was appended. */
+ * are NUL-terminated once anything was appended. Memory is wiped before it is freed (base/secret). */
 #pragma once
 
 #include <stdarg.h>

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/secret.h"
 #include "base/text.h"
 
 static bool is_blank(char c)
@@ -133,7 +134,7 @@ int words_join(struct text *text, const struct words *words)
 void words_clear(struct words *words)
 {
         for (size_t i = 0; i < words->count; i++)
-                free(words->list[i]);
+                wiped_free(words->list[i]);
         free(words->list);
         *words = (struct words){0};
 }

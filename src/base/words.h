@@ -2,7 +2,8 @@
  *
  * Blanks separate words; '…' takes everything literally; "…" knows \" and \\; outside quotes \ takes the next byte.
  * No variables, no globs, no comments. Used for `handler`, `environment`, `listen` and every other
- * value that is a list. A list owns its words and ends in NULL, so that it serves as argv. */
+ * value that is a list. A list owns its words and ends in NULL, so that it serves as argv.
+ * Words are wiped before they are freed (base/secret). */
 #pragma once
 
 #include <stddef.h>
