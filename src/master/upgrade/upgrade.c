@@ -15,6 +15,14 @@
 #include "master/upgrade/way_back.h"
 #include "os/process/image.h"
 
+/* All that is needed to execute a program; what it refers to is not closed by the execution. */
+struct execution {
+        struct state_file file; /* the descriptors that stay open */
+        int state_fd, own_fd;
+        char option[48], *way_back;
+        char **arguments;
+};
+
 struct upgrade {
         struct upgrade_setup setup;
         struct evloop_timer *timer; /* continues the upgrade in a turn of its own */
@@ -23,6 +31,7 @@ struct upgrade {
         struct image_file file;      /* the file at the preflight */
         uint64_t version;            /* the version of the configuration at the preflight */
         struct preflight *preflight; /* NULL: passed */
+        struct execution execution;  /* of the preflight, while it is started */
         bool cancelled;
 };
 
@@ -69,30 +78,49 @@ static char **make_arguments(const struct upgrade *upgrade, const char *option, 
         return arguments;
 }
 
-/* Write the state and execute the program in this process. Does not return on success; -errno, with nothing changed. */
-static int execute(const struct upgrade *upgrade, bool is_preflight)
+static void execution_clear(struct execution *execution)
 {
-        _cleanup_(fd_closep) int state_fd = -1, own_fd = -1;
-        _cleanup_(freep) char **arguments = NULL;
-        _cleanup_(freep) char *way_back = NULL;
-        struct state_file file;
-        char option[48];
+        fd_closep(&execution->state_fd);
+        fd_closep(&execution->own_fd);
+        free(execution->arguments);
+        free(execution->way_back);
+        state_file_forget(&execution->file);
+}
 
-        int r = handover_write(upgrade->setup.parts, &file);
+/* Write the state, and the arguments by which the program finds it. 0 or -errno. */
+static int execution_prepare(const struct upgrade *upgrade, bool is_preflight, struct execution *execution)
+{
+        struct state_file *file = &execution->file;
+
+        *execution = (struct execution){.state_fd = -1, .own_fd = -1};
+        int r = handover_write(upgrade->setup.parts, file);
         if (r == 0)
-                r = state_file_save(&file, &state_fd);
+                r = state_file_save(file, &execution->state_fd);
         if (r == 0 && !is_preflight)
-                r = way_back_open(upgrade->setup.program, &way_back, &own_fd);
-        snprintf(option, sizeof(option), "%s%d", is_preflight ? TAKE_OVER_PREFLIGHT_OPTION : TAKE_OVER_OPTION,
-                 state_fd);
-        if (r == 0 && !(arguments = make_arguments(upgrade, option, way_back)))
+                r = way_back_open(upgrade->setup.program, &execution->way_back, &execution->own_fd);
+        snprintf(execution->option, sizeof(execution->option), "%s%d",
+                 is_preflight ? TAKE_OVER_PREFLIGHT_OPTION : TAKE_OVER_OPTION, execution->state_fd);
+        if (r == 0 && !(execution->arguments = make_arguments(upgrade, execution->option, execution->way_back)))
                 r = -ENOMEM;
-        if (r == 0 && (!state_file_keep(&file, state_fd) || (own_fd >= 0 && !state_file_keep(&file, own_fd))))
+        if (r == 0 && (!state_file_keep(file, execution->state_fd) ||
+                       (execution->own_fd >= 0 && !state_file_keep(file, execution->own_fd))))
                 r = -ENOMEM;
-        if (r == 0)
-                r = image_execute(upgrade->path, arguments, file.descriptors, file.descriptor_count);
-        state_file_forget(&file);
         return r;
+}
+
+/* Execute the program in this process. Does not return on success; -errno, with nothing changed. */
+static int execute(const struct upgrade *upgrade, const struct execution *execution)
+{
+        return image_execute(upgrade->path, execution->arguments, execution->file.descriptors,
+                             execution->file.descriptor_count);
+}
+
+static int write_and_execute(const struct upgrade *upgrade)
+{
+        _cleanup_(execution_clear) struct execution execution;
+
+        int r = execution_prepare(upgrade, false, &execution);
+        return r == 0 ? execute(upgrade, &execution) : r;
 }
 
 static void replace_ourselves(struct upgrade *upgrade)
@@ -113,7 +141,7 @@ static void replace_ourselves(struct upgrade *upgrade)
                 reaper_collect(upgrade->setup.reaper);
                 r = host->set_environment(host->context);
                 if (r == 0)
-                        r = execute(upgrade, false);
+                        r = write_and_execute(upgrade);
                 host->clear_environment(host->context);
         }
         fail_to_execute(upgrade, upgrade->path, r);
@@ -121,7 +149,9 @@ static void replace_ourselves(struct upgrade *upgrade)
 
 static int execute_preflight(void *context)
 {
-        return execute(context, true);
+        const struct upgrade *upgrade = context;
+
+        return execute(upgrade, &upgrade->execution);
 }
 
 static void on_preflight_end(void *context, const struct problem_list *problems)
@@ -152,7 +182,12 @@ static int start_preflight(struct upgrade *upgrade)
                                               .ended = on_preflight_end};
 
         upgrade->version = *upgrade->setup.version;
-        return preflight_start(&setup, &upgrade->preflight);
+        /* The state is written here, because a child does not have the secrets in it. */
+        int r = execution_prepare(upgrade, true, &upgrade->execution);
+        if (r == 0)
+                r = preflight_start(&setup, &upgrade->preflight);
+        execution_clear(&upgrade->execution); /* the child has its copy */
+        return r;
 }
 
 void upgrade_continue(struct upgrade *upgrade)
