@@ -11,11 +11,12 @@
 
 static void explain_handler(const struct pool_config *pool, const struct executable_place *place)
 {
+        const struct words variables = secret_words_view(&pool->environment);
         struct handler_environment *environment = NULL;
         _cleanup_(text_clear) struct text why = {0};
         _cleanup_(freep) char *path = NULL;
 
-        if (handler_environment_new(&pool->environment, pool->clear_environment ? NULL : environ, &environment) < 0)
+        if (handler_environment_new(&variables, pool->clear_environment ? NULL : environ, &environment) < 0)
                 return;
         if (executable_find(place, pool->handler.list[0], handler_environment_search_path(environment), &path, &why) !=
                     0 &&

@@ -91,8 +91,8 @@ static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
         handler->stderr_is_log = pool->stderr_mode == STDERR_LOG;
         handler->log_read_fd = log_read_fd;
         plan_limits(handler, plan);
-        int r = handler_environment_new(&pool->environment, pool->clear_environment ? NULL : environ,
-                                        &handler->environment);
+        const struct words variables = secret_words_view(&pool->environment);
+        int r = handler_environment_new(&variables, pool->clear_environment ? NULL : environ, &handler->environment);
         if (r == 0) {
                 const char *search_path = handler_environment_search_path(handler->environment);
                 r = program_find("", pool->handler.list[0], search_path, &handler->path);

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "os/clock.h"
+#include "os/process/stack.h"
 #include "os/scoreboard_memory.h"
 #include "worker/accept_loop.h"
 #include "worker/explanation.h"
@@ -75,6 +76,7 @@ int worker_main(const struct worker_plan *plan)
 {
         struct prefork_scoreboard *board = NULL;
 
+        stack_forget();                                            /* the master may have read a configuration there */
         if (scoreboard_memory_map(plan->board_fds[0], &board) < 0) /* there is no place to say why */
                 return WORKER_EXIT_START_FAILED;
         return plan->role == WORKER_ROLE_REFUSE ? refuser_run(plan, board) : serve_connections(plan, board);

@@ -14,6 +14,7 @@
 
 #include "base/address.h"
 #include "base/problem.h"
+#include "base/secret_words.h"
 #include "base/words.h"
 
 enum log_target { LOG_TARGET_AUTO, LOG_TARGET_JOURNAL, LOG_TARGET_SYSLOG, LOG_TARGET_STDERR };
@@ -113,7 +114,7 @@ struct pool_config {
         bool nice_set;
         int64_t nice;
         char *directory, *root_directory; /* root_directory NULL: none */
-        struct words environment;         /* NAME=VALUE each; complete after `user` was resolved */
+        struct secret_words environment;  /* NAME=VALUE each; complete after `user` was resolved */
         bool clear_environment;
         bool oom_score_adj_set;
         int64_t oom_score_adj;

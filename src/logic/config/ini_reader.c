@@ -322,6 +322,7 @@ static char *next_line(char *buffer, int size, void *stream)
         }
         if (!found || reader->result < 0 || reader->misread) {
                 finish_value(reader);
+                explicit_bzero(buffer, (size_t)size); /* libinih's, which had the values */
                 return NULL;
         }
         give(reader, first, buffer, (size_t)size);

@@ -51,17 +51,19 @@ static int command_expectation(const struct option *option, struct text *text)
         return text_append(text, "a program and its arguments");
 }
 
-static bool command_equal(const struct option *option, const void *a, const void *b)
+static bool words_equal(const struct words *a, const struct words *b)
 {
-        const struct words *words_a = OPTION_FIELD_CONST(option, a, struct words);
-        const struct words *words_b = OPTION_FIELD_CONST(option, b, struct words);
-
-        if (words_a->count != words_b->count)
+        if (a->count != b->count)
                 return false;
-        for (size_t i = 0; i < words_a->count; i++)
-                if (!text_equal(words_a->list[i], words_b->list[i]))
+        for (size_t i = 0; i < a->count; i++)
+                if (!text_equal(a->list[i], b->list[i]))
                         return false;
         return true;
+}
+
+static bool command_equal(const struct option *option, const void *a, const void *b)
+{
+        return words_equal(OPTION_FIELD_CONST(option, a, struct words), OPTION_FIELD_CONST(option, b, struct words));
 }
 
 static void command_clear(const struct option *option, void *base)
@@ -117,19 +119,55 @@ static int refuse_twice(const struct words *words, struct text *error)
         return 0;
 }
 
+/* The word may be a part of a value, which must not get into logs: it is described by its place. */
+static int refuse_word(const struct words *words, size_t at, struct text *error)
+{
+        const char *before = at > 0 ? words->list[at - 1] : "";
+        int length = at > 0 ? (int)name_length(before) : 0;
+        int r = text_appendf(error, "word %zu%s%.*s%s is not NAME=VALUE (a value with blanks needs quotes)", at + 1,
+                             at > 0 ? ", after that of " : "", length, before, at > 0 ? "," : "");
+
+        return r < 0 ? r : -EINVAL;
+}
+
 static int environment_parse(const struct option *option, void *base, const struct words *words, struct text *error)
 {
+        for (size_t i = 0; i < words->count; i++)
+                if (name_length(words->list[i]) == 0)
+                        return refuse_word(words, i, error);
+        int r = refuse_twice(words, error);
+        return r < 0 ? r : secret_words_set(OPTION_FIELD(option, base, struct secret_words), words);
+}
+
+static int environment_print(const struct option *option, const void *base, struct text *text)
+{
+        const struct words words = secret_words_view(OPTION_FIELD_CONST(option, base, struct secret_words));
+
+        return words_join(text, &words);
+}
+
+static int environment_print_masked(const struct option *option, const void *base, struct text *text)
+{
+        const struct secret_words *field = OPTION_FIELD_CONST(option, base, struct secret_words);
         int r = 0;
 
-        for (size_t i = 0; i < words->count; i++)
-                if (name_length(words->list[i]) == 0) {
-                        r = option_quote_excerpt(error, words->list[i]);
-                        if (r == 0)
-                                r = text_append(error, " is not NAME=VALUE (a value with blanks needs quotes)");
-                        return r < 0 ? r : -EINVAL;
-                }
-        r = refuse_twice(words, error);
-        return r < 0 ? r : words_replace(option, base, words);
+        for (size_t i = 0; i < field->count && r == 0; i++)
+                r = text_appendf(text, "%s%.*s=***", i > 0 ? " " : "", (int)name_length(field->list[i]),
+                                 field->list[i]);
+        return r;
+}
+
+static bool environment_equal(const struct option *option, const void *a, const void *b)
+{
+        const struct words words_a = secret_words_view(OPTION_FIELD_CONST(option, a, struct secret_words));
+        const struct words words_b = secret_words_view(OPTION_FIELD_CONST(option, b, struct secret_words));
+
+        return words_equal(&words_a, &words_b);
+}
+
+static void environment_clear(const struct option *option, void *base)
+{
+        secret_words_clear(OPTION_FIELD(option, base, struct secret_words));
 }
 
 static int environment_expectation(const struct option *option, struct text *text)
@@ -141,10 +179,11 @@ static int environment_expectation(const struct option *option, struct text *tex
 const struct option_operations option_environment = {.takes_list = true,
                                                      .noun = "an environment",
                                                      .parse = environment_parse,
-                                                     .print = command_print,
+                                                     .print = environment_print,
+                                                     .print_masked = environment_print_masked,
                                                      .expectation = environment_expectation,
-                                                     .equal = command_equal,
-                                                     .clear = command_clear};
+                                                     .equal = environment_equal,
+                                                     .clear = environment_clear};
 
 /* Listen addresses. */
 

@@ -25,6 +25,8 @@ struct option_operations {
          * -ENOMEM. NULL: nothing. */
         int (*advise)(const char *string, const struct words *words, struct text *error);
         int (*print)(const struct option *option, const void *base, struct text *text);
+        /* The same without what is secret of it, which is not quoted in problems either. NULL: nothing is. */
+        int (*print_masked)(const struct option *option, const void *base, struct text *text);
         int (*expectation)(const struct option *option, struct text *text);
         bool (*equal)(const struct option *option, const void *a, const void *b);
         void (*clear)(const struct option *option, void *base);

@@ -30,12 +30,18 @@ int option_quote_excerpt(struct text *text, const char *string)
         return r < 0 ? r : text_append(text, "\"");
 }
 
+bool option_value_is_secret(const struct option *option)
+{
+        return operations[option->type]->print_masked;
+}
+
 /* `"value" what; expected …`. Returns -EINVAL, or -ENOMEM. */
 static int refuse(const struct option *option, const char *value, const char *what, const char *noun,
                   struct text *error)
 {
+        bool is_secret = option_value_is_secret(option);
         const char *quote = advice_find_smart_quote(value);
-        int r = option_quote_excerpt(error, value);
+        int r = is_secret ? text_append(error, "the value") : option_quote_excerpt(error, value);
 
         if (r == 0)
                 r = text_appendf(error, " %s%s", what, noun);
@@ -96,6 +102,14 @@ int option_value_parse(const struct option *option, void *base, const char *stri
 int option_value_print(const struct option *option, const void *base, struct text *text)
 {
         return option->not_built ? 0 : operations[option->type]->print(option, base, text);
+}
+
+int option_value_print_masked(const struct option *option, const void *base, struct text *text)
+{
+        const struct option_operations *type = operations[option->type];
+
+        return type->print_masked && !option->not_built ? type->print_masked(option, base, text)
+                                                        : option_value_print(option, base, text);
 }
 
 int option_value_expectation(const struct option *option, struct text *text)

@@ -19,6 +19,12 @@ int option_value_parse(const struct option *option, void *base, const char *stri
 /* Append the value as a file would write it, on one line however long ("" for unset). 0 or -ENOMEM. */
 int option_value_print(const struct option *option, const void *base, struct text *text);
 
+/* True if values of the option are for few eyes: they are kept in a secret, and not quoted in problems. */
+bool option_value_is_secret(const struct option *option);
+
+/* The same as option_value_print() without the values of variables, if the option is secret: `NAME=*** …`. */
+int option_value_print_masked(const struct option *option, const void *base, struct text *text);
+
 /* Append what values the option takes: "a whole number from 1 to 65000". 0 or -ENOMEM. */
 int option_value_expectation(const struct option *option, struct text *text);
 

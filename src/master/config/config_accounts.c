@@ -84,20 +84,20 @@ static int add_user_groups(struct pool_config *pool, const struct account_record
         return r;
 }
 
-static int set_default(struct words *environment, const char *name, const char *value)
+static int set_default(struct secret_words *environment, const char *name, const char *value)
 {
         _cleanup_(freep) char *variable = NULL;
 
         for (size_t i = 0; i < environment->count; i++)
                 if (text_starts_with(environment->list[i], name) && environment->list[i][strlen(name)] == '=')
                         return 0;
-        return asprintf(&variable, "%s=%s", name, value) < 0 ? -ENOMEM : words_add(environment, variable);
+        return asprintf(&variable, "%s=%s", name, value) < 0 ? -ENOMEM : secret_words_add(environment, variable);
 }
 
 /* The variables systemd sets for a service with User= (systemd.exec(5)). */
 static int complete_environment(struct pool_config *pool, const struct account_record *user)
 {
-        struct words *environment = &pool->environment;
+        struct secret_words *environment = &pool->environment;
         int r = pool->clear_environment ? set_default(environment, "PATH", PROGRAM_DEFAULT_PATH) : 0;
 
         if (r < 0 || !user->name)

@@ -255,6 +255,7 @@ static void check_address(const struct host *host, const struct listen_address *
 static int check_pool(struct host *host, bool is_test)
 {
         const struct pool_config *pool = host->pool;
+        const struct words variables = secret_words_view(&pool->environment);
 
         check_ids(host);
         check_socket_owner(host);
@@ -262,7 +263,7 @@ static int check_pool(struct host *host, bool is_test)
         check_limits(host);
         check_oom_score(host);
         check_lengths(host, POOL_HANDLER, &pool->handler);
-        check_lengths(host, POOL_ENVIRONMENT, &pool->environment);
+        check_lengths(host, POOL_ENVIRONMENT, &variables);
         for (size_t i = 0; is_test && i < pool->listen.count; i++)
                 check_address(host, &pool->listen.items[i]);
         if (!check_root_directory(host))

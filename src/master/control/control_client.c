@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "master/loop/evloop.h"
 #include "master/status/status_json.h"
@@ -47,7 +48,7 @@ void control_client_free(struct control_client *client)
                 client->next->link = client->link;
         clients->count--;
         clients->output_bytes -= client->output ? strlen(client->output) : 0;
-        free(client->output);
+        secret_free(client->output);
         free(client);
         clients->has_room(clients->context);
 }
@@ -86,17 +87,17 @@ static void start_sending(struct control_client *client, const char *reply, size
         send_rest(client);
 }
 
+/* A secret, because it may contain one, and may wait for its reader while workers are forked. */
 static char *render(json_t *file)
 {
-        _cleanup_(freep) char *compact = json_dumps(file, JSON_COMPACT | JSON_REAL_PRECISION(6));
+        _cleanup_(wiped_freep) char *compact = json_dumps(file, JSON_COMPACT | JSON_REAL_PRECISION(6));
         size_t length = compact ? strlen(compact) : 0;
-        char *line = compact ? realloc(compact, length + 2) : NULL;
+        char *line = compact ? secret_new(length + 2) : NULL;
 
         if (!line)
                 return NULL;
-        compact = NULL;
+        memcpy(line, compact, length);
         line[length] = '\n';
-        line[length + 1] = '\0';
         return line;
 }
 
@@ -112,7 +113,7 @@ void control_client_answer(struct control_client *client, json_t *file)
         }
         size_t length = strlen(output);
         if (clients->output_bytes + length > CONTROL_OUTPUT_MAX) {
-                free(output);
+                secret_free(output);
                 start_sending(client, too_much_output, strlen(too_much_output));
                 return;
         }
@@ -279,12 +280,15 @@ static int resume(struct control_client *client, struct text *request, struct te
                 control_client_wait(client, client->waits_for, client->after_load);
         if (client->state != CONTROL_CLIENT_WRITING)
                 return 0;
-        client->rest_length = rest->length;
-        client->output = text_take(rest);
+        client->output = secret_new(rest->length + 1);
+        if (!client->output)
+                return -ENOMEM;
+        memcpy(client->output, text_string(rest), rest->length);
         client->rest = client->output;
-        client->clients->output_bytes += client->output ? strlen(client->output) : 0;
+        client->rest_length = rest->length;
+        client->clients->output_bytes += strlen(client->output);
         evloop_watch_for_writing(client->watch);
-        return client->output ? 0 : -ENOMEM;
+        return 0;
 }
 
 static int read_client(struct control_clients *clients, struct state_file *file, const json_t *object)

@@ -1,10 +1,12 @@
 #include "master/daemon/startup.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "logic/config/config_options.h"
 #include "master/control/control_socket.h"
 #include "master/daemon/control_host.h"
@@ -27,6 +29,7 @@
 
 int startup_open(struct daemon *daemon, struct daemon_setup *setup)
 {
+        json_set_alloc_funcs(malloc, wiped_free); /* documents may contain secrets */
         *daemon = (struct daemon){.setup = setup,
                                   .signal_fd = -1,
                                   .pid = getpid(),

@@ -1,5 +1,6 @@
 #include "master/pool/launcher_fork.h"
 
+#include "base/secret.h"
 #include "logic/protocol/worker_plan.h"
 #include "master/pool/launcher_ops.h"
 #include "master/pool/pool.h"
@@ -22,7 +23,12 @@ static int launch(const struct worker *worker, const struct worker_plan *plan, p
 {
         struct fork_context context = {.plan = *plan, .entry = worker->pool->runtime->worker_entry};
 
-        return spawn_child(run_worker, &context, ret_pid);
+        /* The secrets of its own pool, and of no other. */
+        int r = secret_share(plan->pool->environment.list);
+        if (r == 0)
+                r = spawn_child(run_worker, &context, ret_pid);
+        secret_unshare(plan->pool->environment.list);
+        return r;
 }
 
 const struct launcher_ops launcher_fork = {.launch = launch};

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/secret.h"
 #include "os/memory_file.h"
 
 int state_file_new(struct state_file *ret)
@@ -93,7 +94,7 @@ int state_file_save(struct state_file *file, int *ret_fd)
         int r = set_descriptors(file);
         if (r < 0)
                 return r;
-        _cleanup_(freep) char *text = json_dumps(file->root, JSON_COMPACT);
+        _cleanup_(wiped_freep) char *text = json_dumps(file->root, JSON_COMPACT);
         _cleanup_(fd_closep) int fd = -1;
         if (!text)
                 return -ENOMEM;

@@ -181,11 +181,14 @@ static void test_environments(void **state)
                    "A=1 'B=two words' _c3= LANG=C.UTF-8 X==", "A=1 'B=two words' _c3= LANG=C.UTF-8 X==");
         check_good(POOL_ENVIRONMENT, "A=1 AB=2", "A=1 AB=2");
         check_good(POOL_ENVIRONMENT, "", "");
-        check_bad(POOL_ENVIRONMENT, "A=1 words B=2", "\"words\" is not NAME=VALUE (a value with blanks needs quotes)");
-        check_bad(POOL_ENVIRONMENT, "=1", "\"=1\" is not NAME=VALUE (a value with blanks needs quotes)");
-        check_bad(POOL_ENVIRONMENT, "1A=1", "\"1A=1\" is not NAME=VALUE (a value with blanks needs quotes)");
-        check_bad(POOL_ENVIRONMENT, "A-B=1", "\"A-B=1\" is not NAME=VALUE (a value with blanks needs quotes)");
+        check_bad(POOL_ENVIRONMENT, "A=1 words B=2",
+                  "word 2, after that of A, is not NAME=VALUE (a value with blanks needs quotes)");
+        check_bad(POOL_ENVIRONMENT, "=1", "word 1 is not NAME=VALUE (a value with blanks needs quotes)");
+        check_bad(POOL_ENVIRONMENT, "1A=1", "word 1 is not NAME=VALUE (a value with blanks needs quotes)");
+        check_bad(POOL_ENVIRONMENT, "A-B=1", "word 1 is not NAME=VALUE (a value with blanks needs quotes)");
         check_bad(POOL_ENVIRONMENT, "A=1 B=2 A=3", "A is set twice");
+        check_bad(POOL_ENVIRONMENT, "A='s3cret",
+                  "the value has an unclosed quote or ends in a backslash; expected NAME=VALUE words");
 }
 
 static void test_listen(void **state)

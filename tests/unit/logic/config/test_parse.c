@@ -137,8 +137,9 @@ static void test_bad_values(void **state)
         check_refused("[preforkd]\nlog_target = file\n",
                       "f:2: log_target: \"file\" is not a known word; expected auto, journal, syslog or stderr");
         /* The place of a value is its first line. */
-        check_refused("[a]\nenvironment = A=1\n    B=2\n    C\n",
-                      "f:2: environment: \"C\" is not NAME=VALUE (a value with blanks needs quotes)");
+        check_refused(
+                "[a]\nenvironment = A=1\n    B=2\n    C\n",
+                "f:2: environment: word 3, after that of B, is not NAME=VALUE (a value with blanks needs quotes)");
 }
 
 static void test_a_bad_value_marks_its_origin(void **state)
