@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import random
 import time
@@ -186,6 +187,17 @@ def test_while_somebody_reads_the_configuration(daemon: Daemon, estate: Estate) 
             assert all(secrets[-1].value.encode() in reply for secrets in estate.secrets.values())
     restart_all(daemon, estate)
     estate.check(daemon)
+
+
+def test_what_members_of_control_group_see(preforkd: Start, estate: Estate) -> None:
+    """The names of variables; root sees the values."""
+    daemon = preforkd(estate.pools, master={"control_group": "games"}, control=True)
+    control = control_of(daemon)
+    shown = json.loads(control.ask_as("config", "nobody", [grp.getgrnam("games").gr_gid]))["config"]
+    assert shown.count("FIRST=*** PASSWORD=*** LAST=***") == len(estate.pools)
+    assert not any(secrets[-1].mark in shown for secrets in estate.secrets.values())
+    whole = control.do("config")["config"]
+    assert all(secrets[-1].mark in whole for secrets in estate.secrets.values())
 
 
 def test_problems_do_not_quote_values(preforkd: Start, estate: Estate) -> None:

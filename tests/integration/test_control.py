@@ -124,8 +124,9 @@ def test_requests_per_second(controlled: Start) -> None:
 def test_a_pool_that_backs_off(controlled: Start, tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir()
-    _, control = controlled({"www": {"listen": tcp4(), "handler": "/bin/cat", "directory": closed,
-                                     "restart_delay_min": "2s"}})
+    daemon, control = controlled({"www": {"listen": tcp4(), "handler": "/bin/cat", "directory": closed,
+                                          "restart_delay_min": "2s"}})
+    daemon.may_leak = True  # the scoreboard of the workers that are not replaced
     closed.rmdir()
     control.do("restart www")
     pool = wait_for(control, lambda pool: pool["state"] == "backing off", "backing off")
@@ -692,13 +693,14 @@ def test_an_ordinary_users_daemon_obeys_that_user(preforkd: Start, tmp_path: Pat
     directory = tmp_path / "own"
     directory.mkdir()
     os.chown(directory, 65534, 65534)
-    daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "user": None}},
+    daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "user": None, "environment": "A=value"}},
                       master={"control": directory / "control.sock"}, binary=binary_for_everybody(tmp_path),
                       popen={"user": "nobody", "group": "nogroup", "extra_groups": []})
     control = control_of(daemon)
     assert json.loads(control.ask_as("version", "nobody"))["ok"]
     assert control.ask_as("version", "games") == "EACCES"
     assert control.do("version"), "root may, too"
+    assert "A=value" in json.loads(control.ask_as("config", "nobody"))["config"], "its own user sees all"
 
 
 # --- the socket -------------------------------------------------------------------------------------------------------

@@ -11,14 +11,23 @@
 struct printer {
         struct text *text;
         bool with_origins;
+        bool masked; /* secret values are not shown */
 };
+
+static int print_value(const struct printer *printer, const struct option *option, const void *base, struct text *text)
+{
+        return printer->masked ? option_value_print_masked(option, base, text) : option_value_print(option, base, text);
+}
 
 static int print_option(const struct printer *printer, const struct option *option, const void *base,
                         const struct origin *origin)
 {
         _cleanup_(text_clear) struct text value = {0};
-        int r = option_value_print(option, base, &value);
+        int r = print_value(printer, option, base, &value);
 
+        if (r == 0 && printer->masked && option_value_is_secret(option) && value.length > 0)
+                r = text_appendf(printer->text, "; Values of %s are shown to root and preforkd's own user only:\n",
+                                 option->name);
         if (r == 0 && printer->with_origins)
                 r = ini_write_line_directive(printer->text,
                                              (struct ini_place){.file = origin->file, .line = origin->line});
@@ -55,7 +64,7 @@ static int print_configured(const struct printer *printer, const struct pool_con
 
         if (!configured || pool_option_equal(pool, configured, option))
                 return 0;
-        int r = option_value_print(&pool_options[option], configured, &value);
+        int r = print_value(printer, &pool_options[option], configured, &value);
         return r < 0 ? r
                      : text_appendf(printer->text, "; %s is %s in the configuration; until the next reload it is:\n",
                                     pool_options[option].name, text_string(&value));
@@ -110,9 +119,9 @@ int config_print(const struct config *config, bool with_origins, struct text *te
         return print_all(&printer, config, NULL);
 }
 
-int config_print_overlaid(const struct config *config, const struct config *configured, struct text *text)
+int config_print_overlaid(const struct config *config, const struct config *configured, bool masked, struct text *text)
 {
-        const struct printer printer = {.text = text};
+        const struct printer printer = {.text = text, .masked = masked};
 
         return print_all(&printer, config, configured);
 }

@@ -17,8 +17,9 @@ struct text;
 int config_print(const struct config *config, bool with_origins, struct text *text);
 
 /* The same without origins, for people: before each option of a pool that has another value in `configured` (whose
- * pools are those of `config`, in their order) a comment says which. 0 or -ENOMEM. */
-int config_print_overlaid(const struct config *config, const struct config *configured, struct text *text);
+ * pools are those of `config`, in their order) a comment says which. `masked`: without the values of variables, which a
+ * comment says, too. 0 or -ENOMEM. */
+int config_print_overlaid(const struct config *config, const struct config *configured, bool masked, struct text *text);
 
 /* Append the value of one option as the configuration would write it ("" for unset). 0 or -ENOMEM. */
 int config_print_pool_value(const struct pool_config *pool, enum pool_option option, struct text *text);

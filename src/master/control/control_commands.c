@@ -31,6 +31,12 @@ static void refuse_pool(const struct control_order *order)
         control_client_refuse(order->client, "unknown-pool", "there is no pool \"%.64s\"", order->request->pool);
 }
 
+/* True for root and preforkd's own user, not for members of control_group. */
+static bool has_our_privileges(const struct control_order *order)
+{
+        return order->client->uid == 0 || order->client->uid == geteuid();
+}
+
 /* The beginning of a reply about one pool. */
 static json_t *about_pool(const struct control_order *order)
 {
@@ -188,10 +194,9 @@ static void do_upgrade(const struct control_order *order)
 {
         const char *path = order->request->path;
         const struct control_host *host = order->host;
-        uid_t uid = order->client->uid;
 
         /* Whoever may name the program gets our privileges, so members of control_group may not. */
-        if (path && uid != 0 && uid != geteuid())
+        if (path && !has_our_privileges(order))
                 control_client_refuse(order->client, "permission",
                                       "only root and preforkd's own user may name a program");
         else if (path && path[0] != '/')
@@ -214,7 +219,7 @@ static void do_config(const struct control_order *order)
         const struct config *configured = host->config(host->context);
 
         if (effective_config(configured, host->pools, &config) == 0 &&
-            config_print_overlaid(&config, configured, &text) == 0) {
+            config_print_overlaid(&config, configured, !has_our_privileges(order), &text) == 0) {
                 reply = status_json_ok(CONTROL_CONFIG);
                 if (json_object_set_new(reply, "config", json_string(text_string(&text))) != 0) {
                         json_decref(reply);

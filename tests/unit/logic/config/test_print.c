@@ -117,6 +117,27 @@ static void test_ordinary_files_come_back(void **state)
                               "max_worker_memory = 1000001\n");
 }
 
+static void test_masked(void **state)
+{
+        (void)state;
+        _cleanup_(config_clear) struct config config = {0};
+        _cleanup_(text_clear) struct text text = {0};
+
+        load_good(&config, "f",
+                  "[a]\nlisten = 127.0.0.1:1\nhandler = cat s3cret\nenvironment = A=s3cret 'B= s3cret ' C=\n"
+                  "[b]\nlisten = 127.0.0.1:2\nhandler = cat\n");
+        assert_int_equal(config_print_overlaid(&config, &config, true, &text), 0);
+        assert_non_null(strstr(text_string(&text),
+                               "\n; Values of environment are shown to root and preforkd's own user "
+                               "only:\nenvironment = A=*** B=*** C=***\n"));
+        assert_non_null(strstr(text_string(&text), "\nenvironment =\n"));
+        assert_non_null(strstr(text_string(&text), "\nhandler = cat s3cret\n")); /* ps(1) shows it, too */
+        text_truncate(&text);
+        assert_int_equal(config_print_overlaid(&config, &config, false, &text), 0);
+        assert_non_null(strstr(text_string(&text), "\nenvironment = A=s3cret 'B= s3cret ' C=\n"));
+        assert_null(strstr(text_string(&text), "\n; Values"));
+}
+
 static void test_options_without_effect_come_back(void **state)
 {
         (void)state;
@@ -328,6 +349,7 @@ int main(void)
                 cmocka_unit_test(test_prints_every_option),
                 cmocka_unit_test(test_leaves_out_what_means_nothing),
                 cmocka_unit_test(test_ordinary_files_come_back),
+                cmocka_unit_test(test_masked),
                 cmocka_unit_test(test_options_without_effect_come_back),
                 cmocka_unit_test(test_command_line_comes_back),
                 cmocka_unit_test(test_resolved_accounts_print_as_numbers),
