@@ -62,7 +62,7 @@ struct turn {
         bool killing, paused;
         uint64_t not_before_ms; /* end of the back-off; 0: none */
         unsigned queued;        /* connections waiting on its listeners; closing down: on the closing ones */
-        uint64_t accepted;      /* connections accepted since the pool began */
+        uint64_t accepted;      /* connections accepted since the pool began; 0 without closing listeners */
         uint64_t refused;       /* connections refused since the pool began because it was full */
         uint32_t low_water;     /* the lowest idle count since levels.reset_low_water */
         struct closing_row *closing;

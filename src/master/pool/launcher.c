@@ -144,7 +144,7 @@ int launcher_start(struct pool *pool, enum worker_purpose purpose, const char *r
         worker->reason = reason;
         worker->log_read_fd = -1;
         worker->forked_ms = worker->life.since_ms = clock_now_ms();
-        worker->tally.since_ms = worker->tally.looked_ms = worker->forked_ms;
+        *worker_tally(worker) = (struct tally){.since_ms = worker->forked_ms, .looked_ms = worker->forked_ms};
         worker->requests_at_fork = pool->health.requests_seen;
         prepare_slot(worker);
         reaper_begin_launch(pool->runtime->reaper);

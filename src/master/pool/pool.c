@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "logic/config/config_options.h"
 #include "logic/policy/slot_allocator.h"
 #include "master/loop/evloop.h"
@@ -194,6 +195,7 @@ void pool_free(struct pool *pool)
         wake_pipe_close(&pool->wake);
         boards_close(&pool->boards);
         slot_allocator_free(pool->workers.slots);
+        secret_free(pool->workers.tallies);
         overlay_clear(&pool->overlay);
         turn_clear(&pool->turn);
         pool_config_free(pool->own_config);

@@ -29,6 +29,7 @@
 
 struct launcher_ops;
 struct slot_allocator;
+struct tally;
 struct worker;
 
 /* The mode of a pool. It only changes to a later one. */
@@ -51,12 +52,14 @@ struct worker_table {
         struct worker *first; /* list of the workers from launch to reaping, newest first */
         unsigned count;       /* length of the list */
         struct slot_allocator *slots;
+        struct tally *tallies; /* what is believed of each slot; a secret */
+        uint32_t tally_count;  /* length of the array */
 };
 
 /* Written by health. */
 struct pool_health {
         struct backoff backoff;
-        uint64_t requests_seen; /* number of requests at the last health_note_success() */
+        uint64_t requests_seen; /* number of requests at the last health_note_success(), also of every turn */
         bool launch_failing;    /* launches are failing; logged once until one succeeds */
 };
 

@@ -73,7 +73,8 @@ static void take_numbers(struct pool *pool)
 static void take_queue(struct pool *pool)
 {
         pool->turn.queued = listener_set_queued(pool->mode == POOL_OPEN ? &pool->listeners : &pool->closing);
-        pool->turn.accepted = tallies_accepted(pool);
+        if (pool->closing.count > 0) /* nobody else asks */
+                pool->turn.accepted = tallies_accepted(pool);
 }
 
 int pool_snapshot_take(struct pool *pool, uint64_t now_ms)

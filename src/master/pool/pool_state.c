@@ -50,6 +50,8 @@ static const struct field pool_fields[] = {
         WRITTEN(struct pool, workers.first, "workers"),
         DERIVED(struct pool, workers.count, "the number of workers"),
         DERIVED(struct pool, workers.slots, "taken for the workers that are read"),
+        WRITTEN(struct pool, workers.tallies, "tally"),
+        DERIVED(struct pool, workers.tally_count, "as many as the highest slot needs"),
         FIELD(struct pool, scaler.scale.shrink_at_ms, "shrink_at_ms"),
         FIELD(struct pool, scaler.scale.relief_at_ms, "relief_at_ms"),
         FIELD(struct pool, scaler.scale.saturated, "saturated"),
@@ -109,7 +111,6 @@ static const struct field worker_fields[] = {
         FIELD(struct worker, life.since_ms, "since_ms"),
         WRITTEN(struct worker, board, "board"),
         FIELD(struct worker, slot, "slot"),
-        WRITTEN(struct worker, tally, "tally"),
         FIELD(struct worker, stopped, "stopped"),
         FIELD(struct worker, stop_told, "stop_told"),
         FIELD(struct worker, generation, "generation"),
@@ -180,7 +181,7 @@ static json_t *write_worker(const struct worker *worker)
                 r = state_file_set(object, "board",
                                    json_integer(board_state_number(&worker->pool->boards, worker->board)));
         if (r == 0)
-                r = state_file_set(object, "tally", tally_state_write(&worker->tally));
+                r = state_file_set(object, "tally", tally_state_write(worker_tally(worker)));
         if (r == 0 && worker->replacement)
                 r = state_file_set(object, "replacement", json_integer(worker->replacement->pid));
         return state_file_finish(object, r);
@@ -353,14 +354,16 @@ static int read_worker(struct state_file *file, const json_t *object, struct poo
         if (r < 0)
                 return r;
         /* An older program did not keep a tally: everything is counted that the slot says. */
-        worker.tally.since_ms = worker.tally.looked_ms = worker.forked_ms;
-        r = tally_state_read(file, state_file_object(object, "tally"), &worker.tally);
+        struct tally tally = {.since_ms = worker.forked_ms, .looked_ms = worker.forked_ms};
+        r = tally_state_read(file, state_file_object(object, "tally"), &tally);
         if (r < 0)
                 return r;
         worker.purpose = (enum worker_purpose)purpose;
         worker.life.state = (enum worker_state)state;
         worker.recycling = (enum recycle_progress)recycling;
         r = worker.pid > 1 && worker.board ? launcher_adopt(pool, &worker) : -EINVAL;
+        if (r == 0)
+                *worker_tally(pool->workers.first) = tally; /* each new worker is first in the list */
         return r == -EINVAL ? state_file_fail(file, "worker %d in slot %u cannot be", worker.pid, worker.slot) : r;
 }
 

@@ -7,7 +7,6 @@
 #include "master/pool/pool_counters.h"
 #include "master/pool/pool_snapshot.h"
 #include "master/pool/scaler.h"
-#include "master/pool/tallies.h"
 #include "master/pool/turn_orders.h"
 #include "os/clock.h"
 
@@ -43,7 +42,7 @@ void pool_turn_take(struct pool *pool)
         pool_begin_turn(pool);
         observer->changed(observer->context, pool);
         health_note_success(pool);
-        pool_counters_note_rate(pool, now_ms, tallies_requests(pool));
+        pool_counters_note_rate(pool, now_ms, pool->health.requests_seen);
         decide_and_act(pool, now_ms);
         if (pool->turn.again)
                 pool_touch(pool);

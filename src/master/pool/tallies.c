@@ -39,7 +39,7 @@ void tallies_look_at(struct worker *worker)
         if (!worker_serves(worker))
                 return;
         tally_read(&words, worker_slot(worker));
-        count(worker->pool, worker->board, worker->pid, &worker->tally, &words);
+        count(worker->pool, worker->board, worker->pid, worker_tally(worker), &words);
 }
 
 /* At every turn, so without what is not needed there. */
@@ -47,8 +47,8 @@ static void look_at_requests(struct worker *worker)
 {
         struct tally_words words;
 
-        if (worker_serves(worker) && tally_read_busy(&words, worker_slot(worker), &worker->tally))
-                count(worker->pool, worker->board, worker->pid, &worker->tally, &words);
+        if (worker_serves(worker) && tally_read_busy(&words, worker_slot(worker), worker_tally(worker)))
+                count(worker->pool, worker->board, worker->pid, worker_tally(worker), &words);
 }
 
 void tallies_look_at_board(const struct pool *pool, struct board *board)
@@ -73,7 +73,7 @@ uint64_t tallies_requests(struct pool *pool)
 
         for (struct worker *worker = pool->workers.first; worker; worker = worker->next) {
                 look_at_requests(worker);
-                sum += worker->tally.counted.counters.requests;
+                sum += worker_tally(worker)->counted.counters.requests;
         }
         return sum;
 }
@@ -84,7 +84,7 @@ uint64_t tallies_accepted(struct pool *pool)
 
         for (struct worker *worker = pool->workers.first; worker; worker = worker->next) {
                 look_at_requests(worker);
-                sum += worker->tally.counted.begun + worker->tally.counted.counters.refused_source;
+                sum += worker_tally(worker)->counted.begun + worker_tally(worker)->counted.counters.refused_source;
         }
         return sum;
 }
@@ -105,7 +105,7 @@ struct counters tallies_totals(const struct pool *pool)
         struct counters totals = pool->counters.sums;
 
         for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
-                counters_add(&totals, &worker->tally.counted.counters);
+                counters_add(&totals, &worker_tally(worker)->counted.counters);
         for (unsigned i = 0; i < pool->boards.count; i++)
                 counters_add(&totals, &pool->boards.items[i]->tally.counted.counters);
         return totals;

@@ -23,6 +23,11 @@ struct prefork_slot *worker_slot(const struct worker *worker)
         return &worker->board->memory->slots[worker->slot];
 }
 
+struct tally *worker_tally(const struct worker *worker)
+{
+        return &worker->pool->workers.tallies[worker->slot];
+}
+
 bool worker_is_idle(const struct worker *worker)
 {
         return worker->life.state == WORKER_READY && idle_set_has(worker->board->memory, worker->slot);

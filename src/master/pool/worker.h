@@ -12,11 +12,11 @@
 #include "logic/policy/worker_life.h"
 #include "logic/policy/worker_purpose.h"
 #include "logic/policy/worker_rows.h"
-#include "logic/status/tally.h"
 #include "prefork/scoreboard.h"
 
 struct board;
 struct pool;
+struct tally;
 
 struct worker {
         struct pool *pool;
@@ -26,7 +26,6 @@ struct worker {
         struct worker_life life;
         struct board *board; /* in which it reports */
         uint32_t slot;
-        struct tally tally; /* of its slot; written by tallies */
         uint64_t generation;
         enum recycle_progress recycling;
         struct worker *replacement; /* the worker that must be ready before it ends; its `replaces` points back */
@@ -53,6 +52,9 @@ void worker_retire(struct worker *worker, const char *reason, uint64_t now_ms);
 
 /* The worker `context` has been stopped by a signal, or continued. While it is stopped it is neither idle nor spare. */
 void worker_note_stop(void *context, bool stopped);
+
+/* What is believed of its slot; valid until a worker is added. Written by tallies. */
+struct tally *worker_tally(const struct worker *worker);
 
 /* Read its slot: the slot itself, whether it is in the idle set or busy, and since when. */
 struct prefork_slot *worker_slot(const struct worker *worker);

@@ -50,7 +50,7 @@ static void log_death(const struct worker *worker, int status)
                                           .pool = worker->pool->name,
                                           .worker_pid = worker->pid,
                                           .generation = worker->generation,
-                                          .requests = worker->tally.counted.counters.requests};
+                                          .requests = worker_tally(worker)->counted.counters.requests};
         char activity[80];
 
         describe_activity(worker, activity, sizeof(activity));
@@ -80,7 +80,7 @@ static void count_failure(const struct worker *worker, int status)
                 .by_others_hand =
                         ended_as_agreed(worker, status) || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL),
                 .was_ready = !worker_life_is_starting(&worker->life) && worker->life.state != WORKER_GONE,
-                .had_served = worker->tally.counted.counters.requests > 0,
+                .had_served = worker_tally(worker)->counted.counters.requests > 0,
                 .pool_succeeded_since = tallies_requests(pool) > worker->requests_at_fork,
         };
 
@@ -103,7 +103,7 @@ void worker_exit_settle(void *context, pid_t pid, int status, const struct rusag
         count_failure(worker, status);
         idle_set_remove(worker->board->memory, worker->slot);
         if (worker_serves(worker))
-                pool_counters_inherit(pool, &worker->tally.counted, usage);
+                pool_counters_inherit(pool, &worker_tally(worker)->counted, usage);
         if (WIFEXITED(status) && (WEXITSTATUS(status) == WORKER_EXIT_RECYCLED || worker->recycling != RECYCLE_NONE))
                 pool_counters_note(pool, COUNTER_recycled);
         worker_output_outlive(pool->runtime->outputs, pool->name, pid, pool->config->max_workers);

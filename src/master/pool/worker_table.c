@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
+#include "base/secret.h"
 #include "logic/policy/slot_allocator.h"
 #include "master/pool/pool.h"
 #include "master/pool/worker.h"
@@ -20,6 +22,27 @@ static void link_worker(struct pool *pool, struct worker *worker)
         board_use(worker->board);
 }
 
+/* Make room for the tally of a slot: the array doubles. It is a secret because children have no use for it, and pages
+ * that they share are copied when they are written. 0 or -ENOMEM. */
+static int reserve_tally(struct worker_table *table, uint32_t slot)
+{
+        uint32_t count = MAX_OF(table->tally_count, 16U);
+
+        if (slot < table->tally_count)
+                return 0;
+        while (count <= slot)
+                count *= 2;
+        struct tally *tallies = secret_new(count * sizeof(*tallies));
+        if (!tallies)
+                return -ENOMEM;
+        if (table->tally_count > 0)
+                memcpy(tallies, table->tallies, table->tally_count * sizeof(*tallies));
+        secret_free(table->tallies);
+        table->tallies = tallies;
+        table->tally_count = count;
+        return 0;
+}
+
 int worker_table_add(struct pool *pool, struct worker **ret)
 {
         struct worker *worker = calloc(1, sizeof(*worker));
@@ -27,6 +50,8 @@ int worker_table_add(struct pool *pool, struct worker **ret)
         if (!worker)
                 return -ENOMEM;
         int r = slot_allocator_take(pool->workers.slots, &worker->slot);
+        if (r == 0 && (r = reserve_tally(&pool->workers, worker->slot)) < 0)
+                slot_allocator_release(pool->workers.slots, worker->slot);
         if (r < 0) {
                 free(worker);
                 return r;
@@ -44,9 +69,12 @@ int worker_table_adopt(struct pool *pool, const struct worker *known, struct wor
         if (!worker)
                 return -ENOMEM;
         *worker = *known;
-        if (slot_allocator_claim(pool->workers.slots, worker->slot) < 0) {
+        int r = slot_allocator_claim(pool->workers.slots, worker->slot) < 0 ? -EINVAL : 0;
+        if (r == 0 && (r = reserve_tally(&pool->workers, worker->slot)) < 0)
+                slot_allocator_release(pool->workers.slots, worker->slot);
+        if (r < 0) {
                 free(worker);
-                return -EINVAL;
+                return r;
         }
         link_worker(pool, worker);
         *ret = worker;

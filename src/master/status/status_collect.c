@@ -24,7 +24,7 @@ static void collect_totals(const struct pool *pool, struct status_pool *status)
         for (size_t i = 0; i < REQUEST_DURATION_BUCKETS; i++)
                 status->durations.buckets[i] = pool->counters.gone.durations[i];
         for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
-                request_durations_add(&status->durations, worker->tally.counted.durations);
+                request_durations_add(&status->durations, worker_tally(worker)->counted.durations);
         status->durations.total_ns = status->totals.busy_ns;
 }
 
@@ -42,7 +42,7 @@ static void describe_exit(const struct prefork_slot *slot, struct status_worker 
 static void collect_worker(const struct worker *worker, uint64_t now_ms, struct status_worker *status)
 {
         const struct prefork_slot *slot = worker_slot(worker);
-        const struct counters *counted = &worker->tally.counted.counters;
+        const struct counters *counted = &worker_tally(worker)->counted.counters;
         struct process_usage usage = {0};
         bool refuses = !worker_serves(worker), busy = worker_is_busy(worker);
         bool reported = atomic_load(&slot->activity_since_ns) > 0;
@@ -145,8 +145,8 @@ static int collect_spread(const struct pool *pool, struct status_pool *status)
         for (const struct worker *worker = pool->workers.first; worker; worker = worker->next) {
                 if (!worker_serves(worker))
                         continue;
-                requests[count] = worker->tally.counted.counters.requests;
-                cpu_ms[count++] = worker->tally.counted.counters.handler_cpu_us / 1000;
+                requests[count] = worker_tally(worker)->counted.counters.requests;
+                cpu_ms[count++] = worker_tally(worker)->counted.counters.handler_cpu_us / 1000;
         }
         status->requests_each = request_summary_of(requests, count);
         status->cpu_ms_each = request_summary_of(cpu_ms, count);
