@@ -77,6 +77,7 @@ enum prefork_record {
         PREFORK_RECORD_REFUSED, /* a connection beyond max_connections_per_source */
         PREFORK_RECORD_LEFT,    /* a handler that SIGPIPE killed: its client has left */
         PREFORK_RECORD_KILLED,  /* a handler that another signal killed */
+        PREFORK_RECORD_FAILED,  /* a module that could not serve a request */
         PREFORK_RECORD_COUNT
 };
 
@@ -147,7 +148,7 @@ struct prefork_scoreboard {
         _Atomic uint64_t tickets;                       /* the last ticket for max_connections_per_source */
         _Atomic uint64_t refused;                       /* connections closed because of when_full = refuse */
         _Atomic uint64_t records[PREFORK_RECORD_COUNT]; /* when each was logged, and how many were left out since */
-        uint64_t reserved_shared[2];
+        uint64_t reserved_shared[1];
 
         _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint64_t idle[PREFORK_SCOREBOARD_SLOTS / 64]; /* one bit a slot */
 

@@ -106,7 +106,8 @@ static int accept_once(struct acceptor *acceptor, int listener, struct address *
                 acceptor->skipped = 0;
                 return 0;
         }
-        if (errno == ENOTSOCK || errno == EINVAL) /* the door; or a UNIX listener that was shut down and is empty */
+        if ((errno == ENOTSOCK && door_is_closed()) ||
+            errno == EINVAL) /* or a listener that was shut down and is empty */
                 return -ESHUTDOWN;
         return acceptor_is_passing(-errno) ? skip(acceptor, -errno) : -errno;
 }

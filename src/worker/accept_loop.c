@@ -101,9 +101,20 @@ static void log_loss(const struct address *peer, uint64_t duration_ms, int error
                   client[0] ? " of " : "", client, (unsigned long long)duration_ms, strerror(-error));
 }
 
+/* Log a request that its handler, which is no process, could not serve. */
+static void log_failure(const struct accept_loop *loop, const struct runtime_outcome *outcome, uint64_t begun_ns,
+                        uint64_t ended_ns)
+{
+        char more[RECORD_LIMIT_TEXT_MAX];
+
+        if (outcome->error != 0 && may_log(loop, PREFORK_RECORD_FAILED, ended_ns, more))
+                log_notice("handler failed after %llu ms: %s%s", (unsigned long long)(ended_ns - begun_ns) / 1000000,
+                           strerror(outcome->error), more);
+}
+
 /* Serve one accepted connection, which slot_enter_source() has admitted, and close it. 0: the request has ended, or was
- * lost in a shortage; -errno: this worker cannot serve. */
-static int serve(struct accept_loop *loop, int connection, const struct address *peer)
+ * lost in a shortage, at *ret_ended_ns; -errno: this worker cannot serve. */
+static int serve(struct accept_loop *loop, int connection, const struct address *peer, uint64_t *ret_ended_ns)
 {
         struct runtime_outcome outcome = {0};
         uint64_t begun_ns = clock_now_ns();
@@ -121,43 +132,80 @@ static int serve(struct accept_loop *loop, int connection, const struct address 
                 slot_lost(&loop->slot);
         }
         log_outcome(loop, &outcome, begun_ns, ended_ns);
+        log_failure(loop, &outcome, begun_ns, ended_ns);
         slot_done(&loop->slot, ended_ns, outcome.status, outcome.cpu_us);
-        return 0;
+        *ret_ended_ns = ended_ns;
+        return -outcome.failure;
 }
 
-int accept_loop_run(struct accept_loop *loop, struct worker_failure *ret)
+/* The connection has the number of a descriptor of ours, so the handler has closed that. The connection cannot help it:
+ * it is served, and is the last one. */
+static int take_from_own_fds(const struct accept_loop *loop, int *connection)
+{
+        if (!loop->runtime_ops->in_process || !own_fds_has(&loop->own_fds, *connection))
+                return 0;
+        int closed = *connection;
+        *connection = own_fds_step_aside(&loop->own_fds, closed);
+        log_error("the handler has closed descriptor %d, which is its worker's; the worker ends", closed);
+        return EBADF;
+}
+
+/* Descriptors that a handler in this process keeps do not come back. */
+static bool has_leaked_fds(const struct accept_loop *loop, int error)
+{
+        return error == -EMFILE && loop->runtime_ops->in_process;
+}
+
+/* Serve connections until the worker must end. Its exit code, or -errno: it cannot serve. */
+static int serve_until_end(struct accept_loop *loop, enum worker_stage *stage)
 {
         for (;;) {
                 struct address peer;
+                uint64_t ended_ns;
                 int connection;
 
+                *stage = WORKER_STAGE_LISTENERS;
                 int r = acceptor_wait(&loop->acceptor, &peer, &connection);
+                if (has_leaked_fds(loop, r)) {
+                        *stage = WORKER_STAGE_HANDLER;
+                        return r;
+                }
                 if (acceptor_is_shortage(r) || acceptor_is_passing(r)) {
                         endure_shortage(loop, &loop->warned_of_accept, "accept", r);
                         continue;
                 }
                 if (r == -ESHUTDOWN)
                         return door_is_orphaned() ? WORKER_EXIT_ORPHANED : WORKER_EXIT_RETIRED;
-                if (r < 0) {
-                        *ret = (struct worker_failure){.stage = WORKER_STAGE_LISTENERS, .error = -r};
-                        return WORKER_EXIT_LISTENER_FAILED;
-                }
+                if (r < 0)
+                        return r;
                 loop->warned_of_accept = false;
+                *stage = loop->runtime_ops->in_process ? WORKER_STAGE_HANDLER : WORKER_STAGE_EXEC;
+                int damage = take_from_own_fds(loop, &connection);
                 /* Before the connection becomes a request: one too many of its source is closed unserved. */
                 if (!slot_enter_source(&loop->slot, source_of(&peer))) {
                         refusal_close(connection);
                         log_refusal(loop, &peer);
-                        continue;
-                }
-                r = serve(loop, connection, &peer);
-                if (r < 0) {
-                        *ret = (struct worker_failure){.stage = WORKER_STAGE_EXEC, .error = -r};
-                        return WORKER_EXIT_START_FAILED;
-                }
-                if (recycling_is_due(&loop->recycling, &loop->slot, clock_now_ns()))
+                } else if ((r = serve(loop, connection, &peer, &ended_ns)) < 0)
+                        return r;
+                else if (recycling_is_due(&loop->recycling, &loop->slot, ended_ns))
                         return WORKER_EXIT_RECYCLED;
-                slot_idle(&loop->slot, clock_now_ns());
-                if (recycling_was_granted(&loop->slot))
-                        return WORKER_EXIT_RECYCLED;
+                else {
+                        slot_idle(&loop->slot, clock_now_ns());
+                        if (recycling_was_granted(&loop->slot))
+                                return WORKER_EXIT_RECYCLED;
+                }
+                if (damage > 0)
+                        return -damage;
         }
+}
+
+int accept_loop_run(struct accept_loop *loop, struct worker_failure *ret)
+{
+        enum worker_stage stage = WORKER_STAGE_NONE;
+
+        int r = serve_until_end(loop, &stage);
+        if (r >= 0)
+                return r;
+        *ret = (struct worker_failure){.stage = stage, .error = -r};
+        return stage == WORKER_STAGE_LISTENERS ? WORKER_EXIT_LISTENER_FAILED : WORKER_EXIT_START_FAILED;
 }

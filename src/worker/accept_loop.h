@@ -10,6 +10,7 @@
 
 #include "lib/acceptor.h"
 #include "lib/slot.h"
+#include "worker/own_fds.h"
 #include "worker/recycling.h"
 #include "worker/runtime.h"
 #include "worker/worker_setup.h"
@@ -21,6 +22,7 @@ struct accept_loop {
         struct recycling recycling;
         const struct runtime_ops *runtime_ops;
         void *runtime;
+        struct own_fds own_fds;
         uint64_t patience_ns;   /* how long a connection is held whose handler cannot be started for a shortage */
         bool warned_of_accept;  /* accept fails with EMFILE or its kind, and the worker has warned about it */
         bool warned_of_handler; /* the same for the start of handlers */

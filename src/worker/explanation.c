@@ -9,8 +9,10 @@
 #include "worker/handler_environment.h"
 #include "worker/worker_log.h"
 
-static void explain_handler(const struct pool_config *pool, const struct executable_place *place)
+void explanation_of_program(const struct worker_plan *plan)
 {
+        const struct pool_config *pool = plan->pool;
+        const struct executable_place place = {.directory = pool->directory};
         const struct words variables = secret_words_view(&pool->environment);
         struct handler_environment *environment = NULL;
         _cleanup_(text_clear) struct text why = {0};
@@ -18,7 +20,7 @@ static void explain_handler(const struct pool_config *pool, const struct executa
 
         if (handler_environment_new(&variables, pool->clear_environment ? NULL : environ, &environment) < 0)
                 return;
-        if (executable_find(place, pool->handler.list[0], handler_environment_search_path(environment), &path, &why) !=
+        if (executable_find(&place, pool->handler.list[0], handler_environment_search_path(environment), &path, &why) !=
                     0 &&
             why.length > 0)
                 log_emit(LOG_ERR, NULL, "cannot execute the handler \"%s\" as uid %u: %s",
@@ -26,18 +28,14 @@ static void explain_handler(const struct pool_config *pool, const struct executa
         handler_environment_free(environment);
 }
 
-void explanation_log(const struct worker_plan *plan, enum worker_stage stage)
+void explanation_of_directory(const struct worker_plan *plan)
 {
         const struct pool_config *pool = plan->pool;
         const struct executable_place place = {.directory = pool->directory};
         _cleanup_(text_clear) struct text why = {0};
 
-        if (stage != WORKER_STAGE_HANDLER && stage != WORKER_STAGE_EXEC && stage != WORKER_STAGE_DIRECTORY)
-                return;
         worker_log_start(plan->log_write_fd);
-        if (stage != WORKER_STAGE_DIRECTORY)
-                explain_handler(pool, &place);
-        else if (executable_check_directory(&place, pool->directory, &why) < 0 && why.length > 0)
+        if (executable_check_directory(&place, pool->directory, &why) < 0 && why.length > 0)
                 log_emit(LOG_ERR, NULL, "cannot use the directory \"%s\" as uid %u: %s", pool->directory, geteuid(),
                          text_string(&why));
 }

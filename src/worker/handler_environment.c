@@ -224,6 +224,11 @@ char *const *handler_environment_set_peer(struct handler_environment *environmen
         return environment->vector;
 }
 
+char **handler_environment_fixed(struct handler_environment *environment)
+{
+        return environment->vector;
+}
+
 const char *handler_environment_get(const struct handler_environment *environment, const char *name)
 {
         for (size_t i = 0; i < environment->fixed.count; i++)

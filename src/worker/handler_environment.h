@@ -1,6 +1,6 @@
-/* The environment of an inetd handler: a fixed part of the pool, and the variables of the connection.
+/* The environment of a handler: a fixed part of the pool, and for a program the variables of the connection.
  *
- * Owned by worker/runtime_inetd. It is built once; from one connection to the next only the connection's variables
+ * Owned by the runtimes. It is built once; from one connection to the next only the connection's variables
  * change, so that serving a connection allocates nothing. The names are those of UCSPI (ucspi-tcp, ucspi-unix), systemd
  * and xinetd; preforkd-handler(7) defines the values. */
 #pragma once
@@ -19,6 +19,9 @@ int handler_environment_new(const struct words *variables, char *const *inherite
  * which is valid until the next call. */
 char *const *handler_environment_set_peer(struct handler_environment *environment, const struct address *peer,
                                           int connection);
+
+/* The fixed part as a vector, for a handler in this process; it is valid as long as the environment. */
+char **handler_environment_fixed(struct handler_environment *environment);
 
 /* The value of a variable of the fixed part; NULL if it is not set. */
 const char *handler_environment_get(const struct handler_environment *environment, const char *name);

@@ -8,11 +8,13 @@
 #include "base/cleanup.h"
 #include "lib/door.h"
 #include "logic/protocol/worker_plan.h"
+#include "os/clock.h"
 
 /* What the signal handlers use. */
 static struct {
-        const struct slot *slot;
+        struct slot *slot;
         void (*interrupt)(int signal_number);
+        bool in_process;
 } running;
 
 static bool is_about_present_request(const struct prefork_slot *words)
@@ -27,6 +29,19 @@ bool orders_end_request(void)
         return atomic_load(&words->order) != PREFORK_ORDER_NONE && is_about_present_request(words);
 }
 
+/* The request is served by this process, which is the only thing that can be ended. It is counted as one whose handler
+ * was killed. */
+static void end_with_request(void)
+{
+        const struct prefork_slot *words = running.slot->words;
+
+        if (atomic_load(&words->requests_ended) == atomic_load(&words->requests_begun)) /* it has just ended */
+                return;
+        slot_done(running.slot, clock_now_ns(), SIGKILL, 0);
+        slot_ending(running.slot);
+        _exit(WORKER_EXIT_ORDERED);
+}
+
 void orders_look(void)
 {
         if (!running.slot) /* the worker has no requests */
@@ -39,6 +54,8 @@ void orders_look(void)
                 running.interrupt(SIGTERM);
         if ((order == PREFORK_ORDER_KILL && is_present) || order == PREFORK_ORDER_DIE)
                 running.interrupt(SIGKILL);
+        if (order == PREFORK_ORDER_KILL && is_present && running.in_process)
+                end_with_request();
         if (order == PREFORK_ORDER_DIE)
                 _exit(WORKER_EXIT_ORDERED);
 }
@@ -91,12 +108,13 @@ const int orders_caught[] = {SIGUSR1, SIGALRM, SIGTERM, SIGHUP,  SIGINT,  SIGQUI
 const size_t orders_caught_count = ELEMENTS(orders_caught);
 static_assert(ELEMENTS(orders_caught) == ELEMENTS(signals) + 1, "every signal that has a handler, here or in lib/door");
 
-int orders_install(const struct slot *slot, void (*interrupt)(int signal_number))
+int orders_install(struct slot *slot, const struct runtime_ops *ops)
 {
         sigset_t handled;
 
         running.slot = slot;
-        running.interrupt = interrupt;
+        running.interrupt = ops ? ops->interrupt : NULL;
+        running.in_process = ops && ops->in_process;
         for (size_t i = 0; i < ELEMENTS(signals); i++) {
                 const struct sigaction action = {.sa_handler = signals[i].handler, .sa_flags = SA_RESTART};
                 if (sigaction(signals[i].number, &action, NULL) < 0)

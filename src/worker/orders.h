@@ -10,15 +10,17 @@
 #include <stddef.h>
 
 #include "lib/slot.h"
+#include "worker/runtime.h"
 
 /* The signals that have a handler in a worker, including the retire signal of lib/door. An executed program must have
  * the default disposition for each. */
 extern const int orders_caught[];
 extern const size_t orders_caught_count;
 
-/* Install the handlers and unblock the signals. They read orders from `slot` and send signals to the request by
- * `interrupt` (runtime.h); both are NULL in a worker without requests. 0 or -errno of sigaction(2). */
-int orders_install(const struct slot *slot, void (*interrupt)(int signal_number));
+/* Install the handlers and unblock the signals. They read orders from `slot` and interrupt the request by the
+ * operations of its runtime; if it is served in process, KILL ends the worker. Both are NULL in a worker without
+ * requests. 0 or -errno of sigaction(2). */
+int orders_install(struct slot *slot, const struct runtime_ops *ops);
 
 /* True if the master has ordered the end of the present request. */
 bool orders_end_request(void);

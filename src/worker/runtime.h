@@ -6,6 +6,7 @@
  * interrupt() is async-signal-safe and signals only what serves the present request. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/address.h"
@@ -13,8 +14,11 @@
 #include "logic/protocol/worker_plan.h"
 
 struct runtime_outcome {
-        int status;      /* wait status of the process that served; 0: it was not a process */
-        uint64_t cpu_us; /* user and system time of that process and of the children that it waited for */
+        int status; /* wait status of the process that served, or what it would have been */
+        uint64_t
+                cpu_us; /* user and system time of that process and of the children that it waited for, or of serving */
+        int error;      /* positive errno: why the request failed, as far as it is known; 0: it did not */
+        int failure;    /* positive errno: the request has ended, but this worker must not serve another; 0: it may */
 };
 
 struct runtime_ops {
@@ -27,9 +31,17 @@ struct runtime_ops {
          * that may pass: the caller may call again. */
         int (*serve)(void *runtime, int connection, const struct address *peer, struct runtime_outcome *ret);
 
-        /* Send a signal to what serves the present request, if there is one. */
+        /* SIGTERM or SIGKILL: send it to what serves the present request, if there is one. In process, SIGTERM asks the
+         * request to end, and SIGKILL is the caller's. */
         void (*interrupt)(int signal_number);
 
-        /* Free the state of a successful prepare(). */
+        /* The worker serves no more: free the state of a successful prepare(). */
         void (*end)(void *runtime);
+
+        /* Log why prepare() or serve() has failed, in more words than an errno. NULL: they have done so themselves. */
+        void (*explain)(const struct worker_plan *plan);
+
+        /* The worker's own process serves. So only its end ends a request that does not obey interrupt(SIGTERM); and
+         * what serves can harm the worker. */
+        bool in_process;
 };

@@ -18,6 +18,7 @@
 #include "os/process/program.h"
 #include "os/process/resource.h"
 #include "os/process/spawn.h"
+#include "worker/explanation.h"
 #include "worker/handler_environment.h"
 #include "worker/orders.h"
 
@@ -170,4 +171,5 @@ static int serve(void *runtime, int connection, const struct address *peer, stru
         return 0;
 }
 
-const struct runtime_ops runtime_inetd = {.prepare = prepare, .serve = serve, .interrupt = interrupt, .end = end};
+const struct runtime_ops runtime_inetd = {
+        .prepare = prepare, .serve = serve, .interrupt = interrupt, .end = end, .explain = explanation_of_program};

@@ -1,7 +1,10 @@
 #include "worker/worker_main.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
 
+#include "base/cleanup.h"
 #include "os/clock.h"
 #include "os/process/stack.h"
 #include "os/scoreboard_memory.h"
@@ -13,62 +16,136 @@
 #include "worker/worker_log.h"
 #include "worker/worker_setup.h"
 
+/* A worker that serves. */
+struct server {
+        struct worker_plan plan; /* with the descriptors where this worker has them */
+        int *listeners;
+        struct worker_fds own;
+        struct accept_loop loop;
+};
+
 /* Store in the slot why the worker could not start or serve; the master logs it. */
 static void report_failure(const struct worker_plan *plan, struct prefork_slot *slot,
                            const struct worker_failure *failure)
 {
-        explanation_log(plan, failure->stage);
+        const struct runtime_ops *ops = runtime_of(plan->pool->handler_type);
+
+        if (failure->stage == WORKER_STAGE_DIRECTORY)
+                explanation_of_directory(plan);
+        else if ((failure->stage == WORKER_STAGE_HANDLER || failure->stage == WORKER_STAGE_EXEC) && ops->explain)
+                ops->explain(plan);
         atomic_store(&slot->start_errno, (uint32_t)failure->error);
         atomic_store(&slot->start_stage, failure->stage);
 }
 
-/* Prepare everything before the worker reports that it is ready. */
-static int start(const struct worker_plan *plan, struct prefork_scoreboard *board, struct accept_loop *loop,
-                 struct worker_failure *failure)
+/* Give the worker's own descriptors the lowest numbers, see own_fds.h. */
+static int settle(struct server *server)
 {
+        struct worker_plan *plan = &server->plan;
+        int *const fds[] = {&plan->wake_fd, &plan->log_write_fd, &server->own.statm, &server->own.log_read};
+        int r = 0;
+
+        for (size_t i = 0; i < ELEMENTS(fds) && r == 0; i++)
+                r = own_fds_settle(fds[i]);
+        for (size_t i = 0; i < plan->listener_count && r == 0; i++)
+                r = own_fds_settle(&server->listeners[i]);
+        server->loop.slot.wake_fd = plan->wake_fd;
+        server->loop.recycling.statm_fd = server->own.statm;
+        return r;
+}
+
+/* What a handler in this process must not close. */
+static void note_own_fds(struct server *server)
+{
+        const struct worker_plan *plan = &server->plan;
+        const int fds[] = {STDIN_FILENO,
+                           STDOUT_FILENO,
+                           STDERR_FILENO,
+                           plan->wake_fd,
+                           plan->log_write_fd,
+                           server->own.statm,
+                           server->own.log_read,
+                           server->loop.acceptor.epoll_fd,
+                           server->loop.acceptor.signal_fd};
+
+        for (size_t i = 0; i < ELEMENTS(fds); i++)
+                own_fds_add(&server->loop.own_fds, fds[i]);
+        for (size_t i = 0; i < plan->listener_count; i++)
+                own_fds_add(&server->loop.own_fds, plan->listeners[i]);
+}
+
+/* From the copy of a master to a process that serves nothing yet. */
+static int set_up(struct server *server, struct prefork_scoreboard *board, struct worker_failure *failure)
+{
+        struct worker_plan *plan = &server->plan;
+        struct accept_loop *loop = &server->loop;
+
         *failure = (struct worker_failure){.stage = WORKER_STAGE_MEMORY};
         int r = slot_attach(&loop->slot, board, plan->slot, plan->wake_fd);
         if (r == 0)
                 r = recycling_open(&loop->recycling, clock_now_ns());
         if (r < 0)
                 return r;
-        const struct worker_fds own = {.statm = loop->recycling.statm_fd,
-                                       .log_read = worker_log_open_reader(plan->log_write_fd)};
-        r = worker_setup(plan, &own, failure);
+        server->listeners = calloc(plan->listener_count, sizeof(*server->listeners));
+        if (!server->listeners)
+                return -ENOMEM;
+        for (size_t i = 0; i < plan->listener_count; i++)
+                server->listeners[i] = plan->listeners[i];
+        plan->listeners = server->listeners;
+        server->own = (struct worker_fds){.statm = loop->recycling.statm_fd,
+                                          .log_read = worker_log_open_reader(plan->log_write_fd)};
+        return worker_setup(plan, &server->own, failure);
+}
+
+/* Prepare everything before the worker reports that it is ready. */
+static int start(struct server *server, struct prefork_scoreboard *board, struct worker_failure *failure)
+{
+        const struct worker_plan *plan = &server->plan;
+        struct accept_loop *loop = &server->loop;
+
+        int r = set_up(server, board, failure);
+        if (r < 0)
+                return r;
+        loop->runtime_ops = runtime_of(plan->pool->handler_type);
+        failure->stage = WORKER_STAGE_DESCRIPTORS;
+        r = loop->runtime_ops->in_process ? settle(server) : 0;
         if (r < 0)
                 return r;
         worker_log_start(plan->log_write_fd);
         failure->stage = WORKER_STAGE_HANDLER;
-        loop->runtime_ops = runtime_of(plan->pool->handler_type);
-        r = loop->runtime_ops->prepare(plan, own.log_read, &loop->runtime);
+        r = loop->runtime_ops->prepare(plan, server->own.log_read, &loop->runtime);
         if (r == 0)
-                r = orders_install(&loop->slot, loop->runtime_ops->interrupt);
+                r = orders_install(&loop->slot, loop->runtime_ops);
         if (r < 0)
                 return r;
         failure->stage = WORKER_STAGE_LISTENERS;
-        return acceptor_open(&loop->acceptor, plan->listeners, plan->listener_count, plan->master_pid,
-                             (unsigned)plan->orphan_timeout_ms);
+        r = acceptor_open(&loop->acceptor, plan->listeners, plan->listener_count, plan->master_pid,
+                          (unsigned)plan->orphan_timeout_ms);
+        note_own_fds(server);
+        return r;
 }
 
 static int serve_connections(const struct worker_plan *plan, struct prefork_scoreboard *board)
 {
-        struct accept_loop loop = {.patience_ns = plan->pool->start_timeout_ms * 1000000};
+        struct server server = {.plan = *plan, .loop.patience_ns = plan->pool->start_timeout_ms * 1000000};
+        struct accept_loop *loop = &server.loop;
         struct worker_failure failure;
 
-        int r = start(plan, board, &loop, &failure);
+        int r = start(&server, board, &failure);
         if (r == -ESRCH && failure.stage == WORKER_STAGE_LISTENERS)
                 return WORKER_EXIT_ORPHANED;
         if (r < 0) {
                 failure.error = failure.error > 0 ? failure.error : -r;
-                report_failure(plan, &board->slots[plan->slot], &failure);
+                report_failure(&server.plan, &board->slots[plan->slot], &failure);
                 return WORKER_EXIT_START_FAILED;
         }
         failure = (struct worker_failure){0};
-        slot_ready(&loop.slot, clock_now_ns());
-        int code = accept_loop_run(&loop, &failure);
+        slot_ready(&loop->slot, clock_now_ns());
+        int code = accept_loop_run(loop, &failure);
         if (failure.error > 0)
-                report_failure(plan, &board->slots[plan->slot], &failure);
-        slot_ending(&loop.slot);
+                report_failure(&server.plan, &board->slots[plan->slot], &failure);
+        slot_ending(&loop->slot);
+        loop->runtime_ops->end(loop->runtime);
         return code;
 }
 

@@ -31,7 +31,8 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "os/log": {"base", "os"},
     "lib": {"base"},
     "preload": {"base", "lib"},
-    "worker": {"base", "logic/", "os/", "lib"},
+    "builtin": {"base", "os/net"},
+    "worker": {"base", "logic/", "os/", "lib", "builtin"},
     "master/loop": BASE_OS,
     "master/state": BASE_OS,
     "master/manager": BASE_OS | {"logic/", "master/loop", "master/state"},
@@ -526,7 +527,8 @@ MAY_HAVE_STATE = {
     "base": {"log.c.o"},  # the log sink
     "os": {"process_title.c.o", "reserve.c.o"},  # the process's one argument space; an allocator gets no argument
     "lib": {"door.c.o"},  # the retire signal's handler
-    "worker": {"orders.c.o", "runtime_inetd.c.o"},  # signal handlers: what is served, and the handler that serves it
+    # signal handlers: what is served, and who serves it
+    "worker": {"orders.c.o", "runtime_inetd.c.o", "module_host.c.o"},
 }
 
 

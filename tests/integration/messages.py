@@ -50,6 +50,7 @@ DEATH = r"^preforkd: warning: pool \S+: worker \d+: killed by signal \d+ \(\w+\)
 # Records with a number that no other interface has; they have no MESSAGE_ID.
 TOLD = {
     "lines dropped": r"(\d+) lines? of stderr (?:was|were) dropped",
+    "handler failed": r"handler failed after (\d+) ms: ",
     "stderr closed": r"the stderr of (\d+) workers? that ha(?:s|ve) ended was closed",
 }
 

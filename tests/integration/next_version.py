@@ -44,7 +44,7 @@ COMMAND = [
 ]
 
 HANDLER_TYPE = [
-    Change("src/logic/config/config.h", r"HANDLER_MODULE \}", "HANDLER_MODULE, HANDLER_GREETING }", "instead"),
+    Change("src/logic/config/config.h", r"HANDLER_TYPE_COUNT \}", "HANDLER_GREETING, HANDLER_TYPE_COUNT }", "instead"),
     Change("src/logic/config/schema.c", r'\{"inetd", HANDLER_INETD\},', ' {"greeting", HANDLER_GREETING},'),
     Change("src/worker/runtime_greeting.h", "", """/* The runtime of a greeting: the worker itself greets. */
 #pragma once

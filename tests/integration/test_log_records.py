@@ -26,6 +26,7 @@ from daemon import Daemon, abstract, binary_for_everybody, burst, connect, free_
 from forbidden import POWERLESS, needs_to_forbid
 from manager import Manager
 from messages import total_pattern
+from modules import ask, module
 from pools import STUBBORN, in_conversation, static
 
 Start = Callable[..., Daemon]
@@ -271,6 +272,53 @@ def test_a_handler_that_cannot_be_executed_any_more(preforkd: Start, tmp_path: P
         daemon.wait_log(rf'pool www: worker \d+: cannot execute the handler "{handler}" as uid \d+: '
                         rf'its interpreter "{interpreter}": No such file or directory$')
         daemon.wait_log("cannot serve: executing the handler: No such file")
+
+
+def test_a_module_that_cannot_be_loaded_any_more(preforkd: Start, tmp_path: Path) -> None:
+    address, path = tcp4(), tmp_path / "module_serve.so"
+    daemon = preforkd({"www": {"listen": address, "handler_type": "module", "handler": [module("serve", tmp_path), "echo"],
+                               "scaling": "static", "max_workers": 1}})
+    [worker] = daemon.wait_workers(1)
+    shutil.copy(module("bad_other_abi", tmp_path), path.with_suffix(".new"))
+    path.with_suffix(".new").rename(path)
+    os.kill(worker, signal.SIGKILL)
+    daemon.wait_log(rf'pool www: worker \d+: cannot load the module "{path}" as uid \d+: it is for version 99 of the interface '
+                    r"of modules, and this preforkd has version 1$")
+    daemon.wait_log("cannot serve: handler: Protocol error")
+
+
+def test_a_module_that_cannot_start(preforkd: Start, tmp_path: Path) -> None:
+    daemon = preforkd({"www": {"listen": tcp4(), "handler_type": "module",
+                               "handler": [module("serve", tmp_path), "init", "111"]}}, ready=False)
+    daemon.wait_log(r'pool www: worker \d+: the module ".*/module_serve\.so" cannot start: Connection refused$')
+    daemon.wait_log("cannot serve: handler: Connection refused")
+
+
+def test_requests_that_a_module_could_not_serve(preforkd: Start, tmp_path: Path) -> None:
+    """One record in a while, from all workers of the pool together."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler_type": "module",
+                               "handler": [module("serve", tmp_path), "wait", "0", "110"]}})
+    for _ in range(3):
+        request(address)
+    daemon.wait_log(r"pool www: worker \d+: handler failed after \d+ ms: Connection timed out$")
+
+
+@pytest.mark.parametrize(("what", "words"), [
+    ("close standard", r"the handler has closed descriptor 0, which is its worker's; the worker ends"),
+    ("end thread", "the module has ended the thread of its worker"),
+    ("exit", r"exited with code 0 while serving a request for \d+ ms, after 0 requests"),
+    ("replace listener", "cannot serve: listeners: Socket operation on non-socket"),
+    ("leak descriptors", "cannot serve: handler: Too many open files"),
+])
+def test_what_a_module_has_done_to_its_worker(preforkd: Start, tmp_path: Path, what: str, words: str) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler_type": "module", "handler": module("misbehave", tmp_path),
+                               "scaling": "static", "max_workers": 1}})
+    ask(address, what)
+    if what == "close standard":
+        ask(address, "pid")
+    daemon.wait_log(rf"pool www: worker \d+: {words}$")
 
 
 def test_a_socket_file_that_was_removed(preforkd: Start, tmp_path: Path) -> None:

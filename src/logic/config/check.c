@@ -165,27 +165,6 @@ static void warn_unused(const struct rules *rules, const struct pool_config *poo
                 rules_warn(rules, pool, POOL_SPARE_TIMEOUT, "no effect: scaling is static");
 }
 
-/* Programs that need to be setuid or setgid, and so fail as handlers with no_new_privileges. */
-static void warn_privileges(const struct rules *rules, const struct pool_config *pool)
-{
-        static const char *const helpers[] = {
-                "sendmail",    "sudo",       "su",          "doas",        "pkexec",  "newgrp",   "sg",
-                "unix_chkpwd", "passwd",     "chsh",        "chfn",        "crontab", "at",       "mount",
-                "umount",      "fusermount", "fusermount3", "exim",        "exim4",   "postdrop", "postqueue",
-                "qmail-queue", "dma",        "procmail",    "ssh-keysign",
-        };
-        const char *program = pool->handler.count > 0 ? pool->handler.list[0] : "";
-        const char *slash = strrchr(program, '/');
-        const char *name = slash ? slash + 1 : program;
-
-        for (size_t i = 0; i < ELEMENTS(helpers) && pool->no_new_privileges; i++)
-                if (text_equal(name, helpers[i]))
-                        rules_warn(rules, pool, POOL_HANDLER,
-                                   "%s needs privileges that no_new_privileges = yes "
-                                   "withholds; set it to no if the handler fails",
-                                   name);
-}
-
 /* Variables that preforkd sets for each connection cannot be set here. */
 static void check_environment(const struct rules *rules, const struct pool_config *pool)
 {
@@ -286,7 +265,7 @@ int config_finish(struct config *config, const struct config_context *context, s
                 check_environment(&rules, pool);
                 config_check_limits(&rules, pool);
                 warn_unused(&rules, pool);
-                warn_privileges(&rules, pool);
+                config_check_handler(&rules, pool);
                 for (size_t i = 0; i < pool->listen.count; i++)
                         check_address(&rules, config, p, i);
         }

@@ -117,6 +117,8 @@ bool pool_config_uses(const struct pool_config *pool, enum pool_option option)
         case POOL_START_WORKERS:
         case POOL_SPARE_TIMEOUT:
                 return pool->scaling != SCALING_STATIC;
+        case POOL_START_METHOD:
+                return pool->handler_type == HANDLER_INETD || pool->handler_type == HANDLER_LISTENER;
         default:
                 return true;
         }

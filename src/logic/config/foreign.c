@@ -42,7 +42,7 @@ const struct foreign_word foreign_words[] = {
         {"xinetd", "log_type", "log_target", NULL},
         {"xinetd", "log_on_success", NULL, has_peer},
         {"xinetd", "log_on_failure", NULL, has_peer},
-        {"xinetd", "redirect", NULL, "a handler such as socat can"},
+        {"xinetd", "redirect", "handler", "= redirect ADDRESS:PORT, with handler_type = builtin"},
         {"xinetd", "banner", NULL, "the handler says what is to be said"},
         {"xinetd", "includedir", NULL, "pools.d/*.conf beside the file is always read"},
 

@@ -19,7 +19,8 @@
 
 static const struct option_choice handler_types[] = {{"inetd", HANDLER_INETD},
                                                      {"listener", HANDLER_LISTENER, .not_built = true},
-                                                     {"module", HANDLER_MODULE, .not_built = true},
+                                                     {"module", HANDLER_MODULE},
+                                                     {"builtin", HANDLER_BUILTIN},
                                                      {0}};
 static const struct option_choice start_methods[] = {{"exec", START_EXEC},
                                                      {"forkserver", START_FORKSERVER, .not_built = true},
@@ -86,9 +87,9 @@ const struct option pool_options[] = {
 
         [POOL_HANDLER_TYPE] = {"handler_type", OPTION_ENUM, POOL_FIELD(handler_type), "inetd",
                 .choices = handler_types, .effect = EFFECT_ROLL,
-                .help = "inetd: the handler has the connection on stdin and stdout"},
+                .help = "inetd: a program on stdin and stdout; module: loaded into the worker; builtin: preforkd's own"},
         [POOL_HANDLER] = {"handler", OPTION_WORDS, POOL_FIELD(handler), .effect = EFFECT_ROLL,
-                .help = "the program that serves a connection, and its arguments (required)"},
+                .help = "the program, module or builtin that serves connections, and its arguments (required)"},
         [POOL_START_METHOD] = {"start_method", OPTION_ENUM, POOL_FIELD(start_method), "exec",
                 .choices = start_methods, .effect = EFFECT_ROLL, .help = "exec: a new process for every connection"},
         [POOL_LISTEN_FD] = {"listen_fd", OPTION_NUMBER, .not_built = true, .effect = EFFECT_ROLL,

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "logic/config/schema.h"
+#include "master/config/module_check.h"
 #include "os/net/listener.h"
 #include "os/process/capability.h"
 #include "os/process/credentials.h"
@@ -87,15 +88,27 @@ static void check_directory(const struct host *host)
                 host->pool->directory_id = id_of(&status);
 }
 
-static int check_handler(const struct host *host)
+/* Loading it executes code of the module, as the pool's user. */
+static int check_module(const struct host *host)
+{
+        const struct pool_config *pool = host->pool;
+        _cleanup_(text_clear) struct text why = {0};
+
+        int r = module_check(pool, &host->place.user, &why);
+        if (r == -ENOMEM || r == 0)
+                return r;
+        report(host, false, POOL_HANDLER, "cannot load \"%s%s\"%s: %s",
+               pool->root_directory ? pool->root_directory : "", pool->handler.list[0], host->user, text_string(&why));
+        return 0;
+}
+
+static int check_program(const struct host *host)
 {
         const struct pool_config *pool = host->pool;
         const char *search_path = pool->clear_environment ? NULL : getenv("PATH");
         _cleanup_(text_clear) struct text why = {0};
         _cleanup_(freep) char *path = NULL;
 
-        if (pool->handler.count == 0)
-                return 0;
         if (!search_path)
                 search_path = PROGRAM_DEFAULT_PATH;
         for (size_t i = 0; i < pool->environment.count; i++)
@@ -109,6 +122,19 @@ static int check_handler(const struct host *host)
                        path && pool->root_directory ? pool->root_directory : "", path ? path : pool->handler.list[0],
                        host->user, text_string(&why));
         return 0;
+}
+
+static int check_handler(const struct host *host)
+{
+        /* Others need nothing of this machine. */
+        static int (*const checks[HANDLER_TYPE_COUNT])(const struct host *host) = {
+                [HANDLER_INETD] = check_program,
+                [HANDLER_LISTENER] = check_program,
+                [HANDLER_MODULE] = check_module,
+        };
+
+        int (*check)(const struct host *host) = checks[host->pool->handler_type];
+        return check && host->pool->handler.count > 0 ? check(host) : 0;
 }
 
 /* Report words that execve(2) does not take: it would fail for every connection. */

@@ -18,15 +18,29 @@
 #include "master/pool/worker_table.h"
 #include "os/clock.h"
 
+/* A worker says that it ends before it does so in an orderly way. Code that is loaded into it can exit at any moment,
+ * with any code, and takes its request along. */
+static bool has_said_so(const struct worker *worker)
+{
+        return !worker_serves(worker) || atomic_load(&worker_slot(worker)->activity) == PREFORK_ENDING;
+}
+
 static bool ended_as_agreed(const struct worker *worker, int status)
 {
         if (worker->life.state == WORKER_ENDING || worker->life.state == WORKER_KILLED)
                 return true;
         if (!WIFEXITED(status))
                 return false;
-        int code = WEXITSTATUS(status);
-        return code == WORKER_EXIT_RETIRED || code == WORKER_EXIT_RECYCLED || code == WORKER_EXIT_ORPHANED ||
-               code == WORKER_EXIT_ORDERED;
+        switch (WEXITSTATUS(status)) {
+        case WORKER_EXIT_RETIRED:
+        case WORKER_EXIT_RECYCLED:
+        case WORKER_EXIT_ORPHANED:
+                return has_said_so(worker);
+        case WORKER_EXIT_ORDERED: /* it served a request in its own process that had to end */
+                return worker->life.state == WORKER_KILLING;
+        default:
+                return false;
+        }
 }
 
 /* Describe what it was doing: "while serving a request for 1200 ms". */

@@ -281,6 +281,24 @@ static void test_privileged_helpers_are_warned_about(void **state)
         check("[a]\nlisten = /x\nhandler = /usr/bin/sudoku\n", "");
 }
 
+static void test_handlers_that_are_no_programs(void **state)
+{
+        (void)state;
+        check("[a]\nlisten = /a\nhandler_type = module\nhandler = /m.so x\nstart_method = exec\n",
+              "warning: f:5: start_method: no effect: the handler is no program");
+        check("[a]\nlisten = /a\nhandler_type = module\nhandler = m.so\nlimit_cpu = 1\nlimit_nofile = 64\nstderr = "
+              "socket\n",
+              "f:4: handler: expected the absolute path of a module (handler_type = module), and its arguments\n"
+              "f:7: stderr: the handler is in the worker, whose stderr is no client's; expected log, inherit or null\n"
+              "f:5: limit_cpu: it would end a worker that has served many connections; use request_timeout instead, or "
+              "max_requests\n"
+              "f:6: limit_nofile: the handler is in the worker, which has open files of its own; expected at least "
+              "65");
+        check("[a]\nlisten = /a\nhandler_type = builtin\nhandler = redirect 127.0.0.1:80\nlimit_nofile = 65\n", "");
+        check("[a]\nlisten = /a\nhandler_type = builtin\nhandler = redirect /a\n",
+              "f:4: handler: redirect to /a, where the pool itself listens");
+}
+
 static void test_command_line_speaks_of_options(void **state)
 {
         (void)state;
@@ -319,6 +337,7 @@ int main(void)
                 cmocka_unit_test(test_others_serve_as_themselves),
                 cmocka_unit_test(test_what_has_no_effect_is_told),
                 cmocka_unit_test(test_privileged_helpers_are_warned_about),
+                cmocka_unit_test(test_handlers_that_are_no_programs),
                 cmocka_unit_test(test_command_line_speaks_of_options),
         };
 

@@ -1,0 +1,7 @@
+/* Builtin handlers: modules (prefork/module.h) that are linked into the program. */
+#pragma once
+
+#include "prefork/module.h"
+
+/* The builtin handler of that name, one of logic/config/builtins; NULL: there is none. */
+const struct prefork_module *builtin_find(const char *name);

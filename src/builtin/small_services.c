@@ -1,0 +1,95 @@
+#include "builtin/small_services.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "builtin/stream.h"
+
+#define BUFFER_BYTES 16384
+
+/* Of chargen: the printable characters without the blank, in lines that each begin one character later. */
+#define FIRST_CHARACTER '!'
+#define CHARACTERS 94
+#define LINE_CHARACTERS 72
+
+/* Seconds from 1900, where RFC 868 begins, to 1970. */
+#define SECONDS_BEFORE_1970 2208988800U
+
+static int serve_echo(void *state, const struct prefork_request *request)
+{
+        char buffer[BUFFER_BYTES];
+        int r = 0;
+
+        (void)state;
+        while (r == 0) {
+                ssize_t length = stream_read(request->connection, buffer, sizeof(buffer));
+                if (length <= 0)
+                        return stream_result((int)length);
+                r = stream_write(request->connection, buffer, (size_t)length);
+        }
+        return stream_result(r);
+}
+
+static int serve_discard(void *state, const struct prefork_request *request)
+{
+        char buffer[BUFFER_BYTES];
+        ssize_t length;
+
+        (void)state;
+        do
+                length = stream_read(request->connection, buffer, sizeof(buffer));
+        while (length > 0);
+        return stream_result((int)length);
+}
+
+/* "02 FEB 1991 12:31:42 MST": the date of SMTP, as xinetd has it. */
+static int serve_daytime(void *state, const struct prefork_request *request)
+{
+        static const char *const months[] = {"JAN", "FEB", "MAR", "APR", "MAY", "JUN",
+                                             "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"};
+        time_t now = time(NULL);
+        struct tm parts;
+
+        (void)state;
+        if (!localtime_r(&now, &parts))
+                return -EOVERFLOW;
+        return stream_result(stream_printf(request->connection, "%02d %s %d %02d:%02d:%02d %s\r\n", parts.tm_mday,
+                                           months[parts.tm_mon], parts.tm_year + 1900, parts.tm_hour, parts.tm_min,
+                                           parts.tm_sec, parts.tm_zone));
+}
+
+static int serve_time(void *state, const struct prefork_request *request)
+{
+        uint32_t since_1900 =
+                htonl((uint32_t)time(NULL) + SECONDS_BEFORE_1970); /* wraps in 2036, as the protocol does */
+
+        (void)state;
+        return stream_result(stream_write(request->connection, (const char *)&since_1900, sizeof(since_1900)));
+}
+
+static int serve_chargen(void *state, const struct prefork_request *request)
+{
+        /* All lines, after which they begin again. */
+        char block[CHARACTERS * (LINE_CHARACTERS + 2)], *at = block;
+        int r = 0;
+
+        (void)state;
+        for (int line = 0; line < CHARACTERS; line++) {
+                for (int i = 0; i < LINE_CHARACTERS; i++)
+                        *at++ = (char)(FIRST_CHARACTER + (line + i) % CHARACTERS);
+                *at++ = '\r';
+                *at++ = '\n';
+        }
+        while (r == 0)
+                r = stream_write(request->connection, block, sizeof(block));
+        return stream_result(r);
+}
+
+const struct prefork_module builtin_echo = {PREFORK_MODULE_HEADER, .name = "echo", .serve = serve_echo};
+const struct prefork_module builtin_discard = {PREFORK_MODULE_HEADER, .name = "discard", .serve = serve_discard};
+const struct prefork_module builtin_daytime = {PREFORK_MODULE_HEADER, .name = "daytime", .serve = serve_daytime};
+const struct prefork_module builtin_time = {PREFORK_MODULE_HEADER, .name = "time", .serve = serve_time};
+const struct prefork_module builtin_chargen = {PREFORK_MODULE_HEADER, .name = "chargen", .serve = serve_chargen};

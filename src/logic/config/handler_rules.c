@@ -1,0 +1,120 @@
+/* The rules of `handler`, and of options that depend on who the handler is, for each handler_type. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/address.h"
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "logic/config/builtins.h"
+#include "logic/config/rules.h"
+
+/* A worker that serves itself has its own descriptors, those of its listeners, and those of its handler. */
+#define OPEN_FILES_MIN 64
+
+/* Programs that need to be setuid or setgid, and so fail as handlers with no_new_privileges. */
+static void warn_privileges(const struct rules *rules, const struct pool_config *pool)
+{
+        static const char *const helpers[] = {
+                "sendmail",    "sudo",       "su",          "doas",        "pkexec",  "newgrp",   "sg",
+                "unix_chkpwd", "passwd",     "chsh",        "chfn",        "crontab", "at",       "mount",
+                "umount",      "fusermount", "fusermount3", "exim",        "exim4",   "postdrop", "postqueue",
+                "qmail-queue", "dma",        "procmail",    "ssh-keysign",
+        };
+        const char *program = pool->handler.list[0];
+        const char *slash = strrchr(program, '/');
+        const char *name = slash ? slash + 1 : program;
+
+        for (size_t i = 0; i < ELEMENTS(helpers) && pool->no_new_privileges; i++)
+                if (text_equal(name, helpers[i]))
+                        rules_warn(rules, pool, POOL_HANDLER,
+                                   "%s needs privileges that no_new_privileges = yes "
+                                   "withholds; set it to no if the handler fails",
+                                   name);
+}
+
+/* What can be set for a process that serves one connection, but not for a worker that serves many. */
+static void check_in_process(const struct rules *rules, const struct pool_config *pool)
+{
+        const struct limit_value *open_files = &pool->limits[LIMIT_NOFILE];
+
+        if (pool->stderr_mode == STDERR_SOCKET)
+                rules_refuse(
+                        rules, pool, POOL_STDERR,
+                        "the handler is in the worker, whose stderr is no client's; expected log, inherit or null");
+        if (pool->limits[LIMIT_CPU].set)
+                rules_refuse(rules, pool, POOL_LIMIT_CPU,
+                             "it would end a worker that has served many connections; use request_timeout instead, or "
+                             "max_requests");
+        if (open_files->set && open_files->soft < OPEN_FILES_MIN + pool->listen.count)
+                rules_refuse(rules, pool, POOL_LIMIT_NOFILE,
+                             "the handler is in the worker, which has open files of its own; expected at least %zu",
+                             OPEN_FILES_MIN + pool->listen.count);
+}
+
+static void check_module(const struct rules *rules, const struct pool_config *pool)
+{
+        if (pool->handler.list[0][0] != '/')
+                rules_refuse(rules, pool, POOL_HANDLER,
+                             "expected the absolute path of a module (handler_type = module), and its arguments");
+        check_in_process(rules, pool);
+}
+
+/* Where `redirect` leads. */
+static void check_target(const struct rules *rules, const struct pool_config *pool, const char *text)
+{
+        struct address target;
+
+        if (address_parse(text, &target) < 0 || text[0] == '*') {
+                rules_refuse(rules, pool, POOL_HANDLER,
+                             "\"%s\" is no target of redirect; expected ADDRESS:PORT (numbers, or localhost), "
+                             "[IPV6-ADDRESS]:PORT, /PATH or @NAME",
+                             text);
+                return;
+        }
+        if (address_lacks_interface(&target))
+                rules_refuse(
+                        rules, pool, POOL_HANDLER,
+                        "%s is a link-local address, which needs its interface; expected [ADDRESS%%INTERFACE]:PORT",
+                        text);
+        for (size_t i = 0; i < pool->listen.count; i++)
+                if (!listen_address_socket_name(&pool->listen.items[i]) &&
+                    address_equal(&pool->listen.items[i].address, &target))
+                        rules_refuse(rules, pool, POOL_HANDLER, "redirect to %s, where the pool itself listens", text);
+}
+
+static void check_builtin(const struct rules *rules, const struct pool_config *pool)
+{
+        const struct builtin_name *builtin = builtin_name_find(pool->handler.list[0]);
+        size_t arguments = pool->handler.count - 1;
+
+        if (!builtin) {
+                _cleanup_(text_clear) struct text names = {0};
+                for (size_t i = 0; i < builtin_names_count; i++)
+                        if (text_appendf(&names, "%s%s", i == 0 ? "" : ", ", builtin_names[i].name) < 0)
+                                rules->problems->out_of_memory = true;
+                rules_refuse(rules, pool, POOL_HANDLER, "there is no builtin \"%s\"; expected one of %s",
+                             pool->handler.list[0], text_string(&names));
+        } else if (!builtin->argument && arguments > 0)
+                rules_refuse(rules, pool, POOL_HANDLER, "the builtin \"%s\" takes no arguments", builtin->name);
+        else if (builtin->argument && arguments != 1)
+                rules_refuse(rules, pool, POOL_HANDLER, "expected %s %s", builtin->name, builtin->argument);
+        else if (builtin->argument)
+                check_target(rules, pool, pool->handler.list[1]);
+        check_in_process(rules, pool);
+}
+
+void config_check_handler(const struct rules *rules, const struct pool_config *pool)
+{
+        static void (*const checks[HANDLER_TYPE_COUNT])(const struct rules *rules, const struct pool_config *pool) = {
+                [HANDLER_INETD] = warn_privileges,
+                [HANDLER_LISTENER] = warn_privileges,
+                [HANDLER_MODULE] = check_module,
+                [HANDLER_BUILTIN] = check_builtin,
+        };
+
+        if (pool->handler.count > 0 && checks[pool->handler_type])
+                checks[pool->handler_type](rules, pool);
+        if (rules_is_set(pool, POOL_START_METHOD) && !pool_config_uses(pool, POOL_START_METHOD))
+                rules_warn(rules, pool, POOL_START_METHOD, "no effect: the handler is no program");
+}

@@ -1,0 +1,72 @@
+#include "os/process/module_file.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <sys/stat.h>
+
+#include "base/text.h"
+
+/* What version 1 of the interface has: the least that a module of this version brings. */
+#define SIZE_OF_ABI_1 (offsetof(struct prefork_module, done) + sizeof(void (*)(void *)))
+
+/* Explain, and return `result`; -ENOMEM if there is no memory for the words. */
+__attribute__((format(printf, 3, 4))) static int explain(struct text *why, int result, const char *format, ...)
+{
+        va_list arguments;
+
+        va_start(arguments, format);
+        int r = text_appendv(why, format, arguments);
+        va_end(arguments);
+        return r < 0 ? r : result;
+}
+
+/* What dlopen(3) or dlsym(3) says, without the name of the file, which callers have said. */
+static const char *last_error(const char *path)
+{
+        const char *error = dlerror();
+        size_t length = strlen(path);
+
+        if (!error)
+                return "for no reason that is known";
+        return strncmp(error, path, length) == 0 && text_starts_with(error + length, ": ") ? error + length + 2 : error;
+}
+
+int module_file_check(const struct prefork_module *module, struct text *why)
+{
+        if (module->abi != PREFORK_MODULE_ABI)
+                return explain(why, -EPROTO,
+                               "it is for version %u of the interface of modules, and this preforkd has version %d",
+                               module->abi, PREFORK_MODULE_ABI);
+        if (module->size < SIZE_OF_ABI_1)
+                return explain(why, -EPROTO, "its \"%s\" is cut off: %u bytes, expected %zu", PREFORK_MODULE_SYMBOL,
+                               module->size, SIZE_OF_ABI_1);
+        if (!module->serve)
+                return explain(why, -EPROTO, "its \"%s\" has no function serve", PREFORK_MODULE_SYMBOL);
+        if (module->flags != 0)
+                return explain(why, -EPROTO, "it needs something that this preforkd does not have (flags 0x%llx)",
+                               (unsigned long long)module->flags);
+        return 0;
+}
+
+int module_file_load(const char *path, const struct prefork_module **ret, struct text *why)
+{
+        struct stat status;
+
+        if (stat(path, &status) < 0)
+                return explain(why, -errno, "%s", strerror(errno));
+        if (!S_ISREG(status.st_mode)) /* opening a FIFO would wait for a writer */
+                return explain(why, -EACCES, S_ISDIR(status.st_mode) ? "it is a directory" : "it is no regular file");
+        void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+        if (!object)
+                return explain(why, -ENOEXEC, "%s", last_error(path));
+        const struct prefork_module *module = dlsym(object, PREFORK_MODULE_SYMBOL);
+        if (!module)
+                return explain(why, -EPROTO, "it is a shared object, but no module: it has no symbol \"%s\"",
+                               PREFORK_MODULE_SYMBOL);
+        int r = module_file_check(module, why);
+        if (r == 0)
+                *ret = module;
+        return r;
+}

@@ -1,0 +1,289 @@
+#include "worker/module_host.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "lib/door.h"
+#include "os/net/connection.h"
+#include "os/process/fork_mark.h"
+#include "os/process/resource.h"
+#include "worker/handler_environment.h"
+#include "worker/orders.h"
+
+/* Where in the module this thread is. A longjmp(3) can leave it by another way than it went in. */
+enum place { OUTSIDE, IN_INIT, IN_SERVE };
+
+struct module_host {
+        const struct pool_config *pool;
+        const struct prefork_module *module; /* NULL: init() was not called, or has failed */
+        void *state;
+        struct handler_environment *environment;
+        struct fork_mark mark;
+        bool knows_signals; /* the next two are filled in */
+        sigset_t mask;      /* the worker's signal mask */
+        struct sigaction on_retire;
+        bool may_change_user;
+        uid_t uid;
+        uint64_t cpu_ns; /* of this thread, when the last request ended */
+};
+
+/* The request that is being served, for signal handlers. */
+static struct {
+        volatile sig_atomic_t connection; /* -1: none */
+        volatile sig_atomic_t interrupted;
+        uint64_t cookie;
+        volatile enum place place;
+} present = {.connection = -1};
+
+struct request {
+        struct prefork_request public;
+        struct address local; /* length 0: not looked up yet */
+};
+
+static bool is_interrupted(const struct prefork_request *request)
+{
+        (void)request;
+        return present.interrupted != 0;
+}
+
+static const struct sockaddr *find_local(const struct prefork_request *public, socklen_t *ret_length)
+{
+        struct request *request = (struct request *)(uintptr_t) public; /* const for the module alone */
+        struct address *local = &request->local;
+
+        if (local->length == 0) {
+                local->length = sizeof(local->un);
+                if (getsockname(public->connection, &local->any, &local->length) < 0)
+                        local->length = 0;
+        }
+        *ret_length = local->length;
+        return local->length > 0 ? &local->any : NULL;
+}
+
+/* If limit_nofile is not set, the limit that preforkd was started with, as for a program. */
+static int set_limits(const struct worker_plan *plan)
+{
+        for (enum limit i = 0; i < LIMIT_COUNT; i++) {
+                const struct limit_value *limit = &plan->pool->limits[i];
+                const struct rlimit value =
+                        limit->set ? (struct rlimit){limit->soft, limit->hard} : plan->original->of[RESOURCE_NOFILE];
+                if (!limit->set && i != LIMIT_NOFILE)
+                        continue;
+                if (setrlimit((__rlimit_resource_t)limit_resource(i), &value) < 0)
+                        return -errno;
+        }
+        return 0;
+}
+
+int module_host_new(const struct worker_plan *plan, struct module_host **ret)
+{
+        const struct pool_config *pool = plan->pool;
+        const struct words variables = secret_words_view(&pool->environment);
+        struct module_host *host = calloc(1, sizeof(*host));
+
+        if (!host)
+                return -ENOMEM;
+        host->pool = pool;
+        host->mark = fork_mark_make();
+        host->uid = geteuid();
+        host->may_change_user = host->uid == 0;
+        int r = set_limits(plan);
+        if (r == 0)
+                r = handler_environment_new(&variables, pool->clear_environment ? NULL : environ, &host->environment);
+        if (r < 0) {
+                module_host_end(host);
+                return r;
+        }
+        environ = handler_environment_fixed(host->environment);
+        *ret = host;
+        return 0;
+}
+
+/* This process is a copy that the module has forked, and that came back instead of ending: it must not go on as a
+ * worker. */
+static void end_if_copy(const struct module_host *host)
+{
+        if (!fork_mark_is_here(&host->mark))
+                _exit(EXIT_SUCCESS);
+}
+
+/* The module came back from a call by another way than it went in: what the stack holds now is not what we left. */
+static void check_place(enum place expected)
+{
+        if (present.place != expected)
+                _exit(WORKER_EXIT_START_FAILED);
+        present.place = OUTSIDE;
+}
+
+/* The module ends our thread, with pthread_exit(3). Without it the worker would stay, and serve nobody. */
+static void on_thread_end(void *context)
+{
+        const struct module_host *host = context;
+
+        end_if_copy(host);
+        log_error("the module has ended the thread of its worker");
+        _exit(EXIT_FAILURE);
+}
+
+static int call_init(struct module_host *host, const struct prefork_module *module)
+{
+        const struct words *words = &host->pool->handler;
+        volatile int r = 0; /* as pthread_cleanup_push() wants it */
+
+        present.place = IN_INIT;
+        pthread_cleanup_push(on_thread_end, host);
+        if (module->init)
+                r = module->init((int)words->count, words->list, &host->state);
+        pthread_cleanup_pop(0);
+        return r;
+}
+
+int module_host_start(struct module_host *host, const struct prefork_module *module)
+{
+        int r = call_init(host, module);
+
+        end_if_copy(host);
+        check_place(IN_INIT);
+        if (r != 0) {
+                r = r < 0 ? r : -r;
+                log_error("the module \"%s\" cannot start: %s", host->pool->handler.list[0], strerror(-r));
+                return r;
+        }
+        host->module = module;
+        return 0;
+}
+
+static int call_serve(struct module_host *host, const struct prefork_request *request)
+{
+        volatile int r;
+
+        present.place = IN_SERVE;
+        pthread_cleanup_push(on_thread_end, host);
+        orders_look(); /* for an order that came before there was something to interrupt */
+        r = host->module->serve(host->state, request);
+        pthread_cleanup_pop(0);
+        return r;
+}
+
+/* Before the first request: what must be the same after each. While the module runs, the retire signal restarts what it
+ * interrupts, if the kernel can, and so does not cut reads short; an order interrupts. */
+static void learn_signals(struct module_host *host)
+{
+        struct sigaction on_order;
+
+        sigprocmask(SIG_SETMASK, NULL, &host->mask);
+        sigaction(DOOR_SIGNAL, NULL, &host->on_retire);
+        host->on_retire.sa_flags |= SA_RESTART;
+        sigaction(DOOR_SIGNAL, &host->on_retire, NULL);
+        sigaction(SIGUSR1, NULL, &on_order);
+        on_order.sa_flags &= ~SA_RESTART;
+        sigaction(SIGUSR1, &on_order, NULL);
+        host->knows_signals = true;
+}
+
+/* A worker whose retire signal is blocked, or has another handler, would accept connections until it is killed. */
+static void restore_signals(const struct module_host *host)
+{
+        struct sigaction now;
+
+        sigprocmask(SIG_SETMASK, &host->mask, NULL);
+        if (sigaction(DOOR_SIGNAL, NULL, &now) == 0 && now.sa_handler != host->on_retire.sa_handler)
+                sigaction(DOOR_SIGNAL, &host->on_retire, NULL);
+}
+
+static uint64_t cpu_now_ns(void)
+{
+        struct timespec now = {0};
+
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+        return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Close the connection, unless the module has: its number may be another descriptor's now. */
+static void close_connection(int connection, uint64_t cookie)
+{
+        if (cookie == 0 || connection_cookie(connection) == cookie)
+                close(connection);
+}
+
+/* What the module has done to this process that a worker cannot undo. 0 or a positive errno. */
+static int find_damage(const struct module_host *host)
+{
+        uid_t real, effective, saved;
+
+        if (!host->may_change_user || getresuid(&real, &effective, &saved) < 0 ||
+            (real == host->uid && effective == host->uid && saved == host->uid))
+                return 0;
+        log_error("the module has changed the user of its worker, which ends now");
+        return EPERM;
+}
+
+static struct runtime_outcome outcome_of(struct module_host *host, int result)
+{
+        int error = result < 0 ? -result : result;
+        uint64_t before_ns = host->cpu_ns;
+
+        host->cpu_ns = cpu_now_ns();
+        return (struct runtime_outcome){.status = MIN_OF(error, UINT8_MAX) << 8, /* as of an exit code */
+                                        .cpu_us = (host->cpu_ns - before_ns) / 1000,
+                                        .error = error,
+                                        .failure = find_damage(host)};
+}
+
+int module_host_serve(void *runtime, int connection, const struct address *peer, struct runtime_outcome *ret)
+{
+        struct module_host *host = runtime;
+        struct request request = {.public = {.size = sizeof(request.public),
+                                             .connection = connection,
+                                             .peer = &peer->any,
+                                             .peer_length = peer->length,
+                                             .local = find_local,
+                                             .interrupted = is_interrupted}};
+        uint64_t cookie = connection_cookie(connection);
+
+        if (!host->knows_signals)
+                learn_signals(host);
+        present.cookie = cookie;
+        present.interrupted = 0;
+        present.connection = connection;
+        int result = call_serve(host, &request.public);
+        present.connection = -1;
+        end_if_copy(host);
+        check_place(IN_SERVE);
+        restore_signals(host);
+        close_connection(connection, cookie);
+        *ret = outcome_of(host, result);
+        return 0;
+}
+
+void module_host_interrupt(int signal_number)
+{
+        int connection = present.connection;
+
+        if (signal_number != SIGTERM || connection < 0)
+                return;
+        present.interrupted = 1;
+        if (present.cookie == 0 || connection_cookie(connection) == present.cookie)
+                shutdown(connection, SHUT_RDWR);
+}
+
+void module_host_end(void *runtime)
+{
+        struct module_host *host = runtime;
+
+        if (host->module && host->module->done)
+                host->module->done(host->state);
+        /* The environment stays: environ points to it. */
+        if (!host->environment || environ != handler_environment_fixed(host->environment))
+                handler_environment_free(host->environment);
+        free(host);
+}
