@@ -1,0 +1,57 @@
+"""All ways in which a pool can serve, as rows of one table: what holds for handlers holds for each of them.
+
+A kind of handler is described by pools that serve in the same way whatever the kind: `echo()` answers with what it gets
+until the client has ended, and so is busy for as long as a client likes. A new handler type is a new row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from daemon import handler, tcp4
+from modules import module
+
+Keys = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`echo` gives the keys of a pool that echoes, in a directory for what it executes or loads; `behind` the pools that
+    it needs besides. The pool itself is "www"."""
+
+    name: str
+    echo: Callable[[Path], Keys]
+    behind: Callable[[Path], dict[str, Keys]] = lambda _: {}
+    # The worker itself serves: what must be killed ends the worker, too.
+    in_process: bool = False
+    # A handler that takes a while for each connection and then says which process served, as handler_wait; if it can.
+    wait: Callable[[Path, str], Keys] | None = None
+    # A handler that says "begun", and cannot be ended by asking; if there can be one.
+    stubborn: Callable[[Path], Keys] | None = None
+
+
+# Where the kind "redirect" leads: a pool of its own, whose address is the same for all tests of a process.
+_target = ""
+
+
+def target() -> str:
+    global _target
+    _target = _target or tcp4()
+    return _target
+
+
+KINDS = [
+    Kind("inetd", lambda _: {"handler": "/bin/cat"},
+         wait=lambda directory, time: {"handler": [handler("wait", directory), time]},
+         stubborn=lambda _: {"handler": ["/bin/sh", "-c", "trap '' TERM; echo begun; while :; do sleep 0.1; done"]}),
+    Kind("module", lambda directory: {"handler_type": "module", "handler": [module("serve", directory), "echo"]},
+         in_process=True,
+         wait=lambda directory, time: {"handler_type": "module", "handler": [module("serve", directory), "wait", time]},
+         stubborn=lambda directory: {"handler_type": "module", "handler": [module("serve", directory), "stubborn"]}),
+    Kind("builtin", lambda _: {"handler_type": "builtin", "handler": "echo"}, in_process=True),
+    Kind("redirect", lambda _: {"handler_type": "builtin", "handler": ["redirect", target()]}, in_process=True,
+         behind=lambda _: {"target": {"handler_type": "builtin", "handler": "echo", "listen": target(),
+                                      "max_workers": 200, "max_spare_workers": 8}}),
+]
