@@ -201,5 +201,6 @@ bool slot_enter_source(struct slot *slot, uint64_t source)
 
 void slot_leave_source(struct slot *slot)
 {
-        atomic_store(&slot->words->source, 0);
+        if (atomic_load_explicit(&slot->words->source, memory_order_relaxed) != 0)
+                atomic_store(&slot->words->source, 0);
 }

@@ -10,5 +10,8 @@
 uint64_t clock_now_ms(void);
 uint64_t clock_now_ns(void);
 
+/* The CPU time of the calling thread. Takes a system call. */
+uint64_t clock_thread_cpu_ns(void);
+
 /* Milliseconds since 1970, only for display: it changes when the machine's clock is set. */
 uint64_t clock_wall_ms(void);

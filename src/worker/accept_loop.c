@@ -17,6 +17,8 @@
 #include "worker/record_limit.h"
 #include "worker/source.h"
 
+#define CPU_LOOK_NS 1000000
+
 /* True if a record of that kind may be logged now, with `text` at its end. */
 static bool may_log(const struct accept_loop *loop, enum prefork_record kind, uint64_t now_ns,
                     char text[static RECORD_LIMIT_TEXT_MAX])
@@ -112,6 +114,19 @@ static void log_failure(const struct accept_loop *loop, const struct runtime_out
                            strerror(outcome->error), more);
 }
 
+/* The CPU time of serving since it was looked at last, in µs, if this process serves. It is looked at once in a while,
+ * because that takes a system call: what is not reported of one request is of a later one. */
+static uint64_t take_cpu_us(struct accept_loop *loop, uint64_t now_ns)
+{
+        uint64_t before_ns = loop->cpu_ns;
+
+        if (!loop->runtime_ops->in_process || now_ns - loop->cpu_looked_ns < CPU_LOOK_NS)
+                return 0;
+        loop->cpu_looked_ns = now_ns;
+        loop->cpu_ns = clock_thread_cpu_ns();
+        return (loop->cpu_ns - before_ns) / 1000;
+}
+
 /* Serve one accepted connection, which slot_enter_source() has admitted, and close it. 0: the request has ended, or was
  * lost in a shortage, at *ret_ended_ns; -errno: this worker cannot serve. */
 static int serve(struct accept_loop *loop, int connection, const struct address *peer, uint64_t *ret_ended_ns)
@@ -133,7 +148,7 @@ static int serve(struct accept_loop *loop, int connection, const struct address 
         }
         log_outcome(loop, &outcome, begun_ns, ended_ns);
         log_failure(loop, &outcome, begun_ns, ended_ns);
-        slot_done(&loop->slot, ended_ns, outcome.status, outcome.cpu_us);
+        slot_done(&loop->slot, ended_ns, outcome.status, outcome.cpu_us + take_cpu_us(loop, ended_ns));
         *ret_ended_ns = ended_ns;
         return -outcome.failure;
 }
@@ -190,7 +205,7 @@ static int serve_until_end(struct accept_loop *loop, enum worker_stage *stage)
                 else if (recycling_is_due(&loop->recycling, &loop->slot, ended_ns))
                         return WORKER_EXIT_RECYCLED;
                 else {
-                        slot_idle(&loop->slot, clock_now_ns());
+                        slot_idle(&loop->slot, ended_ns);
                         if (recycling_was_granted(&loop->slot))
                                 return WORKER_EXIT_RECYCLED;
                 }

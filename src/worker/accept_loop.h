@@ -23,6 +23,8 @@ struct accept_loop {
         const struct runtime_ops *runtime_ops;
         void *runtime;
         struct own_fds own_fds;
+        uint64_t cpu_ns;        /* of this thread, when it was looked at … */
+        uint64_t cpu_looked_ns; /* … last */
         uint64_t patience_ns;   /* how long a connection is held whose handler cannot be started for a shortage */
         bool warned_of_accept;  /* accept fails with EMFILE or its kind, and the worker has warned about it */
         bool warned_of_handler; /* the same for the start of handlers */

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -33,14 +32,14 @@ struct module_host {
         struct sigaction on_retire;
         bool may_change_user;
         uid_t uid;
-        uint64_t cpu_ns; /* of this thread, when the last request ended */
+        uint64_t served; /* requests */
 };
 
 /* The request that is being served, for signal handlers. */
 static struct {
         volatile sig_atomic_t connection; /* -1: none */
         volatile sig_atomic_t interrupted;
-        uint64_t cookie;
+        struct connection_id id;
         volatile enum place place;
 } present = {.connection = -1};
 
@@ -124,33 +123,27 @@ static void check_place(enum place expected)
         present.place = OUTSIDE;
 }
 
-/* The module ends our thread, with pthread_exit(3). Without it the worker would stay, and serve nobody. */
+/* The module has ended our thread, with pthread_exit(3). Without it the worker would stay, and serve nobody. */
 static void on_thread_end(void *context)
 {
-        const struct module_host *host = context;
-
-        end_if_copy(host);
+        end_if_copy(context);
         log_error("the module has ended the thread of its worker");
         _exit(EXIT_FAILURE);
 }
 
-static int call_init(struct module_host *host, const struct prefork_module *module)
-{
-        const struct words *words = &host->pool->handler;
-        volatile int r = 0; /* as pthread_cleanup_push() wants it */
-
-        present.place = IN_INIT;
-        pthread_cleanup_push(on_thread_end, host);
-        if (module->init)
-                r = module->init((int)words->count, words->list, &host->state);
-        pthread_cleanup_pop(0);
-        return r;
-}
-
 int module_host_start(struct module_host *host, const struct prefork_module *module)
 {
-        int r = call_init(host, module);
+        const struct words *words = &host->pool->handler;
+        pthread_key_t key;
 
+        int r = -pthread_key_create(&key, on_thread_end);
+        if (r == 0)
+                r = -pthread_setspecific(key, host);
+        if (r < 0)
+                return r;
+        present.place = IN_INIT;
+        if (module->init)
+                r = module->init((int)words->count, words->list, &host->state);
         end_if_copy(host);
         check_place(IN_INIT);
         if (r != 0) {
@@ -160,18 +153,6 @@ int module_host_start(struct module_host *host, const struct prefork_module *mod
         }
         host->module = module;
         return 0;
-}
-
-static int call_serve(struct module_host *host, const struct prefork_request *request)
-{
-        volatile int r;
-
-        present.place = IN_SERVE;
-        pthread_cleanup_push(on_thread_end, host);
-        orders_look(); /* for an order that came before there was something to interrupt */
-        r = host->module->serve(host->state, request);
-        pthread_cleanup_pop(0);
-        return r;
 }
 
 /* Before the first request: what must be the same after each. While the module runs, the retire signal restarts what it
@@ -190,29 +171,18 @@ static void learn_signals(struct module_host *host)
         host->knows_signals = true;
 }
 
-/* A worker whose retire signal is blocked, or has another handler, would accept connections until it is killed. */
+/* A worker whose retire signal is blocked, or has another handler, would accept connections until it is killed. This
+ * takes system calls, and what a module does wrong it does soon: look after the first, second, fourth, eighth …
+ * request. */
 static void restore_signals(const struct module_host *host)
 {
         struct sigaction now;
 
+        if ((host->served & (host->served - 1)) != 0)
+                return;
         sigprocmask(SIG_SETMASK, &host->mask, NULL);
         if (sigaction(DOOR_SIGNAL, NULL, &now) == 0 && now.sa_handler != host->on_retire.sa_handler)
                 sigaction(DOOR_SIGNAL, &host->on_retire, NULL);
-}
-
-static uint64_t cpu_now_ns(void)
-{
-        struct timespec now = {0};
-
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-        return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-/* Close the connection, unless the module has: its number may be another descriptor's now. */
-static void close_connection(int connection, uint64_t cookie)
-{
-        if (cookie == 0 || connection_cookie(connection) == cookie)
-                close(connection);
 }
 
 /* What the module has done to this process that a worker cannot undo. 0 or a positive errno. */
@@ -227,14 +197,11 @@ static int find_damage(const struct module_host *host)
         return EPERM;
 }
 
-static struct runtime_outcome outcome_of(struct module_host *host, int result)
+static struct runtime_outcome outcome_of(const struct module_host *host, int result)
 {
         int error = result < 0 ? -result : result;
-        uint64_t before_ns = host->cpu_ns;
 
-        host->cpu_ns = cpu_now_ns();
         return (struct runtime_outcome){.status = MIN_OF(error, UINT8_MAX) << 8, /* as of an exit code */
-                                        .cpu_us = (host->cpu_ns - before_ns) / 1000,
                                         .error = error,
                                         .failure = find_damage(host)};
 }
@@ -242,25 +209,30 @@ static struct runtime_outcome outcome_of(struct module_host *host, int result)
 int module_host_serve(void *runtime, int connection, const struct address *peer, struct runtime_outcome *ret)
 {
         struct module_host *host = runtime;
-        struct request request = {.public = {.size = sizeof(request.public),
-                                             .connection = connection,
-                                             .peer = &peer->any,
-                                             .peer_length = peer->length,
-                                             .local = find_local,
-                                             .interrupted = is_interrupted}};
-        uint64_t cookie = connection_cookie(connection);
+        struct request request;
 
+        request.public = (struct prefork_request){.size = sizeof(request.public),
+                                                  .connection = connection,
+                                                  .peer = &peer->any,
+                                                  .peer_length = peer->length,
+                                                  .local = find_local,
+                                                  .interrupted = is_interrupted};
+        request.local.length = 0;
         if (!host->knows_signals)
                 learn_signals(host);
-        present.cookie = cookie;
+        present.id = connection_identify(connection, peer);
         present.interrupted = 0;
         present.connection = connection;
-        int result = call_serve(host, &request.public);
+        present.place = IN_SERVE;
+        orders_look(); /* for an order that came before there was something to interrupt */
+        int result = host->module->serve(host->state, &request.public);
         present.connection = -1;
         end_if_copy(host);
         check_place(IN_SERVE);
+        host->served++;
         restore_signals(host);
-        close_connection(connection, cookie);
+        if (connection_is(connection, &present.id)) /* otherwise the module has closed it, and may have its number */
+                close(connection);
         *ret = outcome_of(host, result);
         return 0;
 }
@@ -272,7 +244,7 @@ void module_host_interrupt(int signal_number)
         if (signal_number != SIGTERM || connection < 0)
                 return;
         present.interrupted = 1;
-        if (present.cookie == 0 || connection_cookie(connection) == present.cookie)
+        if (connection_is(connection, &present.id))
                 shutdown(connection, SHUT_RDWR);
 }
 

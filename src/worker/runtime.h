@@ -14,11 +14,10 @@
 #include "logic/protocol/worker_plan.h"
 
 struct runtime_outcome {
-        int status; /* wait status of the process that served, or what it would have been */
-        uint64_t
-                cpu_us; /* user and system time of that process and of the children that it waited for, or of serving */
-        int error;      /* positive errno: why the request failed, as far as it is known; 0: it did not */
-        int failure;    /* positive errno: the request has ended, but this worker must not serve another; 0: it may */
+        int status;      /* wait status of the process that served, or what it would have been */
+        uint64_t cpu_us; /* user and system time of that process and of the children that it waited for */
+        int error;       /* positive errno: why the request failed, as far as it is known; 0: it did not */
+        int failure;     /* positive errno: the request has ended, but this worker must not serve another; 0: it may */
 };
 
 struct runtime_ops {

@@ -49,6 +49,7 @@ build()
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tests/integration"))
 import daemon as tests  # noqa: E402  the tests' way to start a daemon and to be its client; wants PREFORKD set
+import modules  # noqa: E402
 
 
 def require(programs: Mapping[str, str]) -> None:
@@ -101,6 +102,9 @@ class Bench:
     def handler(self, name: str) -> str:
         return tests.handler(name, self.directory)
 
+    def module(self, name: str) -> str:
+        return modules.module(name, self.directory)
+
     @contextlib.contextmanager
     def daemon(self, pools: tests.Pools, **options: Any) -> Iterator[tests.Daemon]:
         """A daemon that serves; stopped, and looked at, at the end."""
@@ -113,10 +117,11 @@ class Bench:
             daemon.close()
 
     @contextlib.contextmanager
-    def peer(self, command: Sequence[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
-        """Another server, to compare with; ended by its pid."""
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL, env=tests.clean_environment(), start_new_session=True)
+    def peer(self, command: Sequence[str], port: int, group: Cgroup | None = None) -> Iterator[subprocess.Popen[bytes]]:
+        """Another server, to compare with, in a control group if there is one; ended by its pid."""
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                   env=tests.clean_environment(), start_new_session=True,
+                                   preexec_fn=group.enter if group else None)
         try:
             tests.wait_until(lambda: process.poll() is not None or not tests.refuses(tests.tcp4(port)), f"{command[0]} serving")
             if process.poll() is not None:
@@ -181,13 +186,13 @@ class LoadResult:
         return connect + max(others)
 
 
-def load_command(port: int, clients: int, *more: str) -> list[str]:
+def load_command(port: int, clients: int, *more: str, path: str = "") -> list[str]:
     # -r: go on after a reset; -l is not given, so a reply of another length is a failure; -s: a stuck request is one.
-    return ["ab", "-q", "-r", "-s", "30", "-c", str(clients), *more, f"http://127.0.0.1:{port}/"]
+    return ["ab", "-q", "-r", "-s", "30", "-c", str(clients), *more, f"http://127.0.0.1:{port}/{path}"]
 
 
-def load(port: int, clients: int, requests: int) -> LoadResult:
-    done = subprocess.run(load_command(port, clients, "-n", str(requests)), capture_output=True, text=True, check=False)
+def load(port: int, clients: int, requests: int, path: str = "") -> LoadResult:
+    done = subprocess.run(load_command(port, clients, "-n", str(requests), path=path), capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"ab failed with status {done.returncode}:\n{done.stdout}{done.stderr}")
     result = LoadResult(done.stdout)

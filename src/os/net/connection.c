@@ -1,7 +1,9 @@
 #include "os/net/connection.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -27,12 +29,48 @@ int connection_open(const struct address *target, unsigned timeout_s, bool (*giv
         return 0;
 }
 
-uint64_t connection_cookie(int fd)
+/* A number that no other socket of this machine has had since it was booted. 0: the descriptor is no socket, or the
+ * kernel gives no such numbers. */
+static uint64_t cookie_of(int fd)
 {
         uint64_t cookie = 0;
         socklen_t length = sizeof(cookie);
 
         return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) < 0 ? 0 : cookie;
+}
+
+struct connection_id connection_identify(int fd, const struct address *peer)
+{
+        bool has_port = peer->any.sa_family == AF_INET || peer->any.sa_family == AF_INET6;
+
+        return (struct connection_id){.peer = peer, .cookie = has_port ? 0 : cookie_of(fd)};
+}
+
+/* A TCP socket without a peer: has it ever had one? */
+static bool was_connected(int fd)
+{
+        struct tcp_info info = {0};
+        socklen_t length = sizeof(info);
+
+        return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 && info.tcpi_segs_in > 0;
+}
+
+/* No two open connections of a listener have the same client's address and port. */
+static bool has_peer(int fd, const struct address *expected)
+{
+        struct address peer;
+
+        peer.length = sizeof(peer.un);
+        if (getpeername(fd, &peer.any, &peer.length) == 0)
+                return peer.length == expected->length && memcmp(&peer.any, &expected->any, peer.length) == 0;
+        return errno == ENOTCONN && was_connected(fd); /* its client has broken it off */
+}
+
+bool connection_is(int fd, const struct connection_id *id)
+{
+        if (id->peer->any.sa_family == AF_INET || id->peer->any.sa_family == AF_INET6)
+                return has_peer(fd, id->peer);
+        return id->cookie == 0 || cookie_of(fd) == id->cookie;
 }
 
 void connection_set_nodelay(int fd)

@@ -11,9 +11,17 @@ struct address;
 int connection_open(const struct address *target, unsigned timeout_s, bool (*give_up)(const void *context),
                     const void *context, int *ret_fd);
 
-/* A number that no other socket of this machine has had since it was booted. 0: the descriptor is no socket, or the
- * kernel gives no such numbers. Async-signal-safe. */
-uint64_t connection_cookie(int fd);
+/* Which connection a descriptor is, so that it can be told later whether its number is another file's by then. */
+struct connection_id {
+        const struct address *peer; /* as accept(2) gave it; not owned */
+        uint64_t cookie;            /* of a socket whose peer has no address of its own; 0: not needed, or not known */
+};
+
+/* The identity of the connection `fd`, whose peer is `peer`. For TCP it costs no system call. */
+struct connection_id connection_identify(int fd, const struct address *peer);
+
+/* True if the descriptor is that connection, whatever has become of its peer. Async-signal-safe. */
+bool connection_is(int fd, const struct connection_id *id);
 
 /* Pass small segments on at once (TCP_NODELAY). Of a UNIX socket: as it is. */
 void connection_set_nodelay(int fd);

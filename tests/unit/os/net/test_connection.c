@@ -46,22 +46,63 @@ static int open_full(struct address *ret, int *ret_waiting)
         return listener;
 }
 
-static void test_cookies(void **state)
+/* A connection of the kind, and what accept(2) says of its peer. */
+static void open_connection(const char *where, int *ret_listener, int *ret_client, int *ret_fd,
+                            struct address *ret_peer)
 {
-        int fds[2];
+        struct address address;
+        int listener;
 
+        assert_int_equal(address_parse(where, &address), 0);
+        if (address.any.sa_family == AF_INET)
+                address.in.sin_port = 0;
+        listener = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(bind(listener, &address.any, address.length), 0);
+        assert_int_equal(listen(listener, 8), 0);
+        assert_int_equal(getsockname(listener, &address.any, &address.length), 0);
+        assert_int_equal(connection_open(&address, 5, never, NULL, ret_client), 0);
+        *ret_peer = (struct address){.length = sizeof(ret_peer->un)};
+        *ret_fd = accept4(listener, &ret_peer->any, &ret_peer->length, SOCK_CLOEXEC);
+        assert_true(*ret_fd >= 0);
+        *ret_listener = listener;
+}
+
+static void check_identity(const char *where)
+{
+        const struct linger at_once = {.l_onoff = 1};
+        struct address peer, other_peer;
+        int listener, client, fd, other_listener, other_client, other;
+
+        open_connection(where, &listener, &client, &fd, &peer);
+        struct connection_id id = connection_identify(fd, &peer);
+        assert_true(connection_is(fd, &id));
+        _cleanup_(fd_closep) int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        assert_true(connection_is(copy, &id));
+        assert_false(connection_is(client, &id));
+        assert_false(connection_is(listener, &id) && peer.any.sa_family == AF_UNIX);
+        close(listener);
+        open_connection(where, &other_listener, &other_client, &other, &other_peer);
+        assert_false(connection_is(other, &id));
+        assert_int_equal(dup3(other, fd, O_CLOEXEC), fd); /* what the number is now */
+        assert_false(connection_is(fd, &id));
+        close(fd);
+        assert_false(connection_is(fd, &id));
+        int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        assert_false(connection_is(null_fd, &id));
+        setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+        close(client); /* the client breaks it off */
+        assert_true(connection_is(copy, &id));
+        close(null_fd);
+        close(other);
+        close(other_client);
+        close(other_listener);
+}
+
+static void test_identities(void **state)
+{
         (void)state;
-        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-        _cleanup_(fd_closep) int copy = fcntl(fds[0], F_DUPFD_CLOEXEC, 0);
-        assert_true(connection_cookie(fds[0]) != 0);
-        assert_int_equal(connection_cookie(fds[0]), connection_cookie(copy));
-        assert_int_not_equal(connection_cookie(fds[0]), connection_cookie(fds[1]));
-        close(fds[0]);
-        assert_int_equal(connection_cookie(fds[0]), 0);
-        close(fds[1]);
-        assert_int_equal(open("/dev/null", O_RDONLY | O_CLOEXEC), fds[0]);
-        assert_int_equal(connection_cookie(fds[0]), 0);
-        close(fds[0]);
+        check_identity("127.0.0.1:1");
+        check_identity("@preforkd-test-identity");
 }
 
 static void test_nobody_listens(void **state)
@@ -105,7 +146,7 @@ static void test_signals(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_cookies),
+                cmocka_unit_test(test_identities),
                 cmocka_unit_test(test_nobody_listens),
                 cmocka_unit_test(test_time_is_over),
                 cmocka_unit_test(test_signals),
