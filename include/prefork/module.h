@@ -45,10 +45,10 @@ struct prefork_request {
          * first call, so that a request that does not ask does not pay for it. */
         const struct sockaddr *(*local)(const struct prefork_request *request, socklen_t *ret_length);
 
-        /* True if this request shall end now, because it has taken longer than request_timeout or preforkd stops. The
-         * connection has been shut down (shutdown(2)), so that whoever reads from it or writes to it finds out. Ask
-         * wherever something else is waited for or takes long: kill_timeout later the worker is killed. A signal has
-         * interrupted what can be interrupted (EINTR). Async-signal-safe. */
+        /* True if this request shall end now, because it has taken longer than request_timeout. The connection has been
+         * shut down (shutdown(2)), so that whoever reads from it or writes to it finds out. Ask wherever something else
+         * is waited for or takes long: kill_timeout later the worker is killed. A signal has interrupted what can be
+         * interrupted (EINTR). Async-signal-safe. */
         bool (*interrupted)(const struct prefork_request *request);
 };
 

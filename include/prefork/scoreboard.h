@@ -68,7 +68,7 @@ enum prefork_answer {
 enum prefork_order {
         PREFORK_ORDER_NONE,
         PREFORK_ORDER_TERM, /* send TERM to the handler's group if it still serves request order_request */
-        PREFORK_ORDER_KILL, /* the same with KILL */
+        PREFORK_ORDER_KILL, /* the same with KILL; a worker that serves in its own process ends */
         PREFORK_ORDER_DIE,  /* send KILL to the handler's group, whatever it serves, and end */
 };
 

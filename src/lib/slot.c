@@ -36,7 +36,8 @@ void slot_wake(struct slot *slot, enum prefork_wake reason)
                 return;
         /* A full pipe wakes as well as another byte does. Without a master there is nobody to wake (EPIPE). */
         ssize_t written = write(slot->wake_fd, "", 1);
-        (void)written;
+        if (written < 0 && errno == EBADF) /* a handler in this process has closed it: leave it to other workers */
+                atomic_store(flag, 0);
 }
 
 static void set_activity(struct slot *slot, enum prefork_activity activity, uint64_t now_ns)

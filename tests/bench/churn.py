@@ -4,9 +4,11 @@
 While ab(1) asks with 8 clients, SIGHUP comes every 100 ms with another configuration: in turn the environment (which
 replaces the workers by a new generation), the spare workers and the limit of workers (which apply in place). In the first
 half nobody is killed and no request may fail. In the second, workers are killed with SIGKILL at random, and no more
-requests may fail than workers died while they served, which is what the daemon's log says of each. Afterwards the pool
-must be whole: within its limits, of one generation, serving, and nobody stuck.
+requests may fail than workers died while they served, which is what the daemon's log says of each; than workers died, if
+they serve in their own process: one that has just accepted a connection still looks idle. Afterwards the pool must be
+whole: within its limits, of one generation, serving, and nobody stuck.
 
+`--type` is the handler type: a program for each connection, a module, or a redirect to a pool with that module.
 `--seconds` is the length of each half; tests run it with a few. The exit status is 1 when a bound is broken.
 """
 
@@ -56,7 +58,7 @@ def kill_one(daemon: tests.Daemon) -> bool:
         return False
     try:
         fields = tests.stat_fields(victim)
-        if not fields or int(fields[1]) != daemon.pid or not tests.title(victim).startswith("preforkd: worker"):
+        if not fields or int(fields[1]) != daemon.pid or tests.title(victim) != "preforkd: worker www":
             return False
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         return True
@@ -101,12 +103,23 @@ def must_be_whole(daemon: tests.Daemon, address: str) -> None:
             raise RuntimeError(f"a pool at rest answers {reply!r}")
 
 
-def run(figures: bench.Bench, seconds: int, kills: bool) -> None:
+def pools_of(figures: bench.Bench, kind: str, address: str) -> dict[str, dict[str, object]]:
+    """The pool under test, "www", and what it needs."""
+    if kind == "inetd":
+        return {"www": {"listen": address, "handler": figures.handler("hello"), **POOL}}
+    module = {"handler_type": "module", "handler": figures.module("hello")}
+    if kind == "module":
+        return {"www": {"listen": address, **module, **POOL}}
+    target = tests.tcp4()
+    return {"www": {"listen": address, "handler_type": "builtin", "handler": ["redirect", target], **POOL},
+            "target": {"listen": target, **module, "max_workers": 40}}
+
+
+def run(figures: bench.Bench, kind: str, seconds: int, kills: bool) -> None:
     port = tests.free_port()
     address = tests.tcp4(port)
-    pool = {"listen": address, "handler": figures.handler("hello"), **POOL}
     title = "with kills" if kills else "without kills"
-    with figures.daemon({"www": pool}) as daemon:
+    with figures.daemon(pools_of(figures, kind, address)) as daemon:
         with subprocess.Popen(bench.load_command(port, CLIENTS, "-t", str(seconds), "-n", "100000000"),
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as client:
             reloads, killed = disturb(daemon, client, kills)
@@ -123,7 +136,8 @@ def run(figures: bench.Bench, seconds: int, kills: bool) -> None:
         figures.say(f"the pool: {totals(daemon)}")
         if deaths != killed:
             figures.say(f"of {killed} kills {killed - deaths} met a worker that was just ending")
-        figures.figure(f"failed requests {title} (killed while serving: {serving})", result.failed, at_most=serving, digits=0)
+        figures.figure(f"failed requests {title} (killed while serving: {serving})", result.failed,
+                       at_most=serving if kind == "inetd" else deaths, digits=0)
         odd = [line for line in log.splitlines() if ODD.search(line)]
         figures.figure(f"odd lines in the log {title}", len(odd), at_most=0, digits=0)
         for line in odd[:10]:
@@ -140,6 +154,7 @@ def totals(daemon: tests.Daemon) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=int, default=60, help="of each half")
+    parser.add_argument("--type", choices=["inetd", "module", "redirect"], default="inetd")
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
     options = parser.parse_args()
     random.seed(options.seed)
@@ -147,8 +162,8 @@ def main() -> None:
     with bench.Bench("churn", "reloads, recycling and kills under load",
                      {**vars(options), "clients": CLIENTS, "reload every": f"{RELOAD_S * 1000:g} ms",
                       "kill every": f"{KILL_S * 1000:g} ms", **POOL}, ["apache2-utils"]) as figures:
-        run(figures, options.seconds, kills=False)
-        run(figures, options.seconds, kills=True)
+        run(figures, options.type, options.seconds, kills=False)
+        run(figures, options.type, options.seconds, kills=True)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ enum counter_unit {
         X(handler_deaths, "handler_deaths", COUNTER_OF_REQUESTS, OF(handler_deaths), NONE, NULL,                       \
           "handlers that a signal killed")                                                                             \
         X(handler_failures, "handler_failures", COUNTER_OF_REQUESTS, OF(handler_failures), NONE, "failed handlers",    \
-          "handlers that exited with a code other than 0")                                                             \
+          "handlers that exited with a code other than 0, or could not serve")                                         \
         X(lost, "lost", COUNTER_OF_REQUESTS, OF(lost), NONE, "lost",                                                   \
           "requests whose connection was closed for want of processes or memory")
 /* clang-format on */
