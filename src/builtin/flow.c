@@ -37,9 +37,9 @@ static void note_error(struct flow *flow, int fd, int error)
         flow->broken = fd;
 }
 
-void flow_break(struct flow *flow, int error)
+void flow_close(struct flow *flow)
 {
-        note_error(flow, flow->to, error);
+        flow->has_ended = flow->passed_on = true;
 }
 
 /* Go by the pipe from now on, if there can be one. The sockets must not wait then, which splice(2) cannot be told. */

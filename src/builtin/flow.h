@@ -23,7 +23,7 @@ struct flow {
         size_t at, pending; /* in the buffer: read and not yet written; in the pipe: pending alone */
         bool by_pipe;
         bool has_ended; /* `from` has ended its side */
-        bool passed_on; /* … and `to` was told */
+        bool passed_on; /* … and `to` was told, or has gone */
         int error;      /* positive errno: it has broken … */
         int broken;     /* … at this descriptor */
 };
@@ -34,8 +34,8 @@ struct flow flow_make(int from, int to, struct flow_memory *memory);
 /* Move what can be moved without waiting, a few hundred kilobytes at most. */
 void flow_advance(struct flow *flow);
 
-/* It cannot go on, because `to` takes no more. */
-void flow_break(struct flow *flow, int error);
+/* `to` takes no more: the flow is over. */
+void flow_close(struct flow *flow);
 
 /* What it waits for: bytes of `from`, or room in `to`. */
 static inline bool flow_is_over(const struct flow *flow)

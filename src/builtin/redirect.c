@@ -66,8 +66,8 @@ static void advance(struct flow *from_it, struct flow *to_it, const struct pollf
 {
         if (side->revents == 0)
                 return;
-        if (side->events == 0) { /* nothing can be written to it any more, and it has ended its own side */
-                flow_break(to_it, ECONNRESET);
+        if (side->events == 0) { /* it takes no more; that is no fault, as nothing waits to be written to it */
+                flow_close(to_it);
                 return;
         }
         if (side->events & POLLIN)
@@ -89,6 +89,8 @@ static int relay(struct flow *up, struct flow *down, const struct prefork_reques
                 advance(up, down, &sides[0]);
                 advance(down, up, &sides[1]);
         }
+        if (request->interrupted(request)) /* which looks like an end of the client's */
+                return -ETIMEDOUT;
         return -(up->error != 0 ? up->error : down->error);
 }
 

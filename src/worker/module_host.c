@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -103,6 +103,7 @@ int module_host_new(const struct worker_plan *plan, struct module_host **ret)
                 return r;
         }
         environ = handler_environment_fixed(host->environment);
+        tzset(); /* the master may have read its own TZ, and localtime_r(3) does not look again */
         *ret = host;
         return 0;
 }

@@ -238,6 +238,22 @@ def test_the_targets_end_is_passed_on(preforkd: Start, target: Target) -> None:
     wait_until(lambda: totals(daemon)["requests"] == 1, "its end")
 
 
+def test_a_target_that_closes_both_sides_has_said_all(preforkd: Start, target: Target) -> None:
+    """As most servers do when they have answered. A client that is slow, and has not ended its own side, gets everything."""
+    daemon, address = redirecting(preforkd, target)
+    for number, size in enumerate((10, 3_000_000), 1):
+        with connect(address) as client, target.accept() as server:
+            client.sendall(b"question")
+            assert server.recv(100) == b"question"
+            sender = threading.Thread(target=lambda: (server.sendall(b"x" * size), server.close()))
+            sender.start()
+            time.sleep(0.2)
+            assert len(read_all(client)) == size
+            sender.join()
+        wait_until(lambda: totals(daemon)["requests"] == number, "its end")
+    assert totals(daemon)["handler_failures"] == 0
+
+
 @pytest.mark.parametrize("size", [1, 70_000, 262_144, 262_145, 5_000_000])
 def test_nothing_is_lost_in_either_direction(preforkd: Start, target: Target, size: int) -> None:
     """Small ones go through a buffer, large ones through a pipe; both at once, and the ends behind the last byte."""
