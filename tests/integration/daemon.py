@@ -560,7 +560,7 @@ class Daemon:
         self.descriptors_at_start: Counter[str] | None = None
         self.layout_at_start: Any = None
         self.may_leak = False  # set by a test that ends with other descriptors on purpose
-        self.may_smash = False  # set by a test whose module destroys its worker's stack
+        self.may_smash = False  # set by a test whose module destroys its worker's memory
 
     # configuration
 
