@@ -37,8 +37,7 @@ struct prefork_request {
         uint32_t size;      /* of this structure in the worker; a module that is newer than it looks here */
         int32_t connection; /* a connected stream socket, blocking and close-on-exec; the worker closes it */
 
-        const struct sockaddr
-                *peer; /* the client's address, as accept(2) gave it; of a UNIX socket it may be unnamed */
+        const struct sockaddr *peer; /* the client's address, as accept(2) gave it; UNIX clients have no name */
         socklen_t peer_length;
 
         /* The address that the client has connected to, and its length; NULL: it is not known. It is looked up by the
