@@ -314,7 +314,8 @@ def test_requests_that_a_module_could_not_serve(preforkd: Start, tmp_path: Path)
 def test_what_a_module_has_done_to_its_worker(preforkd: Start, tmp_path: Path, what: str, words: str) -> None:
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler_type": "module", "handler": module("misbehave", tmp_path),
-                               "scaling": "static", "max_workers": 1}})
+                               "scaling": "static", "max_workers": 1}}, control=True)
+    wait_until(lambda: control_of(daemon).pool()["counts"]["idle"] == 1, "the master knows that it is ready")
     ask(address, what)
     if what == "close standard":
         ask(address, "pid")
