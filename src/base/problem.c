@@ -8,6 +8,9 @@
 #include "base/text.h"
 
 static void add(struct problem_list *list, bool warning, const char *file, unsigned line, const char *format,
+                va_list arguments) __attribute__((format(printf, 5, 0)));
+
+static void add(struct problem_list *list, bool warning, const char *file, unsigned line, const char *format,
                 va_list arguments)
 {
         _cleanup_(text_clear) struct text text = {0};

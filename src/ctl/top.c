@@ -160,10 +160,10 @@ static void put_help(const struct top *top)
 /* The line above the tables: how many rows are hidden. */
 static void put_position(int *y, const struct ctl_scroll_view *view)
 {
-        char line[96];
+        char line[96] = "";
 
-        snprintf(line, sizeof(line), view->above + view->below > 0 ? "%zu rows above, %zu below" : "", view->above,
-                 view->below);
+        if (view->above + view->below > 0)
+                snprintf(line, sizeof(line), "%zu rows above, %zu below", view->above, view->below);
         put(y, A_NORMAL, line, strlen(line));
 }
 

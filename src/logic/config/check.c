@@ -25,6 +25,9 @@ const char *rules_label(const struct rules *rules, enum pool_option option, char
 }
 
 static void report(const struct rules *rules, bool warning, const struct pool_config *pool, enum pool_option option,
+                   const char *format, va_list arguments) __attribute__((format(printf, 5, 0)));
+
+static void report(const struct rules *rules, bool warning, const struct pool_config *pool, enum pool_option option,
                    const char *format, va_list arguments)
 {
         _cleanup_(text_clear) struct text text = {0};

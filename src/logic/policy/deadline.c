@@ -105,7 +105,7 @@ static void check(struct turn *turn, uint32_t row, bool *armed)
         case WORKER_DETACHED:
                 if (!item->busy)
                         end_request(turn, row);
-                /* fall through */
+                __attribute__((fallthrough));
         case WORKER_READY:
         case WORKER_RETIRING:
                 if (item->busy)

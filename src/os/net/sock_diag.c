@@ -21,6 +21,7 @@
         ((left) -= (int)RTA_ALIGN((attribute)->rta_len),                                                               \
          (const struct rtattr *)(const void *)((const char *)(attribute) + RTA_ALIGN((attribute)->rta_len)))
 #define RTA_DATA_CONST(attribute) ((const void *)((const char *)(attribute) + RTA_LENGTH(0)))
+#define NLMSG_DATA_CONST(message) ((const void *)((const char *)(message) + NLMSG_HDRLEN))
 
 typedef void (*handle_message)(const struct nlmsghdr *message, void *context);
 
@@ -57,7 +58,7 @@ struct unix_answer {
 
 static void read_unix_answer(const struct nlmsghdr *message, void *context)
 {
-        const struct unix_diag_msg *diag = NLMSG_DATA(message);
+        const struct unix_diag_msg *diag = NLMSG_DATA_CONST(message);
         struct unix_answer *answer = context;
         int left = (int)message->nlmsg_len - (int)NLMSG_LENGTH(sizeof(*diag));
 
@@ -113,7 +114,7 @@ struct half_open_answer {
 
 static void count_half_open(const struct nlmsghdr *message, void *context)
 {
-        const struct inet_diag_msg *diag = NLMSG_DATA(message);
+        const struct inet_diag_msg *diag = NLMSG_DATA_CONST(message);
         struct half_open_answer *answer = context;
 
         answer->count += ntohs(diag->id.idiag_sport) == answer->port;
