@@ -32,11 +32,14 @@ unsigned spelling_distance(const char *a, const char *b)
 
 void spelling_offer(struct spelling *spelling, const char *candidate)
 {
-        size_t length = strlen(spelling->word);
-        unsigned distance = spelling_distance(spelling->word, candidate);
+        size_t length = strlen(spelling->word), other = strlen(candidate);
         /* At most one edit for every three letters: with more, short words would match each other by chance. */
         size_t limit = MAX_OF(length / 3, (size_t)1);
 
+        /* Each edit changes the length by one at most. This spares nearly all tables. */
+        if (MAX_OF(length, other) - MIN_OF(length, other) > limit)
+                return;
+        unsigned distance = spelling_distance(spelling->word, candidate);
         if (distance > limit || distance >= length || (spelling->best && distance >= spelling->distance))
                 return;
         spelling->best = candidate;
