@@ -191,11 +191,15 @@ def load_command(port: int, clients: int, *more: str, path: str = "") -> list[st
     return ["ab", "-q", "-r", "-s", "30", "-c", str(clients), *more, f"http://127.0.0.1:{port}/{path}"]
 
 
-def load(port: int, clients: int, requests: int, path: str = "") -> LoadResult:
-    done = subprocess.run(load_command(port, clients, "-n", str(requests), path=path), capture_output=True, text=True, check=False)
+def run_load(command: Sequence[str]) -> LoadResult:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"ab failed with status {done.returncode}:\n{done.stdout}{done.stderr}")
-    result = LoadResult(done.stdout)
+    return LoadResult(done.stdout)
+
+
+def load(port: int, clients: int, requests: int, path: str = "") -> LoadResult:
+    result = run_load(load_command(port, clients, "-n", str(requests), path=path))
     if result.failed or result.complete != requests:
         raise RuntimeError(f"{result.failed} requests failed, {result.complete} of {requests} complete:\n{result.text}")
     return result

@@ -4,86 +4,26 @@ once, and everybody else is served."""
 from __future__ import annotations
 
 import os
-import pwd
 import random
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from clients import ClientPool
 from control import control_of
-from daemon import AS_ROOT, POOL_USER, SLOW, Daemon, connect, request, stat_fields, tcp4, wait_until
+from culprits import KILLER, WAKER, culprit, pool_user
+from daemon import SLOW, Daemon, connect, request, stat_fields, tcp4, wait_until
 
 Start = Callable[..., Daemon]
-
-# Code in a worker that wakes the master without end. It takes the descriptor as root and acts as the pool's user.
-WAKER = """
-import ctypes, os, sys
-PIDFD_OPEN, PIDFD_GETFD = 434, 438
-worker, user = int(sys.argv[1]), int(sys.argv[2])
-libc = ctypes.CDLL(None, use_errno=True)
-pidfd = libc.syscall(PIDFD_OPEN, worker, 0)
-stderr = os.readlink(f"/proc/{worker}/fd/2")
-found = [int(number) for number in os.listdir(f"/proc/{worker}/fd")
-         if (target := os.readlink(f"/proc/{worker}/fd/{number}")).startswith(("pipe:", "anon_inode:[eventfd"))
-         and target != stderr]
-fds = [libc.syscall(PIDFD_GETFD, pidfd, number, 0) for number in found]
-if user:
-    os.setgroups([])
-    os.setgid(user)
-    os.setuid(user)
-print("begun", flush=True)
-while True:
-    for fd in fds:
-        try:
-            os.write(fd, (1).to_bytes(8, "little"))
-        except OSError:
-            pass
-"""
-
-# Signals all that the pool's user may signal, as fast as it can.
-KILLER = """
-import os, signal, sys
-user, number = int(sys.argv[1]), int(sys.argv[2])
-os.setgroups([])
-os.setgid(user)
-os.setuid(user)
-if number != signal.SIGKILL:
-    signal.signal(number, signal.SIG_IGN)
-print("begun", flush=True)
-while True:
-    try:
-        os.kill(-1, number)
-    except ProcessLookupError:
-        pass
-"""
 
 
 def cpu_seconds(pid: int) -> float:
     fields = stat_fields(pid)
     assert fields
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-@contextmanager
-def culprit(program: str, *arguments: int) -> Iterator[None]:
-    with subprocess.Popen([sys.executable, "-c", program, *map(str, arguments)], stdout=subprocess.PIPE) as process:
-        assert process.stdout
-        try:
-            assert process.stdout.readline() == b"begun\n"
-            yield
-        finally:
-            process.kill()
-
-
-def pool_user() -> int:
-    return pwd.getpwnam(POOL_USER).pw_uid if AS_ROOT else 0
 
 
 def storms(daemon: Daemon) -> int:
