@@ -41,18 +41,18 @@ static void prepare_slot(const struct worker *worker)
 static int settle(struct worker *worker, pid_t pid, int error)
 {
         struct pool *pool = worker->pool;
-        const struct pool_runtime *runtime = pool->runtime;
-        _cleanup_(fd_closep) int log_read_fd = TAKE_FD(worker->log_read_fd);
+        struct worker_output *output = worker->output;
 
+        worker->output = NULL;
         if (error < 0) {
+                worker_output_cancel(output);
                 idle_set_remove(worker->board->memory, worker->slot); /* it may have run before its pid was known */
                 worker_table_remove(worker);
                 board_renewal_end(pool);
                 health_note_launch_failure(pool, -error);
                 return error;
         }
-        /* worker_output owns the reading end from here on; if it fails, only the worker's output is lost. */
-        worker_output_start(runtime->outputs, pool->name, pid, TAKE_FD(log_read_fd));
+        worker_output_begin(output, pid);
         worker_launched(worker, pid, clock_now_ms());
         health_note_launch(pool);
         pool_counters_note(pool, COUNTER_forked);
@@ -90,14 +90,13 @@ static int launch(struct worker *worker, const struct listener_set *listeners, p
         struct pool *pool = worker->pool;
         const struct pool_runtime *runtime = pool->runtime;
         _cleanup_(freep) int *fds = calloc(listeners->count + 1, sizeof(*fds));
-        int log_pipe[2];
+        _cleanup_(fd_closep) int log_write_fd = -1;
 
         if (!fds)
                 return -ENOMEM;
-        if (pipe2(log_pipe, O_CLOEXEC) < 0)
-                return -errno;
-        worker->log_read_fd = log_pipe[0];
-        _cleanup_(fd_closep) int log_write_fd = log_pipe[1];
+        int r = worker_output_open(runtime->outputs, pool->name, &worker->output, &log_write_fd);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < listeners->count; i++)
                 fds[i] = listeners->items[i].listener.fd;
         const struct boards *boards = &pool->boards;
@@ -142,7 +141,6 @@ int launcher_start(struct pool *pool, enum worker_purpose purpose, const char *r
         worker->purpose = purpose;
         worker->generation = pool->generation;
         worker->reason = reason;
-        worker->log_read_fd = -1;
         worker->forked_ms = worker->life.since_ms = clock_now_ms();
         *worker_tally(worker) = (struct tally){.since_ms = worker->forked_ms, .looked_ms = worker->forked_ms};
         worker->requests_at_fork = pool->health.requests_seen;
@@ -166,7 +164,6 @@ int launcher_adopt(struct pool *pool, const struct worker *known)
         int r = worker_table_adopt(pool, known, &worker);
         if (r < 0)
                 return r;
-        worker->log_read_fd = -1;
         r = reaper_add(pool->runtime->reaper, worker->pid, worker_exit_settle, worker);
         if (r < 0)
                 worker_table_remove(worker);

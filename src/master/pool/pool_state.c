@@ -118,7 +118,7 @@ static const struct field worker_fields[] = {
         WRITTEN(struct worker, replacement, "replacement"),
         DERIVED(struct worker, replaces, "points back"),
         DERIVED(struct worker, reason, "logged at the launch"),
-        DERIVED(struct worker, log_read_fd, "owned by worker_output after the launch"),
+        DERIVED(struct worker, output, "known during the launch only"),
         FIELD(struct worker, requests_at_fork, "requests_at_fork"),
         FIELD(struct worker, forked_ms, "forked_ms"),
         FIELD(struct worker, escalated_request, "escalated_request"),

@@ -17,6 +17,7 @@
 struct board;
 struct pool;
 struct tally;
+struct worker_output;
 
 struct worker {
         struct pool *pool;
@@ -28,13 +29,13 @@ struct worker {
         uint32_t slot;
         uint64_t generation;
         enum recycle_progress recycling;
-        struct worker *replacement; /* the worker that must be ready before it ends; its `replaces` points back */
-        struct worker *replaces;    /* WORKER_REPLACE: the worker it was started for */
-        uint64_t requests_at_fork;  /* of the whole pool; a later success excuses a failure */
-        const char *reason;         /* of its launch, one word; NULL if it was adopted in an upgrade */
-        bool stopped;               /* by a signal: it serves nobody until it is continued */
-        bool stop_told;             /* logged once in its life */
-        int log_read_fd;            /* during the launch: the reading end of its log pipe; -1 afterwards */
+        struct worker *replacement;   /* the worker that must be ready before it ends; its `replaces` points back */
+        struct worker *replaces;      /* WORKER_REPLACE: the worker it was started for */
+        uint64_t requests_at_fork;    /* of the whole pool; a later success excuses a failure */
+        const char *reason;           /* of its launch, one word; NULL if it was adopted in an upgrade */
+        bool stopped;                 /* by a signal: it serves nobody until it is continued */
+        bool stop_told;               /* logged once in its life */
+        struct worker_output *output; /* during the launch: its log pipe, which is not its own; NULL afterwards */
         uint64_t forked_ms;
         uint64_t escalated_request; /* the request that was escalated or detached last */
         uint32_t row;               /* its number in the last snapshot */

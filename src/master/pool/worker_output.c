@@ -15,6 +15,7 @@
 
 #define BITE_BYTES 16384
 #define UNFINISHED_MS 200 /* an unfinished line is logged after this: the handler waits or has ended */
+#define AGAIN_MS 200      /* a read that failed is tried again after this */
 
 struct worker_output {
         struct evloop *loop;
@@ -24,7 +25,7 @@ struct worker_output {
         bool outlives; /* the worker has ended */
         int fd;
         struct evloop_watch *watch;
-        struct evloop_timer *unfinished_timer; /* created when first needed */
+        struct evloop_timer *timer; /* of an unfinished line, or of a failed read; created when first needed */
         struct line_splitter splitter;
 };
 
@@ -46,29 +47,42 @@ static void output_free(struct worker_output *output)
         *output->link = output->next;
         if (output->next)
                 output->next->link = output->link;
-        evloop_timer_free(output->unfinished_timer);
+        evloop_timer_free(output->timer);
         evloop_watch_free(output->watch);
         fd_closep(&output->fd);
         output_group_leave(output->group);
         free(output);
 }
 
-static void on_unfinished(void *context)
+static void on_timer(void *context)
 {
         struct worker_output *output = context;
 
         line_splitter_flush(&output->splitter, log_line, output);
+        evloop_watch_resume(output->watch);
+}
+
+static int need_timer(struct worker_output *output)
+{
+        return output->timer ? 0 : evloop_timer_new(output->loop, on_timer, output, &output->timer);
 }
 
 static void watch_unfinished(struct worker_output *output)
 {
-        if (output->splitter.pending && !output->unfinished_timer &&
-            evloop_timer_new(output->loop, on_unfinished, output, &output->unfinished_timer) < 0)
+        if (output->splitter.pending && need_timer(output) == 0)
+                evloop_timer_set(output->timer, clock_now_ms() + UNFINISHED_MS);
+        else if (output->timer)
+                evloop_timer_unset(output->timer);
+}
+
+/* What cannot be read now is not given up, because nobody else would read it: its writers would be killed by SIGPIPE.
+ */
+static void read_later(struct worker_output *output)
+{
+        if (need_timer(output) < 0)
                 return;
-        if (output->splitter.pending)
-                evloop_timer_set(output->unfinished_timer, clock_now_ms() + UNFINISHED_MS);
-        else if (output->unfinished_timer)
-                evloop_timer_unset(output->unfinished_timer);
+        evloop_watch_pause(output->watch);
+        evloop_timer_set(output->timer, clock_now_ms() + AGAIN_MS);
 }
 
 /* Read one bite. False when the last writer has closed the pipe. */
@@ -79,7 +93,7 @@ static bool read_some(struct worker_output *output, ssize_t *ret_length)
         *ret_length = read(output->fd, buffer, sizeof(buffer));
         if (*ret_length > 0)
                 line_splitter_feed(&output->splitter, buffer, (size_t)*ret_length, log_line, output);
-        return *ret_length > 0 || (*ret_length < 0 && (errno == EAGAIN || errno == EINTR));
+        return *ret_length != 0;
 }
 
 static void on_readable(void *context)
@@ -87,42 +101,69 @@ static void on_readable(void *context)
         struct worker_output *output = context;
         ssize_t length;
 
-        if (read_some(output, &length))
+        if (!read_some(output, &length))
+                output_free(output);
+        else if (length > 0 || errno == EAGAIN || errno == EINTR)
                 watch_unfinished(output);
         else
-                output_free(output);
+                read_later(output);
 }
 
-/* NULL: there was no memory; `fd` is closed. */
-static struct worker_output *start(struct worker_outputs *outputs, const char *name, pid_t worker_pid, int fd)
+/* Take over the reading end `fd`, and read it from the next turn of the loop on. 0 with *ret; -errno: `fd` is closed.
+ */
+static int start(struct worker_outputs *outputs, const char *name, int fd, struct worker_output **ret)
 {
         struct worker_output *output = calloc(1, sizeof(*output));
         _cleanup_(fd_closep) int owned_fd = fd;
         struct output_group *group = output_group_join(&outputs->groups, outputs->loop, name);
+        int r = output && group ? 0 : -ENOMEM;
 
         /* The writing end is a separate open file and stays blocking, so that a handler that writes too much waits. */
-        if (!output || !group || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ||
-            evloop_watch_new(outputs->loop, fd, on_readable, output, &output->watch) < 0) {
+        if (r == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+                r = -errno;
+        if (r == 0)
+                r = evloop_watch_new(outputs->loop, fd, on_readable, output, &output->watch);
+        if (r < 0) {
                 if (group)
                         output_group_leave(group);
                 free(output);
-                return NULL;
+                return r;
         }
         output->loop = outputs->loop;
         output->group = group;
-        output->worker_pid = worker_pid;
         output->fd = TAKE_FD(owned_fd);
         output->next = outputs->first;
         output->link = &outputs->first;
         if (output->next)
                 output->next->link = &output->next;
         outputs->first = output;
-        return output;
+        *ret = output;
+        return 0;
 }
 
-void worker_output_start(struct worker_outputs *outputs, const char *pool_name, pid_t worker_pid, int fd)
+int worker_output_open(struct worker_outputs *outputs, const char *pool_name, struct worker_output **ret,
+                       int *ret_write_fd)
 {
-        start(outputs, pool_name, worker_pid, fd);
+        int log_pipe[2];
+
+        if (pipe2(log_pipe, O_CLOEXEC) < 0)
+                return -errno;
+        _cleanup_(fd_closep) int write_fd = log_pipe[1];
+        int r = start(outputs, pool_name, log_pipe[0], ret);
+        if (r == 0)
+                *ret_write_fd = TAKE_FD(write_fd);
+        return r;
+}
+
+void worker_output_begin(struct worker_output *output, pid_t worker_pid)
+{
+        output->worker_pid = worker_pid;
+}
+
+void worker_output_cancel(struct worker_output *output)
+{
+        if (output)
+                output_free(output);
 }
 
 static void set_outlives(struct worker_output *output)
@@ -186,7 +227,7 @@ static const struct field output_fields[] = {
         FIELD(struct worker_output, outlives, "outlives"),
         WRITTEN(struct worker_output, fd, "fd"),
         DERIVED(struct worker_output, watch, "made anew"),
-        DERIVED(struct worker_output, unfinished_timer, "made anew if there is an unfinished line"),
+        DERIVED(struct worker_output, timer, "made anew if there is an unfinished line"),
         WRITTEN(struct worker_output, splitter.pending, "begun"),
         DERIVED(struct worker_output, splitter.length, "the length of the unfinished line"),
         FIELD(struct worker_output, splitter.swallowing, "swallowing"),
@@ -233,9 +274,11 @@ static int read_output(struct worker_outputs *outputs, struct state_file *file, 
                 r = state_file_take_descriptor(file, object, "fd", &fd);
         if (r != 0)
                 return r;
-        struct worker_output *output = start(outputs, pool_name, read.worker_pid, fd);
-        if (!output)
-                return -ENOMEM;
+        struct worker_output *output;
+        r = start(outputs, pool_name, fd, &output);
+        if (r < 0)
+                return r;
+        output->worker_pid = read.worker_pid;
         line_splitter_feed(&output->splitter, text_string(&begun), begun.length, log_line, output);
         output->splitter.swallowing = read.splitter.swallowing;
         output->splitter.swallowed_bytes = read.splitter.swallowed_bytes;

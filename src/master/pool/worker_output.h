@@ -24,9 +24,17 @@ struct worker_outputs {
         struct output_group *groups; /* one a pool that has any */
 };
 
-/* Take over the reading end `fd` and begin to read. If memory is short, the descriptor is closed and the output is
- * lost. */
-void worker_output_start(struct worker_outputs *outputs, const char *pool_name, pid_t worker_pid, int fd);
+/* Open the pipe of a worker that is about to be launched. Before the launch, because a worker whose pipe nobody reads
+ * would have its handlers killed by SIGPIPE. 0 with the output, which is owned by `outputs`, and with the writing end,
+ * which is the caller's; -errno. */
+int worker_output_open(struct worker_outputs *outputs, const char *pool_name, struct worker_output **ret,
+                       int *ret_write_fd);
+
+/* The worker was launched. */
+void worker_output_begin(struct worker_output *output, pid_t worker_pid);
+
+/* The worker was not launched: close the pipe. NULL is ignored. */
+void worker_output_cancel(struct worker_output *output);
 
 /* The worker has ended. Of the pipes of that pool that outlive their workers, at most `most` stay, the youngest. */
 void worker_output_outlive(struct worker_outputs *outputs, const char *pool_name, pid_t worker_pid, uint64_t most);
