@@ -2,12 +2,12 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <search.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "master/loop/evloop.h"
 #include "os/clock.h"
@@ -18,11 +18,16 @@
 #define STOPS_AT_ONCE 64
 #define STOPS_AGAIN_MS 10
 
+/* A signal that could not be sent is sent again after this, and then after twice as long, … */
+#define SIGNALS_AGAIN_MS 50
+#define SIGNALS_AGAIN_MAX_MS 10000
+
 struct child {
         pid_t pid;
         reaper_callback callback;
         reaper_stop_callback on_stop; /* NULL: not asked for */
         void *context;
+        uint64_t unsent; /* a bit for each signal */
 };
 
 /* The status of a child that was not registered when it was collected. */
@@ -34,29 +39,55 @@ struct kept {
 };
 
 struct reaper {
-        void *children; /* of tsearch(3), ordered by pid */
-        pid_t ended;    /* a child that had ended and was not collected at the last reaper_is_behind(); 0: none */
+        struct child *children; /* ordered by pid */
+        size_t count, room;
+        pid_t ended; /* a child that had ended and was not collected at the last reaper_is_behind(); 0: none */
         unsigned launches;
         struct kept kept[KEPT_MAX]; /* oldest first */
         size_t kept_count;
         bool overflow_told;               /* the overflow was logged during the present launches */
         struct evloop_timer *timer;       /* delivers kept statuses that were asked for */
         struct evloop_timer *stops_timer; /* goes on with stops and continuations that were too many for one look */
+        struct evloop_timer *signals_timer;
+        uint64_t signals_delay_ms; /* 0: nothing is unsent */
 };
 
-static int compare(const void *a, const void *b)
+/* The place of the first child whose pid is not smaller. */
+static size_t place_of(const struct reaper *reaper, pid_t pid)
 {
-        const struct child *one = a, *other = b;
+        size_t low = 0, high = reaper->count;
 
-        return (one->pid > other->pid) - (one->pid < other->pid);
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                if (reaper->children[middle].pid < pid)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low;
 }
 
 static struct child *find(const struct reaper *reaper, pid_t pid)
 {
-        const struct child key = {.pid = pid};
-        struct child *const *node = tfind(&key, &reaper->children, compare);
+        size_t at = place_of(reaper, pid);
 
-        return node ? *node : NULL;
+        return at < reaper->count && reaper->children[at].pid == pid ? &reaper->children[at] : NULL;
+}
+
+static int make_room(struct reaper *reaper, size_t more)
+{
+        size_t room = MAX_OF(reaper->room, 16U);
+
+        while (room < reaper->count + more)
+                room *= 2;
+        if (room == reaper->room)
+                return 0;
+        struct child *children = reallocarray(reaper->children, room, sizeof(*children));
+        if (!children)
+                return -ENOMEM;
+        reaper->children = children;
+        reaper->room = room;
+        return 0;
 }
 
 static void drop(struct reaper *reaper, size_t at)
@@ -104,6 +135,45 @@ static void on_stops_timer(void *context)
         collect_stops(context);
 }
 
+/* 0 or -errno of kill(2). What fails is sent again: an order that is not heard would be waited for without end. */
+static int send_signal(struct reaper *reaper, struct child *child, int number)
+{
+        const uint64_t bit = (uint64_t)1 << number;
+
+        if (kill(child->pid, number) == 0) {
+                child->unsent &= ~bit;
+                return 0;
+        }
+        int r = -errno;
+        if (r == -ESRCH || number == 0)
+                return r;
+        if (!child->unsent)
+                log_warning("cannot signal process %d: %s; trying again", (int)child->pid, strerror(-r));
+        child->unsent |= bit;
+        if (reaper->signals_delay_ms == 0) {
+                reaper->signals_delay_ms = SIGNALS_AGAIN_MS;
+                evloop_timer_set(reaper->signals_timer, clock_now_ms() + reaper->signals_delay_ms);
+        }
+        return r;
+}
+
+static void on_signals_timer(void *context)
+{
+        struct reaper *reaper = context;
+        bool is_done = true;
+
+        for (size_t i = 0; i < reaper->count; i++) {
+                struct child *child = &reaper->children[i];
+                for (int number = 1; child->unsent >> number; number++)
+                        if (child->unsent >> number & 1)
+                                send_signal(reaper, child, number);
+                is_done = is_done && !child->unsent;
+        }
+        reaper->signals_delay_ms = is_done ? 0 : MIN_OF(reaper->signals_delay_ms * 2, SIGNALS_AGAIN_MAX_MS);
+        if (!is_done)
+                evloop_timer_set(reaper->signals_timer, clock_now_ms() + reaper->signals_delay_ms);
+}
+
 int reaper_new(struct evloop *loop, struct reaper **ret)
 {
         struct reaper *reaper = calloc(1, sizeof(*reaper));
@@ -113,6 +183,8 @@ int reaper_new(struct evloop *loop, struct reaper **ret)
         int r = evloop_timer_new(loop, on_timer, reaper, &reaper->timer);
         if (r == 0)
                 r = evloop_timer_new(loop, on_stops_timer, reaper, &reaper->stops_timer);
+        if (r == 0)
+                r = evloop_timer_new(loop, on_signals_timer, reaper, &reaper->signals_timer);
         if (r < 0) {
                 reaper_free(reaper);
                 return r;
@@ -121,9 +193,12 @@ int reaper_new(struct evloop *loop, struct reaper **ret)
         return 0;
 }
 
-void reaper_begin_launch(struct reaper *reaper)
+int reaper_begin_launch(struct reaper *reaper)
 {
-        reaper->launches++;
+        int r = make_room(reaper, reaper->launches + 1);
+
+        reaper->launches += r == 0;
+        return r;
 }
 
 void reaper_end_launch(struct reaper *reaper)
@@ -139,16 +214,16 @@ void reaper_end_launch(struct reaper *reaper)
 
 int reaper_add(struct reaper *reaper, pid_t pid, reaper_callback callback, void *context)
 {
-        struct child *child = malloc(sizeof(*child));
+        size_t at = place_of(reaper, pid);
 
-        if (!child)
-                return -ENOMEM;
-        *child = (struct child){.pid = pid, .callback = callback, .context = context};
-        struct child *const *node = tsearch(child, &reaper->children, compare);
-        if (node && *node == child)
-                return 0;
-        free(child);
-        return node ? -EEXIST : -ENOMEM;
+        if (find(reaper, pid))
+                return -EEXIST;
+        int r = make_room(reaper, 1);
+        if (r < 0)
+                return r;
+        memmove(&reaper->children[at + 1], &reaper->children[at], (reaper->count++ - at) * sizeof(*reaper->children));
+        reaper->children[at] = (struct child){.pid = pid, .callback = callback, .context = context};
+        return 0;
 }
 
 /* True if `pid` is our child, running or ended but not collected. */
@@ -196,13 +271,13 @@ void reaper_expect_stops(struct reaper *reaper, pid_t pid, reaper_stop_callback 
                 child->on_stop = callback;
 }
 
-int reaper_kill(const struct reaper *reaper, pid_t pid, const void *context, int signal_number)
+int reaper_kill(struct reaper *reaper, pid_t pid, const void *context, int signal_number)
 {
-        const struct child *child = find(reaper, pid);
+        struct child *child = find(reaper, pid);
 
         if (!child || child->context != context)
                 return -ESRCH;
-        return kill(pid, signal_number) < 0 ? -errno : 0;
+        return send_signal(reaper, child, signal_number);
 }
 
 /* When the list is full, the oldest status is dropped. It is never one that was asked for: those are delivered
@@ -221,6 +296,13 @@ static void keep(struct reaper *reaper, pid_t pid, int status, const struct rusa
                 (struct kept){.child.pid = pid, .status = status, .usage = *usage, .collected_ms = clock_now_ms()};
 }
 
+static void forget(struct reaper *reaper, struct child *child)
+{
+        const struct child *end = &reaper->children[reaper->count--];
+
+        memmove(child, child + 1, (size_t)(end - (child + 1)) * sizeof(*child));
+}
+
 void reaper_collect(struct reaper *reaper)
 {
         struct rusage usage;
@@ -228,12 +310,13 @@ void reaper_collect(struct reaper *reaper)
         pid_t pid;
 
         deliver(reaper);
-        while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
+        while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0 || (pid < 0 && errno == EINTR)) {
+                if (pid < 0)
+                        continue;
                 struct child *child = find(reaper, pid);
                 if (child) {
-                        struct child known = *child;
-                        tdelete(&known, &reaper->children, compare);
-                        free(child);
+                        const struct child known = *child;
+                        forget(reaper, child);
                         known.callback(known.context, pid, status, &usage);
                         deliver(reaper);
                 } else if (reaper->launches > 0)
@@ -260,6 +343,7 @@ void reaper_free(struct reaper *reaper)
                 return;
         evloop_timer_free(reaper->timer);
         evloop_timer_free(reaper->stops_timer);
-        tdestroy(reaper->children, free);
+        evloop_timer_free(reaper->signals_timer);
+        free(reaper->children);
         free(reaper);
 }

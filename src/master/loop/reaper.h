@@ -30,17 +30,19 @@ typedef void (*reaper_stop_callback)(void *context, bool stopped);
 int reaper_new(struct evloop *loop, struct reaper **ret);
 
 /* A launch begins, or has ended: its child is registered, or there is none. When the last launch ends, the kept
- * statuses that were not asked for are dropped. */
-void reaper_begin_launch(struct reaper *reaper);
+ * statuses that were not asked for are dropped. The beginning reserves what the registration needs, because a child
+ * that exists and cannot be registered may hold a connection already. 0 or -ENOMEM: it has not begun. */
+int reaper_begin_launch(struct reaper *reaper);
 void reaper_end_launch(struct reaper *reaper);
 
-/* Register a child that this process has forked and not collected. 0; -ENOMEM; -EEXIST: the pid is registered. */
+/* Register a child that this process has forked and not collected. 0; -ENOMEM: never during a launch; -EEXIST: the pid
+ * is registered. */
 int reaper_add(struct reaper *reaper, pid_t pid, reaper_callback callback, void *context);
 
 /* Register a child that another process has forked for us, for a launch that began at `launched_ms` and has not ended;
  * the child may have ended already. 0: the callback will be called, in a later turn of the loop at the earliest.
  * -ECHILD: there is no such child, and no kept status. -EEXIST: the same, and the pid now belongs to a registered
- * child. -ENOMEM: the child exists and could not be registered. */
+ * child. */
 int reaper_add_late(struct reaper *reaper, pid_t pid, uint64_t launched_ms, reaper_callback callback, void *context);
 
 /* Report when the child that is registered under that pid is stopped or continued, with the context of its
@@ -48,8 +50,8 @@ int reaper_add_late(struct reaper *reaper, pid_t pid, uint64_t launched_ms, reap
 void reaper_expect_stops(struct reaper *reaper, pid_t pid, reaper_stop_callback callback);
 
 /* Signal a child that is registered with `context`. 0; -ESRCH: there is no such registration, or the child has ended
- * and its status is not delivered yet; -errno of kill(2). */
-int reaper_kill(const struct reaper *reaper, pid_t pid, const void *context, int signal_number);
+ * and its status is not delivered yet; -errno of kill(2): the signal is sent again until that succeeds. */
+int reaper_kill(struct reaper *reaper, pid_t pid, const void *context, int signal_number);
 
 /* Collect every child that has ended, and deliver every status that was asked for; then report children that were
  * stopped or continued. Call it on SIGCHLD, and before the children are handed over. */

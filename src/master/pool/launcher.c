@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -70,8 +69,6 @@ static int expect(struct worker *worker, pid_t pid, bool is_own)
         int r = is_own ? reaper_add(reaper, pid, worker_exit_settle, worker)
                        : reaper_add_late(reaper, pid, worker->forked_ms, worker_exit_settle, worker);
         reaper_expect_stops(reaper, pid, worker_note_stop);
-        if (r == -ENOMEM) /* a child that cannot be registered; after any other error the pid is not our child's */
-                kill(pid, SIGKILL);
         return r;
 }
 
@@ -145,7 +142,9 @@ int launcher_start(struct pool *pool, enum worker_purpose purpose, const char *r
         *worker_tally(worker) = (struct tally){.since_ms = worker->forked_ms, .looked_ms = worker->forked_ms};
         worker->requests_at_fork = pool->health.requests_seen;
         prepare_slot(worker);
-        reaper_begin_launch(pool->runtime->reaper);
+        r = reaper_begin_launch(pool->runtime->reaper);
+        if (r < 0)
+                return settle(worker, 0, r);
         r = launch(worker, listeners_of(worker), &pid);
         if (r != -EINPROGRESS) {
                 r = settle(worker, pid, r < 0 ? r : expect(worker, pid, true));

@@ -189,7 +189,7 @@ static void test_a_status_from_before_the_registration_comes_later_and_once(void
 
         (void)state;
         uint64_t asked_ms = clock_now_ms();
-        reaper_begin_launch(reaper);
+        assert_int_equal(reaper_begin_launch(reaper), 0);
         pid_t pid = lost_child(5);
         assert_int_equal(reaper_add_late(reaper, pid, asked_ms, note, &told), 0);
         assert_int_equal(told.times, 0);
@@ -219,7 +219,7 @@ static void test_the_usage_is_kept_as_well(void **state)
         siginfo_t info;
 
         (void)state;
-        reaper_begin_launch(reaper);
+        assert_int_equal(reaper_begin_launch(reaper), 0);
         pid_t pid = child_start(use_cpu, NULL);
         assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
         reaper_collect(reaper);
@@ -235,7 +235,7 @@ static void test_collecting_delivers_what_was_asked_for(void **state)
         struct told told = {0};
 
         (void)state;
-        reaper_begin_launch(reaper);
+        assert_int_equal(reaper_begin_launch(reaper), 0);
         pid_t pid = lost_child(6);
         assert_int_equal(reaper_add_late(reaper, pid, 0, note, &told), 0);
         reaper_collect(reaper); /* no turn is needed before a hand-over */
@@ -250,7 +250,7 @@ static void test_a_late_child_that_lives_is_one_like_any_other(void **state)
         struct told told = {0};
 
         (void)state;
-        reaper_begin_launch(reaper);
+        assert_int_equal(reaper_begin_launch(reaper), 0);
         pid_t pid = child_start(wait_for_kill, NULL);
         assert_int_equal(reaper_add_late(reaper, pid, clock_now_ms(), note, &told), 0);
         reaper_end_launch(reaper);
@@ -280,7 +280,7 @@ static void test_an_unknown_child_without_a_launch_is_forgotten(void **state)
 
         (void)state;
         pid_t pid = lost_child(1);
-        reaper_begin_launch(reaper);
+        assert_int_equal(reaper_begin_launch(reaper), 0);
         assert_int_equal(reaper_add_late(reaper, pid, 0, note, &told), -ECHILD);
         reaper_end_launch(reaper);
         turn();
@@ -292,8 +292,8 @@ static void test_the_end_of_the_last_launch_forgets(void **state)
         struct told first = {0}, second = {0}, third = {0};
 
         (void)state;
-        reaper_begin_launch(reaper);
-        reaper_begin_launch(reaper);
+        assert_int_equal(reaper_begin_launch(reaper), 0);
+        assert_int_equal(reaper_begin_launch(reaper), 0);
         pid_t one = lost_child(1), two = lost_child(2), three = lost_child(3);
         assert_int_equal(reaper_add_late(reaper, one, 0, note, &first), 0);
         reaper_end_launch(reaper);
@@ -312,7 +312,7 @@ static void test_the_oldest_go_when_there_are_too_many(void **state)
         static struct told told[KEPT + 3];
 
         (void)state;
-        reaper_begin_launch(reaper);
+        assert_int_equal(reaper_begin_launch(reaper), 0);
         for (size_t i = 0; i < KEPT; i++)
                 pids[i] = lost_child((int)i);
         assert_int_equal(warnings, 0);
@@ -332,7 +332,7 @@ static void test_what_is_asked_for_does_not_go(void **state)
         struct told told = {0};
 
         (void)state;
-        reaper_begin_launch(reaper);
+        assert_int_equal(reaper_begin_launch(reaper), 0);
         pid_t pid = lost_child(9);
         assert_int_equal(reaper_add_late(reaper, pid, 0, note, &told), 0);
         for (int i = 0; i < KEPT + 1; i++)
@@ -347,7 +347,7 @@ static void test_a_fork_of_a_kept_pid_is_another_child(void **state)
         struct told dead = {0}, alive = {0};
 
         (void)state;
-        reaper_begin_launch(reaper);
+        assert_int_equal(reaper_begin_launch(reaper), 0);
         pid_t pid = lost_child(4);
         assert_int_equal(reaper_add(reaper, pid, note, &alive), 0);
         turn();
@@ -367,7 +367,7 @@ static void test_a_late_child_may_have_the_number_of_one_that_was_lost(void **st
         struct told dead = {0}, alive = {0};
 
         (void)state;
-        reaper_begin_launch(reaper);
+        assert_int_equal(reaper_begin_launch(reaper), 0);
         pid_t pid = lost_child(4);
         if (child_of_number(pid) == 0) {
                 reaper_end_launch(reaper);
@@ -391,7 +391,7 @@ static void test_a_launch_has_nothing_of_what_ended_before_it(void **state)
         struct told told = {0}, first = {0};
 
         (void)state;
-        reaper_begin_launch(reaper);
+        assert_int_equal(reaper_begin_launch(reaper), 0);
         pid_t pid = lost_child(4);
         uint64_t asked_ms = clock_now_ms() + 1; /* of a later launch, whose child has got the number and is lost, too */
         assert_int_equal(reaper_add_late(reaper, pid, asked_ms, note, &told), -ECHILD);
@@ -425,7 +425,7 @@ static void test_a_callback_may_register(void **state)
         struct chain chain = {0};
 
         (void)state;
-        reaper_begin_launch(reaper);
+        assert_int_equal(reaper_begin_launch(reaper), 0);
         chain.next = lost_child(2);
         pid_t pid = ended_child(1);
         assert_int_equal(reaper_add(reaper, pid, register_next, &chain), 0);
@@ -439,7 +439,7 @@ static void test_a_callback_may_register(void **state)
 static void test_what_is_kept_is_no_sign_of_being_behind(void **state)
 {
         (void)state;
-        reaper_begin_launch(reaper);
+        assert_int_equal(reaper_begin_launch(reaper), 0);
         pid_t pid = ended_child(1);
         assert_false(reaper_is_behind(reaper));
         assert_true(reaper_is_behind(reaper));
