@@ -52,7 +52,6 @@ int notifier_new(struct notifier **ret)
                 notifier->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
                 r = notifier->fd < 0 ? -errno : 0;
         }
-        notifier_clear_environment();
         if (r < 0) {
                 notifier_free(notifier);
                 return r;

@@ -8,6 +8,7 @@
 #include "master/daemon/startup.h"
 #include "master/daemon/upgrade_host.h"
 #include "master/loop/evloop.h"
+#include "master/manager/manager_link.h"
 #include "master/reload/reload_queue.h"
 #include "master/upgrade/preflight.h"
 #include "os/process/title.h"
@@ -34,8 +35,9 @@ int daemon_run(struct daemon_setup *setup)
         if (r < 0 && setup->take_over.wanted)
                 upgrade_host_go_back(&daemon);
         if (r == 0 && setup->take_over.wanted)
-                upgrade_host_take_over(&daemon);
-        else if (r == 0)
+                upgrade_host_take_over(&daemon); /* returns if it has */
+        manager_link_clear_environment();        /* before the first child */
+        if (r == 0 && !setup->take_over.wanted)
                 r = reload_queue_first(daemon.reloads);
         if (r == 0)
                 evloop_run(daemon.loop);

@@ -77,8 +77,6 @@ void upgrade_host_begin(struct daemon *daemon, const char *path, const char *by)
 
 void upgrade_host_go_back(struct daemon *daemon)
 {
-        if (daemon->manager) /* it has taken them for itself */
-                manager_link_set_environment(daemon->manager);
         way_back_go(&daemon->setup->take_over, daemon->setup->program, daemon->setup->argv);
 }
 

@@ -259,7 +259,12 @@ void fd_store_store(struct fd_store *store, const char *address, struct listener
                 return;
         }
         fd_store_name_format(address, name);
-        manager_link_say(store->manager, listener->fd, "FDSTORE=1\nFDNAME=%s", name);
+        int r = manager_link_say(store->manager, listener->fd, "FDSTORE=1\nFDNAME=%s", name);
+        if (r < 0) {
+                log_warning("cannot give the listener %s to the service manager (%s): it does not outlive a restart",
+                            address, strerror(-r));
+                return;
+        }
         listener->origin = LISTENER_STORED;
         store->stored_count++;
 }

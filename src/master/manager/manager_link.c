@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -15,6 +16,7 @@
 #include "os/notify.h"
 
 #define RETRY_MS 20
+#define LINES_MAX 2048 /* a status is shorter */
 
 struct message {
         STAILQ_ENTRY(message) entry;
@@ -25,18 +27,25 @@ struct message {
 struct manager_link {
         struct notifier *notifier;
         STAILQ_HEAD(, message) messages;
+        struct message *spare; /* of LINES_MAX, for a moment without memory; NULL: it is in use */
         struct evloop_timer *timer;
 };
 
-/* False if the socket has no room now. After any other failure (the manager is gone, or refuses us) a later try would
- * fail as well, so the message counts as sent. */
+/* The socket has no room now, or the kernel no memory, or too many descriptors are on their way. */
+static bool passes(int error)
+{
+        return error == -EAGAIN || error == -ENOBUFS || error == -ENOMEM || error == -EINTR || error == -ETOOMANYREFS;
+}
+
+/* False if it is worth trying again. After other failures (the manager is gone, or refuses us) a later try would fail
+ * as well, so the message counts as sent. */
 static bool send_now(struct manager_link *manager, const char *lines, int fd)
 {
         int r = notifier_send(manager->notifier, lines, fd >= 0 ? &fd : NULL, fd >= 0 ? 1 : 0);
 
-        if (r < 0 && r != -EAGAIN && r != -ENOBUFS)
+        if (r < 0 && !passes(r))
                 log_debug("cannot notify the service manager: %s", strerror(-r));
-        return r != -EAGAIN && r != -ENOBUFS;
+        return !passes(r);
 }
 
 static void remove_first(struct manager_link *manager)
@@ -62,32 +71,49 @@ static void send_waiting(void *context)
         }
 }
 
-static void enqueue(struct manager_link *manager, const char *lines, int fd)
+static struct message *new_message(struct manager_link *manager, size_t size)
 {
-        size_t size = strlen(lines) + 1;
         struct message *message = malloc(sizeof(*message) + size);
 
+        if (!message && size <= LINES_MAX) {
+                message = manager->spare;
+                manager->spare = NULL;
+        }
+        return message;
+}
+
+/* 0 or -errno: it is lost. */
+static int enqueue(struct manager_link *manager, const char *lines, int fd)
+{
+        size_t size = strlen(lines) + 1;
+        _cleanup_(fd_closep) int own_fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
+
+        if (fd >= 0 && own_fd < 0)
+                return -errno;
+        struct message *message = new_message(manager, size);
         if (!message)
-                return;
-        message->fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
+                return -ENOMEM;
+        message->fd = TAKE_FD(own_fd);
         memcpy(message->lines, lines, size);
         if (STAILQ_EMPTY(&manager->messages))
                 evloop_timer_set(manager->timer, clock_now_ms() + RETRY_MS);
         STAILQ_INSERT_TAIL(&manager->messages, message, entry);
+        if (!manager->spare)
+                manager->spare = malloc(sizeof(*message) + LINES_MAX);
+        return 0;
 }
 
-void manager_link_say(struct manager_link *manager, int fd, const char *format, ...)
+int manager_link_say(struct manager_link *manager, int fd, const char *format, ...)
 {
-        _cleanup_(text_clear) struct text text = {0};
+        char lines[LINES_MAX];
         va_list arguments;
 
         if (!manager_link_is_heard(manager))
-                return;
+                return 0;
         va_start(arguments, format);
-        int r = text_appendv(&text, format, arguments);
+        vsnprintf(lines, sizeof(lines), format, arguments); /* no memory may be needed to say that we are ready */
         va_end(arguments);
-        if (r == 0 && (manager_link_is_stuck(manager) || !send_now(manager, text_string(&text), fd)))
-                enqueue(manager, text_string(&text), fd);
+        return !manager_link_is_stuck(manager) && send_now(manager, lines, fd) ? 0 : enqueue(manager, lines, fd);
 }
 
 int manager_link_new(struct evloop *loop, struct manager_link **ret)
@@ -97,10 +123,12 @@ int manager_link_new(struct evloop *loop, struct manager_link **ret)
 
         if (r == 0) {
                 STAILQ_INIT(&manager->messages);
-                r = notifier_new(&manager->notifier);
+                manager->spare = malloc(sizeof(*manager->spare) + LINES_MAX);
+                r = manager->spare ? notifier_new(&manager->notifier) : -ENOMEM;
         }
-        if (r == -EINVAL) { /* the variable is removed now: this makes a notifier without a manager */
+        if (r == -EINVAL) {
                 log_warning("NOTIFY_SOCKET is not the address of a UNIX socket: the service manager is not notified");
+                notifier_clear_environment();
                 r = notifier_new(&manager->notifier);
         }
         if (r == 0)
@@ -143,6 +171,7 @@ static const struct field message_fields[] = {
         WRITTEN(struct message, lines, "lines"),
         DERIVED(struct message, entry, "the order of the list"),
         DERIVED(struct manager_link, notifier, "read from the environment variables, which are put back"),
+        DERIVED(struct manager_link, spare, "made anew"),
         WRITTEN(struct manager_link, messages, "manager"),
         DERIVED(struct manager_link, timer, "made anew, and set if messages are queued"),
 };
@@ -182,7 +211,9 @@ static int read_part(void *owner, struct state_file *file, const json_t *array)
                         r = state_file_take_descriptor(file, object, "fd", &fd);
                 if (r < 0)
                         return r;
-                enqueue(manager, text_string(&lines), fd);
+                r = enqueue(manager, text_string(&lines), fd);
+                if (r < 0)
+                        return r;
         }
         return 0;
 }
@@ -197,6 +228,7 @@ void manager_link_free(struct manager_link *manager)
                 send_waiting(manager);
         while (!STAILQ_EMPTY(&manager->messages))
                 remove_first(manager);
+        free(manager->spare);
         evloop_timer_free(manager->timer);
         notifier_free(manager->notifier);
         free(manager);

@@ -15,8 +15,8 @@
 struct evloop;
 struct manager_link;
 
-/* Read NOTIFY_SOCKET and WATCHDOG_USEC and remove them from the environment. An unusable socket is a warning, not an
- * error. 0 or -errno. */
+/* Read NOTIFY_SOCKET and WATCHDOG_USEC. They stay in the environment until manager_link_clear_environment(). An
+ * unusable socket is a warning, not an error. 0 or -errno. */
 int manager_link_new(struct evloop *loop, struct manager_link **ret);
 
 /* True if there is a manager; without one, the other functions do nothing. */
@@ -25,15 +25,17 @@ bool manager_link_is_heard(const struct manager_link *manager);
 /* See notifier_watchdog_ms(). */
 uint64_t manager_link_watchdog_ms(const struct manager_link *manager);
 
-/* Send lines of NAME=VALUE, with a descriptor (-1: none; borrowed), after all earlier messages. */
-void manager_link_say(struct manager_link *manager, int fd, const char *format, ...)
+/* Send lines of NAME=VALUE, with a descriptor (-1: none; borrowed), after all earlier messages; what does not fit now
+ * is queued. A message without a descriptor is lost for want of memory only after another one has waited for it too. 0;
+ * -errno: it is lost. */
+int manager_link_say(struct manager_link *manager, int fd, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
 /* True while messages are queued. */
 bool manager_link_is_stuck(const struct manager_link *manager);
 
-/* Put the removed variables back for a program that is executed in this process, or remove them again; see
- * notifier_set_environment(). */
+/* Put the variables back for a program that is executed in this process, or remove them, so that no child can speak for
+ * us; see notifier_set_environment(). */
 int manager_link_set_environment(const struct manager_link *manager);
 void manager_link_clear_environment(void);
 

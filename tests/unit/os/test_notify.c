@@ -60,10 +60,11 @@ static void test_the_environment_of_the_next_program(void **state)
         (void)state;
         setenv("WATCHDOG_USEC", "30000000", 1);
         assert_int_equal(notifier_new(&first), 0);
+        assert_string_equal(getenv("NOTIFY_SOCKET"), address); /* the start may fail yet, and another program follow */
+        notifier_clear_environment();
         assert_int_equal(notifier_set_environment(first), 0);
         assert_string_equal(getenv("NOTIFY_SOCKET"), address);
         assert_int_equal(notifier_new(&next), 0);
-        assert_null(getenv("NOTIFY_SOCKET"));
         assert_int_equal(notifier_watchdog_ms(next), 30000);
         assert_int_equal(notifier_send(next, "STATUS=next", NULL, 0), 0);
         assert_int_equal(recv(manager, buffer, sizeof(buffer), 0), strlen("STATUS=next"));
@@ -80,7 +81,7 @@ static void test_the_environment_of_the_next_program(void **state)
         close(manager);
 }
 
-static void test_messages_arrive_and_variables_go(void **state)
+static void test_messages_arrive(void **state)
 {
         char address[64], buffer[256];
         int manager = open_manager(address);
@@ -91,8 +92,7 @@ static void test_messages_arrive_and_variables_go(void **state)
         assert_int_equal(notifier_new(&notifier), 0);
         assert_true(notifier_is_heard(notifier));
         assert_int_equal(notifier_watchdog_ms(notifier), 30000);
-        assert_null(getenv("NOTIFY_SOCKET"));
-        assert_null(getenv("WATCHDOG_USEC"));
+        clear_environment();
         assert_int_equal(notifier_send(notifier, "READY=1\nSTATUS=x", NULL, 0), 0);
         ssize_t length = recv(manager, buffer, sizeof(buffer), 0);
         assert_int_equal(length, 16);
@@ -162,12 +162,11 @@ static void test_bad_variables(void **state)
         (void)state;
         setenv("NOTIFY_SOCKET", "vsock:2:1234", 1);
         assert_int_equal(notifier_new(&notifier), -EINVAL);
-        assert_null(getenv("NOTIFY_SOCKET"));
+        clear_environment();
         setenv("WATCHDOG_USEC", "5000000", 1);
         setenv("WATCHDOG_PID", "1", 1);
         assert_int_equal(notifier_new(&notifier), 0);
         assert_int_equal(notifier_watchdog_ms(notifier), 0); /* another process's */
-        assert_null(getenv("WATCHDOG_PID"));
         notifier_free(notifier);
         snprintf(pid, sizeof(pid), "%d", (int)getpid());
         setenv("WATCHDOG_USEC", "5000000", 1);
@@ -182,7 +181,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_without_a_manager),
                 cmocka_unit_test(test_the_environment_of_the_next_program),
-                cmocka_unit_test(test_messages_arrive_and_variables_go),
+                cmocka_unit_test(test_messages_arrive),
                 cmocka_unit_test(test_descriptors_are_passed),
                 cmocka_unit_test(test_a_full_queue_is_no_wait),
                 cmocka_unit_test(test_bad_variables),
