@@ -14,6 +14,10 @@
 #define DRAWING_LOOKS 300
 #define DRAWING_LOOKS_BUSY 100
 
+/* A wake-up that cannot be written is tried again after 1, 2, 4, … milliseconds, for a second in
+ * all. */
+#define WAKE_TRIES 10
+
 int slot_attach(struct slot *slot, struct prefork_scoreboard *board, uint32_t index, int wake_fd)
 {
         if (board->magic != PREFORK_SCOREBOARD_MAGIC || board->version != PREFORK_SCOREBOARD_VERSION ||
@@ -25,6 +29,23 @@ int slot_attach(struct slot *slot, struct prefork_scoreboard *board, uint32_t in
         return 0;
 }
 
+/* Wake the master, which would not look by itself. A full pipe wakes as well as another byte does, and without a master
+ * (EPIPE) there is nobody to wake. A moment without memory passes. False: it was not woken. */
+static bool write_byte(int fd)
+{
+        struct timespec pause = {.tv_nsec = 1000000};
+
+        for (unsigned tries = 0; tries < WAKE_TRIES; tries++) {
+                if (write(fd, "", 1) == 1 || errno == EAGAIN || errno == EPIPE)
+                        return true;
+                if (errno != EINTR && errno != ENOMEM)
+                        return false;
+                nanosleep(&pause, NULL);
+                pause.tv_nsec = pause.tv_nsec * 2 % 1000000000;
+        }
+        return false;
+}
+
 void slot_wake(struct slot *slot, enum prefork_wake reason)
 {
         _Atomic uint32_t *flag = &slot->board->wake[reason];
@@ -34,9 +55,8 @@ void slot_wake(struct slot *slot, enum prefork_wake reason)
          * so before the recount. */
         if (atomic_load(flag) != 0 || atomic_exchange(flag, 1) != 0)
                 return;
-        /* A full pipe wakes as well as another byte does. Without a master there is nobody to wake (EPIPE). */
-        ssize_t written = write(slot->wake_fd, "", 1);
-        if (written < 0 && errno == EBADF) /* a handler in this process has closed it: leave it to other workers */
+        /* If it cannot be written at all, the next one who sees a reason tries. */
+        if (!write_byte(slot->wake_fd))
                 atomic_store(flag, 0);
 }
 

@@ -43,6 +43,20 @@ static void test_attach_checks_the_layout(void **state)
         assert_int_equal(slot_attach(&slot, board, 0, -1), 0);
 }
 
+/* The master does not look by itself: a wake-up that could not be written must not pass for one that was. */
+static void test_a_wake_up_that_fails_is_not_the_last(void **state)
+{
+        struct fixture *fixture = *state;
+        struct slot deaf = attach(fixture, 3), other = attach(fixture, 4);
+
+        deaf.wake_fd = -1;
+        slot_ready(&deaf, 1000);
+        assert_int_equal(flag(fixture, PREFORK_WAKE_READY), 0);
+        slot_ready(&other, 2000);
+        assert_int_equal(clear_flags(fixture), 1U << PREFORK_WAKE_READY);
+        assert_int_equal(take_wakes(fixture), 1);
+}
+
 static void test_ready(void **state)
 {
         struct fixture *fixture = *state;
@@ -408,6 +422,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 WITH_BOARD(test_attach_checks_the_layout),
+                WITH_BOARD(test_a_wake_up_that_fails_is_not_the_last),
                 WITH_BOARD(test_ready),
                 WITH_BOARD(test_idle_wakes_above_the_threshold),
                 WITH_BOARD(test_busy_wakes_below_the_threshold),
