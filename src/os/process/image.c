@@ -125,14 +125,27 @@ bool image_is_same(const struct image_file *a, const struct image_file *b)
                a->modified.tv_sec == b->modified.tv_sec && a->modified.tv_nsec == b->modified.tv_nsec;
 }
 
+/* Every descriptor, whether or not one fails. 0 or the first -errno. */
+static int set_flags(const int *descriptors, size_t count, int flags)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < count; i++)
+                if (fcntl(descriptors[i], F_SETFD, flags) < 0 && r == 0)
+                        r = -errno;
+        return r;
+}
+
 int image_execute(const char *path, char *const *arguments, const int *descriptors, size_t count)
 {
-        for (size_t i = 0; i < count; i++)
-                fcntl(descriptors[i], F_SETFD, 0);
-        execve(path, arguments, environ);
-        int r = -errno;
-        for (size_t i = 0; i < count; i++)
-                fcntl(descriptors[i], F_SETFD, FD_CLOEXEC);
+        int r = set_flags(descriptors, count,
+                          0); /* a program that misses one could not take over, nor could we again */
+
+        if (r == 0) {
+                execve(path, arguments, environ);
+                r = -errno;
+        }
+        set_flags(descriptors, count, FD_CLOEXEC);
         return r;
 }
 
@@ -145,7 +158,7 @@ int image_open(void)
 
 int image_execute_open(int fd, char *const *arguments)
 {
-        fcntl(fd, F_SETFD, FD_CLOEXEC); /* the program itself has no use for it */
+        set_flags(&fd, 1, FD_CLOEXEC); /* the program itself has no use for it */
         execveat(fd, "", arguments, environ, AT_EMPTY_PATH);
         return -errno;
 }

@@ -32,7 +32,7 @@ static void test_no_way_back(void **state)
         (void)state;
         way_back_go(&(struct take_over){.previous_fd = -1}, NULL, argv);
         way_back_go(&(struct take_over){.wanted = true, .is_preflight = true, .fd = 5, .previous_fd = 0}, NULL, argv);
-        way_back_go(&(struct take_over){.wanted = true, .attempt = 2, .fd = 5, .previous_fd = -1}, NULL, argv);
+        way_back_go(&(struct take_over){.wanted = true, .attempt = 100, .fd = 5, .previous_fd = -1}, NULL, argv);
 }
 
 int main(void)
