@@ -238,15 +238,16 @@ int module_host_serve(void *runtime, int connection, const struct address *peer,
         return 0;
 }
 
-void module_host_interrupt(int signal_number)
+int module_host_interrupt(int signal_number)
 {
         int connection = present.connection;
 
         if (signal_number != SIGTERM || connection < 0)
-                return;
+                return 0;
         present.interrupted = 1;
         if (connection_is(connection, &present.id))
                 shutdown(connection, SHUT_RDWR);
+        return 0;
 }
 
 void module_host_end(void *runtime)

@@ -13,7 +13,7 @@
 /* What the signal handlers use. */
 static struct {
         struct slot *slot;
-        void (*interrupt)(int signal_number);
+        int (*interrupt)(int signal_number);
         bool in_process;
 } running;
 
@@ -52,11 +52,12 @@ void orders_look(void)
 
         if (order == PREFORK_ORDER_TERM && is_present)
                 running.interrupt(SIGTERM);
-        if ((order == PREFORK_ORDER_KILL && is_present) || order == PREFORK_ORDER_DIE)
+        if (order == PREFORK_ORDER_KILL && is_present)
                 running.interrupt(SIGKILL);
         if (order == PREFORK_ORDER_KILL && is_present && running.in_process)
                 end_with_request();
-        if (order == PREFORK_ORDER_DIE)
+        /* A handler that has become another user is not ours to kill. As long as it is our child, the master can. */
+        if (order == PREFORK_ORDER_DIE && running.interrupt(SIGKILL) == 0)
                 _exit(WORKER_EXIT_ORDERED);
 }
 

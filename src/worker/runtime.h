@@ -31,8 +31,8 @@ struct runtime_ops {
         int (*serve)(void *runtime, int connection, const struct address *peer, struct runtime_outcome *ret);
 
         /* SIGTERM or SIGKILL: send it to what serves the present request, if there is one. In process, SIGTERM asks the
-         * request to end, and SIGKILL is the caller's. */
-        void (*interrupt)(int signal_number);
+         * request to end, and SIGKILL is the caller's. 0; -errno of kill(2): it was not allowed. */
+        int (*interrupt)(int signal_number);
 
         /* The worker serves no more: free the state of a successful prepare(). */
         void (*end)(void *runtime);

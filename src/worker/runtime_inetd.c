@@ -42,15 +42,16 @@ static volatile pid_t running;
 
 /* A handler that has left its group, or moved into another, is signalled by its pid, which is its own until we reap it:
  * leaving the group is no escape. */
-static void interrupt(int signal_number)
+static int interrupt(int signal_number)
 {
         pid_t pid = running;
 
         if (pid <= 0)
-                return;
-        kill(-pid, signal_number);
+                return 0;
+        int r = kill(-pid, signal_number) < 0 ? -errno : 0;
         if (getpgid(pid) != pid)
-                kill(pid, signal_number);
+                r = kill(pid, signal_number) < 0 ? -errno : 0;
+        return r == -ESRCH ? 0 : r;
 }
 
 static void add_limit(struct handler *handler, int resource, struct rlimit value)
