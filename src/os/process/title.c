@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The memory of the original arguments, where titles are written: its first and its last byte. NULL before
  * process_title_init(). */
@@ -14,10 +15,12 @@ void process_title_init(int argc, char **argv, char **environment)
 {
         if (argc < 1)
                 return;
-        char *first = argv[0], *last = argv[argc - 1] + strlen(argv[argc - 1]);
+        char *first = argv[0], *last = argv[argc - 1], *end = last + strlen(last);
         setproctitle_init(argc, argv, environment);
+        if (environ == environment || (argc > 1 && argv[argc - 1] == last)) /* no memory; nothing else says so */
+                return;
         first_byte = first;
-        last_byte = last;
+        last_byte = end;
 }
 
 void process_title_set(const char *format, ...)
@@ -25,12 +28,14 @@ void process_title_set(const char *format, ...)
         char title[256]; /* setproctitle() keeps 255 bytes, with the program's name */
         va_list arguments;
 
+        if (!first_byte) /* setproctitle() would complain on stderr each time */
+                return;
         va_start(arguments, format);
         vsnprintf(title, sizeof(title), format, arguments);
         va_end(arguments);
         setproctitle("%s", title);
         /* A title that is longer has overwritten the last byte. One that ends exactly there keeps the NUL and its
          * padding. */
-        if (first_byte && first_byte + strlen(first_byte) < last_byte)
+        if (first_byte + strlen(first_byte) < last_byte)
                 *last_byte = '.';
 }
