@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -158,7 +159,7 @@ int image_open(void)
 
 int image_execute_open(int fd, char *const *arguments)
 {
-        set_flags(&fd, 1, FD_CLOEXEC); /* the program itself has no use for it */
+        ioctl(fd, FIOCLEX); /* the program itself has no use for it; not by fcntl(2), which may be what has failed */
         execveat(fd, "", arguments, environ, AT_EMPTY_PATH);
         return -errno;
 }

@@ -107,7 +107,7 @@ int fds_close_all_except(const int *keep, size_t count)
 int fds_open_standard(void)
 {
         for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-                if (fcntl(fd, F_GETFD) >= 0)
+                if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
                         continue;
                 /* open(2) returns the lowest free number, which is this one. Without FD_CLOEXEC it stays open in
                  * programs that we execute, as an inherited one would. */
