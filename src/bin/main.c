@@ -10,6 +10,7 @@
 #include "base/problem.h"
 #include "base/text.h"
 #include "bin/command_line.h"
+#include "logger/logger_main.h"
 #include "logic/config/config_options.h"
 #include "logic/config/print.h"
 #include "master/config/config_reader.h"
@@ -131,6 +132,7 @@ static int run(const struct command_line *line, struct daemon_setup *setup)
         setup->arguments = line->arguments;
         setup->take_over = line->take_over;
         setup->worker_entry = worker_main;
+        setup->logger_entry = logger_main;
         return daemon_run(setup);
 }
 

@@ -128,6 +128,10 @@ int ctl_answer_done(const json_t *document, struct text *text)
                 return text_appendf(text, "upgraded from %s to %s: %s, pid %" PRIu64 "\n", ctl_string(document, "from"),
                                     ctl_string(document, "version"), ctl_string(document, "program"),
                                     ctl_number(document, "pid"));
+        if (text_equal(command, "reopen-logs"))
+                return json_is_string(ctl_at(document, "log_file"))
+                               ? text_appendf(text, "%s: opened anew\n", ctl_string(document, "log_file"))
+                               : text_append(text, "records go to no file (log_target): nothing to open anew\n");
         if (text_equal(command, "stop"))
                 return text_append(text, "stopping\n");
         if (text_equal(command, "version"))

@@ -32,6 +32,7 @@ static const char help[] = "Usage: preforkctl [-s SOCKET] [--timeout SECONDS] [-
                            "                             show its newest records in the journal; -f: go on\n"
                            "  why [POOL]                 show the last decisions with their reasons\n"
                            "  reload [--dry-run]         apply the configuration, and show what changed\n"
+                           "  reopen-logs                open the log file anew, after it was renamed\n"
                            "  restart POOL               replace every worker without losing a request\n"
                            "  scale POOL KEY=VALUE...    change limits until the next reload (max_workers=20)\n"
                            "  pause POOL                 retire all workers; clients wait\n"

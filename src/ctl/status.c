@@ -21,6 +21,20 @@ int ctl_status_summary(const json_t *document, struct text *text)
                             ctl_rate(ctl_real(master, "requests_per_second"), rate));
 }
 
+/* Nothing as long as every record gets to where it should. */
+static int append_log(const json_t *document, struct text *text)
+{
+        const json_t *log = ctl_at(document, "master.log");
+        const char *file = json_is_string(ctl_at(log, "file")) ? ctl_string(log, "file") : ctl_string(log, "target");
+        int r = 0;
+
+        if (json_is_string(ctl_at(log, "error")))
+                r = text_appendf(text, "log %s: %s\n", file, ctl_string(log, "error"));
+        if (r == 0 && ctl_number(log, "dropped") > 0)
+                r = text_appendf(text, "log %s: %" PRIu64 " records were dropped\n", file, ctl_number(log, "dropped"));
+        return r;
+}
+
 static const struct {
         const char *title;
         const char *path;
@@ -269,6 +283,8 @@ int ctl_status_print(const json_t *document, bool in_full, struct ctl_style styl
         size_t index;
         int r = in_full ? 0 : ctl_status_summary(document, text);
 
+        if (r == 0 && !in_full)
+                r = append_log(document, text);
         if (r == 0 && !in_full)
                 r = text_append(text, "\n");
         if (r == 0 && !in_full)

@@ -33,19 +33,21 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "preload": {"base", "lib"},
     "builtin": {"base", "os/net"},
     "worker": {"base", "logic/", "os/", "lib", "builtin"},
+    "logger": {"base", "logic/", "os/"},
     "master/loop": BASE_OS,
     "master/state": BASE_OS,
     "master/manager": BASE_OS | {"logic/", "master/loop", "master/state"},
+    "master/log": BASE_OS | {"logic/", "master/loop", "master/state"},
     "master/config": BASE_OS | {"logic/", "master/loop"},
     "master/pool": BASE_OS | {"logic/", "lib", "master/loop", "master/state"},
     "master/status": BASE_OS | {"logic/", "lib", "master/pool"},
-    "master/reload": BASE_OS | {"logic/", "master/loop", "master/manager", "master/config", "master/pool"},
+    "master/reload": BASE_OS | {"logic/", "master/loop", "master/log", "master/manager", "master/config", "master/pool"},
     "master/upgrade": BASE_OS | {"logic/", "master/loop", "master/state"},
     "master/control": BASE_OS | {"logic/", "master/loop", "master/state", "master/pool", "master/status", "master/reload",
                                  "master/upgrade"},
     "master/daemon": BASE_OS | {"logic/", "master/"},
     "ctl": {"base", "logic/", "os/"},
-    "bin": BASE_OS | {"logic/", "lib", "master/", "worker"},
+    "bin": BASE_OS | {"logic/", "lib", "logger", "master/", "worker"},
 }
 LAYERS = {room.split("/", 1)[0] for room in MAY_INCLUDE}
 

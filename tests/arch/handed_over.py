@@ -142,11 +142,12 @@ def parse(name: str, text: str) -> Unit:
 
 
 def preprocess(root: Path, build: Path) -> list[Unit]:
-    """Every source of master/ that has a table."""
+    """Every source of master/ that has a table, or a part that functions write."""
     units = []
     for command in json.loads((build / "compile_commands.json").read_text()):
         source = Path(command["directory"], command["file"]).resolve()
-        if root / "src" / "master" not in source.parents or "const struct field" not in source.read_text():
+        if root / "src" / "master" not in source.parents or not re.search(
+                r"const struct (?:field|state_part) \w+(?:\[\])? =", source.read_text()):
             continue
         words = shlex.split(command["command"])
         words = words[:words.index("-o")] + ["-U_FORTIFY_SOURCE", "-E", "-P", str(source)]

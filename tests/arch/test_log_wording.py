@@ -16,6 +16,7 @@ TESTS = Path(__file__).resolve().parents[1]
 ALLOWED = {
     "integration/test_logging.py": "where records go, and what they carry there",
     "integration/test_log_records.py": "the wording of each record",
+    "integration/test_log_file.py": "what stands in the log file, and what on stderr instead",
     "integration/test_handler_stderr.py": "how the words of handlers come into the log",
     "integration/daemon.py": "finds records by what messages.py says of them",
     "integration/fixtures.py": "shows the log of a test that has failed",

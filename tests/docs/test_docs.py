@@ -241,7 +241,7 @@ def entries(text: str) -> dict[str, str]:
 
 def test_commands_are_described() -> None:
     table = commands()
-    assert len(table) == 12
+    assert len(table) == 13
     protocol = {name: takes for name, takes in entries(section(page("preforkd-control.7"), "DESCRIPTION")).items()}
     assert protocol == table
     described = entries(section(page("preforkctl.1"), "COMMANDS"))
@@ -254,9 +254,9 @@ def test_commands_are_described() -> None:
 
 def test_errors_are_described() -> None:
     text = section(page("preforkd-control.7"), "REPLIES").split("The errors:")[1].split(".El")[0]
-    sources = source("master/control")
+    sources = source("master/control") + source("master/daemon")
     used = set(re.findall(r'control_client_refuse\([^,]*, "([\w-]+)"|status_json_error\("([\w-]+)"'
-                          r'|CONSTANT_ERROR\("([\w-]+)"', sources))
+                          r'|CONSTANT_ERROR\("([\w-]+)"|\.error = "([\w-]+)"', sources))
     assert set(re.findall(r"^\.It Li ([\w-]+)$", text, re.MULTILINE)) == {name for names in used for name in names if name}
 
 
@@ -299,6 +299,11 @@ def test_numbers_of_the_protocol() -> None:
 def test_exit_codes_of_preforkctl() -> None:
     codes = re.findall(r"CTL_EXIT_\w+ = (\d)", source("ctl"))
     assert re.findall(r"^\.It (\d)$", section(page("preforkctl.1"), "EXIT STATUS"), re.MULTILINE) == codes
+
+
+def test_the_logrotate_snippet_is_the_one_that_is_installed() -> None:
+    installed = [line for line in (ROOT / "etc/preforkd.logrotate").read_text().splitlines() if not line.startswith("#")]
+    assert "\n".join(installed) in section(page("preforkd.8"), "LOGGING")
 
 
 # --- the pages as manuals -------------------------------------------------------------------------------------------

@@ -620,12 +620,26 @@ class Daemon:
 
     # log
 
+    @property
+    def record_path(self) -> Path:
+        """Where records are: in a log file, or among what was written to stderr."""
+        target = str(self.master.get("log_target") or "")
+        return Path(target.removeprefix("file:")) if target.startswith("file:") else self.log_path
+
     def log(self) -> str:
-        """Everything preforkd and what it runs wrote to stderr so far, without the time of each line."""
+        """All records so far, without the time of each line; on stderr also what preforkd's children wrote."""
+        return self.read(self.record_path)
+
+    def stderr(self) -> str:
+        """Everything preforkd and what it runs wrote to stderr so far, without times."""
+        return self.read(self.log_path)
+
+    @staticmethod
+    def read(path: Path) -> str:
         try:
-            return without_stamps(self.log_path.read_text(errors="replace"))
+            return without_stamps(path.read_text(errors="replace"))
         except FileNotFoundError:
-            return ""  # the test is over and its directory removed
+            return ""  # there is none yet, or the test is over and its directory removed
 
     def log_mark(self) -> int:
         """Where the log ends now; for `after=`."""
@@ -778,8 +792,8 @@ class Daemon:
             if self.running():
                 self.check_descriptors()
                 self.stop()
-            complaint = OUR_BUG.search(self.log()) if not self.may_smash else None
-            assert not complaint, f"a bug of ours in the log:\n{self.log()[complaint.start():][:4000]}"
+            complaint = OUR_BUG.search(self.stderr()) if not self.may_smash else None
+            assert not complaint, f"a bug of ours on stderr:\n{self.stderr()[complaint.start():][:4000]}"
         finally:
             below = descendants(self.pid) if self.running() else []
             for pid in [self.pid, *below] if self.running() else []:

@@ -39,6 +39,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if report.failed:
         for number, daemon in enumerate(item.stash.get(DAEMONS, [])):
             report.sections.append((f"log of preforkd {number} ({' '.join(daemon.arguments)})", daemon.log()[-20000:]))
+            if daemon.record_path != daemon.log_path:
+                report.sections.append((f"stderr of preforkd {number}", daemon.stderr()[-20000:]))
             if daemon.config.exists():
                 report.sections.append((f"configuration of preforkd {number}", daemon.config.read_text()))
 

@@ -642,7 +642,7 @@ def test_completion(controlled: tuple[Daemon, Ctl]) -> None:
     offered = completions([*at, ""], CTL.parent)
     assert {"status", "top", "why", "reload", "restart", "scale", "pause", "resume", "kill-worker", "stop", "config",
             "version", "help"} <= set(offered)
-    assert completions([*at, "re"], CTL.parent) == ["reload", "restart", "resume"]
+    assert completions([*at, "re"], CTL.parent) == ["reload", "reopen-logs", "restart", "resume"]
     assert completions([*at, "restart", ""], CTL.parent) == ["www", "mail"]
     assert completions([*at, "status", "m"], CTL.parent) == ["mail"]
     assert completions([*at, "reload", "--"], CTL.parent) == ["--dry-run", "--json", "--timeout"]

@@ -29,6 +29,11 @@ bool listen_address_equal(const struct listen_address *a, const struct listen_ad
         return is_named ? text_equal(a->text, b->text) : address_equal(&a->address, &b->address);
 }
 
+bool log_target_equal(const struct log_target *a, const struct log_target *b)
+{
+        return a->kind == b->kind && (a->kind != LOG_TARGET_FILE || text_equal(a->path, b->path));
+}
+
 struct pool_config *config_find_pool(const struct config *config, const char *name)
 {
         for (size_t i = 0; i < config->pool_count; i++)

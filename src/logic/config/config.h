@@ -17,7 +17,7 @@
 #include "base/secret_words.h"
 #include "base/words.h"
 
-enum log_target { LOG_TARGET_AUTO, LOG_TARGET_JOURNAL, LOG_TARGET_SYSLOG, LOG_TARGET_STDERR };
+enum log_target_kind { LOG_TARGET_AUTO, LOG_TARGET_JOURNAL, LOG_TARGET_SYSLOG, LOG_TARGET_STDERR, LOG_TARGET_FILE };
 enum log_time { LOG_TIME_AUTO, LOG_TIME_YES, LOG_TIME_NO };
 enum handler_type { HANDLER_INETD, HANDLER_LISTENER, HANDLER_MODULE, HANDLER_BUILTIN, HANDLER_TYPE_COUNT };
 enum start_method { START_EXEC, START_FORKSERVER, START_SNAPSHOT };
@@ -31,6 +31,11 @@ enum limit { LIMIT_NOFILE, LIMIT_AS, LIMIT_CORE, LIMIT_CPU, LIMIT_NPROC, LIMIT_C
 struct limit_value {
         bool set; /* false: the handler keeps what preforkd was started with */
         rlim_t soft, hard;
+};
+
+struct log_target {
+        int kind;   /* enum log_target_kind */
+        char *path; /* LOG_TARGET_FILE: absolute; else NULL */
 };
 
 /* A user or group as it was written. Numbers are known at once; names stay unresolved until
@@ -163,9 +168,9 @@ struct master_config {
         struct origin origins[MASTER_OPTION_COUNT];
         char *control; /* NULL: no control socket */
         struct account control_group;
-        int log_level;  /* LOG_… of <syslog.h> */
-        int log_target; /* enum log_target */
-        int log_time;   /* enum log_time */
+        int log_level; /* LOG_… of <syslog.h> */
+        struct log_target log_target;
+        int log_time; /* enum log_time */
         uint64_t shutdown_timeout_ms;
 };
 
@@ -195,6 +200,9 @@ const char *listen_address_socket_name(const struct listen_address *listen);
 
 /* True if both name the same endpoint. */
 bool listen_address_equal(const struct listen_address *a, const struct listen_address *b);
+
+/* True if both mean the same place. */
+bool log_target_equal(const struct log_target *a, const struct log_target *b);
 
 /* The pool of that name, or NULL. */
 struct pool_config *config_find_pool(const struct config *config, const char *name);

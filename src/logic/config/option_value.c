@@ -10,14 +10,23 @@
 #include "logic/config/option_types.h"
 
 static const struct option_operations *const operations[] = {
-        [OPTION_BOOL] = &option_bool,         [OPTION_NUMBER] = &option_number,
-        [OPTION_SIGNED] = &option_signed,     [OPTION_MODE] = &option_mode,
-        [OPTION_DURATION] = &option_duration, [OPTION_SIZE] = &option_size,
-        [OPTION_PERCENT] = &option_percent,   [OPTION_ENUM] = &option_enum,
-        [OPTION_PATH] = &option_path,         [OPTION_WORDS] = &option_words,
-        [OPTION_LISTEN] = &option_listen,     [OPTION_ENVIRONMENT] = &option_environment,
-        [OPTION_ACCOUNT] = &option_account,   [OPTION_ACCOUNT_LIST] = &option_account_list,
-        [OPTION_LIMIT] = &option_limit,       [OPTION_LIMIT_SIZE] = &option_limit_size,
+        [OPTION_BOOL] = &option_bool,
+        [OPTION_NUMBER] = &option_number,
+        [OPTION_SIGNED] = &option_signed,
+        [OPTION_MODE] = &option_mode,
+        [OPTION_DURATION] = &option_duration,
+        [OPTION_SIZE] = &option_size,
+        [OPTION_PERCENT] = &option_percent,
+        [OPTION_ENUM] = &option_enum,
+        [OPTION_PATH] = &option_path,
+        [OPTION_WORDS] = &option_words,
+        [OPTION_LISTEN] = &option_listen,
+        [OPTION_ENVIRONMENT] = &option_environment,
+        [OPTION_ACCOUNT] = &option_account,
+        [OPTION_ACCOUNT_LIST] = &option_account_list,
+        [OPTION_LIMIT] = &option_limit,
+        [OPTION_LIMIT_SIZE] = &option_limit_size,
+        [OPTION_LOG_TARGET] = &option_log_target,
 };
 static_assert(ELEMENTS(operations) == OPTION_TYPE_COUNT, "operations for every enum option_type");
 

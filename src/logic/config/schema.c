@@ -51,7 +51,7 @@ const struct option master_options[] = {
                 .help = "group that may use the control socket, besides root and preforkd's own user"},
         [MASTER_LOG_LEVEL] = {"log_level", OPTION_ENUM, MASTER_FIELD(log_level), "info", .choices = log_levels,
                 .help = "the lowest level of records that are logged"},
-        [MASTER_LOG_TARGET] = {"log_target", OPTION_ENUM, MASTER_FIELD(log_target), "auto", .choices = log_targets,
+        [MASTER_LOG_TARGET] = {"log_target", OPTION_LOG_TARGET, MASTER_FIELD(log_target), "auto", .choices = log_targets,
                 .help = "where records go; auto: the journal if stderr is connected to it, else stderr"},
         [MASTER_LOG_TIME] = {"log_time", OPTION_ENUM, MASTER_FIELD(log_time), "auto", .choices = log_times,
                 .help = "lines of the log begin with the time; auto: unless the reader of stderr is the journal"},
@@ -205,6 +205,7 @@ static const char *const type_names[] = {
         [OPTION_ACCOUNT_LIST] = "accounts",
         [OPTION_LIMIT] = "limit",
         [OPTION_LIMIT_SIZE] = "limit",
+        [OPTION_LOG_TARGET] = "target",
 };
 static_assert(ELEMENTS(type_names) == OPTION_TYPE_COUNT, "a name for every enum option_type");
 

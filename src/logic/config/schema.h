@@ -27,6 +27,7 @@ enum option_type {
         OPTION_ACCOUNT_LIST,
         OPTION_LIMIT,
         OPTION_LIMIT_SIZE, /* soft[:hard], in plain numbers or in sizes */
+        OPTION_LOG_TARGET,
         OPTION_TYPE_COUNT
 };
 
@@ -52,7 +53,7 @@ struct option {
         uint64_t min, max;                   /* inclusive; OPTION_SIGNED casts them to int64_t; in ms, bytes, percent */
         bool optional;                       /* an empty value is accepted and means unset */
         size_t set_offset;                   /* OPTION_SIGNED, optional: of the bool "is set" beside the field */
-        const struct option_choice *choices; /* OPTION_ENUM; ends with a NULL word */
+        const struct option_choice *choices; /* OPTION_ENUM, OPTION_LOG_TARGET; ends with a NULL word */
         enum reload_effect effect;
         bool not_built;   /* the key as a whole is refused with "not available yet" */
         const char *help; /* one line, no final period */

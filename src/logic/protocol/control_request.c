@@ -25,6 +25,7 @@ static const struct form forms[] = {
         [CONTROL_STATUS] = {"status", "[POOL] [--workers]", ARGUMENT_POOL, .flag = "--workers"},
         [CONTROL_WHY] = {"why", "[POOL]", ARGUMENT_POOL},
         [CONTROL_RELOAD] = {"reload", "[--dry-run]", .flag = "--dry-run"},
+        [CONTROL_REOPEN_LOGS] = {"reopen-logs", ""},
         [CONTROL_RESTART] = {"restart", "POOL", ARGUMENT_POOL, .required = true},
         [CONTROL_SCALE] = {"scale", "POOL KEY=VALUE...", ARGUMENT_POOL, .required = true, .settings = true},
         [CONTROL_PAUSE] = {"pause", "POOL", ARGUMENT_POOL, .required = true},

@@ -22,6 +22,7 @@ enum control_command {
         CONTROL_STATUS,
         CONTROL_WHY,
         CONTROL_RELOAD,
+        CONTROL_REOPEN_LOGS,
         CONTROL_RESTART,
         CONTROL_SCALE,
         CONTROL_PAUSE,

@@ -98,6 +98,15 @@ struct status_pool {
         size_t workers_left_out; /* processes beyond STATUS_WORKERS_MAX */
 };
 
+/* Where records go. */
+struct status_log {
+        const char *target; /* "journal", "syslog", "stderr" or "file" */
+        const char *file;   /* its path; NULL: it is no file */
+        pid_t process;      /* the log process; 0: there is none at present */
+        const char *error;  /* why the file cannot be written; NULL: it can */
+        uint64_t dropped;   /* records that did not get there, since the start of this program */
+};
+
 struct status {
         const char *version;
         const char *state; /* "running", "stopping" … */
@@ -108,6 +117,7 @@ struct status {
         struct status_counts counts; /* sums over the pools */
         struct counters totals;
         double requests_per_second;
+        struct status_log log;
 };
 
 /* How much to collect: bits. */

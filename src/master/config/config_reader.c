@@ -14,6 +14,7 @@
 #include "master/config/config_accounts.h"
 #include "master/config/config_files.h"
 #include "master/config/config_host.h"
+#include "master/config/config_log.h"
 
 static int read_options(const struct config_source *source, struct config *config, struct problem_list *problems)
 {
@@ -45,5 +46,7 @@ int config_read(const struct config_source *source, struct config *ret, struct p
                 r = config_accounts_resolve(ret, problems);
         if (r == 0)
                 r = config_finish(ret, &context, problems);
+        if (r == 0)
+                r = config_log_check(ret, problems);
         return r == 0 ? config_host_check(source->is_test, ret, problems) : r;
 }

@@ -249,7 +249,8 @@ static const char *const state_names[] = {[CONTROL_CLIENT_READING] = "reading",
 static const char *const wait_names[] = {[CONTROL_WAIT_NOTHING] = "nothing",
                                          [CONTROL_WAIT_RELOAD] = "reload",
                                          [CONTROL_WAIT_DRY_RUN] = "dry run",
-                                         [CONTROL_WAIT_UPGRADE] = "upgrade"};
+                                         [CONTROL_WAIT_UPGRADE] = "upgrade",
+                                         [CONTROL_WAIT_REOPEN] = "reopen"};
 
 static json_t *write_client(const struct control_client *client, struct state_file *file)
 {

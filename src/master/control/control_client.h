@@ -27,7 +27,13 @@ enum control_client_state {
 };
 
 /* What a client waits for. */
-enum control_wait { CONTROL_WAIT_NOTHING, CONTROL_WAIT_RELOAD, CONTROL_WAIT_DRY_RUN, CONTROL_WAIT_UPGRADE };
+enum control_wait {
+        CONTROL_WAIT_NOTHING,
+        CONTROL_WAIT_RELOAD,
+        CONTROL_WAIT_DRY_RUN,
+        CONTROL_WAIT_UPGRADE,
+        CONTROL_WAIT_REOPEN,
+};
 
 struct control_client;
 

@@ -110,6 +110,22 @@ static void do_reload(const struct control_order *order)
         (dry_run ? host->dry_run : host->reload)(host->context);
 }
 
+static void do_reopen_logs(const struct control_order *order)
+{
+        const struct control_host *host = order->host;
+
+        log_info("opening the log file anew (%s)", order->by);
+        control_client_wait(order->client, CONTROL_WAIT_REOPEN, 0);
+        if (host->reopen_logs(host->context))
+                return;
+        json_t *reply = status_json_ok(CONTROL_REOPEN_LOGS);
+        if (json_object_set_new(reply, "log_file", json_null()) != 0) {
+                json_decref(reply);
+                reply = NULL;
+        }
+        control_client_answer(order->client, reply);
+}
+
 static void do_restart(const struct control_order *order)
 {
         pool_order_restart(order->pool, order->by);
@@ -250,6 +266,7 @@ static const struct {
         [CONTROL_STATUS] = {do_status, .while_stopping = true},
         [CONTROL_WHY] = {do_why, .while_stopping = true},
         [CONTROL_RELOAD] = {do_reload},
+        [CONTROL_REOPEN_LOGS] = {do_reopen_logs, .while_stopping = true},
         [CONTROL_RESTART] = {do_restart, .needs_pool = true},
         [CONTROL_SCALE] = {do_scale, .needs_pool = true},
         [CONTROL_PAUSE] = {do_pause, .needs_pool = true},

@@ -26,6 +26,8 @@ struct control_host {
         uint64_t (*last_load)(void *context);
         void (*reload)(void *context);
         void (*dry_run)(void *context);
+        /* Open the log file anew; control_outcome answers the clients that wait for it. False: there is none. */
+        bool (*reopen_logs)(void *context);
         /* See limit_orders_scale(). */
         int (*scale)(void *context, struct pool *pool, char *const *settings, size_t count, const char *by,
                      struct problem_list *problems);
@@ -35,5 +37,5 @@ struct control_host {
 };
 
 /* Parse the request of `length` bytes at client->request (ended by NUL), carry it out, and answer now, or later if it
- * is a reload or an upgrade. `host` is a const struct control_host *: see struct control_dispatch. */
+ * is a reload, an upgrade or reopen-logs. `host` is a const struct control_host *: see struct control_dispatch. */
 void control_execute(void *host, struct control_client *client, size_t length);

@@ -29,16 +29,30 @@ static int describe_upgrade(const struct control_outcome *outcome, json_t *reply
         return r == 0 ? json_object_set_new(reply, "pid", json_integer(getpid())) : r;
 }
 
+static int describe_reopening(const struct control_outcome *outcome, json_t *reply)
+{
+        return outcome->accepted ? json_object_set_new(reply, "log_file", status_json_text(outcome->log_file)) : 0;
+}
+
 static json_t *document_of(const struct control_outcome *outcome)
 {
         static const struct problem_list none;
-        bool is_upgrade = outcome->what == CONTROL_WAIT_UPGRADE;
+        static const struct {
+                enum control_command command;
+                int (*describe)(const struct control_outcome *outcome, json_t *reply);
+                bool has_problems;
+        } kinds[] = {
+                [CONTROL_WAIT_RELOAD] = {CONTROL_RELOAD, describe_reload, true},
+                [CONTROL_WAIT_DRY_RUN] = {CONTROL_RELOAD, describe_reload, true},
+                [CONTROL_WAIT_UPGRADE] = {CONTROL_UPGRADE, describe_upgrade, true},
+                [CONTROL_WAIT_REOPEN] = {CONTROL_REOPEN_LOGS, describe_reopening, false},
+        };
         json_t *reply = outcome->accepted
-                                ? status_json_ok(is_upgrade ? CONTROL_UPGRADE : CONTROL_RELOAD)
+                                ? status_json_ok(kinds[outcome->what].command)
                                 : status_json_error(outcome->error ? outcome->error : "refused", outcome->message);
-        int r = is_upgrade ? describe_upgrade(outcome, reply) : describe_reload(outcome, reply);
+        int r = kinds[outcome->what].describe(outcome, reply);
 
-        if (r == 0)
+        if (r == 0 && kinds[outcome->what].has_problems)
                 r = json_object_set_new(reply, "problems",
                                         status_json_problems(outcome->problems ? outcome->problems : &none));
         if (r == 0)
@@ -73,4 +87,5 @@ void control_outcome_fail(struct control_clients *clients, const char *error, co
 {
         control_outcome_fail_reloads(clients, error, message);
         fail(clients, CONTROL_WAIT_UPGRADE, error, message);
+        fail(clients, CONTROL_WAIT_REOPEN, error, message);
 }

@@ -1,5 +1,5 @@
-/* Answers clients that wait for a `reload`, a `reload --dry-run` or an `upgrade`, when its outcome is known. Called by
- * the daemon (reload_host, upgrade_host, shutdown). */
+/* Answers clients that wait for a `reload`, a `reload --dry-run`, an `upgrade` or `reopen-logs`, when its outcome is
+ * known. Called by the daemon (reload_host, upgrade_host, log_host, shutdown). */
 #pragma once
 
 #include <stdbool.h>
@@ -21,6 +21,7 @@ struct control_outcome {
         const struct problem_list *problems;  /* errors or warnings; NULL: none */
         const char *from;                     /* of an upgrade: the version before */
         const char *program;                  /* … and the path of the program that runs now */
+        const char *log_file;                 /* of reopen-logs: the path */
 };
 
 /* Answer the clients that wait for it. */

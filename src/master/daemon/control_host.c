@@ -1,6 +1,7 @@
 #include "master/daemon/control_host.h"
 
 #include "master/control/control_socket.h"
+#include "master/daemon/log_host.h"
 #include "master/daemon/private.h"
 #include "master/daemon/shutdown.h"
 #include "master/daemon/upgrade_host.h"
@@ -16,8 +17,10 @@ static struct status_of_daemon describe(void *context)
                                             [DAEMON_KILLING] = "stopping"};
         const struct daemon *daemon = context;
 
-        return (struct status_of_daemon){
-                .state = words[daemon->state], .pid = daemon->pid, .started_ms = daemon->started_ms};
+        return (struct status_of_daemon){.state = words[daemon->state],
+                                         .pid = daemon->pid,
+                                         .started_ms = daemon->started_ms,
+                                         .log = log_host_describe(daemon)};
 }
 
 static const struct config *running_config(void *context)
@@ -53,6 +56,11 @@ static void dry_run(void *context)
         const struct daemon *daemon = context;
 
         reload_queue_try(daemon->reloads);
+}
+
+static bool reopen_logs(void *context)
+{
+        return log_host_reopen(context);
 }
 
 static int scale(void *context, struct pool *pool, char *const *settings, size_t count, const char *by,
@@ -95,6 +103,7 @@ int control_host_open(struct daemon *daemon)
                                                      .last_load = last_load,
                                                      .reload = reload,
                                                      .dry_run = dry_run,
+                                                     .reopen_logs = reopen_logs,
                                                      .scale = scale,
                                                      .stop = stop,
                                                      .is_upgrading = is_upgrading,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "master/daemon/log_host.h"
 #include "master/daemon/private.h"
 #include "master/daemon/startup.h"
 #include "master/daemon/upgrade_host.h"
@@ -22,6 +23,13 @@ static void set_title(const struct daemon_setup *setup)
                 process_title_set("master (%s)", setup->source.file);
         else
                 process_title_set("master");
+}
+
+/* What workers and handlers have written is a part of it. */
+static void end_log(struct daemon *daemon)
+{
+        worker_output_finish_all(&daemon->outputs);
+        log_host_end(daemon);
 }
 
 int daemon_run(struct daemon_setup *setup)
@@ -49,6 +57,7 @@ int daemon_run(struct daemon_setup *setup)
         }
         if (r == 0 && daemon.config)
                 log_event(MESSAGE_ID_STOPPED, LOG_NOTICE, "stopped");
+        end_log(&daemon);
         int exit_code = daemon.exit_code;
         startup_close(&daemon);
         return exit_code;

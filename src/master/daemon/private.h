@@ -11,6 +11,7 @@
 #include "logic/config/config.h"
 #include "master/control/control_commands.h"
 #include "master/daemon/setup.h"
+#include "master/log/log_process.h"
 #include "master/pool/pool_runtime.h"
 #include "master/pool/pool_table.h"
 #include "master/pool/worker_output.h"
@@ -54,6 +55,9 @@ struct daemon {
         struct evloop_watch *signal_watch;
         struct evloop_timer *stop_timer;
         struct log_sink_state *log_sink;
+        struct log_process_setup log_setup; /* of log processes */
+        struct log_process *log_process;    /* NULL: records do not go to a file */
+        bool log_is_ending;                 /* log_host_end() waits */
         struct reaper *reaper;
         struct manager_link *manager; /* the service manager, if there is one */
         struct readiness *readiness;

@@ -7,6 +7,7 @@
 #include "logic/config/config_options.h"
 #include "master/control/control_outcome.h"
 #include "master/control/control_socket.h"
+#include "master/daemon/log_host.h"
 #include "master/daemon/private.h"
 #include "master/daemon/shutdown.h"
 #include "master/manager/fd_store.h"
@@ -81,9 +82,10 @@ static void answer_reload(struct daemon *daemon, const struct reload_outcome *ou
 
 static void on_reload_begun(void *context)
 {
-        const struct daemon *daemon = context;
+        struct daemon *daemon = context;
 
         readiness_reloading(daemon->readiness);
+        log_host_reopen(daemon); /* whether the configuration is accepted or not: logrotate(8) waits for it */
 }
 
 static void on_reload_ended(void *context, const struct reload_outcome *outcome)
@@ -128,7 +130,8 @@ static void list_participants(struct daemon *daemon)
         struct reload_participants *list = &daemon->reload.participants;
 
         daemon->fd_budget = (struct fd_budget){.pools = &daemon->pools, .own = OWN_FDS + CONTROL_CLIENTS_MAX};
-        daemon->log_change = (struct log_change){.sink = &daemon->log_sink};
+        daemon->log_change = (struct log_change){
+                .sink = &daemon->log_sink, .process = &daemon->log_process, .setup = &daemon->log_setup};
         daemon->pool_changes = (struct pool_changes){
                 .pools = &daemon->pools, .runtime = &daemon->pool_runtime, .store = daemon->fd_store};
         reload_participants_add(list, &passed_sockets_participant, daemon->fd_store);

@@ -1,6 +1,7 @@
 /* What bin/ passes to the daemon, and the exit codes it gets back. */
 #pragma once
 
+#include "logic/protocol/log_plan.h"
 #include "logic/protocol/take_over.h"
 #include "logic/protocol/worker_plan.h"
 #include "master/config/config_reader.h"
@@ -15,6 +16,7 @@ struct daemon_setup {
         char *const *argv;      /* all of them */
         struct take_over take_over;
         int (*worker_entry)(const struct worker_plan *plan); /* runs in the child; its result is the exit code */
+        int (*logger_entry)(const struct log_plan *plan);    /* the same for the log process */
         struct signals_taken signals;
         struct resource_limits original_limits; /* before preforkd raised any */
 };

@@ -10,6 +10,7 @@
 #include "logic/config/config_options.h"
 #include "master/control/control_socket.h"
 #include "master/daemon/control_host.h"
+#include "master/daemon/log_host.h"
 #include "master/daemon/pool_host.h"
 #include "master/daemon/private.h"
 #include "master/daemon/readiness_host.h"
@@ -44,6 +45,8 @@ int startup_open(struct daemon *daemon, struct daemon_setup *setup)
         r = evloop_new(&daemon->loop);
         if (r == 0)
                 r = reaper_new(daemon->loop, &daemon->reaper);
+        if (r == 0)
+                log_host_open(daemon);
         if (r == 0)
                 pool_host_open(daemon);
         if (r == 0)
@@ -82,6 +85,7 @@ void startup_close(struct daemon *daemon)
         evloop_timer_free(daemon->stop_timer);
         evloop_watch_free(daemon->signal_watch);
         fd_closep(&daemon->signal_fd);
+        log_process_free_all(&daemon->log_setup);
         reaper_free(daemon->reaper);
         evloop_free(daemon->loop);
         log_set_sink(NULL, LOG_INFO);

@@ -14,6 +14,7 @@
 #include "logic/config/print.h"
 #include "master/config/config_reader.h"
 #include "master/control/control_socket.h"
+#include "master/daemon/log_host.h"
 #include "master/daemon/private.h"
 #include "master/loop/reaper.h"
 #include "master/manager/fd_store.h"
@@ -22,7 +23,6 @@
 #include "master/pool/pool.h"
 #include "master/pool/pool_state.h"
 #include "master/pool/worker_output.h"
-#include "master/reload/log_change.h"
 #include "master/reload/reload_queue.h"
 
 static const struct field daemon_fields[] = {
@@ -40,6 +40,9 @@ static const struct field daemon_fields[] = {
         DERIVED(struct daemon, signal_watch, "made anew"),
         DERIVED(struct daemon, stop_timer, "used during a stop only"),
         DERIVED(struct daemon, log_sink, "opened anew; unreported losses are the part \"log\""),
+        DERIVED(struct daemon, log_setup, "made anew"),
+        WRITTEN(struct daemon, log_process, "log"),
+        DERIVED(struct daemon, log_is_ending, "used during a stop only"),
         DERIVED(struct daemon, reaper, "workers are registered when they are read"),
         WRITTEN(struct daemon, manager, "manager"),
         WRITTEN(struct daemon, readiness, "readiness"),
@@ -65,6 +68,7 @@ static const struct field daemon_fields[] = {
         DERIVED(struct daemon_setup, argv, "of each program"),
         DERIVED(struct daemon_setup, take_over, "an argument"),
         DERIVED(struct daemon_setup, worker_entry, "a function of each program"),
+        DERIVED(struct daemon_setup, logger_entry, "a function of each program"),
         DERIVED(struct daemon_setup, signals.touched, "taken anew"),
         DERIVED(struct daemon_setup, signals.touched_count, "taken anew"),
         WRITTEN(struct daemon_setup, signals.ignored, "ignored_signals"),
@@ -263,38 +267,6 @@ static int read_reload_queue(void *owner, struct state_file *file, const json_t 
 
 static const struct state_part reload_queue_part = {
         .name = "reload_queue", .write = write_reload_queue, .read = read_reload_queue};
-
-/* The log: the number of records that were dropped and not reported yet. */
-
-static json_t *write_log(const void *owner, struct state_file *file)
-{
-        const struct daemon *daemon = owner;
-
-        (void)file;
-        return json_pack("{s: I}", "dropped", (json_int_t)log_sink_unreported(daemon->log_sink));
-}
-
-static int read_log(void *owner, struct state_file *file, const json_t *value)
-{
-        struct daemon *daemon = owner;
-        const struct master_config *config = &daemon->config->master;
-        json_int_t dropped = json_integer_value(json_object_get(value, "dropped"));
-        struct log_sink_state *sink;
-
-        int r = log_sink_open(log_change_destination(config->log_target), NULL, &sink);
-        if (r < 0)
-                return state_file_fail(file, "log_target: cannot open it: %s", strerror(-r));
-        log_sink_set_stamps(sink, log_change_stamps(config->log_time));
-        log_sink_count_dropped(sink, dropped > 0 ? (uint64_t)dropped : 0);
-        const struct log_sink log = log_sink_get(sink);
-        if (!daemon->setup->take_over.is_preflight)
-                log_set_sink(&log, config->log_level);
-        log_sink_close(daemon->log_sink);
-        daemon->log_sink = sink;
-        return 0;
-}
-
-static const struct state_part log_part = {.name = "log", .write = write_log, .read = read_log};
 
 /* The pools: those that serve and those that close. */
 

@@ -5,16 +5,17 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 
-enum log_destination log_change_destination(int target)
+int log_change_open_sink(const struct log_target *target, const struct log_process *process,
+                         struct log_sink_state **ret)
 {
         static const enum log_destination destinations[] = {
-                [LOG_TARGET_AUTO] = LOG_DESTINATION_AUTO,
-                [LOG_TARGET_JOURNAL] = LOG_DESTINATION_JOURNAL,
-                [LOG_TARGET_SYSLOG] = LOG_DESTINATION_SYSLOG,
-                [LOG_TARGET_STDERR] = LOG_DESTINATION_STDERR,
+                [LOG_TARGET_AUTO] = LOG_DESTINATION_AUTO,     [LOG_TARGET_JOURNAL] = LOG_DESTINATION_JOURNAL,
+                [LOG_TARGET_SYSLOG] = LOG_DESTINATION_SYSLOG, [LOG_TARGET_STDERR] = LOG_DESTINATION_STDERR,
+                [LOG_TARGET_FILE] = LOG_DESTINATION_FILE,
         };
+        const struct log_sink_places places = {.file_fd = process ? process->write_fd : -1};
 
-        return destinations[target];
+        return log_sink_open(destinations[target->kind], &places, ret);
 }
 
 enum log_stamps log_change_stamps(int log_time)
@@ -25,17 +26,39 @@ enum log_stamps log_change_stamps(int log_time)
         return stamps[log_time];
 }
 
+void log_change_set_process(const struct master_config *config, struct log_process *process)
+{
+        log_process_set(process, config->log_level, config->log_time != LOG_TIME_NO);
+}
+
+static void undo(void *owner, const struct reload_context *context)
+{
+        struct log_change *change = owner;
+
+        (void)context;
+        log_sink_close(TAKE_PTR(change->opened));
+        log_process_close(TAKE_PTR(change->started));
+}
+
+static int open_target(struct log_change *change, const struct log_target *target)
+{
+        int r = target->kind == LOG_TARGET_FILE ? log_process_new(change->setup, target->path, &change->started) : 0;
+
+        return r < 0 ? r : log_change_open_sink(target, change->started, &change->opened);
+}
+
 static int prepare(void *owner, const struct reload_context *context)
 {
         struct log_change *change = owner;
-        int target = context->new_config->master.log_target;
+        const struct log_target *target = &context->new_config->master.log_target;
         const struct origin *origin = &context->new_config->master.origins[MASTER_LOG_TARGET];
         const char *path;
 
-        if (context->old_config && context->old_config->master.log_target == target)
+        if (context->old_config && log_target_equal(&context->old_config->master.log_target, target))
                 return 0;
-        int r = log_sink_open(log_change_destination(target), NULL, &change->opened);
+        int r = open_target(change, target);
         if (r < 0) {
+                undo(change, context);
                 problem_add(context->problems, origin->file, origin->line, "log_target: cannot open it: %s",
                             strerror(-r));
                 return r;
@@ -52,26 +75,28 @@ static int prepare(void *owner, const struct reload_context *context)
 static void commit(void *owner, const struct reload_context *context)
 {
         struct log_change *change = owner;
+        const struct master_config *config = &context->new_config->master;
         struct log_sink_state *old = NULL;
+        struct log_process *old_process = NULL;
 
         if (change->opened) {
                 old = *change->sink;
+                old_process = *change->process;
                 if (old)
                         log_sink_adopt(change->opened, old);
                 *change->sink = TAKE_PTR(change->opened);
+                *change->process = TAKE_PTR(change->started);
         }
-        log_sink_set_stamps(*change->sink, log_change_stamps(context->new_config->master.log_time));
+        log_sink_set_stamps(*change->sink, log_change_stamps(config->log_time));
         const struct log_sink sink = log_sink_get(*change->sink);
-        log_set_sink(&sink, context->new_config->master.log_level);
+        log_set_sink(&sink, config->log_level);
         log_sink_close(old);
-}
-
-static void undo(void *owner, const struct reload_context *context)
-{
-        struct log_change *change = owner;
-
-        (void)context;
-        log_sink_close(TAKE_PTR(change->opened));
+        log_process_close(old_process);
+        if (!*change->process)
+                return;
+        log_change_set_process(config, *change->process);
+        if (old)
+                log_process_open(*change->process);
 }
 
 const struct reload_participant log_participant = {.name = "log", .prepare = prepare, .commit = commit, .undo = undo};

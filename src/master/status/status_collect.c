@@ -205,6 +205,7 @@ int status_collect(const struct status_of_daemon *daemon, const struct pool_tabl
                 .pid = daemon->pid,
                 .uptime_ms = uptime_ms,
                 .started_wall_ms = clock_wall_ms() - uptime_ms,
+                .log = daemon->log,
                 .pools = calloc(pools->count + 1, sizeof(*status.pools)),
         };
         int r = status.pools ? 0 : -ENOMEM;

@@ -15,6 +15,7 @@ struct status_of_daemon {
         const char *state; /* one word, borrowed */
         pid_t pid;
         uint64_t started_ms;
+        struct status_log log;
 };
 
 /* Look at the counters, and collect the status of the daemon with all pools, or only those named `pool_name` (a removed

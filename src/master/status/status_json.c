@@ -177,15 +177,23 @@ static json_t *pool_json(const struct status_pool *status)
         return pool;
 }
 
+static json_t *log_json(const struct status_log *log)
+{
+        return json_pack("{s:s, s:o, s:o, s:o, s:o}", "target", log->target, "file",
+                         log->file ? status_json_text(log->file) : json_null(), "pid",
+                         log->process > 0 ? json_integer(log->process) : json_null(), "error",
+                         log->error ? status_json_text(log->error) : json_null(), "dropped", NUMBER(log->dropped));
+}
+
 json_t *status_json_status(const struct status *status)
 {
         json_t *pools = json_array();
         json_t *file = status_json_ok(CONTROL_STATUS);
-        json_t *daemon = json_pack("{s:s, s:i, s:s, s:o, s:o, s:o, s:f, s:o}", "version", status->version, "pid",
-                                   (int)status->pid, "state", status->state, "started",
-                                   status_json_time(status->started_wall_ms), "uptime_ms", NUMBER(status->uptime_ms),
-                                   "counts", counts_json(&status->counts), "requests_per_second",
-                                   status->requests_per_second, "totals", totals_json(&status->totals));
+        json_t *daemon = json_pack(
+                "{s:s, s:i, s:s, s:o, s:o, s:o, s:f, s:o, s:o}", "version", status->version, "pid", (int)status->pid,
+                "state", status->state, "started", status_json_time(status->started_wall_ms), "uptime_ms",
+                NUMBER(status->uptime_ms), "counts", counts_json(&status->counts), "requests_per_second",
+                status->requests_per_second, "totals", totals_json(&status->totals), "log", log_json(&status->log));
         int r = json_object_set_new(file, "master", daemon);
 
         if (r == 0)

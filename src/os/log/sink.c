@@ -20,6 +20,8 @@ struct log_sink_state {
         enum log_destination destination;
         struct log_datagram datagram; /* journal and syslog */
         struct log_stderr stderr_log;
+        struct log_stderr file; /* LOG_DESTINATION_FILE */
+        bool file_is_failing;
         struct text text; /* the record being sent; kept, so that its memory is */
         uint64_t dropped;
         uint64_t unreported; /* of those, since the last report */
@@ -37,7 +39,7 @@ static enum log_destination choose(enum log_destination wanted, int stderr_fd, c
         return LOG_DESTINATION_STDERR;
 }
 
-static int open_destination(struct log_sink_state *state, int stderr_fd, const char *journal_path,
+static int open_destination(struct log_sink_state *state, int stderr_fd, int file_fd, const char *journal_path,
                             const char *syslog_path)
 {
         switch (state->destination) {
@@ -46,9 +48,13 @@ static int open_destination(struct log_sink_state *state, int stderr_fd, const c
         case LOG_DESTINATION_SYSLOG:
                 tzset(); /* reads /etc/localtime: now, not within a record */
                 return log_datagram_open(syslog_path, &state->datagram);
+        case LOG_DESTINATION_FILE:
+                log_stderr_of_pipe(file_fd, &state->file);
+                break;
         default:
-                return log_stderr_open(stderr_fd, getenv("JOURNAL_STREAM"), &state->stderr_log);
+                break;
         }
+        return log_stderr_open(stderr_fd, getenv("JOURNAL_STREAM"), &state->stderr_log);
 }
 
 int log_sink_open(enum log_destination destination, const struct log_sink_places *places, struct log_sink_state **ret)
@@ -62,12 +68,30 @@ int log_sink_open(enum log_destination destination, const struct log_sink_places
                 return -ENOMEM;
         state->destination = choose(destination, stderr_fd, journal_path);
         state->datagram.fd = -1;
-        state->stderr_log = (struct log_stderr){.fd = -1, .own_fd = -1, .pipe_fds = {-1, -1}};
-        int r = open_destination(state, stderr_fd, journal_path, syslog_path);
+        state->stderr_log = state->file = (struct log_stderr){.fd = -1, .own_fd = -1, .pipe_fds = {-1, -1}};
+        int r = open_destination(state, stderr_fd, places ? places->file_fd : -1, journal_path, syslog_path);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(state);
         return 0;
+}
+
+static int send_line(struct log_stderr *log, struct text *text, const struct log_record *record)
+{
+        text_truncate(text);
+        int r = log_stderr_format(log, text, record);
+        return r < 0 ? r : log_stderr_write(log, text->bytes, text->length);
+}
+
+/* A record that the log process does not take goes to stderr, and so does each while the file cannot be written. But
+ * not to a file: if a disk does not answer, that one may be on it. */
+static int send_to_file(struct log_sink_state *state, const struct log_record *record)
+{
+        int r = send_line(&state->file, &state->text, record);
+
+        if (state->file_is_failing || (r < 0 && !state->stderr_log.is_file))
+                send_line(&state->stderr_log, &state->text, record);
+        return r;
 }
 
 static int send_record(struct log_sink_state *state, const struct log_record *record)
@@ -76,10 +100,10 @@ static int send_record(struct log_sink_state *state, const struct log_record *re
         int r;
 
         text_truncate(text);
-        if (state->destination == LOG_DESTINATION_STDERR) {
-                r = log_stderr_format(&state->stderr_log, text, record);
-                return r < 0 ? r : log_stderr_write(&state->stderr_log, text->bytes, text->length);
-        }
+        if (state->destination == LOG_DESTINATION_STDERR)
+                return send_line(&state->stderr_log, text, record);
+        if (state->destination == LOG_DESTINATION_FILE)
+                return send_to_file(state, record);
         if (state->destination == LOG_DESTINATION_JOURNAL)
                 r = log_journal_format(text, record);
         else
@@ -89,10 +113,11 @@ static int send_record(struct log_sink_state *state, const struct log_record *re
 
 static void report_dropped(struct log_sink_state *state)
 {
-        char message[64];
+        bool had_stderr = state->destination == LOG_DESTINATION_FILE && !state->stderr_log.is_file;
+        char message[96];
 
-        snprintf(message, sizeof(message), "%" PRIu64 " log record%s dropped", state->unreported,
-                 state->unreported == 1 ? " was" : "s were");
+        snprintf(message, sizeof(message), "%" PRIu64 " log record%s dropped%s", state->unreported,
+                 state->unreported == 1 ? " was" : "s were", had_stderr ? " here; stderr had them" : "");
         const struct log_record report = {.priority = LOG_WARNING, .message = message};
         if (send_record(state, &report) == 0)
                 state->unreported = 0;
@@ -115,8 +140,20 @@ struct log_sink log_sink_get(struct log_sink_state *state)
         return (struct log_sink){.write = sink_write, .context = state};
 }
 
+void log_sink_set_failing(struct log_sink_state *state, bool failing)
+{
+        state->file_is_failing = failing;
+}
+
+void log_sink_tell_stderr(struct log_sink_state *state, const struct log_record *record)
+{
+        if (state->destination == LOG_DESTINATION_FILE)
+                send_line(&state->stderr_log, &state->text, record);
+}
+
 void log_sink_set_stamps(struct log_sink_state *state, enum log_stamps stamps)
 {
+        state->file.stamps = stamps != LOG_STAMPS_NO;
         state->stderr_log.stamps =
                 stamps == LOG_STAMPS_AUTO ? !state->stderr_log.journal_stream : stamps == LOG_STAMPS_YES;
 }
@@ -128,7 +165,7 @@ enum log_destination log_sink_destination(const struct log_sink_state *state)
 
 int log_sink_check(const struct log_sink_state *state, const char **ret_path)
 {
-        if (state->destination == LOG_DESTINATION_STDERR)
+        if (state->destination == LOG_DESTINATION_STDERR || state->destination == LOG_DESTINATION_FILE)
                 return 0;
         int r = log_datagram_check(&state->datagram);
         if (r < 0)
@@ -161,7 +198,8 @@ void log_sink_adopt(struct log_sink_state *state, const struct log_sink_state *o
 size_t log_sink_fds(const struct log_sink_state *state, int fds[LOG_SINK_FDS_MAX])
 {
         const struct log_stderr *stderr_log = &state->stderr_log;
-        const int all[] = {state->datagram.fd, stderr_log->fd, stderr_log->pipe_fds[0], stderr_log->pipe_fds[1]};
+        const int all[] = {state->datagram.fd, state->file.fd, stderr_log->fd, stderr_log->pipe_fds[0],
+                           stderr_log->pipe_fds[1]};
         size_t count = 0;
 
         for (size_t i = 0; i < ELEMENTS(all) && count < LOG_SINK_FDS_MAX; i++)

@@ -11,6 +11,7 @@
  * `stty tostop`. Reload: open the new sink, log_set_sink() it, close the old one. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,7 @@ enum log_destination {
         LOG_DESTINATION_JOURNAL,
         LOG_DESTINATION_SYSLOG,
         LOG_DESTINATION_STDERR,
+        LOG_DESTINATION_FILE, /* lines into the pipe of a log process; what it does not take, to stderr */
 };
 
 /* Do lines begin with the time? */
@@ -35,6 +37,7 @@ struct log_sink_places {
         const char *journal; /* /run/systemd/journal/socket */
         const char *syslog;  /* /dev/log */
         int stderr_fd;       /* 2; borrowed, never closed and never changed */
+        int file_fd;         /* LOG_DESTINATION_FILE: the pipe, non-blocking; borrowed */
 };
 
 struct log_sink_state;
@@ -47,6 +50,12 @@ int log_sink_open(enum log_destination destination, const struct log_sink_places
 
 /* What log_set_sink() takes. It refers to `state`. */
 struct log_sink log_sink_get(struct log_sink_state *state);
+
+/* LOG_DESTINATION_FILE: while the log process cannot write the file, records go to stderr as well. */
+void log_sink_set_failing(struct log_sink_state *state, bool failing);
+
+/* LOG_DESTINATION_FILE: write a record to stderr alone, whatever its priority: about the file. */
+void log_sink_tell_stderr(struct log_sink_state *state, const struct log_record *record);
 
 /* Time stamps on lines, from the next one on; AUTO until then. The journal and syslog have theirs in any case. */
 void log_sink_set_stamps(struct log_sink_state *state, enum log_stamps stamps);
@@ -70,7 +79,7 @@ void log_sink_adopt(struct log_sink_state *state, const struct log_sink_state *o
 
 /* Write the descriptors the sink lives on to `fds`, for fds_close_all_except() in a child that goes on logging (stderr
  * itself may be among them). Returns how many. */
-#define LOG_SINK_FDS_MAX 3
+#define LOG_SINK_FDS_MAX 4
 size_t log_sink_fds(const struct log_sink_state *state, int fds[LOG_SINK_FDS_MAX]);
 
 /* Close and free; NULL is ignored. It must no longer be the sink of log_set_sink(). */

@@ -1,5 +1,6 @@
 #include "os/log/stderr.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -18,6 +19,8 @@
 #include "os/clock.h"
 #include "os/log/journal.h"
 #include "os/log/text.h"
+
+static_assert(LOG_LINE_MAX == PIPE_BUF, "a line is written whole, or not at all");
 
 #define OPEN_FLAGS (O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | O_APPEND)
 
@@ -71,7 +74,7 @@ int log_stderr_open(int fd, const char *journal_stream, struct log_stderr *ret)
         int r = 0;
         if (S_ISSOCK(status.st_mode))
                 log.way = LOG_STDERR_SEND;
-        else if (S_ISREG(status.st_mode))
+        else if ((log.is_file = S_ISREG(status.st_mode)))
                 log.way = LOG_STDERR_WRITE;
         else
                 r = open_waiting_file(status.st_mode & S_IFMT, &log);
@@ -80,28 +83,35 @@ int log_stderr_open(int fd, const char *journal_stream, struct log_stderr *ret)
         return r;
 }
 
-static int append_start(const struct log_stderr *log, struct text *text, int priority)
+void log_stderr_of_pipe(int fd, struct log_stderr *ret)
 {
-        int r = log->journal_stream ? text_appendf(text, "<%d>", priority) : 0;
-
-        if (r == 0 && log->stamps)
-                r = log_text_append_time(text, clock_wall_ms());
-        if (r == 0 && !log->journal_stream)
-                r = text_appendf(text, "preforkd: %s", log_text_level(priority));
-        return r;
+        *ret = (struct log_stderr){
+                .way = LOG_STDERR_WRITE, .fd = fd, .own_fd = -1, .pipe_fds = {-1, -1}, .stamps = true};
 }
 
-int log_stderr_format(const struct log_stderr *log, struct text *text, const struct log_record *record)
+/* A line for the journal's stream: sd-daemon(3). */
+static int append_for_journal(struct text *text, const struct log_record *record, uint64_t wall_ms)
 {
-        int r = append_start(log, text, record->priority);
+        int r = text_appendf(text, "<%d>", record->priority);
+
+        if (r == 0 && wall_ms > 0)
+                r = log_text_append_time(text, wall_ms);
         if (r == 0)
                 r = log_text_append_prefix(text, record);
         if (r == 0)
                 r = log_text_append_line(text, record->message);
         if (r < 0)
                 return r;
-        log_text_cut(text, PIPE_BUF - 1);
+        log_text_cut(text, LOG_LINE_MAX - 1);
         return text_append(text, "\n");
+}
+
+int log_stderr_format(const struct log_stderr *log, struct text *text, const struct log_record *record)
+{
+        uint64_t wall_ms = log->stamps ? clock_wall_ms() : 0;
+
+        return log->journal_stream ? append_for_journal(text, record, wall_ms)
+                                   : log_text_append_record(text, record, wall_ms);
 }
 
 /* A write to one pipe, then a move to the other that is told not to wait. The line fits one page, so it is moved whole

@@ -28,6 +28,7 @@ struct log_stderr {
         int own_fd;          /* -1, or the reopening */
         int pipe_fds[2];     /* -1, or the pipe of LOG_STDERR_SPLICE: read end, write end */
         bool journal_stream; /* lines get an sd-daemon(3) prefix and neither name nor level word */
+        bool is_file;        /* a regular file, which a disk can keep waiting */
         bool stamps;         /* lines begin with the time */
         bool line_is_open;   /* the last line was cut short by a full file: end it first */
 };
@@ -35,6 +36,9 @@ struct log_stderr {
 /* `fd` is borrowed. Lines have time stamps unless the file is the journal, which stamps them itself. 0; -EBADF: not
  * open; -EMFILE, -ENFILE (a pipe of our own was needed). */
 int log_stderr_open(int fd, const char *journal_stream, struct log_stderr *ret);
+
+/* Lines into a pipe of our own, which is non-blocking; `fd` is borrowed. */
+void log_stderr_of_pipe(int fd, struct log_stderr *ret);
 
 /* Append the line for a record, newline included, at most PIPE_BUF bytes. 0 or -ENOMEM. */
 int log_stderr_format(const struct log_stderr *log, struct text *text, const struct log_record *record);

@@ -49,6 +49,23 @@ int log_text_append_prefix(struct text *text, const struct log_record *record)
         return append_place(text, fields);
 }
 
+int log_text_append_record(struct text *text, const struct log_record *record, uint64_t wall_ms)
+{
+        size_t begin = text->length;
+        int r = wall_ms > 0 ? log_text_append_time(text, wall_ms) : 0;
+
+        if (r == 0)
+                r = text_appendf(text, "preforkd: %s", log_text_level(record->priority));
+        if (r == 0)
+                r = log_text_append_prefix(text, record);
+        if (r == 0)
+                r = log_text_append_line(text, record->message);
+        if (r < 0)
+                return r;
+        log_text_cut(text, begin + LOG_LINE_MAX - 1);
+        return text_append(text, "\n");
+}
+
 static bool is_plain(unsigned char byte)
 {
         return (byte >= 0x20 && byte != 0x7f) || byte == '\t';

@@ -24,5 +24,10 @@ int log_text_append_time(struct text *text, uint64_t wall_ms);
  * characters but the tab become `\xNN`. 0 or -ENOMEM. */
 int log_text_append_line(struct text *text, const char *string);
 
+/* Append the line for a record, its newline included, at most LOG_LINE_MAX bytes in all: the time unless `wall_ms` is
+ * 0, `preforkd: `, the level, the prefix, the message. 0 or -ENOMEM. */
+#define LOG_LINE_MAX 4096 /* PIPE_BUF: a write to a pipe is whole */
+int log_text_append_record(struct text *text, const struct log_record *record, uint64_t wall_ms);
+
 /* Cut the text to `max_bytes` at most, between two characters of UTF-8. */
 void log_text_cut(struct text *text, size_t max_bytes);

@@ -140,6 +140,29 @@ static void test_log_levels(void **state)
         assert_string_equal(text_string(&text), "err");
 }
 
+static void test_log_targets(void **state)
+{
+        (void)state;
+        static const char *const texts[] = {
+                "auto", "journal", "syslog", "stderr", "file:/var/log/preforkd/log", "'file:/var/log/my daemon'"};
+        const struct option *option = &master_options[MASTER_LOG_TARGET];
+        struct master_config master = {0}, other = {0};
+
+        for (size_t i = 0; i < ELEMENTS(texts); i++) {
+                _cleanup_(text_clear) struct text text = {0};
+                assert_int_equal(option_value_parse(option, &master, texts[i], &text), 0);
+                assert_false(option_value_equal(option, &master, &other) && i > 0);
+                assert_int_equal(option_value_print(option, &master, &text), 0);
+                assert_string_equal(text_string(&text), texts[i]);
+                assert_int_equal(option_value_parse(option, &other, texts[i], &text), 0);
+                assert_true(option_value_equal(option, &master, &other));
+        }
+        assert_string_equal(master.log_target.path, "/var/log/my daemon");
+        option_value_clear(option, &master);
+        option_value_clear(option, &other);
+        assert_null(master.log_target.path);
+}
+
 static void test_paths(void **state)
 {
         (void)state;
@@ -353,6 +376,7 @@ int main(void)
                 cmocka_unit_test(test_units),
                 cmocka_unit_test(test_choices),
                 cmocka_unit_test(test_log_levels),
+                cmocka_unit_test(test_log_targets),
                 cmocka_unit_test(test_paths),
                 cmocka_unit_test(test_handlers),
                 cmocka_unit_test(test_environments),

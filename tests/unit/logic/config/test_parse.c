@@ -34,7 +34,7 @@ static void test_fills_in_what_the_file_says(void **state)
         assert_int_equal(config_parse(&config, "f", text, strlen(text), &problems), 0);
         assert_problems(&problems, "");
         assert_int_equal(config.master.log_level, LOG_DEBUG);
-        assert_int_equal(config.master.log_target, LOG_TARGET_SYSLOG);
+        assert_int_equal(config.master.log_target.kind, LOG_TARGET_SYSLOG);
         assert_int_equal(config.master.shutdown_timeout_ms, 60000);
         assert_int_equal(config.pool_count, 2);
         const struct pool_config *www = config.pools[0];
@@ -135,7 +135,14 @@ static void test_bad_values(void **state)
         check_refused("[a]\nmax_workers = abc\n",
                       "f:2: max_workers: \"abc\" is not a number; expected a whole number from 1 to 65000");
         check_refused("[preforkd]\nlog_target = file\n",
-                      "f:2: log_target: \"file\" is not a known word; expected auto, journal, syslog or stderr");
+                      "f:2: log_target: \"file\" is not a known target; expected auto, journal, syslog, stderr or "
+                      "file:/path/of/file");
+        check_refused("[preforkd]\nlog_target = file:log\n",
+                      "f:2: log_target: the path of the file is not absolute; expected auto, journal, syslog, stderr "
+                      "or file:/path/of/file");
+        check_refused("[preforkd]\nlog_target = file:/var/log/\n",
+                      "f:2: log_target: a file is expected, and this is a directory; expected auto, journal, syslog, "
+                      "stderr or file:/path/of/file");
         /* The place of a value is its first line. */
         check_refused(
                 "[a]\nenvironment = A=1\n    B=2\n    C\n",

@@ -29,7 +29,8 @@ static void check_rows(const struct option *options, int count, int (*find)(cons
                 if (option->not_built)
                         continue;
                 assert_true(option->offset > 0);
-                assert_int_equal(option->type == OPTION_ENUM, option->choices != NULL);
+                assert_int_equal(option->type == OPTION_ENUM || option->type == OPTION_LOG_TARGET,
+                                 option->choices != NULL);
                 /* control alone: an empty value takes the default away. */
                 assert_true(!option->optional || !option->default_text || text_equal(option->name, "control"));
                 assert_true(option->type == OPTION_SIGNED ? (int64_t)option->min <= (int64_t)option->max
@@ -137,7 +138,8 @@ static void test_defaults_are_the_documented_ones(void **state)
                 assert_string_equal(text_string(&text), cases[i].value);
         }
         assert_int_equal(config.master.log_level, LOG_INFO);
-        assert_int_equal(config.master.log_target, LOG_TARGET_AUTO);
+        assert_int_equal(config.master.log_target.kind, LOG_TARGET_AUTO);
+        assert_int_equal(config.master.log_time, LOG_TIME_AUTO);
         assert_int_equal(config.master.shutdown_timeout_ms, 30000);
 }
 

@@ -220,6 +220,43 @@ static void test_adopts_what_is_unreported(void **state)
         log_sink_close(new);
 }
 
+/* What the pipe of the log process does not take goes to stderr; both are told, and counted. */
+static void test_file(void **state)
+{
+        int pipe_fds[2], stderr_fds[2];
+
+        (void)state;
+        assert_int_equal(pipe2(pipe_fds, O_NONBLOCK), 0);
+        assert_int_equal(pipe(stderr_fds), 0);
+        const struct log_sink_places places = {.stderr_fd = stderr_fds[1], .file_fd = pipe_fds[1]};
+        struct log_sink_state *sink = NULL;
+        assert_int_equal(log_sink_open(LOG_DESTINATION_FILE, &places, &sink), 0);
+        log_sink_set_stamps(sink, LOG_STAMPS_NO);
+        assert_int_equal(log_sink_destination(sink), LOG_DESTINATION_FILE);
+        write_fields(sink, LOG_WARNING, (struct log_fields){.pool = "www"}, "one");
+        assert_string_equal(read_all(pipe_fds[0]), "preforkd: warning: pool www: one\n");
+        assert_string_equal(read_all(stderr_fds[0]), "");
+
+        fill(sink);
+        assert_contains(read_all(stderr_fds[0]), "preforkd: a record like any other\n");
+        read_all(pipe_fds[0]);
+        write_record(sink, "after");
+        assert_string_equal(read_all(pipe_fds[0]),
+                            "preforkd: after\npreforkd: warning: 17 log records were dropped here; stderr had them\n");
+
+        log_sink_set_failing(sink, true);
+        write_record(sink, "both");
+        assert_string_equal(read_all(pipe_fds[0]), "preforkd: both\n");
+        assert_string_equal(read_all(stderr_fds[0]), "preforkd: both\n");
+        log_sink_set_failing(sink, false);
+        log_sink_tell_stderr(sink, &(const struct log_record){.priority = LOG_ERR, .message = "about the file"});
+        assert_string_equal(read_all(pipe_fds[0]), "");
+        assert_string_equal(read_all(stderr_fds[0]), "preforkd: error: about the file\n");
+        assert_int_equal(log_sink_dropped(sink), 17);
+        log_sink_close(sink);
+        fds_close_all_except((const int[]){0, 1, 2}, 3);
+}
+
 static void test_path_too_long(void **state)
 {
         char path[200];
@@ -294,6 +331,7 @@ int main(void)
                 cmocka_unit_test(test_syslogd_not_there_yet),
                 cmocka_unit_test(test_auto),
                 cmocka_unit_test(test_adopts_what_is_unreported),
+                cmocka_unit_test(test_file),
                 cmocka_unit_test(test_path_too_long),
                 cmocka_unit_test(test_child_keeps_the_sink),
                 cmocka_unit_test(test_behind_the_facade),

@@ -1,0 +1,249 @@
+#include "logger/logger_main.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "logger/log_writer.h"
+#include "logger/worker_sources.h"
+#include "logic/protocol/log_plan.h"
+#include "os/clock.h"
+#include "os/process/capability.h"
+#include "os/process/open_fds.h"
+#include "os/process/title.h"
+
+#define BUFFER_SIZE 65536
+#define EVENTS_MAX 16
+#define TELL_AGAIN_MS 1000 /* how many lines were dropped meanwhile */
+#define PIPE_READS_MAX 32  /* of BUFFER_SIZE: what a pipe holds, and more; then orders are read again */
+
+struct logger {
+        const struct log_plan *plan;
+        struct log_writer writer;
+        struct worker_sources sources;
+        bool has_file; /* it was told to open it */
+        int told_error;
+        uint64_t told_ms;
+        bool must_end, orders_ended, records_ended;
+        size_t length; /* of the line begun in `buffer` */
+        char buffer[BUFFER_SIZE];
+};
+
+static int error_of(const struct log_writer *writer)
+{
+        return writer->write_error != 0 ? writer->write_error : writer->open_error;
+}
+
+/* Also if the master does not read them: it asks again, or has died. */
+static void answer(struct logger *logger, bool opened)
+{
+        const struct log_writer *writer = &logger->writer;
+        struct log_answer answer = {.opened = opened,
+                                    .error = error_of(writer),
+                                    .writes = log_writer_writes(writer),
+                                    .dropped = writer->dropped};
+
+        if (answer.error != 0)
+                memcpy(answer.why, writer->why, sizeof(answer.why));
+        logger->told_error = answer.error;
+        logger->told_ms = clock_now_ms();
+        (void)!send(logger->plan->orders_fd, &answer, sizeof(answer), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void write_lines(struct logger *logger, const char *bytes, size_t length)
+{
+        const struct log_writer *writer = &logger->writer;
+        uint64_t dropped = writer->dropped;
+
+        log_writer_write(&logger->writer, bytes, length);
+        if (error_of(writer) != logger->told_error ||
+            (writer->dropped != dropped && clock_now_ms() >= logger->told_ms + TELL_AGAIN_MS))
+                answer(logger, false);
+}
+
+/* Read what is in the master's pipe, once. False when there is nothing. */
+static bool read_records(struct logger *logger)
+{
+        ssize_t n = read(logger->plan->records_fd, logger->buffer + logger->length, BUFFER_SIZE - logger->length);
+
+        logger->records_ended = n == 0;
+        if (n <= 0)
+                return false;
+        logger->length += (size_t)n;
+        const char *newline = memrchr(logger->buffer, '\n', logger->length);
+        size_t whole = newline ? (size_t)(newline - logger->buffer) + 1 : 0;
+        if (whole == 0 && logger->length == BUFFER_SIZE)
+                whole = BUFFER_SIZE; /* no line is that long */
+        write_lines(logger, logger->buffer, whole);
+        memmove(logger->buffer, logger->buffer + whole, logger->length - whole);
+        logger->length -= whole;
+        return true;
+}
+
+/* Receive one order, with the descriptor that came with it or -1. The result of recvmsg(2). */
+static ssize_t receive(int orders_fd, struct log_order *order, int *ret_fd)
+{
+        union {
+                struct cmsghdr header;
+                char bytes[CMSG_SPACE(sizeof(int))];
+        } control = {0};
+        struct iovec vector = {.iov_base = order, .iov_len = sizeof(*order)};
+        struct msghdr message = {.msg_iov = &vector,
+                                 .msg_iovlen = 1,
+                                 .msg_control = control.bytes,
+                                 .msg_controllen = sizeof(control.bytes)};
+
+        *ret_fd = -1;
+        ssize_t n = recvmsg(orders_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        const struct cmsghdr *header = n >= 0 ? CMSG_FIRSTHDR(&message) : NULL;
+        if (header && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int)))
+                memcpy(ret_fd, CMSG_DATA(header), sizeof(*ret_fd));
+        return n;
+}
+
+static void open_file(struct logger *logger)
+{
+        /* Lines that were written before the order belong into the file that was open then. */
+        for (int i = 0; i < PIPE_READS_MAX && logger->has_file && read_records(logger); i++)
+                ;
+        logger->has_file = true;
+        log_writer_open(&logger->writer);
+        answer(logger, true);
+}
+
+static void set(struct logger *logger, const struct log_order *order)
+{
+        logger->writer.stamps = logger->sources.stamps = order->stamps;
+        logger->sources.max_priority = order->max_priority;
+}
+
+static void read_orders(struct logger *logger)
+{
+        struct log_order order = {0};
+        int fd;
+
+        ssize_t n = receive(logger->plan->orders_fd, &order, &fd);
+        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+                logger->orders_ended = true;
+        if (n != sizeof(order)) {
+                fd_closep(&fd);
+                return;
+        }
+        order.pool[sizeof(order.pool) - 1] = '\0';
+        if (order.kind == LOG_ORDER_OPEN)
+                open_file(logger);
+        else if (order.kind == LOG_ORDER_SETTINGS)
+                set(logger, &order);
+        else if (order.kind == LOG_ORDER_SOURCE && fd >= 0)
+                worker_sources_add(&logger->sources, &order, TAKE_FD(fd));
+        else if (order.kind == LOG_ORDER_END)
+                logger->must_end = true;
+        fd_closep(&fd);
+}
+
+static void wait_and_read(struct logger *logger)
+{
+        _cleanup_(text_clear) struct text lines = {0};
+        struct epoll_event events[EVENTS_MAX];
+
+        int count = epoll_wait(logger->sources.epoll_fd, events, EVENTS_MAX,
+                               worker_sources_patience_ms(&logger->sources, clock_now_ms()));
+        for (int i = 0; i < count; i++) {
+                if (events[i].data.ptr == &logger->plan->records_fd)
+                        read_records(logger);
+                else if (events[i].data.ptr == &logger->plan->orders_fd)
+                        read_orders(logger);
+                else
+                        worker_source_read(&logger->sources, events[i].data.ptr, &lines);
+        }
+        worker_sources_look(&logger->sources, clock_now_ms(), &lines);
+        write_lines(logger, text_string(&lines), lines.length);
+}
+
+static int watch(const struct logger *logger, const int *fd)
+{
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = (void *)(uintptr_t)fd};
+
+        return epoll_ctl(logger->sources.epoll_fd, EPOLL_CTL_ADD, *fd, &event) < 0 ? -errno : 0;
+}
+
+static void forget(const struct logger *logger, int fd)
+{
+        epoll_ctl(logger->sources.epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
+static int run(struct logger *logger)
+{
+        _cleanup_(text_clear) struct text lines = {0};
+
+        int r = watch(logger, &logger->plan->records_fd);
+        if (r == 0)
+                r = watch(logger, &logger->plan->orders_fd);
+        if (r < 0)
+                return EXIT_FAILURE;
+        while (!logger->must_end && !logger->orders_ended)
+                wait_and_read(logger);
+        forget(logger, logger->plan->orders_fd);
+        while (read_records(logger))
+                ;
+        forget(logger, logger->plan->records_fd);
+        /* The master has died, and with it both ends: workers finish their requests. */
+        while (!logger->must_end && logger->records_ended && logger->sources.first)
+                wait_and_read(logger);
+        worker_sources_end(&logger->sources, &lines);
+        write_lines(logger, text_string(&lines), lines.length);
+        log_writer_close(&logger->writer);
+        return EXIT_SUCCESS;
+}
+
+/* A copy of the master becomes a process that can write a file as the master's user, and not much more. The master's
+ * signals stay blocked: its end comes by the end of its orders, and a log that has reached RLIMIT_FSIZE is no end. */
+static int set_up(const struct log_plan *plan)
+{
+        const int keep[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, plan->records_fd, plan->orders_fd};
+        struct rlimit files;
+
+        process_title_set("log (%s)", plan->path);
+        setsid(); /* a forked child leads no group, so this cannot fail */
+        int r = fds_close_all_except(keep, ELEMENTS(keep));
+        if (r < 0)
+                return r;
+        int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (null_fd < 0)
+                return -errno;
+        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+                if (dup2(null_fd, fd) < 0)
+                        return -errno;
+        close(null_fd);
+        if (chdir("/") < 0)
+                return -errno;
+        if (getrlimit(RLIMIT_NOFILE, &files) == 0) { /* a socket a worker */
+                files.rlim_cur = files.rlim_max;
+                setrlimit(RLIMIT_NOFILE, &files);
+        }
+        return capability_drop_all();
+}
+
+int logger_main(const struct log_plan *plan)
+{
+        _cleanup_(freep) struct logger *logger = calloc(1, sizeof(*logger));
+        _cleanup_(fd_closep) int epoll_fd = -1;
+
+        if (!logger || set_up(plan) < 0)
+                return EXIT_FAILURE;
+        epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+        if (epoll_fd < 0)
+                return EXIT_FAILURE;
+        logger->plan = plan;
+        logger->writer = (struct log_writer){.path = plan->path, .fd = -1, .stamps = true};
+        logger->sources = (struct worker_sources){.epoll_fd = epoll_fd, .max_priority = LOG_INFO, .stamps = true};
+        return run(logger);
+}
