@@ -7,7 +7,6 @@
 #include "base/text.h"
 #include "os/process/executable.h"
 #include "worker/handler_environment.h"
-#include "worker/worker_log.h"
 
 void explanation_of_program(const struct worker_plan *plan)
 {
@@ -34,7 +33,6 @@ void explanation_of_directory(const struct worker_plan *plan)
         const struct executable_place place = {.directory = pool->directory};
         _cleanup_(text_clear) struct text why = {0};
 
-        worker_log_start(plan->log_write_fd);
         if (executable_check_directory(&place, pool->directory, &why) < 0 && why.length > 0)
                 log_emit(LOG_ERR, NULL, "cannot use the directory \"%s\" as uid %u: %s", pool->directory, geteuid(),
                          text_string(&why));

@@ -13,8 +13,10 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "lib/door.h"
+#include "logic/protocol/line_splitter.h"
 #include "os/process/program.h"
 #include "os/process/resource.h"
 #include "os/process/spawn.h"
@@ -107,18 +109,27 @@ static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
         return 0;
 }
 
+static void log_line(void *context, const struct line *line)
+{
+        (void)context;
+        log_emit(line->priority >= 0 ? line->priority : LOG_NOTICE, NULL, "%s", line->bytes);
+}
+
 /* The master, which read the handler's stderr, is dead: read it here, so that SIGPIPE does not kill the handler and a
- * full pipe does not block it. Returns when the handler has ended. */
+ * full pipe does not block it. A log process, which lives on, gets what is read. Returns when the handler has ended. */
 static void drain_log_until_end(const struct handler *handler, pid_t pid)
 {
+        _cleanup_(line_splitter_clear) struct line_splitter splitter = {0};
         char buffer[4096];
         siginfo_t info = {0};
 
         while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | WNOHANG) < 0 ? errno == EINTR : info.si_pid == 0) {
                 struct pollfd poller = {.fd = handler->log_read_fd, .events = POLLIN};
-                if (poll(&poller, 1, ORPHAN_POLL_MS) == 1 && read(poller.fd, buffer, sizeof(buffer)) < 0)
-                        continue;
+                ssize_t length = poll(&poller, 1, ORPHAN_POLL_MS) == 1 ? read(poller.fd, buffer, sizeof(buffer)) : 0;
+                if (length > 0)
+                        line_splitter_feed(&splitter, buffer, (size_t)length, log_line, NULL);
         }
+        line_splitter_flush(&splitter, log_line, NULL);
 }
 
 /* Wait for the handler's end without reaping it. Until it is reaped no other process can get its pid, so an order that

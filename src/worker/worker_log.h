@@ -1,5 +1,8 @@
-/* The log sink of a worker: it writes records of base/log to the pipe from which the master reads the handler's stderr,
- * each as one line with the priority prefix of sd-daemon(3). Never blocks: records that do not fit are dropped. */
+/* The log sink of a worker: its records of base/log, each as one line with the priority prefix of sd-daemon(3).
+ *
+ * They go to the log process, through a socket of the worker's own, where records go to a file; else, or when that
+ * process has gone, into the pipe from which the master reads the handler's stderr. Never blocks: records that do not
+ * fit are dropped, and their number is reported after the next one that does. */
 #pragma once
 
 /* Open a reader of the pipe whose writing end is `write_fd`: an open file of the worker's own, which is non-blocking
@@ -8,5 +11,12 @@
  * whoever is given the pipe may open it again to write (/dev/stderr), but not to read, whatever its user. */
 int worker_log_open_reader(int write_fd);
 
-/* Send the records of this process to `fd`, the write end of the pipe, which the caller keeps. */
-void worker_log_start(int fd);
+/* The descriptors are the caller's. */
+struct worker_log {
+        int pipe_fd;   /* the writing end of the pipe */
+        int socket_fd; /* -1: there is none, or nobody reads it any more */
+        unsigned dropped;
+};
+
+/* Send the records of this process there; `log` must outlive its use. */
+void worker_log_start(struct worker_log *log);

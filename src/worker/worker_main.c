@@ -21,6 +21,7 @@ struct server {
         struct worker_plan plan; /* with the descriptors where this worker has them */
         int *listeners;
         struct worker_fds own;
+        struct worker_log log;
         struct accept_loop loop;
 };
 
@@ -42,13 +43,17 @@ static void report_failure(const struct worker_plan *plan, struct prefork_slot *
 static int settle(struct server *server)
 {
         struct worker_plan *plan = &server->plan;
-        int *const fds[] = {&plan->wake_fd, &plan->log_write_fd, &server->own.statm, &server->own.log_read};
+        int *const fds[] = {&plan->wake_fd, &plan->log_write_fd, &plan->log_socket_fd, &server->own.statm,
+                            &server->own.log_read};
         int r = 0;
 
         for (size_t i = 0; i < ELEMENTS(fds) && r == 0; i++)
                 r = own_fds_settle(fds[i]);
         for (size_t i = 0; i < plan->listener_count && r == 0; i++)
                 r = own_fds_settle(&server->listeners[i]);
+        server->log.pipe_fd = plan->log_write_fd;
+        if (server->log.socket_fd >= 0) /* else nobody reads it */
+                server->log.socket_fd = plan->log_socket_fd;
         server->loop.slot.wake_fd = plan->wake_fd;
         server->loop.recycling.statm_fd = server->own.statm;
         return r;
@@ -63,6 +68,7 @@ static void note_own_fds(struct server *server)
                            STDERR_FILENO,
                            plan->wake_fd,
                            plan->log_write_fd,
+                           plan->log_socket_fd,
                            server->own.statm,
                            server->own.log_read,
                            server->loop.acceptor.epoll_fd,
@@ -111,7 +117,6 @@ static int start(struct server *server, struct prefork_scoreboard *board, struct
         r = loop->runtime_ops->in_process ? settle(server) : 0;
         if (r < 0)
                 return r;
-        worker_log_start(plan->log_write_fd);
         failure->stage = WORKER_STAGE_HANDLER;
         r = loop->runtime_ops->prepare(plan, server->own.log_read, &loop->runtime);
         if (r == 0)
@@ -127,10 +132,13 @@ static int start(struct server *server, struct prefork_scoreboard *board, struct
 
 static int serve_connections(const struct worker_plan *plan, struct prefork_scoreboard *board)
 {
-        struct server server = {.plan = *plan, .loop.patience_ns = plan->pool->start_timeout_ms * 1000000};
+        struct server server = {.plan = *plan,
+                                .log = {.pipe_fd = plan->log_write_fd, .socket_fd = plan->log_socket_fd},
+                                .loop.patience_ns = plan->pool->start_timeout_ms * 1000000};
         struct accept_loop *loop = &server.loop;
         struct worker_failure failure;
 
+        worker_log_start(&server.log);
         int r = start(&server, board, &failure);
         if (r == -ESRCH && failure.stage == WORKER_STAGE_LISTENERS)
                 return WORKER_EXIT_ORPHANED;

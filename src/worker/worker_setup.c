@@ -18,7 +18,7 @@
 
 static int close_foreign_fds(const struct worker_plan *plan, const struct worker_fds *own)
 {
-        size_t count = 0, most = plan->listener_count + 7;
+        size_t count = 0, most = plan->listener_count + 8;
         _cleanup_(freep) int *keep = calloc(most, sizeof(*keep));
 
         if (!keep)
@@ -28,8 +28,9 @@ static int close_foreign_fds(const struct worker_plan *plan, const struct worker
         keep[count++] = STDERR_FILENO;
         keep[count++] = plan->wake_fd;
         keep[count++] = plan->log_write_fd;
+        keep[count++] = plan->log_socket_fd; /* -1 keeps nothing */
         if (own) {
-                keep[count++] = own->statm; /* -1 keeps nothing */
+                keep[count++] = own->statm;
                 keep[count++] = own->log_read;
         }
         for (size_t i = 0; i < plan->listener_count; i++)

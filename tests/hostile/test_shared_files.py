@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from control import control_of
-from daemon import AS_ROOT, POOL_USER, Daemon, connect, descendants, open_descriptors, request, tcp4, wait_until
+from daemon import AS_ROOT, POOL_USER, Daemon, connect, descendants, open_descriptors, request, tcp4, title, wait_until
 from served import handlers
 
 Start = Callable[..., Daemon]
@@ -123,6 +123,13 @@ def shared_files(daemon: Daemon, others: list[int]) -> set[tuple[str, int]]:
             if is_same_file(daemon.pid, fd, pid, other_fd)}
 
 
+def closed_directory(tmp_path: Path) -> Path:
+    """Nobody but us may write it."""
+    directory = tmp_path / "logs"
+    directory.mkdir()
+    return directory
+
+
 def listening_sockets() -> set[str]:
     found = set()
     for table in ("tcp", "tcp6"):
@@ -138,7 +145,7 @@ def listening_sockets() -> set[str]:
 
 
 @pytest.mark.skipif(not can_compare(), reason="needs kcmp(2)")
-@pytest.mark.parametrize("change", ["none", "reload", "upgrade"])
+@pytest.mark.parametrize("change", ["none", "reload", "upgrade", "log file"])
 def test_the_master_shares_only_what_it_never_reads(preforkd: Start, tmp_path: Path, change: str) -> None:
     logged, inherited, refusing = tcp4(), tcp4(), tcp4()
     waits = ["/bin/sh", "-c", "echo begun; read line"]
@@ -146,7 +153,8 @@ def test_the_master_shares_only_what_it_never_reads(preforkd: Start, tmp_path: P
         "logged": {"listen": [logged, str(tmp_path / "sock")], "handler": waits},
         "inherited": {"listen": inherited, "handler": waits, "stderr": "inherit"},
         "refusing": {"listen": refusing, "handler": waits, "max_workers": 1, "when_full": "refuse"}},
-        master={"control": tmp_path / "control.sock"})
+        master={"control": tmp_path / "control.sock",
+                "log_target": f"file:{closed_directory(tmp_path)}/log" if change == "log file" else "auto"})
     if change == "reload":
         daemon.pools["logged"]["environment"] = "A=b"  # type: ignore[index]
         daemon.hup()
@@ -157,14 +165,22 @@ def test_the_master_shares_only_what_it_never_reads(preforkd: Start, tmp_path: P
         for client in (one, two, three):
             assert client.recv(100) == b"begun\n"
         wait_until(lambda: len(daemon.workers("refusing")) == 2, "the refuser")
-        others = descendants(daemon.pid)
+        log_process = [pid for pid in descendants(daemon.pid) if title(pid).startswith("preforkd: log ")]
+        others = [pid for pid in descendants(daemon.pid) if pid not in log_process]
         assert sum(len(handlers(daemon, pool)) for pool in daemon.pools) == 3
         listeners, stderr = listening_sockets(), open_descriptors(daemon.pid)[2]
         shared = {(target, fd) for target, fd in shared_files(daemon, others)
                   if target not in listeners and target != stderr}
+        for pid in log_process:  # it shares nothing with a process of a pool, and with the master the pipe between them
+            own = open_descriptors(pid)
+            assert not [target for fd, target in own.items() for other in others for other_fd in open_descriptors(other)
+                        if is_same_file(pid, fd, other, other_fd)]
+            assert sum(is_same_file(pid, fd, daemon.pid, other_fd)
+                       for fd in own for other_fd in open_descriptors(daemon.pid)) == 1
     assert all(target.startswith("pipe:") and flags_of(daemon.pid, fd) & os.O_ACCMODE == os.O_WRONLY
                for target, fd in shared), shared
     assert len(shared) == 3, "the wake-ups of three pools"
+    assert bool(log_process) == (change == "log file")
 
 
 @contextmanager

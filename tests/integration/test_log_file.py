@@ -125,7 +125,7 @@ def test_the_log_process_has_what_it_needs(logged: Logged, path: Path) -> None:
     assert os.getsid(pid) == pid and status_value(pid, "NoNewPrivs") == "1"
     assert all(int(status_value(pid, f"Cap{kind}"), 16) == 0 for kind in ("Inh", "Prm", "Eff", "Amb"))
     kinds = Counter(re.sub(r":?\[.*", "", target) for target in open_descriptors(pid).values())
-    assert kinds == {"/dev/null": 3, "anon_inode": 1, "pipe": 1, str(path): 1, "socket": 1}, "orders"
+    assert kinds == {"/dev/null": 3, "anon_inode": 1, "pipe": 1, str(path): 1, "socket": 3}, "orders, and two workers"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1,
@@ -153,6 +153,33 @@ def test_log_time_and_log_level(logged: Logged, path: Path) -> None:
     daemon.wait_message("worker died", after=mark)
     assert re.search(rf"(?m){STAMP}preforkd: warning: pool www: worker \d+: killed", path.read_text())
     assert not said(path)
+
+
+def test_workers_write_without_the_master(logged: Logged, path: Path) -> None:
+    """Their own words, marked with their pool and pid, which they do not say themselves. Without the log process they take
+    the way by the master."""
+    daemon, control, address = logged(handler=["/bin/sh", "-c", "kill -SEGV $$"])
+    [worker] = daemon.wait_workers(1)
+    record = rf"^preforkd: pool www: worker {worker}: handler killed by signal 11 \(Segmentation fault\) after \d+ ms$"
+    os.kill(daemon.pid, signal.SIGSTOP)
+    try:
+        assert request(address) == b""
+        daemon.wait_log(record)
+    finally:
+        os.kill(daemon.pid, signal.SIGCONT)
+    pid = wait_log_process(daemon)
+    os.kill(pid, signal.SIGKILL)
+    wait_log_process(daemon, other=pid)
+    mark = daemon.log_mark()
+
+    def said_again() -> object:
+        """One in ten seconds is logged; it is the number of those that were not which shows that it works."""
+        request(address)
+        return daemon.find_log(rf"^preforkd: pool www: worker {worker}: handler killed by signal 11 .*; and \d+ more",
+                               after=mark)
+
+    wait_until(said_again, "the next record of the worker", 20)
+    assert daemon.workers() == [worker]
 
 
 # --- opening it anew --------------------------------------------------------------------------------------------------
@@ -416,6 +443,25 @@ def test_a_disk_that_is_full(logged: Logged, path: Path) -> None:
 
 
 # --- the end of the master, and its successor ---------------------------------------------------------------------------
+
+def test_the_master_is_killed(logged: Logged, path: Path) -> None:
+    """What it has sent is written, and so is what is said in requests in flight. Then nothing is left."""
+    daemon, control, address = logged(handler=["/bin/sh", "-c", "echo begun; read line; echo said $line >&2; kill -SEGV $$"])
+    pid = wait_log_process(daemon)
+    with connect(address) as client:
+        assert client.recv(100) == b"begun\n"
+        with stopped(pid):
+            control.do("status")
+            daemon.send_signal(signal.SIGUSR1)
+            control.do("reload")
+            daemon.kill()
+        daemon.wait_message("reloaded")
+        assert alive(pid), "a worker may have something to say"
+        client.sendall(b"7\n")
+        wait_until(lambda: said(path) == [7], "the words of the handler")
+        daemon.wait_log(r"^preforkd: pool www: worker \d+: handler killed by signal 11 ")
+    wait_until(lambda: not alive(pid), "the end of the log process")
+
 
 @pytest.mark.parametrize("killed", [False, True])
 def test_an_upgrade_loses_no_record(logged: Logged, path: Path, killed: bool) -> None:

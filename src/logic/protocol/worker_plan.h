@@ -28,8 +28,9 @@ struct worker_plan {
         uint32_t slot; /* WORKER_ROLE_REFUSE has none */
         const int *listeners;
         size_t listener_count;
-        int wake_fd;      /* the writing end of the pool's pipe to the master */
-        int log_write_fd; /* that of the worker's: its own words, and the handlers' stderr */
+        int wake_fd;       /* the writing end of the pool's pipe to the master */
+        int log_write_fd;  /* that of the worker's: the handlers' stderr, and its own words where log_socket_fd is -1 */
+        int log_socket_fd; /* a socket to the log process; -1: there is none */
         pid_t master_pid;
         uint64_t orphan_timeout_ms;             /* how long a request may go on after the master's death */
         const struct signals_taken *signals;    /* what to put back */

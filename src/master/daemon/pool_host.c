@@ -36,6 +36,21 @@ static void on_pool_done(void *context, struct pool *pool)
         shutdown_end_if_done(daemon);
 }
 
+static bool takes_log_sources(const void *context)
+{
+        const struct daemon *daemon = context;
+
+        return daemon->log_process && daemon->log_process->orders_fd >= 0;
+}
+
+static void add_log_source(const void *context, const char *pool, pid_t worker, int fd)
+{
+        const struct daemon *daemon = context;
+
+        if (daemon->log_process)
+                log_process_add_source(daemon->log_process, pool, worker, fd);
+}
+
 /* What pools need from the daemon. orphan_timeout_ms is set with the configuration. */
 void pool_host_open(struct daemon *daemon)
 {
@@ -57,5 +72,6 @@ void pool_host_open(struct daemon *daemon)
                              .changed = on_pool_changed,
                              .listener_leaves = on_listener_leaves,
                              .done = on_pool_done},
+                .log = {.context = daemon, .takes_sources = takes_log_sources, .add_source = add_log_source},
         };
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -40,7 +41,9 @@ static void prepare_slot(const struct worker *worker)
 static int settle(struct worker *worker, pid_t pid, int error)
 {
         struct pool *pool = worker->pool;
+        const struct pool_runtime *runtime = pool->runtime;
         struct worker_output *output = worker->output;
+        _cleanup_(fd_closep) int log_source_fd = TAKE_FD(worker->log_source_fd);
 
         worker->output = NULL;
         if (error < 0) {
@@ -52,6 +55,8 @@ static int settle(struct worker *worker, pid_t pid, int error)
                 return error;
         }
         worker_output_begin(output, pid);
+        if (log_source_fd >= 0)
+                runtime->log.add_source(runtime->log.context, pool->name, pid, log_source_fd);
         worker_launched(worker, pid, clock_now_ms());
         health_note_launch(pool);
         pool_counters_note(pool, COUNTER_forked);
@@ -81,6 +86,20 @@ void launcher_answer(struct worker *worker, pid_t pid, int error)
         pool_touch(pool);
 }
 
+/* The worker's socket to the log process, if there is one. Without it, for want of descriptors perhaps, the worker uses
+ * its pipe. */
+static int open_log_socket(struct worker *worker)
+{
+        const struct pool_log *log = &worker->pool->runtime->log;
+        int pair[2];
+
+        if (!log->takes_sources || !log->takes_sources(log->context) ||
+            socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                return -1;
+        worker->log_source_fd = pair[0];
+        return pair[1];
+}
+
 /* Create the process with its plan. Only that process has the writing end of the pipe afterwards. */
 static int launch(struct worker *worker, const struct listener_set *listeners, pid_t *ret_pid)
 {
@@ -94,6 +113,7 @@ static int launch(struct worker *worker, const struct listener_set *listeners, p
         int r = worker_output_open(runtime->outputs, pool->name, &worker->output, &log_write_fd);
         if (r < 0)
                 return r;
+        _cleanup_(fd_closep) int log_socket_fd = open_log_socket(worker);
         for (size_t i = 0; i < listeners->count; i++)
                 fds[i] = listeners->items[i].listener.fd;
         const struct boards *boards = &pool->boards;
@@ -110,6 +130,7 @@ static int launch(struct worker *worker, const struct listener_set *listeners, p
                 .listener_count = listeners->count,
                 .wake_fd = pool->wake.write_fd,
                 .log_write_fd = log_write_fd,
+                .log_socket_fd = log_socket_fd,
                 .master_pid = runtime->master_pid,
                 .orphan_timeout_ms = runtime->orphan_timeout_ms,
                 .signals = runtime->signals,
@@ -138,6 +159,7 @@ int launcher_start(struct pool *pool, enum worker_purpose purpose, const char *r
         worker->purpose = purpose;
         worker->generation = pool->generation;
         worker->reason = reason;
+        worker->log_source_fd = -1;
         worker->forked_ms = worker->life.since_ms = clock_now_ms();
         *worker_tally(worker) = (struct tally){.since_ms = worker->forked_ms, .looked_ms = worker->forked_ms};
         worker->requests_at_fork = pool->health.requests_seen;
@@ -163,6 +185,7 @@ int launcher_adopt(struct pool *pool, const struct worker *known)
         int r = worker_table_adopt(pool, known, &worker);
         if (r < 0)
                 return r;
+        worker->log_source_fd = -1;
         r = reaper_add(pool->runtime->reaper, worker->pid, worker_exit_settle, worker);
         if (r < 0)
                 worker_table_remove(worker);

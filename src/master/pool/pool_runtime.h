@@ -4,6 +4,7 @@
  * Owned by the daemon; one for all pools, which it outlives. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -27,6 +28,14 @@ struct pool_observer {
         void (*done)(void *context, struct pool *pool);
 };
 
+/* The log process, where records go to a file: workers send it their own records, each through a socket. */
+struct pool_log {
+        void *context;
+        bool (*takes_sources)(const void *context);
+        /* Pass the reading end of a worker's socket on; it stays the caller's. */
+        void (*add_source)(const void *context, const char *pool, pid_t worker, int fd);
+};
+
 struct pool_runtime {
         struct evloop *loop;
         struct reaper *reaper;
@@ -41,4 +50,5 @@ struct pool_runtime {
         void (*turn)(struct pool *pool); /* takes a turn: called when a pool's timer fires or its workers wake the
                                           * master */
         struct pool_observer observer;
+        struct pool_log log;
 };

@@ -36,6 +36,7 @@ struct worker {
         bool stopped;                 /* by a signal: it serves nobody until it is continued */
         bool stop_told;               /* logged once in its life */
         struct worker_output *output; /* during the launch: its log pipe, which is not its own; NULL afterwards */
+        int log_source_fd; /* during the launch: its socket to the log process, if it has one; -1 afterwards */
         uint64_t forked_ms;
         uint64_t escalated_request; /* the request that was escalated or detached last */
         uint32_t row;               /* its number in the last snapshot */
