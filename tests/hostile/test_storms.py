@@ -89,6 +89,28 @@ def test_workers_killed_without_end(preforkd: Start, tmp_path: Path, as_root: No
     assert request(address, b"x") == b"x"
 
 
+def test_a_limit_of_ones_own(preforkd: Start) -> None:
+    """stderr_rate_limit, which applies in place: to workers that run, and again after an upgrade."""
+    address = tcp4()
+    lines = 'syswrite STDERR, "x\\n" for 1 .. 100; print "done\\n"'
+    daemon = preforkd({"www": {"listen": address, "handler": ["/usr/bin/perl", "-e", lines], "scaling": "static",
+                               "max_workers": 1, "stderr_rate_limit": "1/h burst 7"}}, control=True)
+    [worker] = daemon.wait_workers(1)
+    assert request(address) == b"done\n"
+    wait_until(lambda: sum(daemon.told("lines dropped")) == 93, "the record of what was dropped")
+    assert daemon.said("x") == 7
+    daemon.pools["www"]["stderr_rate_limit"] = "100000/s"
+    daemon.write_config()
+    assert control_of(daemon).verbs() == {"www": ("limits", ["stderr_rate_limit"])}
+    assert request(address) == b"done\n"
+    wait_until(lambda: daemon.said("x") == 107, "all lines")
+    control_of(daemon).do("scale www 'stderr_rate_limit=1/h burst 5'")
+    control_of(daemon).do("upgrade")
+    assert request(address) == b"done\n"
+    wait_until(lambda: daemon.said("x") == 112, "as many as the overlay permits")
+    assert daemon.workers() == [worker]
+
+
 FLOOD = ('my $line = "x" x $ARGV[0] . "\\n"; syswrite STDERR, $line for 1 .. $ARGV[1] / length $line; print "done\\n"')
 
 

@@ -33,6 +33,12 @@ struct limit_value {
         rlim_t soft, hard;
 };
 
+/* How often something may happen. */
+struct rate {
+        uint64_t count, period_ms; /* so often in such a time, in the long run */
+        uint64_t burst;            /* so often at once, after a time without */
+};
+
 struct log_target {
         int kind;   /* enum log_target_kind */
         char *path; /* LOG_TARGET_FILE: absolute; else NULL */
@@ -81,6 +87,7 @@ enum pool_option {
         POOL_USER, POOL_GROUP, POOL_SUPPLEMENTARY_GROUPS, POOL_UMASK, POOL_NICE, POOL_DIRECTORY, POOL_ROOT_DIRECTORY,
         POOL_ENVIRONMENT, POOL_CLEAR_ENVIRONMENT, POOL_OOM_SCORE_ADJ, POOL_LIMIT_NOFILE, POOL_LIMIT_AS,
         POOL_LIMIT_CORE, POOL_LIMIT_CPU, POOL_LIMIT_NPROC, POOL_NO_NEW_PRIVILEGES, POOL_STDERR,
+        POOL_STDERR_RATE_LIMIT,
         POOL_SCALING, POOL_MIN_SPARE_WORKERS, POOL_MAX_SPARE_WORKERS, POOL_START_WORKERS, POOL_MAX_WORKERS,
         POOL_SPARE_TIMEOUT, POOL_WHEN_FULL, POOL_MAX_CONNECTIONS_PER_SOURCE,
         POOL_MAX_REQUESTS, POOL_MAX_REQUESTS_JITTER, POOL_MAX_WORKER_AGE, POOL_MAX_WORKER_MEMORY,
@@ -126,6 +133,7 @@ struct pool_config {
         struct limit_value limits[LIMIT_COUNT];
         bool no_new_privileges;
         int stderr_mode; /* enum stderr_mode */
+        struct rate stderr_rate_limit;
 
         int scaling; /* enum scaling */
         uint64_t min_spare_workers, max_spare_workers, start_workers, max_workers;

@@ -139,6 +139,8 @@ const struct foreign_word foreign_words[] = {
         {"systemd", "RootDirectory", "root_directory", NULL},
         {"systemd", "PassEnvironment", "clear_environment", "= no passes all variables on"},
         {"systemd", "StandardError", "stderr", NULL},
+        {"systemd", "LogRateLimitBurst", "stderr_rate_limit", "NUMBER/s burst NUMBER"},
+        {"systemd", "LogRateLimitIntervalSec", "stderr_rate_limit", "NUMBER/s burst NUMBER"},
         {"systemd", "StandardInput", NULL, "the connection is the handler's stdin and stdout"},
         {"systemd", "StandardOutput", NULL, "the connection is the handler's stdin and stdout"},
         {"systemd", "OOMScoreAdjust", "oom_score_adj", NULL},

@@ -217,15 +217,18 @@ int overlay_shift(const struct overlay *present, const struct pool_config *confi
 
 int overlay_print(const struct overlay *overlay, struct text *text)
 {
-        const char *separator = "";
+        _cleanup_(words_clear) struct words words = {0};
         int r = 0;
 
-        for (int i = 0; i < POOL_OPTION_COUNT && r == 0; i++)
-                if (overlay->values[i]) {
-                        r = text_appendf(text, "%s%s=%s", separator, pool_options[i].name, overlay->values[i]);
-                        separator = " ";
-                }
-        return r;
+        for (int i = 0; i < POOL_OPTION_COUNT && r == 0; i++) {
+                _cleanup_(text_clear) struct text word = {0};
+                if (!overlay->values[i])
+                        continue;
+                r = text_appendf(&word, "%s=%s", pool_options[i].name, overlay->values[i]);
+                if (r == 0)
+                        r = words_add(&words, text_string(&word));
+        }
+        return r < 0 ? r : words_join(text, &words);
 }
 
 int overlay_parse(const char *string, int max_workers_shift, const struct pool_config *configured, struct overlay *ret,

@@ -137,6 +137,9 @@ const struct option pool_options[] = {
                 .help = "setuid programs (sendmail, sudo) gain no privileges when a handler executes them"},
         [POOL_STDERR] = {"stderr", OPTION_ENUM, POOL_FIELD(stderr_mode), "log", .choices = stderr_modes,
                 .effect = EFFECT_ROLL, .help = "where a handler's stderr goes"},
+        [POOL_STDERR_RATE_LIMIT] = {"stderr_rate_limit", OPTION_RATE, POOL_FIELD(stderr_rate_limit),
+                "1000/s burst 5000", .min = 1, .max = 1000000,
+                .help = "how many lines of its handlers' stderr a pool may log; the rest is dropped"},
 
         [POOL_SCALING] = {"scaling", OPTION_ENUM, POOL_FIELD(scaling), "dynamic", .choices = scalings,
                 .help = "static: all max_workers at once; ondemand: none until a connection waits"},
@@ -206,6 +209,7 @@ static const char *const type_names[] = {
         [OPTION_LIMIT] = "limit",
         [OPTION_LIMIT_SIZE] = "limit",
         [OPTION_LOG_TARGET] = "target",
+        [OPTION_RATE] = "rate",
 };
 static_assert(ELEMENTS(type_names) == OPTION_TYPE_COUNT, "a name for every enum option_type");
 

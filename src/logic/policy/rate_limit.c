@@ -1,6 +1,7 @@
 #include "logic/policy/rate_limit.h"
 
 #include "base/cleanup.h"
+#include "logic/config/config.h"
 
 uint64_t rate_limit_left(struct rate_limit *limit, uint64_t now_ms, uint64_t burst)
 {
@@ -17,6 +18,13 @@ bool rate_limit_take(struct rate_limit *limit, uint64_t now_ms, uint64_t burst, 
                 return false;
         limit->spent += cost;
         return true;
+}
+
+bool rate_limit_admits(struct rate_limit *limit, uint64_t now_us, const struct rate *rate, uint64_t weight)
+{
+        uint64_t cost = MAX_OF(rate->period_ms * 1000 / MAX_OF(rate->count, UINT64_C(1)), UINT64_C(1));
+
+        return rate_limit_take(limit, now_us, rate->burst * cost, MIN_OF(weight, rate->burst) * cost);
 }
 
 void rate_limit_give(struct rate_limit *limit, uint64_t units)

@@ -110,7 +110,7 @@ static int launch(struct worker *worker, const struct listener_set *listeners, p
 
         if (!fds)
                 return -ENOMEM;
-        int r = worker_output_open(runtime->outputs, pool->name, &worker->output, &log_write_fd);
+        int r = worker_output_open(runtime->outputs, pool->config, &worker->output, &log_write_fd);
         if (r < 0)
                 return r;
         _cleanup_(fd_closep) int log_socket_fd = open_log_socket(worker);

@@ -8,9 +8,10 @@
 #include "master/loop/evloop.h"
 #include "os/clock.h"
 
-/* Units of the budget grow back at 1,000 a second. */
-#define BURST 5000
-#define BYTES_A_UNIT 256 /* a longer line costs more than one */
+#define BYTES_A_LINE 256 /* a longer line counts as more than one */
+
+/* That of stderr_rate_limit, for pools that are no longer configured. */
+static const struct rate default_rate = {.count = 1000, .period_ms = 1000, .burst = 5000};
 
 #define TELL_FIRST_MS 1000  /* after the first that was dropped */
 #define TELL_AGAIN_MS 10000 /* after it was told last */
@@ -59,19 +60,25 @@ static struct output_group *make(struct output_group **first, struct evloop *loo
                 free(name);
                 return NULL;
         }
-        *group = (struct output_group){.loop = loop, .next = *first, .link = first, .pool_name = name};
+        *group = (struct output_group){
+                .loop = loop, .next = *first, .link = first, .pool_name = name, .rate = default_rate};
         if (group->next)
                 group->next->link = &group->next;
         *first = group;
         return group;
 }
 
+struct output_group *output_group_find(struct output_group *first, const char *pool_name)
+{
+        while (first && strcmp(first->pool_name, pool_name) != 0)
+                first = first->next;
+        return first;
+}
+
 struct output_group *output_group_join(struct output_group **first, struct evloop *loop, const char *pool_name)
 {
-        struct output_group *group = *first;
+        struct output_group *group = output_group_find(*first, pool_name);
 
-        while (group && strcmp(group->pool_name, pool_name) != 0)
-                group = group->next;
         if (!group)
                 group = make(first, loop, pool_name);
         if (group)
@@ -92,14 +99,21 @@ void output_group_leave(struct output_group *group)
         free(group);
 }
 
+void output_group_set_rate(struct output_group *group, const struct rate *rate)
+{
+        if (group->rate.count == rate->count && group->rate.period_ms == rate->period_ms &&
+            group->rate.burst == rate->burst)
+                return;
+        group->rate = *rate;
+        group->lines = (struct rate_limit){0}; /* what was spent has another worth now */
+}
+
 bool output_group_may_log(struct output_group *group, size_t length)
 {
-        uint64_t now_ms = clock_now_ms();
-
-        if (rate_limit_take(&group->lines, now_ms, BURST, 1 + length / BYTES_A_UNIT))
+        if (rate_limit_admits(&group->lines, clock_now_ns() / 1000, &group->rate, 1 + length / BYTES_A_LINE))
                 return true;
         group->dropped++;
-        tell_later(group, now_ms);
+        tell_later(group, clock_now_ms());
         return false;
 }
 

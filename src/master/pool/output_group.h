@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "logic/config/config.h"
 #include "logic/policy/rate_limit.h"
 
 struct evloop;
@@ -18,6 +19,7 @@ struct output_group {
         struct output_group *next, **link;
         char *pool_name;
         unsigned members;
+        struct rate rate; /* how many lines may be logged */
         struct rate_limit lines;
         unsigned outlived; /* of the members, those whose worker has ended */
         uint64_t dropped;  /* lines, since they were told */
@@ -27,11 +29,18 @@ struct output_group {
         bool is_waiting;            /* … and set */
 };
 
-/* Join the group of that pool in the list `first`. NULL: there is no memory. */
+/* The group of that pool in the list `first`, or NULL. */
+struct output_group *output_group_find(struct output_group *first, const char *pool_name);
+
+/* Join the group of that pool in the list `first`; a new one has the default rate until another is set. NULL: there is
+ * no memory. */
 struct output_group *output_group_join(struct output_group **first, struct evloop *loop, const char *pool_name);
 
 /* The counterpart; what has not been told is told by the last. */
 void output_group_leave(struct output_group *group);
+
+/* From now on it may log so much; a changed rate begins with a whole budget. */
+void output_group_set_rate(struct output_group *group, const struct rate *rate);
 
 /* May a line of that length be logged? If not, it is counted as dropped. */
 bool output_group_may_log(struct output_group *group, size_t length);

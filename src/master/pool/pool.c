@@ -14,6 +14,7 @@
 #include "logic/config/config_options.h"
 #include "logic/policy/slot_allocator.h"
 #include "master/loop/evloop.h"
+#include "master/pool/worker_output.h"
 #include "os/clock.h"
 #include "os/scoreboard_memory.h"
 
@@ -155,12 +156,14 @@ void pool_publish(struct pool *pool)
 
 void pool_start(struct pool *pool)
 {
+        worker_output_limit(pool->runtime->outputs, pool->config);
         pool_publish(pool);
         pool_touch(pool);
 }
 
 void pool_apply_config(struct pool *pool)
 {
+        worker_output_limit(pool->runtime->outputs, pool->config);
         pool_publish(pool);
         pool_touch(pool);
 }

@@ -141,7 +141,15 @@ static int start(struct worker_outputs *outputs, const char *name, int fd, struc
         return 0;
 }
 
-int worker_output_open(struct worker_outputs *outputs, const char *pool_name, struct worker_output **ret,
+void worker_output_limit(const struct worker_outputs *outputs, const struct pool_config *pool)
+{
+        struct output_group *group = output_group_find(outputs->groups, pool->name);
+
+        if (group)
+                output_group_set_rate(group, &pool->stderr_rate_limit);
+}
+
+int worker_output_open(struct worker_outputs *outputs, const struct pool_config *pool, struct worker_output **ret,
                        int *ret_write_fd)
 {
         int log_pipe[2];
@@ -149,10 +157,12 @@ int worker_output_open(struct worker_outputs *outputs, const char *pool_name, st
         if (pipe2(log_pipe, O_CLOEXEC) < 0)
                 return -errno;
         _cleanup_(fd_closep) int write_fd = log_pipe[1];
-        int r = start(outputs, pool_name, log_pipe[0], ret);
-        if (r == 0)
-                *ret_write_fd = TAKE_FD(write_fd);
-        return r;
+        int r = start(outputs, pool->name, log_pipe[0], ret);
+        if (r < 0)
+                return r;
+        worker_output_limit(outputs, pool);
+        *ret_write_fd = TAKE_FD(write_fd);
+        return 0;
 }
 
 void worker_output_begin(struct worker_output *output, pid_t worker_pid)
@@ -218,7 +228,8 @@ void worker_output_outlive(struct worker_outputs *outputs, const char *pool_name
 static const struct field output_fields[] = {
         DERIVED(struct worker_outputs, loop, "set by the reader"),
         WRITTEN(struct worker_outputs, first, "worker_outputs"),
-        DERIVED(struct worker_outputs, groups, "created by the outputs; their budgets begin anew"),
+        DERIVED(struct worker_outputs, groups,
+                "created by the outputs; limited by the pools; their budgets begin anew"),
         DERIVED(struct worker_output, loop, "set by the reader"),
         DERIVED(struct worker_output, next, "the order of the list"),
         DERIVED(struct worker_output, link, "the order of the list"),

@@ -15,6 +15,7 @@
 
 struct evloop;
 struct output_group;
+struct pool_config;
 struct worker_output;
 
 /* All pipes that are read. Initialise with the loop only. */
@@ -27,7 +28,7 @@ struct worker_outputs {
 /* Open the pipe of a worker that is about to be launched. Before the launch, because a worker whose pipe nobody reads
  * would have its handlers killed by SIGPIPE. 0 with the output, which is owned by `outputs`, and with the writing end,
  * which is the caller's; -errno. */
-int worker_output_open(struct worker_outputs *outputs, const char *pool_name, struct worker_output **ret,
+int worker_output_open(struct worker_outputs *outputs, const struct pool_config *pool, struct worker_output **ret,
                        int *ret_write_fd);
 
 /* The worker was launched. */
@@ -35,6 +36,9 @@ void worker_output_begin(struct worker_output *output, pid_t worker_pid);
 
 /* The worker was not launched: close the pipe. NULL is ignored. */
 void worker_output_cancel(struct worker_output *output);
+
+/* The limits of a pool have changed. */
+void worker_output_limit(const struct worker_outputs *outputs, const struct pool_config *pool);
 
 /* The worker has ended. Of the pipes of that pool that outlive their workers, at most `most` stay, the youngest. */
 void worker_output_outlive(struct worker_outputs *outputs, const char *pool_name, pid_t worker_pid, uint64_t most);

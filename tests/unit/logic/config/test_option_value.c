@@ -163,6 +163,31 @@ static void test_log_targets(void **state)
         assert_null(master.log_target.path);
 }
 
+static void test_rates(void **state)
+{
+        (void)state;
+        static const char expected[] = "expected a rate such as 50/s or 600/m burst 20, of numbers from 1 to 1000000";
+        static const char *const wrong[] = {"50",         "50/",          "/s",
+                                            "50/d",       "-1/s",         "50/s 20",
+                                            "50/s burst", "50/s burst x", "50/s burst 20 more",
+                                            "burst 20",   "50 /s",        "1.5/s"};
+
+        check_good(POOL_STDERR_RATE_LIMIT, "50/s", "50/s burst 50");
+        check_good(POOL_STDERR_RATE_LIMIT, "600/m  burst 20", "600/m burst 20");
+        check_good(POOL_STDERR_RATE_LIMIT, "1000000/h burst 1", "1000000/h burst 1");
+        for (size_t i = 0; i < ELEMENTS(wrong); i++) {
+                char message[256];
+                snprintf(message, sizeof(message), "\"%s\" is not a rate; %s", wrong[i], expected);
+                check_bad(POOL_STDERR_RATE_LIMIT, wrong[i], message);
+        }
+        static const char *const far[] = {"0/s", "1000001/s", "50/s burst 0", "50/s burst 99999999999999999999"};
+        for (size_t i = 0; i < ELEMENTS(far); i++) {
+                char message[256];
+                snprintf(message, sizeof(message), "\"%s\" is out of range; %s", far[i], expected);
+                check_bad(POOL_STDERR_RATE_LIMIT, far[i], message);
+        }
+}
+
 static void test_paths(void **state)
 {
         (void)state;
@@ -377,6 +402,7 @@ int main(void)
                 cmocka_unit_test(test_choices),
                 cmocka_unit_test(test_log_levels),
                 cmocka_unit_test(test_log_targets),
+                cmocka_unit_test(test_rates),
                 cmocka_unit_test(test_paths),
                 cmocka_unit_test(test_handlers),
                 cmocka_unit_test(test_environments),

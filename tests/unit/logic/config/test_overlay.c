@@ -246,6 +246,30 @@ static void test_written_down_and_read_again(void **state)
         assert_true(overlay_is_empty(&read));
 }
 
+/* A value of several words is one word of the overlay. */
+static void test_values_with_blanks_come_back(void **state)
+{
+        char workers[] = "max_workers=9", rate[] = "stderr_rate_limit=5/m burst 3";
+        char *const settings[] = {workers, rate};
+        _cleanup_(problem_list_clear) struct problem_list problems = {0};
+        _cleanup_(config_clear) struct config config = {0};
+        _cleanup_(text_clear) struct text text = {0};
+        struct overlay overlay, read;
+
+        (void)state;
+        load_good(&config, "f", "[a]\nlisten = 127.0.0.1:7\nhandler = cat\n");
+        assert_int_equal(overlay_scale(&(const struct overlay){0}, config.pools[0], settings, 2, &overlay, &problems),
+                         0);
+        assert_int_equal(overlay_print(&overlay, &text), 0);
+        assert_int_equal(overlay_parse(text_string(&text), 0, config.pools[0], &read, &problems), 0);
+        assert_false(problem_list_refuses(&problems));
+        assert_true(pool_option_equal(&read.limits, &overlay.limits, POOL_STDERR_RATE_LIMIT));
+        assert_int_equal(read.limits.stderr_rate_limit.burst, 3);
+        assert_int_equal(read.limits.max_workers, 9);
+        overlay_clear(&read);
+        overlay_clear(&overlay);
+}
+
 /* The pool with its overlay is a copy that owns nothing. */
 static void test_only_options_that_own_nothing_apply_in_place(void **state)
 {
@@ -254,7 +278,8 @@ static void test_only_options_that_own_nothing_apply_in_place(void **state)
                 enum option_type type = pool_options[i].type;
                 if (pool_options[i].effect == EFFECT_IN_PLACE && !pool_options[i].not_built)
                         assert_true(type == OPTION_BOOL || type == OPTION_NUMBER || type == OPTION_DURATION ||
-                                    type == OPTION_SIZE || type == OPTION_PERCENT || type == OPTION_ENUM);
+                                    type == OPTION_SIZE || type == OPTION_PERCENT || type == OPTION_ENUM ||
+                                    type == OPTION_RATE);
         }
 }
 
@@ -270,6 +295,7 @@ int main(void)
                 cmocka_unit_test(test_scale_after_a_shift),
                 cmocka_unit_test(test_changes),
                 cmocka_unit_test(test_written_down_and_read_again),
+                cmocka_unit_test(test_values_with_blanks_come_back),
                 cmocka_unit_test(test_only_options_that_own_nothing_apply_in_place),
         };
 

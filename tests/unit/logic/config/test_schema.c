@@ -105,6 +105,7 @@ static void test_defaults_are_the_documented_ones(void **state)
                 {POOL_LIMIT_NOFILE, ""},
                 {POOL_NO_NEW_PRIVILEGES, "yes"},
                 {POOL_STDERR, "log"},
+                {POOL_STDERR_RATE_LIMIT, "1000/s burst 5000"},
                 {POOL_SCALING, "dynamic"},
                 {POOL_MIN_SPARE_WORKERS, "1"},
                 {POOL_MAX_SPARE_WORKERS, "8"},
