@@ -36,6 +36,9 @@ enum {
         OTHER_LOG,
         THIRD_LOG,
         CLIENT,
+        RECORDS,
+        RECORDS_WRITE,
+        ORDERS,
         KINDS
 };
 
@@ -135,6 +138,9 @@ static void make_originals(void)
         keep_board(OTHER_BOARD);
         MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) == 0);
         keep(CLIENT, sockets[0]);
+        keep_pipe(RECORDS, RECORDS_WRITE);
+        MUST(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) == 0);
+        keep(ORDERS, sockets[0]);
 }
 
 static void hand_over(void)

@@ -133,6 +133,32 @@ def test_logs_that_are_followed(machine: Machine) -> None:
         assert follower.wait(20 * SLOW) == 0
 
 
+# --- a log file -----------------------------------------------------------------------------------------------------
+
+LOG_FILE = "/var/log/preforkd/preforkd.log"
+
+
+def test_a_log_file_in_the_sandbox(machine: Machine) -> None:
+    """In the directory that the unit makes, by root without capabilities; the journal has what the file cannot take. Its
+    process ends with the daemon, and outlives its death for as long as it has something to write."""
+    address = tcp4()
+    machine.configure(cat(address), {"log_target": f"file:{LOG_FILE}", "control": None})
+    machine.systemctl("start", "preforkd")
+    assert request(address, b"x") == b"x"
+    path = machine.path(LOG_FILE)
+    first = machine.main_pid()
+    assert path.stat().st_mode & 0o7777 == 0o640 and "preforkd: preforkd " in path.read_text()
+    path.rename(path.with_suffix(".1"))
+    assert machine.run("preforkctl", "reopen-logs").stdout == f"{LOG_FILE}: opened anew\n"
+    machine.kill(first)
+    wait_until(lambda: machine.main_pid() not in (0, first), "the next daemon")
+    wait_until(lambda: " ready: 1 pool" in path.read_text(), "its records")
+    machine.systemctl("stop", "preforkd")
+    assert path.read_text().endswith("preforkd: stopped\n")
+    assert machine.run("pgrep", "-f", "^preforkd: log", check=False).stdout == ""
+    assert not [record for record in machine.journal() if "ready: 1 pool" in str(record.get("MESSAGE"))]
+
+
 # --- reload ---------------------------------------------------------------------------------------------------------
 
 def test_reload_good_and_bad(machine: Machine) -> None:
