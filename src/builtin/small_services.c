@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -52,13 +53,17 @@ static int serve_daytime(void *state, const struct prefork_request *request)
                                              "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"};
         time_t now = time(NULL);
         struct tm parts;
+        char text[256];
 
         (void)state;
         if (!localtime_r(&now, &parts))
                 return -EOVERFLOW;
-        return stream_result(stream_printf(request->connection, "%02d %s %d %02d:%02d:%02d %s\r\n", parts.tm_mday,
-                                           months[parts.tm_mon], parts.tm_year + 1900, parts.tm_hour, parts.tm_min,
-                                           parts.tm_sec, parts.tm_zone));
+        int length =
+                snprintf(text, sizeof(text), "%02d %s %d %02d:%02d:%02d %s\r\n", parts.tm_mday, months[parts.tm_mon],
+                         parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec, parts.tm_zone);
+        if (length < 0 || (size_t)length >= sizeof(text))
+                return -EOVERFLOW;
+        return stream_result(stream_write(request->connection, text, (size_t)length));
 }
 
 static int serve_time(void *state, const struct prefork_request *request)

@@ -1,8 +1,6 @@
 #include "builtin/stream.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <sys/socket.h>
 
 ssize_t stream_read(int fd, char *buffer, size_t size)
@@ -27,19 +25,6 @@ int stream_write(int fd, const char *bytes, size_t length)
                 length -= (size_t)sent;
         }
         return 0;
-}
-
-int stream_printf(int fd, const char *format, ...)
-{
-        char text[256];
-        va_list arguments;
-
-        va_start(arguments, format);
-        int length = vsnprintf(text, sizeof(text), format, arguments);
-        va_end(arguments);
-        if (length < 0 || (size_t)length >= sizeof(text))
-                return -EOVERFLOW;
-        return stream_write(fd, text, (size_t)length);
 }
 
 int stream_result(int error)

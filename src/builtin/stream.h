@@ -7,9 +7,8 @@
 /* Read what there is. The number of bytes; 0: the peer has ended its side; -errno. */
 ssize_t stream_read(int fd, char *buffer, size_t size);
 
-/* Write all of it, or a text of at most 255 bytes. No SIGPIPE. 0 or -errno. */
+/* Write all of it. No SIGPIPE. 0 or -errno. */
 int stream_write(int fd, const char *bytes, size_t length);
-int stream_printf(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* What a request comes to that ended with `error` (0 or -errno) on the client's connection: a client that leaves early
  * is no failure of ours. */

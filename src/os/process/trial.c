@@ -99,7 +99,7 @@ int trial_run(int (*entry)(const void *context, struct text *why), const void *c
               struct text *why)
 {
         struct trial trial = {.entry = entry, .context = context, .result_fd = -1};
-        pid_t pid;
+        pid_t pid = -1;
         int status = 0;
 
         int r = memory_file_open("preforkd:trial", &trial.result_fd);

@@ -120,11 +120,12 @@ static void test_time_is_over(void **state)
 {
         struct address target;
         int waiting, fd = -1;
-        _cleanup_(fd_closep) int listener = open_full(&target, &waiting);
+        int listener = open_full(&target, &waiting);
 
         (void)state;
         assert_int_equal(connection_open(&target, 1, never, NULL, &fd), -ETIMEDOUT);
         close(waiting);
+        close(listener);
 }
 
 static void test_signals(void **state)
@@ -133,7 +134,7 @@ static void test_signals(void **state)
         const struct itimerval soon = {.it_value.tv_usec = 50000, .it_interval.tv_usec = 50000}, off = {0};
         struct address target;
         int waiting, fd = -1;
-        _cleanup_(fd_closep) int listener = open_full(&target, &waiting);
+        int listener = open_full(&target, &waiting);
 
         (void)state;
         sigaction(SIGALRM, &action, NULL);
@@ -141,6 +142,7 @@ static void test_signals(void **state)
         assert_int_equal(connection_open(&target, 20, at_once, NULL, &fd), -EINTR);
         setitimer(ITIMER_REAL, &off, NULL);
         close(waiting);
+        close(listener);
 }
 
 int main(void)
