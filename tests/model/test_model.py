@@ -43,13 +43,17 @@ class Search:
 SEARCHES = [
     Search("wake", "KILLS=1 CLIENTS=2", 900_000),
     Search("wake", "MIN_SPARE=0 CLIENTS=2", 100_000),
+    Search("wake", "BOARDS=2 CLIENTS=2", 100_000),
+    Search("wake", "BOARDS=2 SLOTS=3 CLIENTS=2", 3_000_000, long=True),
+    Search("wake", "BOARDS=2 SLOTS=3 MIN_SPARE=2 CLIENTS=2", 6_000_000, long=True),
     Search("wake", "PAUSES=1 LAUNCH_FAILURES=1", 2_000_000, long=True),
     Search("wake", "KILLS=1 CLIENTS=4", 5_000_000, long=True),
     Search("wake", "MIN_SPARE=0 KILLS=1 CLIENTS=3", 3_000_000, long=True),
     Search("wake", "SLOTS=3 CLIENTS=2", 3_000_000, long=True),
     Search("wake", "SLOTS=3 MIN_SPARE=2 CLIENTS=2", 6_000_000, long=True),
     Search("recycling", "IMPATIENCE=1", 100_000),
-    Search("recycling", "MAX_WORKERS=2 KILLS=1", 300_000),
+    Search("recycling", "MAX_WORKERS=2", 20_000),
+    Search("recycling", "MAX_WORKERS=2 KILLS=1", 300_000, long=True),
     Search("recycling", "MASTER_DEATHS=1", 700_000, long=True),
     Search("recycling", "REQUESTS=2", 2_000_000, long=True),
     Search("recycling", "REQUESTS=2 MAX_WORKERS=2 IMPATIENCE=1", 1_500_000, long=True),
@@ -57,7 +61,8 @@ SEARCHES = [
     Search("recycling", "RETIREMENTS=1", 3_000_000, long=True),
     Search("recycling", "AGES=1", 1_000_000, long=True),
     Search("recycling", "REQUESTS=2 LAUNCH_FAILURES=1", 5_000_000, long=True),
-    Search("upgrade", "", 300_000),
+    Search("upgrade", "UPGRADES=1", 10_000),
+    Search("upgrade", "", 300_000, long=True),
     Search("upgrade", "UPGRADES=3 RELOADS=3 CHANGES=2", 5_000_000, long=True),
 ]
 
@@ -65,6 +70,7 @@ SEARCHES = [
 SEEDED = [
     Search("wake", "BUG_CLEARED_LATE", 1),
     Search("wake", "BUG_NO_RECOUNT", 1),
+    Search("wake", "BUG_HALVES BOARDS=2", 1),
     Search("wake", "BUG_STUCK_FLAG KILLS=1 CLIENTS=2", 1),
     Search("recycling", "BUG_LOOKED_FIRST IMPATIENCE=1", 1),
     Search("recycling", "BUG_TOO_EARLY", 1),

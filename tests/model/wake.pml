@@ -3,9 +3,10 @@
  * What is modelled, by the functions of the program:
  *   worker      slot_ready(), slot_busy(), slot_idle(), slot_wake() of lib/slot; idle_set_add(), idle_set_remove(),
  *               idle_set_count() of lib/idle_set, which reads the bitmap word by word; worker/accept_loop
- *   turn        on_wake() of master/pool/pool, pool_turn_take(), pool_snapshot_take(), scale_policy_decide() and its
- *               publish() of logic/policy/scale, launcher_start(), scaler_publish() with publish_levels() and
- *               watch_listeners() of master/pool/scaler
+ *   turn        on_wake(), pool_begin_turn() of master/pool/pool, pool_turn_take(), pool_snapshot_take(),
+ *               scale_policy_decide() and its publish() of logic/policy/scale, launcher_start(), scaler_publish() with
+ *               publish_levels(), publish_share() and watch_listeners() of master/pool/scaler, level_shares_divide() of
+ *               logic/policy/level_shares
  *   master      on_readable() and on_pause_over() of master/pool/wake_pipe, the pause of logic/policy/wake_limit;
  *               worker_exit_settle(); pool_touch()
  *
@@ -37,8 +38,17 @@
 #endif
 #define ENOUGH (MIN_SPARE > 0 -> MIN_SPARE : 1)
 
-/* The bitmap of the idle set has two words: slot 0 is in the first one, all others are in the second. */
+/* The bitmap of the idle set has two words: slot 0 is in the first one, all others are in the second. With two
+ * scoreboards, as while a restart replaces workers, each is the bitmap of one. */
+#ifndef BOARDS
+#define BOARDS 1
+#endif
 #define WORD(slot) ((slot) == 0 -> 0 : 1)
+#if BOARDS == 1
+#define BOARD(slot) 0
+#else
+#define BOARD(slot) WORD(slot)
+#endif
 
 mtype = { FREE, STARTING, READY };
 
@@ -52,8 +62,8 @@ mtype = { FREE, STARTING, READY };
 /* The scoreboard, and what the kernel knows. */
 bool bit_[SLOTS];              /* the idle set … */
 byte bits[2];                  /* … and how many bits are set in each of its words */
-byte low_below;
-bool flag_ready, flag_low;     /* board.wake */
+byte low_below[BOARDS];
+bool flag_ready, flag_low[BOARDS];     /* board.wake */
 bool pipe_readable;
 bool reported[SLOTS];          /* activity is no longer STARTING */
 bool forked[SLOTS];            /* there is a process */
@@ -65,9 +75,14 @@ inline add_idle(slot) {
   d_step { bits[WORD(slot)] = bits[WORD(slot)] + (bit_[slot] -> 0 : 1); bit_[slot] = 1 }
 }
 
-inline count_idle(c) {
+/* idle_set_count() of a board. */
+inline count_idle(c, board) {
+#if BOARDS == 1
   c = bits[0];
   c = c + bits[1]
+#else
+  c = bits[board]
+#endif
 }
 
 inline wake(flag) {                      /* slot_wake() */
@@ -96,9 +111,9 @@ process:
          bits[WORD(me)] = bits[WORD(me)] - (bit_[me] -> 1 : 0);
          bit_[me] = 0
        };
-       count_idle(c);
+       count_idle(c, BOARD(me));
        if
-       :: c < low_below -> c = 0; wake(flag_low)
+       :: c < low_below[BOARD(me)] -> c = 0; wake(flag_low[BOARD(me)])
        :: else -> c = 0
        fi;
        if
@@ -115,7 +130,12 @@ process:
 
 /* Each flag has a protocol of its own, so one step for both loses nothing. */
 inline clear_flags() {
-  d_step { flag_ready = 0; flag_low = 0 }
+  d_step {
+    flag_ready = 0; flag_low[0] = 0;
+#if BOARDS == 2
+    flag_low[1] = 0
+#endif
+  }
 }
 
 /* pool_snapshot_take(). What a worker has reported stays reported, so both words of a worker may be read at once. */
@@ -171,18 +191,40 @@ inline carry_out() {
   od
 }
 
-inline publish() {                       /* publish_levels() */
+inline publish_share(share, board) {
   if
-  :: low_below == level
+  :: low_below[board] == share
   :: else ->
-     low_below = level;
+     low_below[board] = share;
 #ifndef BUG_NO_RECOUNT
-     count_idle(idle);
-     touched = touched || (idle < level && !flag_low);
+     count_idle(idle, board);
+     touched = touched || (idle < share && !flag_low[board]);
      idle = 0
 #endif
   fi;
-  level = 0
+  share = 0
+}
+
+/* publish_levels(), level_shares_divide() */
+inline publish() {
+#if BOARDS == 1
+  publish_share(level, 0)
+#else
+  idle = bits[0];
+  starting = bits[1];
+  d_step {
+    total = idle + starting;
+    share0 = (level > total -> level : (total > 0 -> idle - (total - level) * idle / total : 0));
+    share1 = (level > total -> level : (total > 0 -> starting - (total - level) * starting / total : 0));
+#ifdef BUG_HALVES
+    share0 = level / 2;
+    share1 = level - share0;
+#endif
+    total = 0; idle = 0; starting = 0; level = 0
+  };
+  publish_share(share0, 0);
+  publish_share(share1, 1)
+#endif
 }
 
 inline turn() {
@@ -213,7 +255,7 @@ inline reap(slot) {                      /* worker_exit_settle() */
 
 active proctype master() {
   mtype life[SLOTS] = FREE;
-  byte idle, starting, total, queued, level, start, pauses, failures;
+  byte idle, starting, total, queued, level, start, share0, share1, pauses, failures;
   bool touched = 1, paused, watch, timer, saturated;
 
   atomic { run worker(0); run worker(1)
