@@ -22,7 +22,8 @@ struct runtime_outcome {
 
 struct runtime_ops {
         /* Prepare to serve according to `plan`, which outlives the runtime. Called after the credentials were dropped.
-         * `log_read_fd` is worker_log_open_reader()'s, and stays open. 0 with the state in *ret, or -errno. */
+         * `log_read_fd` is worker_log_open_reader()'s, and stays open. 0 with the state in *ret, or -errno; -EAGAIN:
+         * there is no room for the processes that would serve. */
         int (*prepare)(const struct worker_plan *plan, int log_read_fd, void **ret);
 
         /* Serve one connection. 0 with *ret filled in: it was served, and is closed. -errno: nothing has begun, and the

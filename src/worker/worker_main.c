@@ -119,6 +119,8 @@ static int start(struct server *server, struct prefork_scoreboard *board, struct
                 return r;
         failure->stage = WORKER_STAGE_HANDLER;
         r = loop->runtime_ops->prepare(plan, server->own.log_read, &loop->runtime);
+        if (r == -EAGAIN)
+                failure->stage = WORKER_STAGE_ROOM;
         if (r == 0)
                 r = orders_install(&loop->slot, loop->runtime_ops);
         if (r < 0)

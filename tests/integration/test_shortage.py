@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import pytest
 
 from control import Control, control_of
-from daemon import Daemon, connect, read_all, request, stat_fields, stays, tcp4, wait_until
+from daemon import Daemon, burst, connect, read_all, request, stat_fields, stays, tcp4, wait_until
 from forbidden import fail, needs_to_forbid
 
 Start = Callable[..., Daemon]
@@ -110,6 +110,22 @@ def test_a_user_who_may_have_no_more_processes(preforkd: Start, as_root: None) -
     assert daemon.workers() == workers
     assert totals(control_of(daemon))["lost"] == 0
     daemon.assert_quiet()
+
+
+def test_a_pool_that_grows_leaves_room_for_handlers(preforkd: Start, as_root: None) -> None:
+    """More workers than the user may have processes would hold a connection each, and none could be served."""
+    address = tcp4()
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_NPROC, (7, 7))
+
+    daemon = preforkd({"www": {"listen": address, "handler": ["/usr/bin/perl", "-e", "select undef, undef, undef, 0.1; print 'x'"],
+                               "user": LONELY_USER, "group": LONELY_USER, "min_spare_workers": 2, "max_spare_workers": 4,
+                               "max_workers": 20}}, popen={"preexec_fn": limit}, control=True)
+    replies = burst(address, 30, timeout=60)
+    assert [reply.data for reply in replies] == [b"x"] * 30
+    assert totals(control_of(daemon))["lost"] == 0
+    assert totals(control_of(daemon))["start_failures"] > 0
 
 
 def test_a_shortage_that_lasts_loses_one_request(preforkd: Start, program: Program) -> None:

@@ -51,6 +51,7 @@ enum worker_stage {
         WORKER_STAGE_MEMORY,
         WORKER_STAGE_LISTENERS,
         WORKER_STAGE_EXEC,
+        WORKER_STAGE_ROOM,
         WORKER_STAGE_COUNT
 };
 

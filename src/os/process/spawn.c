@@ -18,6 +18,29 @@ int spawn_child(int (*entry)(void *context), void *context, pid_t *ret_pid)
         return 0;
 }
 
+static void collect(pid_t pid)
+{
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+}
+
+int spawn_try(void)
+{
+        sigset_t all, before;
+
+        /* As in spawn_program(). */
+        sigfillset(&all);
+        sigprocmask(SIG_SETMASK, &all, &before);
+        pid_t pid = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork): it does nothing */
+        if (pid == 0)
+                _exit(0);
+        int r = pid < 0 ? -errno : 0;
+        if (pid > 0)
+                collect(pid);
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        return r;
+}
+
 /* A signal that arrives before execve(2) must not run one of the parent's handlers, which would change the parent's
  * memory. With the default disposition it has the effect that it would have a moment later. */
 static int forget_signal_handlers(const struct spawn_program *program)
@@ -69,8 +92,7 @@ int spawn_program(const struct spawn_program *program, volatile pid_t *ret_pid)
         }
         int r = pid < 0 ? -errno : failure;
         if (pid > 0 && r < 0)
-                while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-                        ;
+                collect(pid);
         if (r == 0)
                 *ret_pid = pid;
         sigprocmask(SIG_SETMASK, &before, NULL);

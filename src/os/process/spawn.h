@@ -12,6 +12,9 @@
  * mask. 0 or -errno (-EAGAIN: a limit on processes). */
 int spawn_child(int (*entry)(void *context), void *context, pid_t *ret_pid);
 
+/* Is there room for another process? One is made, which ends at once. 0 or -errno (-EAGAIN: a limit on processes). */
+int spawn_try(void);
+
 struct spawn_limit {
         int resource; /* RLIMIT_… */
         struct rlimit value;

@@ -236,7 +236,7 @@ static void test_failures_by_name(void **state)
         fails_with(&request, -EINVAL);
 }
 
-/* At the limit of processes spawn_program() fails, and the signal mask has not changed. */
+/* At the limit of processes spawn_program() and spawn_try() fail, and the signal mask has not changed. */
 static int no_more_processes(void)
 {
         struct request request = new_request("describe");
@@ -246,8 +246,10 @@ static int no_more_processes(void)
         /* As a user of our own: the limit counts the user's processes, and root has none. */
         if (geteuid() == 0 && setresuid(54321, 54321, 54321) < 0)
                 return 1;
+        if (spawn_try() != 0 || waitpid(-1, NULL, WNOHANG) != -1)
+                return 4;
         setrlimit(RLIMIT_NPROC, &(struct rlimit){0, 0});
-        if (spawn_program(&request.program, &pid) != -EAGAIN || pid != 4711)
+        if (spawn_program(&request.program, &pid) != -EAGAIN || pid != 4711 || spawn_try() != -EAGAIN)
                 return 2;
         sigprocmask(SIG_SETMASK, NULL, &mask);
         return sigismember(&mask, SIGTERM) == 0 ? 0 : 3;
