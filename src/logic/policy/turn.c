@@ -75,20 +75,18 @@ static bool add(struct turn *turn, struct order order, const char *text)
         return false;
 }
 
-/* How many of `wanted` workers may be launched now. */
-static unsigned launches_left(struct turn *turn, unsigned wanted)
+/* How many of `wanted` workers there is room for. */
+static unsigned with_room(const struct turn *turn, unsigned wanted)
 {
         unsigned there = turn->rows.counts.processes_all;
         unsigned places = there < turn->process_limit ? turn->process_limit - there : 0;
-        unsigned count = MIN_OF(MIN_OF(wanted, places), TURN_LAUNCHES - turn->launches);
 
-        turn->again |= count < MIN_OF(wanted, places);
-        return count;
+        return MIN_OF(wanted, places);
 }
 
 unsigned turn_launch(struct turn *turn, const struct launch *launch)
 {
-        unsigned count = launches_left(turn, launch->count);
+        unsigned possible = with_room(turn, launch->count), count = MIN_OF(possible, TURN_LAUNCHES - turn->launches);
         const struct worker_row row = {.life = {.since_ms = turn->now_ms},
                                        .purpose = launch->purpose,
                                        .generation = turn->rows.generation,
@@ -102,8 +100,10 @@ unsigned turn_launch(struct turn *turn, const struct launch *launch)
                                     .purpose = launch->purpose,
                                     .reason = launch->reason};
 
-        if (count == 0)
+        if (count == 0) {
+                turn->again |= possible > 0;
                 return 0;
+        }
         if (worker_rows_reserve(&turn->rows, count) < 0) {
                 turn_ask_at(turn, saturated_add(turn->now_ms, SHORT_OF_MEMORY_MS));
                 return 0;
@@ -113,6 +113,7 @@ unsigned turn_launch(struct turn *turn, const struct launch *launch)
         for (unsigned i = 0; i < count; i++)
                 worker_rows_add(&turn->rows, &row);
         turn->launches += count;
+        turn->again |= count < possible; /* not if memory is short: the master would spin until it no longer is */
         if (replaces) {
                 worker_rows_link(&turn->rows, launch->replaces, order.row);
                 turn->rows.items[launch->replaces].recycling = RECYCLE_REPLACING;

@@ -129,9 +129,10 @@ static void what_cannot_be_remembered_is_not_ordered(void **state)
         struct turn turn = make_turn();
         uint32_t worker = add(&turn, WORKER_READY, WORKER_SERVE);
         struct closing_row closing = {0};
-        const struct launch launch = {.purpose = WORKER_SERVE, .count = 1, .reason = "scale"};
+        const struct launch launch = {.purpose = WORKER_SERVE, .count = TURN_LAUNCHES + 1, .reason = "scale"};
 
         (void)state;
+        turn.process_limit = 1000;
         turn.closing = &closing;
         turn.closing_count = 1;
         turn.orders.count = turn.orders.capacity = NO_MEMORY;
@@ -149,6 +150,7 @@ static void what_cannot_be_remembered_is_not_ordered(void **state)
         assert_false(closing.closed || closing.empty_since_ms > 0);
         /* The turn is taken again, and not at once. */
         assert_in_range(turn.next_ms, 1001, 2000);
+        assert_false(turn.again);
         assert_int_equal(worker_rows_reserve(&turn.rows, UINT32_MAX), -ENOMEM);
         turn.orders.count = turn.orders.capacity = 0;
         turn_clear(&turn);
