@@ -9,6 +9,8 @@
 
 #include "base/cleanup.h"
 
+#define REPLACE_TRIES 100
+
 static struct {
         int door_fd;
         const int *listen_fds;
@@ -19,13 +21,22 @@ static struct {
         volatile sig_atomic_t orphaned;
 } door = {.door_fd = -1};
 
+/* dup3(2) may be interrupted, or meet the kernel in the middle of something (EBUSY); a listener that stays open would
+ * be accepted from. */
+static void replace(int listen_fd)
+{
+        for (unsigned tries = 0; tries < REPLACE_TRIES; tries++)
+                if (dup3(door.door_fd, listen_fd, O_CLOEXEC) >= 0 || (errno != EBUSY && errno != EINTR))
+                        return;
+}
+
 void door_close(void)
 {
         int saved_errno = errno;
 
         door.closed = 1;
         for (size_t i = 0; i < door.listen_count; i++)
-                dup3(door.door_fd, door.listen_fds[i], O_CLOEXEC);
+                replace(door.listen_fds[i]);
         if (!door.orphaned && getppid() != door.parent) {
                 door.orphaned = 1;
                 setitimer(ITIMER_REAL, &door.orphan_timer, NULL);
