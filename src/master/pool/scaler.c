@@ -1,10 +1,13 @@
 #include "master/pool/scaler.h"
 
 #include "base/cleanup.h"
+#include "base/saturating.h"
 #include "lib/idle_set.h"
 #include "logic/policy/level_shares.h"
 #include "master/loop/evloop.h"
 #include "master/pool/pool.h"
+
+#define SHORT_OF_MEMORY_MS 100
 
 static void on_connection_waits(void *context)
 {
@@ -16,6 +19,15 @@ static struct listener_set *watched_set(struct pool *pool)
         return pool->mode == POOL_OPEN ? &pool->listeners : &pool->closing;
 }
 
+/* Without the watch nothing would tell of a client, so it is tried again. */
+static void watch(struct pool *pool, struct pool_listener *item)
+{
+        if (item->watch)
+                evloop_watch_resume(item->watch);
+        else if (evloop_watch_new(pool->runtime->loop, item->listener.fd, on_connection_waits, pool, &item->watch) < 0)
+                turn_ask_at(&pool->turn, saturated_add(pool->turn.now_ms, SHORT_OF_MEMORY_MS));
+}
+
 /* If no worker can wake the master, it watches the listeners itself; it never accepts a connection. */
 static void watch_listeners(struct pool *pool, bool wanted)
 {
@@ -23,11 +35,8 @@ static void watch_listeners(struct pool *pool, bool wanted)
 
         for (size_t i = 0; i < set->count; i++) {
                 struct pool_listener *item = &set->items[i];
-                if (wanted && !item->watch)
-                        evloop_watch_new(pool->runtime->loop, item->listener.fd, on_connection_waits, pool,
-                                         &item->watch);
-                else if (wanted)
-                        evloop_watch_resume(item->watch);
+                if (wanted)
+                        watch(pool, item);
                 else if (item->watch)
                         evloop_watch_pause(item->watch);
         }
