@@ -134,7 +134,7 @@ class Form:
                 yield Fault(function, tried[0], 1, 1_000_000)
 
 
-SHORT = Form("short", 2, 0, False)
+SHORT = Form("short", 1, 0, False)
 LONG = Form("long", 40, 8, True)
 
 
