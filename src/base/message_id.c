@@ -25,6 +25,8 @@ static const char *const texts[] = {
         [MESSAGE_ID_REQUEST_KILLED] = "cd4881cdf2264f6b81b46f1227ba8619",
         [MESSAGE_ID_CONNECTIONS_AT_RISK] = "2ef629afc6b04b948fb2480aad83ce58",
         [MESSAGE_ID_SCOREBOARD_IMPLAUSIBLE] = "1ab03e8356934691b02edae3e11932f7",
+        [MESSAGE_ID_LISTENER_DAMAGED] = "be83d40a2a3b436d8758fc9da5736e67",
+        [MESSAGE_ID_ADDRESS_UNAVAILABLE] = "ea3a2b00603347a4addcb579717bbf29",
 };
 static_assert(ELEMENTS(texts) == MESSAGE_ID_COUNT, "every kind has an id");
 

@@ -106,8 +106,9 @@ static int accept_once(struct acceptor *acceptor, int listener, struct address *
                 acceptor->skipped = 0;
                 return 0;
         }
+        acceptor->failed = listener;
         if ((errno == ENOTSOCK && door_is_closed()) ||
-            errno == EINVAL) /* or a listener that was shut down and is empty */
+            errno == EINVAL) /* or a UNIX listener that was shut down and is empty */
                 return -ESHUTDOWN;
         return acceptor_is_passing(-errno) ? skip(acceptor, -errno) : -errno;
 }

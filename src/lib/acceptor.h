@@ -22,6 +22,7 @@ struct acceptor {
         int epoll_fd;     /* -1 with one listener */
         int signal_fd;    /* -1 with one listener */
         size_t watched;   /* listeners in the epoll set: those that have not been shut down */
+        int failed;       /* the listener of the last -errno that was none of the listed ones */
         unsigned skipped; /* passing errors since the last connection or pause */
 };
 
@@ -35,8 +36,8 @@ int acceptor_open(struct acceptor *acceptor, const int *listeners, size_t count,
  * -ESHUTDOWN: the worker must end, because it was retired or because every listener was shut down (os/net/listener.h)
  * and is empty. -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM: the system lacks a resource; call acceptor_pause() and try again.
  * Passing errors: connections that broke before they were accepted are skipped, but after very many in a row the cause
- * must be another (a security module, a filter of system calls); do the same. Other -errno: the listener cannot be
- * used. */
+ * must be another (a security module, a filter of system calls); do the same. Other -errno: the listener
+ * acceptor->failed cannot be used. */
 int acceptor_wait(struct acceptor *acceptor, struct address *ret_peer, int *ret_fd);
 
 /* Sleep for a moment; the retire signal ends it early. */

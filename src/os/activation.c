@@ -1,6 +1,8 @@
 #include "os/activation.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,16 +13,24 @@
 
 #define UNNAMED "unknown" /* as sd_listen_fds_with_names(3) has it */
 
+/* False also for a UNIX socket that says that it listens but was shut down. */
+static bool listens(int fd)
+{
+        struct pollfd poller = {.fd = fd, .events = POLLRDHUP};
+
+        return sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) > 0 && poll(&poller, 1, 0) == 0;
+}
+
 int activation_examine(int fd, struct address *ret)
 {
         struct address address = {.length = sizeof(address.un)};
-        /* What the socket must be, the weakest demand first, and the error of a socket that does not meet it. */
+        /* What the socket must be, the weaker demand first, and the error of a socket that does not meet it. */
         const struct {
-                int type, listening, error;
-        } demands[] = {{0, -1, ENOTSOCK}, {SOCK_STREAM, -1, ESOCKTNOSUPPORT}, {SOCK_STREAM, 1, EINVAL}};
+                int type, error;
+        } demands[] = {{0, ENOTSOCK}, {SOCK_STREAM, ESOCKTNOSUPPORT}};
 
         for (size_t i = 0; i < ELEMENTS(demands); i++) {
-                int r = sd_is_socket(fd, AF_UNSPEC, demands[i].type, demands[i].listening);
+                int r = sd_is_socket(fd, AF_UNSPEC, demands[i].type, -1);
                 if (r <= 0)
                         return r < 0 ? r : -demands[i].error;
         }
@@ -39,7 +49,7 @@ int activation_examine(int fd, struct address *ret)
                 return -EAFNOSUPPORT;
         }
         *ret = address;
-        return 0;
+        return listens(fd) ? 0 : -EINVAL;
 }
 
 static void free_names(char ***names)

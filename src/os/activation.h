@@ -28,7 +28,7 @@ struct activation {
 int activation_receive(struct activation *ret);
 
 /* Is `fd` a listening stream socket, and where? 0; -EBADF; -ENOTSOCK; -ESOCKTNOSUPPORT: not a stream; -EINVAL: it does
- * not listen; -EAFNOSUPPORT: neither TCP nor UNIX. */
+ * not listen, or not any more, but *ret is set; -EAFNOSUPPORT: neither TCP nor UNIX. */
 int activation_examine(int fd, struct address *ret);
 
 /* Close what nobody has taken over, and free. */

@@ -171,6 +171,17 @@ static bool has_leaked_fds(const struct accept_loop *loop, int error)
         return error == -EMFILE && loop->runtime_ops->in_process;
 }
 
+static void log_failed_listener(const struct accept_loop *loop, int error)
+{
+        struct address address = {.length = sizeof(address.un)};
+        char text[ADDRESS_TEXT_MAX];
+
+        if (getsockname(loop->acceptor.failed, &address.any, &address.length) < 0)
+                return;
+        address_format(&address, text, sizeof(text));
+        log_error("cannot accept connections on %s: %s", text, strerror(-error));
+}
+
 /* Serve connections until the worker must end. Its exit code, or -errno: it cannot serve. */
 static int serve_until_end(struct accept_loop *loop, enum worker_stage *stage)
 {
@@ -191,8 +202,10 @@ static int serve_until_end(struct accept_loop *loop, enum worker_stage *stage)
                 }
                 if (r == -ESHUTDOWN)
                         return door_is_orphaned() ? WORKER_EXIT_ORPHANED : WORKER_EXIT_RETIRED;
-                if (r < 0)
+                if (r < 0) {
+                        log_failed_listener(loop, r);
                         return r;
+                }
                 loop->warned_of_accept = false;
                 *stage = loop->runtime_ops->in_process ? WORKER_STAGE_HANDLER : WORKER_STAGE_EXEC;
                 int damage = take_from_own_fds(loop, &connection);

@@ -31,6 +31,8 @@ WORDING = {
     "request killed": r"kill_timeout: ",
     "connections at risk": r"cannot keep new connections from ",
     "scoreboard implausible": r"the scoreboard says what cannot be ",
+    "listener damaged": r"nobody can connect to \S+ any more: |a process that has \S+ has set ",
+    "address unavailable": r"cannot open \S+: ",
 }
 
 

@@ -6,6 +6,7 @@ about.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -23,11 +24,12 @@ import pytest
 from boards import SLOTS, scoreboard
 from control import control_of
 from daemon import Daemon, abstract, binary_for_everybody, burst, connect, free_port, request, run_preforkd, tcp4, wait_until
-from forbidden import POWERLESS, needs_to_forbid
+from forbidden import POWERLESS, fail, needs_to_forbid
 from manager import Manager
 from messages import total_pattern
 from modules import ask, module
 from pools import STUBBORN, in_conversation, static
+from sabotage import sabotage, shrink, shut
 
 Start = Callable[..., Daemon]
 
@@ -328,6 +330,45 @@ def test_a_socket_file_that_was_removed(preforkd: Start, tmp_path: Path) -> None
     path.unlink()
     daemon.hup("reloaded")
     assert daemon.find_log(rf"pool www: the file of {path} was removed: it is opened anew$")
+
+
+def test_a_listener_that_was_shut_down(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(1)}})
+    daemon.wait_workers(1)
+    sabotage(daemon, shut)
+    daemon.wait_log(rf"^preforkd: warning: pool www: nobody can connect to {address} any more: a process that has it has "
+                    "shut it down$")
+
+
+def test_a_listener_that_was_changed(preforkd: Start) -> None:
+    """The name of an abstract socket is taken: it is put right in place."""
+    address = abstract()
+    daemon = preforkd({"www": {"listen": address, **static(1)}}, control=True)
+    daemon.wait_workers(1)
+    sabotage(daemon, shrink)
+    control_of(daemon).do("restart www")
+    daemon.wait_log(rf"^preforkd: warning: pool www: a process that has {address} has set backlog$")
+    daemon.wait_log(rf"^preforkd: pool www: {address} was put right$")
+
+
+def test_a_listener_that_only_the_service_manager_can_open(preforkd: Start, tmp_path: Path) -> None:
+    with Manager(tmp_path) as manager:
+        listener = manager.listen(socket.AF_UNIX, str(tmp_path / "www.sock"))
+        daemon = preforkd({"www": {"listen": "systemd:web", **static(1)}}, **manager.options([("web", listener)]))
+        daemon.wait_workers(1)
+        sabotage(daemon, shut)
+        daemon.wait_log("^preforkd: error: pool www: systemd:web cannot be put right: stop preforkd, restart the socket "
+                        "unit, start preforkd$")
+        daemon.stop()
+
+
+@needs_to_forbid
+def test_a_listener_that_cannot_be_accepted_on(preforkd: Start) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **static(1)}}, popen={"preexec_fn": fail(errno.ENOSYS, "accept4")})
+    daemon.wait_log(rf"^preforkd: error: pool www: worker \d+: cannot accept connections on {address}: Function not "
+                    "implemented$")
 
 
 def test_workers_that_cannot_be_forked(preforkd: Start) -> None:

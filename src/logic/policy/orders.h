@@ -27,11 +27,13 @@ enum order_kind {
         ORDER_FEED,     /* feed `event` to the worker's life and carry out the action. The action concerns the row's
                          * request, which becomes the escalated request */
         ORDER_CLOSE,    /* close the closing listener number `row`: it has drained */
-        ORDER_NOTE_QUEUE,     /* connections wait on the closing listener number `row` now */
-        ORDER_RECORD,         /* record and log a decision about the pool */
-        ORDER_TELL_SATURATED, /* … and count an episode of saturation */
-        ORDER_TELL_RELIEVED,  /* … and note the end of the episode */
-        ORDER_TELL_WORKER,    /* log `reason` about the worker, with `duration_ms`; `event` selects the record */
+        ORDER_OPEN_LISTENERS,    /* open the addresses without a listener, and put damaged listeners right */
+        ORDER_EXAMINE_LISTENERS, /* compare the listeners with what they were, in the next turn */
+        ORDER_NOTE_QUEUE,        /* connections wait on the closing listener number `row` now */
+        ORDER_RECORD,            /* record and log a decision about the pool */
+        ORDER_TELL_SATURATED,    /* … and count an episode of saturation */
+        ORDER_TELL_RELIEVED,     /* … and note the end of the episode */
+        ORDER_TELL_WORKER,       /* log `reason` about the worker, with `duration_ms`; `event` selects the record */
         ORDER_KIND_COUNT
 };
 

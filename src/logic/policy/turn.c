@@ -100,6 +100,8 @@ unsigned turn_launch(struct turn *turn, const struct launch *launch)
                                     .purpose = launch->purpose,
                                     .reason = launch->reason};
 
+        if (turn->is_deaf && launch->purpose != WORKER_DRAIN)
+                return 0;
         if (count == 0) {
                 turn->again |= possible > 0;
                 return 0;
@@ -190,6 +192,16 @@ void turn_note_queue(struct turn *turn, size_t closing)
 {
         if (add(turn, (struct order){.kind = ORDER_NOTE_QUEUE, .row = (uint32_t)closing}, NULL))
                 turn->closing[closing].empty_since_ms = turn->now_ms;
+}
+
+void turn_open_listeners(struct turn *turn)
+{
+        turn->again |= add(turn, (struct order){.kind = ORDER_OPEN_LISTENERS}, NULL);
+}
+
+void turn_examine_listeners(struct turn *turn)
+{
+        turn->again |= add(turn, (struct order){.kind = ORDER_EXAMINE_LISTENERS}, NULL);
 }
 
 void turn_record(struct turn *turn, enum order_kind kind, int priority, const char *format, ...)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "logic/config/config.h"
+#include "logic/policy/backoff.h"
 #include "logic/policy/orders.h"
 #include "logic/policy/scale.h"
 #include "logic/policy/worker_rows.h"
@@ -44,6 +45,13 @@ struct scaling_state {
         uint64_t refused_before; /* turn.refused at the end of the last reported episode */
 };
 
+/* What a pool remembers of its attempts to open listeners; zero-initialise. */
+struct listening_state {
+        struct backoff attempts; /* the pauses between them */
+        bool look_again;         /* the listeners are to be examined when the last older worker has gone, because it
+                                  * could damage them until then */
+};
+
 /* What wakes the master from now on. */
 struct turn_levels {
         uint32_t low_below, high_above;
@@ -69,6 +77,10 @@ struct turn {
         size_t closing_count;
         struct worker_rows rows;
         struct scaling_state *scaling;
+        struct listening_state *listening;
+        unsigned faulty;  /* of its listeners, those that have to be opened anew or put right */
+        unsigned missing; /* addresses without a listener */
+        bool is_deaf;     /* no client can reach the pool: it has no listener that listens, and launches no worker */
 
         /* The outcome. */
         struct orders orders;
@@ -107,6 +119,7 @@ struct launch {
 
 /* Order a launch. Returns how many workers were ordered, which may be fewer than requested, or 0:
  *   - the pool has reached its process limit, because ending workers count; the exit of one leads to another turn;
+ *   - the pool is deaf; an attempt to open its listeners leads to another turn;
  *   - this turn has launched TURN_LAUNCHES, or memory is short: `again` or next_ms is set.
  * If a launch fails when it is carried out, the pool backs off and the next snapshot lacks the row. */
 unsigned turn_launch(struct turn *turn, const struct launch *launch);
@@ -119,6 +132,8 @@ void turn_serve_on(struct turn *turn, uint32_t row);
 void turn_settle(struct turn *turn, uint32_t row);
 void turn_feed(struct turn *turn, uint32_t row, enum worker_event event);
 void turn_close(struct turn *turn, size_t closing);
+void turn_open_listeners(struct turn *turn);
+void turn_examine_listeners(struct turn *turn);
 void turn_note_queue(struct turn *turn, size_t closing);
 void turn_record(struct turn *turn, enum order_kind kind, int priority, const char *format, ...)
         __attribute__((format(printf, 4, 5)));

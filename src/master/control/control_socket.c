@@ -302,6 +302,7 @@ static const struct field control_fields[] = {
         DERIVED(struct control, listener.address, "the path"),
         FIELD(struct control, listener.file.device, "device"),
         FIELD(struct control, listener.file.inode, "inode"),
+        DERIVED(struct control, listener.replaced, "it never drains"),
         DERIVED(struct control, listener.filtered, "it never drains"),
         DERIVED(struct control, listener.decoy_fd, "it never drains"),
         FIELD(struct control, listener.effective_backlog, "effective_backlog"),

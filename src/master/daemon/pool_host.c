@@ -7,6 +7,7 @@
 #include "master/pool/launcher_fork.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_turn.h"
+#include "master/reload/listener_repair.h"
 #include "master/status/report.h"
 #include "os/process/usage.h"
 
@@ -24,6 +25,13 @@ static void on_listener_leaves(void *context, struct pool_listener *item)
 
         if (daemon->state < DAEMON_STOPPING) /* during a stop the next master takes the listener over */
                 fd_store_release(daemon->fd_store, item->name, &item->listener);
+}
+
+static void on_open_listeners(void *context, struct pool *pool)
+{
+        const struct daemon *daemon = context;
+
+        listener_repair(&daemon->pool_changes.sources, pool);
 }
 
 static void on_pool_done(void *context, struct pool *pool)
@@ -71,6 +79,7 @@ void pool_host_open(struct daemon *daemon)
                 .observer = {.context = daemon,
                              .changed = on_pool_changed,
                              .listener_leaves = on_listener_leaves,
+                             .open_listeners = on_open_listeners,
                              .done = on_pool_done},
                 .log = {.context = daemon, .takes_sources = takes_log_sources, .add_source = add_log_source},
         };

@@ -132,8 +132,8 @@ static void list_participants(struct daemon *daemon)
         daemon->fd_budget = (struct fd_budget){.pools = &daemon->pools, .own = OWN_FDS + CONTROL_CLIENTS_MAX};
         daemon->log_change = (struct log_change){
                 .sink = &daemon->log_sink, .process = &daemon->log_process, .setup = &daemon->log_setup};
-        daemon->pool_changes = (struct pool_changes){
-                .pools = &daemon->pools, .runtime = &daemon->pool_runtime, .store = daemon->fd_store};
+        daemon->pool_changes = (struct pool_changes){.sources = {.pools = &daemon->pools, .store = daemon->fd_store},
+                                                     .runtime = &daemon->pool_runtime};
         reload_participants_add(list, &passed_sockets_participant, daemon->fd_store);
         reload_participants_add(list, &fd_budget_participant, &daemon->fd_budget);
         reload_participants_add(list, &log_participant, &daemon->log_change);

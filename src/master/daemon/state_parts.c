@@ -20,6 +20,7 @@
 #include "master/manager/fd_store.h"
 #include "master/manager/manager_link.h"
 #include "master/manager/readiness.h"
+#include "master/pool/listener_health.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_state.h"
 #include "master/pool/worker_output.h"
@@ -304,8 +305,10 @@ static void begin_pools(void *owner)
 {
         struct daemon *daemon = owner;
 
-        for (size_t i = 0; i < daemon->pools.count; i++)
+        for (size_t i = 0; i < daemon->pools.count; i++) {
+                listener_health_adopt(daemon->pools.items[i]);
                 pool_start(daemon->pools.items[i]);
+        }
 }
 
 static const struct state_part pools_part = {

@@ -64,7 +64,7 @@ static const char *unusable_text(int error)
 {
         switch (error) {
         case EINVAL:
-                return "it does not listen";
+                return "it does not listen, or not any more; restart its socket unit";
         case ENOTSOCK:
                 return "it is no socket";
         case ESOCKTNOSUPPORT:
@@ -137,12 +137,13 @@ static int open_activated(const struct fd_store *store, const struct pool_config
         return 1;
 }
 
+/* Also one that does not listen any more: its address is known. */
 static struct activation_socket *find_stored(const struct fd_store *store, const struct address *address)
 {
         for (size_t i = 0; i < store->passed.count; i++) {
                 struct activation_socket *socket = &store->passed.sockets[i];
-                if (socket->fd >= 0 && socket->error == 0 && fd_store_name_is_ours(socket->name) &&
-                    listener_is_for(&socket->address, address))
+                if (socket->fd >= 0 && (socket->error == 0 || socket->error == EINVAL) &&
+                    fd_store_name_is_ours(socket->name) && listener_is_for(&socket->address, address))
                         return socket;
         }
         return NULL;
@@ -166,10 +167,15 @@ static int open_stored(struct fd_store *store, const struct pool_config *pool, c
 
         if (!socket)
                 return 0;
-        int r = listener_adopt(socket->fd, &socket->address, &address->address, LISTENER_STORED, options, ret);
+        int r = socket->error != 0 ? -socket->error
+                                   : listener_adopt(socket->fd, &socket->address, &address->address, LISTENER_STORED,
+                                                    options, ret);
         if (r < 0) {
                 log_emit(LOG_NOTICE, &fields, "the stored listener %s cannot be taken over (%s): opening it anew",
-                         address->text, r == -ESTALE ? "it has changed" : strerror(-r));
+                         address->text,
+                         r == -ESTALE   ? "it has changed"
+                         : r == -EINVAL ? "it does not listen any more"
+                                        : strerror(-r));
                 discard(store, socket);
                 return 0;
         }

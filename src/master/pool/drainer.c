@@ -40,6 +40,7 @@ void drainer_finish(struct pool *pool, size_t at)
 void drainer_close_listener(struct pool *pool, struct pool_listener *item, uint64_t last_generation)
 {
         item = listener_set_move(&pool->listeners, item, &pool->closing);
+        item->dead = false; /* what waits in the queue of a UNIX listener is served also if it was shut down */
         item->drain_generation = last_generation;
         item->closing_since_ms = item->drained_since_ms = clock_now_ms();
         if (item->watch) /* from now on the drain policy polls the queue */
@@ -52,4 +53,10 @@ void drainer_close_listener(struct pool *pool, struct pool_listener *item, uint6
                 pool_record_event(pool, MESSAGE_ID_CONNECTIONS_AT_RISK, LOG_WARNING,
                                   "cannot keep new connections from %s while it drains (%s): the last may be reset",
                                   item->name, strerror(-r));
+}
+
+void drainer_replace_listener(struct pool *pool, struct pool_listener *item, uint64_t last_generation)
+{
+        item->listener.replaced = true;
+        drainer_close_listener(pool, item, last_generation);
 }

@@ -21,3 +21,6 @@ void drainer_finish(struct pool *pool, size_t at);
 /* Begin to drain a listener; `item` is one of pool->listeners and no longer valid afterwards. Workers of generations up
  * to `last_generation` have it. Cannot fail: room was reserved when it was opened. */
 void drainer_close_listener(struct pool *pool, struct pool_listener *item, uint64_t last_generation);
+
+/* The same for a listener whose address another one has by now, or will have. */
+void drainer_replace_listener(struct pool *pool, struct pool_listener *item, uint64_t last_generation);

@@ -107,6 +107,7 @@ static int launch(struct worker *worker, const struct listener_set *listeners, p
         const struct pool_runtime *runtime = pool->runtime;
         _cleanup_(freep) int *fds = calloc(listeners->count + 1, sizeof(*fds));
         _cleanup_(fd_closep) int log_write_fd = -1;
+        size_t count = 0;
 
         if (!fds)
                 return -ENOMEM;
@@ -115,7 +116,8 @@ static int launch(struct worker *worker, const struct listener_set *listeners, p
                 return r;
         _cleanup_(fd_closep) int log_socket_fd = open_log_socket(worker);
         for (size_t i = 0; i < listeners->count; i++)
-                fds[i] = listeners->items[i].listener.fd;
+                if (!listeners->items[i].dead)
+                        fds[count++] = listeners->items[i].listener.fd;
         const struct boards *boards = &pool->boards;
         int board_fds[BOARDS_MAX];
         for (unsigned i = 0; i < boards->count; i++)
@@ -127,7 +129,7 @@ static int launch(struct worker *worker, const struct listener_set *listeners, p
                 .board_count = boards->count,
                 .slot = worker->slot,
                 .listeners = fds,
-                .listener_count = listeners->count,
+                .listener_count = count,
                 .wake_fd = pool->wake.write_fd,
                 .log_write_fd = log_write_fd,
                 .log_socket_fd = log_socket_fd,

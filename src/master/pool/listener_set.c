@@ -59,7 +59,7 @@ int listener_set_add(struct listener_set *set, const char *name, const struct li
         return 0;
 }
 
-static const char *open_error_text(int error)
+const char *listener_set_error_text(int error)
 {
         switch (error) {
         case EADDRINUSE:
@@ -90,7 +90,7 @@ static int cannot_open(const struct pool_config *pool, const struct listen_addre
         const struct origin *origin = &pool->origins[POOL_LISTEN];
 
         problem_add(problems, origin->file, origin->line, "pool %s: listen: cannot open %s: %s", pool->name,
-                    address->text, open_error_text(-error));
+                    address->text, listener_set_error_text(-error));
         return error;
 }
 
@@ -120,6 +120,12 @@ int listener_set_open(struct listener_set *set, const struct pool_config *pool, 
         }
         set->items[set->count++] = item;
         return 0;
+}
+
+void listener_set_add_missing(struct listener_set *set, char *name, int error)
+{
+        set->items[set->count++] =
+                (struct pool_listener){.name = name, .listener = {.fd = -1, .decoy_fd = -1}, .error = error};
 }
 
 struct pool_listener *listener_set_find(const struct listener_set *set, const char *name)
@@ -163,14 +169,15 @@ unsigned listener_set_queued(const struct listener_set *set)
         bool exact;
 
         for (size_t i = 0; i < set->count; i++)
-                sum += listener_set_queue_of(&set->items[i], &exact);
+                sum += set->items[i].dead ? 0 : listener_set_queue_of(&set->items[i], &exact);
         return sum;
 }
 
 void listener_set_close_one(struct listener_set *set, struct pool_listener *item)
 {
         evloop_watch_free(item->watch);
-        listener_close(&item->listener);
+        if (item->listener.fd >= 0)
+                listener_close(&item->listener);
         free(item->name);
         remove_item(set, item);
 }

@@ -1,5 +1,5 @@
-/* A set of listeners, found by name (the canonical text of the address). A pool has two sets: the listeners that it
- * serves and those that drain. The order is kept. */
+/* A set of listeners, found by name (the canonical text of the address). A pool has three sets: the listeners that it
+ * serves, those that drain, and the addresses for which it has none, whose descriptors are -1. The order is kept. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,6 +16,10 @@ struct evloop_watch;
 struct pool_listener {
         char *name;
         struct listener listener;
+        bool dead;                  /* it does not listen: not watched, and not given to workers */
+        const char *damage;         /* what a process has set, a literal; NULL: nothing that is known */
+        bool hopeless;              /* it stays so until the service manager opens another */
+        int error;                  /* of a missing address: why it could not be opened, an errno value */
         struct evloop_watch *watch; /* for the master to wait for connections itself; NULL: not needed so far */
         uint64_t since_generation;  /* the first generation of workers that has it */
         uint64_t drain_generation;  /* closing: the last generation that has it */
@@ -43,6 +47,10 @@ int listener_set_try(const struct pool_config *pool, const struct listen_address
 /* Add a listener that was opened elsewhere; the set owns it then. 0 or -ENOMEM. */
 int listener_set_add(struct listener_set *set, const char *name, const struct listener *listener);
 
+/* Add an address without a listener, which could not be opened because of `error`; there must be room. The set owns
+ * `name`. */
+void listener_set_add_missing(struct listener_set *set, char *name, int error);
+
 /* The listener options of a pool's configuration. */
 struct listener_options listener_set_options(const struct pool_config *pool);
 
@@ -60,6 +68,9 @@ uint32_t listener_set_queue_of(const struct pool_listener *item, bool *ret_exact
 
 /* Sum of the queues; a queue that cannot be measured counts as one connection if any waits. */
 unsigned listener_set_queued(const struct listener_set *set);
+
+/* Why an address could not be opened, for people. */
+const char *listener_set_error_text(int error);
 
 /* Close (and unlink) one listener or all; frees the watches. */
 void listener_set_close_one(struct listener_set *set, struct pool_listener *item);

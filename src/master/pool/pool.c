@@ -49,6 +49,11 @@ static void on_wake(void *context, bool storm)
         pool->runtime->turn(pool);
 }
 
+static void on_hangup(void *context)
+{
+        pool_suspect_listeners(context);
+}
+
 void pool_begin_generation(struct pool *pool)
 {
         pool->generation++;
@@ -59,6 +64,12 @@ void pool_touch(struct pool *pool)
         if (!pool->touched)
                 evloop_timer_set(pool->timer, 0);
         pool->touched = true;
+}
+
+void pool_suspect_listeners(struct pool *pool)
+{
+        pool->listening.look = MAX_OF(pool->listening.look, LOOK_LISTENS);
+        pool_touch(pool);
 }
 
 void pool_begin_turn(struct pool *pool)
@@ -113,7 +124,8 @@ int pool_adopt(const struct pool_runtime *runtime, const struct pool_config *con
                               .launcher = runtime->launcher,
                               .configured = config,
                               .config = config,
-                              .generation = 1};
+                              .generation = 1,
+                              .listening = {.hangups = {.set = -1}}};
         pool->name = strdup(config->name);
         int r = open_shared(pool, fds);
         if (r == 0 && !pool->name)
@@ -122,6 +134,8 @@ int pool_adopt(const struct pool_runtime *runtime, const struct pool_config *con
                 r = slot_allocator_new(PREFORK_SCOREBOARD_SLOTS, &pool->workers.slots);
         if (r == 0)
                 r = evloop_timer_new(runtime->loop, on_timer, pool, &pool->timer);
+        if (r == 0)
+                r = hangup_watch_open(&pool->listening.hangups, runtime->loop, on_hangup, pool);
         if (r < 0) {
                 pool_free(pool);
                 return r;
@@ -194,6 +208,8 @@ void pool_free(struct pool *pool)
         assert(!pool->workers.first);
         listener_set_close(&pool->listeners);
         listener_set_close(&pool->closing);
+        listener_set_close(&pool->listening.missing);
+        hangup_watch_close(&pool->listening.hangups);
         evloop_timer_free(pool->timer);
         wake_pipe_close(&pool->wake);
         boards_close(&pool->boards);

@@ -19,6 +19,7 @@
 #include "logic/status/decision_ring.h"
 #include "logic/status/request_rate.h"
 #include "master/pool/boards.h"
+#include "master/pool/hangup_watch.h"
 #include "master/pool/listener_set.h"
 #include "master/pool/pool_runtime.h"
 #include "master/pool/wake_pipe.h"
@@ -45,6 +46,21 @@ enum pool_wanted {
         POOL_SERVING,
         POOL_PAUSED, /* no worker serves; the listeners stay open and clients wait */
         POOL_WANTED_COUNT
+};
+
+/* How thoroughly the listeners are examined in the next turn. */
+enum listener_look {
+        LOOK_NOT,
+        LOOK_LISTENS, /* whether they listen */
+        LOOK_ALL,     /* also whether somebody has changed them */
+};
+
+/* Written by listener_health. */
+struct pool_listening {
+        struct listening_state state;
+        struct listener_set missing; /* configured addresses without a listener; written by the reload */
+        enum listener_look look;     /* also by pool_suspect_listeners() */
+        struct hangup_watch hangups;
 };
 
 /* Written by worker_table. */
@@ -95,6 +111,8 @@ struct pool {
         struct listener_set listeners; /* of the present generation; written by the reload */
         struct listener_set closing;   /* draining listeners; written by drainer, and by a reload that takes one back */
 
+        struct pool_listening listening;
+
         struct evloop_timer *timer; /* the next turn */
         bool touched;               /* the timer is set to the next iteration of the loop */
 
@@ -144,6 +162,10 @@ void pool_begin_generation(struct pool *pool);
 
 /* Schedule a turn of the pool for the next iteration of the loop. */
 void pool_touch(struct pool *pool);
+
+/* Something points to a listener that does not listen any more: the next turn looks. Costs two system calls a
+ * listener. */
+void pool_suspect_listeners(struct pool *pool);
 
 /* The turn has begun: a pool_touch(), or a wake-up by a worker, from now on leads to another one. */
 void pool_begin_turn(struct pool *pool);

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "master/pool/board_renewal.h"
 #include "master/pool/drainer.h"
+#include "master/pool/listener_health.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_counters.h"
 #include "master/pool/pool_table.h"
@@ -22,7 +23,7 @@ void pool_order_restart(struct pool *pool, const char *by)
         pool_begin_generation(pool);
         board_renewal_begin(pool);
         pool_record(pool, LOG_NOTICE, "generation %llu (restarted by %s)", (unsigned long long)pool->generation, by);
-        pool_touch(pool);
+        listener_health_examine_twice(pool);
 }
 
 void pool_order_pause(struct pool *pool, const char *by)
@@ -93,6 +94,7 @@ void pool_order_close(struct pool *pool, struct pool_config *own_config, const c
         /* Room was reserved when the listeners were opened, because a stop must not fail when memory is short. */
         while (pool->listeners.count > 0)
                 drainer_close_listener(pool, &pool->listeners.items[0], pool->generation);
+        listener_set_close(&pool->listening.missing);
         pool_touch(pool);
 }
 

@@ -18,12 +18,14 @@ struct signals_taken;
 struct worker_outputs;
 struct worker_plan;
 
-/* Called from the turns of pools, with `context`. */
+/* Called in the turns of pools, with `context`. */
 struct pool_observer {
         void *context;
         void (*changed)(void *context, struct pool *pool); /* a turn begins: the workers may have changed */
         /* The listener is about to close for good: other holders (the descriptor store) must release it. */
         void (*listener_leaves)(void *context, struct pool_listener *item);
+        /* The pool has addresses without a listener, or damaged listeners: open and repair what can be. */
+        void (*open_listeners)(void *context, struct pool *pool);
         /* The pool has closed and its last process has been reaped: the callee must remove and free it. */
         void (*done)(void *context, struct pool *pool);
 };

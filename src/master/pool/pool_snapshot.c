@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "master/pool/drainer.h"
 #include "master/pool/health.h"
+#include "master/pool/listener_health.h"
 #include "master/pool/pool.h"
 #include "master/pool/scaler.h"
 #include "master/pool/tallies.h"
@@ -82,6 +83,7 @@ int pool_snapshot_take(struct pool *pool, uint64_t now_ms)
         turn_begin(&pool->turn, now_ms, pool->generation);
         take_numbers(pool);
         int r = take_workers(pool, now_ms);
+        listener_health_take(pool);
         take_queue(pool);
         return r == 0 ? take_closing(pool) : r;
 }

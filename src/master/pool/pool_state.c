@@ -33,6 +33,15 @@ static const struct field pool_fields[] = {
         WRITTEN(struct pool, wanted, "wanted"),
         WRITTEN(struct pool, listeners, "listeners"),
         WRITTEN(struct pool, closing, "closing"),
+        FIELD(struct pool, listening.state.attempts.failures, "listen_failures"),
+        FIELD(struct pool, listening.state.attempts.not_before_ms, "listen_not_before_ms"),
+        FIELD(struct pool, listening.state.attempts.shortest_ms, "listen_shortest_ms"),
+        FIELD(struct pool, listening.state.attempts.succeeded, "listen_succeeded"),
+        DERIVED(struct pool, listening.state.attempts.excused, "not used"),
+        FIELD(struct pool, listening.state.look_again, "look_again"),
+        WRITTEN(struct pool, listening.missing, "missing"),
+        DERIVED(struct pool, listening.look, "the first turn looks"),
+        DERIVED(struct pool, listening.hangups, "made anew"),
         DERIVED(struct pool, timer, "made anew, and set by the first turn"),
         DERIVED(struct pool, touched, "pool_start() begins with a turn"),
         WRITTEN(struct pool, boards.items, "boards"),
@@ -89,9 +98,14 @@ static const struct field listener_fields[] = {
         DERIVED(struct pool_listener, listener.address, "parsed from the name or read from the socket"),
         FIELD(struct pool_listener, listener.file.device, "device"),
         FIELD(struct pool_listener, listener.file.inode, "inode"),
+        FIELD(struct pool_listener, listener.replaced, "replaced"),
         FIELD(struct pool_listener, listener.filtered, "filtered"),
         WRITTEN(struct pool_listener, listener.decoy_fd, "decoy"),
         FIELD(struct pool_listener, listener.effective_backlog, "effective_backlog"),
+        DERIVED(struct pool_listener, dead, "seen again"),
+        DERIVED(struct pool_listener, damage, "seen again at a restart"),
+        DERIVED(struct pool_listener, hopeless, "found out again"),
+        FIELD(struct pool_listener, error, "error"),
         DERIVED(struct pool_listener, watch, "made anew when no worker is idle"),
         FIELD(struct pool_listener, since_generation, "since_generation"),
         FIELD(struct pool_listener, drain_generation, "drain_generation"),
@@ -166,6 +180,19 @@ static json_t *write_listeners(const struct listener_set *set, struct state_file
 
         for (size_t i = 0; r == 0 && i < set->count; i++)
                 r = state_file_append(array, write_listener(&set->items[i], file));
+        return state_file_finish(array, r);
+}
+
+static json_t *write_missing(const struct listener_set *set)
+{
+        json_t *array = json_array();
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < set->count; i++) {
+                json_t *object = state_file_fields(listener_fields, ELEMENTS(listener_fields), &set->items[i]);
+                r = state_file_set(object, "name", state_file_string(set->items[i].name));
+                r = state_file_append(array, state_file_finish(object, r));
+        }
         return state_file_finish(array, r);
 }
 
@@ -278,6 +305,8 @@ json_t *pool_state_write(const struct pool *pool, const struct master_config *ma
         if (r == 0)
                 r = state_file_set(object, "closing", write_listeners(&pool->closing, file));
         if (r == 0)
+                r = state_file_set(object, "missing", write_missing(&pool->listening.missing));
+        if (r == 0)
                 r = state_file_set(object, "workers", write_workers(pool));
         if (r == 0)
                 r = state_file_set(object, "totals", counters_state_write(&pool->counters.sums));
@@ -311,10 +340,10 @@ static int read_listener(struct state_file *file, const json_t *object, struct p
                 return r;
         listener->origin = (enum listener_origin)origin;
         /* The name is the address, unless it names a socket unit or an interface that no longer exists. */
-        if (address_parse(item->name, &listener->address) < 0 &&
-            activation_examine(listener->fd, &listener->address) < 0)
-                return state_file_fail(file, "%s is no listening socket", item->name);
-        return 0;
+        if (address_parse(item->name, &listener->address) < 0)
+                r = activation_examine(listener->fd, &listener->address);
+        /* One that a worker has shut down must not prevent an upgrade. */
+        return r == 0 || r == -EINVAL ? 0 : state_file_fail(file, "%s is no listening socket", item->name);
 }
 
 /* Closes nothing on failure: the sockets are in service. */
@@ -332,6 +361,23 @@ static int read_listeners(struct state_file *file, const json_t *array, struct l
                 set->items[set->count++] = item;
         }
         return 0;
+}
+
+static int read_missing(struct state_file *file, const json_t *array, struct listener_set *set)
+{
+        int r = listener_set_reserve(set, json_array_size(array));
+
+        for (size_t i = 0; r == 0 && i < json_array_size(array); i++) {
+                const json_t *object = json_array_get(array, i);
+                char *name = NULL;
+                r = state_file_read_string(file, object, "name", &name);
+                if (r < 0)
+                        return r;
+                listener_set_add_missing(set, name, 0);
+                struct pool_listener *item = &set->items[set->count - 1];
+                r = state_file_read_fields(file, listener_fields, ELEMENTS(listener_fields), object, item);
+        }
+        return r;
 }
 
 static int read_worker(struct state_file *file, const json_t *object, struct pool *pool)
@@ -524,6 +570,8 @@ int pool_state_read(const struct pool_state_context *context, struct state_file 
                 r = read_listeners(file, state_file_array(object, "listeners"), &pool->listeners);
         if (r == 0)
                 r = read_listeners(file, state_file_array(object, "closing"), &pool->closing);
+        if (r == 0)
+                r = read_missing(file, state_file_array(object, "missing"), &pool->listening.missing);
         /* Reserve room for drainer_close_listener(). */
         if (r == 0)
                 r = listener_set_reserve(&pool->closing, pool->listeners.count);

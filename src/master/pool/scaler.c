@@ -9,9 +9,10 @@
 
 #define SHORT_OF_MEMORY_MS 100
 
+/* Or one of the listeners has hung up. */
 static void on_connection_waits(void *context)
 {
-        pool_touch(context);
+        pool_suspect_listeners(context);
 }
 
 static struct listener_set *watched_set(struct pool *pool)
@@ -35,6 +36,8 @@ static void watch_listeners(struct pool *pool, bool wanted)
 
         for (size_t i = 0; i < set->count; i++) {
                 struct pool_listener *item = &set->items[i];
+                if (item->dead) /* paused when that was noticed */
+                        continue;
                 if (wanted)
                         watch(pool, item);
                 else if (item->watch)

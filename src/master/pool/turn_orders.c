@@ -8,6 +8,7 @@
 #include "master/pool/deadlines.h"
 #include "master/pool/drainer.h"
 #include "master/pool/launcher.h"
+#include "master/pool/listener_health.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_counters.h"
 #include "master/pool/recycler.h"
@@ -90,6 +91,18 @@ static void close_listener(struct carrying *at)
         drainer_finish(at->pool, at->order->row);
 }
 
+static void open_listeners(struct carrying *at)
+{
+        const struct pool_observer *observer = &at->pool->runtime->observer;
+
+        observer->open_listeners(observer->context, at->pool);
+}
+
+static void examine_listeners(struct carrying *at)
+{
+        listener_health_examine(at->pool);
+}
+
 static void note_queue(struct carrying *at)
 {
         drainer_note_queue(at->pool, at->order->row, at->pool->turn.now_ms);
@@ -129,6 +142,8 @@ static const struct {
         [ORDER_SETTLE] = {settle, true},
         [ORDER_FEED] = {feed, true},
         [ORDER_CLOSE] = {close_listener, false},
+        [ORDER_OPEN_LISTENERS] = {open_listeners, false},
+        [ORDER_EXAMINE_LISTENERS] = {examine_listeners, false},
         [ORDER_NOTE_QUEUE] = {note_queue, false},
         [ORDER_RECORD] = {record, false},
         [ORDER_TELL_SATURATED] = {tell_saturated, false},

@@ -121,6 +121,8 @@ void worker_exit_settle(void *context, pid_t pid, int status, const struct rusag
         if (WIFEXITED(status) && (WEXITSTATUS(status) == WORKER_EXIT_RECYCLED || worker->recycling != RECYCLE_NONE))
                 pool_counters_note(pool, COUNTER_recycled);
         worker_output_outlive(pool->runtime->outputs, pool->name, pid, pool->config->max_workers);
+        if (!ended_by_us(worker)) /* perhaps it found that its listener does not listen any more */
+                pool_suspect_listeners(pool);
         worker_event(worker, WORKER_EVENT_EXITED, clock_now_ms());
         /* A killed worker must not hold a place of its client's source for ever. */
         atomic_store(&worker_slot(worker)->source, 0);

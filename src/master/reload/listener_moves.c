@@ -6,10 +6,20 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "master/loop/evloop.h"
+#include "master/pool/listener_health.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_table.h"
 #include "master/pool/worker.h"
 #include "os/clock.h"
+
+/* Find a draining listener that can be taken back: one that was replaced drains for good. */
+static struct pool_listener *find_drained_back(const struct pool *pool, const struct listen_address *address)
+{
+        for (size_t i = 0; i < pool->closing.count; i++)
+                if (!pool->closing.items[i].listener.replaced && text_equal(pool->closing.items[i].name, address->text))
+                        return &pool->closing.items[i];
+        return NULL;
+}
 
 /* Find a pool with a draining listener for the address. UNIX listeners that drain cannot be taken back: they were shut
  * down for good. */
@@ -18,10 +28,10 @@ static struct pool *find_draining(const struct pool_table *pools, struct pool *p
 {
         if (address->address.any.sa_family == AF_UNIX)
                 return NULL;
-        if (pool && listener_set_find(&pool->closing, address->text))
+        if (pool && find_drained_back(pool, address))
                 return pool;
         for (size_t i = 0; i < pools->count; i++)
-                if (pools->items[i]->mode != POOL_OPEN && listener_set_find(&pools->items[i]->closing, address->text))
+                if (pools->items[i]->mode != POOL_OPEN && find_drained_back(pools->items[i], address))
                         return pools->items[i];
         return NULL;
 }
@@ -177,12 +187,13 @@ void listener_moves_take_back(const struct pool_table *pools, struct pool *pool)
         for (size_t i = 0; i < pool->config->listen.count; i++) {
                 const struct listen_address *address = &pool->config->listen.items[i];
                 struct pool *owner = find_draining(pools, pool, address);
-                struct pool_listener *item = owner ? listener_set_find(&owner->closing, address->text) : NULL;
+                struct pool_listener *item = owner ? find_drained_back(owner, address) : NULL;
                 if (!item || listener_undrain(&item->listener) < 0)
                         continue;
                 evloop_watch_free(TAKE_PTR(item->watch));
                 item = listener_set_move(&owner->closing, item, &pool->listeners);
                 item->since_generation = pool->generation;
+                listener_health_welcome(pool, item);
                 pool_record(pool, LOG_INFO, "listening on %s again", item->name);
                 if (owner != pool)
                         retire_workers(owner);

@@ -14,6 +14,7 @@
 #include "master/pool/pool_orders.h"
 #include "master/pool/pool_table.h"
 #include "master/reload/listener_moves.h"
+#include "master/reload/listener_opening.h"
 
 /* What phase one has prepared for one step of the plan. */
 struct pool_preparation {
@@ -24,7 +25,7 @@ struct pool_preparation {
 /* The running pool of a step; NULL for RELOAD_ADD. */
 static struct pool *running_pool(const struct pool_changes *changes, const struct reload_step *step)
 {
-        return step->old_pool ? pool_table_find(changes->pools, step->old_pool->name) : NULL;
+        return step->old_pool ? pool_table_find(changes->sources.pools, step->old_pool->name) : NULL;
 }
 
 static bool opens_listeners(const struct reload_step *step)
@@ -33,22 +34,6 @@ static bool opens_listeners(const struct reload_step *step)
 }
 
 /* Phase one. */
-
-/* Open a listener that no pool has: take the one that the service manager passed, or create one. */
-static int open_listener(struct pool_changes *changes, const struct pool_config *pool,
-                         const struct listen_address *address, struct listener_set *opened,
-                         struct problem_list *problems)
-{
-        const struct listener_options options = listener_set_options(pool);
-        struct listener listener;
-
-        int r = fd_store_open(changes->store, pool, address, &options, &listener, problems);
-        if (r == 0)
-                return listener_moves_open(changes->pools, pool, address, opened, &changes->is_sharing, problems);
-        if (r > 0 && (r = listener_set_add(opened, address->text, &listener)) < 0)
-                listener_close(&listener);
-        return r;
-}
 
 /* Find the listener of that name, if it is in service and clients can reach it; else NULL. */
 static struct pool_listener *find_reachable(struct pool *pool, const struct listen_address *address)
@@ -69,11 +54,12 @@ static int open_listeners(struct pool_changes *changes, const struct reload_step
                 const struct listen_address *address = &step->new_pool->listen.items[i];
                 if (find_reachable(running, address))
                         continue;
-                if (listener_moves_find(changes->pools, running, address)) {
+                if (listener_moves_find(changes->sources.pools, running, address)) {
                         moving++;
                         continue;
                 }
-                int one = open_listener(changes, step->new_pool, address, opened, problems);
+                int one = listener_opening_open(&changes->sources, step->new_pool, address, opened,
+                                                &changes->is_sharing, problems);
                 r = r < 0 ? r : one;
         }
         return r < 0 ? r : moving;
@@ -130,7 +116,7 @@ static int prepare(void *owner, const struct reload_context *context)
         int r = 0;
 
         changes->prepared = calloc(plan->count + 1, sizeof(*changes->prepared));
-        if (!changes->prepared || pool_table_reserve(changes->pools, plan->count) < 0)
+        if (!changes->prepared || pool_table_reserve(changes->sources.pools, plan->count) < 0)
                 r = -ENOMEM;
         for (size_t i = 0; i < plan->count && r != -ENOMEM; i++) { /* go on after an error, to report all problems */
                 int step = prepare_step(changes, &plan->steps[i], &changes->prepared[i], context->problems);
@@ -146,7 +132,7 @@ static int prepare(void *owner, const struct reload_context *context)
 /* True if nothing has to be opened for the address. */
 static bool is_at_hand(const struct pool_changes *changes, struct pool *running, const struct listen_address *address)
 {
-        return find_reachable(running, address) || listener_moves_find(changes->pools, running, address);
+        return find_reachable(running, address) || listener_moves_find(changes->sources.pools, running, address);
 }
 
 static void check(const void *owner, const struct reload_context *context)
@@ -159,40 +145,13 @@ static void check(const void *owner, const struct reload_context *context)
                 for (size_t i = 0; opens_listeners(step) && i < step->new_pool->listen.count; i++) {
                         const struct listen_address *address = &step->new_pool->listen.items[i];
                         if (!is_at_hand(changes, running, address) &&
-                            fd_store_try(changes->store, step->new_pool, address, context->problems) == 0)
-                                listener_moves_try(changes->pools, step->new_pool, address, context->problems);
+                            fd_store_try(changes->sources.store, step->new_pool, address, context->problems) == 0)
+                                listener_moves_try(changes->sources.pools, step->new_pool, address, context->problems);
                 }
         }
 }
 
 /* Phase two. */
-
-static void announce_listener(const struct pool *pool, const struct pool_listener *item)
-{
-        const struct log_fields fields = {.pool = pool->name};
-        unsigned effective = item->listener.effective_backlog;
-
-        if (item->listener.origin == LISTENER_ACTIVATED) { /* its unit sets the backlog */
-                char address[ADDRESS_TEXT_MAX];
-                address_format(&item->listener.address, address, sizeof(address));
-                log_emit(LOG_INFO, &fields, "listening on %s (%s), backlog %u", item->name, address, effective);
-        } else if (effective < pool->config->backlog)
-                log_emit(LOG_NOTICE, &fields,
-                         "listening on %s, backlog %u (asked for %llu; net.core.somaxconn cuts it)", item->name,
-                         effective, (unsigned long long)pool->config->backlog);
-        else
-                log_emit(LOG_INFO, &fields, "listening on %s, backlog %u", item->name, effective);
-}
-
-static void take_into_service(struct pool *pool, struct listener_set *opened)
-{
-        while (opened->count > 0) {
-                struct pool_listener *item = listener_set_move(opened, &opened->items[0], &pool->listeners);
-                item->since_generation = pool->generation;
-                announce_listener(pool, item);
-        }
-        listener_set_close(opened);
-}
 
 static bool is_listed(const struct pool_config *config, const char *name)
 {
@@ -214,7 +173,7 @@ static void rebind(const struct pool_table *pools, struct pool *pool, struct lis
                         drainer_close_listener(pool, item, pool->generation - 1);
         }
         listener_moves_take_back(pools, pool);
-        take_into_service(pool, opened);
+        listener_opening_take(pool, opened);
 }
 
 /* Set the options of open listeners. A failure leaves the old value and is only a warning, because phase two cannot
@@ -231,7 +190,7 @@ static void adjust_listeners(struct pool *pool)
                         pool_record(pool, LOG_WARNING, "listen %s: cannot apply its new options: %s", item->name,
                                     strerror(-r));
                 if (item->listener.effective_backlog != effective_before)
-                        announce_listener(pool, item);
+                        listener_opening_announce(pool, item);
         }
 }
 
@@ -266,7 +225,7 @@ static void roll(const struct carrying *at)
         pool_set_config(pool, at->step->new_pool);
         pool_begin_generation(pool);
         if (at->step->verb == RELOAD_REBIND)
-                rebind(at->changes->pools, pool, &at->prepared->opened);
+                rebind(at->changes->sources.pools, pool, &at->prepared->opened);
         adjust_listeners(pool);
         pool_record(pool, LOG_INFO, "generation %llu (%s changed)", (unsigned long long)pool->generation, at->changed);
         pool_apply_config(pool);
@@ -274,10 +233,10 @@ static void roll(const struct carrying *at)
 
 static void add(const struct carrying *at)
 {
-        listener_moves_take_back(at->changes->pools, at->pool);
-        take_into_service(at->pool, &at->prepared->opened);
+        listener_moves_take_back(at->changes->sources.pools, at->pool);
+        listener_opening_take(at->pool, &at->prepared->opened);
         adjust_listeners(at->pool);
-        pool_table_add(at->changes->pools, at->pool);
+        pool_table_add(at->changes->sources.pools, at->pool);
         pool_start(at->pool);
 }
 
@@ -312,18 +271,8 @@ static void move_listeners(const struct pool_changes *changes, const struct relo
         for (size_t i = 0; i < plan->count; i++) {
                 const struct reload_step *step = &plan->steps[i];
                 if (opens_listeners(step))
-                        listener_moves_collect(changes->pools, running_pool(changes, step), step->new_pool,
+                        listener_moves_collect(changes->sources.pools, running_pool(changes, step), step->new_pool,
                                                &changes->prepared[i].opened);
-        }
-}
-
-/* Store the listeners in service with the service manager, so that they outlive the master. */
-static void store_listeners(const struct pool_changes *changes)
-{
-        for (size_t p = 0; p < changes->pools->count; p++) {
-                struct listener_set *listeners = &changes->pools->items[p]->listeners;
-                for (size_t i = 0; i < listeners->count; i++)
-                        fd_store_store(changes->store, listeners->items[i].name, &listeners->items[i].listener);
         }
 }
 
@@ -335,9 +284,10 @@ static void commit(void *owner, const struct reload_context *context)
         for (size_t i = 0; i < context->plan->count; i++)
                 carry_out(changes, context, i);
         if (changes->is_sharing)
-                listener_moves_end_sharing(changes->pools);
+                listener_moves_end_sharing(changes->sources.pools);
         changes->is_sharing = false;
-        store_listeners(changes);
+        for (size_t i = 0; i < changes->sources.pools->count; i++)
+                listener_opening_store(&changes->sources, changes->sources.pools->items[i]);
         freep(&changes->prepared);
 }
 

@@ -5,18 +5,16 @@
  * allocates nothing that it depends on. */
 #pragma once
 
+#include "master/reload/listener_opening.h"
 #include "master/reload/participant.h"
 
-struct fd_store;
 struct pool_preparation;
 struct pool_runtime;
-struct pool_table;
 
 /* The owner of the participant; all but `prepared` is borrowed. */
 struct pool_changes {
-        struct pool_table *pools;
+        struct listener_sources sources;
         const struct pool_runtime *runtime;
-        struct fd_store *store;
         struct pool_preparation *prepared; /* one per step of the plan */
         bool is_sharing;                   /* a listener that was opened shares its port with one that will drain */
 };

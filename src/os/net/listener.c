@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "os/kernel_setting.h"
+#include "os/net/listener_socket.h"
 #include "os/net/sock_diag.h"
 #include "os/net/tcp_barrier.h"
 #include "os/net/unix_address.h"
@@ -27,57 +28,49 @@ static bool is_unix_path(const struct address *address)
         return is_unix(address) && address->un.sun_path[0] != '\0';
 }
 
-static int set_flag(int fd, int level, int option, int value)
-{
-        return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
-}
-
 static int bind_tcp(int fd, const struct listener_options *options, const struct address *address)
 {
-        int r = set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+        int r = listener_socket_prepare(fd, address, options);
 
-        if (r == 0 && options->shares_port && !is_unix(address))
-                r = set_flag(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-        if (r == 0 && address->any.sa_family == AF_INET6)
-                r = set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, options->ipv6_only);
-        if (r == 0 && options->free_bind && address->any.sa_family == AF_INET6)
-                r = set_flag(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1);
-        else if (r == 0 && options->free_bind && !is_unix(address))
-                r = set_flag(fd, IPPROTO_IP, IP_FREEBIND, 1);
         if (r == 0 && bind(fd, &address->any, address->length) < 0)
                 r = -errno;
         /* The last process that has the socket keeps an abstract name, also after shutdown(2). */
         return r == -EADDRINUSE && is_unix(address) && unix_address_check_unheard(address) == 0 ? -EBUSY : r;
 }
 
-/* The socket for an address; a system without IPv6 gets 0.0.0.0 for a dual-stack [::]. */
-static int open_socket(struct address *address, const struct listener_options *options)
-{
-        int type = SOCK_STREAM | SOCK_CLOEXEC | (options->nonblocking ? SOCK_NONBLOCK : 0);
-        int fd = socket(address->any.sa_family, type, 0);
-
-        if (fd < 0 && errno == EAFNOSUPPORT && address->any.sa_family == AF_INET6 && !options->ipv6_only &&
-            IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr)) {
-                in_port_t port = address->in6.sin6_port;
-                *address = (struct address){.in = {.sin_family = AF_INET, .sin_port = port},
-                                            .length = sizeof(address->in)};
-                fd = socket(AF_INET, type, 0);
-        }
-        return fd < 0 ? -errno : fd;
-}
-
-static uint32_t read_effective_backlog(const struct listener *listener, unsigned asked)
+static int query_backlog(const struct listener *listener, uint32_t *ret)
 {
         struct sock_diag_unix diag;
         struct tcp_info info;
         socklen_t length = sizeof(info);
-        uint64_t somaxconn;
 
-        if (!is_unix(&listener->address)) /* of a listening socket: its maximum */
-                return getsockopt(listener->fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 ? info.tcpi_sacked : asked;
-        if (sock_diag_unix(listener->fd, &diag) == 0)
-                return diag.backlog;
-        if (kernel_setting_read("/proc/sys/net/core/somaxconn", &somaxconn) < 0)
+        if (is_unix(&listener->address)) {
+                int r = sock_diag_unix(listener->fd, &diag);
+                if (r == 0)
+                        *ret = diag.backlog;
+                return r;
+        }
+        if (getsockopt(listener->fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
+                return -errno;
+        *ret = info.tcpi_sacked; /* of a listening socket: its maximum */
+        return 0;
+}
+
+uint32_t listener_read_backlog(const struct listener *listener)
+{
+        uint32_t backlog = 0;
+
+        return query_backlog(listener, &backlog) == 0 ? backlog : listener->effective_backlog;
+}
+
+static uint32_t read_effective_backlog(const struct listener *listener, unsigned asked)
+{
+        uint64_t somaxconn;
+        uint32_t backlog = 0;
+
+        if (query_backlog(listener, &backlog) == 0)
+                return backlog;
+        if (!is_unix(&listener->address) || kernel_setting_read("/proc/sys/net/core/somaxconn", &somaxconn) < 0)
                 return asked;
         return (uint32_t)MIN_OF(somaxconn, (uint64_t)asked);
 }
@@ -87,7 +80,7 @@ bool listener_is_in_place(const struct listener *listener)
         return is_unix_path(&listener->address) && unix_file_is_at(&listener->file, listener->address.un.sun_path);
 }
 
-static void unlink_own_path(const struct listener *listener)
+void listener_leave_path(const struct listener *listener)
 {
         if (is_unix_path(&listener->address))
                 unix_file_remove(&listener->file, listener->address.un.sun_path);
@@ -99,19 +92,6 @@ static int set_owner_and_mode(const struct listener *listener, const struct list
                 return 0;
         return unix_file_set_access(&listener->file, listener->address.un.sun_path, options->socket_uid,
                                     options->socket_gid, options->socket_mode);
-}
-
-static int set_tcp_options(const struct listener *listener, const struct listener_options *options, unsigned spared)
-{
-        int r = 0;
-
-        if (!(spared & LISTENER_NODELAY))
-                r = set_flag(listener->fd, IPPROTO_TCP, TCP_NODELAY, options->tcp_nodelay);
-        if (r == 0 && !(spared & LISTENER_KEEPALIVE))
-                r = set_flag(listener->fd, SOL_SOCKET, SO_KEEPALIVE, options->tcp_keepalive);
-        if (r == 0 && !(spared & LISTENER_DEFER_ACCEPT))
-                r = set_flag(listener->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, options->defer_accept);
-        return r;
 }
 
 int listener_make_nonblocking(const struct listener *listener)
@@ -130,7 +110,7 @@ int listener_adjust(struct listener *listener, const struct listener_options *op
                 return r;
         r = is_unix_path(&listener->address) ? set_owner_and_mode(listener, options)
             : is_unix(&listener->address)    ? 0
-                                             : set_tcp_options(listener, options, spared);
+                                             : listener_socket_set_tcp(listener->fd, options, spared);
         if (r < 0)
                 return r;
         /* On a listening socket this only changes the backlog. */
@@ -143,7 +123,7 @@ int listener_adjust(struct listener *listener, const struct listener_options *op
 int listener_open(const struct address *address, const struct listener_options *options, struct listener *ret)
 {
         struct listener listener = {.fd = -1, .decoy_fd = -1, .address = *address};
-        _cleanup_(fd_closep) int fd = open_socket(&listener.address, options);
+        _cleanup_(fd_closep) int fd = listener_socket_open(&listener.address, options);
 
         if (fd < 0)
                 return fd;
@@ -170,14 +150,16 @@ int listener_try(const struct address *address, const struct listener_options *o
 
         if (is_unix_path(address))
                 return unix_file_try(address->un.sun_path);
-        _cleanup_(fd_closep) int fd = open_socket(&to_bind, options);
+        _cleanup_(fd_closep) int fd = listener_socket_open(&to_bind, options);
         return fd < 0 ? fd : bind_tcp(fd, options, &to_bind);
 }
 
 void listener_share_port(const struct listener *listener, bool on)
 {
+        int value = on;
+
         if (!is_unix(&listener->address) && listener->origin != LISTENER_ACTIVATED && listener->decoy_fd < 0)
-                set_flag(listener->fd, SOL_SOCKET, SO_REUSEPORT, on);
+                setsockopt(listener->fd, SOL_SOCKET, SO_REUSEPORT, &value, sizeof(value));
 }
 
 bool listener_is_lost(const struct listener *listener)
@@ -268,8 +250,12 @@ int listener_drain(struct listener *listener)
             (listener->origin == LISTENER_STORED && is_unix(&listener->address)))
                 return 0;
         if (is_unix(&listener->address)) {
-                unlink_own_path(listener);
+                listener_leave_path(listener);
                 return shutdown(listener->fd, SHUT_RD) < 0 ? -errno : 0;
+        }
+        if (listener->replaced) {
+                tcp_barrier_divert(listener->fd); /* otherwise it gets a part of them, which its workers serve */
+                return 0;
         }
         r = tcp_barrier_filter(listener->fd);
         if (r < 0)
@@ -280,7 +266,7 @@ int listener_drain(struct listener *listener)
 
 int listener_undrain(struct listener *listener)
 {
-        if (is_unix(&listener->address) && !listener_stays_open(listener))
+        if (listener->replaced || (is_unix(&listener->address) && !listener_stays_open(listener)))
                 return -EOPNOTSUPP;
         int r = listener->filtered ? tcp_barrier_lower(listener->fd, &listener->decoy_fd) : 0;
         if (r == 0)
@@ -317,7 +303,7 @@ bool listener_is_drained(const struct listener *listener)
 void listener_close(struct listener *listener)
 {
         if (listener->origin == LISTENER_OWN) {
-                unlink_own_path(listener);
+                listener_leave_path(listener);
                 /* A busy worker holds the descriptor until its request ends. Without shutdown(2) the port would stay in
                  * use, and with a filter clients would wait for an answer in vain. */
                 shutdown(listener->fd, SHUT_RD);

@@ -10,27 +10,8 @@
 #include <sys/types.h>
 
 #include "base/address.h"
+#include "os/net/listener_socket.h"
 #include "os/net/unix_file.h"
-
-/* Options that a socket unit can set as well. */
-enum {
-        LISTENER_BACKLOG = 1 << 0,
-        LISTENER_NODELAY = 1 << 1,
-        LISTENER_KEEPALIVE = 1 << 2,
-        LISTENER_DEFER_ACCEPT = 1 << 3,
-};
-
-struct listener_options {
-        unsigned backlog;
-        bool free_bind; /* also an address that no interface has; read when the listener is opened */
-        bool ipv6_only, tcp_nodelay, tcp_keepalive, defer_accept;
-        bool shares_port; /* with a listener of our own that has listener_share_port() on, and will drain */
-        bool nonblocking; /* for listeners in the epoll sets of several processes; never cleared on an open listener */
-        uid_t socket_uid; /* UNIX paths; (uid_t)-1: leave as created */
-        gid_t socket_gid;
-        mode_t socket_mode;
-        unsigned defaults; /* LISTENER_… bits of unset options: an activated socket keeps those of its unit */
-};
 
 /* Who else holds the socket, and uses it after we have closed it. */
 enum listener_origin {
@@ -44,6 +25,7 @@ struct listener {
         enum listener_origin origin;
         struct address address;
         struct unix_file file;      /* of a UNIX path */
+        bool replaced;              /* another listener of ours has its address: it drains for good */
         bool filtered;              /* listener_drain() keeps new connections away, by a filter or by a decoy */
         int decoy_fd;               /* see os/net/tcp_barrier.h; -1: there is none */
         uint32_t effective_backlog; /* as the kernel has limited it (net.core.somaxconn) */
@@ -92,6 +74,9 @@ int listener_make_nonblocking(const struct listener *listener);
  * -ENOENT: the UNIX path does not exist or belongs to another socket, and is left unchanged. */
 int listener_adjust(struct listener *listener, const struct listener_options *options);
 
+/* The maximum length of its queue now, as the kernel has it; where that is not known, as it was. */
+uint32_t listener_read_backlog(const struct listener *listener);
+
 /* The number of connections that wait in the queue: TCP_INFO of tcp(7) (tcpi_unacked of a listening socket), or
  * sock_diag(7) for UNIX sockets; where that is refused, by /proc, and without /proc 1 if any waits. Never blocks. 0 or
  * -errno, also if the queue of a UNIX listener that was shut is not known. */
@@ -102,17 +87,22 @@ int listener_queue_length(const struct listener *listener, uint32_t *ret);
  * unlink a path, and shut the socket for reading: new connections are refused, queued ones can still be accepted, and
  * after that poll(2) returns POLLRDHUP. Sets O_NONBLOCK. 0, or -errno of the decoy: then new connections still arrive.
  *
+ * A listener that was replaced needs no such thing: new connections are directed to the one that has its address.
+ *
  * A listener that our successor or the service manager will use is treated with care: a stored UNIX listener is not
  * shut, because that could not be undone, and an activated one is not filtered either, so that both still get
  * connections. */
 int listener_drain(struct listener *listener);
+
+/* Remove the file of a UNIX listener that stays open, so that another can be bound to its path. */
+void listener_leave_path(const struct listener *listener);
 
 /* True if a draining listener still gets new connections, which another process will serve: listener_drain() has not
  * shut it, or could not keep new connections away from a stored one. */
 bool listener_stays_open(const struct listener *listener);
 
 /* Take a draining listener back into service. 0, also if nothing kept connections away; -EOPNOTSUPP: a UNIX socket that
- * was shut; -errno. */
+ * was shut, or one that was replaced; -errno. */
 int listener_undrain(struct listener *listener);
 
 /* True if certainly no connection waits and no TCP handshake is under way (the kernel would still accept its final

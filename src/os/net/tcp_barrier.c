@@ -118,6 +118,11 @@ int tcp_barrier_decoy(int fd)
         return r < 0 ? r : TAKE_FD(decoy);
 }
 
+int tcp_barrier_divert(int fd)
+{
+        return attach_program(fd); /* what takes the place of the decoy is the other listener */
+}
+
 void tcp_barrier_close_decoy(int *decoy_fd)
 {
         if (*decoy_fd >= 0)

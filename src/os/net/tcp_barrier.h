@@ -25,6 +25,10 @@ int tcp_barrier_filter(int fd);
  * has changed; -EACCES: the port needs CAP_NET_BIND_SERVICE; -EADDRINUSE: another user has opened the socket. */
 int tcp_barrier_decoy(int fd);
 
+/* Direct every SYN from a listener to the one that listens at the same address since later (SO_REUSEPORT), until the
+ * first closes. 0 or -errno. */
+int tcp_barrier_divert(int fd);
+
 /* Remove the decoy when its listener closes: it stops listening at once in every process that has it, so that the port
  * is free; the descriptor becomes -1. */
 void tcp_barrier_close_decoy(int *decoy_fd);

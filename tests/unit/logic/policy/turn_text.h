@@ -8,13 +8,14 @@
  *
  * Words of a pool: max N, spare MIN MAX, start N, spare-timeout T, recycling N, surge N (percent), age T, start-timeout
  * T, request-timeout T, kill-timeout T, detach-after T, max-detached N, dynamic, static, ondemand, refuse, processes N
- *     (the limit), generation N, backoff T (until when), closing-down, paused, queued N, accepted N, refused N, water
- * N. `pool …` may also stand among what has happened. Words of a worker (a letter; one that is new is ready, idle and
- * of the pool's generation): the states; idle, busy (a request begins), waiting (neither); stopped, continued; asks,
- * asks-memory, asks-age, quiet; gen N; launched T; since T; request N; serve, refuse, drain, roll; gone (reaped);
- * failed (it could not be launched). Words of a closing listener (a capital): gen FIRST LAST, queued N, unknown,
- * settled (no handshakes), stays, enough N (accepted), closing T (since when), gone. Behind the arrow stand all orders,
- * in order, separated by
+ *     (the limit), generation N, backoff T (until when), delay-min T, delay-max T, closing-down, paused, queued N,
+ * accepted N, refused N, water N, faulty N, missing N (listeners), deaf, hears, look-again, hurry. `pool …` may also
+ * stand among what has happened. Words of a worker (a letter; one that is new is ready, idle and of the pool's
+ * generation): the states; idle, busy (a request begins), waiting (neither); stopped, continued; asks, asks-memory,
+ * asks-age, quiet; gen N; launched T; since T; request N; serve, refuse, drain, roll; gone (reaped); failed (it could
+ * not be launched). Words of a closing listener (a capital): gen FIRST LAST, queued N, unknown, settled (no
+ * handshakes), stays, enough N (accepted), closing T (since when), gone. Behind the arrow stand all orders, in order,
+ * separated by
  * "; ", and then what is published or asked for: again, at T, news (notify_busy), low N, high N, reset, watch. */
 #pragma once
 
@@ -25,6 +26,7 @@
 #include "base/cleanup.h"
 #include "base/number.h"
 #include "base/text.h"
+#include "logic/policy/listening.h"
 #include "logic/policy/turn.h"
 
 #define WORLD_WORKERS 128
@@ -39,6 +41,7 @@ struct world_worker {
 struct world {
         struct pool_config config;
         struct scaling_state scaling;
+        struct listening_state listening;
         struct turn facts; /* what turns begin with, but for the rows */
         uint64_t generation;
         struct world_worker workers[WORLD_WORKERS];
@@ -99,6 +102,8 @@ static inline bool read_pool_number(struct world *w, const char *word, char **wo
                      {"kill-timeout", &w->config.kill_timeout_ms},
                      {"detach-after", &w->config.detach_after_ms},
                      {"spare-timeout", &w->config.spare_timeout_ms},
+                     {"delay-min", &w->config.restart_delay_min_ms},
+                     {"delay-max", &w->config.restart_delay_max_ms},
                      {"backoff", &w->facts.not_before_ms}};
 
         for (size_t i = 0; i < ELEMENTS(numbers); i++)
@@ -138,6 +143,18 @@ static inline void read_pool(struct world *w, char *words)
                         w->config.when_full = FULL_REFUSE;
                 else if (text_equal(word, "closing-down"))
                         w->facts.closing_down = true;
+                else if (text_equal(word, "deaf"))
+                        w->facts.is_deaf = true;
+                else if (text_equal(word, "hears"))
+                        w->facts.is_deaf = false;
+                else if (text_equal(word, "faulty"))
+                        w->facts.faulty = (unsigned)next_number(&words);
+                else if (text_equal(word, "missing"))
+                        w->facts.missing = (unsigned)next_number(&words);
+                else if (text_equal(word, "look-again"))
+                        w->listening.look_again = true;
+                else if (text_equal(word, "hurry"))
+                        listening_hurry(&w->listening);
                 else if (text_equal(word, "paused"))
                         w->facts.paused = true;
                 else
@@ -312,6 +329,7 @@ static inline void take_snapshot(struct world *w)
         turn->config = &w->config;
         turn->limits = scale_limits_of(&w->config);
         turn->scaling = &w->scaling;
+        turn->listening = &w->listening;
         turn->closing = w->closing;
         turn->closing_count = 0;
         for (size_t i = 0; i < WORLD_LISTENERS; i++)
@@ -385,6 +403,12 @@ static inline void write_order(const struct world *w, const struct order *order,
                 break;
         case ORDER_CLOSE:
                 text_appendf(text, "close %c", listener);
+                break;
+        case ORDER_OPEN_LISTENERS:
+                text_append(text, "open");
+                break;
+        case ORDER_EXAMINE_LISTENERS:
+                text_append(text, "examine");
                 break;
         case ORDER_NOTE_QUEUE:
                 text_appendf(text, "waits %c", listener);
