@@ -57,6 +57,15 @@ void problem_list_add_errors(struct problem_list *list, const struct problem_lis
         list->out_of_memory |= from->out_of_memory;
 }
 
+void problem_list_add_warnings(struct problem_list *list, const struct problem_list *from, const char *consequence)
+{
+        for (size_t i = 0; i < from->count; i++)
+                if (!from->items[i].warning)
+                        problem_warn(list, from->items[i].file, from->items[i].line, "%s; %s", from->items[i].text,
+                                     consequence);
+        list->out_of_memory |= from->out_of_memory;
+}
+
 bool problem_list_refuses(const struct problem_list *list)
 {
         return list->error_count > 0 || list->out_of_memory;

@@ -32,6 +32,9 @@ void problem_warn(struct problem_list *list, const char *file, unsigned line, co
 /* Add copies of the errors of another list, without its warnings. */
 void problem_list_add_errors(struct problem_list *list, const struct problem_list *from);
 
+/* Add the errors of another list as warnings, each with what happens in spite of it: "…; CONSEQUENCE". */
+void problem_list_add_warnings(struct problem_list *list, const struct problem_list *from, const char *consequence);
+
 /* True if anything in the list is a reason to refuse. */
 bool problem_list_refuses(const struct problem_list *list);
 

@@ -199,7 +199,9 @@ static int append_listeners(const json_t *pool, struct text *text)
                 ctl_table_cell(&table, ctl_string(listener, "address"));
                 ctl_table_number(&table, ctl_number(listener, "queue"));
                 ctl_table_number(&table, ctl_number(listener, "backlog"));
-                ctl_table_cell(&table, json_is_true(ctl_at(listener, "closing")) ? "closing" : "");
+                ctl_table_cell(&table, json_is_true(ctl_at(listener, "closing"))   ? "closing"
+                                       : json_is_string(ctl_at(listener, "error")) ? ctl_string(listener, "error")
+                                                                                   : "");
         }
         int r = text_append(text, "\n");
         return r < 0 ? r : ctl_table_render(&table, 2, text);
@@ -221,6 +223,10 @@ int ctl_status_pool(const json_t *pool, struct ctl_style style, struct text *tex
                 r = text_appendf(text, "  back-off   %" PRIu64 " failed starts in a row, the next in %s\n",
                                  ctl_number(pool, "backoff.failures"),
                                  ctl_duration(ctl_number(pool, "backoff.next_start_ms"), pause));
+        if (r == 0 && ctl_number(pool, "opening.next_attempt_ms") > 0)
+                r = text_appendf(text, "  opening    %" PRIu64 " attempts in a row, the next in %s\n",
+                                 ctl_number(pool, "opening.failures"),
+                                 ctl_duration(ctl_number(pool, "opening.next_attempt_ms"), pause));
         if (r == 0)
                 r = append_requests(pool, text);
         if (r == 0)

@@ -76,7 +76,7 @@ def test_status_of_an_idle_pool(controlled: Start) -> None:
     assert pool["limits"] == {"scaling": "dynamic", "min_spare_workers": 2, "max_spare_workers": 2, "start_workers": 2,
                               "max_workers": 64}
     assert pool["listeners"] == [{"address": address_of(daemon), "queue": 0, "queue_exact": True, "backlog": 511,
-                                  "closing": False}]
+                                  "closing": False, "listening": True, "error": None}]
     assert sorted(worker["pid"] for worker in pool["workers"]) == sorted(daemon.workers())
     for worker in pool["workers"]:
         assert worker["state"] == "idle" and not worker["busy"] and worker["requests"] == 0

@@ -363,6 +363,20 @@ def test_a_listener_that_only_the_service_manager_can_open(preforkd: Start, tmp_
         daemon.stop()
 
 
+def test_an_address_that_is_waited_for(preforkd: Start) -> None:
+    address = tcp4()
+    with socket.create_server(("127.0.0.1", int(address.partition(":")[2]))):
+        daemon = preforkd({"www": {"listen": address, "restart_delay_min": "50ms", **static(1)}},
+                          master={"partial_start": True})
+        daemon.descriptors_at_start["socket"] += 1
+        why = r"somebody else listens there \(address already in use\)"
+        daemon.wait_log(rf"^preforkd: warning: \S+:\d+: pool www: listen: cannot open {address}: {why}; the pool waits for it "
+                        r"\(partial_start\)$")
+        daemon.wait_log(rf"^preforkd: warning: pool www: cannot open {address}: {why}; trying again$")
+        daemon.wait_log("ready: 1 pool, 0 listeners$")
+    daemon.wait_log(rf"^preforkd: pool www: opened {address}$")
+
+
 @needs_to_forbid
 def test_a_listener_that_cannot_be_accepted_on(preforkd: Start) -> None:
     address = tcp4()

@@ -165,6 +165,7 @@ enum master_option {
         MASTER_LOG_LEVEL,
         MASTER_LOG_TARGET,
         MASTER_LOG_TIME,
+        MASTER_PARTIAL_START,
         MASTER_SHUTDOWN_TIMEOUT,
         MASTER_OPTION_COUNT
 };
@@ -179,6 +180,7 @@ struct master_config {
         int log_level; /* LOG_… of <syslog.h> */
         struct log_target log_target;
         int log_time; /* enum log_time */
+        bool partial_start;
         uint64_t shutdown_timeout_ms;
 };
 

@@ -55,6 +55,8 @@ const struct option master_options[] = {
                 .help = "where records go; auto: the journal if stderr is connected to it, else stderr"},
         [MASTER_LOG_TIME] = {"log_time", OPTION_ENUM, MASTER_FIELD(log_time), "auto", .choices = log_times,
                 .help = "lines of the log begin with the time; auto: unless the reader of stderr is the journal"},
+        [MASTER_PARTIAL_START] = {"partial_start", OPTION_BOOL, MASTER_FIELD(partial_start), "no",
+                .help = "yes: a pool whose address cannot be opened waits for it; no: nothing starts without it"},
         [MASTER_SHUTDOWN_TIMEOUT] = {"shutdown_timeout", OPTION_DURATION, MASTER_FIELD(shutdown_timeout_ms), "30s",
                 .max = YEAR_MS, .help = "how long busy workers may finish their requests when preforkd stops"},
 };

@@ -18,6 +18,11 @@ enum listening_remedy listening_remedy_of(const struct listening_facts *facts)
         return facts->is_abstract ? REMEDY_MEND : REMEDY_REPLACE;
 }
 
+bool listening_may_wait(bool partial_start, bool reachable, size_t left)
+{
+        return partial_start && (left > 0 || !reachable);
+}
+
 void listening_hurry(struct listening_state *state)
 {
         state->attempts = (struct backoff){0};

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct listening_state;
 struct turn;
@@ -27,6 +28,10 @@ enum listening_remedy {
 };
 
 enum listening_remedy listening_remedy_of(const struct listening_facts *facts);
+
+/* May a configuration apply although an address of a pool cannot be opened, so that the pool waits for it? Not if it
+ * would take its last listener from a pool that is `reachable` now. `left`: the listeners that it would have. */
+bool listening_may_wait(bool partial_start, bool reachable, size_t left);
 
 /* Somebody has asked for it: the next attempt need not wait. */
 void listening_hurry(struct listening_state *state);

@@ -5,30 +5,32 @@
 
 #define NAMED_POOLS_MAX 8
 
-static const char backing_off[] = "backing off";
+static const char backing_off[] = "backing off", waiting[] = "waiting for";
 
 /* Nobody of the pool could serve. With workers that do, failures of others are no reason not to be ready. */
 static bool is_failing(const struct service_pool *pool)
 {
-        return pool->failures > 0 && pool->able == 0;
+        return pool->failures > 0 && pool->able == 0 && !pool->is_deaf;
 }
 
 /* Nobody is on the way: a pool that is to have no worker until a connection waits. */
 static bool is_settled(const struct service_pool *pool)
 {
-        return pool->able > 0 || is_failing(pool) || (pool->started && pool->starting == 0);
+        return pool->able > 0 || pool->is_deaf || is_failing(pool) || (pool->started && pool->starting == 0);
 }
 
 enum service_readiness service_readiness_of(const struct service_pool *pools, size_t count)
 {
-        size_t failing = 0;
+        size_t failing = 0, deaf = 0;
 
         for (size_t i = 0; i < count; i++) {
                 if (!is_settled(&pools[i]))
                         return SERVICE_STARTING;
                 failing += is_failing(&pools[i]);
+                deaf += pools[i].is_deaf;
         }
-        return failing < count ? SERVICE_READY : SERVICE_UNABLE;
+        /* Pools that wait for their addresses may do so for long, and are as they should be. */
+        return failing + deaf < count || failing == 0 ? SERVICE_READY : SERVICE_UNABLE;
 }
 
 /* What is worth a word about a pool; NULL: nothing. Where several hold, its state (logic/status), but first of all that
@@ -39,6 +41,10 @@ static const char *describe(const struct service_pool *pool)
                 return backing_off;
         if (pool->closing)
                 return "closing";
+        if (pool->waits_for)
+                return waiting;
+        if (pool->is_deaf)
+                return "not listening";
         if (pool->backing_off)
                 return backing_off;
         if (pool->saturated)
@@ -50,6 +56,8 @@ static int append_pool(struct text *text, const struct service_pool *pool, const
 {
         int r = text_appendf(text, "; %s %s", pool->name, what);
 
+        if (r == 0 && what == waiting)
+                r = text_appendf(text, " %s", pool->waits_for);
         if (r == 0 && what == backing_off && pool->failures > 0)
                 r = text_appendf(text, " after %u failed start%s", pool->failures, pool->failures == 1 ? "" : "s");
         return r;

@@ -18,10 +18,11 @@
 
 enum status_pool_state {
         STATUS_POOL_RUNNING,
-        STATUS_POOL_SATURATED,   /* at max_workers, and clients wait or are refused */
-        STATUS_POOL_BACKING_OFF, /* workers fail to start: none is started for a while */
-        STATUS_POOL_PAUSED,      /* by command, until it is resumed */
-        STATUS_POOL_CLOSING,     /* removed, or the daemon stops */
+        STATUS_POOL_SATURATED,     /* at max_workers, and clients wait or are refused */
+        STATUS_POOL_BACKING_OFF,   /* workers fail to start: none is started for a while */
+        STATUS_POOL_NOT_LISTENING, /* no client can reach it: it waits for its addresses */
+        STATUS_POOL_PAUSED,        /* by command, until it is resumed */
+        STATUS_POOL_CLOSING,       /* removed, or the daemon stops */
         STATUS_POOL_STATE_COUNT
 };
 
@@ -31,6 +32,8 @@ struct status_listener {
         bool queue_known; /* false: the kernel does not tell; `queue` is 1 if any waits */
         uint32_t backlog; /* the most that may wait */
         bool closing;
+        bool listening;    /* clients can connect */
+        const char *error; /* why they cannot, for people; NULL: they can */
 };
 
 /* What a worker does, in one word: the lifecycle and the activity together. */
@@ -85,9 +88,11 @@ struct status_pool {
         struct scale_limits limits; /* those that hold, with what is laid over the configured ones */
         struct status_overlay *overlay;
         size_t overlay_count;
-        unsigned failures;      /* failed starts in a row */
-        uint64_t next_start_ms; /* backing off: from now */
-        struct counters totals; /* since the pool was made */
+        unsigned failures;        /* failed starts in a row */
+        uint64_t next_start_ms;   /* backing off: from now */
+        unsigned listen_failures; /* attempts to open its addresses in a row */
+        uint64_t next_listen_ms;  /* the next of them: from now; 0: none */
+        struct counters totals;   /* since the pool was made */
         struct request_rate_value rate;
         struct request_durations durations;
         struct request_summary requests_each, cpu_ms_each; /* how workers share; STATUS_SPREAD */
@@ -128,7 +133,7 @@ enum { STATUS_WORKERS = 1, STATUS_SPREAD = 2 };
 
 /* What decides the state of a pool. */
 struct status_pool_context {
-        bool closing, paused, backing_off, saturated;
+        bool closing, paused, backing_off, not_listening, saturated;
 };
 
 /* The one that says most, where several hold. */

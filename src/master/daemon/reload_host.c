@@ -12,24 +12,25 @@
 #include "master/daemon/shutdown.h"
 #include "master/manager/fd_store.h"
 #include "master/manager/readiness.h"
+#include "master/pool/pool.h"
 #include "master/reload/reload_queue.h"
 #include "master/upgrade/upgrade.h"
 
 /* Descriptors of the master except those of pools and control clients. */
 #define OWN_FDS 64
 
-static size_t count_listeners(const struct config *config)
+static size_t count_listeners(const struct pool_table *pools)
 {
         size_t count = 0;
 
-        for (size_t i = 0; i < config->pool_count; i++)
-                count += config->pools[i]->listen.count;
+        for (size_t i = 0; i < pools->count; i++)
+                count += pools->items[i]->listeners.count;
         return count;
 }
 
 static void begin_to_serve(struct daemon *daemon, const struct config *config)
 {
-        size_t listeners = count_listeners(config);
+        size_t listeners = count_listeners(&daemon->pools);
 
         daemon->state = DAEMON_RUNNING;
         log_event(MESSAGE_ID_STARTED, LOG_NOTICE, "preforkd %s ready: %zu pool%s, %zu listener%s", PREFORKD_VERSION,

@@ -14,13 +14,24 @@ void listener_health_welcome(struct pool *pool, struct pool_listener *item)
         hangup_watch_add(&pool->listening.hangups, item->listener.fd);
 }
 
+void listener_health_tell_missing(struct pool *pool, const char *name, int error)
+{
+        pool_record_event(pool, MESSAGE_ID_ADDRESS_UNAVAILABLE, LOG_WARNING, "cannot open %s: %s; trying again", name,
+                          listener_set_error_text(error));
+}
+
+void listener_health_hurry(struct pool *pool)
+{
+        listening_hurry(&pool->listening.state);
+        pool_touch(pool);
+}
+
 void listener_health_examine(struct pool *pool)
 {
         for (size_t i = 0; i < pool->listeners.count; i++)
                 pool->listeners.items[i].hopeless = false;
-        listening_hurry(&pool->listening.state);
         pool->listening.look = LOOK_ALL;
-        pool_touch(pool);
+        listener_health_hurry(pool);
 }
 
 void listener_health_examine_twice(struct pool *pool)
@@ -74,16 +85,14 @@ void listener_health_take(struct pool *pool)
         const struct listener_options options = listener_set_options(pool->config);
         enum listener_look what = pool->listening.look;
         struct turn *turn = &pool->turn;
-        size_t listening = 0;
 
         pool->listening.look = LOOK_NOT;
         for (size_t i = 0; i < pool->listeners.count; i++) {
                 struct pool_listener *item = &pool->listeners.items[i];
                 look_at(pool, item, what, &options);
                 turn->faulty += (item->dead || item->damage) && !item->hopeless;
-                listening += !item->dead;
         }
         turn->listening = &pool->listening.state;
         turn->missing = (unsigned)pool->listening.missing.count;
-        turn->is_deaf = pool->mode == POOL_OPEN && listening == 0;
+        turn->is_deaf = pool_is_deaf(pool);
 }

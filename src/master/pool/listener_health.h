@@ -18,6 +18,12 @@ void listener_health_examine(struct pool *pool);
 /* The same for a restart: once more when the workers that have the listeners now have gone. */
 void listener_health_examine_twice(struct pool *pool);
 
+/* An address cannot be opened for the first time, or for another reason than before: record it. */
+void listener_health_tell_missing(struct pool *pool, const char *name, int error);
+
+/* Open what is missing without delay. */
+void listener_health_hurry(struct pool *pool);
+
 /* The pool has come with an upgrade. */
 void listener_health_adopt(struct pool *pool);
 

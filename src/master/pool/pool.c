@@ -66,6 +66,14 @@ void pool_touch(struct pool *pool)
         pool->touched = true;
 }
 
+bool pool_is_deaf(const struct pool *pool)
+{
+        for (size_t i = 0; i < pool->listeners.count; i++)
+                if (!pool->listeners.items[i].dead)
+                        return false;
+        return pool->mode == POOL_OPEN;
+}
+
 void pool_suspect_listeners(struct pool *pool)
 {
         pool->listening.look = MAX_OF(pool->listening.look, LOOK_LISTENS);

@@ -163,6 +163,9 @@ void pool_begin_generation(struct pool *pool);
 /* Schedule a turn of the pool for the next iteration of the loop. */
 void pool_touch(struct pool *pool);
 
+/* True if no client can reach an open pool: none of its listeners listens. */
+bool pool_is_deaf(const struct pool *pool);
+
 /* Something points to a listener that does not listen any more: the next turn looks. Costs two system calls a
  * listener. */
 void pool_suspect_listeners(struct pool *pool);

@@ -120,12 +120,6 @@ static void replace(struct repair *repair, size_t index)
         drain(repair, index);
 }
 
-static void tell_missing(struct pool *pool, const char *name, int error)
-{
-        pool_record_event(pool, MESSAGE_ID_ADDRESS_UNAVAILABLE, LOG_ERR, "cannot open %s: %s; trying again", name,
-                          listener_set_error_text(error));
-}
-
 static void reopen(struct repair *repair, size_t index)
 {
         struct pool *pool = repair->pool;
@@ -139,7 +133,7 @@ static void reopen(struct repair *repair, size_t index)
                 begin_generation(repair);
         drain(repair, index);
         if (r < 0) {
-                tell_missing(pool, name, -r);
+                listener_health_tell_missing(pool, name, -r);
                 listener_set_add_missing(&pool->listening.missing, TAKE_PTR(name), -r);
         }
 }
@@ -175,11 +169,12 @@ static void open_missing(struct repair *repair)
                 int r = open_address(repair, item->name);
                 if (r == 0) {
                         begin_generation(repair);
+                        pool_record(repair->pool, LOG_NOTICE, "opened %s", item->name);
                         listener_set_close_one(missing, item);
                         continue;
                 }
                 if (item->error != -r)
-                        tell_missing(repair->pool, item->name, -r);
+                        listener_health_tell_missing(repair->pool, item->name, -r);
                 item->error = -r;
         }
 }

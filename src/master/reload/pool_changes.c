@@ -7,9 +7,11 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "logic/policy/listening.h"
 #include "master/loop/evloop.h"
 #include "master/manager/fd_store.h"
 #include "master/pool/drainer.h"
+#include "master/pool/listener_health.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_orders.h"
 #include "master/pool/pool_table.h"
@@ -18,8 +20,9 @@
 
 /* What phase one has prepared for one step of the plan. */
 struct pool_preparation {
-        struct pool *pool;          /* the new pool, for RELOAD_ADD */
-        struct listener_set opened; /* listeners to take into service */
+        struct pool *pool;           /* the new pool, for RELOAD_ADD */
+        struct listener_set opened;  /* listeners to take into service */
+        struct listener_set missing; /* addresses that the pool will wait for */
 };
 
 /* The running pool of a step; NULL for RELOAD_ADD. */
@@ -43,26 +46,79 @@ static struct pool_listener *find_reachable(struct pool *pool, const struct list
         return item && !listener_is_lost(&item->listener) ? item : NULL;
 }
 
+/* How the addresses of a pool can be served. */
+struct provision {
+        size_t kept, moving, opened; /* they stay in service, come from another pool or from draining, are new */
+        struct problem_list waits;   /* why others cannot be opened */
+        int error;                   /* the first of these; 0: none */
+};
+
+/* Decide what is made of addresses that cannot be opened: errors, or warnings because the pool waits for them. 0 or the
+ * first -errno. */
+static int judge(const struct provision *found, const struct pool *running, const struct reload_context *context)
+{
+        size_t left = found->kept + found->moving + found->opened;
+        bool reachable = running && !pool_is_deaf(running);
+
+        if (found->error == 0)
+                return 0;
+        if (listening_may_wait(context->new_config->master.partial_start, reachable, left)) {
+                problem_list_add_warnings(context->problems, &found->waits, "the pool waits for it (partial_start)");
+                return 0;
+        }
+        problem_list_add_errors(context->problems, &found->waits);
+        return found->error;
+}
+
+/* An address that cannot be opened, if the pool may have to wait for it. 0 or -errno. */
+static int note_missing(struct listener_set *missing, const struct listen_address *address, int error)
+{
+        _cleanup_(freep) char *name = strdup(address->text);
+
+        if (!name || listener_set_reserve(missing, 1) < 0)
+                return -ENOMEM;
+        listener_set_add_missing(missing, TAKE_PTR(name), -error);
+        return 0;
+}
+
+/* Open a listener that no pool has. 0 or -errno; an address that can be waited for is no error here. */
+static int open_one(struct pool_changes *changes, const struct reload_step *step, const struct listen_address *address,
+                    struct pool_preparation *prepared, struct provision *found, struct problem_list *problems)
+{
+        bool can_wait = !listen_address_socket_name(address);
+
+        int r = listener_opening_open(&changes->sources, step->new_pool, address, &prepared->opened,
+                                      &changes->is_sharing, can_wait ? &found->waits : problems);
+        found->opened += r == 0;
+        if (r == 0 || !can_wait || r == -ENOMEM)
+                return r;
+        found->error = found->error < 0 ? found->error : r;
+        return note_missing(&prepared->missing, address, r);
+}
+
 /* Open the listeners that no pool has. Returns the number of the others, which are moved from another pool or taken
  * back from draining; -errno with a problem added. */
 static int open_listeners(struct pool_changes *changes, const struct reload_step *step, struct pool *running,
-                          struct listener_set *opened, struct problem_list *problems)
+                          struct pool_preparation *prepared, const struct reload_context *context)
 {
-        int moving = 0, r = 0;
+        struct provision found = {0};
+        int r = 0;
 
         for (size_t i = 0; i < step->new_pool->listen.count; i++) {
                 const struct listen_address *address = &step->new_pool->listen.items[i];
-                if (find_reachable(running, address))
+                bool is_kept = find_reachable(running, address);
+                bool is_moving = !is_kept && listener_moves_find(changes->sources.pools, running, address);
+                found.kept += is_kept;
+                found.moving += is_moving;
+                if (is_kept || is_moving)
                         continue;
-                if (listener_moves_find(changes->sources.pools, running, address)) {
-                        moving++;
-                        continue;
-                }
-                int one = listener_opening_open(&changes->sources, step->new_pool, address, opened,
-                                                &changes->is_sharing, problems);
+                int one = open_one(changes, step, address, prepared, &found, context->problems);
                 r = r < 0 ? r : one;
         }
-        return r < 0 ? r : moving;
+        int judged = judge(&found, running, context);
+        problem_list_clear(&found.waits);
+        r = r < 0 ? r : judged;
+        return r < 0 ? r : (int)found.moving;
 }
 
 /* Phase two only moves listeners between sets, into room that is made here. */
@@ -78,19 +134,19 @@ static int reserve_room(struct pool *pool, size_t listeners, size_t moving, stru
 }
 
 static int prepare_step(struct pool_changes *changes, const struct reload_step *step, struct pool_preparation *prepared,
-                        struct problem_list *problems)
+                        const struct reload_context *context)
 {
         struct pool *pool = running_pool(changes, step);
 
         if (!opens_listeners(step))
                 return 0;
-        int moving = open_listeners(changes, step, pool, &prepared->opened, problems);
+        int moving = open_listeners(changes, step, pool, prepared, context);
         int r = MIN_OF(moving, 0);
         if (r == 0 && step->verb == RELOAD_ADD) {
                 r = pool_new(changes->runtime, step->new_pool, &prepared->pool);
                 pool = prepared->pool;
                 if (r < 0)
-                        problem_add(problems, NULL, 0, "pool %s: %s", step->new_pool->name,
+                        problem_add(context->problems, NULL, 0, "pool %s: %s", step->new_pool->name,
                                     r == -EFBIG ? "preforkd's own limit on the size of files (ulimit -f) is too small"
                                                 : strerror(-r));
         }
@@ -103,6 +159,7 @@ static void undo(void *owner, const struct reload_context *context)
 
         for (size_t i = 0; changes->prepared && i < context->plan->count; i++) {
                 listener_set_close(&changes->prepared[i].opened);
+                listener_set_close(&changes->prepared[i].missing);
                 pool_free(changes->prepared[i].pool);
         }
         freep(&changes->prepared);
@@ -119,7 +176,7 @@ static int prepare(void *owner, const struct reload_context *context)
         if (!changes->prepared || pool_table_reserve(changes->sources.pools, plan->count) < 0)
                 r = -ENOMEM;
         for (size_t i = 0; i < plan->count && r != -ENOMEM; i++) { /* go on after an error, to report all problems */
-                int step = prepare_step(changes, &plan->steps[i], &changes->prepared[i], context->problems);
+                int step = prepare_step(changes, &plan->steps[i], &changes->prepared[i], context);
                 r = r < 0 ? r : step;
         }
         if (r < 0)
@@ -129,26 +186,37 @@ static int prepare(void *owner, const struct reload_context *context)
 
 /* A dry run. */
 
-/* True if nothing has to be opened for the address. */
-static bool is_at_hand(const struct pool_changes *changes, struct pool *running, const struct listen_address *address)
+static void check_step(const struct pool_changes *changes, const struct reload_step *step,
+                       const struct reload_context *context)
 {
-        return find_reachable(running, address) || listener_moves_find(changes->sources.pools, running, address);
+        struct pool *running = running_pool(changes, step);
+        struct provision found = {0};
+
+        for (size_t i = 0; i < step->new_pool->listen.count; i++) {
+                const struct listen_address *address = &step->new_pool->listen.items[i];
+                size_t known = found.waits.count;
+                if (find_reachable(running, address) || listener_moves_find(changes->sources.pools, running, address)) {
+                        found.kept++;
+                        continue;
+                }
+                if (fd_store_try(changes->sources.store, step->new_pool, address, context->problems) == 0)
+                        listener_moves_try(changes->sources.pools, step->new_pool, address, &found.waits);
+                if (found.waits.count > known)
+                        found.error = -EADDRNOTAVAIL;
+                else
+                        found.opened++;
+        }
+        judge(&found, running, context);
+        problem_list_clear(&found.waits);
 }
 
 static void check(const void *owner, const struct reload_context *context)
 {
         const struct pool_changes *changes = owner;
 
-        for (size_t s = 0; s < context->plan->count; s++) {
-                const struct reload_step *step = &context->plan->steps[s];
-                struct pool *running = running_pool(changes, step);
-                for (size_t i = 0; opens_listeners(step) && i < step->new_pool->listen.count; i++) {
-                        const struct listen_address *address = &step->new_pool->listen.items[i];
-                        if (!is_at_hand(changes, running, address) &&
-                            fd_store_try(changes->sources.store, step->new_pool, address, context->problems) == 0)
-                                listener_moves_try(changes->sources.pools, step->new_pool, address, context->problems);
-                }
-        }
+        for (size_t s = 0; s < context->plan->count; s++)
+                if (opens_listeners(&context->plan->steps[s]))
+                        check_step(changes, &context->plan->steps[s], context);
 }
 
 /* Phase two. */
@@ -161,19 +229,32 @@ static bool is_listed(const struct pool_config *config, const char *name)
         return false;
 }
 
+/* From now on the pool waits for these addresses, and for no other. */
+static void take_missing(struct pool *pool, struct listener_set *missing)
+{
+        listener_set_close(&pool->listening.missing);
+        pool->listening.missing = *missing;
+        *missing = (struct listener_set){0};
+        for (size_t i = 0; i < pool->listening.missing.count; i++)
+                listener_health_tell_missing(pool, pool->listening.missing.items[i].name,
+                                             pool->listening.missing.items[i].error);
+}
+
 /* Exchange the listeners: those that are no longer configured begin to drain, the new ones are taken into service. */
-static void rebind(const struct pool_table *pools, struct pool *pool, struct listener_set *opened)
+static void rebind(const struct pool_table *pools, struct pool *pool, struct pool_preparation *prepared)
 {
         for (size_t i = pool->listeners.count; i-- > 0;) {
                 struct pool_listener *item = &pool->listeners.items[i];
-                bool was_lost = listener_set_find(opened, item->name);
-                if (was_lost)
+                bool is_new = listener_set_find(&prepared->opened, item->name);
+                bool was_lost = is_new || listener_set_find(&prepared->missing, item->name);
+                if (is_new)
                         pool_record(pool, LOG_NOTICE, "the file of %s was removed: it is opened anew", item->name);
                 if (was_lost || !is_listed(pool->config, item->name))
                         drainer_close_listener(pool, item, pool->generation - 1);
         }
         listener_moves_take_back(pools, pool);
-        listener_opening_take(pool, opened);
+        listener_opening_take(pool, &prepared->opened);
+        take_missing(pool, &prepared->missing);
 }
 
 /* Set the options of open listeners. A failure leaves the old value and is only a warning, because phase two cannot
@@ -225,7 +306,7 @@ static void roll(const struct carrying *at)
         pool_set_config(pool, at->step->new_pool);
         pool_begin_generation(pool);
         if (at->step->verb == RELOAD_REBIND)
-                rebind(at->changes->sources.pools, pool, &at->prepared->opened);
+                rebind(at->changes->sources.pools, pool, at->prepared);
         adjust_listeners(pool);
         pool_record(pool, LOG_INFO, "generation %llu (%s changed)", (unsigned long long)pool->generation, at->changed);
         pool_apply_config(pool);
@@ -235,6 +316,7 @@ static void add(const struct carrying *at)
 {
         listener_moves_take_back(at->changes->sources.pools, at->pool);
         listener_opening_take(at->pool, &at->prepared->opened);
+        take_missing(at->pool, &at->prepared->missing);
         adjust_listeners(at->pool);
         pool_table_add(at->changes->sources.pools, at->pool);
         pool_start(at->pool);
@@ -286,8 +368,12 @@ static void commit(void *owner, const struct reload_context *context)
         if (changes->is_sharing)
                 listener_moves_end_sharing(changes->sources.pools);
         changes->is_sharing = false;
-        for (size_t i = 0; i < changes->sources.pools->count; i++)
-                listener_opening_store(&changes->sources, changes->sources.pools->items[i]);
+        for (size_t i = 0; i < changes->sources.pools->count; i++) {
+                struct pool *pool = changes->sources.pools->items[i];
+                listener_opening_store(&changes->sources, pool);
+                if (context->old_config && pool->listening.missing.count > 0)
+                        listener_health_hurry(pool);
+        }
         freep(&changes->prepared);
 }
 

@@ -8,6 +8,7 @@
 struct service_pool service_row_of(const struct pool *pool)
 {
         const struct worker_counts counts = worker_table_count(pool);
+        const struct listener_set *missing = &pool->listening.missing;
 
         return (struct service_pool){
                 .name = pool->name,
@@ -19,5 +20,7 @@ struct service_pool service_row_of(const struct pool *pool)
                 .started = pool->scaler.started,
                 .saturated = pool->scaler.saturation_told,
                 .closing = pool->mode != POOL_OPEN,
+                .is_deaf = pool_is_deaf(pool),
+                .waits_for = missing->count > 0 ? missing->items[0].name : NULL,
         };
 }

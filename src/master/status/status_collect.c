@@ -79,18 +79,43 @@ static int collect_workers(const struct pool *pool, struct status_pool *status)
 
 static void collect_listener(const struct pool_listener *item, bool closing, struct status_listener *status)
 {
-        *status = (struct status_listener){
-                .address = item->name, .backlog = item->listener.effective_backlog, .closing = closing};
+        *status = (struct status_listener){.address = item->name,
+                                           .backlog = item->listener.effective_backlog,
+                                           .closing = closing,
+                                           .listening = !item->dead,
+                                           .error = item->dead ? "a process that has it has shut it down" : NULL};
         status->queue = listener_set_queue_of(item, &status->queue_known);
+}
+
+/* An address without a listener. */
+static void collect_missing(const struct pool_listener *item, struct status_listener *status)
+{
+        *status = (struct status_listener){
+                .address = item->name, .queue_known = true, .error = listener_set_error_text(item->error)};
+}
+
+static void collect_attempts(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
+{
+        const struct backoff *attempts = &pool->listening.state.attempts;
+
+        if (pool->listening.missing.count == 0)
+                return;
+        status->listen_failures = attempts->failures;
+        status->next_listen_ms = attempts->not_before_ms - MIN_OF(now_ms, attempts->not_before_ms);
 }
 
 static int collect_listeners(const struct pool *pool, struct status_pool *status)
 {
-        status->listeners = calloc(pool->listeners.count + pool->closing.count + 1, sizeof(*status->listeners));
+        const struct listener_set *missing = &pool->listening.missing;
+        size_t most = pool->listeners.count + missing->count + pool->closing.count;
+
+        status->listeners = calloc(most + 1, sizeof(*status->listeners));
         if (!status->listeners)
                 return -ENOMEM;
         for (size_t i = 0; i < pool->listeners.count; i++)
                 collect_listener(&pool->listeners.items[i], false, &status->listeners[status->listener_count++]);
+        for (size_t i = 0; i < missing->count; i++)
+                collect_missing(&missing->items[i], &status->listeners[status->listener_count++]);
         for (size_t i = 0; i < pool->closing.count; i++)
                 collect_listener(&pool->closing.items[i], true, &status->listeners[status->listener_count++]);
         return 0;
@@ -161,6 +186,7 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
         const struct status_pool_context context = {.closing = pool->mode != POOL_OPEN,
                                                     .paused = pool->wanted == POOL_PAUSED,
                                                     .backing_off = backing_off,
+                                                    .not_listening = pool_is_deaf(pool),
                                                     .saturated = pool->scaler.saturation_told};
         struct status_pool status = {
                 .name = pool->name,
@@ -179,6 +205,7 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
         };
 
         collect_totals(pool, &status);
+        collect_attempts(pool, now_ms, &status);
         status.rate = request_rate_of(&pool->counters.rate, now_ms, status.totals.requests);
         int r = collect_listeners(pool, &status);
         if (r == 0)

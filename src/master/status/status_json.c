@@ -84,9 +84,10 @@ static json_t *totals_json(const struct counters *totals)
 
 static json_t *listener_json(const struct status_listener *listener)
 {
-        return json_pack("{s:o, s:o, s:b, s:o, s:b}", "address", status_json_text(listener->address), "queue",
+        return json_pack("{s:o, s:o, s:b, s:o, s:b, s:b, s:o}", "address", status_json_text(listener->address), "queue",
                          NUMBER(listener->queue), "queue_exact", listener->queue_known, "backlog",
-                         NUMBER(listener->backlog), "closing", listener->closing);
+                         NUMBER(listener->backlog), "closing", listener->closing, "listening", listener->listening,
+                         "error", listener->error ? status_json_text(listener->error) : json_null());
 }
 
 static json_t *exit_json(const struct status_worker *worker)
@@ -161,14 +162,16 @@ static json_t *pool_json(const struct status_pool *status)
 {
         const struct request_percentiles times = request_durations_percentiles(&status->durations);
         json_t *pool = json_pack(
-                "{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:{s:o, s:o, s:o, s:o}, s:o, s:{s:o, s:o}}", "name",
-                status_json_text(status->name), "state", status_pool_state_name(status->state), "generation",
+                "{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:{s:o, s:o, s:o, s:o}, s:o, s:{s:o, s:o}, s:{s:o, "
+                "s:o}}",
+                "name", status_json_text(status->name), "state", status_pool_state_name(status->state), "generation",
                 NUMBER(status->generation), "counts", counts_json(&status->counts), "limits",
                 status_json_limits(&status->limits), "overlay", overlay_json(status), "queue", NUMBER(queue_of(status)),
                 "requests_per_second", status->rate.per_second, "rate_window_ms", NUMBER(status->rate.window_ms),
                 "duration_us", "mean", NUMBER(times.mean_us), "p50", NUMBER(times.p50_us), "p90", NUMBER(times.p90_us),
                 "p99", NUMBER(times.p99_us), "totals", totals_json(&status->totals), "backoff", "failures",
-                NUMBER(status->failures), "next_start_ms", NUMBER(status->next_start_ms));
+                NUMBER(status->failures), "next_start_ms", NUMBER(status->next_start_ms), "opening", "failures",
+                NUMBER(status->listen_failures), "next_attempt_ms", NUMBER(status->next_listen_ms));
 
         if (pool && add_lists(pool, status) != 0) {
                 json_decref(pool);

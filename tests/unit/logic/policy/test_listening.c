@@ -115,6 +115,16 @@ static void remedies(void **state)
                 assert_int_equal(listening_remedy_of(&cases[i].facts), cases[i].remedy);
 }
 
+static void what_may_wait(void **state)
+{
+        (void)state;
+        assert_true(listening_may_wait(true, false, 0));
+        assert_true(listening_may_wait(true, false, 1));
+        assert_true(listening_may_wait(true, true, 1));
+        assert_false(listening_may_wait(true, true, 0));
+        assert_false(listening_may_wait(false, false, 1));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -125,6 +135,7 @@ int main(void)
                 cmocka_unit_test(a_deaf_pool_launches_nobody),
                 cmocka_unit_test(a_pool_that_closes_opens_nothing),
                 cmocka_unit_test(remedies),
+                cmocka_unit_test(what_may_wait),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

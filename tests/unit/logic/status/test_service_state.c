@@ -12,6 +12,7 @@ static void test_readiness(void **state)
         const struct service_pool serves = {.workers = 2, .able = 1, .starting = 1, .started = true},
                                   starts = {.workers = 1, .starting = 1, .started = true}, new = {.name = "n"},
                                   watches = {.started = true}, fails = {.started = true, .failures = 3},
+                                  waits = {.is_deaf = true},
                                   limps = {.started = true, .able = 1, .failures = 3, .backing_off = true};
 
         (void)state;
@@ -21,6 +22,10 @@ static void test_readiness(void **state)
         assert_int_equal(service_readiness_of((const struct service_pool[]){serves, starts}, 2), SERVICE_STARTING);
         assert_int_equal(service_readiness_of((const struct service_pool[]){fails, new}, 2), SERVICE_STARTING);
         assert_int_equal(service_readiness_of((const struct service_pool[]){fails, fails}, 2), SERVICE_UNABLE);
+        assert_int_equal(service_readiness_of((const struct service_pool[]){waits, serves}, 2), SERVICE_READY);
+        assert_int_equal(service_readiness_of((const struct service_pool[]){waits, waits}, 2), SERVICE_READY);
+        assert_int_equal(service_readiness_of((const struct service_pool[]){waits, starts}, 2), SERVICE_STARTING);
+        assert_int_equal(service_readiness_of((const struct service_pool[]){waits, fails}, 2), SERVICE_UNABLE);
 }
 
 static void check_status(const struct service_pool *pools, size_t count, const char *expected)
@@ -61,6 +66,12 @@ static void test_status(void **state)
                         {.name = "c", .workers = 1, .able = 1, .started = true, .failures = 3},
                         {.name = "d", .able = 1, .failures = 1, .backing_off = true, .closing = true}},
                 4, "4 pools, 3 workers; a backing off after 3 failed starts; b backing off; d closing");
+        check_status(
+                (const struct service_pool[]){
+                        {.name = "a", .is_deaf = true, .waits_for = "192.0.2.1:80"},
+                        {.name = "b", .workers = 1, .able = 1, .started = true, .waits_for = "192.0.2.1:81"},
+                        {.name = "c", .is_deaf = true}},
+                3, "3 pools, 1 worker; a waiting for 192.0.2.1:80; b waiting for 192.0.2.1:81; c not listening");
         for (size_t i = 0; i < ELEMENTS(many); i++)
                 many[i] = (struct service_pool){.name = "x", .able = 1, .closing = true};
         check_status(many, ELEMENTS(many),

@@ -18,6 +18,8 @@ static void test_what_says_most_wins(void **state)
         assert_int_equal(status_pool_state_of(&context), STATUS_POOL_SATURATED);
         context.backing_off = true;
         assert_int_equal(status_pool_state_of(&context), STATUS_POOL_BACKING_OFF);
+        context.not_listening = true;
+        assert_int_equal(status_pool_state_of(&context), STATUS_POOL_NOT_LISTENING);
         context.paused = true;
         assert_int_equal(status_pool_state_of(&context), STATUS_POOL_PAUSED);
         context.closing = true;
