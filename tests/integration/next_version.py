@@ -76,9 +76,10 @@ static int serve(void *runtime, int connection, const struct address *peer, stru
         return 0;
 }
 
-static void interrupt(int signal_number)
+static int interrupt(int signal_number)
 {
         (void)signal_number;
+        return 0;
 }
 
 static void end(void *runtime)
