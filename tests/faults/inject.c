@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -237,6 +238,7 @@ WRAP(int, control->error, getgrnam_r,
      (name, group, buffer, size, ret))
 WRAP(int, -1, getgrouplist, (const char *user, gid_t group, gid_t *groups, int *count), (user, group, groups, count))
 WRAP(int, -1, getgroups, (int size, gid_t *groups), (size, groups))
+WRAP(int, -1, getpeername, (int fd, ADDRESS, LENGTH), (fd, address, length))
 WRAP(pid_t, -1, getpgid, (pid_t pid), (pid))
 WRAP(int, -1, getpriority, (__priority_which_t which, id_t who), (which, who))
 WRAP(int, control->error, getpwnam_r,
@@ -279,7 +281,12 @@ WRAP(ssize_t, -1, read, (int fd, void *buffer, size_t size), (fd, buffer, size))
 WRAP(struct dirent64 *, NULL, readdir64, (DIR * directory), (directory))
 WRAP(ssize_t, -1, readlink, (const char *path, char *buffer, size_t size), (path, buffer, size))
 WRAP(ssize_t, -1, readlinkat, (int at, const char *path, char *buffer, size_t size), (at, path, buffer, size))
+WRAP(int, control->error, pthread_key_create, (pthread_key_t * key, void (*end)(void *)), (key, end))
+WRAP(int, control->error, pthread_setspecific, (pthread_key_t key, const void *value), (key, value))
+WRAP(char *, NULL, realpath, (const char *path, char *resolved), (path, resolved))
+WRAP(void *, NULL, reallocarray, (void *memory, size_t count, size_t size), (memory, count, size))
 WRAP(ssize_t, -1, recv, (int fd, void *buffer, size_t size, int flags), (fd, buffer, size, flags))
+WRAP(ssize_t, -1, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message, flags))
 WRAP(ssize_t, -1, send, (int fd, const void *data, size_t size, int flags), (fd, data, size, flags))
 WRAP(ssize_t, -1, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, message, flags))
 WRAP(ssize_t, -1, sendto, (int fd, const void *data, size_t size, int flags, const ADDRESS, socklen_t length),
@@ -303,6 +310,7 @@ WRAP(sighandler_t, SIG_ERR, signal, (int number, sighandler_t handler), (number,
 WRAP(int, -1, signalfd, (int fd, const sigset_t *mask, int flags), (fd, mask, flags))
 WRAP(int, -1, sigprocmask, (int how, const sigset_t *set, sigset_t *before), (how, set, before))
 WRAP(int, -1, socket, (int family, int type, int protocol), (family, type, protocol))
+WRAP(int, -1, socketpair, (int family, int type, int protocol, int pair[2]), (family, type, protocol, pair))
 WRAP(ssize_t, -1, splice, (int in, off64_t *in_at, int out, off64_t *out_at, size_t size, unsigned flags),
      (in, in_at, out, out_at, size, flags))
 WRAP(int, -1, stat64, (const char *path, struct stat64 *status), (path, status))
