@@ -142,9 +142,12 @@ ERRORS: dict[str, tuple[int, ...]] = {
 }
 
 
-# Where an error would say of the machine what is not so: to a worker, a pipe to the master that is full or has no reader is
-# no failure.
-OTHERWISE = {("WORKER", "write"): (MEMORY, errno.EINTR)}
+# Where an error would say of the machine what is not so. To a worker, a pipe to the master that is full or has no reader is
+# no failure; and the mask of signals, which cannot fail for what it is given, is what its orders arrive by.
+OTHERWISE: dict[tuple[str, str], tuple[int, ...]] = {
+    ("WORKER", "write"): (MEMORY, errno.EINTR),
+    ("WORKER", "sigprocmask"): (),
+}
 
 
 class Role(enum.IntFlag):
@@ -225,6 +228,11 @@ class Faults:
     def hits(self) -> int:
         """How many calls have failed since arm()."""
         return int(self._control.hits)
+
+    @property
+    def calls(self) -> int:
+        """How often the function was called since arm(), whatever came of it."""
+        return int(self._control.calls)
 
     def counts(self) -> dict[str, int]:
         """How often each function was called since arm(), of those that were."""

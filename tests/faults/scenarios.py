@@ -17,7 +17,7 @@ from typing import Any
 from campaign import ClientsLost, MasterLost
 from clients import ClientPool
 from control import Control, control_of
-from daemon import SLOW, Daemon, Pools, Timeout, connect, read_all, request, stat_fields, tcp4, wait_until
+from daemon import SLOW, Daemon, Pools, Timeout, connect, read_all, refuses, request, stat_fields, tcp4, wait_until
 from faults import Age, Faults, Role
 from pools import STUBBORN
 
@@ -372,13 +372,13 @@ class Reload(Live):
             self.check_open(pools)
 
     def check_open(self, pools: Pools) -> None:
-        """Not by a connection to what must be closed, which a listener that is being drained would not answer for a second."""
+        """Not by a connection to a TCP address that must be closed: while it is drained it would not answer for a second."""
         for address in (self.path, self.extra):
             if address in addresses_of(pools):
                 wait_until(lambda: serves(address), f"{address} serves", 5)
         if "new" not in pools:
             wait_until(lambda: "new" not in self.pool_names(), "the pool is gone", 5)
-            wait_until(lambda: not Path(self.path).exists(), "the socket is gone", 5)
+            wait_until(lambda: refuses(self.path), f"{self.path} is closed", 5)
 
     def pool_names(self, states: Set[str] = frozenset({"running", "saturated", "backing off", "closing"})) -> list[str]:
         return sorted(pool["name"] for pool in self.control.do("status")["pools"] if pool["state"] in states)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <ev.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
  * mapping that is not touched takes no memory. */
 #define RESERVE_BYTES (4U << 20)
 #define RETRY_S 0.1
+#define ERROR_PAUSE_MS 10
 
 struct evloop {
         struct ev_loop *ev;
@@ -43,10 +45,12 @@ static void *allocate(void *memory, long size)
         return reserve_realloc(memory, (size_t)size);
 }
 
-/* libev would end the process. It says "(libev) epoll_wait" and its kind; the next turn tries again. */
+/* libev would end the process. It says "(libev) epoll_wait" and its kind, and tries again at once, without end. Without
+ * its descriptor the loop can do nothing else, so it waits a moment instead of filling the log. */
 static void on_system_error(const char *text)
 {
         log_error("%s: %s", text, strerror(errno));
+        poll(NULL, 0, ERROR_PAUSE_MS);
 }
 
 static void do_nothing(struct ev_loop *ev, ev_timer *timer, int events)
