@@ -1,13 +1,10 @@
 #include "lib/slot.h"
 
 #include <errno.h>
-#include <linux/futex.h>
-#include <sched.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "lib/idle_set.h"
+#include "lib/sys.h"
 
 /* How often to look whether another worker has drawn its ticket. That takes about 100 ns, unless the worker waits for a
  * processor; therefore later looks yield, and may take milliseconds each. */
@@ -35,8 +32,7 @@ void slot_wake(struct slot *slot, enum prefork_wake reason)
         if (atomic_load(flag) != 0 || atomic_exchange(flag, 1) != 0)
                 return;
         /* A full pipe wakes as well as another byte does. Without a master there is nobody to wake (EPIPE). */
-        ssize_t written = write(slot->wake_fd, "", 1);
-        (void)written;
+        sys_write(slot->wake_fd, "", 1);
 }
 
 static void set_activity(struct slot *slot, enum prefork_activity activity, uint64_t now_ns)
@@ -146,7 +142,7 @@ enum prefork_answer slot_wait_recycle(struct slot *slot, unsigned timeout_ms)
 
         atomic_store(&slot->words->activity, PREFORK_WAITING);
         if (timeout_ms > 0 && atomic_load(answer) == PREFORK_ANSWER_NONE)
-                syscall(SYS_futex, answer, FUTEX_WAIT, PREFORK_ANSWER_NONE, &timeout, NULL, 0);
+                sys_futex_wait(answer, PREFORK_ANSWER_NONE, &timeout);
         uint32_t word = atomic_load(answer);
         if (word == PREFORK_ANSWER_LATER)
                 atomic_store(&slot->words->recycle, PREFORK_RECYCLE_NONE);
@@ -166,7 +162,7 @@ static bool came_earlier(const struct prefork_slot *other, uint64_t source, uint
                 if (others_ticket != 0)
                         return others_ticket < ticket;
                 if (looks >= DRAWING_LOOKS_BUSY)
-                        sched_yield();
+                        sys_sched_yield();
         }
         return true;
 }

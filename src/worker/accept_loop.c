@@ -15,7 +15,6 @@
 #include "os/net/refusal.h"
 #include "worker/orders.h"
 #include "worker/record_limit.h"
-#include "worker/source.h"
 
 /* True if a record of that kind may be logged now, with `text` at its end. */
 static bool may_log(const struct accept_loop *loop, enum prefork_record kind, uint64_t now_ns,
@@ -23,7 +22,7 @@ static bool may_log(const struct accept_loop *loop, enum prefork_record kind, ui
 {
         uint32_t more;
 
-        if (!record_limit_take(&loop->slot.board->records[kind], now_ns, &more))
+        if (!record_limit_take(&loop->desk.slot.board->records[kind], now_ns, &more))
                 return false;
         record_limit_text(more, text);
         return true;
@@ -38,7 +37,7 @@ static void log_refusal(const struct accept_loop *loop, const struct address *pe
                 return;
         address_format_host(peer, host, sizeof(host));
         log_notice("refused a connection from %s: it has %u already (max_connections_per_source)%s", host,
-                   atomic_load(&loop->slot.board->max_connections_per_source), more);
+                   atomic_load(&loop->desk.slot.board->max_connections_per_source), more);
 }
 
 /* Log a handler that a signal killed. Its exit code has no meaning for us. */
@@ -101,27 +100,25 @@ static void log_loss(const struct address *peer, uint64_t duration_ms, int error
                   client[0] ? " of " : "", client, (unsigned long long)duration_ms, strerror(-error));
 }
 
-/* Serve one accepted connection, which slot_enter_source() has admitted, and close it. 0: the request has ended, or was
+/* Serve one accepted connection, which request_admit() has admitted, and close it. 0: the request has ended, or was
  * lost in a shortage; -errno: this worker cannot serve. */
 static int serve(struct accept_loop *loop, int connection, const struct address *peer)
 {
         struct runtime_outcome outcome = {0};
         uint64_t begun_ns = clock_now_ns();
 
-        slot_busy(&loop->slot, begun_ns);
-        recycling_request_begun(&loop->recycling, &loop->slot, begun_ns);
+        request_begin(&loop->desk, begun_ns);
         int r = serve_with_patience(loop, connection, peer, begun_ns, &outcome);
         uint64_t ended_ns = clock_now_ns();
-        slot_leave_source(&loop->slot);
         if (r < 0) {
                 close(connection);
                 if (!is_handler_shortage(r))
                         return r;
                 log_loss(peer, (ended_ns - begun_ns) / 1000000, r);
-                slot_lost(&loop->slot);
+                slot_lost(&loop->desk.slot);
         }
         log_outcome(loop, &outcome, begun_ns, ended_ns);
-        slot_done(&loop->slot, ended_ns, outcome.status, outcome.cpu_us);
+        request_end(&loop->desk, ended_ns, outcome.status, outcome.cpu_us);
         return 0;
 }
 
@@ -144,7 +141,7 @@ int accept_loop_run(struct accept_loop *loop, struct worker_failure *ret)
                 }
                 loop->warned_of_accept = false;
                 /* Before the connection becomes a request: one too many of its source is closed unserved. */
-                if (!slot_enter_source(&loop->slot, source_of(&peer))) {
+                if (!request_admit(&loop->desk, &peer)) {
                         refusal_close(connection);
                         log_refusal(loop, &peer);
                         continue;
@@ -154,10 +151,7 @@ int accept_loop_run(struct accept_loop *loop, struct worker_failure *ret)
                         *ret = (struct worker_failure){.stage = WORKER_STAGE_EXEC, .error = -r};
                         return WORKER_EXIT_START_FAILED;
                 }
-                if (recycling_is_due(&loop->recycling, &loop->slot, clock_now_ns()))
-                        return WORKER_EXIT_RECYCLED;
-                slot_idle(&loop->slot, clock_now_ns());
-                if (recycling_was_granted(&loop->slot))
+                if (!request_next(&loop->desk))
                         return WORKER_EXIT_RECYCLED;
         }
 }

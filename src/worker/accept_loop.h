@@ -9,16 +9,14 @@
 #include <stdbool.h>
 
 #include "lib/acceptor.h"
-#include "lib/slot.h"
-#include "worker/recycling.h"
+#include "lib/request.h"
 #include "worker/runtime.h"
 #include "worker/worker_setup.h"
 
 /* Filled in by worker_main. */
 struct accept_loop {
-        struct slot slot;
+        struct request_desk desk;
         struct acceptor acceptor;
-        struct recycling recycling;
         const struct runtime_ops *runtime_ops;
         void *runtime;
         uint64_t patience_ns;   /* how long a connection is held whose handler cannot be started for a shortage */

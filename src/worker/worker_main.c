@@ -27,12 +27,11 @@ static int start(const struct worker_plan *plan, struct prefork_scoreboard *boar
                  struct worker_failure *failure)
 {
         *failure = (struct worker_failure){.stage = WORKER_STAGE_MEMORY};
-        int r = slot_attach(&loop->slot, board, plan->slot, plan->wake_fd);
-        if (r == 0)
-                r = recycling_open(&loop->recycling, clock_now_ns());
+        int r = slot_attach(&loop->desk.slot, board, plan->slot, plan->wake_fd);
         if (r < 0)
                 return r;
-        const struct worker_fds own = {.statm = loop->recycling.statm_fd,
+        recycling_begin(&loop->desk.recycling, recycling_open_memory(), clock_now_ns());
+        const struct worker_fds own = {.statm = loop->desk.recycling.statm_fd,
                                        .log_read = worker_log_open_reader(plan->log_write_fd)};
         r = worker_setup(plan, &own, failure);
         if (r < 0)
@@ -42,7 +41,7 @@ static int start(const struct worker_plan *plan, struct prefork_scoreboard *boar
         loop->runtime_ops = runtime_of(plan->pool->handler_type);
         r = loop->runtime_ops->prepare(plan, own.log_read, &loop->runtime);
         if (r == 0)
-                r = orders_install(&loop->slot, loop->runtime_ops->interrupt);
+                r = orders_install(&loop->desk.slot, loop->runtime_ops->interrupt);
         if (r < 0)
                 return r;
         failure->stage = WORKER_STAGE_LISTENERS;
@@ -64,11 +63,11 @@ static int serve_connections(const struct worker_plan *plan, struct prefork_scor
                 return WORKER_EXIT_START_FAILED;
         }
         failure = (struct worker_failure){0};
-        slot_ready(&loop.slot, clock_now_ns());
+        slot_ready(&loop.desk.slot, clock_now_ns());
         int code = accept_loop_run(&loop, &failure);
         if (failure.error > 0)
                 report_failure(plan, &board->slots[plan->slot], &failure);
-        slot_ending(&loop.slot);
+        slot_ending(&loop.desk.slot);
         return code;
 }
 
