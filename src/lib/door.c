@@ -64,6 +64,11 @@ void door_signal_set(sigset_t *ret)
         sigaddset(ret, DOOR_SIGNAL);
 }
 
+bool door_is_installed(void)
+{
+        return door.listen_fds != NULL;
+}
+
 bool door_is_closed(void)
 {
         return door.closed;

@@ -32,6 +32,9 @@ int door_install(const int *listen_fds, size_t listen_count, pid_t parent, unsig
 /* Fill *ret with the retire signal alone. */
 void door_signal_set(sigset_t *ret);
 
+/* True if this process has called door_install(). */
+bool door_is_installed(void);
+
 /* True after the signal, or after door_close(). */
 bool door_is_closed(void);
 

@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("PREFORKD_BUILD", ROOT / "build-check"))
 PREFORKD = BUILD / "src/bin/preforkd"
-PAGES = ["preforkctl.1", "preforkd.8", "preforkd.conf.5", "preforkd-control.7", "preforkd-handler.7"]
+PAGES = ["libprefork.3", "preforkctl.1", "preforkd.8", "preforkd.conf.5", "preforkd-control.7", "preforkd-handler.7"]
 USER = pwd.getpwuid(os.geteuid()).pw_name if os.geteuid() else "nobody"
 
 
@@ -186,6 +186,30 @@ def test_variables_of_a_connection() -> None:
     given = set(re.findall(r'add_peer\(environment, "(\w+)=', source("worker")))
     entries = re.findall(r"^\.It Ev (.*)$", section(page("preforkd-handler.7"), "ENVIRONMENT"), re.MULTILINE)
     assert {name for entry in entries for name in entry.split(" , ")} == given
+
+
+# --- libprefork(3) --------------------------------------------------------------------------------------------------
+
+def test_library() -> None:
+    """Functions are the same in the header, the manual, the version script and both libraries."""
+    header = re.findall(r"^PREFORK_API .*?(\w+)\(", (ROOT / "include/prefork/worker.h").read_text(), re.MULTILINE)
+    text = page("libprefork.3")
+    assert re.findall(r"^\.Fn (\w+)", section(text, "SYNOPSIS"), re.MULTILINE) == header
+    assert set(re.findall(r"^\.Nm (\w+)", section(text, "NAME"), re.MULTILINE)) == set(header)
+    assert set(re.findall(r"^\s+(prefork_\w+);", (ROOT / "src/lib/libprefork.map").read_text(), re.MULTILINE)) == set(header)
+    lists = {"libprefork.so.0": ["-D"], "libprefork.a": ["-g"]}
+    for name, options in lists.items():
+        said = subprocess.run(["nm", *options, "--defined-only", BUILD / "src/lib" / name], check=True,
+                              capture_output=True, text=True).stdout
+        found = {tuple(line.split()[2].split("@@")) for line in said.splitlines() if " T " in line}
+        assert {names[0] for names in found} == set(header), name
+        assert name.endswith(".a") or {names[1:] for names in found} == {("PREFORK_0",)}
+
+
+def test_library_variables() -> None:
+    names = re.findall(r'= \{"(PREFORK_\w+)"', source("lib/attach.c"))
+    assert len(names) == 9
+    assert re.findall(r"^\.It Ev (\w+)$", section(page("libprefork.3"), "ENVIRONMENT"), re.MULTILINE) == names
 
 
 def test_message_ids() -> None:
