@@ -224,6 +224,12 @@ char *const *handler_environment_set_peer(struct handler_environment *environmen
         return environment->vector;
 }
 
+char *const *handler_environment_fixed(struct handler_environment *environment)
+{
+        environment->vector[environment->fixed.count] = NULL;
+        return environment->vector;
+}
+
 const char *handler_environment_get(const struct handler_environment *environment, const char *name)
 {
         for (size_t i = 0; i < environment->fixed.count; i++)

@@ -1,8 +1,8 @@
-/* The environment of an inetd handler: a fixed part of the pool, and the variables of the connection.
+/* The environment of a handler that is a program: a fixed part of the pool, and the variables of the connection.
  *
- * Owned by worker/runtime_inetd. It is built once; from one connection to the next only the connection's variables
- * change, so that serving a connection allocates nothing. The names are those of UCSPI (ucspi-tcp, ucspi-unix), systemd
- * and xinetd; preforkd-handler(7) defines the values. */
+ * Owned by the runtime of the program. It is built once; from one connection to the next only the connection's
+ * variables change, so that serving a connection allocates nothing. The names are those of UCSPI (ucspi-tcp,
+ * ucspi-unix), systemd and xinetd; preforkd-handler(7) defines the values. */
 #pragma once
 
 #include "base/address.h"
@@ -19,6 +19,9 @@ int handler_environment_new(const struct words *variables, char *const *inherite
  * which is valid until the next call. */
 char *const *handler_environment_set_peer(struct handler_environment *environment, const struct address *peer,
                                           int connection);
+
+/* The fixed part alone, for execve(2); valid until the next call of set_peer(). */
+char *const *handler_environment_fixed(struct handler_environment *environment);
 
 /* The value of a variable of the fixed part; NULL if it is not set. */
 const char *handler_environment_get(const struct handler_environment *environment, const char *name);

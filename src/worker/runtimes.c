@@ -4,11 +4,13 @@
 
 #include "base/cleanup.h"
 #include "worker/runtime_inetd.h"
+#include "worker/runtime_listener.h"
 
 const struct runtime_ops *runtime_of(enum handler_type type)
 {
         static const struct runtime_ops *const runtimes[] = {
                 [HANDLER_INETD] = &runtime_inetd,
+                [HANDLER_LISTENER] = &runtime_listener,
         };
 
         /* The configuration refuses types that are not available yet. */

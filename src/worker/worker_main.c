@@ -31,15 +31,20 @@ static int start(const struct worker_plan *plan, struct prefork_scoreboard *boar
         if (r < 0)
                 return r;
         recycling_begin(&loop->desk.recycling, recycling_open_memory(), clock_now_ns());
+        loop->runtime_ops = runtime_of(plan->pool->handler_type);
         const struct worker_fds own = {.statm = loop->desk.recycling.statm_fd,
-                                       .log_read = worker_log_open_reader(plan->log_write_fd)};
+                                       .log_read = worker_log_open_reader(plan->log_write_fd),
+                                       .board = loop->runtime_ops->become ? plan->board_fds[0] : -1};
         r = worker_setup(plan, &own, failure);
         if (r < 0)
                 return r;
         worker_log_start(plan->log_write_fd);
         failure->stage = WORKER_STAGE_HANDLER;
-        loop->runtime_ops = runtime_of(plan->pool->handler_type);
         r = loop->runtime_ops->prepare(plan, own.log_read, &loop->runtime);
+        if (r == 0 && loop->runtime_ops->become) {
+                failure->stage = WORKER_STAGE_EXEC;
+                return loop->runtime_ops->become(loop->runtime, own.statm);
+        }
         if (r == 0)
                 r = orders_install(&loop->desk.slot, loop->runtime_ops->interrupt);
         if (r < 0)
@@ -55,7 +60,7 @@ static int serve_connections(const struct worker_plan *plan, struct prefork_scor
         struct worker_failure failure;
 
         int r = start(plan, board, &loop, &failure);
-        if (r == -ESRCH && failure.stage == WORKER_STAGE_LISTENERS)
+        if (r == -ESRCH && (failure.stage == WORKER_STAGE_LISTENERS || failure.stage == WORKER_STAGE_EXEC))
                 return WORKER_EXIT_ORPHANED;
         if (r < 0) {
                 failure.error = failure.error > 0 ? failure.error : -r;

@@ -18,7 +18,7 @@
 
 static int close_foreign_fds(const struct worker_plan *plan, const struct worker_fds *own)
 {
-        size_t count = 0, most = plan->listener_count + 7;
+        size_t count = 0, most = plan->listener_count + 8;
         _cleanup_(freep) int *keep = calloc(most, sizeof(*keep));
 
         if (!keep)
@@ -31,6 +31,7 @@ static int close_foreign_fds(const struct worker_plan *plan, const struct worker
         if (own) {
                 keep[count++] = own->statm; /* -1 keeps nothing */
                 keep[count++] = own->log_read;
+                keep[count++] = own->board;
         }
         for (size_t i = 0; i < plan->listener_count; i++)
                 keep[count++] = plan->listeners[i];

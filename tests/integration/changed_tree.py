@@ -18,7 +18,8 @@ from daemon import BINARY, ROOT
 
 BUILD = BINARY.parents[2]
 # What the daemon, preforkctl and the manuals are built from.
-PARTS = ("src", "include", "man", "etc", "share", "systemd", "meson.build", "meson_options.txt", "LICENSE", "README.md")
+PARTS = ("src", "include", "man", "etc", "share", "examples", "systemd", "meson.build", "meson_options.txt", "LICENSE",
+         "README.md")
 
 
 @dataclass(frozen=True)

@@ -273,6 +273,23 @@ def test_a_handler_that_cannot_be_executed_any_more(preforkd: Start, tmp_path: P
         daemon.wait_log("cannot serve: executing the handler: No such file")
 
 
+@pytest.mark.parametrize("how", ["gone", "broken"])
+def test_a_program_that_cannot_be_executed_any_more(preforkd: Start, tmp_path: Path, how: str) -> None:
+    """The descriptors of the worker have moved when an exec fails, and its log is still where it was."""
+    program = tmp_path / "program"
+    shutil.copy("/bin/sleep", program)
+    daemon = preforkd({"www": {"listen": [tcp4() for _ in range(9)], "handler_type": "listener", "accounting": "api",
+                               "handler": [str(program), "1000"], "max_workers": 1, "start_timeout": "300ms"}})
+    daemon.wait_log(r"pool www: worker \d+: the handler runs and does not report; accounting = api is for programs that call "
+                    r"prefork_attach\(\)$")
+    program.unlink()
+    if how == "broken":
+        program.write_bytes(b"\x7fELF")
+        program.chmod(0o755)
+    daemon.wait_log(rf'pool www: worker \d+: cannot execute the handler "{program}" as uid \d+: ')
+    daemon.wait_log(r"pool www: worker \d+: cannot serve: (handler|executing the handler): ")
+
+
 def test_a_socket_file_that_was_removed(preforkd: Start, tmp_path: Path) -> None:
     path = tmp_path / "www.sock"
     daemon = preforkd({"www": {"listen": path, **static(1)}})

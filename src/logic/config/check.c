@@ -165,6 +165,28 @@ static void warn_unused(const struct rules *rules, const struct pool_config *poo
                 rules_warn(rules, pool, POOL_SPARE_TIMEOUT, "no effect: scaling is static");
 }
 
+/* What a program that accepts itself needs, and what only such a program uses. */
+static void check_listener(const struct rules *rules, const struct pool_config *pool)
+{
+        static const enum pool_option of_listeners[] = {POOL_LISTEN_FD, POOL_ACCOUNTING};
+
+        if (pool->handler_type != HANDLER_LISTENER) {
+                for (size_t i = 0; i < ELEMENTS(of_listeners); i++)
+                        if (rules_is_set(pool, of_listeners[i]))
+                                rules_warn(rules, pool, of_listeners[i],
+                                           "no effect: only a handler of the type listener accepts itself");
+                return;
+        }
+        if (pool->listen_fd == LISTEN_FD_ZERO && pool->listen.count > 1)
+                rules_refuse(rules, pool, POOL_LISTEN_FD,
+                             "0 is one descriptor, and the pool listens on %zu addresses; expected one address, or 3",
+                             pool->listen.count);
+        if (pool->stderr_mode == STDERR_SOCKET)
+                rules_refuse(rules, pool, POOL_STDERR,
+                             "a handler of the type listener has no connection when it starts; expected log, inherit "
+                             "or null");
+}
+
 /* Programs that need to be setuid or setgid, and so fail as handlers with no_new_privileges. */
 static void warn_privileges(const struct rules *rules, const struct pool_config *pool)
 {
@@ -284,6 +306,7 @@ int config_finish(struct config *config, const struct config_context *context, s
                 check_required(&rules, pool);
                 check_accounts(&rules, pool);
                 check_environment(&rules, pool);
+                check_listener(&rules, pool);
                 config_check_limits(&rules, pool);
                 warn_unused(&rules, pool);
                 warn_privileges(&rules, pool);

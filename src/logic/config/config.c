@@ -117,6 +117,9 @@ bool pool_config_uses(const struct pool_config *pool, enum pool_option option)
         case POOL_START_WORKERS:
         case POOL_SPARE_TIMEOUT:
                 return pool->scaling != SCALING_STATIC;
+        case POOL_LISTEN_FD:
+        case POOL_ACCOUNTING:
+                return pool->handler_type == HANDLER_LISTENER;
         default:
                 return true;
         }

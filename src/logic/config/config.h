@@ -20,6 +20,8 @@
 enum log_target { LOG_TARGET_AUTO, LOG_TARGET_JOURNAL, LOG_TARGET_SYSLOG, LOG_TARGET_STDERR };
 enum log_time { LOG_TIME_AUTO, LOG_TIME_YES, LOG_TIME_NO };
 enum handler_type { HANDLER_INETD, HANDLER_LISTENER, HANDLER_MODULE };
+enum listen_fd { LISTEN_FD_THREE, LISTEN_FD_ZERO };
+enum accounting { ACCOUNTING_API, ACCOUNTING_PRELOAD, ACCOUNTING_NONE };
 enum start_method { START_EXEC, START_FORKSERVER, START_SNAPSHOT };
 enum scaling { SCALING_DYNAMIC, SCALING_STATIC, SCALING_ONDEMAND };
 enum when_full { FULL_QUEUE, FULL_REFUSE };
@@ -107,6 +109,8 @@ struct pool_config {
         int handler_type; /* enum handler_type; int, because the schema stores every enum through one type */
         struct words handler;
         int start_method; /* enum start_method */
+        int listen_fd;    /* enum listen_fd */
+        int accounting;   /* enum accounting */
 
         struct account user, group;
         struct account_list supplementary_groups;
@@ -206,7 +210,7 @@ struct pool_config *config_add_pool(struct config *config, const char *name, str
 const char *config_intern_file(struct config *config, const char *file);
 
 /* True if the option has an effect in this pool: socket options need a socket of their kind, thresholds of spare
- * workers a scaling that is not static. */
+ * workers a scaling that is not static, and what is about programs that accept themselves such a program. */
 bool pool_config_uses(const struct pool_config *pool, enum pool_option option);
 
 /* How many workers a roll may start before old ones end: reload_surge of max_workers, rounded up. */

@@ -17,10 +17,13 @@
 #define MEMORY_MAX (UINT64_C(1) << 50)
 #define LIMIT_MAX ((uint64_t)RLIM_INFINITY - 1)
 
-static const struct option_choice handler_types[] = {{"inetd", HANDLER_INETD},
-                                                     {"listener", HANDLER_LISTENER, .not_built = true},
-                                                     {"module", HANDLER_MODULE, .not_built = true},
-                                                     {0}};
+static const struct option_choice handler_types[] = {
+        {"inetd", HANDLER_INETD}, {"listener", HANDLER_LISTENER}, {"module", HANDLER_MODULE, .not_built = true}, {0}};
+static const struct option_choice listen_fds[] = {{"3", LISTEN_FD_THREE}, {"0", LISTEN_FD_ZERO}, {0}};
+static const struct option_choice accountings[] = {{"api", ACCOUNTING_API},
+                                                   {"preload", ACCOUNTING_PRELOAD, .not_built = true},
+                                                   {"none", ACCOUNTING_NONE, .not_built = true},
+                                                   {0}};
 static const struct option_choice start_methods[] = {{"exec", START_EXEC},
                                                      {"forkserver", START_FORKSERVER, .not_built = true},
                                                      {"snapshot", START_SNAPSHOT, .not_built = true},
@@ -86,15 +89,15 @@ const struct option pool_options[] = {
 
         [POOL_HANDLER_TYPE] = {"handler_type", OPTION_ENUM, POOL_FIELD(handler_type), "inetd",
                 .choices = handler_types, .effect = EFFECT_ROLL,
-                .help = "inetd: the handler has the connection on stdin and stdout"},
+                .help = "inetd: the handler has the connection on stdin and stdout; listener: it accepts itself"},
         [POOL_HANDLER] = {"handler", OPTION_WORDS, POOL_FIELD(handler), .effect = EFFECT_ROLL,
                 .help = "the program that serves a connection, and its arguments (required)"},
         [POOL_START_METHOD] = {"start_method", OPTION_ENUM, POOL_FIELD(start_method), "exec",
                 .choices = start_methods, .effect = EFFECT_ROLL, .help = "exec: a new process for every connection"},
-        [POOL_LISTEN_FD] = {"listen_fd", OPTION_NUMBER, .not_built = true, .effect = EFFECT_ROLL,
-                .help = "the descriptor on which a listener gets its first socket"},
-        [POOL_ACCOUNTING] = {"accounting", OPTION_ENUM, .not_built = true, .effect = EFFECT_ROLL,
-                .help = "how a listener's activity is known"},
+        [POOL_LISTEN_FD] = {"listen_fd", OPTION_ENUM, POOL_FIELD(listen_fd), "3", .choices = listen_fds,
+                .effect = EFFECT_ROLL, .help = "the descriptor on which a listener gets its (first) socket"},
+        [POOL_ACCOUNTING] = {"accounting", OPTION_ENUM, POOL_FIELD(accounting), "api", .choices = accountings,
+                .effect = EFFECT_ROLL, .help = "how a listener's activity is known; api: it reports by libprefork"},
         [POOL_RETIRE_SIGNAL] = {"retire_signal", OPTION_ENUM, .not_built = true, .effect = EFFECT_ROLL,
                 .help = "the signal that asks a listener to end"},
 

@@ -32,6 +32,15 @@ void deadlines_feed(struct worker *worker, enum worker_event event, uint64_t req
         worker_event(worker, event, now_ms);
 }
 
+/* A program that runs and does not report will not do so next time either. */
+static void explain_silence(const struct worker *worker, const struct log_fields *fields)
+{
+        if (worker->is_program && atomic_load(&worker_slot(worker)->attached) == PREFORK_ATTACHED_NOBODY)
+                log_emit(LOG_ERR, fields,
+                         "the handler runs and does not report; accounting = api is for programs that call "
+                         "prefork_attach()");
+}
+
 void deadlines_tell(const struct worker *worker, const struct order *order)
 {
         static const enum message_id ids[WORKER_EVENT_COUNT] = {
@@ -47,6 +56,8 @@ void deadlines_tell(const struct worker *worker, const struct order *order)
                                           .request_duration_us = order->duration_ms * 1000};
 
         log_emit(order->priority, &fields, "%s after %llu ms", order->reason, (unsigned long long)order->duration_ms);
+        if (order->event == WORKER_EVENT_START_TIMEOUT)
+                explain_silence(worker, &fields);
 }
 
 static void set_notify_busy(struct pool *pool, uint32_t value)

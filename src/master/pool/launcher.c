@@ -141,6 +141,7 @@ int launcher_start(struct pool *pool, enum worker_purpose purpose, const char *r
         }
         worker->purpose = purpose;
         worker->generation = pool->generation;
+        worker->is_program = worker_serves(worker) && pool->config->handler_type == HANDLER_LISTENER;
         worker->reason = reason;
         worker->log_read_fd = -1;
         worker->forked_ms = worker->life.since_ms = clock_now_ms();

@@ -114,6 +114,7 @@ static const struct field worker_fields[] = {
         FIELD(struct worker, stopped, "stopped"),
         FIELD(struct worker, stop_told, "stop_told"),
         FIELD(struct worker, generation, "generation"),
+        FIELD(struct worker, is_program, "is_program"),
         WRITTEN(struct worker, recycling, "recycling"),
         WRITTEN(struct worker, replacement, "replacement"),
         DERIVED(struct worker, replaces, "points back"),

@@ -76,8 +76,19 @@ static int send_signal(const struct worker *worker, int number)
         return reaper_kill(worker->pool->runtime->reaper, worker->pid, worker, number);
 }
 
+static int signal_group(const struct worker *worker, int number)
+{
+        return reaper_kill_group(worker->pool->runtime->reaper, worker->pid, worker, number);
+}
+
+/* A program obeys no orders: what they stand for is sent to its group. */
 static void order(struct worker *worker, enum prefork_order what)
 {
+        if (worker->is_program) {
+                signal_group(worker, what == PREFORK_ORDER_TERM ? SIGTERM : SIGKILL);
+                signal_group(worker, SIGCONT);
+                return;
+        }
         struct prefork_slot *slot = worker_slot(worker);
 
         atomic_store(&slot->order_request, worker->escalated_request);
@@ -149,8 +160,8 @@ static void signal_retire(struct worker *worker)
 /* Order the worker to end. Only the worker knows its handler, so it gets the time to kill it. */
 static void end(struct worker *worker, uint64_t now_ms)
 {
-        bool may_have_handler =
-                worker_serves(worker) && atomic_load(&worker_slot(worker)->activity) != PREFORK_STARTING;
+        bool may_have_handler = worker_serves(worker) && !worker->is_program &&
+                                atomic_load(&worker_slot(worker)->activity) != PREFORK_STARTING;
 
         if (may_have_handler)
                 order(worker, PREFORK_ORDER_DIE);
@@ -163,6 +174,8 @@ static void kill_handler(const struct worker *worker)
 {
         if (send_signal(worker, 0) == 0)
                 children_kill(worker->pid);
+        if (worker->is_program)
+                signal_group(worker, SIGKILL);
 }
 
 void worker_launched(struct worker *worker, pid_t pid, uint64_t now_ms)

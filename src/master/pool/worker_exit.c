@@ -18,10 +18,37 @@
 #include "master/pool/worker_table.h"
 #include "os/clock.h"
 
+/* A program was sent TERM or KILL because of its request. (Other workers relay that, and live.) */
+static bool was_interrupted(const struct worker *worker)
+{
+        return worker->is_program && (worker->life.state == WORKER_TERMINATING || worker->life.state == WORKER_KILLING);
+}
+
+/* The master has asked it to end, or is done with it. */
+static bool ended_by_us(const struct worker *worker)
+{
+        return worker->life.retired || worker->recycling != RECYCLE_NONE || worker->life.state == WORKER_ENDING ||
+               worker->life.state == WORKER_KILLED || was_interrupted(worker);
+}
+
+/* The exit code of a program is its own affair. It may end when it is asked to, and whenever it has served. */
+static bool program_ended_as_agreed(const struct worker *worker, int status)
+{
+        const struct prefork_slot *slot = worker_slot(worker);
+
+        if (atomic_load(&slot->start_stage) != WORKER_STAGE_NONE)
+                return false;
+        if (was_interrupted(worker))
+                return true;
+        return WIFEXITED(status) && (ended_by_us(worker) || atomic_load(&slot->requests_ended) > 0);
+}
+
 static bool ended_as_agreed(const struct worker *worker, int status)
 {
         if (worker->life.state == WORKER_ENDING || worker->life.state == WORKER_KILLED)
                 return true;
+        if (worker->is_program)
+                return program_ended_as_agreed(worker, status);
         if (!WIFEXITED(status))
                 return false;
         int code = WEXITSTATUS(status);
@@ -43,6 +70,13 @@ static void describe_activity(const struct worker *worker, char *text, size_t si
                 snprintf(text, size, worker_life_is_starting(&worker->life) ? "while starting" : "while idle");
 }
 
+/* It says in its slot why; an exit code of a program means nothing. */
+static bool could_not_serve(const struct worker *worker, int code)
+{
+        return (code == WORKER_EXIT_START_FAILED || code == WORKER_EXIT_LISTENER_FAILED) &&
+               (!worker->is_program || atomic_load(&worker_slot(worker)->start_stage) != WORKER_STAGE_NONE);
+}
+
 static void log_death(const struct worker *worker, int status)
 {
         const struct prefork_slot *slot = worker_slot(worker);
@@ -57,19 +91,12 @@ static void log_death(const struct worker *worker, int status)
         if (WIFSIGNALED(status))
                 log_emit(LOG_WARNING, &fields, "killed by signal %d (%s) %s, after %llu requests", WTERMSIG(status),
                          strsignal(WTERMSIG(status)), activity, (unsigned long long)fields.requests);
-        else if (WEXITSTATUS(status) == WORKER_EXIT_START_FAILED || WEXITSTATUS(status) == WORKER_EXIT_LISTENER_FAILED)
+        else if (could_not_serve(worker, WEXITSTATUS(status)))
                 log_emit(LOG_ERR, &fields, "cannot serve: %s: %s", worker_stage_name(atomic_load(&slot->start_stage)),
                          strerror((int)atomic_load(&slot->start_errno)));
         else
                 log_emit(LOG_WARNING, &fields, "exited with code %d %s, after %llu requests", WEXITSTATUS(status),
                          activity, (unsigned long long)fields.requests);
-}
-
-/* The master has asked it to end, or is done with it. */
-static bool ended_by_us(const struct worker *worker)
-{
-        return worker->life.retired || worker->recycling != RECYCLE_NONE || worker->life.state == WORKER_ENDING ||
-               worker->life.state == WORKER_KILLED;
 }
 
 static void count_failure(const struct worker *worker, int status)

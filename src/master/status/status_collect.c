@@ -59,7 +59,8 @@ static void collect_worker(const struct worker *worker, uint64_t now_ms, struct 
                 .cpu_ms = usage.cpu_ms + counted->handler_cpu_us / 1000,
                 .memory_bytes = usage.resident_bytes,
         };
-        describe_exit(slot, status);
+        if (!worker->is_program) /* there is no handler besides it that ends */
+                describe_exit(slot, status);
 }
 
 static int collect_workers(const struct pool *pool, struct status_pool *status)
