@@ -85,6 +85,7 @@ enum prefork_attached {
         PREFORK_ATTACHED_NOBODY,
         PREFORK_ATTACHED_PROGRAM, /* the program, through libprefork */
         PREFORK_ATTACHED_PRELOAD, /* preforkd's object that was loaded into it */
+        PREFORK_ATTACHED_FORKS, /* the same; but children of the program wait for connections, which it must not fork */
 };
 
 struct prefork_slot {

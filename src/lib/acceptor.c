@@ -61,27 +61,6 @@ int acceptor_open(struct acceptor *acceptor, const int *listeners, size_t count,
         return door_install(listeners, count, parent, orphan_timeout_ms);
 }
 
-bool acceptor_is_passing(int error)
-{
-        switch (-error) {
-        case EINTR:
-        case ECONNABORTED:
-        case EPROTO:
-        case EPERM:
-        case ENETDOWN:
-        case ENOPROTOOPT:
-        case EHOSTDOWN:
-        case ENONET:
-        case EHOSTUNREACH:
-        case EOPNOTSUPP:
-        case ENETUNREACH:
-        case ETIMEDOUT:
-                return true;
-        default:
-                return false;
-        }
-}
-
 /* accept(2) has failed with a passing error. -EINTR: try again at once; otherwise as acceptor_wait(). */
 static int skip(struct acceptor *acceptor, int error)
 {

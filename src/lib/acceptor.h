@@ -46,7 +46,26 @@ void acceptor_pause(const struct acceptor *acceptor);
 
 /* True for errors of accept(2) that concern one broken connection and not the listener: Linux passes pending network
  * errors on (accept(2), NOTES). */
-bool acceptor_is_passing(int error);
+static inline bool acceptor_is_passing(int error)
+{
+        switch (-error) {
+        case EINTR:
+        case ECONNABORTED:
+        case EPROTO:
+        case EPERM:
+        case ENETDOWN:
+        case ENOPROTOOPT:
+        case EHOSTDOWN:
+        case ENONET:
+        case EHOSTUNREACH:
+        case EOPNOTSUPP:
+        case ENETUNREACH:
+        case ETIMEDOUT:
+                return true;
+        default:
+                return false;
+        }
+}
 
 /* True if the system lacks a resource. */
 static inline bool acceptor_is_shortage(int error)

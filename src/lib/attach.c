@@ -23,6 +23,7 @@ static const struct {
         [ATTACH_LISTEN_FDS] = {"PREFORK_LISTEN_FDS", FDS_MAX},
         [ATTACH_ORPHAN_TIMEOUT_MS] = {"PREFORK_ORPHAN_TIMEOUT_MS", UINT32_MAX},
         [ATTACH_STATM_FD] = {"PREFORK_STATM_FD", INT32_MAX},
+        [ATTACH_PRELOAD] = {"PREFORK_PRELOAD", ATTACH_RETIRE_COUNT - 1},
 };
 static_assert(ELEMENTS(variables) == ATTACH_COUNT, "a row for every enum attach_variable");
 
@@ -57,9 +58,8 @@ int attach_read(char *const *environment, pid_t pid, struct attachment *ret)
 
                 if (i == ATTACH_PID && !value)
                         return -ENOENT;
-                if (i == ATTACH_STATM_FD)
-                        ret->has_statm = value != NULL;
-                if (i == ATTACH_STATM_FD && !value)
+                ret->has[i] = value != NULL;
+                if (!value && i >= ATTACH_STATM_FD)
                         continue;
                 if (!value || !decimal_parse(value, variables[i].most, &ret->values[i]))
                         return -EINVAL;
@@ -111,7 +111,7 @@ static bool is_plausible(const struct attachment *attachment)
 
         if (!is_of_type(attachment, ATTACH_SCOREBOARD_FD, S_IFREG, sizeof(struct prefork_scoreboard)) ||
             !is_of_type(attachment, ATTACH_WAKE_FD, S_IFIFO, 0) ||
-            (attachment->has_statm && !is_of_type(attachment, ATTACH_STATM_FD, S_IFREG, 0)))
+            (attachment->has[ATTACH_STATM_FD] && !is_of_type(attachment, ATTACH_STATM_FD, S_IFREG, 0)))
                 return false;
         for (uint64_t i = 0; i < count; i++)
                 if (!listens((int)(first + i)))
@@ -124,7 +124,7 @@ static void keep_from_children(const struct attachment *attachment)
 {
         sys_set_cloexec((int)attachment->values[ATTACH_SCOREBOARD_FD]);
         sys_set_cloexec((int)attachment->values[ATTACH_WAKE_FD]);
-        if (attachment->has_statm)
+        if (attachment->has[ATTACH_STATM_FD])
                 sys_set_cloexec((int)attachment->values[ATTACH_STATM_FD]);
 }
 
@@ -145,8 +145,8 @@ int attach_take(const struct attachment *attachment, struct request_desk *ret)
                 sys_unmap(memory, sizeof(struct prefork_scoreboard));
                 return r;
         }
-        recycling_begin(&ret->recycling, attachment->has_statm ? (int)attachment->values[ATTACH_STATM_FD] : -1,
-                        sys_now_ns());
+        recycling_begin(&ret->recycling,
+                        attachment->has[ATTACH_STATM_FD] ? (int)attachment->values[ATTACH_STATM_FD] : -1, sys_now_ns());
         return 0;
 }
 
@@ -155,6 +155,6 @@ void attach_give_back(const struct attachment *attachment, struct request_desk *
         sys_unmap(desk->slot.board, sizeof(struct prefork_scoreboard));
         sys_close((int)attachment->values[ATTACH_SCOREBOARD_FD]);
         sys_close((int)attachment->values[ATTACH_WAKE_FD]);
-        if (attachment->has_statm)
+        if (attachment->has[ATTACH_STATM_FD])
                 sys_close((int)attachment->values[ATTACH_STATM_FD]);
 }

@@ -22,8 +22,18 @@ enum attach_variable {
         ATTACH_LISTEN_FD,  /* the first listener … */
         ATTACH_LISTEN_FDS, /* … and how many there are, one after the other */
         ATTACH_ORPHAN_TIMEOUT_MS,
-        ATTACH_STATM_FD, /* optional */
+        /* Optional. */
+        ATTACH_STATM_FD,
+        ATTACH_PRELOAD, /* the program reports through the preload object: enum attach_retire */
         ATTACH_COUNT
+};
+
+/* How a program ends that the preload object keeps from accepting. */
+enum attach_retire {
+        ATTACH_RETIRE_TERM,   /* by SIGTERM, at a moment when it holds no connection */
+        ATTACH_RETIRE_RETURN, /* accept(2) fails */
+        ATTACH_RETIRE_EXIT,   /* exit(3) is called */
+        ATTACH_RETIRE_COUNT
 };
 
 /* "PREFORK_PID" … */
@@ -31,7 +41,7 @@ const char *attach_variable_name(enum attach_variable variable);
 
 struct attachment {
         uint64_t values[ATTACH_COUNT];
-        bool has_statm;
+        bool has[ATTACH_COUNT];
 };
 
 /* Read the variables. 0; -ENOENT: there are none, or they are those of another process than `pid`; -EINVAL: one is

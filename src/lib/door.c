@@ -64,6 +64,25 @@ void door_signal_set(sigset_t *ret)
         sigaddset(ret, DOOR_SIGNAL);
 }
 
+void door_set_count(size_t listen_count)
+{
+        door.listen_count = listen_count;
+}
+
+int door_fd(void)
+{
+        return door.door_fd;
+}
+
+void door_make_way(int fd)
+{
+        if (fd < 0 || fd != door.door_fd)
+                return;
+        int moved = sys_move_up(fd);
+        if (moved >= 0)
+                door.door_fd = moved;
+}
+
 bool door_is_installed(void)
 {
         return door.listen_fds != NULL;

@@ -52,6 +52,17 @@ static inline int sys_dup3(int from, int to)
         return (int)sys_result(dup3(from, to, O_CLOEXEC));
 }
 
+/* Another number for the same open file, above this one; the old one is closed. */
+static inline int sys_move_up(int fd)
+{
+        int moved = fcntl(fd, F_DUPFD_CLOEXEC, fd + 1);
+
+        if (moved < 0)
+                return -errno;
+        close(fd);
+        return moved;
+}
+
 static inline int sys_eventfd(unsigned value)
 {
         return (int)sys_result(eventfd(value, EFD_CLOEXEC));

@@ -52,6 +52,7 @@ static const char *const withheld[] = {
         "MEMORY_PRESSURE_WATCH",
         "MEMORY_PRESSURE_WRITE",
         "FDSTORE",
+        "PREFORKD_PRELOAD",
 };
 
 static size_t name_length(const char *variable)

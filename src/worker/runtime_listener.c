@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "base/text.h"
 #include "lib/attach.h"
 #include "lib/door.h"
+#include "os/process/preload_object.h"
 #include "os/process/program.h"
 #include "worker/handler_environment.h"
 #include "worker/handler_limits.h"
@@ -100,6 +102,47 @@ static int add_activation(const struct worker_plan *plan, struct words *variable
         return r < 0 ? r : add_number(variables, "LISTEN_PID", (uint64_t)getpid());
 }
 
+static bool is_preloaded(const struct pool_config *pool)
+{
+        return pool->accounting == ACCOUNTING_PRELOAD;
+}
+
+static enum attach_retire how_to_retire(const struct pool_config *pool)
+{
+        static const enum attach_retire ways[] = {
+                [RETIRE_TERM] = ATTACH_RETIRE_TERM,
+                [RETIRE_RETURN] = ATTACH_RETIRE_RETURN,
+                [RETIRE_EXIT] = ATTACH_RETIRE_EXIT,
+        };
+
+        return ways[pool_config_retire_signal(pool)];
+}
+
+/* The preload object comes first; what the pool or preforkd's own environment preloads stays. */
+static int add_preload(const struct worker_plan *plan, const char *others, struct words *variables)
+{
+        _cleanup_(text_clear) struct text text = {0};
+        bool has_others = others && others[0] != '\0';
+
+        if (!is_preloaded(plan->pool))
+                return 0;
+        int r = text_appendf(&text, "LD_PRELOAD=%s%s%s", preload_object_path(), has_others ? ":" : "",
+                             has_others ? others : "");
+        return r < 0 ? r : words_add(variables, text_string(&text));
+}
+
+/* The value of a variable as it would be without ours. */
+static const char *find_preload(const struct pool_config *pool)
+{
+        static const char name[] = "LD_PRELOAD=";
+        const char *found = pool->clear_environment ? NULL : getenv("LD_PRELOAD");
+
+        for (size_t i = 0; i < pool->environment.count; i++)
+                if (text_starts_with(pool->environment.list[i], name))
+                        found = pool->environment.list[i] + strlen(name);
+        return found;
+}
+
 /* Where the program finds its slot, see lib/attach. */
 static int add_attachment(const struct worker_plan *plan, int statm_fd, struct words *variables)
 {
@@ -114,10 +157,11 @@ static int add_attachment(const struct worker_plan *plan, int statm_fd, struct w
                 [ATTACH_LISTEN_FDS] = plan->listener_count,
                 [ATTACH_ORPHAN_TIMEOUT_MS] = MIN_OF(plan->orphan_timeout_ms, (uint64_t)UINT32_MAX),
                 [ATTACH_STATM_FD] = (uint64_t)above + 2,
+                [ATTACH_PRELOAD] = how_to_retire(plan->pool),
         };
 
         for (enum attach_variable i = 0; i < ATTACH_COUNT && r == 0; i++)
-                if (i != ATTACH_STATM_FD || statm_fd >= 0)
+                if ((i != ATTACH_STATM_FD || statm_fd >= 0) && (i != ATTACH_PRELOAD || is_preloaded(plan->pool)))
                         r = add_number(variables, attach_variable_name(i), values[i]);
         return r;
 }
@@ -136,6 +180,8 @@ static int make_environment(const struct worker_plan *plan, int statm_fd, struct
                 r = add_activation(plan, &variables);
         if (r == 0)
                 r = add_attachment(plan, statm_fd, &variables);
+        if (r == 0)
+                r = add_preload(plan, find_preload(pool), &variables);
         return r < 0 ? r : handler_environment_new(&variables, pool->clear_environment ? NULL : environ, ret);
 }
 

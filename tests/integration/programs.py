@@ -11,6 +11,7 @@ from control import Control, control_of
 from daemon import BINARY, Daemon, children, connect, read_all, request, wait_until
 
 BUILD = BINARY.parents[2]
+LIBRARY = BUILD / "src/lib/libprefork.so.0"
 PYTHON = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
 
 
@@ -18,7 +19,7 @@ def example(name: str, directory: Path) -> list[str]:
     """A program of examples/, copied to where every user can execute it, with the library that it needs."""
     program = Path(__file__).resolve().parents[2] / "examples/hello.py" if name == "python" \
         else BUILD / f"examples/hello_{name}"
-    for source in (program, BUILD / "src/lib/libprefork.so.0"):
+    for source in (program, LIBRARY):
         shutil.copy(source, directory)
         (directory / source.name).chmod(0o755)
     target = str(directory / program.name)

@@ -168,7 +168,7 @@ static void warn_unused(const struct rules *rules, const struct pool_config *poo
 /* What a program that accepts itself needs, and what only such a program uses. */
 static void check_listener(const struct rules *rules, const struct pool_config *pool)
 {
-        static const enum pool_option of_listeners[] = {POOL_LISTEN_FD, POOL_ACCOUNTING};
+        static const enum pool_option of_listeners[] = {POOL_LISTEN_FD, POOL_ACCOUNTING, POOL_RETIRE_SIGNAL};
 
         if (pool->handler_type != HANDLER_LISTENER) {
                 for (size_t i = 0; i < ELEMENTS(of_listeners); i++)
@@ -177,6 +177,8 @@ static void check_listener(const struct rules *rules, const struct pool_config *
                                            "no effect: only a handler of the type listener accepts itself");
                 return;
         }
+        if (rules_is_set(pool, POOL_RETIRE_SIGNAL) && !pool_config_uses(pool, POOL_RETIRE_SIGNAL))
+                rules_warn(rules, pool, POOL_RETIRE_SIGNAL, "no effect: with accounting = api the program ends itself");
         if (pool->listen_fd == LISTEN_FD_ZERO && pool->listen.count > 1)
                 rules_refuse(rules, pool, POOL_LISTEN_FD,
                              "0 is one descriptor, and the pool listens on %zu addresses; expected one address, or 3",

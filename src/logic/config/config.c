@@ -100,6 +100,14 @@ static bool has_listener(const struct pool_config *pool, enum pool_option option
         return false;
 }
 
+enum retire_signal pool_config_retire_signal(const struct pool_config *pool)
+{
+        if (pool->retire_signal != RETIRE_AUTO)
+                return (enum retire_signal)pool->retire_signal;
+        return pool->accounting == ACCOUNTING_PRELOAD && pool->listen_fd == LISTEN_FD_ZERO ? RETIRE_RETURN
+                                                                                           : RETIRE_TERM;
+}
+
 bool pool_config_uses(const struct pool_config *pool, enum pool_option option)
 {
         switch (option) {
@@ -120,6 +128,8 @@ bool pool_config_uses(const struct pool_config *pool, enum pool_option option)
         case POOL_LISTEN_FD:
         case POOL_ACCOUNTING:
                 return pool->handler_type == HANDLER_LISTENER;
+        case POOL_RETIRE_SIGNAL:
+                return pool->handler_type == HANDLER_LISTENER && pool->accounting != ACCOUNTING_API;
         default:
                 return true;
         }

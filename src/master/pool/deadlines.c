@@ -6,6 +6,7 @@
 #include "master/pool/health.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_counters.h"
+#include "master/pool/program.h"
 #include "master/pool/worker.h"
 
 static void count(struct pool *pool, enum worker_event event)
@@ -32,15 +33,6 @@ void deadlines_feed(struct worker *worker, enum worker_event event, uint64_t req
         worker_event(worker, event, now_ms);
 }
 
-/* A program that runs and does not report will not do so next time either. */
-static void explain_silence(const struct worker *worker, const struct log_fields *fields)
-{
-        if (worker->is_program && atomic_load(&worker_slot(worker)->attached) == PREFORK_ATTACHED_NOBODY)
-                log_emit(LOG_ERR, fields,
-                         "the handler runs and does not report; accounting = api is for programs that call "
-                         "prefork_attach()");
-}
-
 void deadlines_tell(const struct worker *worker, const struct order *order)
 {
         static const enum message_id ids[WORKER_EVENT_COUNT] = {
@@ -57,7 +49,7 @@ void deadlines_tell(const struct worker *worker, const struct order *order)
 
         log_emit(order->priority, &fields, "%s after %llu ms", order->reason, (unsigned long long)order->duration_ms);
         if (order->event == WORKER_EVENT_START_TIMEOUT)
-                explain_silence(worker, &fields);
+                program_explain(worker);
 }
 
 static void set_notify_busy(struct pool *pool, uint32_t value)

@@ -237,6 +237,13 @@ void worker_answer(struct worker *worker, enum prefork_answer answer)
         syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
+void worker_note_ready(struct worker *worker, uint64_t now_ms)
+{
+        if (worker->life.state == WORKER_STARTING && worker_serves(worker) &&
+            atomic_load(&worker_slot(worker)->activity) != PREFORK_STARTING)
+                worker_event(worker, WORKER_EVENT_READY, now_ms);
+}
+
 void worker_event(struct worker *worker, enum worker_event event, uint64_t now_ms)
 {
         switch (worker_life_feed(&worker->life, event, now_ms)) {

@@ -52,6 +52,9 @@ void worker_event(struct worker *worker, enum worker_event event, uint64_t now_m
  * ordered to end before. */
 void worker_retire(struct worker *worker, const char *reason, uint64_t now_ms);
 
+/* If it reports that it is ready, it is. */
+void worker_note_ready(struct worker *worker, uint64_t now_ms);
+
 /* The worker `context` has been stopped by a signal, or continued. While it is stopped it is neither idle nor spare. */
 void worker_note_stop(void *context, bool stopped);
 

@@ -12,6 +12,7 @@
 #include "master/pool/health.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_counters.h"
+#include "master/pool/program.h"
 #include "master/pool/tallies.h"
 #include "master/pool/worker.h"
 #include "master/pool/worker_output.h"
@@ -38,7 +39,8 @@ static bool program_ended_as_agreed(const struct worker *worker, int status)
 
         if (atomic_load(&slot->start_stage) != WORKER_STAGE_NONE)
                 return false;
-        if (was_interrupted(worker))
+        /* TERM ends a program that was retired, at a moment when it held no connection. */
+        if (was_interrupted(worker) || (ended_by_us(worker) && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM))
                 return true;
         return WIFEXITED(status) && (ended_by_us(worker) || atomic_load(&slot->requests_ended) > 0);
 }
@@ -116,22 +118,31 @@ static void count_failure(const struct worker *worker, int status)
                 health_note_failure(pool);
 }
 
+static bool was_recycled(const struct worker *worker, int status)
+{
+        if (worker->is_program)
+                return worker->recycling != RECYCLE_NONE && program_ended_as_agreed(worker, status);
+        return WIFEXITED(status) && (WEXITSTATUS(status) == WORKER_EXIT_RECYCLED || worker->recycling != RECYCLE_NONE);
+}
+
 void worker_exit_settle(void *context, pid_t pid, int status, const struct rusage *usage)
 {
         struct worker *worker = context;
         struct pool *pool = worker->pool;
 
+        worker_note_ready(worker, clock_now_ms()); /* it may have served and ended before the master saw it ready */
         tallies_look_at(worker);
         bool as_agreed = ended_as_agreed(worker, status);
         if (!as_agreed) {
                 pool_counters_note(pool, COUNTER_died);
                 log_death(worker, status);
+                program_explain(worker);
         }
         count_failure(worker, status);
         idle_set_remove(worker->board->memory, worker->slot);
         if (worker_serves(worker))
                 pool_counters_inherit(pool, &worker_tally(worker)->counted, usage);
-        if (WIFEXITED(status) && (WEXITSTATUS(status) == WORKER_EXIT_RECYCLED || worker->recycling != RECYCLE_NONE))
+        if (was_recycled(worker, status))
                 pool_counters_note(pool, COUNTER_recycled);
         worker_output_outlive(pool->runtime->outputs, pool->name, pid, pool->config->max_workers);
         worker_event(worker, WORKER_EVENT_EXITED, clock_now_ms());

@@ -45,18 +45,19 @@ static void test_reads_what_was_set(void **state)
         assert_int_equal(attachment.values[ATTACH_SLOT], 7);
         assert_int_equal(attachment.values[ATTACH_LISTEN_FDS], 2);
         assert_int_equal(attachment.values[ATTACH_STATM_FD], 13);
-        assert_true(attachment.has_statm);
+        assert_true(attachment.has[ATTACH_STATM_FD]);
+        assert_false(attachment.has[ATTACH_PRELOAD]);
 }
 
 static void test_memory_may_be_unknown(void **state)
 {
         struct environment *environment = environment_new();
-        struct attachment attachment = {.has_statm = true};
+        struct attachment attachment = {.has = {[ATTACH_STATM_FD] = true}};
 
         (void)state;
         environment->text[STATM_AT][0] = '_';
         assert_int_equal(attach_read(environment->vector, 100, &attachment), 0);
-        assert_false(attachment.has_statm);
+        assert_false(attachment.has[ATTACH_STATM_FD]);
 }
 
 static void test_is_for_one_process_only(void **state)

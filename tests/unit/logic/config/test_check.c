@@ -170,6 +170,9 @@ static void test_programs_that_accept_themselves(void **state)
         (void)state;
         check(BASICS "handler_type = listener\n", "");
         check(BASICS "handler_type = listener\nlisten_fd = 0\naccounting = api\n", "");
+        check(BASICS "handler_type = listener\naccounting = preload\nretire_signal = exit\n", "");
+        check(BASICS "handler_type = listener\naccounting = api\nretire_signal = exit\n",
+              "warning: f:6: retire_signal: no effect: with accounting = api the program ends itself");
         check(BASICS "listen_fd = 0\naccounting = api\n",
               "warning: f:4: listen_fd: no effect: only a handler of the type listener accepts itself\n"
               "warning: f:5: accounting: no effect: only a handler of the type listener accepts itself");
