@@ -52,6 +52,7 @@ enum prefork_activity {
         PREFORK_BUSY,    /* serves a request */
         PREFORK_WAITING, /* has served its last request and waits for the master's answer about its recycling */
         PREFORK_ENDING,
+        PREFORK_UNWATCHED, /* executes a program that reports nothing */
 };
 
 /* Why a worker asks to be recycled. */

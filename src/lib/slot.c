@@ -47,6 +47,12 @@ void slot_ready(struct slot *slot, uint64_t now_ns)
         slot_wake(slot, PREFORK_WAKE_READY);
 }
 
+void slot_unwatched(struct slot *slot, uint64_t now_ns)
+{
+        set_activity(slot, PREFORK_UNWATCHED, now_ns);
+        slot_wake(slot, PREFORK_WAKE_READY);
+}
+
 void slot_idle(struct slot *slot, uint64_t now_ns)
 {
         struct prefork_scoreboard *board = slot->board;

@@ -102,6 +102,11 @@ static int add_activation(const struct worker_plan *plan, struct words *variable
         return r < 0 ? r : add_number(variables, "LISTEN_PID", (uint64_t)getpid());
 }
 
+static bool reports(const struct pool_config *pool)
+{
+        return pool->accounting != ACCOUNTING_NONE;
+}
+
 static bool is_preloaded(const struct pool_config *pool)
 {
         return pool->accounting == ACCOUNTING_PRELOAD;
@@ -178,7 +183,7 @@ static int make_environment(const struct worker_plan *plan, int statm_fd, struct
                 r = words_add(&variables, own.list[i]);
         if (r == 0)
                 r = add_activation(plan, &variables);
-        if (r == 0)
+        if (r == 0 && reports(pool))
                 r = add_attachment(plan, statm_fd, &variables);
         if (r == 0)
                 r = add_preload(plan, find_preload(pool), &variables);
@@ -192,6 +197,8 @@ static size_t list_passed(const struct worker_plan *plan, int statm_fd, struct p
 
         for (size_t i = 0; i < plan->listener_count; i++)
                 list[count++] = (struct passed){plan->listeners[i], first_listener(plan->pool) + (int)i};
+        if (!reports(plan->pool))
+                return count;
         list[count++] = (struct passed){plan->board_fds[0], above};
         list[count++] = (struct passed){plan->wake_fd, above + 1};
         if (statm_fd >= 0)
@@ -224,16 +231,19 @@ static int pass_descriptors(const struct worker_plan *plan, int statm_fd, int *r
 }
 
 /* Until the program reports, an end of the master ends it: it has no connection yet. The retire signal is kept for it
- * until then. */
+ * until then. One that never reports is retired by the end of the master. */
 static int set_signals(const struct worker_plan *plan)
 {
+        int number = reports(plan->pool) ? SIGTERM : pool_config_retire_number(plan->pool);
         sigset_t blocked;
 
-        if (prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) < 0)
+        if (prctl(PR_SET_PDEATHSIG, number, 0, 0, 0) < 0)
                 return -errno;
         if (getppid() != plan->master_pid)
                 return -ESRCH;
-        door_signal_set(&blocked);
+        sigemptyset(&blocked);
+        if (reports(plan->pool))
+                door_signal_set(&blocked);
         return sigprocmask(SIG_SETMASK, &blocked, NULL) < 0 ? -errno : 0;
 }
 

@@ -43,6 +43,8 @@ static int start(const struct worker_plan *plan, struct prefork_scoreboard *boar
         r = loop->runtime_ops->prepare(plan, own.log_read, &loop->runtime);
         if (r == 0 && loop->runtime_ops->become) {
                 failure->stage = WORKER_STAGE_EXEC;
+                if (plan->pool->accounting == ACCOUNTING_NONE) /* nobody will report that it is ready */
+                        slot_unwatched(&loop->desk.slot, clock_now_ns());
                 return loop->runtime_ops->become(loop->runtime, own.statm);
         }
         if (r == 0)

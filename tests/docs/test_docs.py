@@ -127,7 +127,7 @@ def test_what_is_not_available_yet() -> None:
     """It is refused with these words; what is available is not listed."""
     keys = reserved_keys()
     assert set(keys) == set(re.findall(r"\{\"(\w+)\", OPTION_\w+, \.not_built = true", source("logic/config")))
-    for arguments in [*([f"--{key}=x"] for key in keys), ["--handler-type=module"], ["--accounting=none"],
+    for arguments in [*([f"--{key}=x"] for key in keys), ["--handler-type=module"],
                       ["--start-method=forkserver"], ["--start-method=snapshot"]]:
         said = run("-t", "--listen=@preforkd-docs", *arguments, "--", "/bin/cat").stderr
         assert re.search("(is|are) not available yet", said), f"{arguments}: {said}"

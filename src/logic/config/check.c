@@ -165,6 +165,32 @@ static void warn_unused(const struct rules *rules, const struct pool_config *poo
                 rules_warn(rules, pool, POOL_SPARE_TIMEOUT, "no effect: scaling is static");
 }
 
+static void check_retirement(const struct rules *rules, const struct pool_config *pool)
+{
+        enum retire_signal how = pool_config_retire_signal(pool);
+        bool is_signal = pool_config_retire_number(pool) > 0;
+
+        if (rules_is_set(pool, POOL_RETIRE_SIGNAL) && !pool_config_uses(pool, POOL_RETIRE_SIGNAL))
+                rules_warn(rules, pool, POOL_RETIRE_SIGNAL, "no effect: with accounting = api the program ends itself");
+        else if (pool->accounting == ACCOUNTING_NONE && !is_signal)
+                rules_refuse(rules, pool, POOL_RETIRE_SIGNAL, "needs accounting = preload; expected a signal");
+        else if (pool->accounting == ACCOUNTING_PRELOAD && is_signal && how != RETIRE_TERM)
+                rules_refuse(rules, pool, POOL_RETIRE_SIGNAL,
+                             "with accounting = preload; expected TERM, return or exit");
+}
+
+/* What rests on knowing when a worker is busy. */
+static void warn_unknown(const struct rules *rules, const struct pool_config *pool)
+{
+        static const enum pool_option options[] = {POOL_MAX_CONNECTIONS_PER_SOURCE, POOL_MAX_REQUESTS,
+                                                   POOL_MAX_WORKER_MEMORY, POOL_MAX_WORKER_AGE, POOL_DETACH_AFTER};
+
+        for (size_t i = 0; i < ELEMENTS(options); i++)
+                if (rules_is_set(pool, options[i]))
+                        rules_warn(rules, pool, options[i],
+                                   "no effect: with accounting = none nobody knows when the handler is busy");
+}
+
 /* What a program that accepts itself needs, and what only such a program uses. */
 static void check_listener(const struct rules *rules, const struct pool_config *pool)
 {
@@ -177,8 +203,9 @@ static void check_listener(const struct rules *rules, const struct pool_config *
                                            "no effect: only a handler of the type listener accepts itself");
                 return;
         }
-        if (rules_is_set(pool, POOL_RETIRE_SIGNAL) && !pool_config_uses(pool, POOL_RETIRE_SIGNAL))
-                rules_warn(rules, pool, POOL_RETIRE_SIGNAL, "no effect: with accounting = api the program ends itself");
+        check_retirement(rules, pool);
+        if (pool->accounting == ACCOUNTING_NONE)
+                warn_unknown(rules, pool);
         if (pool->listen_fd == LISTEN_FD_ZERO && pool->listen.count > 1)
                 rules_refuse(rules, pool, POOL_LISTEN_FD,
                              "0 is one descriptor, and the pool listens on %zu addresses; expected one address, or 3",

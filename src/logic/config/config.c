@@ -1,5 +1,6 @@
 #include "logic/config/config.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,6 +107,16 @@ enum retire_signal pool_config_retire_signal(const struct pool_config *pool)
                 return (enum retire_signal)pool->retire_signal;
         return pool->accounting == ACCOUNTING_PRELOAD && pool->listen_fd == LISTEN_FD_ZERO ? RETIRE_RETURN
                                                                                            : RETIRE_TERM;
+}
+
+int pool_config_retire_number(const struct pool_config *pool)
+{
+        static const int numbers[] = {
+                [RETIRE_TERM] = SIGTERM, [RETIRE_QUIT] = SIGQUIT, [RETIRE_INT] = SIGINT,
+                [RETIRE_HUP] = SIGHUP,   [RETIRE_USR1] = SIGUSR1, [RETIRE_USR2] = SIGUSR2,
+        };
+
+        return numbers[pool_config_retire_signal(pool)];
 }
 
 bool pool_config_uses(const struct pool_config *pool, enum pool_option option)

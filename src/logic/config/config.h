@@ -22,7 +22,17 @@ enum log_time { LOG_TIME_AUTO, LOG_TIME_YES, LOG_TIME_NO };
 enum handler_type { HANDLER_INETD, HANDLER_LISTENER, HANDLER_MODULE };
 enum listen_fd { LISTEN_FD_THREE, LISTEN_FD_ZERO };
 enum accounting { ACCOUNTING_PRELOAD, ACCOUNTING_API, ACCOUNTING_NONE };
-enum retire_signal { RETIRE_AUTO, RETIRE_TERM, RETIRE_RETURN, RETIRE_EXIT };
+enum retire_signal {
+        RETIRE_AUTO,
+        RETIRE_TERM,
+        RETIRE_RETURN, /* with ACCOUNTING_PRELOAD … */
+        RETIRE_EXIT,
+        RETIRE_QUIT, /* … and with ACCOUNTING_NONE, all that follow */
+        RETIRE_INT,
+        RETIRE_HUP,
+        RETIRE_USR1,
+        RETIRE_USR2, /* none that is ignored by default: one that comes before the program has handlers must end it */
+};
 enum start_method { START_EXEC, START_FORKSERVER, START_SNAPSHOT };
 enum scaling { SCALING_DYNAMIC, SCALING_STATIC, SCALING_ONDEMAND };
 enum when_full { FULL_QUEUE, FULL_REFUSE };
@@ -213,6 +223,9 @@ const char *config_intern_file(struct config *config, const char *file);
 
 /* How workers are told to end: RETIRE_AUTO is resolved. */
 enum retire_signal pool_config_retire_signal(const struct pool_config *pool);
+
+/* The number of the signal that this is; 0: it is none. */
+int pool_config_retire_number(const struct pool_config *pool);
 
 /* True if the option has an effect in this pool: socket options need a socket of their kind, thresholds of spare
  * workers a scaling that is not static, and what is about programs that accept themselves such a program. */

@@ -21,9 +21,12 @@ static const struct option_choice handler_types[] = {
         {"inetd", HANDLER_INETD}, {"listener", HANDLER_LISTENER}, {"module", HANDLER_MODULE, .not_built = true}, {0}};
 static const struct option_choice listen_fds[] = {{"3", LISTEN_FD_THREE}, {"0", LISTEN_FD_ZERO}, {0}};
 static const struct option_choice accountings[] = {
-        {"preload", ACCOUNTING_PRELOAD}, {"api", ACCOUNTING_API}, {"none", ACCOUNTING_NONE, .not_built = true}, {0}};
-static const struct option_choice retire_signals[] = {
-        {"auto", RETIRE_AUTO}, {"TERM", RETIRE_TERM}, {"return", RETIRE_RETURN}, {"exit", RETIRE_EXIT}, {0}};
+        {"preload", ACCOUNTING_PRELOAD}, {"api", ACCOUNTING_API}, {"none", ACCOUNTING_NONE}, {0}};
+static const struct option_choice retire_signals[] = {{"auto", RETIRE_AUTO},     {"TERM", RETIRE_TERM},
+                                                      {"return", RETIRE_RETURN}, {"exit", RETIRE_EXIT},
+                                                      {"QUIT", RETIRE_QUIT},     {"INT", RETIRE_INT},
+                                                      {"HUP", RETIRE_HUP},       {"USR1", RETIRE_USR1},
+                                                      {"USR2", RETIRE_USR2},     {0}};
 static const struct option_choice start_methods[] = {{"exec", START_EXEC},
                                                      {"forkserver", START_FORKSERVER, .not_built = true},
                                                      {"snapshot", START_SNAPSHOT, .not_built = true},
@@ -98,10 +101,10 @@ const struct option pool_options[] = {
                 .effect = EFFECT_ROLL, .help = "the descriptor on which a listener gets its (first) socket"},
         [POOL_ACCOUNTING] = {"accounting", OPTION_ENUM, POOL_FIELD(accounting), "preload",
                 .choices = accountings, .effect = EFFECT_ROLL,
-                .help = "how a listener's activity is known; preload: a loaded object sees it; api: it reports"},
+                .help = "how a listener's activity is known; preload: a loaded object sees it; api: it reports; none: it is not"},
         [POOL_RETIRE_SIGNAL] = {"retire_signal", OPTION_ENUM, POOL_FIELD(retire_signal), "auto",
                 .choices = retire_signals, .effect = EFFECT_ROLL,
-                .help = "how a listener that waits is ended: TERM, accept returns an error, or exit"},
+                .help = "how a listener is ended: by a signal; with preload also: accept fails, or exit"},
 
         [POOL_USER] = {"user", OPTION_ACCOUNT, POOL_FIELD(user), .optional = true, .effect = EFFECT_ROLL,
                 .help = "the user that workers run as; required when preforkd runs as root"},

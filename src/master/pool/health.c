@@ -24,6 +24,11 @@ static uint64_t count_failure(struct pool *pool, uint64_t now_ms)
                                pool->config->restart_delay_max_ms);
 }
 
+void health_note_life(struct pool *pool)
+{
+        backoff_success(&pool->health.backoff, 1);
+}
+
 void health_note_failure(struct pool *pool)
 {
         uint64_t now_ms = clock_now_ms();

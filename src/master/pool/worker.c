@@ -138,6 +138,7 @@ struct worker_row worker_row_of(struct worker *worker, uint64_t now_ms)
                                  .life = worker->life,
                                  .purpose = worker->purpose,
                                  .stopped = worker->stopped,
+                                 .unwatched = worker->unwatched,
                                  .generation = worker->generation,
                                  .launched_ms = worker->forked_ms,
                                  .recycling = worker->recycling,
@@ -154,7 +155,9 @@ static void signal_retire(struct worker *worker)
          * serve. */
         if (worker_serves(worker))
                 idle_set_remove(worker->board->memory, worker->slot);
-        send_signal(worker, DOOR_SIGNAL);
+        send_signal(worker, worker->retire_signal > 0 ? worker->retire_signal : DOOR_SIGNAL);
+        if (worker->retire_signal > 0)
+                send_signal(worker, SIGCONT);
 }
 
 /* Order the worker to end. Only the worker knows its handler, so it gets the time to kill it. */

@@ -27,8 +27,10 @@ struct worker {
         struct board *board; /* in which it reports */
         uint32_t slot;
         uint64_t generation;
-        bool is_program; /* it executes the handler in its place: signals are for the program, and so is its exit code
-                          */
+        bool unwatched;    /* a program that reports nothing */
+        int retire_signal; /* what asks it to end */
+        bool is_program;   /* it executes the handler in its place: signals are for the program, and so is its exit code
+                            */
         enum recycle_progress recycling;
         struct worker *replacement; /* the worker that must be ready before it ends; its `replaces` points back */
         struct worker *replaces;    /* WORKER_REPLACE: the worker it was started for */

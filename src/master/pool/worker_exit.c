@@ -19,6 +19,9 @@
 #include "master/pool/worker_table.h"
 #include "os/clock.h"
 
+/* A program that reports nothing and ends earlier has not served. */
+#define LIVED_MS 1000
+
 /* A program was sent TERM or KILL because of its request. (Other workers relay that, and live.) */
 static bool was_interrupted(const struct worker *worker)
 {
@@ -32,6 +35,13 @@ static bool ended_by_us(const struct worker *worker)
                worker->life.state == WORKER_KILLED || was_interrupted(worker);
 }
 
+/* For a program that reports nothing: it has not ended at once, so it may have served. */
+static bool has_lived(const struct worker *worker)
+{
+        return worker->unwatched && !worker_life_is_starting(&worker->life) &&
+               clock_now_ms() - worker->forked_ms >= LIVED_MS;
+}
+
 /* The exit code of a program is its own affair. It may end when it is asked to, and whenever it has served. */
 static bool program_ended_as_agreed(const struct worker *worker, int status)
 {
@@ -39,10 +49,12 @@ static bool program_ended_as_agreed(const struct worker *worker, int status)
 
         if (atomic_load(&slot->start_stage) != WORKER_STAGE_NONE)
                 return false;
-        /* TERM ends a program that was retired, at a moment when it held no connection. */
-        if (was_interrupted(worker) || (ended_by_us(worker) && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM))
+        /* A signal ends a program that was retired, at a moment when it held no connection. */
+        int number = worker->retire_signal > 0 ? worker->retire_signal : SIGTERM;
+        if (was_interrupted(worker) || (ended_by_us(worker) && WIFSIGNALED(status) && WTERMSIG(status) == number))
                 return true;
-        return WIFEXITED(status) && (ended_by_us(worker) || atomic_load(&slot->requests_ended) > 0);
+        bool by_itself = worker->unwatched ? status == 0 && has_lived(worker) : atomic_load(&slot->requests_ended) > 0;
+        return WIFEXITED(status) && (ended_by_us(worker) || by_itself);
 }
 
 static bool ended_as_agreed(const struct worker *worker, int status)
@@ -109,11 +121,13 @@ static void count_failure(const struct worker *worker, int status)
                 .by_others_hand =
                         ended_as_agreed(worker, status) || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL),
                 .was_ready = !worker_life_is_starting(&worker->life) && worker->life.state != WORKER_GONE,
-                .had_served = worker_tally(worker)->counted.counters.requests > 0,
+                .had_served = worker_tally(worker)->counted.counters.requests > 0 || has_lived(worker),
                 .pool_succeeded_since = tallies_requests(pool) > worker->requests_at_fork,
         };
 
         health_note_success(pool); /* what was served before excuses this one, too */
+        if (has_lived(worker))
+                health_note_life(pool);
         if (backoff_is_failure(&pool->health.backoff, &death, clock_now_ms()))
                 health_note_failure(pool);
 }

@@ -48,9 +48,12 @@ static void collect_worker(const struct worker *worker, uint64_t now_ms, struct 
         bool reported = atomic_load(&slot->activity_since_ns) > 0;
 
         process_usage_read(worker->pid, &usage);
+        enum status_worker_state shown = status_worker_state_of(worker->life.state, busy, refuses, worker->stopped);
+        if (worker->unwatched && shown == STATUS_WORKER_IDLE)
+                shown = STATUS_WORKER_UNWATCHED;
         *status = (struct status_worker){
                 .pid = worker->pid,
-                .state = status_worker_state_of(worker->life.state, busy, refuses, worker->stopped),
+                .state = shown,
                 .busy = busy,
                 .generation = worker->generation,
                 .age_ms = now_ms - MIN_OF(worker->forked_ms, now_ms),
@@ -154,6 +157,15 @@ static int collect_spread(const struct pool *pool, struct status_pool *status)
         return 0;
 }
 
+/* How it is known what the workers do. */
+static const char *accounting_name(const struct pool_config *config)
+{
+        static const char *const names[] = {
+                [ACCOUNTING_PRELOAD] = "preload", [ACCOUNTING_API] = "api", [ACCOUNTING_NONE] = "none"};
+
+        return config->handler_type == HANDLER_LISTENER ? names[config->accounting] : "worker";
+}
+
 int status_collect_pool(const struct pool *pool, unsigned detail, struct status_pool *ret)
 {
         const struct worker_counts counts = worker_table_count(pool);
@@ -167,9 +179,11 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
                 .name = pool->name,
                 .state = status_pool_state_of(&context),
                 .generation = pool->generation,
+                .accounting = accounting_name(pool->config),
                 .counts = {.starting = counts.starting,
                            .idle = counts.idle,
                            .busy = counts.busy,
+                           .unwatched = counts.unwatched,
                            .detached = counts.detached,
                            .retiring = counts.retiring,
                            .total = counts.total,

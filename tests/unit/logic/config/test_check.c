@@ -171,6 +171,13 @@ static void test_programs_that_accept_themselves(void **state)
         check(BASICS "handler_type = listener\n", "");
         check(BASICS "handler_type = listener\nlisten_fd = 0\naccounting = api\n", "");
         check(BASICS "handler_type = listener\naccounting = preload\nretire_signal = exit\n", "");
+        check(BASICS "handler_type = listener\naccounting = none\nretire_signal = QUIT\n", "");
+        check(BASICS "handler_type = listener\naccounting = none\nretire_signal = exit\n",
+              "f:6: retire_signal: needs accounting = preload; expected a signal");
+        check(BASICS "handler_type = listener\nretire_signal = QUIT\n",
+              "f:5: retire_signal: with accounting = preload; expected TERM, return or exit");
+        check(BASICS "handler_type = listener\naccounting = none\nmax_requests = 5\n",
+              "warning: f:6: max_requests: no effect: with accounting = none nobody knows when the handler is busy");
         check(BASICS "handler_type = listener\naccounting = api\nretire_signal = exit\n",
               "warning: f:6: retire_signal: no effect: with accounting = api the program ends itself");
         check(BASICS "listen_fd = 0\naccounting = api\n",

@@ -10,11 +10,11 @@
  * T, request-timeout T, kill-timeout T, detach-after T, max-detached N, dynamic, static, ondemand, refuse, processes N
  *     (the limit), generation N, backoff T (until when), closing-down, paused, queued N, accepted N, refused N, water
  * N. `pool …` may also stand among what has happened. Words of a worker (a letter; one that is new is ready, idle and
- * of the pool's generation): the states; idle, busy (a request begins), waiting (neither); stopped, continued; asks,
- * asks-memory, asks-age, quiet; gen N; launched T; since T; request N; serve, refuse, drain, roll; gone (reaped);
- * failed (it could not be launched). Words of a closing listener (a capital): gen FIRST LAST, queued N, unknown,
- * settled (no handshakes), stays, enough N (accepted), closing T (since when), gone. Behind the arrow stand all orders,
- * in order, separated by
+ * of the pool's generation): the states; idle, busy (a request begins), waiting (neither), unwatched (reports nothing);
+ * stopped, continued; asks, asks-memory, asks-age, quiet; gen N; launched T; since T; request N; serve, refuse, drain,
+ * roll; gone (reaped); failed (it could not be launched). Words of a closing listener (a capital): gen FIRST LAST,
+ * queued N, unknown, settled (no handshakes), stays, enough N (accepted), closing T (since when), gone. Behind the
+ * arrow stand all orders, in order, separated by
  * "; ", and then what is published or asked for: again, at T, news (notify_busy), low N, high N, reset, watch. */
 #pragma once
 
@@ -241,7 +241,10 @@ static inline void read_worker(struct world *w, char name, char *words)
                         continue;
                 if (text_equal(word, "idle") || text_equal(word, "busy") || text_equal(word, "waiting"))
                         set_activity(w, row, text_equal(word, "idle"), text_equal(word, "busy"));
-                else if (text_equal(word, "stopped") || text_equal(word, "continued"))
+                else if (text_equal(word, "unwatched")) {
+                        set_activity(w, row, false, false);
+                        row->unwatched = true;
+                } else if (text_equal(word, "stopped") || text_equal(word, "continued"))
                         row->stopped = text_equal(word, "stopped");
                 else if (text_equal(word, "gen"))
                         row->generation = next_number(&words);
