@@ -12,8 +12,12 @@ void health_note_success(struct pool *pool)
 {
         uint64_t requests = tallies_requests(pool);
 
+        /* Programs that accept themselves count their own requests. As many as they like to claim excuse no further
+         * exit, or one that ends at once, and lies, would be started again without end. */
+        uint64_t believed = pool->config->handler_type == HANDLER_LISTENER ? 0 : requests - pool->health.requests_seen;
+
         if (requests > pool->health.requests_seen)
-                backoff_success(&pool->health.backoff, requests - pool->health.requests_seen);
+                backoff_success(&pool->health.backoff, believed);
         pool->health.requests_seen = requests;
 }
 
