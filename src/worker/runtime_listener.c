@@ -72,6 +72,13 @@ static int first_listener(const struct pool_config *pool)
         return pool->listen_fd == LISTEN_FD_ZERO ? STDIN_FILENO : LISTEN_FD;
 }
 
+/* How many listeners the program gets. Descriptor 0 is one: of a pool's closing listeners, which may be more, a helper
+ * serves the first until that is closed. */
+static size_t passed_listeners(const struct worker_plan *plan)
+{
+        return plan->pool->listen_fd == LISTEN_FD_ZERO ? 1 : plan->listener_count;
+}
+
 /* The numbers above those of the listeners: what the program reports with. */
 static int first_above(const struct worker_plan *plan)
 {
@@ -159,7 +166,7 @@ static int add_attachment(const struct worker_plan *plan, int statm_fd, struct w
                 [ATTACH_SCOREBOARD_FD] = (uint64_t)above,
                 [ATTACH_WAKE_FD] = (uint64_t)above + 1,
                 [ATTACH_LISTEN_FD] = (uint64_t)first_listener(plan->pool),
-                [ATTACH_LISTEN_FDS] = plan->listener_count,
+                [ATTACH_LISTEN_FDS] = passed_listeners(plan),
                 [ATTACH_ORPHAN_TIMEOUT_MS] = MIN_OF(plan->orphan_timeout_ms, (uint64_t)UINT32_MAX),
                 [ATTACH_STATM_FD] = (uint64_t)above + 2,
                 [ATTACH_PRELOAD] = how_to_retire(plan->pool),
@@ -195,7 +202,7 @@ static size_t list_passed(const struct worker_plan *plan, int statm_fd, struct p
         int above = first_above(plan);
         size_t count = 0;
 
-        for (size_t i = 0; i < plan->listener_count; i++)
+        for (size_t i = 0; i < passed_listeners(plan); i++)
                 list[count++] = (struct passed){plan->listeners[i], first_listener(plan->pool) + (int)i};
         if (!reports(plan->pool))
                 return count;

@@ -11,6 +11,7 @@ import pwd
 import re
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +22,22 @@ BUILD = Path(os.environ.get("PREFORKD_BUILD", ROOT / "build-check"))
 PREFORKD = BUILD / "src/bin/preforkd"
 PAGES = ["libprefork.3", "preforkctl.1", "preforkd.8", "preforkd.conf.5", "preforkd-control.7", "preforkd-handler.7"]
 USER = pwd.getpwuid(os.geteuid()).pw_name if os.geteuid() else "nobody"
+# The object that is loaded into handlers, where every user can read it.
+READABLE = tempfile.TemporaryDirectory(prefix="preforkd-docs-", dir="/tmp")
+
+
+def preload_object() -> str:
+    source, target = BUILD / "src/preload/preforkd-preload.so", Path(READABLE.name) / "preforkd-preload.so"
+    if source.exists() and not target.exists():
+        Path(READABLE.name).chmod(0o755)
+        shutil.copy(source, target)
+        target.chmod(0o755)
+    return str(target)
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([PREFORKD, *arguments], capture_output=True, text=True, check=False, timeout=30,
-                          env={**os.environ, "PREFORKD_PRELOAD": str(BUILD / "src/preload/preforkd-preload.so")})
+                          env={**os.environ, "PREFORKD_PRELOAD": preload_object()})
 
 
 def page_path(name: str) -> Path:
@@ -414,8 +426,7 @@ def test_defaults_are_in_force(tmp_path: Path) -> None:
     file = tmp_path / "preforkd.conf"
     values: dict[str, str] = {}
     for handler_type in ("listener", "inetd"):  # options that have an effect in one of them
-        user = "root" if handler_type == "listener" and os.geteuid() == 0 else USER  # who can read the preload object
-        file.write_text(f"[p]\nlisten = [::1]:7007 {tmp_path}/socket\nhandler = /bin/cat\nuser = {user}\n"
+        file.write_text(f"[p]\nlisten = [::1]:7007 {tmp_path}/socket\nhandler = /bin/cat\nuser = {USER}\n"
                         f"handler_type = {handler_type}\n")
         values |= dict(re.findall(r"^(\w+) = ?(.*)$", run("-T", "-c", file).stdout, re.MULTILINE))
     assert values.keys() == OPTIONS.keys()

@@ -27,6 +27,8 @@ extern char **environ;
 static struct prefork_worker *worker;
 static int listener = 3;
 static const char *way;
+static int errno_after_accept; /* UNTOUCHED after a success: some programs rely on it */
+#define UNTOUCHED 77
 
 static void do_echo(int fd, const char *argument)
 {
@@ -73,7 +75,7 @@ static void do_report(int fd, const char *argument)
         sigset_t blocked;
 
         (void)argument;
-        dprintf(fd, "pid %d\nparent %d\n", (int)getpid(), (int)getppid());
+        dprintf(fd, "pid %d\nparent %d\nerrno %d\n", (int)getpid(), (int)getppid(), errno_after_accept);
         sigprocmask(SIG_BLOCK, NULL, &blocked);
         for (int i = 1; i < 32; i++)
                 if (sigismember(&blocked, i) == 1)
@@ -221,7 +223,9 @@ static int accept_next(void)
         if (worker)
                 return prefork_accept(worker, NULL, NULL);
         wait_readable();
+        errno = UNTOUCHED;
         int fd = accept(listener, NULL, NULL);
+        errno_after_accept = errno;
         return fd < 0 ? -errno : fd;
 }
 

@@ -63,13 +63,14 @@ def test_the_examples(preforkd: Start, tmp_path: Path, name: str) -> None:
     daemon.assert_quiet()
 
 
-def test_the_worker_is_the_handler(preforkd: Start, acceptor: Callable[..., dict[str, Any]]) -> None:
+def test_the_worker_is_the_handler(preforkd: Start, acceptor: Callable[..., dict[str, Any]], way: str) -> None:
     """Same pid, child of the master, the pool's user, no signal blocked but the retire signal."""
     address = tcp4()
     daemon = preforkd({"www": acceptor(address, scaling="static", max_workers=1, limit_nofile=77)}, control=True)
     [pid] = wait_rows(daemon, 1)
     lines = command(address, "report").splitlines()
     assert f"pid {pid}" in lines and f"parent {daemon.pid}" in lines
+    assert f"errno {0 if way == 'api' else 77}" in lines  # a success leaves it alone
     assert [line for line in lines if line.startswith("blocked")] == [f"blocked {signal.SIGWINCH.value}"]
     assert os.getsid(pid) == pid
     assert "77" in Path(f"/proc/{pid}/limits").read_text().split("Max open files")[1].splitlines()[0]

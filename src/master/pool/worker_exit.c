@@ -156,6 +156,8 @@ void worker_exit_settle(void *context, pid_t pid, int status, const struct rusag
         idle_set_remove(worker->board->memory, worker->slot);
         if (worker_serves(worker))
                 pool_counters_inherit(pool, &worker_tally(worker)->counted, usage);
+        if (worker->is_program)
+                pool_counters_inherit_program(pool, usage);
         if (was_recycled(worker, status))
                 pool_counters_note(pool, COUNTER_recycled);
         worker_output_outlive(pool->runtime->outputs, pool->name, pid, pool->config->max_workers);
