@@ -12,6 +12,7 @@
 #include "lib/acceptor.h"
 #include "lib/attach.h"
 #include "lib/door.h"
+#include "lib/refusal.h"
 #include "lib/sys.h"
 
 struct prefork_worker {
@@ -108,7 +109,7 @@ static int wait_for_one(struct prefork_worker *worker, struct address *ret_peer,
                 if (r == 0 && request_admit(&worker->desk, ret_peer))
                         return 0;
                 if (r == 0)
-                        close(*ret_fd);
+                        refusal_close(*ret_fd);
                 else if (r != -EINTR && (acceptor_is_shortage(r) || acceptor_is_passing(r)))
                         acceptor_pause(&worker->acceptor);
                 else

@@ -81,6 +81,17 @@ static inline int sys_socket_option(int fd, int option, int *ret)
         return (int)sys_result(getsockopt(fd, SOL_SOCKET, option, ret, &length));
 }
 
+static inline void sys_shutdown_write(int fd)
+{
+        shutdown(fd, SHUT_WR);
+}
+
+/* What has been received, without waiting for more. */
+static inline long sys_receive_now(int fd, void *data, size_t size)
+{
+        return sys_result(recv(fd, data, size, MSG_DONTWAIT));
+}
+
 static inline int sys_map_shared(int fd, size_t size, void **ret)
 {
         *ret = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

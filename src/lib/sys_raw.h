@@ -110,6 +110,16 @@ static inline int sys_socket_option(int fd, int option, int *ret)
         return (int)SYS_5(__NR_getsockopt, fd, SOL_SOCKET, option, ret, &length);
 }
 
+static inline void sys_shutdown_write(int fd)
+{
+        SYS_2(__NR_shutdown, fd, SHUT_WR);
+}
+
+static inline long sys_receive_now(int fd, void *data, size_t size)
+{
+        return SYS_6(__NR_recvfrom, fd, data, size, MSG_DONTWAIT, 0, 0);
+}
+
 static inline int sys_map_shared(int fd, size_t size, void **ret)
 {
         long r = SYS_6(__NR_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

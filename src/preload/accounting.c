@@ -9,6 +9,7 @@
 #include "lib/acceptor.h"
 #include "lib/attach.h"
 #include "lib/door.h"
+#include "lib/refusal.h"
 #include "lib/request.h"
 #include "lib/sys.h"
 #include "preload/environment.h"
@@ -192,7 +193,7 @@ long accounting_accept(int fd, struct sockaddr *peer, socklen_t *length, int fla
                         return r;
                 }
                 if (r >= 0)
-                        sys_close((int)r);
+                        refusal_close((int)r);
                 else if (door_is_closed() || r == -EINVAL) /* retired, or the listener was shut down and is empty */
                         return leave();
                 else if (!is_absorbed(fd, r, &skipped))

@@ -11,8 +11,8 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "lib/door.h"
+#include "lib/refusal.h"
 #include "os/clock.h"
-#include "os/net/refusal.h"
 #include "worker/orders.h"
 #include "worker/record_limit.h"
 
