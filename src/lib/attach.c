@@ -92,7 +92,7 @@ void attach_forget(char **environment)
 /* The descriptor of a variable is open and of that type. */
 static bool is_of_type(const struct attachment *attachment, enum attach_variable variable, mode_t type, off_t size)
 {
-        struct stat status;
+        struct stat status = {0};
 
         return sys_fstat((int)attachment->values[variable], &status) == 0 && (status.st_mode & S_IFMT) == type &&
                status.st_size >= size;

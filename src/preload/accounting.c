@@ -174,7 +174,7 @@ static _Noreturn void end_child(void)
 
 long accounting_accept(int fd, struct sockaddr *peer, socklen_t *length, int flags)
 {
-        struct address from;
+        struct address from = {0};
         unsigned skipped = 0;
 
         if (state.pid == 0 || !listeners_has(fd))
@@ -243,7 +243,7 @@ static bool polls_listener(const struct pollfd *fds, nfds_t count)
 
 long accounting_poll(struct pollfd *fds, nfds_t count, struct timespec *timeout, const sigset_t *mask)
 {
-        uint64_t set;
+        uint64_t set = 0;
         enum wait wait = begin_idle(polls_listener(fds, count), mask, &set);
         const void *used = wait == WAIT_IDLE ? (const void *)&set : mask;
         long r = wait == WAIT_OVER ? -EINTR : SYS_5(__NR_ppoll, fds, count, timeout, used, sizeof(set));
@@ -267,7 +267,7 @@ static bool selects_listener(int count, const fd_set *reads)
 long accounting_select(int count, fd_set *reads, fd_set *writes, fd_set *errors, struct timespec *timeout,
                        const sigset_t *mask)
 {
-        uint64_t set;
+        uint64_t set = 0;
         enum wait wait = begin_idle(selects_listener(count, reads), mask, &set);
         const struct {
                 const void *mask;
@@ -286,7 +286,7 @@ long accounting_select(int count, fd_set *reads, fd_set *writes, fd_set *errors,
 
 long accounting_epoll(int epoll_fd, struct epoll_event *events, int most, int timeout_ms, const sigset_t *mask)
 {
-        uint64_t set;
+        uint64_t set = 0;
         enum wait wait = begin_idle(listeners_in_set(epoll_fd), mask, &set);
         const void *used = wait == WAIT_IDLE ? (const void *)&set : mask;
         long r = wait == WAIT_OVER ? -EINTR

@@ -70,6 +70,7 @@ TAKEN int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout
         return (int)result(accounting_poll(fds, count, timeout ? &left : NULL, mask));
 }
 
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): names of libc's */
 int __poll_chk(struct pollfd *fds, nfds_t count, int timeout_ms, size_t size);
 int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask, size_t size);
 
@@ -88,6 +89,7 @@ TAKEN int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *t
                 abort();
         return ppoll(fds, count, timeout, mask);
 }
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 TAKEN int select(int count, fd_set *reads, fd_set *writes, fd_set *errors, struct timeval *timeout)
 {
@@ -211,51 +213,65 @@ TAKEN int execvp(const char *file, char *const *arguments)
         return execute_found(file, arguments, environ);
 }
 
-/* The arguments of execl() and its kind as a vector on the stack; `list` is left behind the NULL that ends them. */
-#define COLLECT(list, first, vector)                                                                                   \
-        do {                                                                                                           \
-                va_list copy;                                                                                          \
-                size_t count = 1, i = 0;                                                                               \
-                va_copy(copy, list);                                                                                   \
-                for (const char *word = first; word; word = va_arg(copy, const char *))                                \
-                        count++;                                                                                       \
-                va_end(copy);                                                                                          \
-                vector = alloca(count * sizeof(*vector));                                                              \
-                for (const char *word = first; word; word = va_arg(list, const char *))                                \
-                        vector[i++] = word;                                                                            \
-                vector[i] = NULL;                                                                                      \
-        } while (0)
+/* The arguments of execl() and its kind: how many, before the NULL that ends them … */
+static size_t count_words(const char *first, va_list *list)
+{
+        size_t count = 0;
+
+        /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): the analyzer does not follow pointers to lists */
+        for (const char *word = first; word; word = va_arg(*list, const char *))
+                count++;
+        return count;
+}
+
+/* … and as a vector. What follows the NULL is left in the list. */
+static void fill_vector(char **vector, const char *first, va_list *list)
+{
+        /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): the analyzer does not follow pointers to lists */
+        for (const char *word = first; word; word = va_arg(*list, const char *))
+                *vector++ = (char *)(uintptr_t)word;
+        *vector = NULL;
+}
 
 TAKEN int execl(const char *path, const char *first, ...)
 {
-        const char **vector;
         va_list list;
 
         va_start(list, first);
-        COLLECT(list, first, vector);
+        size_t count = count_words(first, &list);
         va_end(list);
-        return execute(path, (char *const *)(uintptr_t)vector, environ);
+        char **vector = alloca((count + 1) * sizeof(*vector));
+        va_start(list, first);
+        fill_vector(vector, first, &list);
+        va_end(list);
+        return execute(path, vector, environ);
 }
 
 TAKEN int execlp(const char *file, const char *first, ...)
 {
-        const char **vector;
         va_list list;
 
         va_start(list, first);
-        COLLECT(list, first, vector);
+        size_t count = count_words(first, &list);
         va_end(list);
-        return execute_found(file, (char *const *)(uintptr_t)vector, environ);
+        char **vector = alloca((count + 1) * sizeof(*vector));
+        va_start(list, first);
+        fill_vector(vector, first, &list);
+        va_end(list);
+        return execute_found(file, vector, environ);
 }
 
 TAKEN int execle(const char *path, const char *first, ...)
 {
-        const char **vector;
         va_list list;
 
         va_start(list, first);
-        COLLECT(list, first, vector);
+        size_t count = count_words(first, &list);
+        va_end(list);
+        char **vector = alloca((count + 1) * sizeof(*vector));
+        va_start(list, first);
+        fill_vector(vector, first, &list);
         char *const *environment = va_arg(list, char *const *);
         va_end(list);
-        return execute(path, (char *const *)(uintptr_t)vector, environment);
+        return execute(path, vector, environment);
 }

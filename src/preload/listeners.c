@@ -24,7 +24,7 @@ static struct {
 
 static bool identify(int fd, struct identity *ret)
 {
-        struct stat status;
+        struct stat status = {0};
 
         if (sys_fstat(fd, &status) < 0 || !S_ISSOCK(status.st_mode))
                 return false;

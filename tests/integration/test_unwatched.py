@@ -168,9 +168,7 @@ def test_gunicorn(preforkd: Start, tmp_path: Path) -> None:
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler_type": "listener", "accounting": "none", "scaling": "static",
                                "max_workers": 2, "directory": str(tmp_path),
-                               "handler": [gunicorn, "--workers=1", "--worker-tmp-dir=/tmp", "--no-control-socket", "app:app"]
-                               if "--no-control-socket" in os.popen(f"{gunicorn} --help").read()
-                               else [gunicorn, "--workers=1", "--worker-tmp-dir=/tmp", "app:app"]}}, control=True)
+                               "handler": [gunicorn, "--workers=1", "--worker-tmp-dir=/tmp", "app:app"]}}, control=True)
     old = wait_rows(daemon, 2, "unwatched")
     wait_until(lambda: all(children(pid) for pid in old), "workers of the arbiters", 30)
     answers: list[bytes] = []
