@@ -53,7 +53,8 @@ static bool program_ended_as_agreed(const struct worker *worker, int status)
         int number = worker->retire_signal > 0 ? worker->retire_signal : SIGTERM;
         if (was_interrupted(worker) || (ended_by_us(worker) && WIFSIGNALED(status) && WTERMSIG(status) == number))
                 return true;
-        bool by_itself = worker->unwatched ? status == 0 && has_lived(worker) : atomic_load(&slot->requests_ended) > 0;
+        bool by_itself = worker->unwatched ? status == 0 && has_lived(worker)
+                                           : worker_tally(worker)->counted.counters.requests > 0;
         return WIFEXITED(status) && (ended_by_us(worker) || by_itself);
 }
 
