@@ -52,6 +52,7 @@ enum prefork_activity {
         PREFORK_BUSY,    /* serves a request */
         PREFORK_WAITING, /* has served its last request and waits for the master's answer about its recycling */
         PREFORK_ENDING,
+        PREFORK_UNWATCHED, /* executes a program that reports nothing */
 };
 
 /* Why a worker asks to be recycled. */
@@ -81,6 +82,14 @@ enum prefork_record {
         PREFORK_RECORD_COUNT
 };
 
+/* What reports in the slot, after the worker has executed a program that accepts itself. */
+enum prefork_attached {
+        PREFORK_ATTACHED_NOBODY,
+        PREFORK_ATTACHED_PROGRAM, /* the program, through libprefork */
+        PREFORK_ATTACHED_PRELOAD, /* preforkd's object that was loaded into it */
+        PREFORK_ATTACHED_FORKS, /* the same; but children of the program wait for connections, which it must not fork */
+};
+
 struct prefork_slot {
         /* Line 1: written by the worker, in every request. */
         _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t activity; /* enum prefork_activity */
@@ -103,7 +112,8 @@ struct prefork_slot {
         _Atomic uint32_t refused;          /* connections closed unserved because of max_connections_per_source */
         _Atomic uint32_t handler_failures; /* handler processes that exited with a code other than 0 */
         _Atomic uint32_t lost;             /* requests that a shortage has kept from being served */
-        uint32_t reserved_worker[5];
+        _Atomic uint32_t attached;         /* enum prefork_attached */
+        uint32_t reserved_worker[4];
 
         /* Line 3: written by the master. */
         _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t incarnation; /* the slot's reuse counter */

@@ -117,6 +117,10 @@ static int append_workers(const json_t *pool, struct text *text)
                              ctl_number(pool, "counts.starting"), ctl_number(pool, "counts.retiring"),
                              ctl_number(pool, "counts.detached"));
 
+        if (r == 0 && ctl_number(pool, "counts.unwatched") > 0)
+                r = text_appendf(text,
+                                 "  unwatched  %" PRIu64 " report nothing: judged by what waits at the listeners\n",
+                                 ctl_number(pool, "counts.unwatched"));
         if (r == 0 && ctl_number(pool, "counts.old") > 0)
                 r = text_appendf(text, "  roll       %" PRIu64 " of an older generation left\n",
                                  ctl_number(pool, "counts.old"));

@@ -61,27 +61,6 @@ int acceptor_open(struct acceptor *acceptor, const int *listeners, size_t count,
         return door_install(listeners, count, parent, orphan_timeout_ms);
 }
 
-bool acceptor_is_passing(int error)
-{
-        switch (-error) {
-        case EINTR:
-        case ECONNABORTED:
-        case EPROTO:
-        case EPERM:
-        case ENETDOWN:
-        case ENOPROTOOPT:
-        case EHOSTDOWN:
-        case ENONET:
-        case EHOSTUNREACH:
-        case EOPNOTSUPP:
-        case ENETUNREACH:
-        case ETIMEDOUT:
-                return true;
-        default:
-                return false;
-        }
-}
-
 /* accept(2) has failed with a passing error. -EINTR: try again at once; otherwise as acceptor_wait(). */
 static int skip(struct acceptor *acceptor, int error)
 {
@@ -141,8 +120,10 @@ static int wait_on_one(struct acceptor *acceptor, struct address *ret_peer, int 
                 int r = accept_next(acceptor, acceptor->listeners[0], ret_peer, ret_fd);
                 if (r == -EAGAIN) {
                         struct pollfd poller = {.fd = acceptor->listeners[0], .events = POLLIN};
-                        poll(&poller, 1, -1); /* the door makes it readable; EINTR needs no other treatment */
-                } else if (r != -EINTR)
+                        /* The door makes it readable. */
+                        if (poll(&poller, 1, -1) < 0 && acceptor->returns_on_signals && !door_is_closed())
+                                return -EINTR;
+                } else if (r != -EINTR || acceptor->returns_on_signals)
                         return r;
         }
 }
@@ -172,7 +153,7 @@ static int wait_on_set(struct acceptor *acceptor, struct address *ret_peer, int 
                 struct epoll_event event;
 
                 int ready = epoll_wait(acceptor->epoll_fd, &event, 1, -1);
-                if (ready < 0 && errno != EINTR)
+                if (ready < 0 && (errno != EINTR || acceptor->returns_on_signals))
                         return -errno;
                 if (ready < 1 || event.data.u32 == SIGNAL_TAG)
                         continue;
@@ -181,7 +162,7 @@ static int wait_on_set(struct acceptor *acceptor, struct address *ret_peer, int 
                 int r = accept_next(acceptor, listener, ret_peer, ret_fd);
                 if (r == -ESHUTDOWN && stop_watching(acceptor, listener))
                         continue;
-                if (r != -EAGAIN && r != -EINTR)
+                if (r != -EAGAIN && (r != -EINTR || acceptor->returns_on_signals))
                         return r;
         }
         return -ESHUTDOWN;

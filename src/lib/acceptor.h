@@ -19,11 +19,13 @@
 struct acceptor {
         const int *listeners; /* not owned; outlive the acceptor */
         size_t count;
-        int epoll_fd;     /* -1 with one listener */
-        int signal_fd;    /* -1 with one listener */
-        size_t watched;   /* listeners in the epoll set: those that have not been shut down */
-        int failed;       /* the listener of the last -errno that was none of the listed ones */
-        unsigned skipped; /* passing errors since the last connection or pause */
+        int epoll_fd;            /* -1 with one listener */
+        int signal_fd;           /* -1 with one listener */
+        size_t watched;          /* listeners in the epoll set: those that have not been shut down */
+        int failed;              /* the listener of the last -errno that was none of the listed ones */
+        unsigned skipped;        /* passing errors since the last connection or pause */
+        bool returns_on_signals; /* set by the caller: acceptor_wait() returns -EINTR after a signal other than the
+                                  * door's, so that a program's own handlers have an effect */
 };
 
 /* Prepare to wait on `count` ≥ 1 listeners, and install the door (see door.h for `parent` and `orphan_timeout_ms`). If
@@ -36,8 +38,8 @@ int acceptor_open(struct acceptor *acceptor, const int *listeners, size_t count,
  * -ESHUTDOWN: the worker must end, because it was retired or because every listener was shut down (os/net/listener.h)
  * and is empty. -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM: the system lacks a resource; call acceptor_pause() and try again.
  * Passing errors: connections that broke before they were accepted are skipped, but after very many in a row the cause
- * must be another (a security module, a filter of system calls); do the same. Other -errno: the listener
- * acceptor->failed cannot be used. */
+ * must be another (a security module, a filter of system calls); do the same. -EINTR: with returns_on_signals, a signal
+ * came, or a connection was skipped. Other -errno: the listener acceptor->failed cannot be used. */
 int acceptor_wait(struct acceptor *acceptor, struct address *ret_peer, int *ret_fd);
 
 /* Sleep for a moment; the retire signal ends it early. */
@@ -45,7 +47,26 @@ void acceptor_pause(const struct acceptor *acceptor);
 
 /* True for errors of accept(2) that concern one broken connection and not the listener: Linux passes pending network
  * errors on (accept(2), NOTES). */
-bool acceptor_is_passing(int error);
+static inline bool acceptor_is_passing(int error)
+{
+        switch (-error) {
+        case EINTR:
+        case ECONNABORTED:
+        case EPROTO:
+        case EPERM:
+        case ENETDOWN:
+        case ENOPROTOOPT:
+        case EHOSTDOWN:
+        case ENONET:
+        case EHOSTUNREACH:
+        case EOPNOTSUPP:
+        case ENETUNREACH:
+        case ETIMEDOUT:
+                return true;
+        default:
+                return false;
+        }
+}
 
 /* True if the system lacks a resource. */
 static inline bool acceptor_is_shortage(int error)

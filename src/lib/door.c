@@ -1,13 +1,8 @@
 #include "lib/door.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/eventfd.h>
-#include <sys/prctl.h>
-#include <sys/time.h>
-#include <unistd.h>
 
-#include "base/cleanup.h"
+#include "lib/sys.h"
 
 #define REPLACE_TRIES 100
 
@@ -16,7 +11,7 @@ static struct {
         const int *listen_fds;
         size_t listen_count;
         pid_t parent;
-        struct itimerval orphan_timer;
+        unsigned orphan_timeout_ms;
         volatile sig_atomic_t closed;
         volatile sig_atomic_t orphaned;
 } door = {.door_fd = -1};
@@ -25,9 +20,11 @@ static struct {
  * be accepted from. */
 static void replace(int listen_fd)
 {
-        for (unsigned tries = 0; tries < REPLACE_TRIES; tries++)
-                if (dup3(door.door_fd, listen_fd, O_CLOEXEC) >= 0 || (errno != EBUSY && errno != EINTR))
+        for (unsigned tries = 0; tries < REPLACE_TRIES; tries++) {
+                int r = sys_dup3(door.door_fd, listen_fd);
+                if (r != -EBUSY && r != -EINTR)
                         return;
+        }
 }
 
 void door_close(void)
@@ -37,9 +34,9 @@ void door_close(void)
         door.closed = 1;
         for (size_t i = 0; i < door.listen_count; i++)
                 replace(door.listen_fds[i]);
-        if (!door.orphaned && getppid() != door.parent) {
+        if (!door.orphaned && sys_getppid() != door.parent) {
                 door.orphaned = 1;
-                setitimer(ITIMER_REAL, &door.orphan_timer, NULL);
+                sys_alarm(door.orphan_timeout_ms);
         }
         errno = saved_errno;
 }
@@ -52,36 +49,56 @@ static void on_retire_signal(int signal_number)
 
 int door_install(const int *listen_fds, size_t listen_count, pid_t parent, unsigned orphan_timeout_ms)
 {
-        /* Without SA_RESTART, accept and the wait for a handler return with EINTR. */
-        const struct sigaction action = {.sa_handler = on_retire_signal};
         /* Any descriptor that is always readable and not a socket would do. An eventfd needs no path, so it works in a
          * chroot. */
-        _cleanup_(fd_closep) int door_fd = eventfd(1, EFD_CLOEXEC);
-        sigset_t mask;
+        int door_fd = sys_eventfd(1);
 
         if (door_fd < 0)
-                return -errno;
+                return door_fd;
         door.listen_fds = listen_fds;
         door.listen_count = listen_count;
         door.parent = parent;
-        door.orphan_timer.it_value =
-                (struct timeval){.tv_sec = orphan_timeout_ms / 1000, .tv_usec = orphan_timeout_ms % 1000 * 1000L + 1};
-        if (sigaction(DOOR_SIGNAL, &action, NULL) < 0)
-                return -errno;
-        door.door_fd = TAKE_FD(door_fd);
-        if (prctl(PR_SET_PDEATHSIG, DOOR_SIGNAL, 0, 0, 0) < 0)
-                return -errno;
-        door_signal_set(&mask);
-        if (sigprocmask(SIG_UNBLOCK, &mask, NULL) < 0)
-                return -errno;
-        /* If the parent died before the prctl above, the kernel sends no signal. */
-        return getppid() == parent ? 0 : -ESRCH;
+        door.orphan_timeout_ms = orphan_timeout_ms;
+        door.door_fd = door_fd;
+        int r = sys_handle_signal(DOOR_SIGNAL, on_retire_signal);
+        if (r == 0)
+                r = sys_set_death_signal(DOOR_SIGNAL);
+        if (r == 0)
+                r = sys_block_signal(DOOR_SIGNAL, false);
+        if (r < 0)
+                return r;
+        /* If the parent died before its death was to be announced, the kernel sends no signal. */
+        return sys_getppid() == parent ? 0 : -ESRCH;
 }
 
 void door_signal_set(sigset_t *ret)
 {
         sigemptyset(ret);
         sigaddset(ret, DOOR_SIGNAL);
+}
+
+void door_set_count(size_t listen_count)
+{
+        door.listen_count = listen_count;
+}
+
+int door_fd(void)
+{
+        return door.door_fd;
+}
+
+void door_make_way(int fd)
+{
+        if (fd < 0 || fd != door.door_fd)
+                return;
+        int moved = sys_move_up(fd);
+        if (moved >= 0)
+                door.door_fd = moved;
+}
+
+bool door_is_installed(void)
+{
+        return door.listen_fds != NULL;
 }
 
 bool door_is_closed(void)

@@ -32,6 +32,18 @@ int door_install(const int *listen_fds, size_t listen_count, pid_t parent, unsig
 /* Fill *ret with the retire signal alone. */
 void door_signal_set(sigset_t *ret);
 
+/* The array of listeners has so many descriptors now: a program's copies of a listener count as listeners. */
+void door_set_count(size_t listen_count);
+
+/* The door's own descriptor; -1: there is none. */
+int door_fd(void);
+
+/* The program wants the number `fd`: if it is the door's own descriptor, that moves. */
+void door_make_way(int fd);
+
+/* True if this process has called door_install(). */
+bool door_is_installed(void);
+
 /* True after the signal, or after door_close(). */
 bool door_is_closed(void);
 

@@ -1,13 +1,10 @@
 #include "lib/slot.h"
 
 #include <errno.h>
-#include <linux/futex.h>
-#include <sched.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "lib/idle_set.h"
+#include "lib/sys.h"
 
 /* How often to look whether another worker has drawn its ticket. That takes about 100 ns, unless the worker waits for a
  * processor; therefore later looks yield, and may take milliseconds each. */
@@ -33,14 +30,16 @@ int slot_attach(struct slot *slot, struct prefork_scoreboard *board, uint32_t in
  * (EPIPE) there is nobody to wake. A moment without memory passes. False: it was not woken. */
 static bool write_byte(int fd)
 {
+        _Atomic uint32_t nothing = 0;
         struct timespec pause = {.tv_nsec = 1000000};
 
         for (unsigned tries = 0; tries < WAKE_TRIES; tries++) {
-                if (write(fd, "", 1) == 1 || errno == EAGAIN || errno == EPIPE)
+                long r = sys_write(fd, "", 1);
+                if (r == 1 || r == -EAGAIN || r == -EPIPE)
                         return true;
-                if (errno != EINTR && errno != ENOMEM)
+                if (r != -EINTR && r != -ENOMEM)
                         return false;
-                nanosleep(&pause, NULL);
+                sys_futex_wait(&nothing, 0, &pause);
                 pause.tv_nsec = pause.tv_nsec * 2 % 1000000000;
         }
         return false;
@@ -69,6 +68,12 @@ static void set_activity(struct slot *slot, enum prefork_activity activity, uint
 void slot_ready(struct slot *slot, uint64_t now_ns)
 {
         slot_idle(slot, now_ns);
+        slot_wake(slot, PREFORK_WAKE_READY);
+}
+
+void slot_unwatched(struct slot *slot, uint64_t now_ns)
+{
+        set_activity(slot, PREFORK_UNWATCHED, now_ns);
         slot_wake(slot, PREFORK_WAKE_READY);
 }
 
@@ -167,7 +172,7 @@ enum prefork_answer slot_wait_recycle(struct slot *slot, unsigned timeout_ms)
 
         atomic_store(&slot->words->activity, PREFORK_WAITING);
         if (timeout_ms > 0 && atomic_load(answer) == PREFORK_ANSWER_NONE)
-                syscall(SYS_futex, answer, FUTEX_WAIT, PREFORK_ANSWER_NONE, &timeout, NULL, 0);
+                sys_futex_wait(answer, PREFORK_ANSWER_NONE, &timeout);
         uint32_t word = atomic_load(answer);
         if (word == PREFORK_ANSWER_LATER)
                 atomic_store(&slot->words->recycle, PREFORK_RECYCLE_NONE);
@@ -187,7 +192,7 @@ static bool came_earlier(const struct prefork_slot *other, uint64_t source, uint
                 if (others_ticket != 0)
                         return others_ticket < ticket;
                 if (looks >= DRAWING_LOOKS_BUSY)
-                        sched_yield();
+                        sys_sched_yield();
         }
         return true;
 }

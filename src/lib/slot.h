@@ -26,6 +26,9 @@ int slot_attach(struct slot *slot, struct prefork_scoreboard *board, uint32_t in
 /* The worker can serve: it joins the idle set and wakes the master (READY). */
 void slot_ready(struct slot *slot, uint64_t now_ns);
 
+/* The worker is about to execute a program that reports nothing: ready, and never in the idle set. */
+void slot_unwatched(struct slot *slot, uint64_t now_ns);
+
 /* Report activities. slot_idle() joins the idle set after a request; slot_busy() leaves it and begins a request. Both
  * wake the master if they cross a threshold that it has published. */
 void slot_idle(struct slot *slot, uint64_t now_ns);

@@ -13,12 +13,12 @@
 
 #define UNNAMED "unknown" /* as sd_listen_fds_with_names(3) has it */
 
-/* False also for a UNIX socket that says that it listens but was shut down. */
+/* False also for a UNIX socket that says that it listens but was shut down. True if memory is short for the question. */
 static bool listens(int fd)
 {
         struct pollfd poller = {.fd = fd, .events = POLLRDHUP};
 
-        return sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) > 0 && poll(&poller, 1, 0) == 0;
+        return sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) != 0 && poll(&poller, 1, 0) <= 0;
 }
 
 int activation_examine(int fd, struct address *ret)

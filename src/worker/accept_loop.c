@@ -11,11 +11,10 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "lib/door.h"
+#include "lib/refusal.h"
 #include "os/clock.h"
-#include "os/net/refusal.h"
 #include "worker/orders.h"
 #include "worker/record_limit.h"
-#include "worker/source.h"
 
 #define CPU_LOOK_NS 1000000
 
@@ -25,7 +24,7 @@ static bool may_log(const struct accept_loop *loop, enum prefork_record kind, ui
 {
         uint32_t more;
 
-        if (!record_limit_take(&loop->slot.board->records[kind], now_ns, &more))
+        if (!record_limit_take(&loop->desk.slot.board->records[kind], now_ns, &more))
                 return false;
         record_limit_text(more, text);
         return true;
@@ -40,7 +39,7 @@ static void log_refusal(const struct accept_loop *loop, const struct address *pe
                 return;
         address_format_host(peer, host, sizeof(host));
         log_notice("refused a connection from %s: it has %u already (max_connections_per_source)%s", host,
-                   atomic_load(&loop->slot.board->max_connections_per_source), more);
+                   atomic_load(&loop->desk.slot.board->max_connections_per_source), more);
 }
 
 /* Log a handler that a signal killed. Its exit code has no meaning for us. */
@@ -127,29 +126,26 @@ static uint64_t take_cpu_us(struct accept_loop *loop, uint64_t now_ns)
         return (loop->cpu_ns - before_ns) / 1000;
 }
 
-/* Serve one accepted connection, which slot_enter_source() has admitted, and close it. 0: the request has ended, or was
- * lost in a shortage, at *ret_ended_ns; -errno: this worker cannot serve. */
-static int serve(struct accept_loop *loop, int connection, const struct address *peer, uint64_t *ret_ended_ns)
+/* Serve one accepted connection, which request_admit() has admitted, and close it. 0: the request has ended, or was
+ * lost in a shortage; -errno: this worker cannot serve. */
+static int serve(struct accept_loop *loop, int connection, const struct address *peer)
 {
         struct runtime_outcome outcome = {0};
         uint64_t begun_ns = clock_now_ns();
 
-        slot_busy(&loop->slot, begun_ns);
-        recycling_request_begun(&loop->recycling, &loop->slot, begun_ns);
+        request_begin(&loop->desk, begun_ns);
         int r = serve_with_patience(loop, connection, peer, begun_ns, &outcome);
         uint64_t ended_ns = clock_now_ns();
-        slot_leave_source(&loop->slot);
         if (r < 0) {
                 close(connection);
                 if (!is_handler_shortage(r))
                         return r;
                 log_loss(peer, (ended_ns - begun_ns) / 1000000, r);
-                slot_lost(&loop->slot);
+                slot_lost(&loop->desk.slot);
         }
         log_outcome(loop, &outcome, begun_ns, ended_ns);
         log_failure(loop, &outcome, begun_ns, ended_ns);
-        slot_done(&loop->slot, ended_ns, outcome.status, outcome.cpu_us + take_cpu_us(loop, ended_ns));
-        *ret_ended_ns = ended_ns;
+        request_end(&loop->desk, ended_ns, outcome.status, outcome.cpu_us + take_cpu_us(loop, ended_ns));
         return -outcome.failure;
 }
 
@@ -187,7 +183,6 @@ static int serve_until_end(struct accept_loop *loop, enum worker_stage *stage)
 {
         for (;;) {
                 struct address peer;
-                uint64_t ended_ns;
                 int connection;
 
                 *stage = WORKER_STAGE_LISTENERS;
@@ -210,18 +205,13 @@ static int serve_until_end(struct accept_loop *loop, enum worker_stage *stage)
                 *stage = loop->runtime_ops->in_process ? WORKER_STAGE_HANDLER : WORKER_STAGE_EXEC;
                 int damage = take_from_own_fds(loop, &connection);
                 /* Before the connection becomes a request: one too many of its source is closed unserved. */
-                if (!slot_enter_source(&loop->slot, source_of(&peer))) {
+                if (!request_admit(&loop->desk, &peer)) {
                         refusal_close(connection);
                         log_refusal(loop, &peer);
-                } else if ((r = serve(loop, connection, &peer, &ended_ns)) < 0)
+                } else if ((r = serve(loop, connection, &peer)) < 0)
                         return r;
-                else if (recycling_is_due(&loop->recycling, &loop->slot, ended_ns))
+                else if (!request_next(&loop->desk))
                         return WORKER_EXIT_RECYCLED;
-                else {
-                        slot_idle(&loop->slot, ended_ns);
-                        if (recycling_was_granted(&loop->slot))
-                                return WORKER_EXIT_RECYCLED;
-                }
                 if (damage > 0)
                         return -damage;
         }

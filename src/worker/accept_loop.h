@@ -9,17 +9,15 @@
 #include <stdbool.h>
 
 #include "lib/acceptor.h"
-#include "lib/slot.h"
+#include "lib/request.h"
 #include "worker/own_fds.h"
-#include "worker/recycling.h"
 #include "worker/runtime.h"
 #include "worker/worker_setup.h"
 
 /* Filled in by worker_main. */
 struct accept_loop {
-        struct slot slot;
+        struct request_desk desk;
         struct acceptor acceptor;
-        struct recycling recycling;
         const struct runtime_ops *runtime_ops;
         void *runtime;
         struct own_fds own_fds;

@@ -52,6 +52,7 @@ static const char *const withheld[] = {
         "MEMORY_PRESSURE_WATCH",
         "MEMORY_PRESSURE_WRITE",
         "FDSTORE",
+        "PREFORKD_PRELOAD",
 };
 
 static size_t name_length(const char *variable)
@@ -226,6 +227,7 @@ char *const *handler_environment_set_peer(struct handler_environment *environmen
 
 char **handler_environment_fixed(struct handler_environment *environment)
 {
+        environment->vector[environment->fixed.count] = NULL;
         return environment->vector;
 }
 

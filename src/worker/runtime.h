@@ -1,9 +1,10 @@
 /* A runtime serves connections: a table of operations, with one implementation for each handler type.
  *
  * worker_main chooses the operations by the pool's handler_type (worker/runtimes) and calls prepare(); the accept loop
- * calls serve() for each connection; worker/orders calls interrupt() for the master's orders about a request. A worker
- * process has one runtime. What must stay true: serve() returns at the end of the request, or leaves no trace;
- * interrupt() is async-signal-safe and signals only what serves the present request. */
+ * calls serve() for each connection, or there is none, because the worker becomes the handler; worker/orders calls
+ * interrupt() for the master's orders about a request. A worker process has one runtime. What must stay true: serve()
+ * returns at the end of the request, or leaves no trace; interrupt() is async-signal-safe and signals only what serves
+ * the present request. */
 #pragma once
 
 #include <stdbool.h>
@@ -30,6 +31,11 @@ struct runtime_ops {
          * connection is still the caller's. Of these, -EAGAIN, -ENOMEM, -EMFILE, -ENFILE and -ETXTBSY are a shortage
          * that may pass: the caller may call again. */
         int (*serve)(void *runtime, int connection, const struct address *peer, struct runtime_outcome *ret);
+
+        /* NULL, except for a program that accepts connections itself: execute it in place of this worker, instead of
+         * the accept loop. Of what a program that reports needs, `statm_fd` is recycling_open_memory()'s. Returns only
+         * if it fails: -errno; -ESRCH: the master has died. serve() and interrupt() are not called. */
+        int (*become)(void *runtime, int statm_fd);
 
         /* SIGTERM or SIGKILL: send it to what serves the present request, if there is one. In process, SIGTERM asks the
          * request to end, and SIGKILL is the caller's. 0; -errno of kill(2): it was not allowed. */

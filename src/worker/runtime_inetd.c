@@ -18,10 +18,10 @@
 #include "lib/door.h"
 #include "logic/protocol/line_splitter.h"
 #include "os/process/program.h"
-#include "os/process/resource.h"
 #include "os/process/spawn.h"
 #include "worker/explanation.h"
 #include "worker/handler_environment.h"
+#include "worker/handler_limits.h"
 #include "worker/orders.h"
 
 #define ORPHAN_POLL_MS 50
@@ -36,8 +36,7 @@ struct handler {
         char *path;
         char *const *arguments;
         struct handler_environment *environment;
-        struct spawn_limit limits[LIMIT_COUNT];
-        size_t limit_count;
+        struct handler_limits limits;
         bool stderr_is_connection, stderr_is_log;
         int log_read_fd; /* -1: the worker has none */
 };
@@ -58,24 +57,6 @@ static int interrupt(int signal_number)
         if (getpgid(pid) != pid)
                 r = kill(pid, signal_number) < 0 ? -errno : 0;
         return r == -ESRCH ? 0 : r;
-}
-
-static void add_limit(struct handler *handler, int resource, struct rlimit value)
-{
-        handler->limits[handler->limit_count++] = (struct spawn_limit){.resource = resource, .value = value};
-}
-
-/* The configured limits. If limit_nofile is not set, use the limit that preforkd was started with, because the master
- * has raised its own and a program that uses select(2) needs the small one. */
-static void plan_limits(struct handler *handler, const struct worker_plan *plan)
-{
-        for (enum limit i = 0; i < LIMIT_COUNT; i++) {
-                const struct limit_value *limit = &plan->pool->limits[i];
-                if (limit->set)
-                        add_limit(handler, limit_resource(i), (struct rlimit){limit->soft, limit->hard});
-                else if (i == LIMIT_NOFILE)
-                        add_limit(handler, RLIMIT_NOFILE, plan->original->of[RESOURCE_NOFILE]);
-        }
 }
 
 static void end(void *runtime)
@@ -112,7 +93,7 @@ static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
         handler->stderr_is_connection = pool->stderr_mode == STDERR_SOCKET;
         handler->stderr_is_log = pool->stderr_mode == STDERR_LOG;
         handler->log_read_fd = log_read_fd;
-        plan_limits(handler, plan);
+        handler_limits_plan(plan, &handler->limits);
         const struct words variables = secret_words_view(&pool->environment);
         int r = handler_environment_new(&variables, pool->clear_environment ? NULL : environ, &handler->environment);
         if (r == 0) {
@@ -176,8 +157,8 @@ static int serve(void *runtime, int connection, const struct address *peer, stru
                 .path = handler->path,
                 .arguments = handler->arguments,
                 .environment = handler_environment_set_peer(handler->environment, peer, connection),
-                .limits = handler->limits,
-                .limit_count = handler->limit_count,
+                .limits = handler->limits.items,
+                .limit_count = handler->limits.count,
                 .connection = connection,
                 .stderr_is_connection = handler->stderr_is_connection,
                 /* All handlers of a worker share one open file, and some make it non-blocking (Node.js). */

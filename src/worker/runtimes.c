@@ -5,12 +5,14 @@
 #include "base/cleanup.h"
 #include "worker/runtime_builtin.h"
 #include "worker/runtime_inetd.h"
+#include "worker/runtime_listener.h"
 #include "worker/runtime_module.h"
 
 const struct runtime_ops *runtime_of(enum handler_type type)
 {
         static const struct runtime_ops *const runtimes[] = {
                 [HANDLER_INETD] = &runtime_inetd,
+                [HANDLER_LISTENER] = &runtime_listener,
                 [HANDLER_MODULE] = &runtime_module,
                 [HANDLER_BUILTIN] = &runtime_builtin,
         };

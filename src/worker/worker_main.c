@@ -54,8 +54,8 @@ static int settle(struct server *server)
         server->log.pipe_fd = plan->log_write_fd;
         if (server->log.socket_fd >= 0) /* else nobody reads it */
                 server->log.socket_fd = plan->log_socket_fd;
-        server->loop.slot.wake_fd = plan->wake_fd;
-        server->loop.recycling.statm_fd = server->own.statm;
+        server->loop.desk.slot.wake_fd = plan->wake_fd;
+        server->loop.desk.recycling.statm_fd = server->own.statm;
         return r;
 }
 
@@ -87,9 +87,7 @@ static int set_up(struct server *server, struct prefork_scoreboard *board, struc
         struct accept_loop *loop = &server->loop;
 
         *failure = (struct worker_failure){.stage = WORKER_STAGE_MEMORY};
-        int r = slot_attach(&loop->slot, board, plan->slot, plan->wake_fd);
-        if (r == 0)
-                r = recycling_open(&loop->recycling, clock_now_ns());
+        int r = slot_attach(&loop->desk.slot, board, plan->slot, plan->wake_fd);
         if (r < 0)
                 return r;
         server->listeners = calloc(plan->listener_count, sizeof(*server->listeners));
@@ -98,9 +96,23 @@ static int set_up(struct server *server, struct prefork_scoreboard *board, struc
         for (size_t i = 0; i < plan->listener_count; i++)
                 server->listeners[i] = plan->listeners[i];
         plan->listeners = server->listeners;
-        server->own = (struct worker_fds){.statm = loop->recycling.statm_fd,
-                                          .log_read = worker_log_open_reader(plan->log_write_fd)};
+        recycling_begin(&loop->desk.recycling, recycling_open_memory(), clock_now_ns());
+        loop->runtime_ops = runtime_of(plan->pool->handler_type);
+        server->own = (struct worker_fds){.statm = loop->desk.recycling.statm_fd,
+                                          .log_read = worker_log_open_reader(plan->log_write_fd),
+                                          .board = loop->runtime_ops->become ? plan->board_fds[0] : -1};
         return worker_setup(plan, &server->own, failure);
+}
+
+/* Execute the program in place of this worker. Returns only if that fails. */
+static int become(struct server *server, struct worker_failure *failure)
+{
+        struct accept_loop *loop = &server->loop;
+
+        failure->stage = WORKER_STAGE_EXEC;
+        if (server->plan.pool->accounting == ACCOUNTING_NONE) /* nobody will report that it is ready */
+                slot_unwatched(&loop->desk.slot, clock_now_ns());
+        return loop->runtime_ops->become(loop->runtime, server->own.statm);
 }
 
 /* Prepare everything before the worker reports that it is ready. */
@@ -112,7 +124,6 @@ static int start(struct server *server, struct prefork_scoreboard *board, struct
         int r = set_up(server, board, failure);
         if (r < 0)
                 return r;
-        loop->runtime_ops = runtime_of(plan->pool->handler_type);
         failure->stage = WORKER_STAGE_DESCRIPTORS;
         r = loop->runtime_ops->in_process ? settle(server) : 0;
         if (r < 0)
@@ -121,8 +132,10 @@ static int start(struct server *server, struct prefork_scoreboard *board, struct
         r = loop->runtime_ops->prepare(plan, server->own.log_read, &loop->runtime);
         if (r == -EAGAIN)
                 failure->stage = WORKER_STAGE_ROOM;
+        if (r == 0 && loop->runtime_ops->become)
+                return become(server, failure);
         if (r == 0)
-                r = orders_install(&loop->slot, loop->runtime_ops);
+                r = orders_install(&loop->desk.slot, loop->runtime_ops);
         if (r < 0)
                 return r;
         failure->stage = WORKER_STAGE_LISTENERS;
@@ -142,7 +155,7 @@ static int serve_connections(const struct worker_plan *plan, struct prefork_scor
 
         worker_log_start(&server.log);
         int r = start(&server, board, &failure);
-        if (r == -ESRCH && failure.stage == WORKER_STAGE_LISTENERS)
+        if (r == -ESRCH && (failure.stage == WORKER_STAGE_LISTENERS || failure.stage == WORKER_STAGE_EXEC))
                 return WORKER_EXIT_ORPHANED;
         if (r < 0) {
                 failure.error = failure.error > 0 ? failure.error : -r;
@@ -150,11 +163,11 @@ static int serve_connections(const struct worker_plan *plan, struct prefork_scor
                 return WORKER_EXIT_START_FAILED;
         }
         failure = (struct worker_failure){0};
-        slot_ready(&loop->slot, clock_now_ns());
+        slot_ready(&loop->desk.slot, clock_now_ns());
         int code = accept_loop_run(loop, &failure);
         if (failure.error > 0)
                 report_failure(&server.plan, &board->slots[plan->slot], &failure);
-        slot_ending(&loop->slot);
+        slot_ending(&loop->desk.slot);
         loop->runtime_ops->end(loop->runtime);
         return code;
 }

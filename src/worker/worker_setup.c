@@ -32,6 +32,7 @@ static int close_foreign_fds(const struct worker_plan *plan, const struct worker
         if (own) {
                 keep[count++] = own->statm;
                 keep[count++] = own->log_read;
+                keep[count++] = own->board;
         }
         for (size_t i = 0; i < plan->listener_count; i++)
                 keep[count++] = plan->listeners[i];

@@ -13,6 +13,7 @@ struct worker_failure {
 struct worker_fds {
         int statm;    /* recycling: its memory */
         int log_read; /* its reader of the log pipe, see worker_log_open_reader() */
+        int board;    /* the scoreboard, for a program that it will execute in its place */
 };
 
 /* Set this child up according to the plan. What `own` has stays open; NULL: nothing. Afterwards 0 and 1 are /dev/null,

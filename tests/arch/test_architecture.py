@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,3 +61,13 @@ def test_logic_calls_nothing_that_acts() -> None:
 def test_no_mutable_globals(folder: str) -> None:
     """One struct owns everything and is passed down; who gets no argument (a signal handler) is the exception."""
     no_complaints(rules.check_no_mutable_globals(symbols_of(folder), rules.MAY_HAVE_STATE.get(folder, set())))
+
+
+def test_the_preload_object_takes_little_from_libc() -> None:
+    """It runs inside of strange programs, which may have functions of their own under libc's names."""
+    found = subprocess.run(["nm", "-D", "--undefined-only", BUILD / "src/preload/preforkd-preload.so"], check=True,
+                           capture_output=True, text=True).stdout
+    names = {line.split()[-1].partition("@")[0] for line in found.splitlines()}
+    allowed = rules.read_allow_list(Path(__file__).with_name("preload-symbols.allow"))
+    no_complaints(sorted(name for name in names if not any(pattern.fullmatch(name) for pattern in allowed)))
+    assert "dlsym" in names

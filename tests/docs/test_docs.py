@@ -11,6 +11,7 @@ import pwd
 import re
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,13 +20,25 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("PREFORKD_BUILD", ROOT / "build-check"))
 PREFORKD = BUILD / "src/bin/preforkd"
-PAGES = ["preforkctl.1", "preforkd.8", "preforkd.conf.5", "preforkd-control.7", "preforkd-handler.7",
+PAGES = ["libprefork.3", "preforkctl.1", "preforkd.8", "preforkd.conf.5", "preforkd-control.7", "preforkd-handler.7",
          "preforkd-module.7"]
 USER = pwd.getpwuid(os.geteuid()).pw_name if os.geteuid() else "nobody"
+# The object that is loaded into handlers, where every user can read it.
+READABLE = tempfile.TemporaryDirectory(prefix="preforkd-docs-", dir="/tmp")
+
+
+def preload_object() -> str:
+    source, target = BUILD / "src/preload/preforkd-preload.so", Path(READABLE.name) / "preforkd-preload.so"
+    if source.exists() and not target.exists():
+        Path(READABLE.name).chmod(0o755)
+        shutil.copy(source, target)
+        target.chmod(0o755)
+    return str(target)
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([PREFORKD, *arguments], capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.run([PREFORKD, *arguments], capture_output=True, text=True, check=False, timeout=30,
+                          env={**os.environ, "PREFORKD_PRELOAD": preload_object()})
 
 
 def page_path(name: str) -> Path:
@@ -120,14 +133,14 @@ def test_entry(option: Option) -> None:
 
 def reserved_keys() -> list[str]:
     words = re.findall(r"^\.Li ([\w:]+)", section(page("preforkd.conf.5"), "NOT AVAILABLE YET"), re.MULTILINE)
-    return [word for word in words if "_" in word or word in ("control", "accounting")]
+    return [word for word in words if "_" in word or word == "control"]
 
 
 def test_what_is_not_available_yet() -> None:
     """It is refused with these words; what is available is not listed."""
     keys = reserved_keys()
     assert set(keys) == set(re.findall(r"\{\"(\w+)\", OPTION_\w+, \.not_built = true", source("logic/config")))
-    for arguments in [*([f"--{key}=x"] for key in keys), ["--handler-type=listener"], ["--start-method=forkserver"], ["--start-method=snapshot"]]:
+    for arguments in [*([f"--{key}=x"] for key in keys), ["--start-method=forkserver"], ["--start-method=snapshot"]]:
         said = run("-t", "--listen=@preforkd-docs", *arguments, "--", "/bin/cat").stderr
         assert re.search("(is|are) not available yet", said), f"{arguments}: {said}"
 
@@ -186,6 +199,30 @@ def test_variables_of_a_connection() -> None:
     given = set(re.findall(r'add_peer\(environment, "(\w+)=', source("worker")))
     entries = re.findall(r"^\.It Ev (.*)$", section(page("preforkd-handler.7"), "ENVIRONMENT"), re.MULTILINE)
     assert {name for entry in entries for name in entry.split(" , ")} == given
+
+
+# --- libprefork(3) --------------------------------------------------------------------------------------------------
+
+def test_library() -> None:
+    """Functions are the same in the header, the manual, the version script and both libraries."""
+    header = re.findall(r"^PREFORK_API .*?(\w+)\(", (ROOT / "include/prefork/worker.h").read_text(), re.MULTILINE)
+    text = page("libprefork.3")
+    assert re.findall(r"^\.Fn (\w+)", section(text, "SYNOPSIS"), re.MULTILINE) == header
+    assert set(re.findall(r"^\.Nm (\w+)", section(text, "NAME"), re.MULTILINE)) == set(header)
+    assert set(re.findall(r"^\s+(prefork_\w+);", (ROOT / "src/lib/libprefork.map").read_text(), re.MULTILINE)) == set(header)
+    lists = {"libprefork.so.0": ["-D"], "libprefork.a": ["-g"]}
+    for name, options in lists.items():
+        said = subprocess.run(["nm", *options, "--defined-only", BUILD / "src/lib" / name], check=True,
+                              capture_output=True, text=True).stdout
+        found = {tuple(line.split()[2].split("@@")) for line in said.splitlines() if " T " in line}
+        assert {names[0] for names in found} == set(header), name
+        assert name.endswith(".a") or {names[1:] for names in found} == {("PREFORK_0",)}
+
+
+def test_library_variables() -> None:
+    names = re.findall(r'= \{"(PREFORK_\w+)"', source("lib/attach.c"))
+    assert len(names) == 10
+    assert re.findall(r"^\.It Ev (\w+)$", section(page("libprefork.3"), "ENVIRONMENT"), re.MULTILINE) == names
 
 
 def test_message_ids() -> None:
@@ -392,8 +429,11 @@ def test_sample_is_good(tmp_path: Path, only: set[str] | None) -> None:
 def test_defaults_are_in_force(tmp_path: Path) -> None:
     """What -T prints for a pool that sets nothing is what --help-config calls the default."""
     file = tmp_path / "preforkd.conf"
-    file.write_text(f"[p]\nlisten = [::1]:7007 {tmp_path}/socket\nhandler = /bin/cat\nuser = {USER}\n")
-    values = dict(re.findall(r"^(\w+) = ?(.*)$", run("-T", "-c", file).stdout, re.MULTILINE))
+    values: dict[str, str] = {}
+    for handler_type in ("listener", "inetd"):  # options that have an effect in one of them
+        file.write_text(f"[p]\nlisten = [::1]:7007 {tmp_path}/socket\nhandler = /bin/cat\nuser = {USER}\n"
+                        f"handler_type = {handler_type}\n")
+        values |= dict(re.findall(r"^(\w+) = ?(.*)$", run("-T", "-c", file).stdout, re.MULTILINE))
     assert values.keys() == OPTIONS.keys()
     for option in OPTIONS.values():
         if option.default is not None:

@@ -7,6 +7,7 @@ import os
 import signal
 import struct
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -101,3 +102,17 @@ def test_a_worker_that_dies_between_its_flag_and_its_wake_up(preforkd: Start, tm
         wait_until(lambda: control.pool()["counts"]["idle"] == 2, "its end")
         with in_conversation(address), in_conversation(address):
             assert request(address, b"x") == b"x"
+
+
+def test_a_program_that_claims_requests_and_ends(preforkd: Start, program: Callable[[str], str], tmp_path: Path) -> None:
+    """It accepts itself, so it counts its own requests. However many it claims, the pool backs off when it ends at once."""
+    daemon = preforkd({"www": {"listen": tcp4(), "handler_type": "listener", "accounting": "api", "scaling": "static",
+                               "handler": [program("acceptor"), "liar"], "max_workers": 4, "restart_delay_min": "200ms"}},
+                      master={"control": tmp_path / "control.sock"})
+    control = control_of(daemon)
+    daemon.wait_message("backing off", timeout=20)
+    before, begun = control.pool()["totals"]["forked"], time.monotonic()
+    wait_until(lambda: time.monotonic() - begun > 3, "three seconds")
+    forked, seconds = control.pool()["totals"]["forked"] - before, time.monotonic() - begun
+    # Four at a time, five times a second, and ten that are excused.
+    assert forked <= 8 + seconds * (4 * 5 + 10), (forked, seconds)

@@ -490,6 +490,16 @@ def clean_environment(**more: str) -> dict[str, str]:
     return {**{key: value for key, value in os.environ.items() if not dropped.match(key)}, **more}
 
 
+def preload_object(directory: Path) -> dict[str, str]:
+    """The object that is loaded into programs that accept themselves, where every user can read it."""
+    target = directory / "preforkd-preload.so"
+    source = BINARY.parents[2] / "src/preload/preforkd-preload.so"
+    if source.exists() and not target.exists():
+        shutil.copy(source, target)
+        target.chmod(0o755)
+    return {"PREFORKD_PRELOAD": str(target)}
+
+
 def run_preforkd(*arguments: str | Path, timeout: float = 20.0, binary: Path = BINARY,
                  **options: Any) -> subprocess.CompletedProcess[str]:
     """Run preforkd to its end: for what does not serve."""
@@ -554,7 +564,8 @@ class Daemon:
         assert binary.exists(), f"{binary} is missing: build first (./check does)"
         self.arguments = [str(binary), *arguments]
         self.log_file: IO[bytes] = open(self.log_path, "ab")
-        settings: dict[str, Any] = {"env": clean_environment(), "start_new_session": True, **(popen or {})}
+        settings: dict[str, Any] = {"env": clean_environment(**preload_object(directory)), "start_new_session": True,
+                                    **(popen or {})}
         self.process = subprocess.Popen(self.arguments, stdin=subprocess.DEVNULL, stdout=self.log_file,
                                         stderr=self.log_file if stderr is None else stderr, **settings)
         self.descriptors_at_start: Counter[str] | None = None

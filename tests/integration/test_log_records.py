@@ -324,6 +324,40 @@ def test_what_a_module_has_done_to_its_worker(preforkd: Start, tmp_path: Path, w
     daemon.wait_log(rf"pool www: worker \d+: {words}$")
 
 
+@pytest.mark.parametrize("how", ["gone", "broken"])
+def test_a_program_that_cannot_be_executed_any_more(preforkd: Start, tmp_path: Path, how: str) -> None:
+    """The descriptors of the worker have moved when an exec fails, and its log is still where it was."""
+    program = tmp_path / "program"
+    shutil.copy("/bin/sleep", program)
+    daemon = preforkd({"www": {"listen": [tcp4() for _ in range(9)], "handler_type": "listener", "accounting": "api",
+                               "handler": [str(program), "1000"], "max_workers": 1, "start_timeout": "300ms"}})
+    daemon.wait_log(r"pool www: worker \d+: the handler runs and does not report; accounting = api is for programs that call "
+                    r"prefork_attach\(\)$")
+    program.unlink()
+    if how == "broken":
+        program.write_bytes(b"\x7fELF")
+        program.chmod(0o755)
+    daemon.wait_log(rf'pool www: worker \d+: cannot execute the handler "{program}" as uid \d+: ')
+    daemon.wait_log(r"pool www: worker \d+: cannot serve: (handler|executing the handler): ")
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("time.sleep(1000)", r"the handler has not waited for a connection on the pool's sockets; see listen_fd for where it finds "
+                         r"them"),
+    ("os.fork() or listener.accept(); os.wait(); os._exit(1)",
+     r"the handler forks workers of its own, which accounting = preload cannot follow; expected a handler that accepts "
+     r"itself, or accounting = none"),
+    ("os.execve('/bin/sleep', ['sleep', '1000'], {})",
+     r"the handler has not waited for a connection on the pool's sockets; see listen_fd for where it finds them"),
+], ids=["sleeps", "forks", "executes"])
+def test_a_program_that_does_not_accept(preforkd: Start, tmp_path: Path, text: str, words: str) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(f"import os, socket, time\nlistener = socket.socket(fileno=3)\n{text}\n")
+    daemon = preforkd({"www": {"listen": tcp4(), "handler_type": "listener", "max_workers": 1, "start_timeout": "2s",
+                               "handler": ["/usr/bin/python3", str(program)]}})
+    daemon.wait_log(rf"pool www: worker \d+: {words}$")
+
+
 def test_a_socket_file_that_was_removed(preforkd: Start, tmp_path: Path) -> None:
     path = tmp_path / "www.sock"
     daemon = preforkd({"www": {"listen": path, **static(1)}})

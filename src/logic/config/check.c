@@ -168,6 +168,57 @@ static void warn_unused(const struct rules *rules, const struct pool_config *poo
                 rules_warn(rules, pool, POOL_SPARE_TIMEOUT, "no effect: scaling is static");
 }
 
+static void check_retirement(const struct rules *rules, const struct pool_config *pool)
+{
+        enum retire_signal how = pool_config_retire_signal(pool);
+        bool is_signal = pool_config_retire_number(pool) > 0;
+
+        if (rules_is_set(pool, POOL_RETIRE_SIGNAL) && !pool_config_uses(pool, POOL_RETIRE_SIGNAL))
+                rules_warn(rules, pool, POOL_RETIRE_SIGNAL, "no effect: with accounting = api the program ends itself");
+        else if (pool->accounting == ACCOUNTING_NONE && !is_signal)
+                rules_refuse(rules, pool, POOL_RETIRE_SIGNAL, "needs accounting = preload; expected a signal");
+        else if (pool->accounting == ACCOUNTING_PRELOAD && is_signal && how != RETIRE_TERM)
+                rules_refuse(rules, pool, POOL_RETIRE_SIGNAL,
+                             "with accounting = preload; expected TERM, return or exit");
+}
+
+/* What rests on knowing when a worker is busy. */
+static void warn_unknown(const struct rules *rules, const struct pool_config *pool)
+{
+        static const enum pool_option options[] = {POOL_MAX_CONNECTIONS_PER_SOURCE, POOL_MAX_REQUESTS,
+                                                   POOL_MAX_WORKER_MEMORY, POOL_MAX_WORKER_AGE, POOL_DETACH_AFTER};
+
+        for (size_t i = 0; i < ELEMENTS(options); i++)
+                if (rules_is_set(pool, options[i]))
+                        rules_warn(rules, pool, options[i],
+                                   "no effect: with accounting = none nobody knows when the handler is busy");
+}
+
+/* What a program that accepts itself needs, and what only such a program uses. */
+static void check_listener(const struct rules *rules, const struct pool_config *pool)
+{
+        static const enum pool_option of_listeners[] = {POOL_LISTEN_FD, POOL_ACCOUNTING, POOL_RETIRE_SIGNAL};
+
+        if (pool->handler_type != HANDLER_LISTENER) {
+                for (size_t i = 0; i < ELEMENTS(of_listeners); i++)
+                        if (rules_is_set(pool, of_listeners[i]))
+                                rules_warn(rules, pool, of_listeners[i],
+                                           "no effect: only a handler of the type listener accepts itself");
+                return;
+        }
+        check_retirement(rules, pool);
+        if (pool->accounting == ACCOUNTING_NONE)
+                warn_unknown(rules, pool);
+        if (pool->listen_fd == LISTEN_FD_ZERO && pool->listen.count > 1)
+                rules_refuse(rules, pool, POOL_LISTEN_FD,
+                             "0 is one descriptor, and the pool listens on %zu addresses; expected one address, or 3",
+                             pool->listen.count);
+        if (pool->stderr_mode == STDERR_SOCKET)
+                rules_refuse(rules, pool, POOL_STDERR,
+                             "a handler of the type listener has no connection when it starts; expected log, inherit "
+                             "or null");
+}
+
 /* Variables that preforkd sets for each connection cannot be set here. */
 static void check_environment(const struct rules *rules, const struct pool_config *pool)
 {
@@ -266,6 +317,7 @@ int config_finish(struct config *config, const struct config_context *context, s
                 check_required(&rules, pool);
                 check_accounts(&rules, pool);
                 check_environment(&rules, pool);
+                check_listener(&rules, pool);
                 config_check_limits(&rules, pool);
                 warn_unused(&rules, pool);
                 config_check_handler(&rules, pool);

@@ -1,5 +1,6 @@
 #include "logic/config/config.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,6 +106,24 @@ static bool has_listener(const struct pool_config *pool, enum pool_option option
         return false;
 }
 
+enum retire_signal pool_config_retire_signal(const struct pool_config *pool)
+{
+        if (pool->retire_signal != RETIRE_AUTO)
+                return (enum retire_signal)pool->retire_signal;
+        return pool->accounting == ACCOUNTING_PRELOAD && pool->listen_fd == LISTEN_FD_ZERO ? RETIRE_RETURN
+                                                                                           : RETIRE_TERM;
+}
+
+int pool_config_retire_number(const struct pool_config *pool)
+{
+        static const int numbers[] = {
+                [RETIRE_TERM] = SIGTERM, [RETIRE_QUIT] = SIGQUIT, [RETIRE_INT] = SIGINT,
+                [RETIRE_HUP] = SIGHUP,   [RETIRE_USR1] = SIGUSR1, [RETIRE_USR2] = SIGUSR2,
+        };
+
+        return numbers[pool_config_retire_signal(pool)];
+}
+
 bool pool_config_uses(const struct pool_config *pool, enum pool_option option)
 {
         switch (option) {
@@ -124,6 +143,11 @@ bool pool_config_uses(const struct pool_config *pool, enum pool_option option)
                 return pool->scaling != SCALING_STATIC;
         case POOL_START_METHOD:
                 return pool->handler_type == HANDLER_INETD || pool->handler_type == HANDLER_LISTENER;
+        case POOL_LISTEN_FD:
+        case POOL_ACCOUNTING:
+                return pool->handler_type == HANDLER_LISTENER;
+        case POOL_RETIRE_SIGNAL:
+                return pool->handler_type == HANDLER_LISTENER && pool->accounting != ACCOUNTING_API;
         default:
                 return true;
         }

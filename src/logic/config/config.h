@@ -20,6 +20,19 @@
 enum log_target_kind { LOG_TARGET_AUTO, LOG_TARGET_JOURNAL, LOG_TARGET_SYSLOG, LOG_TARGET_STDERR, LOG_TARGET_FILE };
 enum log_time { LOG_TIME_AUTO, LOG_TIME_YES, LOG_TIME_NO };
 enum handler_type { HANDLER_INETD, HANDLER_LISTENER, HANDLER_MODULE, HANDLER_BUILTIN, HANDLER_TYPE_COUNT };
+enum listen_fd { LISTEN_FD_THREE, LISTEN_FD_ZERO };
+enum accounting { ACCOUNTING_PRELOAD, ACCOUNTING_API, ACCOUNTING_NONE };
+enum retire_signal {
+        RETIRE_AUTO,
+        RETIRE_TERM,
+        RETIRE_RETURN, /* with ACCOUNTING_PRELOAD … */
+        RETIRE_EXIT,
+        RETIRE_QUIT, /* … and with ACCOUNTING_NONE, all that follow */
+        RETIRE_INT,
+        RETIRE_HUP,
+        RETIRE_USR1,
+        RETIRE_USR2, /* none that is ignored by default: one that comes before the program has handlers must end it */
+};
 enum start_method { START_EXEC, START_FORKSERVER, START_SNAPSHOT };
 enum scaling { SCALING_DYNAMIC, SCALING_STATIC, SCALING_ONDEMAND };
 enum when_full { FULL_QUEUE, FULL_REFUSE };
@@ -118,7 +131,10 @@ struct pool_config {
 
         int handler_type; /* enum handler_type; int, because the schema stores every enum through one type */
         struct words handler;
-        int start_method; /* enum start_method */
+        int start_method;  /* enum start_method */
+        int listen_fd;     /* enum listen_fd */
+        int accounting;    /* enum accounting */
+        int retire_signal; /* enum retire_signal */
 
         struct account user, group;
         struct account_list supplementary_groups;
@@ -223,8 +239,14 @@ struct pool_config *config_add_pool(struct config *config, const char *name, str
 /* The config's own copy of a file's name, for origins; the same pointer for the same name. NULL: out of memory. */
 const char *config_intern_file(struct config *config, const char *file);
 
+/* How workers are told to end: RETIRE_AUTO is resolved. */
+enum retire_signal pool_config_retire_signal(const struct pool_config *pool);
+
+/* The number of the signal that this is; 0: it is none. */
+int pool_config_retire_number(const struct pool_config *pool);
+
 /* True if the option has an effect in this pool: socket options need a socket of their kind, thresholds of spare
- * workers a scaling that is not static. */
+ * workers a scaling that is not static, and what is about programs that accept themselves such a program. */
 bool pool_config_uses(const struct pool_config *pool, enum pool_option option);
 
 /* How many workers a roll may start before old ones end: reload_surge of max_workers, rounded up. */

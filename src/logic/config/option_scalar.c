@@ -269,6 +269,15 @@ static int enum_print(const struct option *option, const void *base, struct text
         return 0;
 }
 
+static size_t count_built(const struct option_choice *choice)
+{
+        size_t count = 0;
+
+        for (; choice && choice->word; choice++)
+                count += !choice->not_built;
+        return count;
+}
+
 static int enum_expectation(const struct option *option, struct text *text)
 {
         const char *separator = "";
@@ -278,7 +287,7 @@ static int enum_expectation(const struct option *option, struct text *text)
                 if (choice->not_built)
                         continue;
                 r = text_appendf(text, "%s%s", separator, choice->word);
-                separator = choice[1].word && !choice[1].not_built && !choice[2].word ? " or " : ", ";
+                separator = count_built(choice + 1) == 1 ? " or " : ", ";
         }
         return r;
 }

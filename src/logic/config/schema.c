@@ -18,10 +18,18 @@
 #define LIMIT_MAX ((uint64_t)RLIM_INFINITY - 1)
 
 static const struct option_choice handler_types[] = {{"inetd", HANDLER_INETD},
-                                                     {"listener", HANDLER_LISTENER, .not_built = true},
+                                                     {"listener", HANDLER_LISTENER},
                                                      {"module", HANDLER_MODULE},
                                                      {"builtin", HANDLER_BUILTIN},
                                                      {0}};
+static const struct option_choice listen_fds[] = {{"3", LISTEN_FD_THREE}, {"0", LISTEN_FD_ZERO}, {0}};
+static const struct option_choice accountings[] = {
+        {"preload", ACCOUNTING_PRELOAD}, {"api", ACCOUNTING_API}, {"none", ACCOUNTING_NONE}, {0}};
+static const struct option_choice retire_signals[] = {{"auto", RETIRE_AUTO},     {"TERM", RETIRE_TERM},
+                                                      {"return", RETIRE_RETURN}, {"exit", RETIRE_EXIT},
+                                                      {"QUIT", RETIRE_QUIT},     {"INT", RETIRE_INT},
+                                                      {"HUP", RETIRE_HUP},       {"USR1", RETIRE_USR1},
+                                                      {"USR2", RETIRE_USR2},     {0}};
 static const struct option_choice start_methods[] = {{"exec", START_EXEC},
                                                      {"forkserver", START_FORKSERVER, .not_built = true},
                                                      {"snapshot", START_SNAPSHOT, .not_built = true},
@@ -89,17 +97,19 @@ const struct option pool_options[] = {
 
         [POOL_HANDLER_TYPE] = {"handler_type", OPTION_ENUM, POOL_FIELD(handler_type), "inetd",
                 .choices = handler_types, .effect = EFFECT_ROLL,
-                .help = "inetd: a program on stdin and stdout; module: loaded into the worker; builtin: preforkd's own"},
+                .help = "inetd: a program on stdin and stdout; listener: it accepts itself; module: loaded; builtin: preforkd's own"},
         [POOL_HANDLER] = {"handler", OPTION_WORDS, POOL_FIELD(handler), .effect = EFFECT_ROLL,
                 .help = "the program, module or builtin that serves connections, and its arguments (required)"},
         [POOL_START_METHOD] = {"start_method", OPTION_ENUM, POOL_FIELD(start_method), "exec",
                 .choices = start_methods, .effect = EFFECT_ROLL, .help = "exec: a new process for every connection"},
-        [POOL_LISTEN_FD] = {"listen_fd", OPTION_NUMBER, .not_built = true, .effect = EFFECT_ROLL,
-                .help = "the descriptor on which a listener gets its first socket"},
-        [POOL_ACCOUNTING] = {"accounting", OPTION_ENUM, .not_built = true, .effect = EFFECT_ROLL,
-                .help = "how a listener's activity is known"},
-        [POOL_RETIRE_SIGNAL] = {"retire_signal", OPTION_ENUM, .not_built = true, .effect = EFFECT_ROLL,
-                .help = "the signal that asks a listener to end"},
+        [POOL_LISTEN_FD] = {"listen_fd", OPTION_ENUM, POOL_FIELD(listen_fd), "3", .choices = listen_fds,
+                .effect = EFFECT_ROLL, .help = "the descriptor on which a listener gets its (first) socket"},
+        [POOL_ACCOUNTING] = {"accounting", OPTION_ENUM, POOL_FIELD(accounting), "preload",
+                .choices = accountings, .effect = EFFECT_ROLL,
+                .help = "how a listener's activity is known; preload: a loaded object sees it; api: it reports; none: it is not"},
+        [POOL_RETIRE_SIGNAL] = {"retire_signal", OPTION_ENUM, POOL_FIELD(retire_signal), "auto",
+                .choices = retire_signals, .effect = EFFECT_ROLL,
+                .help = "how a listener is ended: by a signal; with preload also: accept fails, or exit"},
 
         [POOL_USER] = {"user", OPTION_ACCOUNT, POOL_FIELD(user), .optional = true, .effect = EFFECT_ROLL,
                 .help = "the user that workers run as; required when preforkd runs as root"},

@@ -68,13 +68,15 @@ static void check_escalation(struct turn *turn, uint32_t row, bool *armed)
                                                                 : "kill_timeout: KILL to the worker");
 }
 
-/* A retiring worker that serves no request. */
+/* A retiring worker that serves no request, as far as is known. One that reports nothing may serve one for as long as
+ * any request may take. */
 static void check_retirement(struct turn *turn, uint32_t row)
 {
         const struct worker_row *item = &turn->rows.items[row];
         uint64_t since_ms = MAX_OF(item->life.since_ms, item->since_ms);
+        uint64_t patience_ms = item->unwatched ? turn->config->request_timeout_ms : RETIRE_STUCK_MS;
 
-        if (!turn_is_due(turn, saturated_add(since_ms, RETIRE_STUCK_MS)))
+        if (patience_ms == 0 || !turn_is_due(turn, saturated_add(since_ms, patience_ms)))
                 return;
         turn_tell_worker(turn, row, WORKER_EVENT_STUCK, LOG_WARNING, turn->now_ms - since_ms,
                          "does not retire: killed");

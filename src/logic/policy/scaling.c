@@ -10,18 +10,41 @@
 /* How often a saturated pool that has not been reported yet checks for waiting connections. */
 #define UNTOLD_LOOK_MS 100
 
-static struct scale_input gather(const struct turn *turn)
+/* Workers that have become ready since the pool was full, and report nothing. */
+static unsigned count_fresh(const struct turn *turn)
+{
+        unsigned count = 0;
+
+        for (uint32_t i = 0; i < turn->rows.count; i++) {
+                const struct worker_row *row = &turn->rows.items[i];
+                count += worker_row_is_unwatched(row) && worker_row_counts(row) &&
+                         row->life.since_ms >= turn->scaling->occupancy.full_since_ms;
+        }
+        return count;
+}
+
+static struct occupancy_view look(struct turn *turn)
+{
+        return occupancy_look(&turn->scaling->occupancy, turn->now_ms, turn->rows.counts.unwatched, count_fresh(turn),
+                              turn->queued);
+}
+
+static struct scale_input gather(const struct turn *turn, unsigned unwatched_spare)
 {
         const struct worker_counts *counts = &turn->rows.counts;
+        const struct occupancy *occupancy = &turn->scaling->occupancy;
+        unsigned low_water = counts->unwatched > 0 ? occupancy->low_water : turn->low_water;
+        /* What waits is no demand as long as one that reports nothing may be about to accept it. */
+        bool is_taken = counts->unwatched > 0 && occupancy->phase != OCCUPANCY_FULL;
 
         return (struct scale_input){
                 .now_ms = turn->now_ms,
-                .idle = counts->idle,
+                .idle = counts->idle + unwatched_spare,
                 .starting = counts->starting,
                 .total = counts->total - MIN_OF(counts->surge, counts->old_total), /* an old worker and its replacement
                                                                                     * count once */
-                .queued = turn->queued,
-                .low_water = turn->low_water,
+                .queued = is_taken ? 0 : turn->queued,
+                .low_water = low_water,
                 .started = turn->scaling->started,
                 .may_fork = !turn_is_backing_off(turn) && !turn->killing && !turn->paused &&
                             (!turn->closing_down || turn->queued > 0),
@@ -35,7 +58,8 @@ static void retire_idle(struct turn *turn, unsigned count)
 
         for (int old_only = 1; old_only >= 0; old_only--)
                 for (uint32_t i = 0; i < rows->count && count > 0; i++)
-                        if (worker_row_counts(&rows->items[i]) && rows->items[i].idle &&
+                        if (worker_row_counts(&rows->items[i]) &&
+                            (rows->items[i].idle || worker_row_is_unwatched(&rows->items[i])) &&
                             (!old_only || worker_row_is_old(rows, &rows->items[i]))) {
                                 turn_retire(turn, i, "surplus");
                                 count--;
@@ -108,7 +132,7 @@ static void keep_refuser(struct turn *turn)
                 turn_retire(turn, refuser, "refuse");
 }
 
-static void publish(struct turn *turn, const struct scale_decision *decision)
+static void publish(struct turn *turn, const struct scale_decision *decision, const struct occupancy_view *view)
 {
         bool hidden = turn_closing_left(turn) > 0 && decision->low_below > 0;
 
@@ -119,11 +143,15 @@ static void publish(struct turn *turn, const struct scale_decision *decision)
          * enough. */
         turn->levels.high_above = turn->rows.counts.helpers > 0 ? UINT32_MAX : decision->high_above;
         turn->levels.reset_low_water = decision->reset_low_water;
-        turn->levels.watch_listeners = decision->watch_listeners;
+        turn->levels.watch_listeners = decision->watch_listeners || view->watch;
+        if (decision->reset_low_water)
+                occupancy_reset_low_water(&turn->scaling->occupancy, view->free - MIN_OF(decision->retire, view->free));
 }
 
-static void ask_again(struct turn *turn, const struct scale_decision *decision)
+static void ask_again(struct turn *turn, const struct scale_decision *decision, const struct occupancy_view *view)
 {
+        if (view->look_at_ms > 0)
+                turn_ask_at(turn, view->look_at_ms);
         if (decision->shrink_at_ms > 0)
                 turn_ask_at(turn, decision->shrink_at_ms);
         if (turn->scaling->scale.saturated && !turn->scaling->saturation_told)
@@ -134,7 +162,8 @@ static void ask_again(struct turn *turn, const struct scale_decision *decision)
 
 void scaling_decide(struct turn *turn)
 {
-        const struct scale_input input = gather(turn);
+        const struct occupancy_view view = look(turn);
+        const struct scale_input input = gather(turn, occupancy_spare(view.free, turn->limits.max_spare));
         const struct scale_decision decision = scale_policy_decide(&turn->limits, &input, &turn->scaling->scale);
         const struct launch launch = {
                 .purpose = WORKER_SERVE, .count = decision.start, .reason = "scale", .why = decision.reason};
@@ -151,6 +180,6 @@ void scaling_decide(struct turn *turn)
         }
         unsigned left = input.total - MIN_OF(decision.retire, input.total);
         retire_stopped(turn, left - MIN_OF((unsigned)turn->limits.max_workers, left));
-        publish(turn, &decision);
-        ask_again(turn, &decision);
+        publish(turn, &decision, &view);
+        ask_again(turn, &decision, &view);
 }

@@ -14,6 +14,7 @@
 
 #include "logic/config/config.h"
 #include "logic/policy/backoff.h"
+#include "logic/policy/occupancy.h"
 #include "logic/policy/orders.h"
 #include "logic/policy/scale.h"
 #include "logic/policy/worker_rows.h"
@@ -40,9 +41,10 @@ struct closing_row {
 /* What scaling remembers of a pool from turn to turn; zero-initialise. */
 struct scaling_state {
         struct scale_state scale;
-        bool started;            /* the first decision was carried out: start_workers were launched */
-        bool saturation_told;    /* the current episode of saturation was reported */
-        uint64_t refused_before; /* turn.refused at the end of the last reported episode */
+        struct occupancy occupancy; /* of workers that report nothing */
+        bool started;               /* the first decision was carried out: start_workers were launched */
+        bool saturation_told;       /* the current episode of saturation was reported */
+        uint64_t refused_before;    /* turn.refused at the end of the last reported episode */
 };
 
 /* What a pool remembers of its attempts to open listeners; zero-initialise. */

@@ -23,6 +23,11 @@ bool worker_row_is_starting(const struct worker_row *row)
         return worker_life_is_starting(&row->life);
 }
 
+bool worker_row_is_unwatched(const struct worker_row *row)
+{
+        return row->unwatched && row->life.state == WORKER_READY && !row->stopped;
+}
+
 bool worker_row_is_old(const struct worker_rows *rows, const struct worker_row *row)
 {
         return row->generation < rows->generation;
@@ -35,11 +40,13 @@ static struct worker_counts counts_of(const struct worker_row *row, uint64_t gen
         bool counts = worker_row_counts(row), old = row->generation < generation;
         bool detached = row->life.state == WORKER_DETACHED;
         bool idle = row->idle && !row->stopped, starting = worker_row_is_starting(row) && !row->stopped;
+        bool unwatched = worker_row_is_unwatched(row);
 
         return (struct worker_counts){
                 .starting = counts && starting,
                 .idle = counts && idle,
-                .busy = counts && !starting && !idle,
+                .busy = counts && !starting && !idle && !unwatched,
+                .unwatched = counts && unwatched,
                 .detached = serves && detached,
                 .retiring = serves && !counts && !detached,
                 .total = counts,
@@ -63,6 +70,7 @@ static void sum_up(struct worker_counts *sum, const struct worker_row *row, uint
         sum->starting += sign * one.starting;
         sum->idle += sign * one.idle;
         sum->busy += sign * one.busy;
+        sum->unwatched += sign * one.unwatched;
         sum->detached += sign * one.detached;
         sum->retiring += sign * one.retiring;
         sum->total += sign * one.total;

@@ -32,7 +32,8 @@ struct worker_row {
         pid_t pid;    /* for log texts only; 0: not known */
         struct worker_life life;
         enum worker_purpose purpose;
-        bool stopped; /* by a signal: neither idle nor about to be, so it counts as busy */
+        bool stopped;   /* by a signal: neither idle nor about to be, so it counts as busy */
+        bool unwatched; /* a program that reports nothing: neither idle nor busy as far as is known */
         uint64_t generation;
         uint64_t launched_ms;
 
@@ -58,7 +59,8 @@ struct worker_row {
  * `processes_all` only. */
 struct worker_counts {
         unsigned starting, idle, busy, detached, retiring;
-        unsigned total;     /* counts against max_workers: starting + idle + busy */
+        unsigned unwatched; /* of total: ready, and whether they are idle or busy is unknown */
+        unsigned total;     /* counts against max_workers: starting + idle + busy + unwatched */
         unsigned old_total; /* of total, those of an older generation */
         unsigned surge;     /* of total, those that a roll has started and for which no older one was retired yet */
         unsigned helpers;   /* of retiring, the helpers that still serve */
@@ -104,6 +106,7 @@ void worker_counts_add(struct worker_counts *counts, const struct worker_row *ro
 
 /* Properties of a row. An old one belongs to a generation before the pool's. */
 bool worker_row_is_starting(const struct worker_row *row);
+bool worker_row_is_unwatched(const struct worker_row *row); /* ready, and neither known to be idle nor to be busy */
 bool worker_row_is_old(const struct worker_rows *rows, const struct worker_row *row);
 
 /* The row of the worker that refuses connections, or WORKER_ROW_NONE. */

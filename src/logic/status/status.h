@@ -42,6 +42,7 @@ enum status_worker_state {
         STATUS_WORKER_STARTING,
         STATUS_WORKER_IDLE,
         STATUS_WORKER_BUSY,
+        STATUS_WORKER_UNWATCHED, /* reports nothing */
         STATUS_WORKER_STOPPED,
         STATUS_WORKER_DETACHED,
         STATUS_WORKER_RETIRING,
@@ -69,8 +70,8 @@ struct status_worker {
 
 /* Workers by what they are to the limits. */
 struct status_counts {
-        unsigned starting, idle, busy, detached, retiring;
-        unsigned total;     /* against max_workers: starting + idle + busy */
+        unsigned starting, idle, busy, unwatched, detached, retiring;
+        unsigned total;     /* against max_workers: the first four */
         unsigned old_total; /* of total, those of an older generation */
 };
 
@@ -84,6 +85,7 @@ struct status_pool {
         const char *name;
         enum status_pool_state state;
         uint64_t generation;
+        const char *accounting; /* how requests are known: "worker", or the pool's accounting */
         struct status_counts counts;
         struct scale_limits limits; /* those that hold, with what is laid over the configured ones */
         struct status_overlay *overlay;

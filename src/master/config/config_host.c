@@ -20,6 +20,7 @@
 #include "os/process/capability.h"
 #include "os/process/credentials.h"
 #include "os/process/executable.h"
+#include "os/process/preload_object.h"
 #include "os/process/program.h"
 
 /* A pool on this machine. */
@@ -102,6 +103,25 @@ static int check_module(const struct host *host)
         return 0;
 }
 
+/* Can the accounting be loaded into the program? */
+static int check_preload(const struct host *host, const char *path)
+{
+        const struct pool_config *pool = host->pool;
+        _cleanup_(text_clear) struct text why = {0};
+
+        if (pool->handler_type != HANDLER_LISTENER || pool->accounting != ACCOUNTING_PRELOAD)
+                return 0;
+        int r = preload_object_check(&host->place, path, &why);
+        if (r == -ENOEXEC)
+                report(host, false, POOL_ACCOUNTING,
+                       "preload cannot be used with the handler \"%s%s\": %s; expected api or none",
+                       pool->root_directory ? pool->root_directory : "", path, text_string(&why));
+        else if (r < 0 && r != -ENOMEM)
+                report(host, false, POOL_ACCOUNTING, "preload needs an object that the handler loads: %s",
+                       text_string(&why));
+        return r == -ENOMEM ? r : 0;
+}
+
 static int check_program(const struct host *host)
 {
         const struct pool_config *pool = host->pool;
@@ -117,10 +137,11 @@ static int check_program(const struct host *host)
         int r = executable_find(&host->place, pool->handler.list[0], search_path, &path, &why);
         if (r == -ENOMEM)
                 return r;
-        if (r != 0)
-                report(host, r > 0, POOL_HANDLER, "cannot execute \"%s%s\"%s: %s",
-                       path && pool->root_directory ? pool->root_directory : "", path ? path : pool->handler.list[0],
-                       host->user, text_string(&why));
+        if (r == 0)
+                return check_preload(host, path);
+        report(host, r > 0, POOL_HANDLER, "cannot execute \"%s%s\"%s: %s",
+               path && pool->root_directory ? pool->root_directory : "", path ? path : pool->handler.list[0],
+               host->user, text_string(&why));
         return 0;
 }
 

@@ -280,6 +280,14 @@ int reaper_kill(struct reaper *reaper, pid_t pid, const void *context, int signa
         return send_signal(reaper, child, signal_number);
 }
 
+int reaper_kill_group(struct reaper *reaper, pid_t pid, const void *context, int signal_number)
+{
+        int r = reaper_kill(reaper, pid, context, 0);
+
+        /* While it is not reaped, no other group can have its number. */
+        return r < 0 || kill(-pid, signal_number) == 0 ? r : reaper_kill(reaper, pid, context, signal_number);
+}
+
 /* When the list is full, the oldest status is dropped. It is never one that was asked for: those are delivered
  * before. */
 static void keep(struct reaper *reaper, pid_t pid, int status, const struct rusage *usage)

@@ -53,6 +53,9 @@ void reaper_expect_stops(struct reaper *reaper, pid_t pid, reaper_stop_callback 
  * and its status is not delivered yet; -errno of kill(2): the signal is sent again until that succeeds. */
 int reaper_kill(struct reaper *reaper, pid_t pid, const void *context, int signal_number);
 
+/* The same for the process group that the child leads, and for the child if it leads none (yet). */
+int reaper_kill_group(struct reaper *reaper, pid_t pid, const void *context, int signal_number);
+
 /* Collect every child that has ended, and deliver every status that was asked for; then report children that were
  * stopped or continued. Call it on SIGCHLD, and before the children are handed over. */
 void reaper_collect(struct reaper *reaper);

@@ -6,6 +6,7 @@
 #include "master/pool/health.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_counters.h"
+#include "master/pool/program.h"
 #include "master/pool/worker.h"
 
 static void count(struct pool *pool, enum worker_event event)
@@ -47,6 +48,8 @@ void deadlines_tell(const struct worker *worker, const struct order *order)
                                           .request_duration_us = order->duration_ms * 1000};
 
         log_emit(order->priority, &fields, "%s after %llu ms", order->reason, (unsigned long long)order->duration_ms);
+        if (order->event == WORKER_EVENT_START_TIMEOUT)
+                program_explain(worker);
 }
 
 static void set_notify_busy(struct pool *pool, uint32_t value)

@@ -12,8 +12,12 @@ void health_note_success(struct pool *pool)
 {
         uint64_t requests = tallies_requests(pool);
 
+        /* Programs that accept themselves count their own requests. As many as they like to claim excuse no further
+         * exit, or one that ends at once, and lies, would be started again without end. */
+        uint64_t believed = pool->config->handler_type == HANDLER_LISTENER ? 0 : requests - pool->health.requests_seen;
+
         if (requests > pool->health.requests_seen)
-                backoff_success(&pool->health.backoff, requests - pool->health.requests_seen);
+                backoff_success(&pool->health.backoff, believed);
         pool->health.requests_seen = requests;
 }
 
@@ -22,6 +26,11 @@ static uint64_t count_failure(struct pool *pool, uint64_t now_ms)
         pool_counters_note(pool, COUNTER_start_failures);
         return backoff_failure(&pool->health.backoff, now_ms, pool->config->restart_delay_min_ms,
                                pool->config->restart_delay_max_ms);
+}
+
+void health_note_life(struct pool *pool)
+{
+        backoff_success(&pool->health.backoff, 1);
 }
 
 void health_note_failure(struct pool *pool)

@@ -10,6 +10,9 @@ struct pool;
 /* If a request has ended since the last call, the pool has succeeded. */
 void health_note_success(struct pool *pool);
 
+/* A worker that reports no requests has lived: the pool works. */
+void health_note_life(struct pool *pool);
+
 /* A worker failed to start: the next start is delayed. Logged once per delay. */
 void health_note_failure(struct pool *pool);
 

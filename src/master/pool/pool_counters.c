@@ -1,5 +1,6 @@
 #include "master/pool/pool_counters.h"
 
+#include "base/saturating.h"
 #include "master/pool/pool.h"
 
 void pool_counters_note(struct pool *pool, enum counter_id id)
@@ -28,6 +29,13 @@ void pool_counters_inherit(struct pool *pool, const struct tally_words *counted,
 void pool_counters_inherit_board(struct pool *pool, const struct tally_words *counted)
 {
         counters_add(&pool->counters.sums, &counted->counters);
+}
+
+void pool_counters_inherit_program(struct pool *pool, const struct rusage *usage)
+{
+        uint64_t *sum = counter_of(&pool->counters.sums, COUNTER_handler_cpu_us);
+
+        *sum = saturated_add(*sum, (timeval_ms(&usage->ru_utime) + timeval_ms(&usage->ru_stime)) * 1000);
 }
 
 void pool_counters_note_rate(struct pool *pool, uint64_t now_ms, uint64_t requests)

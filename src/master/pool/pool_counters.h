@@ -19,5 +19,8 @@ void pool_counters_inherit(struct pool *pool, const struct tally_words *counted,
 /* The same for what a scoreboard counted that is not used any more. */
 void pool_counters_inherit_board(struct pool *pool, const struct tally_words *counted);
 
+/* The same for a program that accepted itself: its own CPU time is that of the pool's handlers. */
+void pool_counters_inherit_program(struct pool *pool, const struct rusage *usage);
+
 /* Add a sample for the request rate: `requests` have ended by now. */
 void pool_counters_note_rate(struct pool *pool, uint64_t now_ms, uint64_t requests);

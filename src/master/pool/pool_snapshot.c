@@ -12,13 +12,6 @@
 #include "master/pool/tallies.h"
 #include "master/pool/worker.h"
 
-static void note_ready(struct worker *worker, uint64_t now_ms)
-{
-        if (worker->life.state == WORKER_STARTING && worker_serves(worker) &&
-            atomic_load(&worker_slot(worker)->activity) != PREFORK_STARTING)
-                worker_event(worker, WORKER_EVENT_READY, now_ms);
-}
-
 static int take_workers(struct pool *pool, uint64_t now_ms)
 {
         struct worker_rows *rows = &pool->turn.rows;
@@ -27,7 +20,7 @@ static int take_workers(struct pool *pool, uint64_t now_ms)
         if (r < 0)
                 return r;
         for (struct worker *worker = pool->workers.first; worker; worker = worker->next) {
-                note_ready(worker, now_ms);
+                worker_note_ready(worker, now_ms);
                 const struct worker_row row = worker_row_of(worker, now_ms);
                 worker->row = worker_rows_add(rows, &row);
         }

@@ -76,8 +76,19 @@ static int send_signal(const struct worker *worker, int number)
         return reaper_kill(worker->pool->runtime->reaper, worker->pid, worker, number);
 }
 
+static int signal_group(const struct worker *worker, int number)
+{
+        return reaper_kill_group(worker->pool->runtime->reaper, worker->pid, worker, number);
+}
+
+/* A program obeys no orders: what they stand for is sent to its group. */
 static void order(struct worker *worker, enum prefork_order what)
 {
+        if (worker->is_program) {
+                signal_group(worker, what == PREFORK_ORDER_TERM ? SIGTERM : SIGKILL);
+                signal_group(worker, SIGCONT);
+                return;
+        }
         struct prefork_slot *slot = worker_slot(worker);
 
         atomic_store(&slot->order_request, worker->escalated_request);
@@ -127,6 +138,7 @@ struct worker_row worker_row_of(struct worker *worker, uint64_t now_ms)
                                  .life = worker->life,
                                  .purpose = worker->purpose,
                                  .stopped = worker->stopped,
+                                 .unwatched = worker->unwatched,
                                  .generation = worker->generation,
                                  .launched_ms = worker->forked_ms,
                                  .recycling = worker->recycling,
@@ -143,14 +155,16 @@ static void signal_retire(struct worker *worker)
          * serve. */
         if (worker_serves(worker))
                 idle_set_remove(worker->board->memory, worker->slot);
-        send_signal(worker, DOOR_SIGNAL);
+        send_signal(worker, worker->retire_signal > 0 ? worker->retire_signal : DOOR_SIGNAL);
+        if (worker->retire_signal > 0)
+                send_signal(worker, SIGCONT);
 }
 
 /* Order the worker to end. Only the worker knows its handler, so it gets the time to kill it. */
 static void end(struct worker *worker, uint64_t now_ms)
 {
-        bool may_have_handler =
-                worker_serves(worker) && atomic_load(&worker_slot(worker)->activity) != PREFORK_STARTING;
+        bool may_have_handler = worker_serves(worker) && !worker->is_program &&
+                                atomic_load(&worker_slot(worker)->activity) != PREFORK_STARTING;
 
         if (may_have_handler)
                 order(worker, PREFORK_ORDER_DIE);
@@ -163,6 +177,8 @@ static void kill_handler(const struct worker *worker)
 {
         if (send_signal(worker, 0) == 0)
                 children_kill(worker->pid);
+        if (worker->is_program)
+                signal_group(worker, SIGKILL);
 }
 
 void worker_launched(struct worker *worker, pid_t pid, uint64_t now_ms)
@@ -222,6 +238,13 @@ void worker_answer(struct worker *worker, enum prefork_answer answer)
 
         atomic_store(word, answer);
         syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+void worker_note_ready(struct worker *worker, uint64_t now_ms)
+{
+        if (worker->life.state == WORKER_STARTING && worker_serves(worker) &&
+            atomic_load(&worker_slot(worker)->activity) != PREFORK_STARTING)
+                worker_event(worker, WORKER_EVENT_READY, now_ms);
 }
 
 void worker_event(struct worker *worker, enum worker_event event, uint64_t now_ms)

@@ -28,6 +28,10 @@ struct worker {
         struct board *board; /* in which it reports */
         uint32_t slot;
         uint64_t generation;
+        bool unwatched;    /* a program that reports nothing */
+        int retire_signal; /* what asks it to end */
+        bool is_program;   /* it executes the handler in its place: signals are for the program, and so is its exit code
+                            */
         enum recycle_progress recycling;
         struct worker *replacement;   /* the worker that must be ready before it ends; its `replaces` points back */
         struct worker *replaces;      /* WORKER_REPLACE: the worker it was started for */
@@ -51,6 +55,9 @@ void worker_event(struct worker *worker, enum worker_event event, uint64_t now_m
 /* Ask the worker to end when it is idle; `reason` is one word (logged at debug level). No effect if it was retired or
  * ordered to end before. */
 void worker_retire(struct worker *worker, const char *reason, uint64_t now_ms);
+
+/* If it reports that it is ready, it is. */
+void worker_note_ready(struct worker *worker, uint64_t now_ms);
 
 /* The worker `context` has been stopped by a signal, or continued. While it is stopped it is neither idle nor spare. */
 void worker_note_stop(void *context, bool stopped);

@@ -12,6 +12,7 @@
 #include "master/pool/health.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_counters.h"
+#include "master/pool/program.h"
 #include "master/pool/tallies.h"
 #include "master/pool/worker.h"
 #include "master/pool/worker_output.h"
@@ -25,10 +26,51 @@ static bool has_said_so(const struct worker *worker)
         return !worker_serves(worker) || atomic_load(&worker_slot(worker)->activity) == PREFORK_ENDING;
 }
 
+/* A program that reports nothing and ends earlier has not served. */
+#define LIVED_MS 1000
+
+/* A program was sent TERM or KILL because of its request. (Other workers relay that, and live.) */
+static bool was_interrupted(const struct worker *worker)
+{
+        return worker->is_program && (worker->life.state == WORKER_TERMINATING || worker->life.state == WORKER_KILLING);
+}
+
+/* The master has asked it to end, or is done with it. */
+static bool ended_by_us(const struct worker *worker)
+{
+        return worker->life.retired || worker->recycling != RECYCLE_NONE || worker->life.state == WORKER_ENDING ||
+               worker->life.state == WORKER_KILLED || was_interrupted(worker);
+}
+
+/* For a program that reports nothing: it has not ended at once, so it may have served. */
+static bool has_lived(const struct worker *worker)
+{
+        return worker->unwatched && !worker_life_is_starting(&worker->life) &&
+               clock_now_ms() - worker->forked_ms >= LIVED_MS;
+}
+
+/* The exit code of a program is its own affair. It may end when it is asked to, and whenever it has served. */
+static bool program_ended_as_agreed(const struct worker *worker, int status)
+{
+        const struct prefork_slot *slot = worker_slot(worker);
+
+        if (atomic_load(&slot->start_stage) != WORKER_STAGE_NONE)
+                return false;
+        /* A signal ends a program that was retired, at a moment when it held no connection. */
+        int number = worker->retire_signal > 0 ? worker->retire_signal : SIGTERM;
+        if (was_interrupted(worker) || (ended_by_us(worker) && WIFSIGNALED(status) && WTERMSIG(status) == number))
+                return true;
+        bool by_itself = worker->unwatched ? status == 0 && has_lived(worker)
+                                           : worker_tally(worker)->counted.counters.requests > 0;
+        return WIFEXITED(status) && (ended_by_us(worker) || by_itself);
+}
+
 static bool ended_as_agreed(const struct worker *worker, int status)
 {
         if (worker->life.state == WORKER_ENDING || worker->life.state == WORKER_KILLED)
                 return true;
+        if (worker->is_program)
+                return program_ended_as_agreed(worker, status);
         if (!WIFEXITED(status))
                 return false;
         switch (WEXITSTATUS(status)) {
@@ -57,6 +99,13 @@ static void describe_activity(const struct worker *worker, char *text, size_t si
                 snprintf(text, size, worker_life_is_starting(&worker->life) ? "while starting" : "while idle");
 }
 
+/* It says in its slot why; an exit code of a program means nothing. */
+static bool could_not_serve(const struct worker *worker, int code)
+{
+        return (code == WORKER_EXIT_START_FAILED || code == WORKER_EXIT_LISTENER_FAILED) &&
+               (!worker->is_program || atomic_load(&worker_slot(worker)->start_stage) != WORKER_STAGE_NONE);
+}
+
 static void log_death(const struct worker *worker, int status)
 {
         const struct prefork_slot *slot = worker_slot(worker);
@@ -71,19 +120,12 @@ static void log_death(const struct worker *worker, int status)
         if (WIFSIGNALED(status))
                 log_emit(LOG_WARNING, &fields, "killed by signal %d (%s) %s, after %llu requests", WTERMSIG(status),
                          strsignal(WTERMSIG(status)), activity, (unsigned long long)fields.requests);
-        else if (WEXITSTATUS(status) == WORKER_EXIT_START_FAILED || WEXITSTATUS(status) == WORKER_EXIT_LISTENER_FAILED)
+        else if (could_not_serve(worker, WEXITSTATUS(status)))
                 log_emit(LOG_ERR, &fields, "cannot serve: %s: %s", worker_stage_name(atomic_load(&slot->start_stage)),
                          strerror((int)atomic_load(&slot->start_errno)));
         else
                 log_emit(LOG_WARNING, &fields, "exited with code %d %s, after %llu requests", WEXITSTATUS(status),
                          activity, (unsigned long long)fields.requests);
-}
-
-/* The master has asked it to end, or is done with it. */
-static bool ended_by_us(const struct worker *worker)
-{
-        return worker->life.retired || worker->recycling != RECYCLE_NONE || worker->life.state == WORKER_ENDING ||
-               worker->life.state == WORKER_KILLED;
 }
 
 static void count_failure(const struct worker *worker, int status)
@@ -94,13 +136,22 @@ static void count_failure(const struct worker *worker, int status)
                 .by_others_hand =
                         ended_as_agreed(worker, status) || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL),
                 .was_ready = !worker_life_is_starting(&worker->life) && worker->life.state != WORKER_GONE,
-                .had_served = worker_tally(worker)->counted.counters.requests > 0,
+                .had_served = worker_tally(worker)->counted.counters.requests > 0 || has_lived(worker),
                 .pool_succeeded_since = tallies_requests(pool) > worker->requests_at_fork,
         };
 
         health_note_success(pool); /* what was served before excuses this one, too */
+        if (has_lived(worker))
+                health_note_life(pool);
         if (backoff_is_failure(&pool->health.backoff, &death, clock_now_ms()))
                 health_note_failure(pool);
+}
+
+static bool was_recycled(const struct worker *worker, int status)
+{
+        if (worker->is_program)
+                return worker->recycling != RECYCLE_NONE && program_ended_as_agreed(worker, status);
+        return WIFEXITED(status) && (WEXITSTATUS(status) == WORKER_EXIT_RECYCLED || worker->recycling != RECYCLE_NONE);
 }
 
 void worker_exit_settle(void *context, pid_t pid, int status, const struct rusage *usage)
@@ -108,17 +159,21 @@ void worker_exit_settle(void *context, pid_t pid, int status, const struct rusag
         struct worker *worker = context;
         struct pool *pool = worker->pool;
 
+        worker_note_ready(worker, clock_now_ms()); /* it may have served and ended before the master saw it ready */
         tallies_look_at(worker);
         bool as_agreed = ended_as_agreed(worker, status);
         if (!as_agreed) {
                 pool_counters_note(pool, COUNTER_died);
                 log_death(worker, status);
+                program_explain(worker);
         }
         count_failure(worker, status);
         idle_set_remove(worker->board->memory, worker->slot);
         if (worker_serves(worker))
                 pool_counters_inherit(pool, &worker_tally(worker)->counted, usage);
-        if (WIFEXITED(status) && (WEXITSTATUS(status) == WORKER_EXIT_RECYCLED || worker->recycling != RECYCLE_NONE))
+        if (worker->is_program)
+                pool_counters_inherit_program(pool, usage);
+        if (was_recycled(worker, status))
                 pool_counters_note(pool, COUNTER_recycled);
         worker_output_outlive(pool->runtime->outputs, pool->name, pid, pool->config->max_workers);
         if (!ended_by_us(worker)) /* perhaps it found that its listener does not listen any more */

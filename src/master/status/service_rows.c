@@ -14,7 +14,7 @@ struct service_pool service_row_of(const struct pool *pool)
                 .name = pool->name,
                 .workers = counts.total,
                 .starting = counts.starting,
-                .able = counts.idle + counts.busy + counts.detached + counts.retiring,
+                .able = counts.idle + counts.busy + counts.unwatched + counts.detached + counts.retiring,
                 .failures = pool->health.backoff.succeeded ? 0 : pool->health.backoff.failures,
                 .backing_off = health_is_backing_off(pool, clock_now_ms()),
                 .started = pool->scaler.started,

@@ -48,9 +48,12 @@ static void collect_worker(const struct worker *worker, uint64_t now_ms, struct 
         bool reported = atomic_load(&slot->activity_since_ns) > 0;
 
         process_usage_read(worker->pid, &usage);
+        enum status_worker_state shown = status_worker_state_of(worker->life.state, busy, refuses, worker->stopped);
+        if (worker->unwatched && shown == STATUS_WORKER_IDLE)
+                shown = STATUS_WORKER_UNWATCHED;
         *status = (struct status_worker){
                 .pid = worker->pid,
-                .state = status_worker_state_of(worker->life.state, busy, refuses, worker->stopped),
+                .state = shown,
                 .busy = busy,
                 .generation = worker->generation,
                 .age_ms = now_ms - MIN_OF(worker->forked_ms, now_ms),
@@ -59,7 +62,8 @@ static void collect_worker(const struct worker *worker, uint64_t now_ms, struct 
                 .cpu_ms = usage.cpu_ms + counted->handler_cpu_us / 1000,
                 .memory_bytes = usage.resident_bytes,
         };
-        describe_exit(slot, status);
+        if (!worker->is_program) /* there is no handler besides it that ends */
+                describe_exit(slot, status);
 }
 
 static int collect_workers(const struct pool *pool, struct status_pool *status)
@@ -178,23 +182,40 @@ static int collect_spread(const struct pool *pool, struct status_pool *status)
         return 0;
 }
 
-int status_collect_pool(const struct pool *pool, unsigned detail, struct status_pool *ret)
+/* How it is known what the workers do. */
+static const char *accounting_name(const struct pool_config *config)
 {
-        const struct worker_counts counts = worker_table_count(pool);
-        uint64_t now_ms = clock_now_ms(), not_before_ms = pool->health.backoff.not_before_ms;
-        bool backing_off = health_is_backing_off(pool, now_ms);
+        static const char *const names[] = {
+                [ACCOUNTING_PRELOAD] = "preload", [ACCOUNTING_API] = "api", [ACCOUNTING_NONE] = "none"};
+
+        return config->handler_type == HANDLER_LISTENER ? names[config->accounting] : "worker";
+}
+
+static enum status_pool_state state_of(const struct pool *pool, bool backing_off)
+{
         const struct status_pool_context context = {.closing = pool->mode != POOL_OPEN,
                                                     .paused = pool->wanted == POOL_PAUSED,
                                                     .backing_off = backing_off,
                                                     .not_listening = pool_is_deaf(pool),
                                                     .saturated = pool->scaler.saturation_told};
+
+        return status_pool_state_of(&context);
+}
+
+int status_collect_pool(const struct pool *pool, unsigned detail, struct status_pool *ret)
+{
+        const struct worker_counts counts = worker_table_count(pool);
+        uint64_t now_ms = clock_now_ms(), not_before_ms = pool->health.backoff.not_before_ms;
+        bool backing_off = health_is_backing_off(pool, now_ms);
         struct status_pool status = {
                 .name = pool->name,
-                .state = status_pool_state_of(&context),
+                .state = state_of(pool, backing_off),
                 .generation = pool->generation,
+                .accounting = accounting_name(pool->config),
                 .counts = {.starting = counts.starting,
                            .idle = counts.idle,
                            .busy = counts.busy,
+                           .unwatched = counts.unwatched,
                            .detached = counts.detached,
                            .retiring = counts.retiring,
                            .total = counts.total,

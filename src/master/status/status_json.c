@@ -63,10 +63,10 @@ json_t *status_json_limits(const struct scale_limits *limits)
 
 static json_t *counts_json(const struct status_counts *counts)
 {
-        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "starting", NUMBER(counts->starting), "idle",
-                         NUMBER(counts->idle), "busy", NUMBER(counts->busy), "detached", NUMBER(counts->detached),
-                         "retiring", NUMBER(counts->retiring), "total", NUMBER(counts->total), "old",
-                         NUMBER(counts->old_total));
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "starting", NUMBER(counts->starting), "idle",
+                         NUMBER(counts->idle), "busy", NUMBER(counts->busy), "unwatched", NUMBER(counts->unwatched),
+                         "detached", NUMBER(counts->detached), "retiring", NUMBER(counts->retiring), "total",
+                         NUMBER(counts->total), "old", NUMBER(counts->old_total));
 }
 
 static json_t *totals_json(const struct counters *totals)
@@ -162,16 +162,17 @@ static json_t *pool_json(const struct status_pool *status)
 {
         const struct request_percentiles times = request_durations_percentiles(&status->durations);
         json_t *pool = json_pack(
-                "{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:{s:o, s:o, s:o, s:o}, s:o, s:{s:o, s:o}, s:{s:o, "
+                "{s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:{s:o, s:o, s:o, s:o}, s:o, s:{s:o, s:o}, s:{s:o, "
                 "s:o}}",
-                "name", status_json_text(status->name), "state", status_pool_state_name(status->state), "generation",
-                NUMBER(status->generation), "counts", counts_json(&status->counts), "limits",
-                status_json_limits(&status->limits), "overlay", overlay_json(status), "queue", NUMBER(queue_of(status)),
-                "requests_per_second", status->rate.per_second, "rate_window_ms", NUMBER(status->rate.window_ms),
-                "duration_us", "mean", NUMBER(times.mean_us), "p50", NUMBER(times.p50_us), "p90", NUMBER(times.p90_us),
-                "p99", NUMBER(times.p99_us), "totals", totals_json(&status->totals), "backoff", "failures",
-                NUMBER(status->failures), "next_start_ms", NUMBER(status->next_start_ms), "opening", "failures",
-                NUMBER(status->listen_failures), "next_attempt_ms", NUMBER(status->next_listen_ms));
+                "name", status_json_text(status->name), "state", status_pool_state_name(status->state), "accounting",
+                status->accounting, "generation", NUMBER(status->generation), "counts", counts_json(&status->counts),
+                "limits", status_json_limits(&status->limits), "overlay", overlay_json(status), "queue",
+                NUMBER(queue_of(status)), "requests_per_second", status->rate.per_second, "rate_window_ms",
+                NUMBER(status->rate.window_ms), "duration_us", "mean", NUMBER(times.mean_us), "p50",
+                NUMBER(times.p50_us), "p90", NUMBER(times.p90_us), "p99", NUMBER(times.p99_us), "totals",
+                totals_json(&status->totals), "backoff", "failures", NUMBER(status->failures), "next_start_ms",
+                NUMBER(status->next_start_ms), "opening", "failures", NUMBER(status->listen_failures),
+                "next_attempt_ms", NUMBER(status->next_listen_ms));
 
         if (pool && add_lists(pool, status) != 0) {
                 json_decref(pool);

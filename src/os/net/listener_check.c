@@ -77,14 +77,16 @@ static const struct socket_option socket_options[] = {
         OPTION(IPPROTO_TCP, TCP_INQ),
 };
 
+/* What cannot be found out, for want of memory, is taken to be as it should be: workers are replaced otherwise. */
 bool listener_listens(const struct listener *listener)
 {
         struct pollfd poller = {.fd = listener->fd, .events = POLLRDHUP};
-        int listens = 0;
+        int listens = 1;
         socklen_t length = sizeof(listens);
 
-        return getsockopt(listener->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && listens &&
-               poll(&poller, 1, 0) == 0;
+        if (getsockopt(listener->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && !listens)
+                return false;
+        return poll(&poller, 1, 0) <= 0;
 }
 
 /* A filter that is not classic BPF is an error here, too. */

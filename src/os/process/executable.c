@@ -315,6 +315,16 @@ int executable_find(const struct executable_place *place, const char *name, cons
         return *ret ? executable_check(place, name, why) : -ENOMEM;
 }
 
+int executable_open(const struct executable_place *place, const char *path)
+{
+        return open_path(place, path);
+}
+
+bool executable_may_read(const struct executable_place *place, int fd)
+{
+        return may(place, fd, R_OK);
+}
+
 int executable_check_directory(const struct executable_place *place, const char *path, struct text *why)
 {
         struct stat status = {0};

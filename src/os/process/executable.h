@@ -27,6 +27,10 @@ int executable_check(const struct executable_place *place, const char *path, str
 int executable_find(const struct executable_place *place, const char *name, const char *search_path, char **ret,
                     struct text *why);
 
+/* A handle (O_PATH) on a file that is looked for in the same way, or -errno; and whether the user may read it. */
+int executable_open(const struct executable_place *place, const char *path);
+bool executable_may_read(const struct executable_place *place, int fd);
+
 /* Could the directory be entered? 0; -errno with an explanation; -ENOMEM. */
 int executable_check_directory(const struct executable_place *place, const char *path, struct text *why);
 

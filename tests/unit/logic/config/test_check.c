@@ -165,6 +165,30 @@ static void test_the_control_socket(void **state)
         check(text_string(&text), "f:2: control: not a path that a socket can have; expected at most 107 bytes");
 }
 
+static void test_programs_that_accept_themselves(void **state)
+{
+        (void)state;
+        check(BASICS "handler_type = listener\n", "");
+        check(BASICS "handler_type = listener\nlisten_fd = 0\naccounting = api\n", "");
+        check(BASICS "handler_type = listener\naccounting = preload\nretire_signal = exit\n", "");
+        check(BASICS "handler_type = listener\naccounting = none\nretire_signal = QUIT\n", "");
+        check(BASICS "handler_type = listener\naccounting = none\nretire_signal = exit\n",
+              "f:6: retire_signal: needs accounting = preload; expected a signal");
+        check(BASICS "handler_type = listener\nretire_signal = QUIT\n",
+              "f:5: retire_signal: with accounting = preload; expected TERM, return or exit");
+        check(BASICS "handler_type = listener\naccounting = none\nmax_requests = 5\n",
+              "warning: f:6: max_requests: no effect: with accounting = none nobody knows when the handler is busy");
+        check(BASICS "handler_type = listener\naccounting = api\nretire_signal = exit\n",
+              "warning: f:6: retire_signal: no effect: with accounting = api the program ends itself");
+        check(BASICS "listen_fd = 0\naccounting = api\n",
+              "warning: f:4: listen_fd: no effect: only a handler of the type listener accepts itself\n"
+              "warning: f:5: accounting: no effect: only a handler of the type listener accepts itself");
+        check("[a]\nlisten = *:7 *:8\nhandler = cat\nhandler_type = listener\nlisten_fd = 0\nstderr = socket\n",
+              "f:5: listen_fd: 0 is one descriptor, and the pool listens on 2 addresses; expected one address, or 3\n"
+              "f:6: stderr: a handler of the type listener has no connection when it starts; expected log, inherit or "
+              "null");
+}
+
 static void test_required_keys(void **state)
 {
         (void)state;
@@ -327,6 +351,7 @@ int main(void)
                 cmocka_unit_test(test_delays),
                 cmocka_unit_test(test_a_pool_must_fit_the_scoreboard),
                 cmocka_unit_test(test_the_control_socket),
+                cmocka_unit_test(test_programs_that_accept_themselves),
                 cmocka_unit_test(test_required_keys),
                 cmocka_unit_test(test_refused_values_do_not_count_as_set),
                 cmocka_unit_test(test_no_pool_is_no_problem),

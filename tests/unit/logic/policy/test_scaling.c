@@ -148,6 +148,24 @@ static void old_workers_hide_that_new_connections_find_none(void **state)
              "2s A gen 1 1 queued 1 -> low 4294967295 high 4");
 }
 
+static void those_that_report_nothing(void **state)
+{
+        (void)state;
+        PLAY(scaling_decide, "# Watched while one may be free. What waits is looked at again, until all are busy.",
+             "pool dynamic max 8 spare 1 2 start 1 spare-timeout 10s",
+             "1s a unwatched -> low 1 high 2 watch",
+             "1s pool queued 1 -> at 1016ms low 1 high 2",
+             "1016ms -> at 1024ms low 1 high 2", "1024ms -> at 1028ms low 1 high 2", "1028ms -> at 1030ms low 1 high 2",
+             "1030ms -> at 1031ms low 1 high 2",
+             "1031ms pool queued 3 -> launch b c d e serve (spare 0 < 1, 3 queued) at 1047ms high 2",
+             "# The new ones are taken for free ones until it shows whether they are.",
+             "1040ms b unwatched; c unwatched; d unwatched; e unwatched; pool queued 0 -> at 1056ms low 1 reset",
+             "1056ms -> at 11040ms low 1 watch",
+             "# One and an eighth of the surplus at a time.",
+             "11040ms -> say -1 worker (idle 3 > 2 for 10s); retire a (surplus) low 1 high 2 watch",
+             "11100ms a gone -> at 21100ms low 1 reset watch");
+}
+
 /* clang-format on */
 
 int main(void)
@@ -162,6 +180,7 @@ int main(void)
                 cmocka_unit_test(held_back),
                 cmocka_unit_test(people_hear_of_it_when_somebody_waits),
                 cmocka_unit_test(a_full_pool_that_refuses_has_a_process_for_it),
+                cmocka_unit_test(those_that_report_nothing),
                 cmocka_unit_test(old_workers_hide_that_new_connections_find_none),
         };
 

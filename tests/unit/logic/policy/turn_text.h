@@ -11,7 +11,7 @@
  *     (the limit), generation N, backoff T (until when), delay-min T, delay-max T, closing-down, paused, queued N,
  * accepted N, refused N, water N, faulty N, missing N (listeners), deaf, hears, look-again, hurry. `pool …` may also
  * stand among what has happened. Words of a worker (a letter; one that is new is ready, idle and of the pool's
- * generation): the states; idle, busy (a request begins), waiting (neither); stopped, continued; asks, asks-memory,
+ * generation): the states; idle, busy (a request begins), waiting (neither), unwatched (reports nothing); stopped, continued; asks, asks-memory,
  * asks-age, quiet; gen N; launched T; since T; request N; serve, refuse, drain, roll; gone (reaped); failed (it could
  * not be launched). Words of a closing listener (a capital): gen FIRST LAST, queued N, unknown, settled (no
  * handshakes), stays, enough N (accepted), closing T (since when), gone. Behind the arrow stand all orders, in order,
@@ -258,7 +258,10 @@ static inline void read_worker(struct world *w, char name, char *words)
                         continue;
                 if (text_equal(word, "idle") || text_equal(word, "busy") || text_equal(word, "waiting"))
                         set_activity(w, row, text_equal(word, "idle"), text_equal(word, "busy"));
-                else if (text_equal(word, "stopped") || text_equal(word, "continued"))
+                else if (text_equal(word, "unwatched")) {
+                        set_activity(w, row, false, false);
+                        row->unwatched = true;
+                } else if (text_equal(word, "stopped") || text_equal(word, "continued"))
                         row->stopped = text_equal(word, "stopped");
                 else if (text_equal(word, "gen"))
                         row->generation = next_number(&words);

@@ -1,4 +1,4 @@
-#include "worker/source.h"
+#include "lib/source.h"
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* The end of a connection that is refused.
  *
- * Called by worker/, for connections beyond max_connections_per_source and those of a full pool. */
+ * Called by all who accept, for connections beyond max_connections_per_source, and by the refuser of a full pool. */
 #pragma once
 
 /* Close a connection unserved. Its client sees the end, also if it has sent a request already: close(2) alone would

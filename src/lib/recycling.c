@@ -1,30 +1,27 @@
-#include "worker/recycling.h"
+#include "lib/recycling.h"
 
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/random.h>
-#include <unistd.h>
-
-#include "base/cleanup.h"
-#include "base/number.h"
+#include "lib/decimal.h"
 #include "lib/door.h"
+#include "lib/sys.h"
 
 /* If the master does not answer within this time (it may be stopped), the worker goes on serving and no longer waits
  * for the answer: recycling must not delay clients. */
 #define ANSWER_TIMEOUT_MS 1000
 
-int recycling_open(struct recycling *recycling, uint64_t now_ns)
+int recycling_open_memory(void)
+{
+        return sys_open("/proc/self/statm");
+}
+
+void recycling_begin(struct recycling *recycling, int statm_fd, uint64_t now_ns)
 {
         uint32_t random = 0;
 
         /* Not rand(3): all workers are forks of the master and would have the same state. */
-        if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
-                random = (uint32_t)getpid() * 2654435761U;
-        *recycling = (struct recycling){.statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC),
-                                        .born_ns = now_ns,
-                                        .jitter_permille = (int32_t)(random % 2001) - 1000};
-        /* Without /proc there is no recycling by memory; everything else works. */
-        return 0;
+        if (sys_getrandom(&random, sizeof(random)) < 0)
+                random = (uint32_t)sys_getpid() * 2654435761U;
+        *recycling = (struct recycling){
+                .statm_fd = statm_fd, .born_ns = now_ns, .jitter_permille = (int32_t)(random % 2001) - 1000};
 }
 
 /* The number of this worker's last request; 0: no limit. */
@@ -65,13 +62,13 @@ static uint64_t resident_bytes(const struct recycling *recycling)
         const char *rest = text;
         uint64_t total, resident;
 
-        ssize_t length = pread(recycling->statm_fd, text, sizeof(text) - 1, 0);
+        long length = sys_pread(recycling->statm_fd, text, sizeof(text) - 1);
         if (length <= 0)
                 return 0;
         text[length] = '\0';
-        if (number_next(&rest, &total) < 0 || number_next(&rest, &resident) < 0)
+        if (!decimal_next(&rest, &total) || !decimal_next(&rest, &resident))
                 return 0;
-        return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+        return resident * sys_page_bytes();
 }
 
 bool recycling_was_granted(const struct slot *slot)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "worker/source.h"
+#include "lib/source.h"
 
 static uint64_t source(const char *text)
 {

@@ -1,6 +1,6 @@
-/* Recycling in a worker: whether a limit is reached, and the question to the master.
+/* A worker's side of recycling: whether a limit is reached, and the question to the master.
  *
- * Owned by worker/accept_loop. The worker asks when its last request begins, so that the replacement is usually
+ * Called by lib/request. The worker asks when its last request begins, so that the replacement is usually
  * ready when the request ends; then it waits briefly for the answer, outside the idle set. The limits are in the
  * scoreboard, where a reload changes them in place. */
 #pragma once
@@ -11,15 +11,19 @@
 #include "lib/slot.h"
 
 struct recycling {
-        int statm_fd; /* /proc/self/statm, opened before the root directory changes */
+        int statm_fd; /* of recycling_open_memory(); < 0: no recycling by memory; not owned */
         uint64_t born_ns;
         int32_t jitter_permille; /* this worker's part of max_requests_jitter, -1000..1000 */
         uint64_t postponed;      /* requests added to the limit by answers LATER */
         bool master_silent;      /* the master did not answer in time: do not wait for it again until it answers */
 };
 
-/* 0 or -errno of open(2). */
-int recycling_open(struct recycling *recycling, uint64_t now_ns);
+/* Open what tells the memory of this process, also after it has executed another program. Call it before the root
+ * directory changes. A descriptor, or -errno: there is no /proc, and so no recycling by memory; all else works. */
+int recycling_open_memory(void);
+
+/* The worker's life begins. */
+void recycling_begin(struct recycling *recycling, int statm_fd, uint64_t now_ns);
 
 /* A request has begun: if it is to be the last, ask the master. */
 void recycling_request_begun(const struct recycling *recycling, struct slot *slot, uint64_t now_ns);

@@ -1,0 +1,160 @@
+#include "lib/attach.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "lib/decimal.h"
+#include "lib/sys.h"
+
+#define FDS_MAX 65536
+
+static const struct {
+        const char *name;
+        uint64_t most;
+} variables[] = {
+        [ATTACH_PID] = {"PREFORK_PID", INT32_MAX},
+        [ATTACH_MASTER_PID] = {"PREFORK_MASTER_PID", INT32_MAX},
+        [ATTACH_SLOT] = {"PREFORK_SLOT", PREFORK_SCOREBOARD_SLOTS - 1},
+        [ATTACH_SCOREBOARD_FD] = {"PREFORK_SCOREBOARD_FD", INT32_MAX},
+        [ATTACH_WAKE_FD] = {"PREFORK_WAKE_FD", INT32_MAX},
+        [ATTACH_LISTEN_FD] = {"PREFORK_LISTEN_FD", INT32_MAX - FDS_MAX},
+        [ATTACH_LISTEN_FDS] = {"PREFORK_LISTEN_FDS", FDS_MAX},
+        [ATTACH_ORPHAN_TIMEOUT_MS] = {"PREFORK_ORPHAN_TIMEOUT_MS", UINT32_MAX},
+        [ATTACH_STATM_FD] = {"PREFORK_STATM_FD", INT32_MAX},
+        [ATTACH_PRELOAD] = {"PREFORK_PRELOAD", ATTACH_RETIRE_COUNT - 1},
+};
+static_assert(ELEMENTS(variables) == ATTACH_COUNT, "a row for every enum attach_variable");
+
+const char *attach_variable_name(enum attach_variable variable)
+{
+        return variables[variable].name;
+}
+
+/* The value of "NAME=VALUE" if it has that name, or NULL. Not strncmp(3): it might be the program's own. */
+static const char *value_if(const char *string, const char *name)
+{
+        while (*name != '\0')
+                if (*string++ != *name++)
+                        return NULL;
+        return *string == '=' ? string + 1 : NULL;
+}
+
+static const char *find(char *const *environment, const char *name)
+{
+        for (; environment && *environment; environment++) {
+                const char *value = value_if(*environment, name);
+                if (value)
+                        return value;
+        }
+        return NULL;
+}
+
+int attach_read(char *const *environment, pid_t pid, struct attachment *ret)
+{
+        for (enum attach_variable i = 0; i < ATTACH_COUNT; i++) {
+                const char *value = find(environment, variables[i].name);
+
+                if (i == ATTACH_PID && !value)
+                        return -ENOENT;
+                ret->has[i] = value != NULL;
+                if (!value && i >= ATTACH_STATM_FD)
+                        continue;
+                if (!value || !decimal_parse(value, variables[i].most, &ret->values[i]))
+                        return -EINVAL;
+        }
+        if (ret->values[ATTACH_LISTEN_FDS] == 0)
+                return -EINVAL;
+        return ret->values[ATTACH_PID] == (uint64_t)pid ? 0 : -ENOENT;
+}
+
+static bool is_ours(const char *string)
+{
+        for (enum attach_variable i = 0; i < ATTACH_COUNT; i++)
+                if (value_if(string, variables[i].name))
+                        return true;
+        return false;
+}
+
+void attach_forget(char **environment)
+{
+        char **to = environment;
+
+        if (!environment)
+                return;
+        for (; *environment; environment++)
+                if (!is_ours(*environment))
+                        *to++ = *environment;
+        *to = NULL;
+}
+
+/* The descriptor of a variable is open and of that type. */
+static bool is_of_type(const struct attachment *attachment, enum attach_variable variable, mode_t type, off_t size)
+{
+        struct stat status = {0};
+
+        return sys_fstat((int)attachment->values[variable], &status) == 0 && (status.st_mode & S_IFMT) == type &&
+               status.st_size >= size;
+}
+
+static bool listens(int fd)
+{
+        int accepts = 0;
+
+        return sys_socket_option(fd, SO_ACCEPTCONN, &accepts) == 0 && accepts;
+}
+
+static bool is_plausible(const struct attachment *attachment)
+{
+        uint64_t first = attachment->values[ATTACH_LISTEN_FD], count = attachment->values[ATTACH_LISTEN_FDS];
+
+        if (!is_of_type(attachment, ATTACH_SCOREBOARD_FD, S_IFREG, sizeof(struct prefork_scoreboard)) ||
+            !is_of_type(attachment, ATTACH_WAKE_FD, S_IFIFO, 0) ||
+            (attachment->has[ATTACH_STATM_FD] && !is_of_type(attachment, ATTACH_STATM_FD, S_IFREG, 0)))
+                return false;
+        for (uint64_t i = 0; i < count; i++)
+                if (!listens((int)(first + i)))
+                        return false;
+        return true;
+}
+
+/* Children of the program get none of the descriptors; the listeners are left as they are. */
+static void keep_from_children(const struct attachment *attachment)
+{
+        sys_set_cloexec((int)attachment->values[ATTACH_SCOREBOARD_FD]);
+        sys_set_cloexec((int)attachment->values[ATTACH_WAKE_FD]);
+        if (attachment->has[ATTACH_STATM_FD])
+                sys_set_cloexec((int)attachment->values[ATTACH_STATM_FD]);
+}
+
+int attach_take(const struct attachment *attachment, struct request_desk *ret)
+{
+        void *memory;
+
+        if (!is_plausible(attachment))
+                return -EINVAL;
+        keep_from_children(attachment);
+        int r = sys_map_shared((int)attachment->values[ATTACH_SCOREBOARD_FD], sizeof(struct prefork_scoreboard),
+                               &memory);
+        if (r < 0)
+                return r;
+        r = slot_attach(&ret->slot, memory, (uint32_t)attachment->values[ATTACH_SLOT],
+                        (int)attachment->values[ATTACH_WAKE_FD]);
+        if (r < 0) {
+                sys_unmap(memory, sizeof(struct prefork_scoreboard));
+                return r;
+        }
+        recycling_begin(&ret->recycling,
+                        attachment->has[ATTACH_STATM_FD] ? (int)attachment->values[ATTACH_STATM_FD] : -1, sys_now_ns());
+        return 0;
+}
+
+void attach_give_back(const struct attachment *attachment, struct request_desk *desk)
+{
+        sys_unmap(desk->slot.board, sizeof(struct prefork_scoreboard));
+        sys_close((int)attachment->values[ATTACH_SCOREBOARD_FD]);
+        sys_close((int)attachment->values[ATTACH_WAKE_FD]);
+        if (attachment->has[ATTACH_STATM_FD])
+                sys_close((int)attachment->values[ATTACH_STATM_FD]);
+}

@@ -1,0 +1,59 @@
+/* How a worker that has executed another program finds its slot: variables of the environment, which the worker sets
+ * before the exec (worker/runtime_listener) and the program's libprefork or preload object reads.
+ *
+ * What must stay true: only the process they were made for uses them, and not its children. Nothing is believed that
+ * can be checked. Async-signal-safe. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/request.h"
+
+/* The variables; each has a number as its value. */
+enum attach_variable {
+        ATTACH_PID, /* of the worker itself */
+        ATTACH_MASTER_PID,
+        ATTACH_SLOT,
+        ATTACH_SCOREBOARD_FD,
+        ATTACH_WAKE_FD,
+        ATTACH_LISTEN_FD,  /* the first listener … */
+        ATTACH_LISTEN_FDS, /* … and how many there are, one after the other */
+        ATTACH_ORPHAN_TIMEOUT_MS,
+        /* Optional. */
+        ATTACH_STATM_FD,
+        ATTACH_PRELOAD, /* the program reports through the preload object: enum attach_retire */
+        ATTACH_COUNT
+};
+
+/* How a program ends that the preload object keeps from accepting. */
+enum attach_retire {
+        ATTACH_RETIRE_TERM,   /* by SIGTERM, at a moment when it holds no connection */
+        ATTACH_RETIRE_RETURN, /* accept(2) fails */
+        ATTACH_RETIRE_EXIT,   /* exit(3) is called */
+        ATTACH_RETIRE_COUNT
+};
+
+/* "PREFORK_PID" … */
+const char *attach_variable_name(enum attach_variable variable);
+
+struct attachment {
+        uint64_t values[ATTACH_COUNT];
+        bool has[ATTACH_COUNT];
+};
+
+/* Read the variables. 0; -ENOENT: there are none, or they are those of another process than `pid`; -EINVAL: one is
+ * missing or no number in its range. */
+int attach_read(char *const *environment, pid_t pid, struct attachment *ret);
+
+/* Remove the variables from the vector. */
+void attach_forget(char **environment);
+
+/* Check the descriptors, make them close-on-exec, map the scoreboard and take the slot, of which *ret is the desk. 0;
+ * -EINVAL: a descriptor is not what it should be; -EPROTO, -ERANGE: of slot_attach(); others of mmap(2). */
+int attach_take(const struct attachment *attachment, struct request_desk *ret);
+
+/* Undo attach_take(). */
+void attach_give_back(const struct attachment *attachment, struct request_desk *desk);

@@ -1,0 +1,31 @@
+/* A request's way through the slot: admitted, begun, ended, and what is due between two of them. All who serve go this
+ * way: the worker's accept loop, libprefork, and the preload object.
+ *
+ * What must stay true: each request that begins ends; between two of them the worker joins the idle set, unless it must
+ * go. Async-signal-safe; only request_next() waits, for the master's answer about recycling. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/address.h"
+#include "lib/recycling.h"
+#include "lib/slot.h"
+
+struct request_desk {
+        struct slot slot;
+        struct recycling recycling;
+};
+
+/* Admit a connection of this client. False: it has as many as max_connections_per_source allows; this one was counted
+ * as refused, and the caller closes it unserved. */
+bool request_admit(struct request_desk *desk, const struct address *peer);
+
+/* The request of an admitted connection begins. */
+void request_begin(struct request_desk *desk, uint64_t now_ns);
+
+/* The request has ended; status and CPU time of the process that served it, as slot_done(). */
+void request_end(struct request_desk *desk, uint64_t now_ns, int status, uint64_t cpu_us);
+
+/* After a request: join the idle set and return true. False: the master lets the worker go, which must end now. */
+bool request_next(struct request_desk *desk);

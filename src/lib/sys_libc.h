@@ -1,0 +1,177 @@
+/* The system calls of lib/ through libc, for libprefork and the daemon's workers. Included by lib/sys alone. */
+#pragma once
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/auxv.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+static inline long sys_result(long result)
+{
+        return result < 0 ? -errno : result;
+}
+
+static inline long sys_write(int fd, const void *data, size_t size)
+{
+        return sys_result(write(fd, data, size));
+}
+
+static inline long sys_pread(int fd, void *data, size_t size)
+{
+        return sys_result(pread(fd, data, size, 0));
+}
+
+static inline void sys_close(int fd)
+{
+        close(fd);
+}
+
+/* Open an existing file to read it. */
+static inline int sys_open(const char *path)
+{
+        return (int)sys_result(open(path, O_RDONLY | O_CLOEXEC));
+}
+
+static inline int sys_set_cloexec(int fd)
+{
+        return (int)sys_result(fcntl(fd, F_SETFD, FD_CLOEXEC));
+}
+
+static inline int sys_dup3(int from, int to)
+{
+        return (int)sys_result(dup3(from, to, O_CLOEXEC));
+}
+
+/* Another number for the same open file, above this one; the old one is closed. */
+static inline int sys_move_up(int fd)
+{
+        int moved = fcntl(fd, F_DUPFD_CLOEXEC, fd + 1);
+
+        if (moved < 0)
+                return -errno;
+        close(fd);
+        return moved;
+}
+
+static inline int sys_eventfd(unsigned value)
+{
+        return (int)sys_result(eventfd(value, EFD_CLOEXEC));
+}
+
+static inline int sys_fstat(int fd, struct stat *ret)
+{
+        return (int)sys_result(fstat(fd, ret));
+}
+
+/* The value of a socket option of level SOL_SOCKET. */
+static inline int sys_socket_option(int fd, int option, int *ret)
+{
+        socklen_t length = sizeof(*ret);
+
+        return (int)sys_result(getsockopt(fd, SOL_SOCKET, option, ret, &length));
+}
+
+static inline void sys_shutdown_write(int fd)
+{
+        shutdown(fd, SHUT_WR);
+}
+
+/* What has been received, without waiting for more. */
+static inline long sys_receive_now(int fd, void *data, size_t size)
+{
+        return sys_result(recv(fd, data, size, MSG_DONTWAIT));
+}
+
+static inline int sys_map_shared(int fd, size_t size, void **ret)
+{
+        *ret = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        return *ret == MAP_FAILED ? -errno : 0;
+}
+
+static inline void sys_unmap(void *memory, size_t size)
+{
+        munmap(memory, size);
+}
+
+static inline pid_t sys_getpid(void)
+{
+        return getpid();
+}
+
+static inline pid_t sys_getppid(void)
+{
+        return getppid();
+}
+
+static inline void sys_sched_yield(void)
+{
+        sched_yield();
+}
+
+static inline void sys_futex_wait(_Atomic uint32_t *word, uint32_t value, const struct timespec *timeout)
+{
+        syscall(SYS_futex, word, FUTEX_WAIT, value, timeout, NULL, 0);
+}
+
+/* SIGALRM in so many milliseconds. */
+static inline void sys_alarm(unsigned ms)
+{
+        const struct itimerval timer = {.it_value = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000L + 1}};
+
+        setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static inline int sys_set_death_signal(int number)
+{
+        return (int)sys_result(prctl(PR_SET_PDEATHSIG, number, 0, 0, 0));
+}
+
+/* Without SA_RESTART: system calls return with EINTR. */
+static inline int sys_handle_signal(int number, void (*handler)(int))
+{
+        const struct sigaction action = {.sa_handler = handler};
+
+        return (int)sys_result(sigaction(number, &action, NULL));
+}
+
+/* Block or unblock one signal. */
+static inline int sys_block_signal(int number, bool block)
+{
+        sigset_t set;
+
+        sigemptyset(&set);
+        sigaddset(&set, number);
+        return (int)sys_result(sigprocmask(block ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL));
+}
+
+static inline bool sys_signal_is_pending(int number)
+{
+        sigset_t set;
+
+        return sigpending(&set) == 0 && sigismember(&set, number) == 1;
+}
+
+static inline long sys_getrandom(void *data, size_t size)
+{
+        return sys_result(getrandom(data, size, GRND_NONBLOCK));
+}
+
+static inline void sys_clock_gettime(struct timespec *ret)
+{
+        clock_gettime(CLOCK_MONOTONIC, ret);
+}
+
+static inline uint64_t sys_page_bytes(void)
+{
+        return getauxval(AT_PAGESZ);
+}

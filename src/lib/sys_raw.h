@@ -1,0 +1,226 @@
+/* The system calls of lib/ without libc, for the preload object. Included by lib/sys, and by preload/ for its own
+ * calls. x86-64 and AArch64 (AAPCS64). */
+#pragma once
+
+#include <asm/unistd.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <sys/auxv.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+/* glibc's <sys/syscall.h> has the same names; it is not needed. */
+static inline long sys_call(long number, long a, long b, long c, long d, long e, long f)
+{
+#if defined(__x86_64__)
+        register long r10 __asm__("r10") = d;
+        register long r8 __asm__("r8") = e;
+        register long r9 __asm__("r9") = f;
+        long result;
+
+        __asm__ volatile("syscall"
+                         : "=a"(result)
+                         : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                         : "rcx", "r11", "memory");
+        return result;
+#elif defined(__aarch64__)
+        register long x8 __asm__("x8") = number;
+        register long x0 __asm__("x0") = a;
+        register long x1 __asm__("x1") = b;
+        register long x2 __asm__("x2") = c;
+        register long x3 __asm__("x3") = d;
+        register long x4 __asm__("x4") = e;
+        register long x5 __asm__("x5") = f;
+
+        __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+        return x0;
+#else
+#error "the preload object knows the system calls of x86-64 and AArch64"
+#endif
+}
+
+#define SYS_0(number) sys_call(number, 0, 0, 0, 0, 0, 0)
+#define SYS_1(number, a) sys_call(number, (long)(a), 0, 0, 0, 0, 0)
+#define SYS_2(number, a, b) sys_call(number, (long)(a), (long)(b), 0, 0, 0, 0)
+#define SYS_3(number, a, b, c) sys_call(number, (long)(a), (long)(b), (long)(c), 0, 0, 0)
+#define SYS_4(number, a, b, c, d) sys_call(number, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
+#define SYS_5(number, a, b, c, d, e) sys_call(number, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
+#define SYS_6(number, a, b, c, d, e, f)                                                                                \
+        sys_call(number, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+
+static inline long sys_write(int fd, const void *data, size_t size)
+{
+        return SYS_3(__NR_write, fd, data, size);
+}
+
+static inline long sys_pread(int fd, void *data, size_t size)
+{
+        return SYS_4(__NR_pread64, fd, data, size, 0);
+}
+
+static inline void sys_close(int fd)
+{
+        SYS_1(__NR_close, fd);
+}
+
+static inline int sys_open(const char *path)
+{
+        return (int)SYS_4(__NR_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+}
+
+static inline int sys_set_cloexec(int fd)
+{
+        return (int)SYS_3(__NR_fcntl, fd, F_SETFD, FD_CLOEXEC);
+}
+
+static inline int sys_dup3(int from, int to)
+{
+        return (int)SYS_3(__NR_dup3, from, to, O_CLOEXEC);
+}
+
+static inline int sys_move_up(int fd)
+{
+        int moved = (int)SYS_3(__NR_fcntl, fd, F_DUPFD_CLOEXEC, fd + 1);
+
+        if (moved >= 0)
+                sys_close(fd);
+        return moved;
+}
+
+static inline int sys_eventfd(unsigned value)
+{
+        return (int)SYS_2(__NR_eventfd2, value, EFD_CLOEXEC);
+}
+
+/* struct stat is the kernel's on both machines. */
+static inline int sys_fstat(int fd, struct stat *ret)
+{
+        return (int)SYS_2(__NR_fstat, fd, ret);
+}
+
+static inline int sys_socket_option(int fd, int option, int *ret)
+{
+        socklen_t length = sizeof(*ret);
+
+        return (int)SYS_5(__NR_getsockopt, fd, SOL_SOCKET, option, ret, &length);
+}
+
+static inline void sys_shutdown_write(int fd)
+{
+        SYS_2(__NR_shutdown, fd, SHUT_WR);
+}
+
+static inline long sys_receive_now(int fd, void *data, size_t size)
+{
+        return SYS_6(__NR_recvfrom, fd, data, size, MSG_DONTWAIT, 0, 0);
+}
+
+static inline int sys_map_shared(int fd, size_t size, void **ret)
+{
+        long r = SYS_6(__NR_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+        if (r < 0 && r > -4096)
+                return (int)r;
+        __builtin_memcpy(ret, &r, sizeof(r));
+        return 0;
+}
+
+static inline void sys_unmap(void *memory, size_t size)
+{
+        SYS_2(__NR_munmap, memory, size);
+}
+
+static inline pid_t sys_getpid(void)
+{
+        return (pid_t)SYS_0(__NR_getpid);
+}
+
+static inline pid_t sys_getppid(void)
+{
+        return (pid_t)SYS_0(__NR_getppid);
+}
+
+static inline void sys_sched_yield(void)
+{
+        SYS_0(__NR_sched_yield);
+}
+
+static inline void sys_futex_wait(_Atomic uint32_t *word, uint32_t value, const struct timespec *timeout)
+{
+        SYS_4(__NR_futex, word, FUTEX_WAIT, value, timeout);
+}
+
+static inline void sys_alarm(unsigned ms)
+{
+        const struct itimerval timer = {.it_value = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000L + 1}};
+
+        SYS_3(__NR_setitimer, ITIMER_REAL, &timer, 0);
+}
+
+static inline int sys_set_death_signal(int number)
+{
+        return (int)SYS_5(__NR_prctl, PR_SET_PDEATHSIG, number, 0, 0, 0);
+}
+
+#if defined(__x86_64__)
+/* How a signal handler returns. Debuggers and unwinders know these instructions. */
+__attribute__((naked, unused)) static void sys_return_from_signal(void)
+{
+        __asm__("movq $15, %rax\n\tsyscall"); /* __NR_rt_sigreturn */
+}
+#endif
+
+/* As the kernel has it. */
+struct sys_sigaction {
+        void (*handler)(int);
+        unsigned long flags;
+#if defined(__x86_64__)
+        void (*restorer)(void);
+#endif
+        uint64_t mask;
+};
+
+static inline int sys_handle_signal(int number, void (*handler)(int))
+{
+        struct sys_sigaction action = {.handler = handler};
+
+#if defined(__x86_64__)
+        action.flags = 0x04000000; /* SA_RESTORER */
+        action.restorer = sys_return_from_signal;
+#endif
+        return (int)SYS_4(__NR_rt_sigaction, number, &action, 0, sizeof(action.mask));
+}
+
+static inline int sys_block_signal(int number, bool block)
+{
+        uint64_t set = sys_signal_bit(number);
+
+        return (int)SYS_4(__NR_rt_sigprocmask, block ? SIG_BLOCK : SIG_UNBLOCK, &set, 0, sizeof(set));
+}
+
+static inline bool sys_signal_is_pending(int number)
+{
+        uint64_t set = 0;
+
+        return SYS_2(__NR_rt_sigpending, &set, sizeof(set)) == 0 && (set & sys_signal_bit(number));
+}
+
+static inline long sys_getrandom(void *data, size_t size)
+{
+        return SYS_3(__NR_getrandom, data, size, 1 /* GRND_NONBLOCK */);
+}
+
+static inline void sys_clock_gettime(struct timespec *ret)
+{
+        SYS_2(__NR_clock_gettime, CLOCK_MONOTONIC, ret);
+}
+
+static inline uint64_t sys_page_bytes(void)
+{
+        return getauxval(AT_PAGESZ);
+}

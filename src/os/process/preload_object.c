@@ -1,0 +1,129 @@
+#include "os/process/preload_object.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+
+#define HEAD_SIZE 256
+#define DEPTH_MAX 4
+#if defined(__x86_64__)
+#define OWN_LOADER "ld-linux-x86-64.so.2"
+#else
+#define OWN_LOADER "ld-linux-aarch64.so.1"
+#endif
+
+const char *preload_object_path(void)
+{
+        const char *path = getenv(PRELOAD_OBJECT_VARIABLE);
+
+        return path && path[0] == '/' ? path : PRELOAD_OBJECT;
+}
+
+__attribute__((format(printf, 3, 4))) static int explain(struct text *why, int result, const char *format, ...)
+{
+        va_list arguments;
+
+        va_start(arguments, format);
+        int r = text_appendv(why, format, arguments);
+        va_end(arguments);
+        return r < 0 ? r : result;
+}
+
+/* Open the file for reading; -errno. */
+static int open_readable(const struct executable_place *place, const char *path)
+{
+        char link[64];
+        _cleanup_(fd_closep) int fd = executable_open(place, path);
+
+        if (fd < 0)
+                return fd;
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        int readable = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        return readable < 0 ? -errno : readable;
+}
+
+/* What the program header says about the loader. */
+static int check_loader(int fd, const ElfW(Ehdr) * header, struct text *why)
+{
+        char loader[PATH_MAX] = "";
+
+        for (unsigned i = 0; i < header->e_phnum && header->e_phentsize == sizeof(ElfW(Phdr)); i++) {
+                ElfW(Phdr) segment;
+                if (pread(fd, &segment, sizeof(segment), (off_t)(header->e_phoff + i * sizeof(segment))) !=
+                    (ssize_t)sizeof(segment))
+                        return 0;
+                if (segment.p_type != PT_INTERP || segment.p_filesz >= sizeof(loader))
+                        continue;
+                if (pread(fd, loader, segment.p_filesz, (off_t)segment.p_offset) != (ssize_t)segment.p_filesz)
+                        return 0;
+        }
+        const char *name = strrchr(loader, '/');
+        if (loader[0] == '\0')
+                return explain(why, -ENOEXEC, "it is statically linked");
+        if (!name || !text_equal(name + 1, OWN_LOADER))
+                return explain(why, -ENOEXEC, "its loader is \"%s\"; only programs of glibc load it", loader);
+        return 0;
+}
+
+static int check_elf(int fd, struct text *why)
+{
+        ElfW(Ehdr) header = {0}, own = {0};
+        _cleanup_(fd_closep) int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+        if (pread(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header))
+                return 0;
+        if (self >= 0 && pread(self, &own, sizeof(own), 0) == (ssize_t)sizeof(own) &&
+            (own.e_machine != header.e_machine || own.e_ident[EI_CLASS] != header.e_ident[EI_CLASS]))
+                return explain(why, -ENOEXEC, "it is for another machine than preforkd");
+        return check_loader(fd, &header, why);
+}
+
+static int check_program(const struct executable_place *place, const char *path, unsigned depth, struct text *why)
+{
+        char head[HEAD_SIZE + 1] = "";
+        struct stat status = {0};
+        _cleanup_(fd_closep) int fd = open_readable(place, path);
+
+        if (fd < 0 || depth > DEPTH_MAX)
+                return 0;
+        if (pread(fd, head, HEAD_SIZE, 0) >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0)
+                return check_elf(fd, why);
+        if (!text_starts_with(head, "#!") || fstat(fd, &status) < 0)
+                return 0;
+        head[strcspn(head, "\r\n")] = '\0';
+        char *interpreter = head + 2 + strspn(head + 2, " \t");
+        interpreter[strcspn(interpreter, " \t")] = '\0';
+        _cleanup_(text_clear) struct text reason = {0};
+        int r = interpreter[0] == '/' ? check_program(place, interpreter, depth + 1, &reason) : 0;
+        return r == 0 || r == -ENOMEM
+                       ? r
+                       : explain(why, r, "its interpreter \"%s\": %s", interpreter, text_string(&reason));
+}
+
+static int check_object(const struct executable_place *place, struct text *why)
+{
+        _cleanup_(fd_closep) int fd = executable_open(place, preload_object_path());
+
+        if (fd < 0)
+                return explain(why, fd, "\"%s%s\": %s", place->root ? place->root : "", preload_object_path(),
+                               strerror(-fd));
+        return executable_may_read(place, fd) ? 0
+                                              : explain(why, -EACCES, "\"%s%s\" may not be read",
+                                                        place->root ? place->root : "", preload_object_path());
+}
+
+int preload_object_check(const struct executable_place *place, const char *path, struct text *why)
+{
+        int r = check_object(place, why);
+
+        return r < 0 ? r : check_program(place, path, 0, why);
+}

@@ -1,0 +1,48 @@
+/* The accounting of a program that accepts connections itself and does not know preforkd: the preload object watches
+ * its system calls and reports in the worker's slot when a request begins and ends.
+ *
+ * Called by preload/interpose, in place of libc. A request is a connection: it begins when accept returns one, and ends
+ * when the program closes it, or comes back to wait for the next. What must stay true: nothing here calls libc or
+ * touches errno; the retire signal is unblocked only inside a wait for connections, so it never cuts another call
+ * short; a child of the program is nobody's worker. Results are those of the kernel: -errno. */
+#pragma once
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <time.h>
+
+/* Attach to the slot that the environment names, and remove from it what is ours. Off until then, and if there is no
+ * slot for this process. */
+void accounting_begin(char **environment);
+
+/* True in the program's own process; false in its children, and if there is no slot. */
+bool accounting_is_on(void);
+
+long accounting_accept(int fd, struct sockaddr *peer, socklen_t *length, int flags);
+
+/* The calls that wait for several descriptors. With a listener among them and no connection open, the worker is idle.
+ */
+long accounting_poll(struct pollfd *fds, nfds_t count, struct timespec *timeout, const sigset_t *mask);
+long accounting_select(int count, fd_set *reads, fd_set *writes, fd_set *errors, struct timespec *timeout,
+                       const sigset_t *mask);
+long accounting_epoll(int epoll_fd, struct epoll_event *events, int most, int timeout_ms, const sigset_t *mask);
+long accounting_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event);
+
+/* The calls that close descriptors. Ours stay open. */
+long accounting_close(int fd);
+long accounting_close_range(unsigned first, unsigned last, int flags);
+long accounting_dup3(int from, int to, int flags);
+long accounting_dup2(int from, int to);
+
+/* The process ends: so does its request. */
+void accounting_end(void);
+
+/* Execute another program in this process, which goes on as the worker; or in a child, which gets nothing of ours.
+ * Returns -errno. `file` with `search_path` is executed as execvpe(3) would. */
+long accounting_execute(const char *path, char *const *arguments, char *const *environment,
+                        int (*execute)(const char *, char *const *, char *const *));

@@ -1,0 +1,31 @@
+/* The pool's listeners in a program: the numbers that it was given, others that it has given them, and the epoll sets
+ * that have one. Called by preload/accounting, in the program's own process alone.
+ *
+ * What must stay true: a number that the program has closed is forgotten, for it may be a connection the next time, and
+ * the door (lib/door) would close it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/attach.h"
+
+/* Begin with the listeners of the attachment. False: there are too many, or they are no sockets. */
+bool listeners_begin(const struct attachment *attachment);
+
+/* All numbers of listeners; the array stays where it is. */
+const int *listeners_numbers(void);
+size_t listeners_count(void);
+
+/* Is that descriptor a listener? A number that was not known is remembered. */
+bool listeners_has(int fd);
+
+/* Is that number known? Without a system call. */
+bool listeners_lists(int fd);
+
+/* An epoll set has a listener now; does it have one? */
+void listeners_note_set(int epoll_fd);
+bool listeners_in_set(int epoll_fd);
+
+/* These descriptors are closed, or something else. */
+void listeners_forget(unsigned first, unsigned last);

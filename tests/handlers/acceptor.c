@@ -1,0 +1,268 @@
+/* A program that accepts its connections itself, in the way that its first argument names: `api` (libprefork), `plain`
+ * (accept on descriptor 3, or on the one that the second argument names; `liar`: not at all), `poll`, `select` or
+ * `epoll` before it. The client sends a line that says what to do with the connection; see the table at the end. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "prefork/scoreboard.h"
+#include "prefork/worker.h"
+
+extern char **environ;
+
+static struct prefork_worker *worker;
+static int listener = 3;
+static const char *way;
+static int errno_after_accept; /* UNTOUCHED after a success: some programs rely on it */
+#define UNTOUCHED 77
+
+static void do_echo(int fd, const char *argument)
+{
+        char bytes[4096];
+        ssize_t length;
+
+        (void)argument;
+        while ((length = read(fd, bytes, sizeof(bytes))) > 0)
+                if (write(fd, bytes, (size_t)length) < 0)
+                        return;
+}
+
+static void do_pid(int fd, const char *argument)
+{
+        (void)argument;
+        dprintf(fd, "%d", (int)getpid());
+}
+
+/* Descriptors, one a line, as "NUMBER KIND", without the connection and the directory that is read for it. */
+static void report_descriptors(int fd)
+{
+        DIR *directory = opendir("/proc/self/fd");
+        struct dirent *entry;
+
+        while (directory && (entry = readdir(directory))) {
+                int number = atoi(entry->d_name), is_listening = 0;
+                socklen_t size = sizeof(is_listening);
+                struct stat status;
+                if (entry->d_name[0] == '.' || number == fd || number == dirfd(directory) || fstat(number, &status) < 0)
+                        continue;
+                getsockopt(number, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &size);
+                dprintf(fd, "fd %d %s\n", number,
+                        is_listening               ? "listener"
+                        : S_ISSOCK(status.st_mode) ? "socket"
+                        : S_ISFIFO(status.st_mode) ? "pipe"
+                                                   : "file");
+        }
+        if (directory)
+                closedir(directory);
+}
+
+static void do_report(int fd, const char *argument)
+{
+        sigset_t blocked;
+
+        (void)argument;
+        dprintf(fd, "pid %d\nparent %d\nerrno %d\n", (int)getpid(), (int)getppid(), errno_after_accept);
+        sigprocmask(SIG_BLOCK, NULL, &blocked);
+        for (int i = 1; i < 32; i++)
+                if (sigismember(&blocked, i) == 1)
+                        dprintf(fd, "blocked %d\n", i);
+        for (char **variable = environ; *variable; variable++)
+                dprintf(fd, "env %s\n", *variable);
+        report_descriptors(fd);
+}
+
+static void do_sleep(int fd, const char *argument)
+{
+        long ms = atol(argument);
+        struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+        dprintf(fd, "begun\n");
+        dprintf(fd, nanosleep(&left, NULL) == 0 ? "slept" : "cut short");
+}
+
+static void do_leak(int fd, const char *argument)
+{
+        size_t size = (size_t)atol(argument) << 20;
+        volatile char *memory = malloc(size);
+
+        for (size_t at = 0; memory && at < size; at += 1024)
+                memory[at] = 1;
+        dprintf(fd, memory ? "%d" : "no memory", (int)getpid());
+}
+
+static void do_exit(int fd, const char *argument)
+{
+        dprintf(fd, "%d", (int)getpid());
+        exit(atoi(argument));
+}
+
+static void do_crash(int fd, const char *argument)
+{
+        (void)fd;
+        raise(atoi(argument));
+}
+
+/* What the client gets is a descriptor that replaces the connection, or its end by other means than close(). */
+static void do_end(int fd, const char *argument)
+{
+        dprintf(fd, "%d", (int)getpid());
+        int null_fd = open("/dev/null", O_RDWR);
+        if (strcmp(argument, "dup2") == 0)
+                dup2(null_fd, fd);
+        else if (strcmp(argument, "dup3") == 0)
+                dup3(null_fd, fd, O_CLOEXEC);
+        else if (strcmp(argument, "close_range") == 0)
+                close_range((unsigned)fd, (unsigned)fd, 0);
+        else if (strcmp(argument, "_exit") == 0)
+                _exit(0);
+        close(null_fd);
+}
+
+/* A child that lives on when its parent has gone back to accept, and comes there itself. */
+static void do_fork(int fd, const char *argument)
+{
+        (void)argument;
+        pid_t pid = fork();
+        if (pid == 0)
+                return;
+        dprintf(fd, "%d", (int)pid);
+        int status;
+        waitpid(pid, &status, 0);
+}
+
+/* A program that the handler executes: what it finds in its environment, and which descriptors. */
+static void do_child(int fd, const char *argument)
+{
+        (void)argument;
+        pid_t pid = fork();
+        if (pid == 0) {
+                dup2(fd, STDOUT_FILENO);
+                execl("/bin/sh", "sh", "-c", "env; ls /proc/self/fd | sed 's/^/fd /'", (char *)NULL);
+                _exit(127);
+        }
+        int status;
+        waitpid(pid, &status, 0);
+}
+
+static const struct {
+        const char *name;
+        void (*run)(int fd, const char *argument);
+} commands[] = {
+        {"echo", do_echo}, {"pid", do_pid},     {"report", do_report}, {"sleep", do_sleep}, {"leak", do_leak},
+        {"exit", do_exit}, {"crash", do_crash}, {"end", do_end},       {"fork", do_fork},   {"child", do_child},
+};
+
+/* One byte at a time: what follows the line is for the command. */
+static bool read_line(int fd, char *line, size_t size)
+{
+        size_t length = 0;
+
+        while (length + 1 < size) {
+                ssize_t n = read(fd, line + length, 1);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 1 || line[length] == '\n')
+                        break;
+                length++;
+        }
+        line[length] = '\0';
+        return length > 0;
+}
+
+static void serve(int fd)
+{
+        char line[128];
+
+        if (!read_line(fd, line, sizeof(line)))
+                return;
+        char *argument = strchr(line, ' ');
+        if (argument)
+                *argument++ = '\0';
+        for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+                if (strcmp(commands[i].name, line) == 0)
+                        commands[i].run(fd, argument ? argument : "");
+}
+
+static void wait_readable(void)
+{
+        if (strcmp(way, "poll") == 0) {
+                struct pollfd poller = {.fd = listener, .events = POLLIN};
+                poll(&poller, 1, 500);
+        } else if (strcmp(way, "select") == 0) {
+                fd_set set;
+                FD_ZERO(&set);
+                FD_SET(listener, &set);
+                select(listener + 1, &set, NULL, NULL, NULL);
+        } else if (strcmp(way, "epoll") == 0) {
+                static int epoll_fd = -1;
+                struct epoll_event event = {.events = EPOLLIN};
+                if (epoll_fd < 0) {
+                        epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+                        epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listener, &event);
+                }
+                epoll_wait(epoll_fd, &event, 1, -1);
+        }
+}
+
+static int accept_next(void)
+{
+        if (worker)
+                return prefork_accept(worker, NULL, NULL);
+        wait_readable();
+        errno = UNTOUCHED;
+        int fd = accept(listener, NULL, NULL);
+        errno_after_accept = errno;
+        return fd < 0 ? -errno : fd;
+}
+
+/* Claim many requests, and end. */
+static int lie(void)
+{
+        const char *board_fd = getenv("PREFORK_SCOREBOARD_FD"), *slot = getenv("PREFORK_SLOT");
+        struct prefork_scoreboard *board =
+                board_fd ? mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED, atoi(board_fd), 0)
+                         : MAP_FAILED;
+
+        if (board == MAP_FAILED || !slot)
+                return 1;
+        struct prefork_slot *words = &board->slots[atoi(slot)];
+        atomic_store(&words->requests_begun, UINT64_C(1) << 40);
+        atomic_store(&words->requests_ended, UINT64_C(1) << 40);
+        atomic_store(&words->activity, PREFORK_IDLE);
+        return 0;
+}
+
+int main(int argc, char **argv)
+{
+        way = argc > 1 ? argv[1] : "api";
+        listener = argc > 2 ? atoi(argv[2]) : 3;
+        if (strcmp(way, "liar") == 0)
+                return lie();
+        if (strcmp(way, "api") == 0 && prefork_attach(&worker) < 0)
+                return 1;
+        for (;;) {
+                int fd = accept_next();
+                if (fd == -EINTR)
+                        continue;
+                if (fd < 0)
+                        return fd == -ESHUTDOWN ? 0 : 3;
+                serve(fd);
+                close(fd);
+                if (worker)
+                        prefork_done(worker);
+        }
+}

@@ -1,0 +1,226 @@
+"""`accounting = none`: programs of which nobody knows what they do. The pool is judged by what waits at its listeners."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from control import control_of
+from daemon import Daemon, alive, children, context_switches, request, stays, tcp4, wait_until
+from programs import begin, command, end, rows, talk_open, wait_rows
+
+Start = Callable[..., Daemon]
+
+
+@pytest.fixture
+def acceptor(program: Callable[[str], str]) -> Callable[..., dict[str, Any]]:
+    def pool(address: str, **keys: object) -> dict[str, Any]:
+        return {"listen": address, "handler_type": "listener", "accounting": "none",
+                "handler": [program("acceptor"), "plain"], **keys}
+    return pool
+
+
+def test_what_it_gets_and_how_it_is_shown(preforkd: Start, acceptor: Callable[..., dict[str, Any]]) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": acceptor(address, scaling="static", max_workers=1)}, control=True)
+    [pid] = wait_rows(daemon, 1, "unwatched")
+    lines = command(address, "report").splitlines()
+    assert f"pid {pid}" in lines and f"env LISTEN_PID={pid}" in lines
+    assert not [line for line in lines if "PREFORK" in line or line.startswith("blocked")]
+    assert [line for line in lines if line.startswith("fd ")] == ["fd 0 file", "fd 1 file", "fd 2 pipe", "fd 3 listener"]
+    pool = control_of(daemon).pool()
+    assert pool["accounting"] == "none" and pool["counts"]["unwatched"] == 1
+    assert pool["counts"]["busy"] == pool["counts"]["idle"] == 0
+    daemon.assert_quiet()
+
+
+def test_it_rests_when_nothing_comes(preforkd: Start, acceptor: Callable[..., dict[str, Any]]) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": acceptor(address, start_workers=2, max_spare_workers=2)}, control=True)
+    wait_rows(daemon, 2, "unwatched")
+    assert command(address, "pid")
+
+    def rests() -> bool:
+        before = context_switches(daemon.pid)
+        time.sleep(1)
+        return context_switches(daemon.pid) == before
+
+    wait_until(rests, "a second without waking")
+
+
+def test_all_busy_means_more(preforkd: Start, acceptor: Callable[..., dict[str, Any]]) -> None:
+    """One connection that nobody takes; then, each time, one more."""
+    address = tcp4()
+    daemon = preforkd({"www": acceptor(address, min_spare_workers=1, start_workers=1, max_workers=6)}, control=True)
+    wait_rows(daemon, 1, "unwatched")
+    clients = [talk_open(address) for _ in range(6)]
+    assert len(rows(daemon)) == 6
+    with begin(address, "pid") as waiting:
+        daemon.wait_message("saturated")
+        for client in clients:
+            client.close()
+        assert waiting.recv(100)
+    daemon.assert_none(["worker died", "backing off"])
+
+
+def test_a_burst_is_answered_by_the_length_of_the_queue(preforkd: Start, acceptor: Callable[..., dict[str, Any]]) -> None:
+    """Not one worker at a time."""
+    address = tcp4()
+    daemon = preforkd({"www": acceptor(address, min_spare_workers=1, start_workers=1, max_workers=40)}, control=True)
+    wait_rows(daemon, 1, "unwatched")
+    clients = [begin(address, "echo") for _ in range(30)]
+    wait_until(lambda: len(rows(daemon)) >= 30, "workers for all", 5)
+    growths = [text for text in control_of(daemon).decisions() if text.startswith("+")]
+    assert len(growths) <= 6, growths
+    for client in clients:
+        client.close()
+
+
+def test_it_gets_smaller_when_it_is_quiet(preforkd: Start, acceptor: Callable[..., dict[str, Any]]) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": acceptor(address, min_spare_workers=1, max_spare_workers=2, start_workers=1, max_workers=8,
+                                       spare_timeout="200ms")}, control=True)
+    clients = [talk_open(address) for _ in range(8)]
+    for client in clients:
+        client.close()
+    wait_rows(daemon, 2, "unwatched", timeout=20)
+    assert command(address, "pid")
+    daemon.assert_quiet()
+
+
+def test_one_that_ends_at_once(preforkd: Start) -> None:
+    """Whatever its exit code: it has not served."""
+    daemon = preforkd({"www": {"listen": tcp4(), "handler_type": "listener", "accounting": "none", "handler": "/bin/true",
+                               "restart_delay_min": "200ms"}}, control=True)
+    daemon.wait_message("backing off")
+    control = control_of(daemon)
+    before = control.pool()["totals"]["forked"]
+    stays(lambda: control.pool()["totals"]["forked"] <= before + 12, "few starts", 1.0)
+
+
+def test_reload_and_upgrade(preforkd: Start, acceptor: Callable[..., dict[str, Any]]) -> None:
+    """Workers stay what they are; those of another accounting retire in their own way."""
+    address = tcp4()
+    daemon = preforkd({"www": acceptor(address, scaling="static", max_workers=2)}, control=True)
+    old = wait_rows(daemon, 2, "unwatched")
+    control_of(daemon).do("upgrade")
+    assert wait_rows(daemon, 2, "unwatched") == old
+    daemon.pools["www"]["accounting"] = "preload"
+    daemon.hup("reloaded")
+    new = wait_rows(daemon, 2)
+    assert not set(new) & set(old)
+    daemon.pools["www"]["accounting"] = "none"
+    daemon.hup("reloaded")
+    assert not set(wait_rows(daemon, 2, "unwatched")) & set(new)
+    assert command(address, "pid")
+    daemon.assert_quiet()
+
+
+def test_the_master_dies(preforkd: Start, acceptor: Callable[..., dict[str, Any]]) -> None:
+    daemon = preforkd({"www": acceptor(tcp4(), scaling="static", max_workers=2)}, control=True)
+    workers = wait_rows(daemon, 2, "unwatched")
+    daemon.kill()
+    wait_until(lambda: not any(map(alive, workers)), "their end")
+
+
+def test_a_retired_one_may_finish(preforkd: Start, tmp_path: Path) -> None:
+    """It is not taken for stuck; request_timeout ends its patience."""
+    program = tmp_path / "slow.py"
+    program.write_text("import signal, socket, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+                       "listener = socket.socket(fileno=3)\nwhile True:\n    connection, _ = listener.accept()\n"
+                       "    connection.sendall(b'x')\n    time.sleep(1000)\n")
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler_type": "listener", "accounting": "none", "scaling": "static",
+                               "max_workers": 1, "handler": ["/usr/bin/python3", str(program)],
+                               "request_timeout": "7s"}}, control=True)
+    [pid] = wait_rows(daemon, 1, "unwatched")
+    with begin(address, "") as client:
+        assert client.recv(1) == b"x"
+        control_of(daemon).do("restart www")
+        stays(lambda: alive(pid), "it goes on", 5.5)
+        wait_until(lambda: not alive(pid), "its end", 5)
+    daemon.wait_message("worker stuck")
+
+
+APP = """import os, time
+def app(environ, start_response):
+    if environ['PATH_INFO'] == '/sleep':
+        time.sleep(0.3)
+    start_response('200 OK', [('Content-Type', 'text/plain')])
+    return [str(os.getpid()).encode()]
+"""
+
+
+def test_gunicorn(preforkd: Start, tmp_path: Path) -> None:
+    """It forks workers of its own: each of ours is an arbiter with one worker. Reloads lose no request."""
+    gunicorn = shutil.which("gunicorn")
+    if not gunicorn:
+        pytest.skip("needs gunicorn")
+    (tmp_path / "app.py").write_text(APP)
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler_type": "listener", "accounting": "none", "scaling": "static",
+                               "max_workers": 2, "directory": str(tmp_path),
+                               "handler": [gunicorn, "--workers=1", "--worker-tmp-dir=/tmp", "app:app"]}}, control=True)
+    old = wait_rows(daemon, 2, "unwatched")
+    wait_until(lambda: all(children(pid) for pid in old), "workers of the arbiters", 30)
+    answers: list[bytes] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            answers.append(request(address, b"GET /sleep HTTP/1.0\r\n\r\n", half_close=False))
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        wait_until(lambda: len(answers) >= 4, "answers", 30)
+        control_of(daemon).do("restart www")
+        wait_until(lambda: not any(map(alive, old)), "the end of the old ones", 40)
+        before = len(answers)
+        wait_until(lambda: len(answers) >= before + 4, "answers of the new ones", 30)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert all(answer.startswith(b"HTTP/1.") and b" 200 OK" in answer for answer in answers)
+    daemon.assert_quiet()
+
+
+def test_a_signal_of_its_choice(preforkd: Start, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("import signal, socket, sys\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+                       "signal.signal(signal.SIGUSR2, lambda *_: sys.exit(5))\n"
+                       "listener = socket.socket(fileno=3)\nwhile True:\n    connection, _ = listener.accept()\n"
+                       "    connection.sendall(b'x')\n    connection.close()\n")
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler_type": "listener", "accounting": "none", "scaling": "static",
+                               "max_workers": 1, "handler": ["/usr/bin/python3", str(program)],
+                               "retire_signal": "USR2"}}, control=True)
+    [pid] = wait_rows(daemon, 1, "unwatched")
+    assert request(address) == b"x"
+    control_of(daemon).do("restart www")
+    wait_until(lambda: not alive(pid), "its end")
+    assert request(address) == b"x"
+    daemon.assert_quiet()
+
+
+def test_a_busy_one_is_asked_at_once(preforkd: Start, acceptor: Callable[..., dict[str, Any]]) -> None:
+    """TERM does to a program without a handler what it does: the page says so."""
+    address = tcp4()
+    daemon = preforkd({"www": acceptor(address, scaling="static", max_workers=1)}, control=True)
+    [pid] = wait_rows(daemon, 1, "unwatched")
+    client = begin(address, "sleep 60000")
+    assert client.recv(6) == b"begun\n"
+    os.kill(pid, signal.SIGCONT)  # means nothing
+    control_of(daemon).do("restart www")
+    assert end(client) == ""
+    wait_until(lambda: not alive(pid), "its end")
