@@ -96,7 +96,7 @@ static char *render(json_t *file)
 
         if (!line)
                 return NULL;
-        memcpy(line, compact, length);
+        memcpy(line, compact, length + 1);
         line[length] = '\n';
         return line;
 }
