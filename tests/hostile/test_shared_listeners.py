@@ -61,7 +61,7 @@ def test_a_listener_that_was_shut_down_is_opened_anew(preforkd: Start, addresses
     other = tcp4()
     daemon = preforkd({"www": {"listen": addresses, **static(count)}, "other": {"listen": other, **static(1)}})
     daemon.wait_workers(count)
-    others = daemon.workers("other")
+    others = daemon.wait_workers(1, "other")
     sabotage(daemon, shut)
     for address in addresses:
         wait_until(lambda address=address: answers(address), f"an answer at {address}")

@@ -31,7 +31,7 @@ WORDING = {
     "request killed": r"kill_timeout: ",
     "connections at risk": r"cannot keep new connections from ",
     "scoreboard implausible": r"the scoreboard says what cannot be ",
-    "listener damaged": r"nobody can connect to \S+ any more: |a process that has \S+ has set ",
+    "listener damaged": r"nobody can connect to \S+ any more: |\S+ is not as it was opened \(",
     "address unavailable": r"cannot open \S+: ",
 }
 

@@ -382,7 +382,7 @@ def test_a_listener_that_was_changed(preforkd: Start) -> None:
     daemon.wait_workers(1)
     sabotage(daemon, shrink)
     control_of(daemon).do("restart www")
-    daemon.wait_log(rf"^preforkd: warning: pool www: a process that has {address} has set backlog$")
+    daemon.wait_log(rf"^preforkd: warning: pool www: {address} is not as it was opened \(backlog\)$")
     daemon.wait_log(rf"^preforkd: pool www: {address} was put right$")
 
 

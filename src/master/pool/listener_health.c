@@ -54,6 +54,7 @@ static void look_whether_it_listens(struct pool *pool, struct pool_listener *ite
         item->dead = !listener_listens(&item->listener);
         if (!item->dead || was_dead)
                 return;
+        item->hopeless = false;
         if (item->watch) /* it would always be ready */
                 evloop_watch_pause(item->watch);
         pool_record_event(pool, MESSAGE_ID_LISTENER_DAMAGED, LOG_WARNING,
@@ -65,9 +66,11 @@ static void look_for_damage(struct pool *pool, struct pool_listener *item, const
         struct listener_condition condition;
 
         listener_check(&item->listener, options, &condition);
-        item->damage = condition.filtered ? "a socket filter" : condition.altered;
+        item->damage = condition.filtered                   ? "a socket filter"
+                       : condition.altered != item->unusual ? condition.altered
+                                                            : NULL;
         if (item->damage)
-                pool_record_event(pool, MESSAGE_ID_LISTENER_DAMAGED, LOG_WARNING, "a process that has %s has set %s",
+                pool_record_event(pool, MESSAGE_ID_LISTENER_DAMAGED, LOG_WARNING, "%s is not as it was opened (%s)",
                                   item->name, item->damage);
 }
 

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "master/loop/evloop.h"
+#include "os/net/listener_check.h"
 
 /* The options that the configuration leaves unset. */
 static unsigned find_defaults(const struct pool_config *pool)
@@ -109,6 +110,7 @@ int listener_set_open(struct listener_set *set, const struct pool_config *pool, 
 {
         struct listener_options options = listener_set_options(pool);
         struct pool_listener item = {.name = strdup(address->text)};
+        struct listener_condition condition;
 
         options.shares_port = shares_port;
         int r = item.name ? listener_set_reserve(set, 1) : -ENOMEM;
@@ -118,6 +120,8 @@ int listener_set_open(struct listener_set *set, const struct pool_config *pool, 
                 free(item.name);
                 return cannot_open(pool, address, r, problems);
         }
+        listener_check(&item.listener, &options, &condition); /* nobody else has it so far */
+        item.unusual = condition.altered;
         set->items[set->count++] = item;
         return 0;
 }

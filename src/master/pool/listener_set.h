@@ -17,7 +17,8 @@ struct pool_listener {
         char *name;
         struct listener listener;
         bool dead;                  /* it does not listen: not watched, and not given to workers */
-        const char *damage;         /* what a process has set, a literal; NULL: nothing that is known */
+        const char *unusual;        /* what was like that already when it had been opened, by the system; a literal */
+        const char *damage;         /* what is not as it was opened, a literal; NULL: nothing that is known */
         bool hopeless;              /* it stays so until the service manager opens another */
         int error;                  /* of a missing address: why it could not be opened, an errno value */
         struct evloop_watch *watch; /* for the master to wait for connections itself; NULL: not needed so far */

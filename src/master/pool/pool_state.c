@@ -109,6 +109,7 @@ static const struct field listener_fields[] = {
         WRITTEN(struct pool_listener, listener.decoy_fd, "decoy"),
         FIELD(struct pool_listener, listener.effective_backlog, "effective_backlog"),
         DERIVED(struct pool_listener, dead, "seen again"),
+        DERIVED(struct pool_listener, unusual, "a rare oddity of the system; the listener is replaced once"),
         DERIVED(struct pool_listener, damage, "seen again at a restart"),
         DERIVED(struct pool_listener, hopeless, "found out again"),
         FIELD(struct pool_listener, error, "error"),

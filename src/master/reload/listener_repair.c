@@ -70,7 +70,7 @@ static void mend(struct repair *repair, struct pool_listener *item, int why_not_
                 return;
         }
         item->damage = NULL; /* it has been told */
-        item->hopeless = true;
+        item->hopeless = condition.listens || item->listener.origin == LISTENER_ACTIVATED;
         if (item->listener.origin == LISTENER_ACTIVATED)
                 pool_record(pool, LOG_ERR,
                             "%s cannot be put right: stop preforkd, restart the socket unit, start preforkd",

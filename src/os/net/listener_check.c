@@ -72,7 +72,6 @@ static const struct socket_option socket_options[] = {
         OPTION(IPPROTO_TCP, TCP_MAXSEG),
         OPTION(IPPROTO_TCP, TCP_CONGESTION),
         OPTION(IPPROTO_TCP, TCP_SAVE_SYN),
-        OPTION(IPPROTO_TCP, TCP_FASTOPEN),
         OPTION(IPPROTO_TCP, TCP_NOTSENT_LOWAT),
         OPTION(IPPROTO_TCP, TCP_INQ),
 };
