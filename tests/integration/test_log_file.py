@@ -304,6 +304,15 @@ def test_a_target_that_is_refused_changes_nothing(logged: Logged, path: Path) ->
     assert log_processes(daemon) == [pid]
 
 
+def test_a_start_that_fails_makes_no_file(preforkd: Start, path: Path) -> None:
+    """It is said on stderr, as nothing applies yet; the log process that was to write is gone."""
+    first = preforkd({"www": {"listen": tcp4(), **static(1)}})
+    daemon = preforkd({"www": {"listen": first.pools["www"]["listen"], **static(1)}}, ready=False,
+                      master={"log_target": f"file:{path}"})
+    assert daemon.wait_end() == 1
+    assert "not started" in daemon.stderr() and not path.exists()
+
+
 def test_a_start_with_a_file_that_cannot_be_opened(preforkd: Start, path: Path) -> None:
     path.mkdir()
     daemon = preforkd({"www": {"listen": tcp4(), **static(1)}}, master={"log_target": f"file:{path}"}, ready=False)
@@ -314,7 +323,7 @@ def test_a_start_with_a_file_that_cannot_be_opened(preforkd: Start, path: Path) 
 # --- a log process that ends, or waits ----------------------------------------------------------------------------------
 
 def test_a_log_process_that_is_killed(logged: Logged, path: Path) -> None:
-    """Another one takes its place, and writes what was said meanwhile."""
+    """Another one takes its place, and writes what was said meanwhile; stderr had that, too."""
     daemon, control, address = logged()
     pid = 0
     for turn in range(4):
@@ -325,7 +334,20 @@ def test_a_log_process_that_is_killed(logged: Logged, path: Path) -> None:
     wait_until(lambda: said(path) == list(range(40)), "every record")
     assert len(re.findall(r"(?m)^preforkd: warning: the log process \d+ was killed by signal 9 \(Killed\); another one begins "
                           r"in \d+ ms$", daemon.log())) == 4
-    assert log_status(control)["dropped"] == 0 and daemon.stderr() == ""
+    wait_until(lambda: log_status(control)["error"] is None, "the state of the log")
+    assert log_status(control)["dropped"] == 0
+    told = re.findall(r"(?m)^preforkd: error: log_target: (\S+): the log process \d+ was killed by signal 9 \(Killed\); "
+                      "records go to stderr as long as that lasts$", daemon.stderr())
+    assert told == [str(path)] * 4 and daemon.stderr().count("can be written again") == 4
+
+
+def test_a_stop_after_the_log_process_was_killed(logged: Logged, path: Path) -> None:
+    """There is one more, for what is waiting in the pipe."""
+    daemon, control, address = logged()
+    os.kill(wait_log_process(daemon), signal.SIGKILL)
+    say(address, range(3))
+    daemon.stop()
+    assert said(path) == [0, 1, 2] and path.read_text().endswith("preforkd: stopped\n")
 
 
 def test_a_log_process_that_is_killed_again_and_again(logged: Logged, path: Path) -> None:
@@ -480,7 +502,11 @@ def test_an_upgrade_loses_no_record(logged: Logged, path: Path, killed: bool) ->
     control.do("reopen-logs")
     say(address, range(3))
     wait_until(lambda: said(path) == [0, 1, 2], "records in the new file")
-    assert daemon.stderr() == "" and len(log_processes(daemon)) == 1
+    assert len(log_processes(daemon)) == 1
+    if killed:
+        wait_until(lambda: daemon.stderr().endswith("can be written again\n"), "the word that it is over")
+    else:
+        assert daemon.stderr() == ""
 
 
 def test_an_upgrade_while_a_disk_does_not_answer(logged: Logged, path: Path) -> None:

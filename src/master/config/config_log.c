@@ -44,7 +44,8 @@ static int check_file(const struct check *check)
         if (r == -ENOMEM && why.length == 0)
                 return r;
         if (r < 0)
-                report(check, "cannot write \"%s\": %s", check->path, text_string(&why));
+                report(check, "cannot write \"%s\": %s%s", check->path, text_string(&why),
+                       r == -EACCES && geteuid() == 0 ? " (the log process is root without capabilities)" : "");
         return 0;
 }
 

@@ -188,8 +188,8 @@ static void begin_log(void *owner)
 
         if (!daemon->log_process)
                 return;
+        log_process_begin(daemon->log_process); /* first: the former program's process is told nothing more */
         log_change_set_process(&daemon->config->master, daemon->log_process);
-        log_process_begin(daemon->log_process);
 }
 
 const struct state_part log_part = {.name = "log", .write = write_log, .read = read_log, .begin = begin_log};

@@ -75,7 +75,11 @@ static void answer_instead(struct log_process *process, int error, const char *w
 
 static void on_no_answer(void *context)
 {
-        answer_instead(context, ETIMEDOUT, "the log process does not answer; does a disk not answer?");
+        struct log_process *process = context;
+
+        answer_instead(process, ETIMEDOUT,
+                       process->pid > 0 ? "the log process does not answer; does a disk not answer?"
+                                        : "the log process has ended, and the next one has not begun");
 }
 
 static void on_answer(void *context)
@@ -116,20 +120,26 @@ static void on_restart(void *context)
                                  now_ms + backoff_failure(&process->backoff, now_ms, RESTART_MIN_MS, RESTART_MAX_MS));
 }
 
-/* It has ended although nobody told it to. */
+/* It has ended although nobody told it to. Until the next one has opened the file, nobody can know when records get
+ * there. */
 static void restart_later(struct log_process *process, pid_t pid, int status)
 {
+        struct log_answer answer = {.error = ECHILD};
         uint64_t now_ms = clock_now_ms();
+        bool changed = process->last.error == 0;
 
         if (now_ms - process->started_ms >= LIVES_LONG_MS)
                 backoff_success(&process->backoff, 1);
         uint64_t delay_ms = backoff_failure(&process->backoff, now_ms, RESTART_MIN_MS, RESTART_MAX_MS);
         if (WIFSIGNALED(status))
-                log_warning("the log process %d was killed by signal %d (%s); another one begins in %llu ms", (int)pid,
-                            WTERMSIG(status), strsignal(WTERMSIG(status)), (unsigned long long)delay_ms);
+                snprintf(answer.why, sizeof(answer.why), "the log process %d was killed by signal %d (%s)", (int)pid,
+                         WTERMSIG(status), strsignal(WTERMSIG(status)));
         else
-                log_warning("the log process %d has ended with code %d; another one begins in %llu ms", (int)pid,
-                            WEXITSTATUS(status), (unsigned long long)delay_ms);
+                snprintf(answer.why, sizeof(answer.why), "the log process %d has ended with code %d", (int)pid,
+                         WEXITSTATUS(status));
+        log_warning("%s; another one begins in %llu ms", answer.why, (unsigned long long)delay_ms);
+        process->last = answer;
+        tell(process, &answer, changed);
         evloop_timer_set(process->restart_timer, now_ms + delay_ms);
 }
 
@@ -140,7 +150,7 @@ static void on_end(void *context, pid_t pid, int status, const struct rusage *us
         (void)usage;
         process->pid = 0;
         process->dropped_by_earlier += process->last.dropped;
-        process->last = (struct log_answer){0};
+        process->last.dropped = 0;
         forget_process(process);
         if (process->is_closed) {
                 struct log_process_setup *setup = process->setup;
@@ -342,6 +352,8 @@ int log_process_adopt(struct log_process_setup *setup, const char *path, const s
         process->orders_fd = known->orders_fd;
         process->dropped_by_earlier = known->dropped_by_earlier;
         process->is_asked = known->is_asked;
+        process->last.error = known->last.error;
+        snprintf(process->last.why, sizeof(process->last.why), "%s", strerror(known->last.error));
         process->is_used = process->is_replaced = true;
         if (process->write_fd < 0)
                 r = make_pipe(process);

@@ -26,7 +26,11 @@ static const struct field fields[] = {
         DERIVED(struct log_process, is_closed, "one that is closed is not handed over"),
         DERIVED(struct log_process, has_settings, "set from the configuration"),
         DERIVED(struct log_process, settings, "set from the configuration"),
-        DERIVED(struct log_process, last, "added up in \"dropped\""),
+        FIELD(struct log_process, last.error, "error"),
+        DERIVED(struct log_process, last.opened, "of one answer"),
+        DERIVED(struct log_process, last.writes, "of one answer"),
+        DERIVED(struct log_process, last.dropped, "added up in \"dropped\""),
+        DERIVED(struct log_process, last.why, "in the words of the error"),
         WRITTEN(struct log_process, dropped_by_earlier, "dropped"),
 };
 
