@@ -15,7 +15,7 @@ import pytest
 from clients import ClientPool
 from control import control_of
 from culprits import KILLER, WAKER, culprit, pool_user
-from daemon import SLOW, Daemon, connect, request, stat_fields, tcp4, wait_until
+from daemon import SLOW, Daemon, connect, is_sanitized, request, stat_fields, tcp4, wait_until
 
 Start = Callable[..., Daemon]
 
@@ -109,6 +109,25 @@ def test_a_limit_of_ones_own(preforkd: Start) -> None:
     assert request(address) == b"done\n"
     wait_until(lambda: daemon.said("x") == 112, "as many as the overlay permits")
     assert daemon.workers() == [worker]
+
+
+ENDLESS = 'print "x"; $| = 1; my $lines = "of a line\\n" x 200; syswrite STDERR, $lines while 1'
+
+
+def test_an_endless_flood_of_lines(preforkd: Start) -> None:
+    """The handler writes as fast as it can, and is read at a rate that the master can afford."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": ["/usr/bin/perl", "-e", ENDLESS]}})
+    if is_sanitized(daemon.pid):
+        pytest.skip("processor time means nothing under sanitizers")
+    with connect(address) as client:
+        assert client.recv(1) == b"x"
+        wait_until(lambda: daemon.told("lines dropped"), "the record of what was dropped", 15)
+        time.sleep(3)  # for so long a burst may take more
+        cpu, begin = cpu_seconds(daemon.pid), time.monotonic()
+        time.sleep(3)
+        share = (cpu_seconds(daemon.pid) - cpu) / (time.monotonic() - begin)
+    assert share < 0.08, "of a processor"
 
 
 FLOOD = ('my $line = "x" x $ARGV[0] . "\\n"; syswrite STDERR, $line for 1 .. $ARGV[1] / length $line; print "done\\n"')

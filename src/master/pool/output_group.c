@@ -13,6 +13,13 @@
 /* That of stderr_rate_limit, for pools that are no longer configured. */
 static const struct rate default_rate = {.count = 1000, .period_ms = 1000, .burst = 5000};
 
+/* To read a pipe of 16 KiB takes some 25 µs, of which a line takes as much as 20 bytes. Two seconds of that are free.
+ */
+#define READ_BURST 2000
+#define READ_UNIT_BYTES 16384
+#define LINE_COST_BYTES 20
+#define READ_PAUSE_MS 10
+
 #define TELL_FIRST_MS 1000  /* after the first that was dropped */
 #define TELL_AGAIN_MS 10000 /* after it was told last */
 
@@ -115,6 +122,22 @@ bool output_group_may_log(struct output_group *group, size_t length)
         group->dropped++;
         tell_later(group, clock_now_ms());
         return false;
+}
+
+unsigned output_group_read_pause_ms(struct output_group *group)
+{
+        if (rate_limit_left(&group->reads, clock_now_ms(), READ_BURST) > 0)
+                return 0;
+        return READ_PAUSE_MS + group->members; /* so that the looks themselves stay cheap */
+}
+
+void output_group_note_read(struct output_group *group, size_t bytes, size_t lines)
+{
+        uint64_t now_ms = clock_now_ms(), left = rate_limit_left(&group->reads, now_ms, READ_BURST);
+
+        group->read_cost += bytes + LINE_COST_BYTES * lines;
+        rate_limit_take(&group->reads, now_ms, READ_BURST, MIN_OF(group->read_cost / READ_UNIT_BYTES, left));
+        group->read_cost %= READ_UNIT_BYTES;
 }
 
 void output_group_note_closed(struct output_group *group)

@@ -1,5 +1,5 @@
-/* The outputs of one pool together: how many lines they may log, how many may outlive their workers, and what was
- * suppressed, told now and then.
+/* The outputs of one pool together: how many lines they may log, how much of them is read, how many may outlive their
+ * workers, and what was suppressed, told now and then.
  *
  * Made by the first output of a pool, and gone with the last: outputs may outlive their pool. */
 #pragma once
@@ -21,9 +21,11 @@ struct output_group {
         unsigned members;
         struct rate rate; /* how many lines may be logged */
         struct rate_limit lines;
-        unsigned outlived; /* of the members, those whose worker has ended */
-        uint64_t dropped;  /* lines, since they were told */
-        uint64_t closed;   /* pipes, since they were told */
+        struct rate_limit reads;
+        uint64_t read_cost; /* of what was read, less than a unit of `reads` */
+        unsigned outlived;  /* of the members, those whose worker has ended */
+        uint64_t dropped;   /* lines, since they were told */
+        uint64_t closed;    /* pipes, since they were told */
         uint64_t told_ms;
         struct evloop_timer *timer; /* made when first needed */
         bool is_waiting;            /* … and set */
@@ -44,6 +46,13 @@ void output_group_set_rate(struct output_group *group, const struct rate *rate);
 
 /* May a line of that length be logged? If not, it is counted as dropped. */
 bool output_group_may_log(struct output_group *group, size_t length);
+
+/* May its pipes be read now? If not, look again after the pause that is returned, in ms; 0: they may. Whatever handlers
+ * write, reading it takes a few percent of a processor; who writes more than that is delayed. */
+unsigned output_group_read_pause_ms(struct output_group *group);
+
+/* So many bytes with so many lines were read. */
+void output_group_note_read(struct output_group *group, size_t bytes, size_t lines);
 
 /* A pipe that outlived its worker was closed because there were too many. */
 void output_group_note_closed(struct output_group *group);

@@ -25,16 +25,19 @@ struct worker_output {
         bool outlives; /* the worker has ended */
         int fd;
         struct evloop_watch *watch;
-        struct evloop_timer *timer; /* of an unfinished line, or of a failed read; created when first needed */
+        struct evloop_timer *timer;       /* of an unfinished line, or of a failed read; created when first needed */
+        struct evloop_timer *pause_timer; /* this one, too */
+        size_t lines;                     /* of the present bite */
         struct line_splitter splitter;
 };
 
 static void log_line(void *context, const struct line *line)
 {
-        const struct worker_output *output = context;
+        struct worker_output *output = context;
         const struct log_fields fields = {.pool = output->group->pool_name, .worker_pid = output->worker_pid};
         int priority = line->priority >= 0 ? line->priority : LOG_NOTICE;
 
+        output->lines++;
         if (log_wants(priority) && output_group_may_log(output->group, line->length))
                 log_emit(priority, &fields, "%s%s", line->bytes, line->cut ? " [cut]" : "");
 }
@@ -48,6 +51,7 @@ static void output_free(struct worker_output *output)
         if (output->next)
                 output->next->link = output->link;
         evloop_timer_free(output->timer);
+        evloop_timer_free(output->pause_timer);
         evloop_watch_free(output->watch);
         fd_closep(&output->fd);
         output_group_leave(output->group);
@@ -90,10 +94,33 @@ static bool read_some(struct worker_output *output, ssize_t *ret_length)
 {
         char buffer[BITE_BYTES];
 
+        output->lines = 0;
         *ret_length = read(output->fd, buffer, sizeof(buffer));
-        if (*ret_length > 0)
+        if (*ret_length > 0) {
                 line_splitter_feed(&output->splitter, buffer, (size_t)*ret_length, log_line, output);
+                output_group_note_read(output->group, (size_t)*ret_length, output->lines);
+        }
         return *ret_length != 0;
+}
+
+static void on_pause_over(void *context)
+{
+        const struct worker_output *output = context;
+
+        evloop_watch_resume(output->watch);
+}
+
+/* True if the pool writes too much: this pipe is read after a while. Without memory for the timer it is read now. */
+static bool has_paused(struct worker_output *output)
+{
+        unsigned pause_ms = output_group_read_pause_ms(output->group);
+
+        if (pause_ms == 0 ||
+            (!output->pause_timer && evloop_timer_new(output->loop, on_pause_over, output, &output->pause_timer) < 0))
+                return false;
+        evloop_watch_pause(output->watch);
+        evloop_timer_set(output->pause_timer, clock_now_ms() + pause_ms);
+        return true;
 }
 
 static void on_readable(void *context)
@@ -101,6 +128,8 @@ static void on_readable(void *context)
         struct worker_output *output = context;
         ssize_t length;
 
+        if (has_paused(output))
+                return;
         if (!read_some(output, &length))
                 output_free(output);
         else if (length > 0 || errno == EAGAIN || errno == EINTR)
@@ -239,6 +268,8 @@ static const struct field output_fields[] = {
         WRITTEN(struct worker_output, fd, "fd"),
         DERIVED(struct worker_output, watch, "made anew"),
         DERIVED(struct worker_output, timer, "made anew if there is an unfinished line"),
+        DERIVED(struct worker_output, pause_timer, "a pause ends with the program"),
+        DERIVED(struct worker_output, lines, "of one bite"),
         WRITTEN(struct worker_output, splitter.pending, "begun"),
         DERIVED(struct worker_output, splitter.length, "the length of the unfinished line"),
         FIELD(struct worker_output, splitter.swallowing, "swallowing"),
