@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """What preforkd promises, what proves it, and how often that was tried: the table in tests/README.md.
 
+Every hostile test, model and fuzz harness proves a promise; others may.
+
     tests/promises.py                    write the table
     tests/promises.py --record RESULTS   take the numbers of a run of ./check from its results first
     tests/promises.py --check            print what is wrong with the table, if anything is
@@ -65,7 +67,8 @@ PROMISES = [
     Promise("Growth answers demand at once, in milliseconds; no wake-up of the master is lost.", (
         "integration/test_scaling.py::test_a_burst_is_answered_at_once",
         "integration/test_scaling.py::test_a_burst_over_several_listeners", "unit/lib/test_slot_races.c",
-        "unit/logic/policy/test_scale.c", "unit/logic/policy/test_scale_random.c", "model/wake.pml")),
+        "unit/logic/policy/test_scale.c", "unit/logic/policy/test_scale_random.c",
+        "unit/logic/policy/test_level_shares.c", "model/wake.pml")),
     Promise("Limits queue or refuse, as configured, and heal by themselves; none closes a service for good.", (
         "integration/test_scaling.py", "integration/test_backoff.py", "integration/test_deadlines.py",
         "hostile/test_stopped.py", "unit/logic/policy/test_backoff.c", "unit/logic/policy/test_deadline.c",
@@ -75,12 +78,14 @@ PROMISES = [
         "unit/logic/status/test_decision_ring.c")),
     Promise("The master does not trust what workers report: no word of a scoreboard is an index, a pid or a pointer, and a "
             "worker that dies or lies blocks nobody, signals nobody else's process and harms its own pool at most.", (
-                "hostile/test_scoreboard.py", "unit/lib/test_idle_set.c", "unit/lib/test_slot.c",
+                "hostile/test_scoreboard.py", "hostile/test_lies.py", "unit/lib/test_idle_set.c", "unit/lib/test_slot.c",
+                "unit/logic/status/test_tally.c",
                 "unit/master/loop/test_reaper.c", "fuzz/fuzz_handover.c", "model/wake.pml")),
     Promise("Pools are strangers: a process of one has no memory, descriptor, secret or terminal of another or of the master, "
             "and does not escape what the pool's limits do to it.", (
                 "hostile/test_shared_files.py", "hostile/test_terminal.py", "hostile/test_escape.py",
-                "hostile/test_scoreboard.py", "integration/test_capabilities.py", "unit/os/process/test_open_fds.c",
+                "hostile/test_secrets.py", "hostile/test_directory.py", "hostile/test_scoreboard.py",
+                "integration/test_capabilities.py", "unit/base/test_secret.c", "unit/os/process/test_open_fds.c",
                 "unit/os/process/test_credentials.c")),
     Promise("After the execution of an upgrade there is a way back: what fails is tried again, then the previous program is "
             "executed, once, while nothing is taken over.", (
@@ -153,10 +158,19 @@ def taken(results: Path) -> Numbers:
     return {"tests": counted, "models": models, "fuzz": fuzz, "faults": faults}
 
 
+def known_searches() -> set[str]:
+    """The names of all searches of models."""
+    sys.path.insert(0, str(TESTS / "model"))
+    import test_model  # here, because it needs pytest
+
+    return {search.name for search in (*test_model.SEARCHES, *test_model.SEEDED)}
+
+
 def record(results: Path, numbers: Numbers) -> Numbers:
     """What has run replaces what was known of it; what is gone is forgotten."""
     merged = {kind: {**numbers.get(kind, {}), **found} for kind, found in taken(results).items()}
-    merged["tests"] = {name: entry for name, entry in merged["tests"].items() if name in all_proofs()}
+    for kind, known in (("tests", all_proofs()), ("models", known_searches())):
+        merged[kind] = {name: entry for name, entry in merged[kind].items() if name in known}
     return merged
 
 
@@ -264,6 +278,10 @@ def problems() -> list[str]:
     found = [f"promise {number} has no proof" for number, promise in enumerate(PROMISES, 1) if not promise.proofs]
     found += [f"promise {number}: there is no {proof}" for number, promise in enumerate(PROMISES, 1)
               for proof in promise.proofs if not exists(proof)]
+    suites = [path.relative_to(TESTS).as_posix() for pattern in ("hostile/test_*.py", "model/*.pml", "fuzz/fuzz_*.c")
+              for path in sorted(TESTS.glob(pattern))]
+    found += [f"{suite} proves no promise: name it here" for suite in suites
+              if not any(proof.partition("::")[0] == suite for proof in all_proofs())]
     if README.read_text() != with_table(README.read_text(), known_numbers()):
         found.append("the table in tests/README.md is out of date: run tests/promises.py")
     return found

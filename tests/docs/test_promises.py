@@ -27,8 +27,9 @@ def test_what_lacks_a_proof_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         "promise 3: there is no integration/test_scaling.py::test_nothing"]
 
 
-def test_the_numbers_of_a_run(tmp_path: Path) -> None:
+def test_the_numbers_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of each kind of result: cases are counted once, however often they run; what did not run keeps its numbers."""
+    monkeypatch.setattr(promises, "known_searches", lambda: {"wake-a", "wake-b"})
     case = '<testcase classname="integration.test_backoff" name="{}"/>'
     failed = '<testcase classname="integration.test_backoff" name="test_a[1]"><failure message=""/></testcase>'
     (tmp_path / "integration.xml").write_text(f"<a>{case.format('test_a[1]')}{case.format('test_a[2]')}</a>")
@@ -43,6 +44,7 @@ def test_the_numbers_of_a_run(tmp_path: Path) -> None:
         (tmp_path / kind / f"{name}.json").write_text(json.dumps(entry))
     kept = {"cases": 1, "runs": 1, "failed": 0}
     numbers = promises.record(tmp_path, {"tests": {"integration/test_control.py": kept, "integration/test_gone.py": kept},
+                                         "models": {"wake-gone": {"states": 1, "found": False}},
                                          "fuzz": {"lines": {"executions": 1}}})
     assert numbers == {
         "tests": {"integration/test_control.py": kept, "integration/test_backoff.py": {"cases": 2, "runs": 3, "failed": 1},
