@@ -1,5 +1,6 @@
 #include "master/daemon/daemon.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,6 +33,15 @@ static void end_log(struct daemon *daemon)
         log_host_end(daemon);
 }
 
+/* Not even the log could be opened; or it needs memory, which is what has failed. */
+static void tell_failure(const struct daemon *daemon, int r)
+{
+        if (daemon->log_sink && r != -ENOMEM)
+                log_error("cannot start: %s", strerror(-r));
+        else if (!daemon->setup->take_over.is_preflight)
+                fprintf(stderr, "preforkd: error: cannot start: %s\n", strerror(-r));
+}
+
 int daemon_run(struct daemon_setup *setup)
 {
         struct daemon daemon;
@@ -50,9 +60,7 @@ int daemon_run(struct daemon_setup *setup)
         if (r == 0)
                 evloop_run(daemon.loop);
         else {
-                log_error("cannot start: %s", strerror(-r));
-                if (!daemon.log_sink && !setup->take_over.is_preflight) /* not even the log could be opened */
-                        fprintf(stderr, "preforkd: error: cannot start: %s\n", strerror(-r));
+                tell_failure(&daemon, r);
                 daemon.exit_code = MASTER_EXIT_FAILURE;
         }
         if (r == 0 && daemon.config)
