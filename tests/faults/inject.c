@@ -71,6 +71,7 @@ static struct control {
 } * control;
 
 static uint32_t role, epoch;
+static bool is_apart; /* nothing fails */
 static long (*raw)(long number, ...);
 
 /* Another library's constructor may be the first who needs it. */
@@ -120,7 +121,7 @@ __attribute__((constructor)) static void begin(int count, char **arguments)
 /* True if this call is to fail; errno is set. */
 static bool fails(enum function function, void *caller)
 {
-        if (!control || !(control->roles & role) || !(control->ages & (control->epoch == epoch ? 2U : 1U)))
+        if (!control || is_apart || !(control->roles & role) || !(control->ages & (control->epoch == epoch ? 2U : 1U)))
                 return false;
         __atomic_add_fetch(&control->counts[function], 1, __ATOMIC_SEQ_CST);
         if (control->function != (int32_t)function)
@@ -159,6 +160,19 @@ EXPORT void *realloc(void *memory, size_t size)
 }
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): a type, a name and lists cannot be enclosed */
+/* What looks into the user database: its modules do not survive that calls of theirs fail. */
+#define WRAP_DATABASE(failure, name, parameters, arguments)                                                            \
+        EXPORT int name parameters                                                                                     \
+        {                                                                                                              \
+                REAL(int, name, parameters);                                                                           \
+                if (FAILS(name))                                                                                       \
+                        return failure;                                                                                \
+                is_apart = true;                                                                                       \
+                int r = real arguments;                                                                                \
+                is_apart = false;                                                                                      \
+                return r;                                                                                              \
+        }
+
 #define REAL(type, name, parameters)                                                                                   \
         static type(*real) parameters;                                                                                 \
         if (!real)                                                                                                     \
@@ -233,19 +247,21 @@ WRAP(size_t, 0, fwrite, (const void *data, size_t size, size_t count, FILE *file
 WRAP(char *, NULL, getcwd, (char *buffer, size_t size), (buffer, size))
 WRAP(ssize_t, -1, getdelim, (char **line, size_t *size, int end, FILE *file), (line, size, end, file))
 WRAP(ssize_t, -1, __getdelim, (char **line, size_t *size, int end, FILE *file), (line, size, end, file))
-WRAP(int, control->error, getgrnam_r,
-     (const char *name, struct group *group, char *buffer, size_t size, struct group **ret),
-     (name, group, buffer, size, ret))
-WRAP(int, -1, getgrouplist, (const char *user, gid_t group, gid_t *groups, int *count), (user, group, groups, count))
+WRAP_DATABASE(control->error, getgrnam_r,
+              (const char *name, struct group *group, char *buffer, size_t size, struct group **ret),
+              (name, group, buffer, size, ret))
+WRAP_DATABASE(-1, getgrouplist, (const char *user, gid_t group, gid_t *groups, int *count),
+              (user, group, groups, count))
 WRAP(int, -1, getgroups, (int size, gid_t *groups), (size, groups))
 WRAP(int, -1, getpeername, (int fd, ADDRESS, LENGTH), (fd, address, length))
 WRAP(pid_t, -1, getpgid, (pid_t pid), (pid))
 WRAP(int, -1, getpriority, (__priority_which_t which, id_t who), (which, who))
-WRAP(int, control->error, getpwnam_r,
-     (const char *name, struct passwd *user, char *buffer, size_t size, struct passwd **ret),
-     (name, user, buffer, size, ret))
-WRAP(int, control->error, getpwuid_r, (uid_t uid, struct passwd *user, char *buffer, size_t size, struct passwd **ret),
-     (uid, user, buffer, size, ret))
+WRAP_DATABASE(control->error, getpwnam_r,
+              (const char *name, struct passwd *user, char *buffer, size_t size, struct passwd **ret),
+              (name, user, buffer, size, ret))
+WRAP_DATABASE(control->error, getpwuid_r,
+              (uid_t uid, struct passwd *user, char *buffer, size_t size, struct passwd **ret),
+              (uid, user, buffer, size, ret))
 WRAP(ssize_t, -1, getrandom, (void *buffer, size_t size, unsigned flags), (buffer, size, flags))
 WRAP(int, -1, getresgid, (gid_t * real_id, gid_t *effective, gid_t *saved), (real_id, effective, saved))
 WRAP(int, -1, getresuid, (uid_t * real_id, uid_t *effective, uid_t *saved), (real_id, effective, saved))

@@ -76,7 +76,6 @@ class Live:
     clients = 2
     worker_serves = False  # the faults hit the very workers that serve
     managed = False
-    without: Set[str] = frozenset()
 
     def __init__(self, start: Start, directory: Path, faults: Faults) -> None:
         self.start = start
@@ -334,8 +333,6 @@ class Reload(Live):
         self.name = f"reload that {'adds' if grows else 'removes'}" + (", managed" if managed else "") + (
             ", its child" if role == Role.CONFIGURATION else "")
         self.managed, self.role = managed, role
-        if role == Role.CONFIGURATION:  # the user database has modules that assert what cannot fail
-            self.without = {"sigaction", "sigprocmask"}
         self.www, self.mail, self.moving, self.extra = tcp4(), tcp4(), tcp4(), tcp4()
         self.path = str(directory / "www.sock")
         small: Pools = {"www": static(2, listen=[self.www, self.moving]), "mail": static(1, listen=self.mail)}

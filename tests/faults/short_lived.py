@@ -7,7 +7,6 @@ import re
 import signal
 import socket
 import subprocess
-from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ class Fresh:
     name = ""
     role = Role.MASTER
     ages = Age.ANY
-    without: Set[str] = frozenset()
     served = 0
     store = {"FDSTORE": "64"}
 
@@ -87,8 +85,6 @@ class Starts(Fresh):
         super().__init__(start, directory, faults)
         self.role = role
         self.name = f"start, {role.name}".lower()
-        if role == Role.CONFIGURATION:
-            self.without = {"sigaction", "sigprocmask"}
 
     def operate(self) -> bool:
         daemon = self.launch()
@@ -179,7 +175,6 @@ class Program:
     name = ""
     ages = Age.SINCE
     role = Role.MASTER
-    without: Set[str] = frozenset()
     served = 0
 
     def __init__(self, start: Start, directory: Path, faults: Faults) -> None:
@@ -218,7 +213,7 @@ class Program:
             return
         if result.returncode == 0:
             expected = self.expected.setdefault(name, self.comparable(result.stdout))
-            if self.comparable(result.stdout) != expected:
+            if not self.is_whole(self.comparable(result.stdout), expected):
                 self.wrong.append(f"{name}: says {result.stdout!r} instead of {expected!r}")
         elif result.returncode < 0 or not result.stderr.strip():
             self.wrong.append(f"{name}: status {result.returncode}, says {result.stderr!r}")
@@ -228,6 +223,9 @@ class Program:
 
     def comparable(self, output: str) -> str:
         return output
+
+    def is_whole(self, output: str, expected: str) -> bool:
+        return output == expected
 
     def settle(self, hits: int) -> int:
         assert not self.wrong, self.wrong
@@ -241,7 +239,6 @@ class Checks(Program):
     """`preforkd -t` and `-T`."""
 
     name = "check of a configuration"
-    without = frozenset({"sigaction", "sigprocmask"})
 
     def __init__(self, start: Start, directory: Path, faults: Faults) -> None:
         super().__init__(start, directory, faults)
@@ -250,6 +247,11 @@ class Checks(Program):
 
     def commands(self) -> list[list[str]]:
         return [[str(BINARY), "-t", "-c", str(self.config)], [str(BINARY), "-T", "-c", str(self.config)]]
+
+
+    def is_whole(self, output: str, expected: str) -> bool:
+        """Without memory, an option that has no effect may be printed too."""
+        return set(expected.splitlines()) <= set(output.splitlines())
 
 
 class Controls(Program):
