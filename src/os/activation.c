@@ -13,7 +13,8 @@
 
 #define UNNAMED "unknown" /* as sd_listen_fds_with_names(3) has it */
 
-/* False also for a UNIX socket that says that it listens but was shut down. True if memory is short for the question. */
+/* False also for a UNIX socket that says that it listens but was shut down. True if memory is short for the question.
+ */
 static bool listens(int fd)
 {
         struct pollfd poller = {.fd = fd, .events = POLLRDHUP};

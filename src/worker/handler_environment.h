@@ -20,8 +20,8 @@ int handler_environment_new(const struct words *variables, char *const *inherite
 char *const *handler_environment_set_peer(struct handler_environment *environment, const struct address *peer,
                                           int connection);
 
-/* The fixed part as a vector, for execve(2) or for a handler in this process; valid until the next call of set_peer(), and
- * as long as the environment. */
+/* The fixed part as a vector, for execve(2) or for a handler in this process; valid until the next call of set_peer(),
+ * and as long as the environment. */
 char **handler_environment_fixed(struct handler_environment *environment);
 
 /* The value of a variable of the fixed part; NULL if it is not set. */

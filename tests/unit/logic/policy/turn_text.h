@@ -11,11 +11,11 @@
  *     (the limit), generation N, backoff T (until when), delay-min T, delay-max T, closing-down, paused, queued N,
  * accepted N, refused N, water N, faulty N, missing N (listeners), deaf, hears, look-again, hurry. `pool …` may also
  * stand among what has happened. Words of a worker (a letter; one that is new is ready, idle and of the pool's
- * generation): the states; idle, busy (a request begins), waiting (neither), unwatched (reports nothing); stopped, continued; asks, asks-memory,
- * asks-age, quiet; gen N; launched T; since T; request N; serve, refuse, drain, roll; gone (reaped); failed (it could
- * not be launched). Words of a closing listener (a capital): gen FIRST LAST, queued N, unknown, settled (no
- * handshakes), stays, enough N (accepted), closing T (since when), gone. Behind the arrow stand all orders, in order,
- * separated by
+ * generation): the states; idle, busy (a request begins), waiting (neither), unwatched (reports nothing); stopped,
+ * continued; asks, asks-memory, asks-age, quiet; gen N; launched T; since T; request N; serve, refuse, drain, roll;
+ * gone (reaped); failed (it could not be launched). Words of a closing listener (a capital): gen FIRST LAST, queued N,
+ * unknown, settled (no handshakes), stays, enough N (accepted), closing T (since when), gone. Behind the arrow stand
+ * all orders, in order, separated by
  * "; ", and then what is published or asked for: again, at T, news (notify_busy), low N, high N, reset, watch. */
 #pragma once
 
