@@ -18,7 +18,7 @@
 
 static int close_foreign_fds(const struct worker_plan *plan, const struct worker_fds *own)
 {
-        size_t count = 0, most = plan->listener_count + 8;
+        size_t count = 0, most = plan->listener_count + 9;
         _cleanup_(freep) int *keep = calloc(most, sizeof(*keep));
 
         if (!keep)
