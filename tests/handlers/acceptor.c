@@ -54,7 +54,7 @@ static void report_descriptors(int fd)
         struct dirent *entry;
 
         while (directory && (entry = readdir(directory))) {
-                int number = atoi(entry->d_name), is_listening = 0;
+                int number = (int)strtol(entry->d_name, NULL, 10), is_listening = 0;
                 socklen_t size = sizeof(is_listening);
                 struct stat status;
                 if (entry->d_name[0] == '.' || number == fd || number == dirfd(directory) || fstat(number, &status) < 0)
@@ -87,7 +87,7 @@ static void do_report(int fd, const char *argument)
 
 static void do_sleep(int fd, const char *argument)
 {
-        long ms = atol(argument);
+        long ms = strtol(argument, NULL, 10);
         struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
 
         dprintf(fd, "begun\n");
@@ -96,7 +96,7 @@ static void do_sleep(int fd, const char *argument)
 
 static void do_leak(int fd, const char *argument)
 {
-        size_t size = (size_t)atol(argument) << 20;
+        size_t size = (size_t)strtol(argument, NULL, 10) << 20;
         volatile char *memory = malloc(size);
 
         for (size_t at = 0; memory && at < size; at += 1024)
@@ -107,13 +107,13 @@ static void do_leak(int fd, const char *argument)
 static void do_exit(int fd, const char *argument)
 {
         dprintf(fd, "%d", (int)getpid());
-        exit(atoi(argument));
+        exit((int)strtol(argument, NULL, 10));
 }
 
 static void do_crash(int fd, const char *argument)
 {
         (void)fd;
-        raise(atoi(argument));
+        raise((int)strtol(argument, NULL, 10));
 }
 
 /* What the client gets is a descriptor that replaces the connection, or its end by other means than close(). */
@@ -233,13 +233,13 @@ static int accept_next(void)
 static int lie(void)
 {
         const char *board_fd = getenv("PREFORK_SCOREBOARD_FD"), *slot = getenv("PREFORK_SLOT");
-        struct prefork_scoreboard *board =
-                board_fd ? mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED, atoi(board_fd), 0)
-                         : MAP_FAILED;
+        struct prefork_scoreboard *board = board_fd ? mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED,
+                                                           (int)strtol(board_fd, NULL, 10), 0)
+                                                    : MAP_FAILED;
 
         if (board == MAP_FAILED || !slot)
                 return 1;
-        struct prefork_slot *words = &board->slots[atoi(slot)];
+        struct prefork_slot *words = &board->slots[(int)strtol(slot, NULL, 10)];
         atomic_store(&words->requests_begun, UINT64_C(1) << 40);
         atomic_store(&words->requests_ended, UINT64_C(1) << 40);
         atomic_store(&words->activity, PREFORK_IDLE);
@@ -249,7 +249,7 @@ static int lie(void)
 int main(int argc, char **argv)
 {
         way = argc > 1 ? argv[1] : "api";
-        listener = argc > 2 ? atoi(argv[2]) : 3;
+        listener = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 3;
         if (strcmp(way, "liar") == 0)
                 return lie();
         if (strcmp(way, "api") == 0 && prefork_attach(&worker) < 0)
