@@ -85,6 +85,7 @@ PROMISES = [
             "and does not escape what the pool's limits do to it.", (
                 "hostile/test_shared_files.py", "hostile/test_terminal.py", "hostile/test_escape.py",
                 "hostile/test_secrets.py", "hostile/test_directory.py", "hostile/test_scoreboard.py",
+                "hostile/test_module_crimes.py", "hostile/test_log_intruders.py", "hostile/test_shared_listeners.py",
                 "integration/test_capabilities.py", "unit/base/test_secret.c", "unit/os/process/test_open_fds.c",
                 "unit/os/process/test_credentials.c")),
     Promise("After the execution of an upgrade there is a way back: what fails is tried again, then the previous program is "

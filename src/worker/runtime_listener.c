@@ -15,6 +15,7 @@
 #include "lib/door.h"
 #include "os/process/preload_object.h"
 #include "os/process/program.h"
+#include "worker/explanation.h"
 #include "worker/handler_environment.h"
 #include "worker/handler_limits.h"
 
@@ -278,4 +279,5 @@ static int become(void *runtime, int statm_fd)
         return r;
 }
 
-const struct runtime_ops runtime_listener = {.prepare = prepare, .become = become, .end = end};
+const struct runtime_ops runtime_listener = {
+        .explain = explanation_of_program, .prepare = prepare, .become = become, .end = end};

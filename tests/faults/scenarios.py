@@ -458,7 +458,7 @@ class Refuse(Live):
                         read_all(other)  # a timeout is a connection that is neither served nor refused
                 client.shutdown(socket.SHUT_WR)
                 reply += read_all(client)
-            except ConnectionError as error:
+            except OSError as error:
                 reply = repr(error).encode()
         self.lost += [] if reply == b"x" else [f"the client that was being served: {reply!r}"]
         return True
