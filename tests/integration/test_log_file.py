@@ -143,7 +143,8 @@ def test_signals_to_all_of_us_do_not_end_it(logged: Logged, path: Path, number: 
 def test_log_time_and_log_level(logged: Logged, path: Path) -> None:
     daemon, control, address = logged(master={"log_time": "no", "log_level": "debug"})
     assert re.match("preforkd: ", path.read_text())
-    assert daemon.find_message("started") and daemon.lives()
+    daemon.wait_workers(1)
+    assert daemon.find_message("started") and wait_until(daemon.lives, "the record of a worker")
     daemon.master |= {"log_time": "auto", "log_level": "warning"}
     daemon.hup(None)
     wait_until(lambda: control.do("reload")["ok"], "the reload")
