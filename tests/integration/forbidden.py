@@ -17,10 +17,12 @@ import pytest
 # The numbers of system calls, by machine.
 SYSCALLS = {"x86_64": {"accept4": 288, "close_range": 436, "setgroups": 116, "socket": 41}, "aarch64": {"accept4": 242, "close_range": 436, "setgroups": 159, "socket": 198}}
 SETSOCKOPT = {"x86_64": 54, "aarch64": 208}
+GETSOCKOPT = {"x86_64": 55, "aarch64": 209}
 ATTACH_FILTER = (socket.SOL_SOCKET, 26)
 REUSEPORT = (socket.SOL_SOCKET, 15)
 MIN_TTL = (socket.IPPROTO_IP, 21)
 MIN_HOP_COUNT = (socket.IPPROTO_IPV6, 73)
+TCP_INFO = (socket.IPPROTO_TCP, socket.TCP_INFO)
 
 
 # Instructions of a filter, and what it may decide.
@@ -36,10 +38,10 @@ def can_forbid() -> bool:
 needs_to_forbid = pytest.mark.skipif(not can_forbid(), reason="knows no system call number of this machine")
 
 
-def forbid(*options: tuple[int, int]) -> Callable[[], None]:
+def forbid(*options: tuple[int, int], call: dict[str, int] = SETSOCKOPT) -> Callable[[], None]:
     """For preexec_fn: setsockopt(2) has EPERM for these options from here on. So the kernel's own mind, and the rights of
     whoever runs the tests, do not matter."""
-    program = [(LOAD, 0, 0, 0), (JUMP_EQUAL, 1, 0, SETSOCKOPT.get(platform.machine(), 0)), (RETURN, 0, 0, ALLOW)]
+    program = [(LOAD, 0, 0, 0), (JUMP_EQUAL, 1, 0, call.get(platform.machine(), 0)), (RETURN, 0, 0, ALLOW)]
     for level, name in options:  # the low halves of the second and the third argument
         program += [(LOAD, 0, 0, 24), (JUMP_EQUAL, 0, 3, level), (LOAD, 0, 0, 32), (JUMP_EQUAL, 0, 1, name),
                     (RETURN, 0, 0, FAIL | errno.EPERM)]

@@ -13,7 +13,7 @@ import pytest
 
 from control import control_of
 from daemon import Daemon, abstract, connect, open_descriptors, read_all, request, tcp4, wait_until
-from forbidden import fail, forbid_family, needs_to_forbid
+from forbidden import GETSOCKOPT, TCP_INFO, fail, forbid, forbid_family, needs_to_forbid
 
 Start = Callable[..., Daemon]
 
@@ -44,13 +44,25 @@ def test_without_close_range(preforkd: Start, error: int) -> None:
 def test_without_netlink_a_queue_is_served(preforkd: Start, tmp_path: Path, kind: str, act: str) -> None:
     """Nobody is lost who waits when the listener closes, whatever tells the length of the queue."""
     address = {"tcp": tcp4(), "unix": str(tmp_path / "www.sock"), "abstract": abstract()}[kind]
+    a_queue_is_served(preforkd, address, act, forbid_family(socket.AF_NETLINK), 6)
+
+
+@needs_to_forbid
+@pytest.mark.parametrize("act", ["stop", "remove"])
+def test_without_tcp_info_a_queue_is_served(preforkd: Start, act: str) -> None:
+    """It is not known how many wait, but whether anybody does."""
+    a_queue_is_served(preforkd, tcp4(), act, forbid(TCP_INFO, call=GETSOCKOPT), 1)
+
+
+def a_queue_is_served(preforkd: Start, address: str, act: str, forbidding: Callable[[], None], shown: int) -> None:
+    """Eight clients, two workers, and the end of the listener."""
     pool = {"handler": ["/bin/sh", "-c", "read word; echo $word"], "scaling": "static", "max_workers": 2}
     daemon = preforkd({"www": {"listen": address, **pool}, "other": {"listen": tcp4(), **pool}},
-                      popen={"preexec_fn": forbid_family(socket.AF_NETLINK)}, control=True)
+                      popen={"preexec_fn": forbidding}, control=True)
     daemon.wait_workers(2)
     clients = [connect(address, 30) for _ in range(8)]
     wait_until(lambda: control_of(daemon).pool()["counts"]["busy"] == 2, "busy workers")
-    assert control_of(daemon).pool()["queue"] == 6
+    assert control_of(daemon).pool()["queue"] == shown
     if act == "stop":
         daemon.send_signal(signal.SIGTERM)
         wait_until(lambda: daemon.find_message("stopping"), "the stop")

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -222,17 +223,31 @@ int listener_adopt(int fd, const struct address *bound, const struct address *ad
         return 0;
 }
 
-int listener_queue_length(const struct listener *listener, uint32_t *ret)
+/* Where a filter of system calls refuses TCP_INFO, poll(2) tells whether anybody waits. A queue that is taken for empty
+ * would be closed with those who wait in it. */
+static int tcp_queue_length(int fd, uint32_t *ret)
 {
+        struct pollfd poller = {.fd = fd, .events = POLLIN};
         struct tcp_info info;
         socklen_t length = sizeof(info);
 
-        if (is_unix(&listener->address))
-                return unix_queue_length(listener->fd, &listener->address, ret);
-        if (getsockopt(listener->fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
-                return -errno;
-        *ret = info.tcpi_unacked;
+        if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0) {
+                *ret = info.tcpi_unacked;
+                return 0;
+        }
+        int r = -errno;
+        if (poll(&poller, 1, 0) < 0)
+                poller.revents = POLLIN;                     /* not known now; whoever asks will ask again */
+        if (fd < 0 || poller.revents & (POLLNVAL | POLLHUP)) /* it does not listen */
+                return r;
+        *ret = (poller.revents & POLLIN) != 0;
         return 0;
+}
+
+int listener_queue_length(const struct listener *listener, uint32_t *ret)
+{
+        return is_unix(&listener->address) ? unix_queue_length(listener->fd, &listener->address, ret)
+                                           : tcp_queue_length(listener->fd, ret);
 }
 
 bool listener_stays_open(const struct listener *listener)

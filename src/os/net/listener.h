@@ -77,9 +77,9 @@ int listener_adjust(struct listener *listener, const struct listener_options *op
 /* The maximum length of its queue now, as the kernel has it; where that is not known, as it was. */
 uint32_t listener_read_backlog(const struct listener *listener);
 
-/* The number of connections that wait in the queue: TCP_INFO of tcp(7) (tcpi_unacked of a listening socket), or
- * sock_diag(7) for UNIX sockets; where that is refused, by /proc, and without /proc 1 if any waits. Never blocks. 0 or
- * -errno, also if the queue of a UNIX listener that was shut is not known. */
+/* The number of connections that wait in the queue: TCP_INFO of tcp(7) (tcpi_unacked of a listening socket), and 1 if
+ * any waits where that is refused; or sock_diag(7) for UNIX sockets; where that is refused, by /proc, and without /proc
+ * 1 if any waits. Never blocks. 0 or -errno, also if the queue of a UNIX listener that was shut is not known. */
 int listener_queue_length(const struct listener *listener, uint32_t *ret);
 
 /* Begin to drain. TCP: drop new SYNs by a socket filter or, if the kernel refuses that, by a decoy
