@@ -15,7 +15,7 @@ import pytest
 from clients import ClientPool
 from control import control_of
 from culprits import KILLER, WAKER, culprit, pool_user
-from daemon import SLOW, Daemon, connect, is_sanitized, request, stat_fields, tcp4, wait_until
+from daemon import SLOW, Daemon, connect, context_switches, is_sanitized, request, stat_fields, tcp4, wait_until
 
 Start = Callable[..., Daemon]
 
@@ -87,6 +87,35 @@ def test_workers_killed_without_end(preforkd: Start, tmp_path: Path, as_root: No
         forked = control.pool()["totals"]["forked"] - before
     assert forked < 500
     assert request(address, b"x") == b"x"
+
+
+def test_workers_stopped_and_continued_without_end(preforkd: Start, tmp_path: Path, as_root: None) -> None:
+    """The master looks a hundred times a second at most; when it has ended, a stop is noticed as before."""
+    user = random.randint(1 << 20, 1 << 30)
+    address, other = tcp4(), tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "user": user, "group": user,
+                               "scaling": "static", "max_workers": 2},
+                       "other": {"listen": other, "handler": "/bin/cat", "scaling": "static", "max_workers": 1}},
+                      control=True)
+    daemon.wait_workers(2)
+    with culprit(KILLER, user, signal.SIGSTOP, signal.SIGCONT):
+        before, begin = context_switches(daemon.pid), time.monotonic()
+        while time.monotonic() < begin + 2:
+            assert request(other, b"x", timeout=5) == b"x"
+            time.sleep(0.1)
+        rate = (context_switches(daemon.pid) - before) / (time.monotonic() - begin)
+    assert rate < 500, "wake-ups a second"
+    control = control_of(daemon)
+    pids = [worker["pid"] for worker in control.pool(workers=True)["workers"]]
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+    assert request(address, b"x") == b"x"
+    wait_until(lambda: control.pool()["counts"]["busy"] == 0, "workers as they were")
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: {worker["state"] for worker in control.pool(workers=True)["workers"]} == {"stopped"}, "the look")
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
 
 
 def test_a_limit_of_ones_own(preforkd: Start) -> None:

@@ -11,10 +11,11 @@
 #include "base/log.h"
 #include "master/loop/evloop.h"
 #include "os/clock.h"
+#include "os/process/signals.h"
 
 #define KEPT_MAX 128
 
-/* Whoever may signal our children can stop and continue them as fast as we look. */
+/* Whoever may signal our children can stop and continue them as fast as we look, and faster. */
 #define STOPS_AT_ONCE 64
 #define STOPS_AGAIN_MS 10
 
@@ -47,7 +48,7 @@ struct reaper {
         size_t kept_count;
         bool overflow_told;               /* the overflow was logged during the present launches */
         struct evloop_timer *timer;       /* delivers kept statuses that were asked for */
-        struct evloop_timer *stops_timer; /* goes on with stops and continuations that were too many for one look */
+        struct evloop_timer *stops_timer; /* the next look at stops and continuations */
         struct evloop_timer *signals_timer;
         uint64_t signals_delay_ms; /* 0: nothing is unsent */
 };
@@ -115,23 +116,30 @@ static void on_timer(void *context)
         deliver(context);
 }
 
+/* After a look that found any, no stop wakes us until the next one. */
 static void collect_stops(struct reaper *reaper)
 {
         siginfo_t info = {0};
+        unsigned found = 0;
 
-        for (unsigned i = 0; i < STOPS_AT_ONCE; i++) {
+        while (found < STOPS_AT_ONCE) {
                 info.si_pid = 0;
                 if (waitid(P_ALL, 0, &info, WSTOPPED | WCONTINUED | WNOHANG) < 0 || info.si_pid == 0)
-                        return;
+                        break;
+                found++;
                 const struct child *child = find(reaper, info.si_pid);
                 if (child && child->on_stop)
                         child->on_stop(child->context, info.si_code != CLD_CONTINUED);
         }
+        if (found == 0)
+                return;
+        signals_set_child_stops(false);
         evloop_timer_set(reaper->stops_timer, clock_now_ms() + STOPS_AGAIN_MS);
 }
 
 static void on_stops_timer(void *context)
 {
+        signals_set_child_stops(true); /* before the look, so that no stop is missed */
         collect_stops(context);
 }
 

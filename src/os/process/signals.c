@@ -1,7 +1,6 @@
 #include "os/process/signals.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -73,6 +72,14 @@ int signals_open_fd(const int *signals, size_t count, int *ret_fd)
                 return -errno;
         *ret_fd = fd;
         return 0;
+}
+
+void signals_set_child_stops(bool are_sent)
+{
+        const struct sigaction nothing = {.sa_handler = do_nothing,
+                                          .sa_flags = SA_RESTART | (are_sent ? 0 : SA_NOCLDSTOP)};
+
+        sigaction(SIGCHLD, &nothing, NULL);
 }
 
 int signals_read(int fd, struct signals_event *ret)

@@ -2,11 +2,13 @@
  * mask.
  *
  * Owns the process's signal mask and dispositions. bin/ calls signals_take() early in main(), master/daemon reads the
- * descriptor, and every child calls signals_reset() between fork and its own work. What must stay true: other code that
- * changes a disposition in the daemon restores it, because signals_reset() does not know about it. */
+ * descriptor, the reaper says which SIGCHLD it wants, and every child calls signals_reset() between fork and its own
+ * work. What must stay true: other code that changes a disposition in the daemon restores it, because signals_reset()
+ * does not know about it. */
 #pragma once
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -35,6 +37,10 @@ int signals_take(const int *signals, size_t count, struct signals_taken *ret);
 /* Open a descriptor (close-on-exec, non-blocking) for reading `signals`, which must be blocked. 0; -EMFILE, -ENFILE,
  * -ENOMEM, -ENODEV (signalfd(2)). */
 int signals_open_fd(const int *signals, size_t count, int *ret_fd);
+
+/* Whether a child that is stopped or continued sends SIGCHLD, as it does at first. waitid(2) reports it anyway. Only
+ * for a process that took SIGCHLD. */
+void signals_set_child_stops(bool are_sent);
 
 /* Read one signal. 0; -EAGAIN: none is pending (signalfd(2)). */
 int signals_read(int fd, struct signals_event *ret);
