@@ -195,6 +195,51 @@ def test_gunicorn(preforkd: Start, tmp_path: Path) -> None:
     daemon.assert_quiet()
 
 
+# Ends when accept fails. `listen`: it calls listen(2) again, as many programs do with a socket that they were given.
+ENDS_ON_ERRORS = """
+import socket, sys, time
+listener = socket.socket(fileno=3)
+if sys.argv[1:] == ["listen"]:
+    listener.listen(7)
+while True:
+    connection, _ = listener.accept()
+    connection.sendall(b"x")
+    connection.close()
+"""
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+@pytest.mark.parametrize("act", ["another address", "restart", "removal", "stop"])
+def test_no_listener_is_shut_under_it(preforkd: Start, tmp_path: Path, act: str, kind: str) -> None:
+    """To a program that knows nothing of us that is an error. It is told to end before."""
+    program = tmp_path / "program.py"
+    address, other = (tcp4(), tcp4()) if kind == "tcp" else (str(tmp_path / "a.sock"), str(tmp_path / "b.sock"))
+    program.write_text(ENDS_ON_ERRORS)
+    pool = {"handler_type": "listener", "accounting": "none", "scaling": "static", "max_workers": 4, "reload_surge": "25%",
+            "handler": ["/usr/bin/python3", str(program), *(["listen"] if act == "restart" else [])]}
+    daemon = preforkd({"www": {"listen": address, **pool}, "other": {"listen": tcp4(), "handler": "/bin/cat"}}, control=True)
+    old = wait_rows(daemon, 4, "unwatched")
+    assert request(address) == b"x"
+    if act == "another address":
+        daemon.pools["www"]["listen"] = address = other
+        daemon.hup("reloaded")
+    elif act == "removal":
+        del daemon.pools["www"]
+        daemon.hup("reloaded")
+    elif act == "restart":
+        control_of(daemon).do("restart www")
+    else:
+        daemon.send_signal(signal.SIGTERM)
+    wait_until(lambda: not any(map(alive, old)), "the end of the old ones")
+    if act == "stop":
+        assert daemon.wait_end() == 0
+    elif act != "removal":
+        wait_rows(daemon, 4, "unwatched")
+        assert request(address) == b"x"
+    daemon.assert_quiet()
+    assert not daemon.find_message("listener damaged")
+
+
 def test_a_signal_of_its_choice(preforkd: Start, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text("import signal, socket, sys\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"

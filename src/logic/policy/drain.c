@@ -20,6 +20,14 @@ static bool somebody_waits(const struct closing_row *item)
         return item->queue_known && item->queued > 0;
 }
 
+/* True if the worker has the listener. A worker that was launched to drain has all listeners that were closing then. */
+static bool holds(const struct worker_row *row, const struct closing_row *item)
+{
+        if (row->purpose == WORKER_DRAIN)
+                return row->generation > item->last_generation;
+        return row->generation >= item->since_generation && row->generation <= item->last_generation;
+}
+
 /* True if no connection waits on it and none will. A listener that stays open for the next master is never empty under
  * load: it has drained when the connections that waited when it began to close have been served. */
 static bool has_drained(const struct turn *turn, const struct closing_row *item)
@@ -31,12 +39,47 @@ static bool has_drained(const struct turn *turn, const struct closing_row *item)
         return item->no_handshakes || turn->now_ms >= saturated_add(item->empty_since_ms, HANDSHAKE_GRACE_MS);
 }
 
-/* True if the worker has the listener. A worker that was launched to drain has all listeners that were closing then. */
-static bool holds(const struct worker_row *row, const struct closing_row *item)
+/* True if a program that reports nothing may still accept there. */
+static bool has_unwatched_holder(const struct turn *turn, const struct closing_row *item)
 {
-        if (row->purpose == WORKER_DRAIN)
-                return row->generation > item->last_generation;
-        return row->generation >= item->since_generation && row->generation <= item->last_generation;
+        for (uint32_t i = 0; i < turn->rows.count; i++) {
+                const struct worker_row *row = &turn->rows.items[i];
+                if (row->unwatched && worker_row_stays(row) && holds(row, item))
+                        return true;
+        }
+        return false;
+}
+
+bool drain_waits_for_roll(const struct turn *turn)
+{
+        size_t held = 0;
+
+        for (size_t i = 0; i < turn->closing_count; i++) {
+                const struct closing_row *item = &turn->closing[i];
+                if (item->closed)
+                        continue;
+                if (!has_drained(turn, item) || !has_unwatched_holder(turn, item))
+                        return false;
+                held++;
+        }
+        return held > 0;
+}
+
+/* What has drained is closed; but to a program that knows nothing of us, a listener that is shut while it accepts is an
+ * error, and it may end with one. So it is asked to end first: by the roll, or here where the whole pool closes down.
+ */
+static void finish(struct turn *turn, size_t at)
+{
+        const struct closing_row *item = &turn->closing[at];
+
+        if (!has_unwatched_holder(turn, item)) {
+                turn_close(turn, at);
+                turn->again = true; /* a roll may wait for this */
+                return;
+        }
+        for (uint32_t i = 0; turn->closing_down && i < turn->rows.count; i++)
+                if (turn->rows.items[i].unwatched && holds(&turn->rows.items[i], item))
+                        turn_retire(turn, i, "drained");
 }
 
 /* True if connections wait there and no worker is about to accept them: those that have the listener are gone, or have
@@ -86,10 +129,9 @@ void drain_decide(struct turn *turn)
         for (size_t i = turn->closing_count; i-- > 0;) {
                 if (turn->closing[i].closed)
                         continue;
-                if (has_drained(turn, &turn->closing[i])) {
-                        turn_close(turn, i);
-                        turn->again = true; /* a roll may wait for this */
-                } else if (somebody_waits(&turn->closing[i]))
+                if (has_drained(turn, &turn->closing[i]))
+                        finish(turn, i);
+                else if (somebody_waits(&turn->closing[i]))
                         turn_note_queue(turn, i);
         }
         if (turn_closing_left(turn) == 0) {

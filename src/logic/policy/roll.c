@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/cleanup.h"
+#include "logic/policy/drain.h"
 #include "logic/policy/turn.h"
 
 /* How many more workers the roll may start now. Retired workers that still serve a request take up room, so the roll of
@@ -61,7 +62,7 @@ void roll_decide(struct turn *turn)
         if (refuser != WORKER_ROW_NONE && worker_row_is_old(&turn->rows, &turn->rows.items[refuser]))
                 turn_retire(turn, refuser, "roll"); /* it knows the old listeners */
         /* Old workers stay while closing listeners have connections that only they can take. */
-        if (counts->old_total == 0 || turn_closing_left(turn) == 0)
+        if (counts->old_total == 0 || turn_closing_left(turn) == 0 || drain_waits_for_roll(turn))
                 hand_over(turn);
         if (counts->old_total == 0 || turn_is_backing_off(turn) || turn->closing_down)
                 return;

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "logic/policy/listening.h"
 #include "master/loop/evloop.h"
 #include "master/pool/pool.h"
@@ -61,11 +62,23 @@ static void look_whether_it_listens(struct pool *pool, struct pool_listener *ite
                           "nobody can connect to %s any more: a process that has it has shut it down", item->name);
 }
 
+/* Many programs that accept themselves call listen(2) with a backlog of their own. */
+static bool is_its_own_backlog(const struct pool *pool, const struct listener_condition *condition)
+{
+        return pool->config->handler_type == HANDLER_LISTENER && !condition->filtered && condition->altered &&
+               text_equal(condition->altered, LISTENER_CHECK_BACKLOG);
+}
+
 static void look_for_damage(struct pool *pool, struct pool_listener *item, const struct listener_options *options)
 {
         struct listener_condition condition;
 
         listener_check(&item->listener, options, &condition);
+        if (is_its_own_backlog(pool, &condition)) {
+                /* No damage, and it ends here: the next program may leave it as it is. */
+                listener_mend(&item->listener, options);
+                return;
+        }
         item->damage = condition.filtered                   ? "a socket filter"
                        : condition.altered != item->unusual ? condition.altered
                                                             : NULL;

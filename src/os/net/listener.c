@@ -255,10 +255,10 @@ bool listener_stays_open(const struct listener *listener)
         return listener->origin == LISTENER_ACTIVATED || (listener->origin == LISTENER_STORED && !listener->filtered);
 }
 
-int listener_drain(struct listener *listener)
+int listener_drain(struct listener *listener, bool unnoticed)
 {
         /* A worker may wait for it together with other listeners that drain. */
-        int r = listener_make_nonblocking(listener);
+        int r = unnoticed ? 0 : listener_make_nonblocking(listener);
         if (r < 0)
                 return r;
         if (listener->origin == LISTENER_ACTIVATED ||
@@ -266,6 +266,8 @@ int listener_drain(struct listener *listener)
                 return 0;
         if (is_unix(&listener->address)) {
                 listener_leave_path(listener);
+                if (unnoticed && listener->address.un.sun_path[0] != '\0') /* nobody finds it any more */
+                        return 0;
                 return shutdown(listener->fd, SHUT_RD) < 0 ? -errno : 0;
         }
         if (listener->replaced) {

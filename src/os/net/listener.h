@@ -91,8 +91,11 @@ int listener_queue_length(const struct listener *listener, uint32_t *ret);
  *
  * A listener that our successor or the service manager will use is treated with care: a stored UNIX listener is not
  * shut, because that could not be undone, and an activated one is not filtered either, so that both still get
- * connections. */
-int listener_drain(struct listener *listener);
+ * connections.
+ *
+ * `unnoticed`: for programs to which any change would be an error. There is no O_NONBLOCK, and a UNIX listener with a
+ * path is not shut; whoever has connected to it before can still be accepted. */
+int listener_drain(struct listener *listener, bool unnoticed);
 
 /* Remove the file of a UNIX listener that stays open, so that another can be bound to its path. */
 void listener_leave_path(const struct listener *listener);

@@ -157,10 +157,10 @@ void listener_check(const struct listener *listener, const struct listener_optio
                 return;
         if (blocks)
                 ret->altered = "O_NONBLOCK";
-        else if (listener_read_backlog(listener) != listener->effective_backlog)
-                ret->altered = "backlog";
         else if (listener->origin != LISTENER_ACTIVATED)
                 ret->altered = find_altered(listener, options);
+        if (!ret->altered && listener_read_backlog(listener) != listener->effective_backlog)
+                ret->altered = LISTENER_CHECK_BACKLOG;
 }
 
 int listener_mend(struct listener *listener, const struct listener_options *options)

@@ -8,6 +8,9 @@
 
 #include "os/net/listener.h"
 
+/* The name of that difference: it is given where there is no other. */
+#define LISTENER_CHECK_BACKLOG "backlog"
+
 struct listener_condition {
         bool listens;        /* clients can connect */
         bool filtered;       /* a socket filter was attached */

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "logic/policy/drain.h"
+#include "logic/policy/roll.h"
 #include "unit/logic/policy/turn_text.h"
 
 /* clang-format off */
@@ -101,6 +102,33 @@ static void with_a_successor_a_queue_is_never_empty(void **state)
              "1s a busy; A stays enough 103 settled -> close A; retire a (drained) again");
 }
 
+static void roll_and_drain(struct turn *turn)
+{
+        roll_decide(turn);
+        drain_decide(turn);
+}
+
+/* One that knows nothing of us would meet an error on a listener that is shut. */
+static void programs_that_report_nothing_go_first(void **state)
+{
+        (void)state;
+        PLAY(roll_and_drain, "pool max 2 surge 50 generation 2",
+             "1s a gen 1 unwatched; b gen 1 unwatched; A gen 1 1 settled -> launch c roll (generation 2, 2 of older ones left) at 1010ms",
+             "1010ms c unwatched -> retire b (roll); settle c at 1020ms",
+             "1020ms b gone -> launch d roll (generation 2, 1 of older ones left) at 1030ms",
+             "1030ms d unwatched -> retire a (roll); settle d; close A again",
+             "1040ms ->");
+        PLAY(roll_and_drain, "# One listener has drained, the other has not.",
+             "pool max 2 surge 50 generation 2",
+             "1s a gen 1 unwatched; b gen 2 roll unwatched; A gen 1 1 settled; B gen 1 1 queued 1 -> waits B at 1010ms",
+             "1010ms B queued 0 settled -> retire a (roll); settle b; close B; close A again",
+             "1020ms ->");
+        PLAY(roll_and_drain, "pool max 2 surge 50 closing-down",
+             "1s a unwatched; b unwatched; A settled -> retire a (drained); retire b (drained) at 1010ms",
+             "1010ms -> close A again",
+             "1020ms ->");
+}
+
 /* clang-format on */
 
 int main(void)
@@ -112,6 +140,7 @@ int main(void)
                 cmocka_unit_test(help_is_bounded),
                 cmocka_unit_test(a_pool_that_closes_down),
                 cmocka_unit_test(with_a_successor_a_queue_is_never_empty),
+                cmocka_unit_test(programs_that_report_nothing_go_first),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -670,7 +670,7 @@ static void test_drain_tcp(void **state)
         struct listener listener = open_listener(&address, &defaults);
         int queued[2] = {connect_to(&address, CLIENT_MS), connect_to(&address, CLIENT_MS)};
 
-        assert_int_equal(listener_drain(&listener), 0);
+        assert_int_equal(listener_drain(&listener, false), 0);
         int late = begin_connecting(&address);
         assert_false(listener_is_drained(&listener));
         for (unsigned i = 0; i < 2; i++) {
@@ -688,6 +688,11 @@ static void test_drain_tcp(void **state)
         serve_one(&listener, late);
         assert_int_equal(listener_undrain(&listener), 0); /* nothing to undo */
         listener_close(&listener);
+}
+
+static int drain_by_filter(struct listener *listener)
+{
+        return listener_drain(listener, false);
 }
 
 /* As listener_drain() if the kernel refuses the filter. */
@@ -744,7 +749,7 @@ static void test_drain_waits_for_handshakes(void **state)
 
         (void)state;
         if (can_filter())
-                half_open_is_waited_for(&address, &address, listener_drain);
+                half_open_is_waited_for(&address, &address, drain_by_filter);
         half_open_is_waited_for(&address, &address, drain_by_decoy);
 }
 
@@ -764,7 +769,7 @@ static void test_drain_waits_for_handshakes_dual_stack(void **state)
         snprintf(text, sizeof(text), "127.0.0.1:%u", port);
         struct address client = address_of(text);
         if (can_filter())
-                half_open_is_waited_for(&listen, &client, listener_drain);
+                half_open_is_waited_for(&listen, &client, drain_by_filter);
         half_open_is_waited_for(&listen, &client, drain_by_decoy);
 }
 
@@ -951,7 +956,7 @@ static void drain_unix(struct address address)
         int queued[2] = {connect_to(&address, CLIENT_MS), connect_to(&address, CLIENT_MS)};
         bool is_path = address.un.sun_path[0] != '\0';
 
-        assert_int_equal(listener_drain(&listener), 0);
+        assert_int_equal(listener_drain(&listener, false), 0);
         assert_int_equal(connect_to(&address, CLIENT_MS), is_path ? -ENOENT : -ECONNREFUSED);
         for (unsigned i = 0; i < 2; i++) {
                 assert_false(listener_is_drained(&listener));
@@ -979,7 +984,7 @@ static void test_drained_path_is_free(void **state)
         struct listener old = open_listener(&address, &defaults);
 
         (void)state;
-        assert_int_equal(listener_drain(&old), 0);
+        assert_int_equal(listener_drain(&old, false), 0);
         struct listener new = open_listener(&address, &defaults);
         listener_close(&old);
         assert_true(reaches(&address, &new));
@@ -992,7 +997,7 @@ static void close_for_everybody(struct address address)
         struct listener next, listener = open_listener(&address, &defaults);
         int held = fcntl(listener.fd, F_DUPFD_CLOEXEC, 0);
 
-        int r = listener_drain(&listener);
+        int r = listener_drain(&listener, false);
         assert_true(r == 0 || r == -EPERM);
         listener_close(&listener);
         assert_int_equal(accept4(held, NULL, NULL, SOCK_CLOEXEC), -1);
