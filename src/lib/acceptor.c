@@ -116,7 +116,7 @@ static int accept_next(struct acceptor *acceptor, int listener, struct address *
 
 static int wait_on_one(struct acceptor *acceptor, struct address *ret_peer, int *ret_fd)
 {
-        for (;;) {
+        while (!door_is_closed()) { /* a call of the door may have failed: then the descriptor is still the listener */
                 int r = accept_next(acceptor, acceptor->listeners[0], ret_peer, ret_fd);
                 if (r == -EAGAIN) {
                         struct pollfd poller = {.fd = acceptor->listeners[0], .events = POLLIN};
@@ -126,6 +126,7 @@ static int wait_on_one(struct acceptor *acceptor, struct address *ret_peer, int 
                 } else if (r != -EINTR || acceptor->returns_on_signals)
                         return r;
         }
+        return -ESHUTDOWN;
 }
 
 /* Read the retire signal before every wait, so that events that are always ready cannot hide it. */

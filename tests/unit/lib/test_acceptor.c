@@ -178,6 +178,33 @@ static int retired_before(struct place *place)
         return r != 0 ? 2 : child_wait(worker, CLIENT_MS) == 0 ? 0 : 3;
 }
 
+/* The door cannot replace the listener: dup2(2) fails above the limit. */
+static int work_with_a_door_that_fails(void *context)
+{
+        const struct place *place = context;
+        struct acceptor acceptor;
+        struct rlimit limit, none;
+        struct address peer;
+        int connection;
+
+        if (acceptor_open(&acceptor, place->fds, place->kind->count, getppid(), 0) != 0 ||
+            getrlimit(RLIMIT_NOFILE, &limit) != 0)
+                return 1;
+        none = (struct rlimit){.rlim_cur = 0, .rlim_max = limit.rlim_max};
+        if (setrlimit(RLIMIT_NOFILE, &none) != 0 || raise(DOOR_SIGNAL) != 0 || setrlimit(RLIMIT_NOFILE, &limit) != 0)
+                return 2;
+        return acceptor_wait(&acceptor, &peer, &connection) == -ESHUTDOWN ? 0 : 3;
+}
+
+static int retired_by_a_door_that_fails(struct place *place)
+{
+        block_retire_signal();
+        int client = connect_to(&place->addresses[0], CLIENT_MS);
+        int code = child_wait(child_start(work_with_a_door_that_fails, place), CLIENT_MS);
+        close(client);
+        return code;
+}
+
 static int retired_while_waiting(struct place *place)
 {
         pid_t worker = start_waiting_worker(place);
@@ -505,6 +532,7 @@ EACH_KIND(serves_every_listener)
 EACH_KIND(tells_the_peer)
 EACH_KIND(retired_before)
 EACH_KIND(retired_while_waiting)
+EACH_KIND(retired_by_a_door_that_fails)
 EACH_KIND(retired_after)
 EACH_KIND(nonblock_set_under_it)
 EACH_KIND(shut_and_empty)
@@ -533,14 +561,23 @@ static void test_what_is_a_shortage(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_serves_every_listener),  cmocka_unit_test(test_tells_the_peer),
-                cmocka_unit_test(test_retired_before),         cmocka_unit_test(test_retired_while_waiting),
-                cmocka_unit_test(test_retired_after),          cmocka_unit_test(test_nonblock_set_under_it),
-                cmocka_unit_test(test_shut_and_empty),         cmocka_unit_test(test_shut_while_waiting),
-                cmocka_unit_test(test_one_of_several_shut),    cmocka_unit_test(test_all_of_several_shut),
-                cmocka_unit_test(test_retired_in_a_pause),     cmocka_unit_test(test_short_of_descriptors),
-                cmocka_unit_test(test_what_is_a_shortage),     cmocka_unit_test(test_master_dies_while_idle),
-                cmocka_unit_test(test_master_dies_while_busy), cmocka_unit_test(test_master_dies_and_time_is_up),
+                cmocka_unit_test(test_serves_every_listener),
+                cmocka_unit_test(test_tells_the_peer),
+                cmocka_unit_test(test_retired_before),
+                cmocka_unit_test(test_retired_while_waiting),
+                cmocka_unit_test(test_retired_after),
+                cmocka_unit_test(test_nonblock_set_under_it),
+                cmocka_unit_test(test_shut_and_empty),
+                cmocka_unit_test(test_shut_while_waiting),
+                cmocka_unit_test(test_one_of_several_shut),
+                cmocka_unit_test(test_all_of_several_shut),
+                cmocka_unit_test(test_retired_in_a_pause),
+                cmocka_unit_test(test_short_of_descriptors),
+                cmocka_unit_test(test_retired_by_a_door_that_fails),
+                cmocka_unit_test(test_what_is_a_shortage),
+                cmocka_unit_test(test_master_dies_while_idle),
+                cmocka_unit_test(test_master_dies_while_busy),
+                cmocka_unit_test(test_master_dies_and_time_is_up),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
