@@ -740,7 +740,7 @@ class Daemon:
         wait_until(lambda: self.find_message("started") or not self.running(), "preforkd ready", timeout)
         assert self.running(), f"preforkd has ended with status {self.process.returncode}:\n{self.log()}"
         self.layout_at_start = self.layout()
-        self.descriptors_at_start = self.descriptors()
+        self.descriptors_at_start = self.descriptors() | self.descriptors()  # one look has missed one once
         return self
 
     # descriptors
