@@ -9,6 +9,9 @@
 #include "base/number.h"
 #include "base/text.h"
 
+#define UDP_PREFIX "udp:"
+#define UNIXGRAM_PREFIX "unixgram:"
+
 static int parse_unix(const char *string, struct address *ret)
 {
         struct address address = {.un = {.sun_family = AF_UNIX}};
@@ -81,14 +84,12 @@ static int parse_ipv4(const char *host, in_port_t port, struct address *ret)
         return 0;
 }
 
-int address_parse(const char *string, struct address *ret)
+static int parse_inet(const char *string, struct address *ret)
 {
         char host[ADDRESS_TEXT_MAX];
         const char *colon = strrchr(string, ':');
         in_port_t port;
 
-        if (string[0] == '/' || string[0] == '@')
-                return parse_unix(string, ret);
         if (!colon || colon == string || (size_t)(colon - string) >= sizeof(host))
                 return -EINVAL;
         size_t length = (size_t)(colon - string);
@@ -105,6 +106,35 @@ int address_parse(const char *string, struct address *ret)
                 return -EINVAL;
         host[length - 1] = '\0';
         return parse_ipv6(host + 1, port, ret);
+}
+
+static bool is_unix_form(const char *string)
+{
+        return string[0] == '/' || string[0] == '@';
+}
+
+static int parse_datagram(const char *string, int (*parse)(const char *string, struct address *ret),
+                          struct address *ret)
+{
+        int r = is_unix_form(string) == (parse == parse_unix) ? parse(string, ret) : -EINVAL;
+
+        if (r == 0)
+                ret->datagram = true;
+        return r;
+}
+
+int address_parse(const char *string, struct address *ret)
+{
+        if (text_starts_with(string, UDP_PREFIX))
+                return parse_datagram(string + strlen(UDP_PREFIX), parse_inet, ret);
+        if (text_starts_with(string, UNIXGRAM_PREFIX))
+                return parse_datagram(string + strlen(UNIXGRAM_PREFIX), parse_unix, ret);
+        return is_unix_form(string) ? parse_unix(string, ret) : parse_inet(string, ret);
+}
+
+int address_socket_type(const struct address *address)
+{
+        return address->datagram ? SOCK_DGRAM : SOCK_STREAM;
 }
 
 static bool is_v4_mapped(const struct address *address)
@@ -141,12 +171,14 @@ static void format_unix(const struct address *address, char *text, size_t size)
         const char *path = address->un.sun_path;
         bool abstract = length > 0 && path[0] == '\0';
 
+        const char *prefix = address->datagram ? UNIXGRAM_PREFIX : "";
+
         if (length == 0)
                 text[0] = '\0';
         else if (abstract)
-                snprintf(text, size, "@%.*s", (int)(length - 1), path + 1);
+                snprintf(text, size, "%s@%.*s", prefix, (int)(length - 1), path + 1);
         else
-                snprintf(text, size, "%.*s", (int)strnlen(path, length), path);
+                snprintf(text, size, "%s%.*s", prefix, (int)strnlen(path, length), path);
 }
 
 void address_format(const struct address *address, char *text, size_t size)
@@ -159,7 +191,8 @@ void address_format(const struct address *address, char *text, size_t size)
         }
         address_format_host(address, host, sizeof(host));
         bool brackets = address->any.sa_family == AF_INET6 && !is_v4_mapped(address);
-        snprintf(text, size, brackets ? "[%s]:%u" : "%s:%u", host, address_port(address));
+        snprintf(text, size, brackets ? "%s[%s]:%u" : "%s%s:%u", address->datagram ? UDP_PREFIX : "", host,
+                 address_port(address));
 }
 
 unsigned address_port(const struct address *address)
@@ -173,7 +206,7 @@ unsigned address_port(const struct address *address)
 
 bool address_equal(const struct address *a, const struct address *b)
 {
-        if (a->any.sa_family != b->any.sa_family)
+        if (a->any.sa_family != b->any.sa_family || a->datagram != b->datagram)
                 return false;
         if (a->any.sa_family == AF_INET)
                 return a->in.sin_port == b->in.sin_port && a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
@@ -189,18 +222,37 @@ static bool is_every_host(const struct address *address)
                                                  : IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr);
 }
 
+static bool is_same_path(const struct address *a, const struct address *b)
+{
+        return a->any.sa_family == AF_UNIX && b->any.sa_family == AF_UNIX && a->un.sun_path[0] != '\0' &&
+               a->length == b->length && memcmp(&a->un, &b->un, a->length) == 0;
+}
+
 bool address_clashes(const struct address *a, bool a_is_ipv6_only, const struct address *b, bool b_is_ipv6_only)
 {
         int family_a = a->any.sa_family, family_b = b->any.sa_family;
 
-        if (address_equal(a, b))
+        if (address_equal(a, b) || is_same_path(a, b))
                 return true;
-        if ((family_a != AF_INET && family_a != AF_INET6) || (family_b != AF_INET && family_b != AF_INET6) ||
-            address_port(a) != address_port(b))
+        if (a->datagram != b->datagram || (family_a != AF_INET && family_a != AF_INET6) ||
+            (family_b != AF_INET && family_b != AF_INET6) || address_port(a) != address_port(b))
                 return false;
         if (family_a == family_b)
                 return is_every_host(a) || is_every_host(b);
         return family_a == AF_INET6 ? !a_is_ipv6_only && is_every_host(a) : !b_is_ipv6_only && is_every_host(b);
+}
+
+bool address_is_loopback(const struct address *address)
+{
+        switch (address->any.sa_family) {
+        case AF_INET:
+                return ntohl(address->in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+        case AF_INET6:
+                return IN6_IS_ADDR_LOOPBACK(&address->in6.sin6_addr) ||
+                       (is_v4_mapped(address) && address->in6.sin6_addr.s6_addr[12] == IN_LOOPBACKNET);
+        default:
+                return true;
+        }
 }
 
 bool address_lacks_interface(const struct address *address)

@@ -30,6 +30,12 @@ static void test_forms(void **state)
                 {"[fe80::1%lo]:80", "[fe80::1%lo]:80", "fe80::1%lo", 80, AF_INET6},
                 {"/run/a b;.sock", "/run/a b;.sock", "", 0, AF_UNIX},
                 {"@name", "@name", "", 0, AF_UNIX},
+                {"udp:192.0.2.1:69", "udp:192.0.2.1:69", "192.0.2.1", 69, AF_INET},
+                {"udp:*:69", "udp:[::]:69", "::", 69, AF_INET6},
+                {"udp:localhost:7", "udp:127.0.0.1:7", "127.0.0.1", 7, AF_INET},
+                {"udp:[fe80::1%lo]:69", "udp:[fe80::1%lo]:69", "fe80::1%lo", 69, AF_INET6},
+                {"unixgram:/run/log", "unixgram:/run/log", "", 0, AF_UNIX},
+                {"unixgram:@log", "unixgram:@log", "", 0, AF_UNIX},
         };
 
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
@@ -79,6 +85,16 @@ static void test_refusals(void **state)
                 {"@", -EINVAL},
                 {"./x", -EINVAL},
                 {"systemd:x", -EINVAL},
+                {"udp:", -EINVAL},
+                {"udp:69", -EINVAL},
+                {"udp:/run/log", -EINVAL},
+                {"udp:@log", -EINVAL},
+                {"udp:udp:127.0.0.1:69", -EINVAL},
+                {"udp:127.0.0.1:0", -ERANGE},
+                {"unixgram:", -EINVAL},
+                {"unixgram:127.0.0.1:69", -EINVAL},
+                {"unixgram:relative", -EINVAL},
+                {"tcp:127.0.0.1:80", -EINVAL},
                 {" 192.0.2.1:80", -EINVAL},
         };
 
@@ -154,6 +170,27 @@ static void test_equality(void **state)
 }
 
 /* Every pair of the list, in both orders. */
+static void test_loopback(void **state)
+{
+        static const char *const near[] = {"127.0.0.1:7", "127.9.9.9:7", "[::1]:7", "/x", "@x", "udp:127.0.0.1:7"},
+                                 *const far[] = {"0.0.0.0:7", "128.0.0.1:7", "[::]:7", "[::2]:7", "udp:192.0.2.1:7"};
+        struct address address;
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(near); i++) {
+                assert_int_equal(address_parse(near[i], &address), 0);
+                assert_true(address_is_loopback(&address));
+        }
+        for (size_t i = 0; i < ELEMENTS(far); i++) {
+                assert_int_equal(address_parse(far[i], &address), 0);
+                assert_false(address_is_loopback(&address));
+        }
+        /* An IPv4 client of a socket for both families. */
+        struct address mapped = {.in6 = {.sin6_family = AF_INET6}, .length = sizeof(mapped.in6)};
+        assert_int_equal(inet_pton(AF_INET6, "::ffff:127.0.0.2", &mapped.in6.sin6_addr), 1);
+        assert_true(address_is_loopback(&mapped));
+}
+
 static void test_clashes(void **state)
 {
         static const struct {
@@ -172,6 +209,12 @@ static void test_clashes(void **state)
                 {"/a", "/a", true, true},
                 {"/a", "@a", false, false},
                 {"/a", "0.0.0.0:80", false, false},
+                {"udp:127.0.0.1:80", "udp:0.0.0.0:80", true, true},
+                {"udp:127.0.0.1:80", "udp:[::]:80", true, false},
+                {"udp:127.0.0.1:80", "127.0.0.1:80", false, false},
+                {"udp:0.0.0.0:80", "127.0.0.1:80", false, false},
+                {"/a", "unixgram:/a", true, true},
+                {"@a", "unixgram:@a", false, false},
                 {"[::ffff:127.0.0.1]:80", "[::]:80", true, false},
         };
 
@@ -195,6 +238,7 @@ int main(void)
                 cmocka_unit_test(test_what_the_kernel_fills_in),
                 cmocka_unit_test(test_equality),
                 cmocka_unit_test(test_clashes),
+                cmocka_unit_test(test_loopback),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
