@@ -13,28 +13,37 @@
 
 #define UNNAMED "unknown" /* as sd_listen_fds_with_names(3) has it */
 
-/* False also for a UNIX socket that says that it listens but was shut down. True if memory is short for the question.
- */
-static bool listens(int fd)
+/* False also for a socket that could get something but was shut down. True if memory is short for the question. */
+static bool listens(int fd, bool datagram)
 {
         struct pollfd poller = {.fd = fd, .events = POLLRDHUP};
 
-        return sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) != 0 && poll(&poller, 1, 0) <= 0;
+        return (datagram || sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) != 0) && poll(&poller, 1, 0) <= 0;
+}
+
+/* 0 with whether it is a socket for datagrams, or -errno. */
+static int examine_type(int fd, bool *ret_datagram)
+{
+        int r = sd_is_socket(fd, AF_UNSPEC, 0, -1);
+
+        if (r <= 0)
+                return r < 0 ? r : -ENOTSOCK;
+        r = sd_is_socket(fd, AF_UNSPEC, SOCK_DGRAM, -1);
+        if (r < 0)
+                return r;
+        *ret_datagram = r > 0;
+        if (r == 0)
+                r = sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, -1);
+        return r > 0 ? 0 : r < 0 ? r : -ESOCKTNOSUPPORT;
 }
 
 int activation_examine(int fd, struct address *ret)
 {
         struct address address = {.length = sizeof(address.un)};
-        /* What the socket must be, the weaker demand first, and the error of a socket that does not meet it. */
-        const struct {
-                int type, error;
-        } demands[] = {{0, ENOTSOCK}, {SOCK_STREAM, ESOCKTNOSUPPORT}};
 
-        for (size_t i = 0; i < ELEMENTS(demands); i++) {
-                int r = sd_is_socket(fd, AF_UNSPEC, demands[i].type, -1);
-                if (r <= 0)
-                        return r < 0 ? r : -demands[i].error;
-        }
+        int r = examine_type(fd, &address.datagram);
+        if (r < 0)
+                return r;
         if (getsockname(fd, &address.any, &address.length) < 0)
                 return -errno;
         switch (address.any.sa_family) {
@@ -50,7 +59,7 @@ int activation_examine(int fd, struct address *ret)
                 return -EAFNOSUPPORT;
         }
         *ret = address;
-        return listens(fd) ? 0 : -EINVAL;
+        return listens(fd, address.datagram) ? 0 : -EINVAL;
 }
 
 static void free_names(char ***names)

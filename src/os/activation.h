@@ -14,7 +14,8 @@ struct activation_socket {
         int fd; /* -1: somebody has taken it over */
         char *name;
         struct address address; /* where it listens, by getsockname(2) */
-        int error;              /* 0: it is a listening stream socket; else an errno that says why it is not one */
+        int error; /* 0: it is a listening stream socket or one for datagrams; else an errno that says why it is not one
+                    */
 };
 
 struct activation {
@@ -27,8 +28,8 @@ struct activation {
  * was passed is closed; -ENOMEM. *ret is the caller's to clear, and empty on failure. */
 int activation_receive(struct activation *ret);
 
-/* Is `fd` a listening stream socket, and where? 0; -EBADF; -ENOTSOCK; -ESOCKTNOSUPPORT: not a stream; -EINVAL: it does
- * not listen, or not any more, but *ret is set; -EAFNOSUPPORT: neither TCP nor UNIX. */
+/* Is `fd` a listening stream socket, or one for datagrams, and where? 0; -EBADF; -ENOTSOCK; -ESOCKTNOSUPPORT: of
+ * another type; -EINVAL: it does not listen, or not any more, but *ret is set; -EAFNOSUPPORT: neither TCP nor UNIX. */
 int activation_examine(int fd, struct address *ret);
 
 /* Close what nobody has taken over, and free. */

@@ -6,15 +6,18 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "os/kernel_setting.h"
+#include "os/net/datagram_barrier.h"
 #include "os/net/listener_socket.h"
 #include "os/net/sock_diag.h"
 #include "os/net/tcp_barrier.h"
+#include "os/net/udp_queue.h"
 #include "os/net/unix_address.h"
 #include "os/net/unix_file.h"
 #include "os/net/unix_queue.h"
@@ -24,12 +27,17 @@ static bool is_unix(const struct address *address)
         return address->any.sa_family == AF_UNIX;
 }
 
+static bool is_tcp(const struct address *address)
+{
+        return !is_unix(address) && !address->datagram;
+}
+
 static bool is_unix_path(const struct address *address)
 {
         return is_unix(address) && address->un.sun_path[0] != '\0';
 }
 
-static int bind_tcp(int fd, const struct listener_options *options, const struct address *address)
+static int bind_without_file(int fd, const struct listener_options *options, const struct address *address)
 {
         int r = listener_socket_prepare(fd, address, options);
 
@@ -45,6 +53,10 @@ static int query_backlog(const struct listener *listener, uint32_t *ret)
         struct tcp_info info;
         socklen_t length = sizeof(info);
 
+        if (listener->address.datagram) { /* what waits is limited in bytes */
+                *ret = 0;
+                return 0;
+        }
         if (is_unix(&listener->address)) {
                 int r = sock_diag_unix(listener->fd, &diag);
                 if (r == 0)
@@ -109,13 +121,15 @@ int listener_adjust(struct listener *listener, const struct listener_options *op
 
         if (r < 0)
                 return r;
-        r = is_unix_path(&listener->address) ? set_owner_and_mode(listener, options)
-            : is_unix(&listener->address)    ? 0
-                                             : listener_socket_set_tcp(listener->fd, options, spared);
+        if (is_unix_path(&listener->address))
+                r = set_owner_and_mode(listener, options);
+        else if (is_tcp(&listener->address))
+                r = listener_socket_set_tcp(listener->fd, options, spared);
         if (r < 0)
                 return r;
         /* On a listening socket this only changes the backlog. */
-        if (!(spared & LISTENER_BACKLOG) && listen(listener->fd, (int)options->backlog) < 0)
+        if (!listener->address.datagram && !(spared & LISTENER_BACKLOG) &&
+            listen(listener->fd, (int)options->backlog) < 0)
                 return -errno;
         listener->effective_backlog = read_effective_backlog(listener, options->backlog);
         return 0;
@@ -129,7 +143,7 @@ int listener_open(const struct address *address, const struct listener_options *
         if (fd < 0)
                 return fd;
         int r = is_unix_path(address) ? unix_file_bind(fd, address, options->socket_mode, &listener.file)
-                                      : bind_tcp(fd, options, &listener.address);
+                                      : bind_without_file(fd, options, &listener.address);
         if (r < 0)
                 return r;
         listener.fd = fd;
@@ -152,7 +166,7 @@ int listener_try(const struct address *address, const struct listener_options *o
         if (is_unix_path(address))
                 return unix_file_try(address->un.sun_path);
         _cleanup_(fd_closep) int fd = listener_socket_open(&to_bind, options);
-        return fd < 0 ? fd : bind_tcp(fd, options, &to_bind);
+        return fd < 0 ? fd : bind_without_file(fd, options, &to_bind);
 }
 
 void listener_share_port(const struct listener *listener, bool on)
@@ -223,29 +237,45 @@ int listener_adopt(int fd, const struct address *bound, const struct address *ad
         return 0;
 }
 
+/* The size of the datagram that waits first; 0: none waits, or an empty one. */
+static unsigned next_datagram(int fd)
+{
+        int size = 0;
+
+        return ioctl(fd, FIONREAD, &size) == 0 && size > 0 ? (unsigned)size : 0;
+}
+
+/* Does anything wait: 1, or 0? `error` if the socket is no listener. */
+static int has_waiting(int fd, int error, uint32_t *ret)
+{
+        struct pollfd poller = {.fd = fd, .events = POLLIN | POLLRDHUP};
+
+        if (poll(&poller, 1, 0) < 0)
+                poller.revents = POLLIN; /* not known now; whoever asks will ask again */
+        if (fd < 0 || poller.revents & (POLLNVAL | POLLHUP))
+                return error;
+        /* A socket that was shut is always readable. */
+        *ret = poller.revents & POLLRDHUP ? next_datagram(fd) > 0 : (poller.revents & POLLIN) != 0;
+        return 0;
+}
+
 /* Where a filter of system calls refuses TCP_INFO, poll(2) tells whether anybody waits. A queue that is taken for empty
  * would be closed with those who wait in it. */
 static int tcp_queue_length(int fd, uint32_t *ret)
 {
-        struct pollfd poller = {.fd = fd, .events = POLLIN};
         struct tcp_info info;
         socklen_t length = sizeof(info);
 
-        if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0) {
-                *ret = info.tcpi_unacked;
-                return 0;
-        }
-        int r = -errno;
-        if (poll(&poller, 1, 0) < 0)
-                poller.revents = POLLIN;                     /* not known now; whoever asks will ask again */
-        if (fd < 0 || poller.revents & (POLLNVAL | POLLHUP)) /* it does not listen */
-                return r;
-        *ret = (poller.revents & POLLIN) != 0;
+        if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
+                return has_waiting(fd, -errno, ret);
+        *ret = info.tcpi_unacked;
         return 0;
 }
 
 int listener_queue_length(const struct listener *listener, uint32_t *ret)
 {
+        if (listener->address.datagram)
+                return has_waiting(listener->fd, -EBADF, ret);
         return is_unix(&listener->address) ? unix_queue_length(listener->fd, &listener->address, ret)
                                            : tcp_queue_length(listener->fd, ret);
 }
@@ -253,6 +283,28 @@ int listener_queue_length(const struct listener *listener, uint32_t *ret)
 bool listener_stays_open(const struct listener *listener)
 {
         return listener->origin == LISTENER_ACTIVATED || (listener->origin == LISTENER_STORED && !listener->filtered);
+}
+
+uint64_t listener_waiting(const struct listener *listener)
+{
+        uint64_t bytes = 0;
+        uint32_t queued = 0;
+
+        if (listener->address.datagram && !is_unix(&listener->address) && udp_queue_bytes(listener->fd, &bytes) == 0)
+                return bytes;
+        if (listener_queue_length(listener, &queued) < 0 || queued == 0)
+                return 0;
+        /* What waits in a UNIX socket is charged to its senders; the next one has a size. */
+        return listener->address.datagram ? (uint64_t)next_datagram(listener->fd) + 1 : queued;
+}
+
+/* Keep new datagrams away; clients send again. A UDP listener has no decoy. */
+static int drain_udp(struct listener *listener)
+{
+        int r = datagram_barrier_filter(listener->fd);
+
+        listener->filtered = r == 0;
+        return r;
 }
 
 int listener_drain(struct listener *listener, bool unnoticed)
@@ -266,14 +318,18 @@ int listener_drain(struct listener *listener, bool unnoticed)
                 return 0;
         if (is_unix(&listener->address)) {
                 listener_leave_path(listener);
-                if (unnoticed && listener->address.un.sun_path[0] != '\0') /* nobody finds it any more */
+                /* Nobody finds a path any more; a shut datagram socket would be readable without end. */
+                if (unnoticed && (listener->address.datagram || listener->address.un.sun_path[0] != '\0'))
                         return 0;
                 return shutdown(listener->fd, SHUT_RD) < 0 ? -errno : 0;
         }
         if (listener->replaced) {
-                tcp_barrier_divert(listener->fd); /* otherwise it gets a part of them, which its workers serve */
+                /* Otherwise it gets a part of them, which its workers serve. */
+                (listener->address.datagram ? datagram_barrier_divert : tcp_barrier_divert)(listener->fd);
                 return 0;
         }
+        if (listener->address.datagram)
+                return drain_udp(listener);
         r = tcp_barrier_filter(listener->fd);
         if (r < 0)
                 r = listener->decoy_fd = tcp_barrier_decoy(listener->fd);
@@ -297,7 +353,7 @@ static bool may_have_handshakes(const struct listener *listener)
 {
         uint32_t half_open = 0;
 
-        return !is_unix(&listener->address) && !listener_stays_open(listener) &&
+        return is_tcp(&listener->address) && !listener_stays_open(listener) &&
                (sock_diag_half_open(listener->address.any.sa_family, address_port(&listener->address), &half_open) <
                         0 ||
                 half_open > 0);

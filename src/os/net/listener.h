@@ -1,4 +1,5 @@
-/* A listener: one listening socket, opened, adjusted, measured, drained and closed.
+/* A listener: one socket at which clients arrive, opened, adjusted, measured, drained and closed. It listens for
+ * connections, or gets datagrams (address.datagram), as far as they have that in common.
  *
  * Owned by a pool's listener set (master/pool/listener_set) or by the control socket; workers inherit the descriptor.
  * What must stay true: a listener that does not change is never closed, and a UNIX path is taken over only if no
@@ -79,13 +80,19 @@ uint32_t listener_read_backlog(const struct listener *listener);
 
 /* The number of connections that wait in the queue: TCP_INFO of tcp(7) (tcpi_unacked of a listening socket), and 1 if
  * any waits where that is refused; or sock_diag(7) for UNIX sockets; where that is refused, by /proc, and without /proc
- * 1 if any waits. Never blocks. 0 or -errno, also if the queue of a UNIX listener that was shut is not known. */
+ * 1 if any waits. Of datagrams: 1 if any waits. Never blocks. 0 or -errno, also if the queue of a UNIX listener that
+ * was shut is not known. */
 int listener_queue_length(const struct listener *listener, uint32_t *ret);
+
+/* How much waits, in a unit of the listener's own: it gets less when something is taken and nothing arrives. 0:
+ * nothing, or it is not known. */
+uint64_t listener_waiting(const struct listener *listener);
 
 /* Begin to drain. TCP: drop new SYNs by a socket filter or, if the kernel refuses that, by a decoy
  * (os/net/tcp_barrier.h), so that clients try again and are not reset; accepted connections stay in the queue. UNIX:
  * unlink a path, and shut the socket for reading: new connections are refused, queued ones can still be accepted, and
- * after that poll(2) returns POLLRDHUP. Sets O_NONBLOCK. 0, or -errno of the decoy: then new connections still arrive.
+ * after that poll(2) returns POLLRDHUP. UDP: drop new datagrams by a filter. Sets O_NONBLOCK. 0, or -errno of the decoy
+ * (of datagrams: of the filter): then new connections still arrive.
  *
  * A listener that was replaced needs no such thing: new connections are directed to the one that has its address.
  *

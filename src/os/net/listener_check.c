@@ -83,7 +83,8 @@ bool listener_listens(const struct listener *listener)
         int listens = 1;
         socklen_t length = sizeof(listens);
 
-        if (getsockopt(listener->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && !listens)
+        if (!listener->address.datagram &&
+            getsockopt(listener->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && !listens)
                 return false;
         return poll(&poller, 1, 0) <= 0;
 }
@@ -131,7 +132,7 @@ static int open_reference(const struct listener *listener, const struct listener
         if (reference < 0)
                 return reference;
         int r = listener_socket_prepare(reference, &address, options);
-        if (r == 0 && !is_unix)
+        if (r == 0 && !is_unix && !address.datagram)
                 r = listener_socket_set_tcp(reference, options, 0);
         return r < 0 ? r : TAKE_FD(reference);
 }

@@ -12,14 +12,15 @@ static int set_flag(int fd, int level, int option, int value)
 
 int listener_socket_open(struct address *address, const struct listener_options *options)
 {
-        int type = SOCK_STREAM | SOCK_CLOEXEC | (options->nonblocking ? SOCK_NONBLOCK : 0);
+        int type = address_socket_type(address) | SOCK_CLOEXEC | (options->nonblocking ? SOCK_NONBLOCK : 0);
         int fd = socket(address->any.sa_family, type, 0);
 
         if (fd < 0 && errno == EAFNOSUPPORT && address->any.sa_family == AF_INET6 && !options->ipv6_only &&
             IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr)) {
                 in_port_t port = address->in6.sin6_port;
                 *address = (struct address){.in = {.sin_family = AF_INET, .sin_port = port},
-                                            .length = sizeof(address->in)};
+                                            .length = sizeof(address->in),
+                                            .datagram = address->datagram};
                 fd = socket(AF_INET, type, 0);
         }
         return fd < 0 ? -errno : fd;
@@ -29,7 +30,8 @@ int listener_socket_prepare(int fd, const struct address *address, const struct 
 {
         if (address->any.sa_family == AF_UNIX)
                 return 0;
-        int r = set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+        /* With it, two UDP sockets of anybody's could share an address, and one of them would get nothing. */
+        int r = address->datagram ? 0 : set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1);
         if (r == 0 && options->shares_port)
                 r = set_flag(fd, SOL_SOCKET, SO_REUSEPORT, 1);
         if (r == 0 && address->any.sa_family == AF_INET6)

@@ -3,5 +3,6 @@
 
 #include "base/address.h"
 
-/* Does a process listen at an address that is taken? 0: no; -EADDRINUSE: yes. It finds a connection. */
+/* Does a process listen at an address that is taken? 0: no; -EADDRINUSE: yes. It finds a connection, unless the address
+ * is for datagrams. */
 int unix_address_check_unheard(const struct address *address);

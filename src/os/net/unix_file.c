@@ -54,7 +54,8 @@ static int remove_if_same(int directory, const char *name, const struct unix_fil
 /* Does a process listen at an open socket file? Without /proc the path has to do. */
 static int check_unheard(int file, const struct address *address)
 {
-        struct address by_fd = {.un = {.sun_family = AF_UNIX}, .length = sizeof(by_fd.un)};
+        struct address by_fd = {
+                .un = {.sun_family = AF_UNIX}, .length = sizeof(by_fd.un), .datagram = address->datagram};
 
         format_fd_path(file, by_fd.un.sun_path);
         return unix_address_check_unheard(access(by_fd.un.sun_path, F_OK) == 0 ? &by_fd : address);

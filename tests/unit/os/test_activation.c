@@ -95,21 +95,24 @@ static int receives(void)
 
 static int says_what_is_no_listener(void)
 {
-        const int expected[] = {EINVAL, ESOCKTNOSUPPORT, ENOTSOCK};
+        const int expected[] = {EINVAL, ESOCKTNOSUPPORT, ENOTSOCK, 0};
         struct activation activation;
         int pipe_fds[2];
 
         open_socket(3, AF_INET, SOCK_STREAM, false);
-        open_socket(4, AF_INET, SOCK_DGRAM, false);
+        open_socket(4, AF_UNIX, SOCK_SEQPACKET, true);
         if (pipe2(pipe_fds, O_CLOEXEC) < 0)
                 return 1;
         move_to(pipe_fds[0], 5);
-        pass("3", NULL);
-        if (activation_receive(&activation) != 0 || activation.count != 3)
+        open_socket(6, AF_INET, SOCK_DGRAM, false);
+        pass("4", NULL);
+        if (activation_receive(&activation) != 0 || activation.count != 4)
                 return 2;
-        for (int i = 0; i < 3; i++)
+        for (int i = 0; i < 4; i++)
                 if (activation.sockets[i].error != expected[i] || strcmp(activation.sockets[i].name, "unknown") != 0)
                         return 3 + i;
+        if (activation.sockets[0].address.datagram || !activation.sockets[3].address.datagram)
+                return 7;
         activation_clear(&activation);
         return 0;
 }
