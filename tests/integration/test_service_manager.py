@@ -305,7 +305,7 @@ def test_sockets_that_are_no_listeners_or_twice(preforkd: Start, manager: Manage
     daemon = preforkd(pools(a="systemd:dgram", b="systemd:two"),
                       **manager.options([("dgram", datagram), ("two", first), ("two", second)]), ready=False)
     assert daemon.wait_end() == 1
-    daemon.assert_problem('listen: "dgram" cannot be used: it is no stream socket')
+    daemon.assert_problem('listen: "dgram" cannot be used: a program that gets a connection on stdin and stdout cannot serve datagrams')
     daemon.assert_problem('listen: 2 sockets are called "two"')
 
 

@@ -3,9 +3,17 @@
 
 #include <stddef.h>
 
+/* What a builtin does with a datagram. */
+enum builtin_datagrams {
+        BUILTIN_DATAGRAMS_NONE,
+        BUILTIN_DATAGRAMS_SILENT,   /* it takes it and does not answer */
+        BUILTIN_DATAGRAMS_ANSWERED, /* whoever is named as the sender gets an answer, wanted or not */
+};
+
 struct builtin_name {
         const char *name;
         const char *argument; /* what its one argument is, for people; NULL: it has none */
+        enum builtin_datagrams datagrams;
 };
 
 extern const struct builtin_name builtin_names[];

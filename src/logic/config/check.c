@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "logic/config/config_options.h"
+#include "logic/config/datagram_rules.h"
 #include "logic/config/parse.h"
 #include "logic/config/rules.h"
 #include "logic/config/schema.h"
@@ -159,6 +160,7 @@ static void warn_unused(const struct rules *rules, const struct pool_config *poo
                 {POOL_TCP_NODELAY, "no TCP address"},
                 {POOL_TCP_KEEPALIVE, "no TCP address"},
                 {POOL_DEFER_ACCEPT, "no TCP address"},
+                {POOL_BACKLOG, "nothing but addresses for datagrams"},
         };
 
         for (size_t i = 0; i < ELEMENTS(unused) && pool->listen.count > 0; i++)
@@ -317,6 +319,8 @@ int config_finish(struct config *config, const struct config_context *context, s
                 check_required(&rules, pool);
                 check_accounts(&rules, pool);
                 check_environment(&rules, pool);
+                datagram_rules_derive(pool);
+                datagram_rules_check(&rules, pool);
                 check_listener(&rules, pool);
                 config_check_limits(&rules, pool);
                 warn_unused(&rules, pool);

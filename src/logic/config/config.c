@@ -100,7 +100,13 @@ static bool has_listener(const struct pool_config *pool, enum pool_option option
                         /* An abstract socket has no file that could have an owner. */
                         if (family == AF_UNIX && address->un.sun_path[0] != '\0')
                                 return true;
-                } else if (family == AF_INET6 || (family != AF_UNIX && option != POOL_IPV6_ONLY))
+                } else if (option == POOL_BACKLOG) {
+                        if (!address->datagram)
+                                return true;
+                } else if (option == POOL_IPV6_ONLY || option == POOL_FREE_BIND) {
+                        if (family == AF_INET6 || (family != AF_UNIX && option == POOL_FREE_BIND))
+                                return true;
+                } else if (family != AF_UNIX && !address->datagram)
                         return true; /* a systemd: socket may be TCP */
         }
         return false;
@@ -112,6 +118,12 @@ enum retire_signal pool_config_retire_signal(const struct pool_config *pool)
                 return (enum retire_signal)pool->retire_signal;
         return pool->accounting == ACCOUNTING_PRELOAD && pool->listen_fd == LISTEN_FD_ZERO ? RETIRE_RETURN
                                                                                            : RETIRE_TERM;
+}
+
+bool pool_config_is_wait(const struct pool_config *pool)
+{
+        return pool->handler_type == HANDLER_LISTENER && pool->accounting == ACCOUNTING_NONE &&
+               pool->listen_fd == LISTEN_FD_ZERO && pool->scaling == SCALING_ONDEMAND;
 }
 
 int pool_config_retire_number(const struct pool_config *pool)
@@ -135,6 +147,7 @@ bool pool_config_uses(const struct pool_config *pool, enum pool_option option)
         case POOL_TCP_NODELAY:
         case POOL_TCP_KEEPALIVE:
         case POOL_DEFER_ACCEPT:
+        case POOL_BACKLOG:
                 return has_listener(pool, option);
         case POOL_MIN_SPARE_WORKERS:
         case POOL_MAX_SPARE_WORKERS:

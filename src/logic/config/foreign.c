@@ -8,7 +8,6 @@
 
 static const char firewall[] = "a firewall decides who may connect";
 static const char has_peer[] = "the handler finds the client in REMOTE_ADDR";
-static const char no_dgram[] = "every listener is a stream socket";
 static const char section[] = "a pool is a section, [NAME]";
 static const char unnamed[] = "preforkd is told where its control socket is, and needs no other file";
 static const char service[] = "a unit of preforkd starts it; a pool has a handler";
@@ -36,9 +35,10 @@ const struct foreign_word foreign_words[] = {
         {"xinetd", "access_times", NULL, firewall},
         {"xinetd", "cps", NULL, "no limit closes a service"},
         {"xinetd", "max_load", NULL, "no limit closes a service"},
-        {"xinetd", "socket_type", NULL, no_dgram},
-        {"xinetd", "protocol", NULL, no_dgram},
-        {"xinetd", "wait", NULL, "handlers serve one connection each, as with wait = no"},
+        {"xinetd", "socket_type", "listen", "udp:ADDRESS:PORT for dgram"},
+        {"xinetd", "protocol", "listen", "udp:ADDRESS:PORT for udp"},
+        {"xinetd", "wait", NULL, "no is handler_type = inetd; yes is handler_type = listener with listen_fd = 0, accounting = "
+                                 "none, scaling = ondemand and max_workers = 1"},
         {"xinetd", "log_type", "log_target", NULL},
         {"xinetd", "log_on_success", NULL, has_peer},
         {"xinetd", "log_on_failure", NULL, has_peer},
@@ -117,8 +117,8 @@ const struct foreign_word foreign_words[] = {
         {"Apache", "IncludeOptional", NULL, "pools.d/*.conf beside the file is always read"},
 
         {"systemd", "ListenStream", "listen", NULL},
-        {"systemd", "ListenDatagram", NULL, no_dgram},
-        {"systemd", "Accept", NULL, "handlers are always given a connection each"},
+        {"systemd", "ListenDatagram", "listen", "udp:ADDRESS:PORT or unixgram:PATH"},
+        {"systemd", "Accept", "handler_type", "inetd is yes, listener is no"},
         {"systemd", "ExecStart", "handler", NULL},
         {"systemd", "ExecReload", NULL, service},
         {"systemd", "ExecStop", NULL, service},

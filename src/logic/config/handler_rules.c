@@ -65,7 +65,7 @@ static void check_target(const struct rules *rules, const struct pool_config *po
 {
         struct address target;
 
-        if (address_parse(text, &target) < 0 || text[0] == '*') {
+        if (address_parse(text, &target) < 0 || text[0] == '*' || target.datagram) {
                 rules_refuse(rules, pool, POOL_HANDLER,
                              "\"%s\" is no target of redirect; expected ADDRESS:PORT (numbers, or localhost), "
                              "[IPV6-ADDRESS]:PORT, /PATH or @NAME",

@@ -300,8 +300,8 @@ static int listen_print(const struct option *option, const void *base, struct te
 static int listen_expectation(const struct option *option, struct text *text)
 {
         (void)option;
-        return text_append(text, "ADDRESS:PORT, [IPV6-ADDRESS]:PORT, *:PORT, /path/of/socket, @abstract-name or "
-                                 "systemd:NAME");
+        return text_append(text, "ADDRESS:PORT, [IPV6-ADDRESS]:PORT, *:PORT, /path/of/socket, @abstract-name, "
+                                 "udp:ADDRESS:PORT, unixgram:/path/of/socket or systemd:NAME");
 }
 
 static bool listen_equal(const struct option *option, const void *a, const void *b)

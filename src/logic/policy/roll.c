@@ -53,6 +53,14 @@ static void hand_over(struct turn *turn)
         }
 }
 
+/* What inetd calls wait is started when something waits, and not ahead. */
+static void retire_old(struct turn *turn)
+{
+        for (uint32_t i = 0; i < turn->rows.count; i++)
+                if (worker_row_counts(&turn->rows.items[i]) && worker_row_is_old(&turn->rows, &turn->rows.items[i]))
+                        turn_retire(turn, i, "roll");
+}
+
 void roll_decide(struct turn *turn)
 {
         const struct worker_counts *counts = &turn->rows.counts;
@@ -63,8 +71,9 @@ void roll_decide(struct turn *turn)
                 turn_retire(turn, refuser, "roll"); /* it knows the old listeners */
         /* Old workers stay while closing listeners have connections that only they can take. */
         if (counts->old_total == 0 || turn_closing_left(turn) == 0 || drain_waits_for_roll(turn))
-                hand_over(turn);
-        if (counts->old_total == 0 || turn_is_backing_off(turn) || turn->closing_down)
+                (pool_config_is_wait(turn->config) ? retire_old : hand_over)(turn);
+        if (pool_config_is_wait(turn->config) || counts->old_total == 0 || turn_is_backing_off(turn) ||
+            turn->closing_down)
                 return;
         snprintf(why, sizeof(why), "generation %llu, %u of older ones left", (unsigned long long)turn->rows.generation,
                  counts->old_total);

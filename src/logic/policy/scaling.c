@@ -160,11 +160,22 @@ static void ask_again(struct turn *turn, const struct scale_decision *decision, 
                 turn_ask_at(turn, turn->not_before_ms);
 }
 
+/* What inetd calls wait ends when it likes. Whether it has more to do is not known, so none of them is surplus. */
+static struct scale_limits limits_of(const struct turn *turn)
+{
+        struct scale_limits limits = turn->limits;
+
+        if (pool_config_is_wait(turn->config))
+                limits.max_spare = limits.max_workers;
+        return limits;
+}
+
 void scaling_decide(struct turn *turn)
 {
+        const struct scale_limits limits = limits_of(turn);
         const struct occupancy_view view = look(turn);
-        const struct scale_input input = gather(turn, occupancy_spare(view.free, turn->limits.max_spare));
-        const struct scale_decision decision = scale_policy_decide(&turn->limits, &input, &turn->scaling->scale);
+        const struct scale_input input = gather(turn, occupancy_spare(view.free, limits.max_spare));
+        const struct scale_decision decision = scale_policy_decide(&limits, &input, &turn->scaling->scale);
         const struct launch launch = {
                 .purpose = WORKER_SERVE, .count = decision.start, .reason = "scale", .why = decision.reason};
 

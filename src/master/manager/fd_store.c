@@ -1,3 +1,4 @@
+/* long: the sockets of units and the stored ones are both what a service manager has passed */
 #include "master/manager/fd_store.h"
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include "base/log.h"
 #include "base/number.h"
 #include "base/text.h"
+#include "logic/config/datagram_rules.h"
 #include "logic/protocol/fd_store_name.h"
 #include "master/manager/manager_link.h"
 #include "os/activation.h"
@@ -67,7 +69,7 @@ static const char *unusable_text(int error)
         case ENOTSOCK:
                 return "it is no socket";
         case ESOCKTNOSUPPORT:
-                return "it is no stream socket (ListenStream= makes one)";
+                return "it is no socket for connections or datagrams (ListenStream= or ListenDatagram=)";
         default:
                 return strerror(error);
         }
@@ -82,6 +84,14 @@ static void append_names(const struct fd_store *store, struct text *text)
                         text_appendf(text, "%s%s", separator, store->passed.sockets[i].name);
                         separator = ", ";
                 }
+}
+
+/* Why the pool cannot use a socket of a unit, for users; NULL: it can. */
+static const char *find_fault(const struct pool_config *pool, const struct activation_socket *socket)
+{
+        if (socket->error != 0)
+                return unusable_text(socket->error);
+        return socket->address.datagram ? datagram_rules_reason(pool, &socket->address) : NULL;
 }
 
 /* The one socket of that name. NULL, with a problem added, if there is not exactly one usable socket. */
@@ -109,10 +119,10 @@ static const struct activation_socket *find_activated(const struct fd_store *sto
                             "of its "
                             "own",
                             count, name);
-        else if (found->error != 0)
-                problem_add(problems, origin->file, origin->line, "listen: \"%s\" cannot be used: %s", name,
-                            unusable_text(found->error));
-        return count == 1 && found->error == 0 ? found : NULL;
+        const char *fault = count == 1 ? find_fault(pool, found) : NULL;
+        if (fault)
+                problem_add(problems, origin->file, origin->line, "listen: \"%s\" cannot be used: %s", name, fault);
+        return count == 1 && !fault ? found : NULL;
 }
 
 /* The pool gets a duplicate: the socket stays available for later configurations. */

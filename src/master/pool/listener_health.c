@@ -62,11 +62,13 @@ static void look_whether_it_listens(struct pool *pool, struct pool_listener *ite
                           "nobody can connect to %s any more: a process that has it has shut it down", item->name);
 }
 
-/* Many programs that accept themselves call listen(2) with a backlog of their own. */
-static bool is_its_own_backlog(const struct pool *pool, const struct listener_condition *condition)
+/* Many programs that accept themselves call listen(2) with a backlog of their own, and those that get datagrams set
+ * options that they need. */
+static bool is_its_own_doing(const struct pool *pool, const struct pool_listener *item,
+                             const struct listener_condition *condition)
 {
         return pool->config->handler_type == HANDLER_LISTENER && !condition->filtered && condition->altered &&
-               text_equal(condition->altered, LISTENER_CHECK_BACKLOG);
+               (item->listener.address.datagram || text_equal(condition->altered, LISTENER_CHECK_BACKLOG));
 }
 
 static void look_for_damage(struct pool *pool, struct pool_listener *item, const struct listener_options *options)
@@ -74,7 +76,7 @@ static void look_for_damage(struct pool *pool, struct pool_listener *item, const
         struct listener_condition condition;
 
         listener_check(&item->listener, options, &condition);
-        if (is_its_own_backlog(pool, &condition)) {
+        if (is_its_own_doing(pool, item, &condition)) {
                 /* No damage, and it ends here: the next program may leave it as it is. */
                 listener_mend(&item->listener, options);
                 return;

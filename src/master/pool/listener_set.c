@@ -163,8 +163,9 @@ uint32_t listener_set_queue_of(const struct pool_listener *item, bool *ret_exact
         struct pollfd poller = {.fd = item->listener.fd, .events = POLLIN};
         uint32_t length;
 
-        *ret_exact = listener_queue_length(&item->listener, &length) == 0;
-        return *ret_exact ? length : poll(&poller, 1, 0) == 1 && (poller.revents & POLLIN);
+        bool is_known = listener_queue_length(&item->listener, &length) == 0;
+        *ret_exact = is_known && !item->listener.address.datagram;
+        return is_known ? length : poll(&poller, 1, 0) == 1 && (poller.revents & POLLIN);
 }
 
 unsigned listener_set_queued(const struct listener_set *set)
@@ -174,6 +175,15 @@ unsigned listener_set_queued(const struct listener_set *set)
 
         for (size_t i = 0; i < set->count; i++)
                 sum += set->items[i].dead ? 0 : listener_set_queue_of(&set->items[i], &exact);
+        return sum;
+}
+
+uint64_t listener_set_waiting(const struct listener_set *set)
+{
+        uint64_t sum = 0;
+
+        for (size_t i = 0; i < set->count; i++)
+                sum += listener_waiting(&set->items[i].listener);
         return sum;
 }
 

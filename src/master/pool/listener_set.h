@@ -70,6 +70,9 @@ uint32_t listener_set_queue_of(const struct pool_listener *item, bool *ret_exact
 /* Sum of the queues; a queue that cannot be measured counts as one connection if any waits. */
 unsigned listener_set_queued(const struct listener_set *set);
 
+/* How much waits at all of them, in a unit of their own; see listener_waiting(). */
+uint64_t listener_set_waiting(const struct listener_set *set);
+
 /* Why an address could not be opened, for people. */
 const char *listener_set_error_text(int error);
 

@@ -137,6 +137,7 @@ static const struct field worker_fields[] = {
         FIELD(struct worker, generation, "generation"),
         FIELD(struct worker, is_program, "is_program"),
         FIELD(struct worker, unwatched, "unwatched"),
+        FIELD(struct worker, waiting_at_launch, "waiting_at_launch"),
         FIELD(struct worker, retire_signal, "retire_signal"),
         WRITTEN(struct worker, recycling, "recycling"),
         WRITTEN(struct worker, replacement, "replacement"),

@@ -36,6 +36,7 @@ struct worker {
         struct worker *replacement;   /* the worker that must be ready before it ends; its `replaces` points back */
         struct worker *replaces;      /* WORKER_REPLACE: the worker it was started for */
         uint64_t requests_at_fork;    /* of the whole pool; a later success excuses a failure */
+        uint64_t waiting_at_launch;   /* unwatched: how much waited, see listener_waiting() */
         const char *reason;           /* of its launch, one word; NULL if it was adopted in an upgrade */
         bool stopped;                 /* by a signal: it serves nobody until it is continued */
         bool stop_told;               /* logged once in its life */

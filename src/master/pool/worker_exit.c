@@ -49,6 +49,17 @@ static bool has_lived(const struct worker *worker)
                clock_now_ms() - worker->forked_ms >= LIVED_MS;
 }
 
+/* Less waits than when it was launched: it has taken something, however soon it ended. */
+static bool has_taken(const struct worker *worker)
+{
+        return worker->unwatched && listener_set_waiting(&worker->pool->listeners) < worker->waiting_at_launch;
+}
+
+static bool has_served(const struct worker *worker)
+{
+        return has_lived(worker) || has_taken(worker);
+}
+
 /* The exit code of a program is its own affair. It may end when it is asked to, and whenever it has served. */
 static bool program_ended_as_agreed(const struct worker *worker, int status)
 {
@@ -60,7 +71,7 @@ static bool program_ended_as_agreed(const struct worker *worker, int status)
         int number = worker->retire_signal > 0 ? worker->retire_signal : SIGTERM;
         if (was_interrupted(worker) || (ended_by_us(worker) && WIFSIGNALED(status) && WTERMSIG(status) == number))
                 return true;
-        bool by_itself = worker->unwatched ? status == 0 && has_lived(worker)
+        bool by_itself = worker->unwatched ? status == 0 && has_served(worker)
                                            : worker_tally(worker)->counted.counters.requests > 0;
         return WIFEXITED(status) && (ended_by_us(worker) || by_itself);
 }
@@ -136,12 +147,12 @@ static void count_failure(const struct worker *worker, int status)
                 .by_others_hand =
                         ended_as_agreed(worker, status) || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL),
                 .was_ready = !worker_life_is_starting(&worker->life) && worker->life.state != WORKER_GONE,
-                .had_served = worker_tally(worker)->counted.counters.requests > 0 || has_lived(worker),
+                .had_served = worker_tally(worker)->counted.counters.requests > 0 || has_served(worker),
                 .pool_succeeded_since = tallies_requests(pool) > worker->requests_at_fork,
         };
 
         health_note_success(pool); /* what was served before excuses this one, too */
-        if (has_lived(worker))
+        if (has_served(worker))
                 health_note_life(pool);
         if (backoff_is_failure(&pool->health.backoff, &death, clock_now_ms()))
                 health_note_failure(pool);

@@ -26,7 +26,9 @@ void listener_opening_announce(const struct pool *pool, const struct pool_listen
         const struct log_fields fields = {.pool = pool->name};
         unsigned effective = item->listener.effective_backlog;
 
-        if (item->listener.origin == LISTENER_ACTIVATED) { /* its unit sets the backlog */
+        if (item->listener.address.datagram)
+                log_emit(LOG_INFO, &fields, "listening on %s, for datagrams", item->name);
+        else if (item->listener.origin == LISTENER_ACTIVATED) { /* its unit sets the backlog */
                 char address[ADDRESS_TEXT_MAX];
                 address_format(&item->listener.address, address, sizeof(address));
                 log_emit(LOG_INFO, &fields, "listening on %s (%s), backlog %u", item->name, address, effective);

@@ -189,6 +189,43 @@ static void test_programs_that_accept_themselves(void **state)
               "null");
 }
 
+static void test_datagrams(void **state)
+{
+        _cleanup_(config_clear) struct config config = {0};
+        _cleanup_(problem_list_clear) struct problem_list problems = {0};
+        const struct config_context context = {0};
+
+        (void)state;
+        load(&config, &context, "[a]\nlisten = udp:*:69\nhandler = cat\nhandler_type = listener\n", &problems);
+        assert_problems(&problems, "");
+        assert_int_equal(config.pools[0]->accounting, ACCOUNTING_NONE);
+        check("[a]\nlisten = udp:*:69\nhandler = cat\n",
+              "f:2: listen: udp:[::]:69: a program that gets a connection on stdin and stdout cannot serve datagrams; "
+              "expected handler_type = listener (with listen_fd = 0 for what inetd calls wait), module or builtin");
+        check("[a]\nlisten = unixgram:/x\nhandler = cat\nhandler_type = listener\naccounting = preload\n",
+              "f:2: listen: unixgram:/x: who accepts nothing cannot be seen accepting; expected accounting = none");
+        check("[a]\nlisten = udp:127.0.0.1:7 unixgram:@echo 127.0.0.1:7 udp:[::1]:7\nhandler_type = builtin\n"
+              "handler = echo\n",
+              "");
+        check("[a]\nlisten = udp:*:9\nhandler_type = builtin\nhandler = discard\n", "");
+        check("[a]\nlisten = udp:*:7 udp:192.0.2.1:7\nhandler_type = builtin\nhandler = echo\nipv6_only = yes\n",
+              "f:2: listen: udp:[::]:7: that builtin answers datagrams whose sender can be forged, and would flood "
+              "strangers; expected a loopback address\n"
+              "f:2: listen: udp:192.0.2.1:7: that builtin answers datagrams whose sender can be forged, and would "
+              "flood "
+              "strangers; expected a loopback address");
+        check("[a]\nlisten = unixgram:/x\nhandler_type = builtin\nhandler = redirect /y\nwhen_full = refuse\n",
+              "f:2: listen: unixgram:/x: that builtin serves connections only\n"
+              "f:5: when_full: a datagram cannot be refused, only left waiting; expected queue");
+        check("[a]\nlisten = /x\nhandler_type = builtin\nhandler = redirect udp:127.0.0.1:1\n",
+              "f:4: handler: \"udp:127.0.0.1:1\" is no target of redirect; expected ADDRESS:PORT (numbers, or "
+              "localhost), "
+              "[IPV6-ADDRESS]:PORT, /PATH or @NAME");
+        check("[a]\nlisten = udp:127.0.0.1:7\nhandler_type = module\nhandler = /m.so\ntcp_nodelay = no\nbacklog = 5\n",
+              "warning: f:5: tcp_nodelay: no effect: the pool listens on no TCP address\n"
+              "warning: f:6: backlog: no effect: the pool listens on nothing but addresses for datagrams");
+}
+
 static void test_required_keys(void **state)
 {
         (void)state;
@@ -201,7 +238,8 @@ static void test_required_keys(void **state)
         check("[a]\nlisten = nowhere:80\nhandler = 'cat\n",
               "f:3: the quote ' is not closed on this line\n"
               "f:2: listen: \"nowhere:80\" is not an address (host names are not looked up); expected ADDRESS:PORT, "
-              "[IPV6-ADDRESS]:PORT, *:PORT, /path/of/socket, @abstract-name or systemd:NAME");
+              "[IPV6-ADDRESS]:PORT, *:PORT, /path/of/socket, @abstract-name, udp:ADDRESS:PORT, "
+              "unixgram:/path/of/socket or systemd:NAME");
 }
 
 static void test_refused_values_do_not_count_as_set(void **state)
@@ -352,6 +390,7 @@ int main(void)
                 cmocka_unit_test(test_a_pool_must_fit_the_scoreboard),
                 cmocka_unit_test(test_the_control_socket),
                 cmocka_unit_test(test_programs_that_accept_themselves),
+                cmocka_unit_test(test_datagrams),
                 cmocka_unit_test(test_required_keys),
                 cmocka_unit_test(test_refused_values_do_not_count_as_set),
                 cmocka_unit_test(test_no_pool_is_no_problem),

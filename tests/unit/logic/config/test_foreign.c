@@ -44,7 +44,7 @@ static void test_words(void **state)
         expect("per-source", true, "xinetd's per_source is --max-connections-per-source here");
         expect("maxrequestworkers", false, "Apache's MaxRequestWorkers is max_workers here");
         expect("c", true, "tcpserver's -c is --max-workers here");
-        expect("socket_type", false, "xinetd's socket_type has no counterpart here: every listener is a stream socket");
+        expect("socket_type", false, "xinetd's socket_type is listen here (udp:ADDRESS:PORT for dgram)");
         assert_null(foreign_find("C"));
         assert_null(foreign_find(""));
         assert_null(foreign_find("max_worker"));

@@ -242,8 +242,8 @@ static void test_environments(void **state)
 static void test_listen(void **state)
 {
         (void)state;
-        static const char expected[] = "ADDRESS:PORT, [IPV6-ADDRESS]:PORT, *:PORT, /path/of/socket, @abstract-name or "
-                                       "systemd:NAME";
+        static const char expected[] = "ADDRESS:PORT, [IPV6-ADDRESS]:PORT, *:PORT, /path/of/socket, @abstract-name, "
+                                       "udp:ADDRESS:PORT, unixgram:/path/of/socket or systemd:NAME";
         _cleanup_(text_clear) struct text text = {0};
         char path[120];
 

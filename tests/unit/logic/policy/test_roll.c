@@ -144,11 +144,21 @@ static void only_so_many_a_turn(void **state)
         turn_clear(&turn);
 }
 
+static void what_inetd_calls_wait(void **state)
+{
+        (void)state;
+        PLAY(roll_decide, "# Nobody is started ahead: something must wait for that.",
+             "pool wait max 4 surge 50 generation 2",
+             "1s a gen 1 unwatched; b gen 1 unwatched; c unwatched -> retire a (roll); retire b (roll)",
+             "2s a gone ->");
+}
+
 /* clang-format on */
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(what_inetd_calls_wait),
                 cmocka_unit_test(one_goes_for_each_that_is_ready),
                 cmocka_unit_test(an_idle_one_then_a_starting_one_then_a_busy_one),
                 cmocka_unit_test(the_surge_counts_retired_workers),

@@ -166,6 +166,26 @@ static void those_that_report_nothing(void **state)
              "11100ms a gone -> at 21100ms low 1 reset watch");
 }
 
+static void what_inetd_calls_wait(void **state)
+{
+        (void)state;
+        PLAY(scaling_decide, "# Started when something waits; nobody knows when it has done, so it is never surplus.",
+             "pool wait max 1 spare 0 0 spare-timeout 1s",
+             "1s -> high 1 watch",
+             "2s pool queued 1 -> launch a serve (1 queued, spare 0) high 1",
+             "2010ms a unwatched; pool queued 0 -> low 1 high 1 watch",
+             "60s -> low 1 high 1 watch",
+             "# It ends when it likes, and what waits then starts the next.",
+             "61s a gone -> high 1 watch",
+             "62s pool queued 1 -> launch b serve (1 queued, spare 0) high 1");
+        PLAY(scaling_decide, "# More of them, when those that there are take nothing.",
+             "pool wait max 2 spare 0 0 spare-timeout 1s",
+             "1s a unwatched; pool queued 1 -> at 1016ms low 1 high 2",
+             "1016ms -> at 1024ms low 1 high 2", "1024ms -> at 1028ms low 1 high 2", "1028ms -> at 1030ms low 1 high 2",
+             "1030ms -> at 1031ms low 1 high 2",
+             "1031ms -> launch b serve (1 queued, spare 0) at 1047ms high 2");
+}
+
 /* clang-format on */
 
 int main(void)
@@ -181,6 +201,7 @@ int main(void)
                 cmocka_unit_test(people_hear_of_it_when_somebody_waits),
                 cmocka_unit_test(a_full_pool_that_refuses_has_a_process_for_it),
                 cmocka_unit_test(those_that_report_nothing),
+                cmocka_unit_test(what_inetd_calls_wait),
                 cmocka_unit_test(old_workers_hide_that_new_connections_find_none),
         };
 

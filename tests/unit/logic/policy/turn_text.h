@@ -7,7 +7,8 @@
  *     # …                                    a remark
  *
  * Words of a pool: max N, spare MIN MAX, start N, spare-timeout T, recycling N, surge N (percent), age T, start-timeout
- * T, request-timeout T, kill-timeout T, detach-after T, max-detached N, dynamic, static, ondemand, refuse, processes N
+ * T, request-timeout T, kill-timeout T, detach-after T, max-detached N, dynamic, static, ondemand, wait (of inetd),
+ * refuse, processes N
  *     (the limit), generation N, backoff T (until when), delay-min T, delay-max T, closing-down, paused, queued N,
  * accepted N, refused N, water N, faulty N, missing N (listeners), deaf, hears, look-again, hurry. `pool …` may also
  * stand among what has happened. Words of a worker (a letter; one that is new is ready, idle and of the pool's
@@ -139,7 +140,12 @@ static inline void read_pool(struct world *w, char *words)
                         w->config.scaling = SCALING_STATIC;
                 else if (text_equal(word, "ondemand"))
                         w->config.scaling = SCALING_ONDEMAND;
-                else if (text_equal(word, "refuse"))
+                else if (text_equal(word, "wait")) {
+                        w->config.handler_type = HANDLER_LISTENER;
+                        w->config.accounting = ACCOUNTING_NONE;
+                        w->config.listen_fd = LISTEN_FD_ZERO;
+                        w->config.scaling = SCALING_ONDEMAND;
+                } else if (text_equal(word, "refuse"))
                         w->config.when_full = FULL_REFUSE;
                 else if (text_equal(word, "closing-down"))
                         w->facts.closing_down = true;
