@@ -231,7 +231,10 @@ static void handle_key(struct top *top, int key)
         case KEY_END: /* drawing limits it to the last page */
                 top->first = SIZE_MAX / 2;
                 break;
-        default: /* also KEY_RESIZE: the screen is redrawn after every key */
+        case KEY_RESIZE: /* a terminal shows what it likes then, and curses would send differences alone */
+                clearok(curscr, TRUE);
+                break;
+        default:
                 for (int i = 0; i < CTL_SORT_COUNT; i++)
                         if (key == ctl_sort_key((enum ctl_sort)i))
                                 top->sort = (enum ctl_sort)i;
