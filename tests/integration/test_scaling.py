@@ -396,7 +396,7 @@ def test_max_connections_per_source(preforkd: Start) -> None:
 def test_what_is_refused_to_a_source_is_no_request(controlled: StartControlled) -> None:
     """It is counted as refused and as nothing else, and wears no worker out."""
     daemon, control = controlled({"scaling": "static", "max_workers": 3, "max_connections_per_source": 1,
-                                  "max_requests": 2, "max_requests_jitter": "0%"})
+                                  "max_requests": 3, "max_requests_jitter": "0%"})
     address = str(daemon.pools["www"]["listen"])
     workers = daemon.wait_workers(3)
     with chats(address, 1):
