@@ -19,6 +19,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -32,12 +33,19 @@ extern "C" {
 #define PREFORK_MODULE_SYMBOL "prefork_module"
 #define PREFORK_MODULE_EXPORT __attribute__((visibility("default")))
 
-/* One connection. It is valid until serve() returns. Members are only read. */
+/* What a module says of itself, in `flags`. */
+enum {
+        /* serve() also serves datagrams: the pool may listen on udp: and unixgram: addresses. */
+        PREFORK_MODULE_DATAGRAMS = 1 << 0,
+};
+
+/* One connection, or one datagram. It is valid until serve() returns. Members are only read. */
 struct prefork_request {
         uint32_t size;      /* of this structure in the worker; a module that is newer than it looks here */
-        int32_t connection; /* a connected stream socket, blocking and close-on-exec; the worker closes it */
+        int32_t connection; /* a connected stream socket, blocking and close-on-exec; the worker closes it; -1: it is a
+                             * datagram */
 
-        const struct sockaddr *peer; /* the client's address, as accept(2) gave it; UNIX clients have no name */
+        const struct sockaddr *peer; /* the client's address, as accept(2) gave it; UNIX clients mostly have no name */
         socklen_t peer_length;
 
         /* The address that the client has connected to, and its length; NULL: it is not known. It is looked up by the
@@ -49,13 +57,21 @@ struct prefork_request {
          * is waited for or takes long: kill_timeout later the worker is killed. A signal has interrupted what can be
          * interrupted (EINTR). Async-signal-safe. */
         bool (*interrupted)(const struct prefork_request *request);
+
+        /* The datagram; NULL: it is a connection. Only for modules with PREFORK_MODULE_DATAGRAMS. */
+        const void *datagram;
+        size_t datagram_length;
+
+        /* Send an answer to the sender of the datagram, from the address that it was sent to; as often as wanted. 0; or
+         * -errno of sendmsg(2); -EDESTADDRREQ: the sender, a UNIX socket, has no address. */
+        int (*answer)(const struct prefork_request *request, const void *bytes, size_t length);
 };
 
 /* What a module defines. Everything it points to lives as long as the module. */
 struct prefork_module {
         uint32_t abi;     /* PREFORK_MODULE_ABI */
         uint32_t size;    /* sizeof(struct prefork_module) */
-        uint64_t flags;   /* 0; reserved */
+        uint64_t flags;   /* PREFORK_MODULE_…; 0: none */
         const char *name; /* for people */
 
         /* Prepare, once a worker. `argv` are the words of the pool's `handler`: argv[0] is the module's file,
@@ -63,8 +79,9 @@ struct prefork_module {
          * others. 0; or -errno: the worker cannot serve and ends, which makes the pool back off. May be NULL. */
         int (*init)(int argc, char *const *argv, void **ret_state);
 
-        /* Serve one connection. 0; or -errno: the request has failed, which is counted and logged. The worker closes
-         * `request->connection` afterwards either way; a copy (dup(2)) that stays open keeps the client waiting. */
+        /* Serve one connection or datagram. 0; or -errno: the request has failed, which is counted and logged. The
+         * worker closes `request->connection` afterwards either way; a copy (dup(2)) that stays open keeps the client
+         * waiting. */
         int (*serve)(void *state, const struct prefork_request *request);
 
         /* Free the state of a successful init(), when the worker ends after a retirement or is recycled. May be NULL.

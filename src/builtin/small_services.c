@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/address.h"
+#include "base/cleanup.h"
 #include "builtin/stream.h"
 
 #define BUFFER_BYTES 16384
@@ -16,8 +18,32 @@
 #define CHARACTERS 94
 #define LINE_CHARACTERS 72
 
+/* Ports below are those of services, with few exceptions. */
+#define UNPRIVILEGED_PORT 1024
+
 /* Seconds from 1900, where RFC 868 begins, to 1970. */
 #define SECONDS_BEFORE_1970 2208988800U
+
+/* Answer a datagram, whose sender anybody can forge: only to this machine, and never to a port of another such service,
+ * or the two would talk to each other without end. */
+static int answer(const struct prefork_request *request, const void *bytes, size_t length)
+{
+        struct address peer = {.length = request->peer_length};
+
+        memcpy(&peer.un, request->peer, MIN_OF((size_t)request->peer_length, sizeof(peer.un)));
+        if (!address_is_loopback(&peer) || (peer.any.sa_family != AF_UNIX && address_port(&peer) < UNPRIVILEGED_PORT))
+                return 0;
+        int r = request->answer(request, bytes, length);
+        /* Whoever has asked may have gone, or cannot be answered. */
+        return r == -EDESTADDRREQ || r == -ECONNREFUSED || r == -ENOENT || r == -EPERM ? 0 : r;
+}
+
+/* Answer a connection or a datagram with so many bytes, and that is all. */
+static int reply(const struct prefork_request *request, const char *bytes, size_t length)
+{
+        return request->datagram ? answer(request, bytes, length)
+                                 : stream_result(stream_write(request->connection, bytes, length));
+}
 
 static int serve_echo(void *state, const struct prefork_request *request)
 {
@@ -25,6 +51,8 @@ static int serve_echo(void *state, const struct prefork_request *request)
         int r = 0;
 
         (void)state;
+        if (request->datagram)
+                return answer(request, request->datagram, request->datagram_length);
         while (r == 0) {
                 ssize_t length = stream_read(request->connection, buffer, sizeof(buffer));
                 if (length <= 0)
@@ -40,6 +68,8 @@ static int serve_discard(void *state, const struct prefork_request *request)
         ssize_t length;
 
         (void)state;
+        if (request->datagram)
+                return 0;
         do
                 length = stream_read(request->connection, buffer, sizeof(buffer));
         while (length > 0);
@@ -63,7 +93,7 @@ static int serve_daytime(void *state, const struct prefork_request *request)
                          parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec, parts.tm_zone);
         if (length < 0 || (size_t)length >= sizeof(text))
                 return -EOVERFLOW;
-        return stream_result(stream_write(request->connection, text, (size_t)length));
+        return reply(request, text, (size_t)length);
 }
 
 static int serve_time(void *state, const struct prefork_request *request)
@@ -72,7 +102,7 @@ static int serve_time(void *state, const struct prefork_request *request)
                 htonl((uint32_t)time(NULL) + SECONDS_BEFORE_1970); /* wraps in 2036, as the protocol does */
 
         (void)state;
-        return stream_result(stream_write(request->connection, (const char *)&since_1900, sizeof(since_1900)));
+        return reply(request, (const char *)&since_1900, sizeof(since_1900));
 }
 
 static int serve_chargen(void *state, const struct prefork_request *request)
@@ -88,13 +118,20 @@ static int serve_chargen(void *state, const struct prefork_request *request)
                 *at++ = '\r';
                 *at++ = '\n';
         }
+        if (request->datagram) /* one line, as inetd has it */
+                return answer(request, block, LINE_CHARACTERS + 2);
         while (r == 0)
                 r = stream_write(request->connection, block, sizeof(block));
         return stream_result(r);
 }
 
-const struct prefork_module builtin_echo = {PREFORK_MODULE_HEADER, .name = "echo", .serve = serve_echo};
-const struct prefork_module builtin_discard = {PREFORK_MODULE_HEADER, .name = "discard", .serve = serve_discard};
-const struct prefork_module builtin_daytime = {PREFORK_MODULE_HEADER, .name = "daytime", .serve = serve_daytime};
-const struct prefork_module builtin_time = {PREFORK_MODULE_HEADER, .name = "time", .serve = serve_time};
-const struct prefork_module builtin_chargen = {PREFORK_MODULE_HEADER, .name = "chargen", .serve = serve_chargen};
+const struct prefork_module builtin_echo = {PREFORK_MODULE_HEADER, .flags = PREFORK_MODULE_DATAGRAMS, .name = "echo",
+                                            .serve = serve_echo};
+const struct prefork_module builtin_discard = {PREFORK_MODULE_HEADER, .flags = PREFORK_MODULE_DATAGRAMS,
+                                               .name = "discard", .serve = serve_discard};
+const struct prefork_module builtin_daytime = {PREFORK_MODULE_HEADER, .flags = PREFORK_MODULE_DATAGRAMS,
+                                               .name = "daytime", .serve = serve_daytime};
+const struct prefork_module builtin_time = {PREFORK_MODULE_HEADER, .flags = PREFORK_MODULE_DATAGRAMS, .name = "time",
+                                            .serve = serve_time};
+const struct prefork_module builtin_chargen = {PREFORK_MODULE_HEADER, .flags = PREFORK_MODULE_DATAGRAMS,
+                                               .name = "chargen", .serve = serve_chargen};

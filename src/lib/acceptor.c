@@ -72,24 +72,34 @@ static int skip(struct acceptor *acceptor, int error)
         return error;
 }
 
-/* Call accept4(2) once. 0 with a connection; -EAGAIN: none waits; -EINTR: try again; otherwise as acceptor_wait(). */
-static int accept_once(struct acceptor *acceptor, int listener, struct address *ret_peer, int *ret_fd)
+int acceptor_accept(int listener, struct address *ret_peer, int *ret_fd)
 {
         struct address peer = {0};
 
         peer.length = sizeof(peer.un);
         int fd = accept4(listener, &peer.any, &peer.length, SOCK_CLOEXEC);
-        if (fd >= 0) {
-                *ret_peer = peer;
-                *ret_fd = fd;
+        if (fd < 0)
+                return -errno;
+        *ret_peer = peer;
+        *ret_fd = fd;
+        return 0;
+}
+
+/* Call accept4(2) once. 0 with a connection; -EAGAIN: none waits; -EINTR: try again; otherwise as acceptor_wait(). */
+static int accept_once(struct acceptor *acceptor, int listener, struct address *ret_peer, int *ret_fd)
+{
+        int r = acceptor->take ? acceptor->take(acceptor->context, listener, ret_peer, ret_fd)
+                               : acceptor_accept(listener, ret_peer, ret_fd);
+
+        if (r == 0) {
                 acceptor->skipped = 0;
                 return 0;
         }
         acceptor->failed = listener;
-        if ((errno == ENOTSOCK && door_is_closed()) ||
-            errno == EINVAL) /* or a UNIX listener that was shut down and is empty */
+        if ((r == -ENOTSOCK && door_is_closed()) ||
+            r == -EINVAL) /* or a UNIX listener that was shut down and is empty */
                 return -ESHUTDOWN;
-        return acceptor_is_passing(-errno) ? skip(acceptor, -errno) : -errno;
+        return acceptor_is_passing(r) ? skip(acceptor, r) : r;
 }
 
 /* Was a UNIX listener shut for reading, so that no further connection will arrive? TCP listeners and the door's

@@ -19,11 +19,15 @@
 struct acceptor {
         const int *listeners; /* not owned; outlive the acceptor */
         size_t count;
-        int epoll_fd;            /* -1 with one listener */
-        int signal_fd;           /* -1 with one listener */
-        size_t watched;          /* listeners in the epoll set: those that have not been shut down */
-        int failed;              /* the listener of the last -errno that was none of the listed ones */
-        unsigned skipped;        /* passing errors since the last connection or pause */
+        int epoll_fd;     /* -1 with one listener */
+        int signal_fd;    /* -1 with one listener */
+        size_t watched;   /* listeners in the epoll set: those that have not been shut down */
+        int failed;       /* the listener of the last -errno that was none of the listed ones */
+        unsigned skipped; /* passing errors since the last connection or pause */
+        /* Set by the caller, or NULL: what is called instead of accept4(2). A descriptor, or -1 for something else that
+         * was taken from the listener, with 0; or -errno as accept4(2). */
+        int (*take)(void *context, int listener, struct address *ret_peer, int *ret_fd);
+        void *context;           /* of take() */
         bool returns_on_signals; /* set by the caller: acceptor_wait() returns -EINTR after a signal other than the
                                   * door's, so that a program's own handlers have an effect */
 };
@@ -41,6 +45,9 @@ int acceptor_open(struct acceptor *acceptor, const int *listeners, size_t count,
  * must be another (a security module, a filter of system calls); do the same. -EINTR: with returns_on_signals, a signal
  * came, or a connection was skipped. Other -errno: the listener acceptor->failed cannot be used. */
 int acceptor_wait(struct acceptor *acceptor, struct address *ret_peer, int *ret_fd);
+
+/* accept4(2) as acceptor_wait() calls it where there is no take(). 0 with a connection, or -errno. */
+int acceptor_accept(int listener, struct address *ret_peer, int *ret_fd);
 
 /* Sleep for a moment; the retire signal ends it early. */
 void acceptor_pause(const struct acceptor *acceptor);

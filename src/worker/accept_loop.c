@@ -75,13 +75,14 @@ static bool is_handler_shortage(int error)
         return acceptor_is_shortage(error) || error == -EAGAIN || error == -ETXTBSY;
 }
 
-/* Serve one connection. In a shortage, hold it and try again for start_timeout, unless the master orders the end of the
- * request. 0 with *ret filled in; -errno: it was not served. */
+/* Serve one connection, or the datagram (-1). In a shortage, hold it and try again for start_timeout, unless the master
+ * orders the end of the request. 0 with *ret filled in; -errno: it was not served. */
 static int serve_with_patience(struct accept_loop *loop, int connection, const struct address *peer, uint64_t begun_ns,
                                struct runtime_outcome *ret)
 {
         for (bool is_first = true;; is_first = false) {
-                int r = loop->runtime_ops->serve(loop->runtime, connection, peer, ret);
+                int r = connection < 0 ? loop->runtime_ops->serve_datagram(loop->runtime, loop->datagram, ret)
+                                       : loop->runtime_ops->serve(loop->runtime, connection, peer, ret);
                 if (!is_handler_shortage(r)) {
                         if (is_first)
                                 loop->warned_of_handler = false;
@@ -126,8 +127,8 @@ static uint64_t take_cpu_us(struct accept_loop *loop, uint64_t now_ns)
         return (loop->cpu_ns - before_ns) / 1000;
 }
 
-/* Serve one accepted connection, which request_admit() has admitted, and close it. 0: the request has ended, or was
- * lost in a shortage; -errno: this worker cannot serve. */
+/* Serve one accepted connection or the datagram (-1), which request_admit() has admitted, and close it. 0: the request
+ * has ended, or was lost in a shortage; -errno: this worker cannot serve. */
 static int serve(struct accept_loop *loop, int connection, const struct address *peer)
 {
         struct runtime_outcome outcome = {0};
@@ -137,7 +138,8 @@ static int serve(struct accept_loop *loop, int connection, const struct address 
         int r = serve_with_patience(loop, connection, peer, begun_ns, &outcome);
         uint64_t ended_ns = clock_now_ns();
         if (r < 0) {
-                close(connection);
+                if (connection >= 0)
+                        close(connection);
                 if (!is_handler_shortage(r))
                         return r;
                 log_loss(peer, (ended_ns - begun_ns) / 1000000, r);
@@ -153,7 +155,7 @@ static int serve(struct accept_loop *loop, int connection, const struct address 
  * it is served, and is the last one. */
 static int take_from_own_fds(const struct accept_loop *loop, int *connection)
 {
-        if (!loop->runtime_ops->in_process || !own_fds_has(&loop->own_fds, *connection))
+        if (*connection < 0 || !loop->runtime_ops->in_process || !own_fds_has(&loop->own_fds, *connection))
                 return 0;
         int closed = *connection;
         *connection = own_fds_step_aside(&loop->own_fds, closed);
@@ -176,6 +178,69 @@ static void log_failed_listener(const struct accept_loop *loop, int error)
                 return;
         address_format(&address, text, sizeof(text));
         log_error("cannot accept connections on %s: %s", text, strerror(-error));
+}
+
+/* The copy of a listener for datagrams; -1: it is for connections, or the door has closed it. */
+static int find_answer_fd(const struct accept_loop *loop, int listener)
+{
+        for (size_t i = 0; i < loop->acceptor.count; i++)
+                if (loop->acceptor.listeners[i] == listener)
+                        return loop->answer_fds[i];
+        return -1;
+}
+
+/* As accept4(2), for listeners of both kinds: *ret_fd is -1 for a datagram. */
+static int take(void *context, int listener, struct address *ret_peer, int *ret_fd)
+{
+        struct accept_loop *loop = context;
+        int answer_fd = find_answer_fd(loop, listener);
+
+        if (answer_fd < 0)
+                return acceptor_accept(listener, ret_peer, ret_fd);
+        int r = datagram_receive(listener, answer_fd, loop->datagram);
+        if (r < 0)
+                return r;
+        *ret_peer = loop->datagram->sender;
+        *ret_fd = -1;
+        return 0;
+}
+
+int accept_loop_prepare(struct accept_loop *loop)
+{
+        struct acceptor *acceptor = &loop->acceptor;
+        bool has_datagrams = false;
+
+        loop->answer_fds = calloc(acceptor->count, sizeof(*loop->answer_fds));
+        if (!loop->answer_fds)
+                return -ENOMEM;
+        for (size_t i = 0; i < acceptor->count; i++) {
+                loop->answer_fds[i] = -1;
+                if (!datagram_prepare(acceptor->listeners[i]))
+                        continue;
+                loop->answer_fds[i] = fcntl(acceptor->listeners[i], F_DUPFD_CLOEXEC, 0);
+                if (loop->answer_fds[i] < 0)
+                        return -errno;
+                own_fds_add(&loop->own_fds, loop->answer_fds[i]);
+                has_datagrams = true;
+        }
+        if (!has_datagrams)
+                return 0;
+        if (!loop->runtime_ops->serve_datagram)
+                return -EPROTOTYPE;
+        loop->datagram = malloc(sizeof(*loop->datagram));
+        if (!loop->datagram)
+                return -ENOMEM;
+        acceptor->take = take;
+        acceptor->context = loop;
+        return 0;
+}
+
+void accept_loop_clear(struct accept_loop *loop)
+{
+        for (size_t i = 0; loop->answer_fds && i < loop->acceptor.count; i++)
+                fd_closep(&loop->answer_fds[i]);
+        free(loop->answer_fds);
+        free(loop->datagram);
 }
 
 /* Serve connections until the worker must end. Its exit code, or -errno: it cannot serve. */
@@ -206,7 +271,8 @@ static int serve_until_end(struct accept_loop *loop, enum worker_stage *stage)
                 int damage = take_from_own_fds(loop, &connection);
                 /* Before the connection becomes a request: one too many of its source is closed unserved. */
                 if (!request_admit(&loop->desk, &peer)) {
-                        refusal_close(connection);
+                        if (connection >= 0) /* a datagram is dropped */
+                                refusal_close(connection);
                         log_refusal(loop, &peer);
                 } else if ((r = serve(loop, connection, &peer)) < 0)
                         return r;

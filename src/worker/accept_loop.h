@@ -21,12 +21,22 @@ struct accept_loop {
         const struct runtime_ops *runtime_ops;
         void *runtime;
         struct own_fds own_fds;
-        uint64_t cpu_ns;        /* of this thread, when it was looked at … */
-        uint64_t cpu_looked_ns; /* … last */
-        uint64_t patience_ns;   /* how long a connection is held whose handler cannot be started for a shortage */
-        bool warned_of_accept;  /* accept fails with EMFILE or its kind, and the worker has warned about it */
-        bool warned_of_handler; /* the same for the start of handlers */
+        struct datagram *datagram; /* the present or last one; NULL: no listener is for datagrams */
+        int *answer_fds;           /* for each listener for datagrams a copy, which the door leaves alone; -1 */
+        uint64_t cpu_ns;           /* of this thread, when it was looked at … */
+        uint64_t cpu_looked_ns;    /* … last */
+        uint64_t patience_ns;      /* how long a connection is held whose handler cannot be started for a shortage */
+        bool warned_of_accept;     /* accept fails with EMFILE or its kind, and the worker has warned about it */
+        bool warned_of_handler;    /* the same for the start of handlers */
 };
+
+/* Prepare to serve datagrams too, if a listener is for them. After acceptor_open(). 0; -ENOMEM; -EPROTOTYPE: this
+ * handler cannot. Ended by
+ * accept_loop_clear(). */
+int accept_loop_prepare(struct accept_loop *loop);
+
+/* Free what accept_loop_prepare() has made. */
+void accept_loop_clear(struct accept_loop *loop);
 
 /* Serve until the worker must end; returns its exit code (enum worker_exit). With WORKER_EXIT_LISTENER_FAILED and
  * WORKER_EXIT_START_FAILED, *ret is the failure. */

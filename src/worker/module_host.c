@@ -46,6 +46,7 @@ static struct {
 struct request {
         struct prefork_request public;
         struct address local; /* length 0: not looked up yet */
+        const struct datagram *datagram;
 };
 
 static bool is_interrupted(const struct prefork_request *request)
@@ -66,6 +67,13 @@ static const struct sockaddr *find_local(const struct prefork_request *public, s
         }
         *ret_length = local->length;
         return local->length > 0 ? &local->any : NULL;
+}
+
+static int answer(const struct prefork_request *public, const void *bytes, size_t length)
+{
+        const struct request *request = (const struct request *)public;
+
+        return request->datagram ? datagram_answer(request->datagram, bytes, length) : -ENOTCONN;
 }
 
 /* If limit_nofile is not set, the limit that preforkd was started with, as for a program. */
@@ -207,34 +215,63 @@ static struct runtime_outcome outcome_of(const struct module_host *host, int res
                                         .failure = find_damage(host)};
 }
 
-int module_host_serve(void *runtime, int connection, const struct address *peer, struct runtime_outcome *ret)
+/* What a request of either kind has of the worker. */
+static void begin_request(struct request *request, int connection, const struct address *peer)
 {
-        struct module_host *host = runtime;
-        struct request request;
+        request->public = (struct prefork_request){.size = sizeof(request->public),
+                                                   .connection = connection,
+                                                   .peer = &peer->any,
+                                                   .peer_length = peer->length,
+                                                   .local = find_local,
+                                                   .interrupted = is_interrupted,
+                                                   .answer = answer};
+        request->local.length = 0;
+        request->datagram = NULL;
+}
 
-        request.public = (struct prefork_request){.size = sizeof(request.public),
-                                                  .connection = connection,
-                                                  .peer = &peer->any,
-                                                  .peer_length = peer->length,
-                                                  .local = find_local,
-                                                  .interrupted = is_interrupted};
-        request.local.length = 0;
+/* Call the module; what it returns. */
+static int call(struct module_host *host, const struct request *request)
+{
         if (!host->knows_signals)
                 learn_signals(host);
-        present.id = connection_identify(connection, peer);
         present.interrupted = 0;
-        present.connection = connection;
+        present.connection = request->public.connection;
         present.place = IN_SERVE;
         orders_look(); /* for an order that came before there was something to interrupt */
-        int result = host->module->serve(host->state, &request.public);
+        int result = host->module->serve(host->state, &request->public);
         present.connection = -1;
         end_if_copy(host);
         check_place(IN_SERVE);
         host->served++;
         restore_signals(host);
+        return result;
+}
+
+int module_host_serve(void *runtime, int connection, const struct address *peer, struct runtime_outcome *ret)
+{
+        struct module_host *host = runtime;
+        struct request request;
+
+        begin_request(&request, connection, peer);
+        present.id = connection_identify(connection, peer);
+        int result = call(host, &request);
         if (connection_is(connection, &present.id)) /* otherwise the module has closed it, and may have its number */
                 close(connection);
         *ret = outcome_of(host, result);
+        return 0;
+}
+
+int module_host_serve_datagram(void *runtime, const struct datagram *datagram, struct runtime_outcome *ret)
+{
+        struct module_host *host = runtime;
+        struct request request;
+
+        begin_request(&request, -1, &datagram->sender);
+        request.datagram = datagram;
+        request.local = datagram->local;
+        request.public.datagram = datagram->bytes;
+        request.public.datagram_length = datagram->length;
+        *ret = outcome_of(host, call(host, &request));
         return 0;
 }
 
@@ -242,10 +279,10 @@ int module_host_interrupt(int signal_number)
 {
         int connection = present.connection;
 
-        if (signal_number != SIGTERM || connection < 0)
+        if (signal_number != SIGTERM || present.place != IN_SERVE)
                 return 0;
         present.interrupted = 1;
-        if (connection_is(connection, &present.id))
+        if (connection >= 0 && connection_is(connection, &present.id))
                 shutdown(connection, SHUT_RDWR);
         return 0;
 }

@@ -21,5 +21,6 @@ int module_host_start(struct module_host *host, const struct prefork_module *mod
 
 /* Operations for the table of runtimes. */
 int module_host_serve(void *host, int connection, const struct address *peer, struct runtime_outcome *ret);
+int module_host_serve_datagram(void *host, const struct datagram *datagram, struct runtime_outcome *ret);
 int module_host_interrupt(int signal_number);
 void module_host_end(void *host);

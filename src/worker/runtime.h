@@ -13,6 +13,7 @@
 #include "base/address.h"
 #include "lib/slot.h"
 #include "logic/protocol/worker_plan.h"
+#include "os/net/datagram.h"
 
 struct runtime_outcome {
         int status;      /* wait status of the process that served, or what it would have been */
@@ -31,6 +32,9 @@ struct runtime_ops {
          * connection is still the caller's. Of these, -EAGAIN, -ENOMEM, -EMFILE, -ENFILE and -ETXTBSY are a shortage
          * that may pass: the caller may call again. */
         int (*serve)(void *runtime, int connection, const struct address *peer, struct runtime_outcome *ret);
+
+        /* Serve one datagram. 0 with *ret filled in, or -errno as serve(). NULL: this handler cannot. */
+        int (*serve_datagram)(void *runtime, const struct datagram *datagram, struct runtime_outcome *ret);
 
         /* NULL, except for a program that accepts connections itself: execute it in place of this worker, instead of
          * the accept loop. Of what a program that reports needs, `statm_fd` is recycling_open_memory()'s. Returns only

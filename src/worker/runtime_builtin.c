@@ -26,6 +26,7 @@ static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
 
 const struct runtime_ops runtime_builtin = {.prepare = prepare,
                                             .serve = module_host_serve,
+                                            .serve_datagram = module_host_serve_datagram,
                                             .interrupt = module_host_interrupt,
                                             .end = module_host_end,
                                             .in_process = true};

@@ -1,5 +1,6 @@
 #include "worker/runtime_module.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -18,6 +19,17 @@ static int load(const char *path, const struct prefork_module **ret)
         return r;
 }
 
+/* The configuration was checked for this, but for sockets of units, whose type is known now. */
+static int check_listeners(const struct worker_plan *plan, const struct prefork_module *module)
+{
+        for (size_t i = 0; i < plan->listener_count && !(module->flags & PREFORK_MODULE_DATAGRAMS); i++)
+                if (datagram_is_at(plan->listeners[i])) {
+                        log_error("the module \"%s\" " MODULE_FILE_NO_DATAGRAMS, plan->pool->handler.list[0]);
+                        return -EPROTOTYPE;
+                }
+        return 0;
+}
+
 static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
 {
         const struct prefork_module *module;
@@ -29,6 +41,8 @@ static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
                 return r;
         r = load(plan->pool->handler.list[0], &module);
         if (r == 0)
+                r = check_listeners(plan, module);
+        if (r == 0)
                 r = module_host_start(host, module);
         if (r < 0)
                 module_host_end(host);
@@ -39,6 +53,7 @@ static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
 
 const struct runtime_ops runtime_module = {.prepare = prepare,
                                            .serve = module_host_serve,
+                                           .serve_datagram = module_host_serve_datagram,
                                            .interrupt = module_host_interrupt,
                                            .end = module_host_end,
                                            .in_process = true};

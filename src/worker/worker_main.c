@@ -142,7 +142,7 @@ static int start(struct server *server, struct prefork_scoreboard *board, struct
         r = acceptor_open(&loop->acceptor, plan->listeners, plan->listener_count, plan->master_pid,
                           (unsigned)plan->orphan_timeout_ms);
         note_own_fds(server);
-        return r;
+        return r < 0 ? r : accept_loop_prepare(loop);
 }
 
 static int serve_connections(const struct worker_plan *plan, struct prefork_scoreboard *board)
@@ -169,6 +169,7 @@ static int serve_connections(const struct worker_plan *plan, struct prefork_scor
                 report_failure(&server.plan, &board->slots[plan->slot], &failure);
         slot_ending(&loop->desk.slot);
         loop->runtime_ops->end(loop->runtime);
+        accept_loop_clear(loop);
         return code;
 }
 

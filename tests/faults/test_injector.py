@@ -22,7 +22,7 @@ CANNOT_FAIL = set("""
     globfree64 getauxval gmtime_r group_member if_indextoname inet_ntop inet_pton isatty localtime_r malloc_usable_size memchr
     memcmp memcpy memmove memrchr memset mktime nanosleep qsort qsort_r raise sched_yield setfsgid setfsuid sigaddset sigdelset sigemptyset
     sigfillset sigismember snprintf stderr stdout strcasecmp strchr strcmp strcspn strdup strerror strftime strlen
-    strncasecmp strncmp strndup strnlen strpbrk strptime strrchr strsignal strspn strstr strtol sysconf time tzset umask
+    strncasecmp strncmp strndup strnlen strpbrk strptime strrchr strsignal strspn strstr strtok_r strtol strtoull sysconf time tzset umask
     unsetenv vsnprintf
 """.split())
 

@@ -16,7 +16,9 @@ import pytest
 from control import control_of
 from daemon import (SLOW, Daemon, abstract, alive, connect, context_switches, endpoint, listener_inode, read_all,
                     request, stat_fields, stays, tcp4, wait_until)
+from datagrams import Client, udp
 from manager import Manager
+from modules import module
 from pools import static
 from sabotage import disconnect, lock_out, reset_all, sabotage, shared_listeners, shrink, shut
 
@@ -80,6 +82,33 @@ def test_a_listener_that_was_disconnected(preforkd: Start) -> None:
     daemon.wait_workers(2)
     sabotage(daemon, disconnect)
     wait_until(lambda: answers(address), "an answer")
+
+
+@pytest.mark.parametrize("act", [shut, lock_out], ids=["shut", "locked out"])
+def test_a_listener_for_datagrams(preforkd: Start, tmp_path: Path, act: Callable[[socket.socket], None]) -> None:
+    """One that was shut is noticed, and of a filter a restart gets rid. The old socket keeps its port for as long as a
+    worker has it, and gets nothing."""
+    address = udp()
+    pool = {"listen": address, "handler_type": "module", "handler": [module("datagram", tmp_path)], "scaling": "static",
+            "max_workers": 2}
+    daemon = preforkd({"www": pool}, control=True)
+    daemon.wait_workers(2)
+    sabotage(daemon, act)
+    if act is lock_out:
+        control_of(daemon).do("restart www")
+    daemon.wait_message("listener damaged", "www")
+
+    def is_served() -> bool:
+        with Client(address, 0.5) as client:
+            try:
+                client.send(b"pid x")
+                return client.hear()[1] == b"x"
+            except (TimeoutError, ConnectionRefusedError):
+                return False
+
+    wait_until(is_served, "an answer")
+    assert all(is_served() for _ in range(20))
+    daemon.assert_quiet()
 
 
 @pytest.mark.parametrize(("kind", "act"), [("tcp", lock_out), ("tcp", reset_all), ("tcp", shrink), ("path", shrink)])

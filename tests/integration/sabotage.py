@@ -33,7 +33,9 @@ def shared_listeners(worker: int) -> list[socket.socket]:
             if fd < 0:
                 raise OSError(ctypes.get_errno(), "pidfd_getfd")
             taken = socket.socket(fileno=fd)
-            if taken.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            is_known = any(os.path.sameopenfile(taken.fileno(), other.fileno()) for other in found)
+            is_udp = taken.type == socket.SOCK_DGRAM and taken.family != socket.AF_UNIX
+            if not is_known and (is_udp or taken.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)):
                 found.append(taken)
             else:
                 taken.close()
@@ -52,7 +54,11 @@ def sabotage(daemon: Daemon, act: Callable[[socket.socket], None], pool: str = "
 
 
 def shut(listener: socket.socket) -> None:
-    listener.shutdown(socket.SHUT_RDWR)
+    try:
+        listener.shutdown(socket.SHUT_RDWR)
+    except OSError as error:
+        if error.errno != errno.ENOTCONN:  # said of UDP sockets, which are shut all the same
+            raise
 
 
 def lock_out(listener: socket.socket) -> None:

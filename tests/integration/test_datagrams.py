@@ -15,6 +15,7 @@ import pytest
 
 from control import control_of
 from daemon import SLOW, Daemon, alive, connect, context_switches, free_port, read_all, stays, tcp4, wait_until
+from datagrams import Client, udp
 from manager import Manager
 from programs import PYTHON, rows, wait_rows
 
@@ -34,10 +35,6 @@ def serve(listener=listener):
 """
 
 
-def udp(port: int | None = None) -> str:
-    return f"udp:127.0.0.1:{port or free_port()}"
-
-
 def wait_service(address: str, program: list[str], **keys: object) -> dict[str, Any]:
     return {"listen": address, "handler_type": "listener", "listen_fd": 0, "scaling": "ondemand", "max_workers": 1,
             "accounting": "none", "handler": program, **keys}
@@ -50,43 +47,6 @@ def script(tmp_path: Path) -> Callable[[str], list[str]]:
         path.write_text(BEGIN + text)
         return [PYTHON, str(path)]
     return write
-
-
-class Client:
-    """Sends datagrams from a socket of its own, and hears the answers."""
-
-    def __init__(self, address: str, timeout: float = 10.0) -> None:
-        kind, _, place = address.partition(":")
-        if kind == "udp":
-            host, _, port = place.rpartition(":")
-            self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            self.target: Any = (host, int(port))
-        else:
-            self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-            self.socket.bind(b"")  # a name of the kernel's choice
-            self.target = "\0" + place[1:] if place[0] == "@" else place
-        self.socket.settimeout(timeout * SLOW)
-
-    def __enter__(self) -> Client:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.socket.close()
-
-    def send(self, data: bytes = b"x") -> None:
-        self.socket.sendto(data, self.target)
-
-    def hear(self) -> tuple[int, bytes]:
-        """Who answered, and what."""
-        pid, _, data = self.socket.recv(65536).partition(b" ")
-        return int(pid), data
-
-    def ask(self, data: bytes = b"x") -> int:
-        """A question and its answer; who answered."""
-        self.send(data)
-        pid, answer = self.hear()
-        assert answer == data
-        return pid
 
 
 @pytest.mark.skipif(not shutil.which("in.tftpd") or not shutil.which("tftp"), reason="needs tftpd-hpa and tftp-hpa")

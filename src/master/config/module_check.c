@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "logic/config/datagram_rules.h"
 #include "os/process/credentials.h"
 #include "os/process/module_file.h"
 #include "os/process/trial.h"
@@ -41,7 +42,10 @@ static int load(const void *context, struct text *why)
         umask(pool->umask);
         r = chdir(pool->directory); /* one that cannot be entered is a problem of its own */
         (void)r;
-        return module_file_load(pool->handler.list[0], &module, why);
+        r = module_file_load(pool->handler.list[0], &module, why);
+        if (r == 0 && datagram_rules_apply(pool) && !(module->flags & PREFORK_MODULE_DATAGRAMS))
+                r = text_append(why, "it " MODULE_FILE_NO_DATAGRAMS) < 0 ? -ENOMEM : -EPROTO;
+        return r;
 }
 
 int module_check(const struct pool_config *pool, const struct file_user *user, struct text *why)

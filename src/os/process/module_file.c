@@ -44,9 +44,9 @@ int module_file_check(const struct prefork_module *module, struct text *why)
                                module->size, SIZE_OF_ABI_1);
         if (!module->serve)
                 return explain(why, -EPROTO, "its \"%s\" has no function serve", PREFORK_MODULE_SYMBOL);
-        if (module->flags != 0)
+        if (module->flags & ~(uint64_t)PREFORK_MODULE_DATAGRAMS)
                 return explain(why, -EPROTO, "it needs something that this preforkd does not have (flags 0x%llx)",
-                               (unsigned long long)module->flags);
+                               (unsigned long long)(module->flags & ~(uint64_t)PREFORK_MODULE_DATAGRAMS));
         return 0;
 }
 

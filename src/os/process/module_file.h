@@ -8,6 +8,9 @@
 
 struct text;
 
+/* What is said of a module that is to serve datagrams and has no PREFORK_MODULE_DATAGRAMS. */
+#define MODULE_FILE_NO_DATAGRAMS "does not say that it can serve datagrams (PREFORK_MODULE_DATAGRAMS)"
+
 /* Load the module at `path` (absolute). 0 with *ret, which lives as long as the process. Otherwise -errno with an
  * explanation in `why`: of open(2); -EACCES: no regular file; -ENOEXEC: no shared object, or one that cannot be loaded;
  * -EPROTO: no module, or one for another version of the interface; -ENOMEM. */
