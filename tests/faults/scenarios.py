@@ -528,21 +528,20 @@ class WorkerEnds(Worker):
     worker_serves = True
 
     def act(self) -> bool:
-        clients = []
-        for address in [self.one, *self.several]:
-            client = connect(address, 15)
-            client.sendall(b"x")
-            clients.append(client)
-        for pool in ("one", "several"):
-            self.control.do(f"restart {pool}")
-        for client in clients:
-            try:
-                client.shutdown(socket.SHUT_WR)
-                if read_all(client) != b"x":
-                    self.lost.append("a client of a retired worker has no answer")
-            except OSError as error:
-                self.lost.append(f"a client of a retired worker: {error!r}")
-            client.close()
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(connect(address, 15)) for address in [self.one, *self.several]]
+            for client in clients:
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it will have no answer
+                    client.sendall(b"x")
+            for pool in ("one", "several"):
+                self.control.do(f"restart {pool}")
+            for client in clients:
+                try:
+                    client.shutdown(socket.SHUT_WR)
+                    if read_all(client) != b"x":
+                        self.lost.append("a client of a retired worker has no answer")
+                except OSError as error:
+                    self.lost.append(f"a client of a retired worker: {error!r}")
         for pool in ("one", "several"):
             wait_until(lambda: self.is_new(pool), f"the new workers of {pool}", 10)
         return True
