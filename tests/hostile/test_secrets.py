@@ -5,6 +5,8 @@ from __future__ import annotations
 import grp
 import json
 import random
+import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from control import control_of
-from daemon import AS_ROOT, Daemon, connect, is_sanitized, read_all, request, tcp4, wait_until
+from daemon import AS_ROOT, BINARY, Daemon, children, connect, is_sanitized, read_all, request, tcp4, wait_until
+from modules import module
 
 Start = Callable[..., Daemon]
 
@@ -213,3 +216,47 @@ def test_problems_do_not_quote_values(preforkd: Start, estate: Estate) -> None:
         if "=1" not in value:  # the name of a variable is no secret
             assert "s3cret" not in json.dumps(reply)
             assert not any("s3cret" in line for line in daemon.log_path.read_text().splitlines())
+
+
+def descendants(pid: int) -> list[int]:
+    return [pid, *(found for child in children(pid) for found in descendants(child))]
+
+
+@pytest.mark.parametrize("how", ["test", "reload"])
+def test_a_module_that_is_tried(preforkd: Start, tmp_path: Path, how: str) -> None:
+    """The process that loads it, to see whether it can be loaded, has no secret of another pool."""
+    secrets = {name: Secret(length) for name, length in (("before", 200), ("zafter", 30000))}
+    pools: dict[str, dict[str, object]] = {
+        name: {"listen": tcp4(), "handler": "/bin/cat", "environment": [f"PASSWORD={secret.value}"]}
+        for name, secret in secrets.items()}
+    hanging = {"listen": tcp4(), "handler_type": "module", "handler": [module("bad_hangs", tmp_path)]}
+    daemon = preforkd(pools, control=True)
+    if is_sanitized(daemon.pid):
+        pytest.skip("a sanitizer keeps what was freed")
+    daemon.pools["middle"] = hanging
+    daemon.write_config()
+    if how == "test":
+        process = subprocess.Popen([BINARY, "-t", "-c", daemon.config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        top = process.pid
+    else:
+        daemon.send_signal(signal.SIGHUP)
+        top = daemon.pid
+    try:
+        loading = wait_until(lambda: [pid for pid in descendants(top) if "module_bad_hangs.so" in maps_of(pid)],
+                             "a process that loads it")
+        [pid] = loading
+        for name, secret in secrets.items():
+            places = [place for place, content in memory_of(pid).items() if secret.is_in(content)]
+            assert not places, f"the secret of {name} is in {places}"
+    finally:
+        if how == "test":
+            process.wait(30)
+        else:
+            daemon.wait_message("reload refused")
+
+
+def maps_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/maps").read_text()
+    except OSError:  # it has ended
+        return ""

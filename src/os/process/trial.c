@@ -15,6 +15,7 @@
 #include "os/memory_file.h"
 #include "os/process/open_fds.h"
 #include "os/process/spawn.h"
+#include "os/process/stack.h"
 
 #define LOOK_MS 2
 
@@ -36,8 +37,9 @@ static int run_child(void *context)
 {
         const struct trial *trial = context;
         _cleanup_(text_clear) struct text why = {0};
-        int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+        stack_forget(); /* the caller may have read secrets of others */
+        int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
         setsid();
         trial_end_with_parent();
         for (int fd = STDIN_FILENO; fd <= STDERR_FILENO && null_fd >= 0; fd++)
