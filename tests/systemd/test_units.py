@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from daemon import SLOW, request, tcp4
+from datagrams import Client
 from machine import Machine
 
 UNITS = "/usr/local/lib/systemd/system"
@@ -132,6 +133,20 @@ def test_socket_activation_by_tcp_with_its_unit_s_options(machine: Machine) -> N
     machine.systemctl("start", "preforkd@web.socket")
     assert request(address, b"hello") == b"hello"
     assert any(f"listening on systemd:web ({address}), backlog 77" in record["MESSAGE"]
+               for record in machine.journal("preforkd@web.service"))
+
+
+def test_a_socket_unit_for_datagrams(machine: Machine) -> None:
+    address = tcp4()
+    machine.configure({"www": {"listen": "systemd:web", "handler_type": "builtin", "handler": "echo"}}, instance="web")
+    machine.drop_in("preforkd@web.socket", f"[Socket]\nListenStream=\nListenDatagram={address}\n")
+    machine.systemctl("start", "preforkd@web.socket")
+    with Client(f"udp:{address}") as client:
+        for _ in range(2):  # and again after a stop: the socket waits on
+            client.send(b"x")
+            assert client.socket.recv(10) == b"x"
+            machine.systemctl("stop", "preforkd@web.service")
+    assert any(f"listening on systemd:web (udp:{address}), for datagrams" in record["MESSAGE"]
                for record in machine.journal("preforkd@web.service"))
 
 

@@ -25,14 +25,16 @@ void listener_opening_announce(const struct pool *pool, const struct pool_listen
 {
         const struct log_fields fields = {.pool = pool->name};
         unsigned effective = item->listener.effective_backlog;
+        bool is_activated = item->listener.origin == LISTENER_ACTIVATED;
+        char address[ADDRESS_TEXT_MAX];
 
+        address_format(&item->listener.address, address, sizeof(address));
         if (item->listener.address.datagram)
-                log_emit(LOG_INFO, &fields, "listening on %s, for datagrams", item->name);
-        else if (item->listener.origin == LISTENER_ACTIVATED) { /* its unit sets the backlog */
-                char address[ADDRESS_TEXT_MAX];
-                address_format(&item->listener.address, address, sizeof(address));
+                log_emit(LOG_INFO, &fields, "listening on %s%s%s%s, for datagrams", item->name,
+                         is_activated ? " (" : "", is_activated ? address : "", is_activated ? ")" : "");
+        else if (is_activated) /* its unit sets the backlog */
                 log_emit(LOG_INFO, &fields, "listening on %s (%s), backlog %u", item->name, address, effective);
-        } else if (effective < pool->config->backlog)
+        else if (effective < pool->config->backlog)
                 log_emit(LOG_NOTICE, &fields,
                          "listening on %s, backlog %u (asked for %llu; net.core.somaxconn cuts it)", item->name,
                          effective, (unsigned long long)pool->config->backlog);
