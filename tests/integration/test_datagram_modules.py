@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from control import control_of
-from daemon import SLOW, Daemon, connect, free_port, read_all, request, run_preforkd, format_config, tcp4, wait_until
+from daemon import (SLOW, Daemon, format_config, free_port, open_descriptors, request, run_preforkd, tcp4, wait_until)
 from datagrams import Client, udp
 from modules import module
 
@@ -133,6 +133,22 @@ def test_a_crash_takes_its_worker(preforkd: Start, tmp_path: Path) -> None:
         daemon.wait_message("worker died")
         client.send(b"pid x")
         assert client.hear()[1] == b"x"
+
+
+def test_descriptors_that_a_client_passes_are_not_taken(preforkd: Start, tmp_path: Path) -> None:
+    """They would be a worker's for good, and of his choice."""
+    address = f"unixgram:{tmp_path}/s"
+    daemon = preforkd({"www": pool_of(address, tmp_path, scaling="static", max_workers=1)})
+    [worker] = daemon.wait_workers(1)
+    with Client(address) as client, open("/dev/null", "rb") as passed:
+        client.send(b"pid x")
+        assert client.hear() == (worker, b"x")
+        before = open_descriptors(worker)
+        client.socket.connect(client.target)
+        for _ in range(20):
+            socket.send_fds(client.socket, [b"pid x"], [passed.fileno()] * 3)
+            assert client.hear() == (worker, b"x")
+        assert open_descriptors(worker) == before
 
 
 def test_max_requests_and_a_limit_of_a_source(preforkd: Start, tmp_path: Path) -> None:

@@ -41,14 +41,18 @@ bool datagram_prepare(int listener)
         return true;
 }
 
-/* The address that the datagram was sent to; its port is the socket's own. */
-static void read_local(struct msghdr *message, struct datagram *datagram)
+/* The address of the socket. */
+static void read_own(int fd, struct address *ret)
 {
-        struct address *local = &datagram->local;
+        ret->length = sizeof(ret->un);
+        ret->any.sa_family = AF_UNSPEC;
+        if (getsockname(fd, &ret->any, &ret->length) < 0)
+                ret->length = 0;
+}
 
-        local->length = sizeof(local->un);
-        if (getsockname(datagram->answer_fd, &local->any, &local->length) < 0)
-                local->length = 0;
+/* The address that the datagram was sent to, if the socket is bound to every one of a port. */
+static void read_local(struct msghdr *message, struct address *local)
+{
         for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header && local->length > 0;
              header = CMSG_NXTHDR(message, header)) {
                 struct in6_pktinfo in6;
@@ -56,13 +60,15 @@ static void read_local(struct msghdr *message, struct datagram *datagram)
                 if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_PKTINFO &&
                     local->any.sa_family == AF_INET6) {
                         memcpy(&in6, CMSG_DATA(header), sizeof(in6));
+                        if (IN6_IS_ADDR_MULTICAST(&in6.ipi6_addr)) /* nobody sends from there */
+                                continue;
                         local->in6.sin6_addr = in6.ipi6_addr;
                         if (IN6_IS_ADDR_LINKLOCAL(&in6.ipi6_addr))
                                 local->in6.sin6_scope_id = in6.ipi6_ifindex;
                 } else if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO &&
                            local->any.sa_family == AF_INET) {
                         memcpy(&in, CMSG_DATA(header), sizeof(in));
-                        local->in.sin_addr = in.ipi_addr;
+                        local->in.sin_addr = in.ipi_spec_dst; /* our own, also of a broadcast */
                 }
         }
 }
@@ -80,13 +86,14 @@ int datagram_receive(int listener, int answer_fd, struct datagram *ret)
 {
         union control control;
         struct iovec part = {.iov_base = ret->bytes, .iov_len = sizeof(ret->bytes)};
-        struct msghdr message = {.msg_name = &ret->sender.any,
-                                 .msg_namelen = sizeof(ret->sender.un),
-                                 .msg_iov = &part,
-                                 .msg_iovlen = 1,
-                                 .msg_control = &control,
-                                 .msg_controllen = sizeof(control)};
+        struct msghdr message = {
+                .msg_name = &ret->sender.any, .msg_namelen = sizeof(ret->sender.un), .msg_iov = &part, .msg_iovlen = 1};
 
+        read_own(answer_fd, &ret->local);
+        if (ret->local.any.sa_family != AF_UNIX) { /* whose clients could pass descriptors, which nobody would close */
+                message.msg_control = &control;
+                message.msg_controllen = sizeof(control);
+        }
         ssize_t length = recvmsg(listener, &message, MSG_CMSG_CLOEXEC);
         if (length < 0)
                 return -errno;
@@ -97,7 +104,7 @@ int datagram_receive(int listener, int answer_fd, struct datagram *ret)
         ret->sender.length = message.msg_namelen;
         if (message.msg_namelen == 0)
                 ret->sender.any.sa_family = AF_UNIX;
-        read_local(&message, ret);
+        read_local(&message, &ret->local);
         return 0;
 }
 
