@@ -114,6 +114,29 @@ def test_one_that_reads_one_and_ends(preforkd: Start, script: Callable[[str], li
     daemon.assert_quiet()
 
 
+@pytest.mark.parametrize("kind", ["udp", "tcp"])
+def test_more_comes_while_it_starts(preforkd: Start, script: Callable[[str], list[str]], kind: str) -> None:
+    """So more waits at its end than at its start, and it has served all the same."""
+    address = udp() if kind == "udp" else tcp4()
+    act = "serve()" if kind == "udp" else "connection, _ = listener.accept()\nconnection.sendall(b'1 x')"
+    daemon = preforkd({"www": wait_service(address, script(f"time.sleep(0.2)\n{act}\n"))}, control=True)
+    if kind == "udp":
+        with Client(address, 30) as client:
+            client.send()
+            wait_rows(daemon, 1, "unwatched")
+            for _ in range(5):
+                client.send()
+            assert {client.hear()[1] for _ in range(6)} == {b"x"}
+    else:
+        clients = [connect(address, 30)]
+        wait_rows(daemon, 1, "unwatched")
+        clients += [connect(address, 30) for _ in range(5)]
+        assert {read_all(client) for client in clients} == {b"1 x"}
+        for client in clients:
+            client.close()
+    daemon.assert_quiet()
+
+
 def test_one_that_reads_nothing_is_backed_off(preforkd: Start, script: Callable[[str], list[str]]) -> None:
     """Not started without end, and never given up; what waits is still there for the next one."""
     address = udp()

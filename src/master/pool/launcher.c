@@ -163,7 +163,8 @@ int launcher_start(struct pool *pool, enum worker_purpose purpose, const char *r
         worker->is_program = worker_serves(worker) && pool->config->handler_type == HANDLER_LISTENER;
         worker->unwatched = worker->is_program && pool->config->accounting == ACCOUNTING_NONE;
         worker->retire_signal = worker->unwatched ? pool_config_retire_number(pool->config) : 0;
-        worker->waiting_at_launch = worker->unwatched ? listener_set_waiting(listeners_of(worker)) : 0;
+        if (worker->unwatched && pool_config_is_wait(pool->config))
+                worker->at_launch = listener_set_mark(listeners_of(worker));
         worker->reason = reason;
         worker->log_source_fd = -1;
         worker->forked_ms = worker->life.since_ms = clock_now_ms();

@@ -178,13 +178,13 @@ unsigned listener_set_queued(const struct listener_set *set)
         return sum;
 }
 
-uint64_t listener_set_waiting(const struct listener_set *set)
+struct listener_mark listener_set_mark(const struct listener_set *set)
 {
-        uint64_t sum = 0;
+        struct listener_mark mark = {0};
 
         for (size_t i = 0; i < set->count; i++)
-                sum += listener_waiting(&set->items[i].listener);
-        return sum;
+                listener_mark_add(&mark, &set->items[i].listener);
+        return mark;
 }
 
 void listener_set_close_one(struct listener_set *set, struct pool_listener *item)

@@ -9,6 +9,7 @@
 #include "base/problem.h"
 #include "logic/config/config.h"
 #include "os/net/listener.h"
+#include "os/net/listener_mark.h"
 
 struct evloop;
 struct evloop_watch;
@@ -70,8 +71,8 @@ uint32_t listener_set_queue_of(const struct pool_listener *item, bool *ret_exact
 /* Sum of the queues; a queue that cannot be measured counts as one connection if any waits. */
 unsigned listener_set_queued(const struct listener_set *set);
 
-/* How much waits at all of them, in a unit of their own; see listener_waiting(). */
-uint64_t listener_set_waiting(const struct listener_set *set);
+/* What waits at all of them. */
+struct listener_mark listener_set_mark(const struct listener_set *set);
 
 /* Why an address could not be opened, for people. */
 const char *listener_set_error_text(int error);

@@ -12,6 +12,7 @@
 #include "logic/policy/worker_life.h"
 #include "logic/policy/worker_purpose.h"
 #include "logic/policy/worker_rows.h"
+#include "os/net/listener_mark.h"
 #include "prefork/scoreboard.h"
 
 struct board;
@@ -33,14 +34,14 @@ struct worker {
         bool is_program;   /* it executes the handler in its place: signals are for the program, and so is its exit code
                             */
         enum recycle_progress recycling;
-        struct worker *replacement;   /* the worker that must be ready before it ends; its `replaces` points back */
-        struct worker *replaces;      /* WORKER_REPLACE: the worker it was started for */
-        uint64_t requests_at_fork;    /* of the whole pool; a later success excuses a failure */
-        uint64_t waiting_at_launch;   /* unwatched: how much waited, see listener_waiting() */
-        const char *reason;           /* of its launch, one word; NULL if it was adopted in an upgrade */
-        bool stopped;                 /* by a signal: it serves nobody until it is continued */
-        bool stop_told;               /* logged once in its life */
-        struct worker_output *output; /* during the launch: its log pipe, which is not its own; NULL afterwards */
+        struct worker *replacement;     /* the worker that must be ready before it ends; its `replaces` points back */
+        struct worker *replaces;        /* WORKER_REPLACE: the worker it was started for */
+        uint64_t requests_at_fork;      /* of the whole pool; a later success excuses a failure */
+        struct listener_mark at_launch; /* of what inetd calls wait: what waited for it */
+        const char *reason;             /* of its launch, one word; NULL if it was adopted in an upgrade */
+        bool stopped;                   /* by a signal: it serves nobody until it is continued */
+        bool stop_told;                 /* logged once in its life */
+        struct worker_output *output;   /* during the launch: its log pipe, which is not its own; NULL afterwards */
         int log_source_fd; /* during the launch: its socket to the log process, if it has one; -1 afterwards */
         uint64_t forked_ms;
         uint64_t escalated_request; /* the request that was escalated or detached last */

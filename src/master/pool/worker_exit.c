@@ -49,15 +49,31 @@ static bool has_lived(const struct worker *worker)
                clock_now_ms() - worker->forked_ms >= LIVED_MS;
 }
 
-/* Less waits than when it was launched: it has taken something, however soon it ended. */
-static bool has_taken(const struct worker *worker)
+/* What a worker of the kind that inetd calls wait has taken, however soon it ended. */
+enum taken { TAKEN_NOTHING, TAKEN_PERHAPS, TAKEN_SOMETHING };
+
+/* Less waits than when it was launched, or another datagram is the first. If more waits, nothing is known. */
+static enum taken what_it_took(const struct worker *worker)
 {
-        return worker->unwatched && listener_set_waiting(&worker->pool->listeners) < worker->waiting_at_launch;
+        const struct listener_mark *before = &worker->at_launch;
+
+        if (!worker->unwatched || before->waiting == 0)
+                return TAKEN_NOTHING;
+        const struct listener_mark now = listener_set_mark(&worker->pool->listeners);
+        if (now.waiting < before->waiting || now.first != before->first)
+                return TAKEN_SOMETHING;
+        return now.waiting > before->waiting ? TAKEN_PERHAPS : TAKEN_NOTHING;
 }
 
 static bool has_served(const struct worker *worker)
 {
-        return has_lived(worker) || has_taken(worker);
+        return has_lived(worker) || what_it_took(worker) == TAKEN_SOMETHING;
+}
+
+/* Of those of which nothing is known, back-off excuses only some. */
+static bool may_have_served(const struct worker *worker)
+{
+        return has_lived(worker) || what_it_took(worker) != TAKEN_NOTHING;
 }
 
 /* The exit code of a program is its own affair. It may end when it is asked to, and whenever it has served. */
@@ -71,7 +87,7 @@ static bool program_ended_as_agreed(const struct worker *worker, int status)
         int number = worker->retire_signal > 0 ? worker->retire_signal : SIGTERM;
         if (was_interrupted(worker) || (ended_by_us(worker) && WIFSIGNALED(status) && WTERMSIG(status) == number))
                 return true;
-        bool by_itself = worker->unwatched ? status == 0 && has_served(worker)
+        bool by_itself = worker->unwatched ? status == 0 && may_have_served(worker)
                                            : worker_tally(worker)->counted.counters.requests > 0;
         return WIFEXITED(status) && (ended_by_us(worker) || by_itself);
 }

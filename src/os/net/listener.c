@@ -17,7 +17,6 @@
 #include "os/net/listener_socket.h"
 #include "os/net/sock_diag.h"
 #include "os/net/tcp_barrier.h"
-#include "os/net/udp_queue.h"
 #include "os/net/unix_address.h"
 #include "os/net/unix_file.h"
 #include "os/net/unix_queue.h"
@@ -283,19 +282,6 @@ int listener_queue_length(const struct listener *listener, uint32_t *ret)
 bool listener_stays_open(const struct listener *listener)
 {
         return listener->origin == LISTENER_ACTIVATED || (listener->origin == LISTENER_STORED && !listener->filtered);
-}
-
-uint64_t listener_waiting(const struct listener *listener)
-{
-        uint64_t bytes = 0;
-        uint32_t queued = 0;
-
-        if (listener->address.datagram && !is_unix(&listener->address) && udp_queue_bytes(listener->fd, &bytes) == 0)
-                return bytes;
-        if (listener_queue_length(listener, &queued) < 0 || queued == 0)
-                return 0;
-        /* What waits in a UNIX socket is charged to its senders; the next one has a size. */
-        return listener->address.datagram ? (uint64_t)next_datagram(listener->fd) + 1 : queued;
 }
 
 /* Keep new datagrams away; clients send again. A UDP listener has no decoy. */

@@ -84,10 +84,6 @@ uint32_t listener_read_backlog(const struct listener *listener);
  * was shut is not known. */
 int listener_queue_length(const struct listener *listener, uint32_t *ret);
 
-/* How much waits, in a unit of the listener's own: it gets less when something is taken and nothing arrives. 0:
- * nothing, or it is not known. */
-uint64_t listener_waiting(const struct listener *listener);
-
 /* Begin to drain. TCP: drop new SYNs by a socket filter or, if the kernel refuses that, by a decoy
  * (os/net/tcp_barrier.h), so that clients try again and are not reset; accepted connections stay in the queue. UNIX:
  * unlink a path, and shut the socket for reading: new connections are refused, queued ones can still be accepted, and

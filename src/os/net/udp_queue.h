@@ -1,4 +1,5 @@
-/* What waits in a UDP socket, for which there is no socket option that is always up to date. Called by os/net/listener. */
+/* What waits in a UDP socket, for which there is no socket option that is always up to date. Called by os/net/listener.
+ */
 #pragma once
 
 #include <stdint.h>

@@ -5,6 +5,7 @@
 #include "os/net/datagram_barrier.h"
 #include "os/net/listener.h"
 #include "os/net/listener_check.h"
+#include "os/net/listener_mark.h"
 #include "unit/socket_helpers.h"
 
 static const struct listener_options defaults = {
@@ -61,6 +62,22 @@ static uint32_t queue_length(const struct listener *listener)
         return length;
 }
 
+static struct listener_mark mark_of(const struct listener *listener)
+{
+        struct listener_mark mark = {0};
+
+        listener_mark_add(&mark, listener);
+        return mark;
+}
+
+static void assert_mark(const struct listener *listener, uint64_t waiting, uint64_t first)
+{
+        struct listener_mark mark = mark_of(listener);
+
+        assert_int_equal(mark.waiting, waiting);
+        assert_int_equal(mark.first, first);
+}
+
 static void test_what_waits(void **state)
 {
         (void)state;
@@ -68,18 +85,20 @@ static void test_what_waits(void **state)
                 struct address address = address_of(kind);
                 struct listener listener = open_listener(&address, &defaults);
                 assert_int_equal(queue_length(&listener), 0);
-                assert_int_equal(listener_waiting(&listener), 0);
+                assert_mark(&listener, 0, 0);
                 assert_true(listener_is_drained(&listener));
-                assert_int_equal(send_to(&address, "a longer one"), 0);
-                assert_int_equal(send_to(&address, "short"), 0);
+                assert_int_equal(send_to(&address, "the first"), 0);
+                assert_int_equal(send_to(&address, "the second"), 0);
                 assert_int_equal(queue_length(&listener), 1);
                 assert_false(listener_is_drained(&listener));
-                uint64_t before = listener_waiting(&listener);
-                assert_receives(&listener, "a longer one");
-                assert_true(listener_waiting(&listener) < before);
-                assert_true(listener_waiting(&listener) > 0);
-                assert_receives(&listener, "short");
-                assert_int_equal(listener_waiting(&listener), 0);
+                struct listener_mark before = mark_of(&listener);
+                assert_mark(&listener, before.waiting, before.first);
+                assert_receives(&listener, "the first");
+                struct listener_mark after = mark_of(&listener);
+                assert_true(after.first != before.first && after.first != 0);
+                assert_true(kind == 0 ? after.waiting < before.waiting : after.waiting > 0);
+                assert_receives(&listener, "the second");
+                assert_mark(&listener, 0, 0);
                 listener_close(&listener);
         }
 }
