@@ -107,6 +107,7 @@ ERRORS: dict[str, tuple[int, ...]] = {
     "reallocarray": (MEMORY,),
     "realpath": (errno.EIO, MEMORY),
     "recv": (MEMORY, errno.EINTR, errno.EAGAIN, errno.ECONNRESET),
+    "recvfrom": (MEMORY, errno.EINTR),
     "recvmsg": (MEMORY, errno.EINTR, errno.EAGAIN),
     "send": (errno.ENOBUFS, errno.EINTR, errno.EAGAIN, errno.EPIPE),
     "sendmsg": (errno.EAGAIN, errno.ENOBUFS, MEMORY, errno.EINTR),

@@ -302,6 +302,8 @@ WRAP(int, control->error, pthread_setspecific, (pthread_key_t key, const void *v
 WRAP(char *, NULL, realpath, (const char *path, char *resolved), (path, resolved))
 WRAP(void *, NULL, reallocarray, (void *memory, size_t count, size_t size), (memory, count, size))
 WRAP(ssize_t, -1, recv, (int fd, void *buffer, size_t size, int flags), (fd, buffer, size, flags))
+WRAP(ssize_t, -1, recvfrom, (int fd, void *bytes, size_t size, int flags, __SOCKADDR_ARG address, socklen_t *length),
+     (fd, bytes, size, flags, address, length))
 WRAP(ssize_t, -1, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message, flags))
 WRAP(ssize_t, -1, send, (int fd, const void *data, size_t size, int flags), (fd, data, size, flags))
 WRAP(ssize_t, -1, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, message, flags))
