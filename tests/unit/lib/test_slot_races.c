@@ -3,6 +3,7 @@
 #include "unit/board_helpers.h"
 
 #define FLIPPERS 8
+#define WAKES_MIN 20 /* also on a busy machine */
 #define RACE_MS 1500 /* how long each race is run */
 
 struct race {
@@ -164,7 +165,8 @@ static void wake_master(struct fixture *fixture, uint32_t workers)
                 racers[i] = (struct racer){.race = race, .index = i};
                 pids[i] = child_start(serve_when_seen, &racers[i]);
         }
-        for (uint64_t end_ms = test_now_ms() + RACE_MS / 2; test_now_ms() < end_ms && !lost; wakes++) {
+        for (uint64_t end_ms = test_now_ms() + RACE_MS / 2; (test_now_ms() < end_ms || wakes < WAKES_MIN) && !lost;
+             wakes++) {
                 struct pollfd poller = {.fd = fixture->wake_fds[0], .events = POLLIN};
                 lost = poll(&poller, 1, DEADLINE_MS / 4) != 1;
                 take_wakes(fixture);
@@ -180,7 +182,6 @@ static void wake_master(struct fixture *fixture, uint32_t workers)
         }
         print_message("%u workers, %u wake-ups\n", workers, wakes);
         assert_false(lost);
-        assert_true(wakes > 10);
 }
 
 static void test_master_asleep_is_woken(void **state)
