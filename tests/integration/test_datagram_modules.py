@@ -151,20 +151,27 @@ def test_descriptors_that_a_client_passes_are_not_taken(preforkd: Start, tmp_pat
         assert open_descriptors(worker) == before
 
 
-def test_max_requests_and_a_limit_of_a_source(preforkd: Start, tmp_path: Path) -> None:
+def test_max_requests(preforkd: Start, tmp_path: Path) -> None:
     address = udp()
-    daemon = preforkd({"www": pool_of(address, tmp_path, scaling="static", max_workers=2, max_requests=5,
-                                      max_connections_per_source=1)}, control=True)
+    daemon = preforkd({"www": pool_of(address, tmp_path, scaling="static", max_workers=2, max_requests=5)}, control=True)
     with Client(address) as client:
         pids = set()
         for _ in range(20):
             client.send(b"pid x")
             pids.add(client.hear()[0])
-        assert len(pids) >= 4
+    assert len(pids) >= 4
+    daemon.assert_quiet()
+
+
+def test_a_limit_of_a_source(preforkd: Start, tmp_path: Path) -> None:
+    address = udp()
+    daemon = preforkd({"www": pool_of(address, tmp_path, max_connections_per_source=1)}, control=True)
+    with Client(address) as client:
         client.send(b"wait 1000000")
         assert client.socket.recv(10) == b"begun"
         client.send(b"pid dropped")
         wait_until(lambda: totals(daemon)["refused_source"] == 1, "it is dropped and counted")
+        assert totals(daemon)["requests"] == 0
 
 
 def test_a_module_that_does_not_say_it(preforkd: Start, tmp_path: Path) -> None:
