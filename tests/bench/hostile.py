@@ -5,6 +5,9 @@ Pool A is attacked from inside, in several ways that have no end: its user wakes
 continues them, writes garbage into the scoreboard, or its handler floods stderr. Pool B serves ab(1) with 4 clients
 meanwhile. In turn with each such round is one in which pool A's user runs a plain busy loop. The ratio of the medians of
 pool B's throughput must be at least 0.9, and the master must take at most 5 % of a processor.
+
+Signals without end to all processes of a user cost the kernel more than a busy loop does, whoever they are for: it holds
+a lock meanwhile that each fork needs. So stops are compared with the same signals to processes that are nobody's workers.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import argparse
 import contextlib
 import random
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -32,6 +36,8 @@ class Attack:
     name: str
     handler: str | list[str]
     begin: Callable[[tests.Daemon, str, int], contextlib.AbstractContextManager[object]]
+    beside: Callable[[int], contextlib.AbstractContextManager[object]] = lambda user: culprit(IDLER, user)
+    what: str = "a busy loop"
 
 
 @dataclass
@@ -52,6 +58,19 @@ def stops(daemon: tests.Daemon, address: str, user: int) -> contextlib.AbstractC
     return culprit(KILLER, user, signal.SIGSTOP, signal.SIGCONT)
 
 
+@contextlib.contextmanager
+def strangers(user: int) -> Iterator[None]:
+    """As many processes of the user as the pool has workers at first, stopped and continued in the same way."""
+    processes = [subprocess.Popen(["sleep", "1000"], user=user, group=user, extra_groups=[]) for _ in range(2)]
+    try:
+        with culprit(KILLER, user, signal.SIGSTOP, signal.SIGCONT):
+            yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
 def garbage(daemon: tests.Daemon, address: str, user: int) -> contextlib.AbstractContextManager[object]:
     [fd] = [fd for fd, target in tests.open_descriptors(daemon.pid).items() if target.startswith("/memfd:preforkd:a ")]
     return culprit(SCRIBBLER, daemon.pid, fd, user)
@@ -67,7 +86,7 @@ def lines(daemon: tests.Daemon, address: str, user: int) -> Iterator[None]:
 ATTACKS = [
     Attack("wake-ups", "/bin/cat", wake_ups),
     Attack("workers killed", "/bin/cat", kills),
-    Attack("workers stopped and continued", "/bin/cat", stops),
+    Attack("workers stopped and continued", "/bin/cat", stops, strangers, "the same to other processes"),
     Attack("garbage in the scoreboard", "/bin/cat", garbage),
     Attack("lines on stderr", FLOOD, lines),
 ]
@@ -95,13 +114,13 @@ def compare(run: bench.Bench, attack: Attack, user: int, rounds: int) -> None:
     with run.daemon(pools) as daemon:
         measure(daemon, port)  # until the pool has grown
         for _ in range(rounds):
-            with culprit(IDLER, user):
+            with attack.beside(user):
                 busy.append(measure(daemon, port))
             with attack.begin(daemon, address, user):
                 hostile.append(measure(daemon, port))
     run.say(f"{attack.name}: requests/s of pool B {bench.spread([round_.per_second for round_ in hostile], 0)}, "
-            f"beside a busy loop {bench.spread([round_.per_second for round_ in busy], 0)}")
-    run.figure(f"{attack.name}: throughput beside a busy loop's",
+            f"beside {attack.what} {bench.spread([round_.per_second for round_ in busy], 0)}")
+    run.figure(f"{attack.name}: throughput over that beside {attack.what}",
                bench.median([round_.per_second for round_ in hostile]) / bench.median([round_.per_second for round_ in busy]),
                "×", at_least=0.9)
     run.figure(f"{attack.name}: the master, of a processor", 100 * bench.median([round_.share for round_ in hostile]), "%",
