@@ -1,6 +1,10 @@
 /* A program that accepts its connections itself, in the way that its first argument names: `api` (libprefork), `plain`
  * (accept on descriptor 3, or on the one that the second argument names; `liar`: not at all), `poll`, `select` or
- * `epoll` before it. The client sends a line that says what to do with the connection; see the table at the end. */
+ * `epoll` before it; `all`: on every listener that it was given, by accept if that is one and by poll otherwise;
+ * `polite`: so too, and on TERM it finishes its request and ends, as programs do that know nothing of a supervisor.
+ *
+ * What it does with a connection is said by the arguments that follow, or else by a line that the client sends; see the
+ * table of commands. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +30,9 @@ extern char **environ;
 
 static struct prefork_worker *worker;
 static int listener = 3;
+static int listeners = 1; /* from `listener` on */
 static const char *way;
+static volatile sig_atomic_t told_to_end;
 static int errno_after_accept; /* UNTOUCHED after a success: some programs rely on it */
 #define UNTOUCHED 77
 
@@ -85,6 +91,22 @@ static void do_report(int fd, const char *argument)
         report_descriptors(fd);
 }
 
+static long long now_ns(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (long long)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void wait_ms(long ms)
+{
+        struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+        while (nanosleep(&left, &left) < 0 && errno == EINTR)
+                ;
+}
+
 static void do_sleep(int fd, const char *argument)
 {
         long ms = strtol(argument, NULL, 10);
@@ -92,6 +114,31 @@ static void do_sleep(int fd, const char *argument)
 
         dprintf(fd, "begun\n");
         dprintf(fd, nanosleep(&left, NULL) == 0 ? "slept" : "cut short");
+}
+
+/* What handler_wait does. */
+static void do_wait(int fd, const char *argument)
+{
+        long long begun_ns = now_ns();
+        char bytes[4096];
+        ssize_t length;
+
+        if (strcmp(argument, "-") != 0)
+                wait_ms(strtol(argument, NULL, 10));
+        else
+                do
+                        length = read(fd, bytes, sizeof(bytes));
+                while (length > 0 || (length < 0 && errno == EINTR));
+        dprintf(fd, "%d %d %lld %lld\n", (int)getpid(), (int)getpid(), begun_ns, now_ns());
+}
+
+static void do_stubborn(int fd, const char *argument)
+{
+        (void)argument;
+        signal(SIGTERM, SIG_IGN);
+        dprintf(fd, "begun\n");
+        for (;;)
+                pause();
 }
 
 static void do_leak(int fd, const char *argument)
@@ -158,13 +205,22 @@ static void do_child(int fd, const char *argument)
         waitpid(pid, &status, 0);
 }
 
-static const struct {
+static const struct command {
         const char *name;
         void (*run)(int fd, const char *argument);
 } commands[] = {
-        {"echo", do_echo}, {"pid", do_pid},     {"report", do_report}, {"sleep", do_sleep}, {"leak", do_leak},
-        {"exit", do_exit}, {"crash", do_crash}, {"end", do_end},       {"fork", do_fork},   {"child", do_child},
+        {"echo", do_echo}, {"pid", do_pid},     {"report", do_report}, {"sleep", do_sleep},
+        {"leak", do_leak}, {"exit", do_exit},   {"crash", do_crash},   {"end", do_end},
+        {"fork", do_fork}, {"child", do_child}, {"wait", do_wait},     {"stubborn", do_stubborn},
 };
+
+static const struct command *find_command(const char *name)
+{
+        for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+                if (strcmp(commands[i].name, name) == 0)
+                        return &commands[i];
+        return NULL;
+}
 
 /* One byte at a time: what follows the line is for the command. */
 static bool read_line(int fd, char *line, size_t size)
@@ -183,7 +239,8 @@ static bool read_line(int fd, char *line, size_t size)
         return length > 0;
 }
 
-static void serve(int fd)
+/* What the client asks for. */
+static void serve_line(int fd)
 {
         char line[128];
 
@@ -192,9 +249,57 @@ static void serve(int fd)
         char *argument = strchr(line, ' ');
         if (argument)
                 *argument++ = '\0';
-        for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-                if (strcmp(commands[i].name, line) == 0)
-                        commands[i].run(fd, argument ? argument : "");
+        const struct command *command = find_command(line);
+        if (command)
+                command->run(fd, argument ? argument : "");
+}
+
+static void on_term(int number)
+{
+        (void)number;
+        told_to_end = 1;
+}
+
+/* From now on TERM ends the program where it waits, and nowhere else. */
+static void be_polite(void)
+{
+        struct sigaction action = {.sa_handler = on_term};
+        sigset_t term;
+
+        sigemptyset(&term);
+        sigaddset(&term, SIGTERM);
+        sigprocmask(SIG_BLOCK, &term, NULL);
+        sigaction(SIGTERM, &action, NULL);
+        for (int i = 0; i < listeners; i++)
+                fcntl(listener + i, F_SETFL, fcntl(listener + i, F_GETFL) | O_NONBLOCK);
+}
+
+/* A connection on any listener; -EINTR: none. */
+static int accept_any(bool is_polite)
+{
+        struct pollfd pollers[16];
+        sigset_t none;
+
+        sigemptyset(&none);
+        for (int i = 0; i < listeners; i++)
+                pollers[i] = (struct pollfd){.fd = listener + i, .events = POLLIN};
+        sigset_t pending;
+        if (is_polite && sigpending(&pending) == 0 && sigismember(&pending, SIGTERM) == 1)
+                exit(0); /* ppoll delivers no signal while something is readable */
+        if (ppoll(pollers, (nfds_t)listeners, NULL, is_polite ? &none : NULL) < 0 && errno != EINTR)
+                return -errno;
+        if (told_to_end)
+                exit(0);
+        for (int i = 0; i < listeners; i++) {
+                int fd = pollers[i].revents ? accept(listener + i, NULL, NULL) : -1;
+                if (fd >= 0) {
+                        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+                        return fd;
+                }
+                if (pollers[i].revents && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+                        return -errno;
+        }
+        return -EINTR;
 }
 
 static void wait_readable(void)
@@ -222,6 +327,8 @@ static int accept_next(void)
 {
         if (worker)
                 return prefork_accept(worker, NULL, NULL);
+        if (strcmp(way, "polite") == 0 || (strcmp(way, "all") == 0 && listeners > 1))
+                return accept_any(strcmp(way, "polite") == 0);
         wait_readable();
         errno = UNTOUCHED;
         int fd = accept(listener, NULL, NULL);
@@ -246,21 +353,31 @@ static int lie(void)
         return 0;
 }
 
+/* WAY FD COMMAND ARGUMENT */
 int main(int argc, char **argv)
 {
+        const char *given = getenv("LISTEN_FDS");
+
         way = argc > 1 ? argv[1] : "api";
         listener = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 3;
+        listeners = given && strtol(given, NULL, 10) < 16 ? (int)strtol(given, NULL, 10) : 1;
+        const struct command *command = argc > 3 ? find_command(argv[3]) : NULL;
         if (strcmp(way, "liar") == 0)
                 return lie();
         if (strcmp(way, "api") == 0 && prefork_attach(&worker) < 0)
                 return 1;
+        if (strcmp(way, "polite") == 0)
+                be_polite();
         for (;;) {
                 int fd = accept_next();
                 if (fd == -EINTR)
                         continue;
                 if (fd < 0)
                         return fd == -ESHUTDOWN ? 0 : 3;
-                serve(fd);
+                if (command)
+                        command->run(fd, argc > 4 ? argv[4] : "");
+                else
+                        serve_line(fd);
                 close(fd);
                 if (worker)
                         prefork_done(worker);

@@ -30,6 +30,10 @@ class Kind:
     wait: Callable[[Path, str], Keys] | None = None
     # A handler that says "begun", and cannot be ended by asking; if there can be one.
     stubborn: Callable[[Path], Keys] | None = None
+    # A program that accepts itself: it is the worker, and bears the title that it likes.
+    is_program: bool = False
+    # Somebody tells what it does; without that nothing is known of requests (accounting = none in preforkd.conf(5)).
+    is_watched: bool = True
 
 
 # Where the kind "redirect" leads: a pool of its own, whose address is the same for all tests of a process.
@@ -40,6 +44,16 @@ def target() -> str:
     global _target
     _target = _target or tcp4()
     return _target
+
+
+def acceptor(name: str, way: str, accounting: str, is_watched: bool = True) -> Kind:
+    """A program that accepts itself, tests/handlers/acceptor.c."""
+    def runs(*what: str) -> Callable[[Path], Keys]:
+        return lambda directory: {"handler_type": "listener", "accounting": accounting,
+                                  "handler": [handler("acceptor", directory), way, "3", *what]}
+
+    return Kind(name, runs("echo"), in_process=True, is_program=True, is_watched=is_watched,
+                wait=lambda directory, time: runs("wait", time)(directory), stubborn=runs("stubborn"))
 
 
 KINDS = [
@@ -54,4 +68,7 @@ KINDS = [
     Kind("redirect", lambda _: {"handler_type": "builtin", "handler": ["redirect", target()]}, in_process=True,
          behind=lambda _: {"target": {"handler_type": "builtin", "handler": "echo", "listen": target(),
                                       "max_workers": 200, "max_spare_workers": 8}}),
+    acceptor("listener-preload", "all", "preload"),
+    acceptor("listener-api", "api", "api"),
+    acceptor("listener-none", "polite", "none", is_watched=False),
 ]

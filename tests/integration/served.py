@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -10,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from daemon import Daemon, Reply, children, status_value
+from daemon import Daemon, Reply, children, open_descriptors, status_value
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,16 @@ def most_at_once(answers: Iterable[Served]) -> int:
 def per_worker(answers: Sequence[Served]) -> dict[int, int]:
     """Requests by worker, in the order in which the workers came."""
     return dict(Counter(answer.worker for answer in answers))
+
+
+def who_serves(client: socket.socket, processes: Iterable[int]) -> int:
+    """Which of these processes has the other end of a client's TCP connection."""
+    local, remote = (f"{int.from_bytes(socket.inet_aton(host), sys.byteorder):08X}:{port:04X}"
+                     for host, port in (client.getpeername(), client.getsockname()))
+    table = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    [inode] = [row[9] for row in table if row[1:3] == [local, remote]]
+    [found] = [pid for pid in processes if f"socket:[{inode}]" in open_descriptors(pid).values()]
+    return found
 
 
 def handlers(daemon: Daemon, pool: str = "www") -> list[int]:

@@ -6,6 +6,7 @@
 #include "master/loop/evloop.h"
 #include "master/pool/pool.h"
 #include "master/pool/tallies.h"
+#include "master/pool/worker.h"
 #include "os/clock.h"
 
 struct closing_row drainer_row_of(const struct pool_listener *item)
@@ -43,11 +44,20 @@ static bool accepts_unwatched(const struct pool *pool)
         return pool->config->handler_type == HANDLER_LISTENER && pool->config->accounting == ACCOUNTING_NONE;
 }
 
+/* The acceptor of a built-in worker goes on with other listeners; a program does what it likes. */
+static void excuse_holders(struct pool *pool, const struct pool_listener *item)
+{
+        for (struct worker *worker = pool->workers.first; worker; worker = worker->next)
+                if (worker->generation >= item->since_generation && worker->generation <= item->drain_generation)
+                        worker->listener_shut = true;
+}
+
 void drainer_close_listener(struct pool *pool, struct pool_listener *item, uint64_t last_generation)
 {
         item = listener_set_move(&pool->listeners, item, &pool->closing);
         item->dead = false; /* what waits in the queue of a UNIX listener is served also if it was shut down */
         item->drain_generation = last_generation;
+        excuse_holders(pool, item);
         item->closing_since_ms = item->drained_since_ms = clock_now_ms();
         if (item->watch) /* from now on the drain policy polls the queue */
                 evloop_watch_pause(item->watch);

@@ -140,6 +140,7 @@ static const struct field worker_fields[] = {
         FIELD(struct worker, at_launch.waiting, "waiting_at_launch"),
         FIELD(struct worker, at_launch.first, "first_at_launch"),
         FIELD(struct worker, retire_signal, "retire_signal"),
+        FIELD(struct worker, listener_shut, "listener_shut"),
         WRITTEN(struct worker, recycling, "recycling"),
         WRITTEN(struct worker, replacement, "replacement"),
         DERIVED(struct worker, replaces, "points back"),

@@ -33,6 +33,7 @@ struct worker {
         int retire_signal; /* what asks it to end */
         bool is_program;   /* it executes the handler in its place: signals are for the program, and so is its exit code
                             */
+        bool listener_shut; /* a listener that it accepts on closes: a program may end when accept fails there */
         enum recycle_progress recycling;
         struct worker *replacement;     /* the worker that must be ready before it ends; its `replaces` points back */
         struct worker *replaces;        /* WORKER_REPLACE: the worker it was started for */

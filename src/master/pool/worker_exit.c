@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "base/log.h"
+#include "base/saturating.h"
 #include "lib/idle_set.h"
 #include "logic/protocol/worker_plan.h"
 #include "master/pool/board_renewal.h"
@@ -35,11 +36,17 @@ static bool was_interrupted(const struct worker *worker)
         return worker->is_program && (worker->life.state == WORKER_TERMINATING || worker->life.state == WORKER_KILLING);
 }
 
+/* A program found that a listener was shut, as it is when it has drained. */
+static bool lost_its_listener(const struct worker *worker)
+{
+        return worker->is_program && (worker->listener_shut || worker->purpose == WORKER_DRAIN);
+}
+
 /* The master has asked it to end, or is done with it. */
 static bool ended_by_us(const struct worker *worker)
 {
         return worker->life.retired || worker->recycling != RECYCLE_NONE || worker->life.state == WORKER_ENDING ||
-               worker->life.state == WORKER_KILLED || was_interrupted(worker);
+               worker->life.state == WORKER_KILLED || was_interrupted(worker) || lost_its_listener(worker);
 }
 
 /* For a program that reports nothing: it has not ended at once, so it may have served. */
@@ -174,6 +181,20 @@ static void count_failure(const struct worker *worker, int status)
                 health_note_failure(pool);
 }
 
+/* A program that ends by the deadline of its request takes it along; it is counted as one whose handler was ended. */
+static void count_interrupted(const struct worker *worker, int status)
+{
+        struct counters *sums = &worker->pool->counters.sums;
+        uint64_t now_ms = clock_now_ms();
+
+        if (!was_interrupted(worker) || !worker_has_request(worker))
+                return;
+        pool_counters_note(worker->pool, COUNTER_requests);
+        if (WIFSIGNALED(status))
+                pool_counters_note(worker->pool, COUNTER_handler_deaths);
+        sums->busy_ns = saturated_add(sums->busy_ns, (now_ms - worker_since_ms(worker, now_ms)) * 1000000);
+}
+
 static bool was_recycled(const struct worker *worker, int status)
 {
         if (worker->is_program)
@@ -194,6 +215,7 @@ void worker_exit_settle(void *context, pid_t pid, int status, const struct rusag
                 log_death(worker, status);
                 program_explain(worker);
         }
+        count_interrupted(worker, status);
         count_failure(worker, status);
         idle_set_remove(worker->board->memory, worker->slot);
         if (worker_serves(worker))
