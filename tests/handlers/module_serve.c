@@ -5,7 +5,7 @@
  *     stubborn                 says "begun", and looks at nothing that would end it
  *     obedient                 says "begun", and waits for nothing else than to be interrupted
  *     look                     what a module sees: its process, environment, limits, addresses; one line each
- *     leak BYTES               keeps as much memory of each request
+ *     leak BYTES               keeps as much memory of each request, and says its pid
  *     init ERRNO               init() fails
  *     slow MS                  init() takes as long
  *     done FILE                writes "done" into FILE in done() */
@@ -145,7 +145,7 @@ static int look(const struct state *state, const struct prefork_request *request
         return 0;
 }
 
-static int leak(const struct state *state)
+static int leak(const struct state *state, const struct prefork_request *request)
 {
         size_t size = strtoul(state->argv[2], NULL, 10);
         char *memory = malloc(size);
@@ -154,6 +154,7 @@ static int leak(const struct state *state)
                 return -ENOMEM;
         memset(memory, 1, size);
         __asm__ volatile("" : : "r"(memory) : "memory"); /* it is not optimised away */
+        dprintf(request->connection, "%ld", (long)getpid());
         return 0;
 }
 
@@ -174,7 +175,7 @@ static int serve(void *context, const struct prefork_request *request)
         if (strcmp(what, "look") == 0)
                 return look(state, request);
         if (strcmp(what, "leak") == 0)
-                return leak(state);
+                return leak(state, request);
         return -EINVAL;
 }
 

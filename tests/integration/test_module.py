@@ -15,10 +15,9 @@ from pathlib import Path
 import pytest
 
 from control import control_of
-from daemon import (AS_ROOT, HANDLERS, SLOW, Daemon, alive, connect, format_config, is_sanitized, port_of, read_all, request,
+from daemon import (AS_ROOT, HANDLERS, SLOW, Daemon, alive, connect, format_config, port_of, read_all, request,
                     run_preforkd, tcp4, tcp6, wait_until)
 from modules import module
-from served import resident_kb
 
 Start = Callable[..., Daemon]
 BAD_CONFIG = 78
@@ -269,23 +268,6 @@ def test_durations_and_cpu_time(preforkd: Start, tmp_path: Path) -> None:
         client.sendall(b"echo " + b"x" * 100)
         read_all(client)
     assert control_of(daemon).pool("busy")["totals"]["handler_cpu_ms"] <= 50 * SLOW
-
-
-def test_a_leak_is_bounded(preforkd: Start, tmp_path: Path) -> None:
-    address = tcp4()
-    daemon = preforkd({"www": {"listen": address, **serving(tmp_path, "leak", str(4 << 20), max_worker_memory="64M")}},
-                      control=True)
-    [worker] = daemon.wait_workers(1)
-    if is_sanitized(worker):
-        pytest.skip("figures of memory say little under AddressSanitizer")
-    largest = 0
-    for _ in range(60):
-        assert request(address) == b""
-        largest = max([largest, *(resident_kb(pid) for pid in daemon.workers())])
-    wait_until(lambda: control_of(daemon).pool()["totals"]["requests"] == 60, "all requests")
-    assert control_of(daemon).pool()["totals"]["recycled"] >= 3
-    assert largest < (64 + 16) << 10
-    daemon.assert_quiet()
 
 
 # --- deadlines ------------------------------------------------------------------------------------------------------
