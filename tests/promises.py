@@ -45,7 +45,8 @@ PROMISES = [
             "upgrade, less capacity or a moment's shortage. A listener that closes is drained first.", (
                 "integration/test_retirement.py", "integration/test_recycling.py", "integration/test_reload.py",
                 "integration/test_drain.py", "integration/test_drain_far.py", "integration/test_drain_unprivileged.py",
-                "integration/test_churn.py", "integration/test_succession.py", "integration/test_shortage.py",
+                "integration/test_churn.py", "integration/test_volume.py", "integration/test_handler_types.py",
+                "integration/test_succession.py", "integration/test_shortage.py",
                 "integration/test_master_death.py", "unit/lib/test_acceptor.c", "unit/lib/test_retirement.c",
                 "model/recycling.pml", "faults: load", "faults: reload", "faults: worker", "faults: refusals")),
     Promise("Nothing that a worker, a handler, a client, a control client or a file does stops or blocks the master. How often "
