@@ -239,7 +239,8 @@ static int pass_descriptors(const struct worker_plan *plan, int statm_fd, int *r
 }
 
 /* Until the program reports, an end of the master ends it: it has no connection yet. The retire signal is kept for it
- * until then. One that never reports is retired by the end of the master. */
+ * until then. One that never reports is retired by the end of the master. What has come already, and was blocked, ends
+ * this process instead: the handler that it has from the master would swallow it. */
 static int set_signals(const struct worker_plan *plan)
 {
         int number = reports(plan->pool) ? SIGTERM : pool_config_retire_number(plan->pool);
@@ -249,6 +250,7 @@ static int set_signals(const struct worker_plan *plan)
                 return -errno;
         if (getppid() != plan->master_pid)
                 return -ESRCH;
+        signal(number, SIG_DFL);
         sigemptyset(&blocked);
         if (reports(plan->pool))
                 door_signal_set(&blocked);

@@ -124,6 +124,18 @@ def test_reload_and_upgrade(preforkd: Start, acceptor: Callable[..., dict[str, A
     daemon.assert_quiet()
 
 
+def test_it_is_retired_while_it_starts(preforkd: Start, acceptor: Callable[..., dict[str, Any]]) -> None:
+    """The signal is not lost between the fork and the exec, where the worker is still preforkd's."""
+    daemon = preforkd({"www": acceptor(tcp4(), scaling="static", max_workers=8)}, control=True)
+    control = control_of(daemon)
+    for _ in range(40):
+        control.do("pause www")
+        wait_until(lambda: not rows(daemon), "the end of all")
+        control.do("resume www")
+    wait_rows(daemon, 8, "unwatched")
+    daemon.assert_quiet()
+
+
 def test_the_master_dies(preforkd: Start, acceptor: Callable[..., dict[str, Any]]) -> None:
     daemon = preforkd({"www": acceptor(tcp4(), scaling="static", max_workers=2)}, control=True)
     workers = wait_rows(daemon, 2, "unwatched")
