@@ -98,11 +98,13 @@ static bool is_of_type(const struct attachment *attachment, enum attach_variable
                status.st_size >= size;
 }
 
-static bool listens(int fd)
+/* A listener. It may have drained while the program started: then it is shut, and a TCP socket does not listen any
+ * more, which the program finds out when it waits. */
+static bool is_listener(int fd)
 {
         int accepts = 0;
 
-        return sys_socket_option(fd, SO_ACCEPTCONN, &accepts) == 0 && accepts;
+        return sys_socket_option(fd, SO_ACCEPTCONN, &accepts) == 0 && (accepts || !sys_has_peer(fd));
 }
 
 static bool is_plausible(const struct attachment *attachment)
@@ -114,7 +116,7 @@ static bool is_plausible(const struct attachment *attachment)
             (attachment->has[ATTACH_STATM_FD] && !is_of_type(attachment, ATTACH_STATM_FD, S_IFREG, 0)))
                 return false;
         for (uint64_t i = 0; i < count; i++)
-                if (!listens((int)(first + i)))
+                if (!is_listener((int)(first + i)))
                         return false;
         return true;
 }

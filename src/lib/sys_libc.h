@@ -81,6 +81,15 @@ static inline int sys_socket_option(int fd, int option, int *ret)
         return (int)sys_result(getsockopt(fd, SOL_SOCKET, option, ret, &length));
 }
 
+/* It is a connected socket. */
+static inline bool sys_has_peer(int fd)
+{
+        struct sockaddr_storage peer;
+        socklen_t length = sizeof(peer);
+
+        return getpeername(fd, (struct sockaddr *)&peer, &length) == 0;
+}
+
 static inline void sys_shutdown_write(int fd)
 {
         shutdown(fd, SHUT_WR);

@@ -110,6 +110,14 @@ static inline int sys_socket_option(int fd, int option, int *ret)
         return (int)SYS_5(__NR_getsockopt, fd, SOL_SOCKET, option, ret, &length);
 }
 
+static inline bool sys_has_peer(int fd)
+{
+        struct sockaddr_storage peer;
+        socklen_t length = sizeof(peer);
+
+        return SYS_3(__NR_getpeername, fd, &peer, &length) == 0;
+}
+
 static inline void sys_shutdown_write(int fd)
 {
         SYS_2(__NR_shutdown, fd, SHUT_WR);

@@ -364,8 +364,11 @@ int main(int argc, char **argv)
         const struct command *command = argc > 3 ? find_command(argv[3]) : NULL;
         if (strcmp(way, "liar") == 0)
                 return lie();
-        if (strcmp(way, "api") == 0 && prefork_attach(&worker) < 0)
+        int r = strcmp(way, "api") == 0 ? prefork_attach(&worker) : 0;
+        if (r < 0) {
+                fprintf(stderr, "cannot attach: %s\n", strerror(-r));
                 return 1;
+        }
         if (strcmp(way, "polite") == 0)
                 be_polite();
         for (;;) {

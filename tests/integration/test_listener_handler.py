@@ -288,6 +288,21 @@ def test_it_dies_in_a_request(preforkd: Start, acceptor: Callable[..., dict[str,
     daemon.assert_none(["backing off"])
 
 
+@only("api", "plain")
+def test_a_listener_that_is_shut_while_it_starts(preforkd: Start, acceptor: Callable[..., dict[str, Any]]) -> None:
+    """A reload with another address, and the old one has drained before the program waits for its first connection."""
+    pool = acceptor(tcp4(), scaling="static", max_workers=2)
+    pool["handler"] = ["/bin/sh", "-c", 'sleep 0.7; exec "$0" "$@"', *pool["handler"]]
+    daemon = preforkd({"www": pool}, control=True)
+    old = [row["pid"] for row in rows(daemon)]
+    assert old and all(row["state"] == "starting" for row in rows(daemon))
+    daemon.pools["www"]["listen"] = address = tcp4()
+    daemon.hup("reloaded")
+    wait_until(lambda: not any(map(alive, old)), "the end of the old ones")
+    assert served_by(address) in wait_rows(daemon, 2)
+    daemon.assert_quiet()
+
+
 # --- what does not work ---------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("program", ["/bin/true", "/bin/false"])

@@ -36,10 +36,17 @@ static bool was_interrupted(const struct worker *worker)
         return worker->is_program && (worker->life.state == WORKER_TERMINATING || worker->life.state == WORKER_KILLING);
 }
 
-/* A program found that a listener was shut, as it is when it has drained. */
+/* A program that may have found that a listener is shut, as it is when it has drained; perhaps before it was ready. */
 static bool lost_its_listener(const struct worker *worker)
 {
-        return worker->is_program && (worker->listener_shut || worker->purpose == WORKER_DRAIN);
+        return worker->is_program && worker->listener_shut;
+}
+
+/* A program that was started to drain listeners, and found nothing there. It is excused, but not as often as it likes.
+ */
+static bool has_drained(const struct worker *worker)
+{
+        return worker->purpose == WORKER_DRAIN && !worker_life_is_starting(&worker->life);
 }
 
 /* The master has asked it to end, or is done with it. */
@@ -92,11 +99,12 @@ static bool program_ended_as_agreed(const struct worker *worker, int status)
                 return false;
         /* A signal ends a program that was retired, at a moment when it held no connection. */
         int number = worker->retire_signal > 0 ? worker->retire_signal : SIGTERM;
-        if (was_interrupted(worker) || (ended_by_us(worker) && WIFSIGNALED(status) && WTERMSIG(status) == number))
+        bool may_end = ended_by_us(worker) || has_drained(worker);
+        if (was_interrupted(worker) || (may_end && WIFSIGNALED(status) && WTERMSIG(status) == number))
                 return true;
         bool by_itself = worker->unwatched ? status == 0 && may_have_served(worker)
                                            : worker_tally(worker)->counted.counters.requests > 0;
-        return WIFEXITED(status) && (ended_by_us(worker) || by_itself);
+        return WIFEXITED(status) && (may_end || by_itself);
 }
 
 static bool ended_as_agreed(const struct worker *worker, int status)

@@ -140,6 +140,8 @@ static void test_takes_no_other_descriptor(void **state)
         assert_int_equal(attach_take(&attachment, &desk), 0);
         assert_int_equal(fcntl(fixture->board_fd, F_GETFD), FD_CLOEXEC);
         assert_int_equal(desk.slot.index, 7);
+        shutdown(listener, SHUT_RD); /* it has drained while the program started */
+        assert_int_equal(attach_take(&attachment, &desk), 0);
         close(connection);
         close(listener);
 }
