@@ -446,6 +446,28 @@ def test_a_program_that_forks_workers(preforkd: Start, tmp_path: Path) -> None:
     daemon.wait_message("worker died")
 
 
+def test_a_deadline_is_counted_once(preforkd: Start, tmp_path: Path) -> None:
+    """A program that ends on TERM closes its connection before, or leaves that to the kernel."""
+    address = tcp4()
+    (tmp_path / "ends.py").write_text(
+        "import os, signal, socket, time\nlistener = socket.socket(fileno=3)\n"
+        "while True:\n    connection, _ = listener.accept()\n"
+        "    def end(*_):\n        if how == b'close':\n            connection.close()\n        os._exit(0)\n"
+        "    signal.signal(signal.SIGTERM, end)\n"
+        "    how = connection.recv(9)\n    time.sleep(1000)\n")
+    daemon = preforkd({"www": {"listen": address, "handler_type": "listener", "scaling": "static", "max_workers": 1,
+                               "request_timeout": "200ms", "handler": [PYTHON, str(tmp_path / "ends.py")]}}, control=True)
+    for number, how in enumerate([b"close", b"leave"], 1):
+        assert request(address, how, half_close=False) == b""
+        wait_total(control_of(daemon), "requests", number)
+        wait_total(control_of(daemon), "forked", number + 1)
+        wait_rows(daemon, 1)
+    totals = control_of(daemon).pool()["totals"]
+    assert (totals["requests"], totals["request_timeouts"], totals["handler_deaths"], totals["died"]) == (2, 2, 0, 0)
+    assert 400 <= totals["busy_ms"] < 5000
+    daemon.assert_quiet()
+
+
 def test_a_signal_of_its_own_gets_through(preforkd: Start, tmp_path: Path) -> None:
     """EINTR of the program's own signals is the program's; ours never is."""
     (tmp_path / "alarm.py").write_text(

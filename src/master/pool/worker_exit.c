@@ -189,13 +189,15 @@ static void count_failure(const struct worker *worker, int status)
                 health_note_failure(pool);
 }
 
-/* A program that ends by the deadline of its request takes it along; it is counted as one whose handler was ended. */
+/* A program that ends by the deadline of its request takes it along, if it has not ended it before; it is counted as
+ * one whose handler was ended. */
 static void count_interrupted(const struct worker *worker, int status)
 {
+        const struct tally_words *counted = &worker_tally(worker)->counted;
         struct counters *sums = &worker->pool->counters.sums;
         uint64_t now_ms = clock_now_ms();
 
-        if (!was_interrupted(worker) || !worker_has_request(worker))
+        if (!was_interrupted(worker) || counted->begun <= counted->counters.requests)
                 return;
         pool_counters_note(worker->pool, COUNTER_requests);
         if (WIFSIGNALED(status))
