@@ -647,6 +647,8 @@ class Daemon:
 
     @staticmethod
     def read(path: Path) -> str:
+        if path.exists() and not path.is_file():
+            return ""  # a FIFO, which would never end
         try:
             return without_stamps(path.read_text(errors="replace"))
         except FileNotFoundError:
