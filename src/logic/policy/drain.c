@@ -66,8 +66,8 @@ bool drain_waits_for_roll(const struct turn *turn)
 }
 
 /* What has drained is closed; but to a program that knows nothing of us, a listener that is shut while it accepts is an
- * error, and it may end with one. So it is asked to end first: by the roll, or here where the whole pool closes down.
- */
+ * error, and it may end with one. So it is asked to end first: by the roll, or here where the whole pool closes down,
+ * and if it is a helper, which the roll leaves alone. */
 static void finish(struct turn *turn, size_t at)
 {
         const struct closing_row *item = &turn->closing[at];
@@ -77,9 +77,11 @@ static void finish(struct turn *turn, size_t at)
                 turn->again = true; /* a roll may wait for this */
                 return;
         }
-        for (uint32_t i = 0; turn->closing_down && i < turn->rows.count; i++)
-                if (turn->rows.items[i].unwatched && holds(&turn->rows.items[i], item))
+        for (uint32_t i = 0; i < turn->rows.count; i++) {
+                const struct worker_row *row = &turn->rows.items[i];
+                if (row->unwatched && holds(row, item) && (turn->closing_down || row->purpose == WORKER_DRAIN))
                         turn_retire(turn, i, "drained");
+        }
 }
 
 /* True if connections wait there and no worker is about to accept them: those that have the listener are gone, or have

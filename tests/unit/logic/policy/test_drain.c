@@ -127,6 +127,12 @@ static void programs_that_report_nothing_go_first(void **state)
              "1s a unwatched; b unwatched; A settled -> retire a (drained); retire b (drained) at 1010ms",
              "1010ms -> close A again",
              "1020ms ->");
+        PLAY(roll_and_drain, "# A helper is neither rolled nor ends by itself.",
+             "pool max 2 surge 50 generation 2",
+             "1s a gen 2 unwatched; b drain gen 2 unwatched; A gen 1 1 queued 1 -> waits A at 1010ms",
+             "1010ms A queued 0 settled -> retire b (drained) at 1020ms",
+             "1020ms -> close A again",
+             "1030ms b gone ->");
 }
 
 /* clang-format on */
