@@ -118,7 +118,7 @@ static void help(struct turn *turn)
                 turn_launch(turn, &launch);
 }
 
-/* No listener is closing any more. */
+/* Nothing is left for them to serve. */
 static void retire_helpers(struct turn *turn)
 {
         for (uint32_t i = 0; i < turn->rows.count; i++)
@@ -140,6 +140,8 @@ void drain_decide(struct turn *turn)
                 retire_helpers(turn);
                 return;
         }
+        if (drain_waits_for_roll(turn)) /* which may wait for the room that helpers take up */
+                retire_helpers(turn);
         help(turn);
         turn_ask_at(turn, saturated_add(turn->now_ms, POLL_MS));
 }

@@ -24,7 +24,8 @@ struct sim_worker {
         struct sim_worker *replacement;
         uint64_t ready_at_ms, done_at_ms, waits_until_ms;
         bool stopped; /* does nothing at all, and does not know it */
-        bool told_to_retire, may_go, in_idle_set;
+        bool told_to_retire, may_go;
+        bool is_free, in_idle_set; /* one that reports nothing is never in the set */
         uint64_t served, last_request;
 };
 
@@ -39,6 +40,7 @@ struct sim {
         struct closing_row closing[SIM_LISTENERS];
         size_t closing_count;
         unsigned queued, low_water;
+        uint32_t low_below, high_above; /* as published */
         uint64_t accepted, refused, not_before_ms;
         bool closing_down, calm; /* calm: nothing fails and no request is for ever */
         unsigned process_limit;
@@ -96,6 +98,7 @@ static inline unsigned idle_set_size(const struct sim *s)
 
 static inline void leave_idle_set(struct sim *s, struct sim_worker *worker, bool by_itself)
 {
+        worker->is_free = false;
         if (!worker->in_idle_set)
                 return;
         worker->in_idle_set = false;
@@ -125,7 +128,8 @@ static inline void worker_is_idle(struct sim *s, struct sim_worker *worker)
                 worker_ends(s, worker);
                 return;
         }
-        worker->in_idle_set = true;
+        worker->is_free = true;
+        worker->in_idle_set = !worker->row.unwatched;
         s->woken |= idle_set_size(s) > s->turn.levels.high_above;
 }
 
@@ -143,11 +147,15 @@ static inline uint64_t request_duration(struct sim *s)
 
 static inline void worker_accepts(struct sim *s, struct sim_worker *worker)
 {
+        worker->done_at_ms = s->now_ms + request_duration(s);
+        if (worker->row.unwatched) {
+                worker->is_free = false;
+                return;
+        }
         worker->row.busy = true;
         worker->row.since_ms = s->now_ms;
         worker->row.request++;
         worker->served++;
-        worker->done_at_ms = s->now_ms + request_duration(s);
         s->accepted++;
         if (worker->row.asks == RECYCLE_NOT_ASKED && worker->last_request > 0 &&
             worker->served >= worker->last_request) {
@@ -172,11 +180,11 @@ static inline bool worker_holds(const struct sim_worker *worker, const struct cl
 static inline void worker_looks_for_clients(struct sim *s, struct sim_worker *worker)
 {
         for (size_t i = 0; i < s->closing_count; i++)
-                if (worker->in_idle_set && s->closing[i].queued > 0 && worker_holds(worker, &s->closing[i])) {
+                if (worker->is_free && s->closing[i].queued > 0 && worker_holds(worker, &s->closing[i])) {
                         s->closing[i].queued--;
                         worker_accepts(s, worker);
                 }
-        if (worker->in_idle_set && s->queued > 0 && worker->row.purpose != WORKER_DRAIN) {
+        if (worker->is_free && s->queued > 0 && worker->row.purpose != WORKER_DRAIN) {
                 s->queued--;
                 worker_accepts(s, worker);
         }
@@ -187,7 +195,8 @@ static inline void worker_request_ends(struct sim *s, struct sim_worker *worker)
         worker->row.busy = false;
         worker->row.since_ms = s->now_ms;
         worker->done_at_ms = 0;
-        if (worker->told_to_retire || worker->may_go)
+        bool by_itself = worker->row.unwatched && pool_config_is_wait(&s->config) && random_below(s, 2);
+        if (worker->told_to_retire || worker->may_go || by_itself)
                 worker_ends(s, worker);
         else if (worker->row.asks == RECYCLE_NOT_ASKED)
                 worker_is_idle(s, worker);
@@ -215,7 +224,8 @@ static inline void worker_lives(struct sim *s, struct sim_worker *worker)
                 worker->waits_until_ms = 0; /* it serves on; its question stays */
                 worker_is_idle(s, worker);
         }
-        if (worker->exists && !worker->row.busy && worker->waits_until_ms == 0 && worker->told_to_retire)
+        bool serves = worker->row.unwatched ? worker->done_at_ms > 0 : worker->row.busy;
+        if (worker->exists && !serves && worker->waits_until_ms == 0 && worker->told_to_retire)
                 worker_ends(s, worker);
         if (worker->exists)
                 worker_looks_for_clients(s, worker);
@@ -304,9 +314,11 @@ static inline bool carry_out_launch(struct sim *s, const struct order *order)
                                               .stopped = !s->calm && random_below(s, 40) == 0,
                                               .ready_at_ms = s->now_ms + 1 + random_below(s, 50),
                                               .last_request = s->config.max_requests};
+                bool unwatched = s->config.accounting == ACCOUNTING_NONE && order->purpose != WORKER_REFUSE;
                 worker->row.worker = s->turn.rows.items[order->row + i].worker = worker;
                 worker->row.life = (struct worker_life){.since_ms = s->now_ms};
                 worker->row.purpose = order->purpose;
+                worker->row.unwatched = unwatched;
                 worker_life_feed(&worker->row.life, WORKER_EVENT_LAUNCHED, s->now_ms);
                 if (order->purpose == WORKER_REPLACE && worker_of(s, order->replaces)) {
                         worker_of(s, order->replaces)->replacement = worker;

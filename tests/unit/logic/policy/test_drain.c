@@ -133,6 +133,12 @@ static void programs_that_report_nothing_go_first(void **state)
              "1010ms A queued 0 settled -> retire b (drained) at 1020ms",
              "1020ms -> close A again",
              "1030ms b gone ->");
+        PLAY(roll_and_drain, "# One that reports, after a reload, would take up the room of the roll that it waits for.",
+             "pool max 1 surge 0 generation 2",
+             "1s a gen 1 unwatched; b drain gen 2 idle; A gen 1 1 settled -> retire b (drained) at 1010ms",
+             "1010ms b gone -> launch c roll (generation 2, 1 of older ones left) at 1020ms",
+             "1020ms c idle -> retire a (roll); settle c; close A again",
+             "1030ms ->");
 }
 
 /* clang-format on */

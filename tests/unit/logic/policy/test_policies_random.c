@@ -23,6 +23,7 @@ static void check_counts(const struct sim *s)
 {
         const struct worker_rows *rows = &s->turn.rows;
         unsigned total = 0, idle = 0, starting = 0, old = 0, surge = 0, all = 0, room = 0, detached = 0, helpers = 0;
+        unsigned unwatched = 0;
 
         for (uint32_t i = 0; i < rows->count; i++) {
                 const struct worker_row *row = &rows->items[i];
@@ -37,11 +38,13 @@ static void check_counts(const struct sim *s)
                 total++;
                 idle += row->idle;
                 starting += row->life.state <= WORKER_STARTING;
+                unwatched += row->unwatched && row->life.state == WORKER_READY;
                 old += is_old;
                 surge += row->purpose == WORKER_ROLL && !is_old;
         }
         const struct worker_counts *c = &rows->counts;
-        CHECK(s, c->total == total && c->idle == idle && c->starting == starting && c->busy == total - idle - starting);
+        CHECK(s, c->total == total && c->idle == idle && c->starting == starting && c->unwatched == unwatched);
+        CHECK(s, c->busy == total - idle - starting - unwatched);
         CHECK(s, c->old_total == old && c->surge == surge && c->processes_all == all && c->processes == room);
         CHECK(s, c->detached == detached && c->helpers == helpers && c->retiring == room - total);
 }
@@ -149,17 +152,18 @@ static void follow(struct sim *s, const struct turn *turn, struct turn *next, st
 }
 
 /* Asked again and again at this moment, with what their orders lead to, the policies soon have nothing to add: no
- * master spins. */
+ * master spins. Of workers that report nothing a few at a time are retired. */
 static void check_they_come_to_an_end(struct sim *s)
 {
         struct turn turns[2] = {0};
         const struct turn *turn = &s->turn;
+        unsigned unwatched = s->turn.rows.counts.unwatched;
         struct scaling_state scaling = s->scaling;
         struct closing_row closing[SIM_LISTENERS];
 
         memcpy(closing, s->closing, sizeof(closing));
         for (unsigned round = 0; says_something(turn); round++) {
-                CHECK(s, round < ROUNDS);
+                CHECK(s, round < ROUNDS + unwatched);
                 follow(s, turn, &turns[round % 2], &scaling, closing);
                 turn = &turns[round % 2];
                 policies_decide(&turns[round % 2]);
@@ -180,6 +184,18 @@ static void check_carried_out(struct sim *s)
         }
 }
 
+/* As master/pool/scaler does it: of levels that have changed, one may have been crossed already. */
+static void publish(struct sim *s)
+{
+        const struct turn_levels *levels = &s->turn.levels;
+        unsigned idle = idle_set_size(s);
+
+        if (levels->low_below != s->low_below || levels->high_above != s->high_above)
+                s->woken |= (idle < levels->low_below && levels->low_below != UINT32_MAX) || idle > levels->high_above;
+        s->low_below = levels->low_below;
+        s->high_above = levels->high_above;
+}
+
 static void take_turn(struct sim *s)
 {
         s->woken = false;
@@ -194,9 +210,7 @@ static void take_turn(struct sim *s)
                 s->closing[i].closed = false; /* an order is no deed */
         carry_out(s);
         check_carried_out(s);
-        unsigned idle = idle_set_size(s);
-        s->woken |= (idle < s->turn.levels.low_below && s->turn.levels.low_below != UINT32_MAX) ||
-                    idle > s->turn.levels.high_above;
+        publish(s);
         s->woken |= s->not_before_ms > s->now_ms && s->turn.next_ms > s->not_before_ms;
 }
 
@@ -238,6 +252,16 @@ static void close_listener(struct sim *s, bool stays)
                                                               .no_handshakes = random_below(s, 2)};
 }
 
+/* Programs that report, programs that do not, and what inetd calls wait. */
+static void random_accounting(struct sim *s)
+{
+        struct pool_config *config = &s->config;
+
+        config->handler_type = HANDLER_LISTENER;
+        config->accounting = random_below(s, 2) ? ACCOUNTING_NONE : ACCOUNTING_PRELOAD;
+        config->listen_fd = random_below(s, 2) ? LISTEN_FD_ZERO : LISTEN_FD_THREE;
+}
+
 static void something_happens(struct sim *s)
 {
         struct sim_worker *worker = any_worker(s);
@@ -254,6 +278,8 @@ static void something_happens(struct sim *s)
         case 2:
                 if (random_below(s, 3) == 0)
                         close_listener(s, false);
+                if (random_below(s, 4) == 0)
+                        random_accounting(s);
                 s->generation++;
                 s->woken = true;
                 break;
@@ -309,7 +335,7 @@ static void settle(struct sim *s)
         unsigned wanted = s->config.scaling == SCALING_STATIC    ? (unsigned)s->config.max_workers
                           : s->config.scaling == SCALING_DYNAMIC ? (unsigned)s->config.min_spare_workers
                                                                  : 0;
-        CHECK(s, s->turn.rows.counts.idle + s->turn.rows.counts.starting >= wanted);
+        CHECK(s, s->turn.rows.counts.idle + s->turn.rows.counts.unwatched + s->turn.rows.counts.starting >= wanted);
         for (unsigned i = 0; s->config.max_worker_age_ms == 0 && i < SIM_WORKERS; i++)
                 CHECK(s, !s->workers[i].exists || s->workers[i].row.recycling == RECYCLE_NONE);
         s->calm = false;
@@ -337,6 +363,7 @@ static void random_config(struct sim *s)
         config->kill_timeout_ms = 500;
         config->detach_after_ms = times[random_below(s, 5)];
         config->max_detached_workers = 1 + random_below(s, 3);
+        random_accounting(s);
         s->process_limit = (unsigned)pool_config_process_limit(config) + 1;
 }
 
