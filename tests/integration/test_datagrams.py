@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from control import control_of
-from daemon import SLOW, Daemon, alive, connect, context_switches, free_port, read_all, stays, tcp4, wait_until
+from daemon import SLOW, Daemon, alive, connect, context_switches, free_port, read_all, request, stays, tcp4, wait_until
 from datagrams import Client, udp
 from manager import Manager
 from programs import PYTHON, rows, wait_rows
@@ -248,6 +248,48 @@ def test_what_waits_is_served(preforkd: Start, script: Callable[[str], list[str]
     if act == "stop":
         assert daemon.wait_end() == 0
     daemon.assert_quiet()
+
+
+def test_what_nobody_has_read_before_a_reload(preforkd: Start, script: Callable[[str], list[str]], tmp_path: Path) -> None:
+    """A helper serves it, and ends, although it would read on: the old address does not stay open for it."""
+    old, stuck = udp(), tmp_path / "stuck"
+    daemon = preforkd({"www": wait_service(old, script(f"""
+if os.path.exists({str(stuck)!r}):
+    time.sleep(1000)
+while True:
+    serve()
+"""))}, control=True)
+    control = control_of(daemon)
+    stuck.touch()
+    with Client(old, 20) as client:
+        client.send(b"early")
+        [pid] = wait_rows(daemon, 1, "unwatched")
+        stuck.unlink()
+        daemon.pools["www"]["listen"] = udp()
+        daemon.hup("reloaded")
+        os.kill(pid, signal.SIGKILL)
+        assert client.hear()[1] == b"early"
+    wait_until(lambda: len(control.pool()["listeners"]) == 1, "the end of the old listener")
+    wait_rows(daemon, 0)
+
+
+def test_what_the_new_handler_cannot_serve(preforkd: Start, script: Callable[[str], list[str]]) -> None:
+    """Datagrams wait, and it serves connections: what is lost does not keep the pool from serving."""
+    old, new = udp(), tcp4()
+    daemon = preforkd({"www": wait_service(old, script("time.sleep(1000)\n"))}, control=True)
+    control = control_of(daemon)
+    with Client(old) as client:
+        client.send(b"early")
+        [pid] = wait_rows(daemon, 1, "unwatched")
+        daemon.pools["www"] = {"listen": new, "handler": "/bin/cat", "restart_delay_min": "10ms",
+                               "restart_delay_max": "100ms"}
+        daemon.hup("reloaded")
+        os.kill(pid, signal.SIGKILL)
+        daemon.wait_message("connections at risk")
+    wait_until(lambda: len(control.pool()["listeners"]) == 1, "the end of the old listener")
+    failures = control.pool()["totals"]["start_failures"]
+    assert request(new, b"hello") == b"hello"
+    stays(lambda: control.pool()["totals"]["start_failures"] == failures, "no more failures", 0.5)
 
 
 def test_an_address_that_is_taken(preforkd: Start, script: Callable[[str], list[str]]) -> None:

@@ -28,6 +28,17 @@ static bool holds(const struct worker_row *row, const struct closing_row *item)
         return row->generation >= item->since_generation && row->generation <= item->last_generation;
 }
 
+/* True if nobody is left who can serve what waits there. Old workers that report can, and do so when they have time. */
+static bool is_hopeless(const struct turn *turn, const struct closing_row *item)
+{
+        for (uint32_t i = 0; item->hopeless && i < turn->rows.count; i++) {
+                const struct worker_row *row = &turn->rows.items[i];
+                if (!row->unwatched && row->purpose != WORKER_DRAIN && worker_row_stays(row) && holds(row, item))
+                        return false;
+        }
+        return item->hopeless;
+}
+
 /* True if no connection waits on it and none will. A listener that stays open for the next master is never empty under
  * load: it has drained when the connections that waited when it began to close have been served. */
 static bool has_drained(const struct turn *turn, const struct closing_row *item)
@@ -35,7 +46,7 @@ static bool has_drained(const struct turn *turn, const struct closing_row *item)
         if (item->stays_open && turn->accepted >= item->enough_accepted)
                 return true;
         if (somebody_waits(item))
-                return false;
+                return is_hopeless(turn, item);
         return item->no_handshakes || turn->now_ms >= saturated_add(item->empty_since_ms, HANDSHAKE_GRACE_MS);
 }
 
@@ -90,7 +101,7 @@ static bool needs_help(struct turn *turn, const struct closing_row *item)
 {
         unsigned holders = 0, takers = 0;
 
-        if (item->closed || !somebody_waits(item))
+        if (item->closed || item->hopeless || !somebody_waits(item))
                 return false;
         for (uint32_t i = 0; i < turn->rows.count; i++) {
                 const struct worker_row *row = &turn->rows.items[i];

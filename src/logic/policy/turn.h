@@ -35,6 +35,7 @@ struct closing_row {
         bool queue_known;   /* `queued` could be measured */
         bool no_handshakes; /* the queue is empty, and certainly no handshake is in progress */
         bool stays_open;    /* the next master keeps it: new connections keep arriving */
+        bool hopeless;      /* helpers could not serve what waits */
         bool closed;        /* closed by an order of this turn */
 };
 

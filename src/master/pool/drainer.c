@@ -9,6 +9,8 @@
 #include "master/pool/worker.h"
 #include "os/clock.h"
 
+#define FAILED_HELPERS_MAX 3
+
 struct closing_row drainer_row_of(const struct pool_listener *item)
 {
         uint32_t queued = 0;
@@ -25,6 +27,7 @@ struct closing_row drainer_row_of(const struct pool_listener *item)
                 .no_handshakes = queued == 0 && listener_is_drained(&item->listener), /* costs more than reading the
                                                                                        * queue, so it comes second */
                 .stays_open = listener_stays_open(&item->listener),
+                .hopeless = item->failed_helpers >= FAILED_HELPERS_MAX,
         };
 }
 
@@ -33,9 +36,24 @@ void drainer_note_queue(struct pool *pool, size_t at, uint64_t now_ms)
         pool->closing.items[at].drained_since_ms = now_ms;
 }
 
+void drainer_note_failed_helper(struct pool *pool, uint64_t generation)
+{
+        for (size_t i = 0; i < pool->closing.count; i++)
+                if (pool->closing.items[i].drain_generation < generation &&
+                    pool->closing.items[i].failed_helpers < FAILED_HELPERS_MAX)
+                        pool->closing.items[i].failed_helpers++;
+}
+
 void drainer_finish(struct pool *pool, size_t at)
 {
-        listener_set_close_one(&pool->closing, &pool->closing.items[at]);
+        struct pool_listener *item = &pool->closing.items[at];
+        uint32_t queued;
+
+        if (item->failed_helpers >= FAILED_HELPERS_MAX && !listener_stays_open(&item->listener) &&
+            listener_queue_length(&item->listener, &queued) == 0 && queued > 0)
+                pool_record_event(pool, MESSAGE_ID_CONNECTIONS_AT_RISK, LOG_WARNING,
+                                  "closed %s with clients that wait there: no worker could serve them", item->name);
+        listener_set_close_one(&pool->closing, item);
 }
 
 /* Programs that know nothing of us end when accept fails. */
@@ -56,6 +74,7 @@ void drainer_close_listener(struct pool *pool, struct pool_listener *item, uint6
 {
         item = listener_set_move(&pool->listeners, item, &pool->closing);
         item->dead = false; /* what waits in the queue of a UNIX listener is served also if it was shut down */
+        item->failed_helpers = 0;
         item->drain_generation = last_generation;
         excuse_holders(pool, item);
         item->closing_since_ms = item->drained_since_ms = clock_now_ms();

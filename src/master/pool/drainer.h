@@ -15,7 +15,12 @@ struct closing_row drainer_row_of(const struct pool_listener *item);
 /* Connections wait on the closing listener number `at`. */
 void drainer_note_queue(struct pool *pool, size_t at, uint64_t now_ms);
 
-/* The closing listener number `at` has drained: close it. The following ones move up. */
+/* A helper of that generation has ended and had served nobody. A few of those, and what waits at its listeners is given
+ * up: a reload may have changed the handler to one that cannot serve it, such as one for connections where datagrams
+ * wait, and each failure makes the whole pool back off. */
+void drainer_note_failed_helper(struct pool *pool, uint64_t generation);
+
+/* The closing listener number `at` has drained, or was given up: close it. The following ones move up. */
 void drainer_finish(struct pool *pool, size_t at);
 
 /* Begin to drain a listener; `item` is one of pool->listeners and no longer valid afterwards. Workers of generations up

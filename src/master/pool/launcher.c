@@ -141,13 +141,6 @@ static int launch(struct worker *worker, const struct listener_set *listeners, p
         return pool->launcher->launch(worker, &plan, ret_pid);
 }
 
-static const struct listener_set *listeners_of(const struct worker *worker)
-{
-        const struct pool *pool = worker->pool;
-
-        return worker->purpose == WORKER_DRAIN || pool->mode != POOL_OPEN ? &pool->closing : &pool->listeners;
-}
-
 int launcher_start(struct pool *pool, enum worker_purpose purpose, const char *reason, struct worker **ret)
 {
         struct worker *worker;
@@ -164,7 +157,7 @@ int launcher_start(struct pool *pool, enum worker_purpose purpose, const char *r
         worker->unwatched = worker->is_program && pool->config->accounting == ACCOUNTING_NONE;
         worker->retire_signal = worker->unwatched ? pool_config_retire_number(pool->config) : 0;
         if (worker->unwatched && pool_config_is_wait(pool->config))
-                worker->at_launch = listener_set_mark(listeners_of(worker));
+                worker->at_launch = listener_set_mark(worker_listeners(worker));
         worker->reason = reason;
         worker->log_source_fd = -1;
         worker->forked_ms = worker->life.since_ms = clock_now_ms();
@@ -174,7 +167,7 @@ int launcher_start(struct pool *pool, enum worker_purpose purpose, const char *r
         r = reaper_begin_launch(pool->runtime->reaper);
         if (r < 0)
                 return settle(worker, 0, r);
-        r = launch(worker, listeners_of(worker), &pid);
+        r = launch(worker, worker_listeners(worker), &pid);
         if (r != -EINPROGRESS) {
                 r = settle(worker, pid, r < 0 ? r : expect(worker, pid, true));
                 reaper_end_launch(pool->runtime->reaper);

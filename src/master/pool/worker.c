@@ -52,6 +52,13 @@ uint64_t worker_since_ms(const struct worker *worker, uint64_t now_ms)
         return MIN_OF(MAX_OF(since_ms, worker->forked_ms), now_ms);
 }
 
+const struct listener_set *worker_listeners(const struct worker *worker)
+{
+        const struct pool *pool = worker->pool;
+
+        return worker->purpose == WORKER_DRAIN || pool->mode != POOL_OPEN ? &pool->closing : &pool->listeners;
+}
+
 bool worker_serves(const struct worker *worker)
 {
         return worker->purpose != WORKER_REFUSE;

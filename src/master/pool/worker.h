@@ -49,6 +49,9 @@ struct worker {
         uint32_t row;               /* its number in the last snapshot */
 };
 
+/* The listeners that it is given if it is launched now. */
+const struct listener_set *worker_listeners(const struct worker *worker);
+
 /* Its process runs as `pid`: what was ordered during the launch is carried out now. */
 void worker_launched(struct worker *worker, pid_t pid, uint64_t now_ms);
 

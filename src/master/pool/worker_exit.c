@@ -10,6 +10,7 @@
 #include "lib/idle_set.h"
 #include "logic/protocol/worker_plan.h"
 #include "master/pool/board_renewal.h"
+#include "master/pool/drainer.h"
 #include "master/pool/health.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_counters.h"
@@ -73,7 +74,7 @@ static enum taken what_it_took(const struct worker *worker)
 
         if (!worker->unwatched || before->waiting == 0)
                 return TAKEN_NOTHING;
-        const struct listener_mark now = listener_set_mark(&worker->pool->listeners);
+        const struct listener_mark now = listener_set_mark(worker_listeners(worker));
         if (now.waiting < before->waiting || now.first != before->first)
                 return TAKEN_SOMETHING;
         return now.waiting > before->waiting ? TAKEN_PERHAPS : TAKEN_NOTHING;
@@ -182,6 +183,8 @@ static void count_failure(const struct worker *worker, int status)
                 .pool_succeeded_since = tallies_requests(pool) > worker->requests_at_fork,
         };
 
+        if (worker->purpose == WORKER_DRAIN && !death.by_our_hand && !death.had_served)
+                drainer_note_failed_helper(pool, worker->generation);
         health_note_success(pool); /* what was served before excuses this one, too */
         if (has_served(worker))
                 health_note_life(pool);

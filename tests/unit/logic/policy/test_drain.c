@@ -10,6 +10,12 @@
 #include "logic/policy/roll.h"
 #include "unit/logic/policy/turn_text.h"
 
+static void roll_and_drain(struct turn *turn)
+{
+        roll_decide(turn);
+        drain_decide(turn);
+}
+
 /* clang-format off */
 /* Traces: a step a line. */
 
@@ -78,6 +84,23 @@ static void help_is_bounded(void **state)
              "launch b drain at 1010ms");
 }
 
+/* A reload has changed the handler to one for which helpers fail. */
+static void what_nobody_can_serve_is_given_up(void **state)
+{
+        (void)state;
+        PLAY(roll_and_drain, "pool max 4 surge 25 generation 2",
+             "1s a gen 2; A gen 1 1 queued 2 hopeless -> close A again",
+             "1010ms ->");
+        PLAY(drain_decide, "# Old workers that report still can.",
+             "pool max 4 surge 25 generation 2",
+             "5s a gen 1 busy; A gen 1 1 queued 2 hopeless closing 1s -> waits A at 5010ms",
+             "5010ms a gone -> close A again");
+        PLAY(roll_and_drain, "# And one that reports nothing has had its time.",
+             "pool max 4 surge 25 generation 2",
+             "1s a gen 1 unwatched; b gen 2 roll idle; A gen 1 1 queued 2 hopeless -> retire a (roll); settle b; close A again",
+             "1010ms ->");
+}
+
 static void a_pool_that_closes_down(void **state)
 {
         (void)state;
@@ -100,12 +123,6 @@ static void with_a_successor_a_queue_is_never_empty(void **state)
         PLAY(drain_decide, "# Or when nobody waits, as ever.",
              "pool max 4 surge 25 closing-down accepted 100",
              "1s a busy; A stays enough 103 settled -> close A; retire a (drained) again");
-}
-
-static void roll_and_drain(struct turn *turn)
-{
-        roll_decide(turn);
-        drain_decide(turn);
 }
 
 /* One that knows nothing of us would meet an error on a listener that is shut. */
@@ -150,6 +167,7 @@ int main(void)
                 cmocka_unit_test(what_waits_is_served_first),
                 cmocka_unit_test(help_for_a_queue_that_nobody_takes_from),
                 cmocka_unit_test(help_is_bounded),
+                cmocka_unit_test(what_nobody_can_serve_is_given_up),
                 cmocka_unit_test(a_pool_that_closes_down),
                 cmocka_unit_test(with_a_successor_a_queue_is_never_empty),
                 cmocka_unit_test(programs_that_report_nothing_go_first),

@@ -309,6 +309,8 @@ static inline void read_listener(struct world *w, char name, char *words)
                         item->queue_known = false;
                 else if (text_equal(word, "settled"))
                         item->no_handshakes = true;
+                else if (text_equal(word, "hopeless"))
+                        item->hopeless = true;
                 else if (text_equal(word, "stays"))
                         item->stays_open = true;
                 else if (text_equal(word, "enough"))
