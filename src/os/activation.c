@@ -18,7 +18,11 @@ static bool listens(int fd, bool datagram)
 {
         struct pollfd poller = {.fd = fd, .events = POLLRDHUP};
 
-        return (datagram || sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) != 0) && poll(&poller, 1, 0) <= 0;
+        if (poll(&poller, 1, 0) <= 0)
+                poller.revents = 0;
+        if (datagram) /* POLLERR is of one client who has gone */
+                return !(poller.revents & (POLLRDHUP | POLLHUP));
+        return poller.revents == 0 && sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) != 0;
 }
 
 /* 0 with whether it is a socket for datagrams, or -errno. */

@@ -31,7 +31,7 @@ WORDING = {
     "request killed": r"kill_timeout: ",
     "connections at risk": r"cannot keep new connections from |closed \S+ with clients that wait there: ",
     "scoreboard implausible": r"the scoreboard says what cannot be ",
-    "listener damaged": r"nobody can connect to \S+ any more: |\S+ is not as it was opened \(",
+    "listener damaged": r"nobody can connect to \S+ any more: |\S+ gets no datagrams any more: |\S+ is not as it was opened \(",
     "address unavailable": r"cannot open \S+: ",
 }
 

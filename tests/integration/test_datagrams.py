@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -290,6 +291,55 @@ def test_what_the_new_handler_cannot_serve(preforkd: Start, script: Callable[[st
     failures = control.pool()["totals"]["start_failures"]
     assert request(new, b"hello") == b"hello"
     stays(lambda: control.pool()["totals"]["start_failures"] == failures, "no more failures", 0.5)
+
+
+def test_a_socket_that_a_program_has_connected(preforkd: Start, script: Callable[[str], list[str]],
+                                               tmp_path: Path) -> None:
+    """It gets what one client sends, and nothing else: another one is opened."""
+    for address in udp(), f"unixgram:{tmp_path}/s":
+        daemon = preforkd({"www": wait_service(address, script("""
+data, sender = listener.recvfrom(65535)
+listener.sendto(b"%d " % os.getpid() + data, sender)
+if data == b"connect":
+    listener.connect(sender)
+"""))})
+        with Client(address) as client, Client(address, 20) as other:
+            client.ask(b"connect")
+            daemon.wait_log(rf"listening on {re.escape(address)}, for datagrams",
+                            after=daemon.wait_message("listener damaged").end())
+            other.ask()
+
+
+def awake_ms(pid: int) -> float:
+    """How long it has run, or wanted to."""
+    return sum(int(field) for field in Path(f"/proc/{pid}/schedstat").read_text().split()[:2]) / 1e6
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_errors_that_a_program_does_not_read(preforkd: Start, script: Callable[[str], list[str]], ends: bool) -> None:
+    """Clients that have gone do no harm: neither is the listener replaced, nor does the master spin."""
+    address, IP_RECVERR = udp(), 11
+    daemon = preforkd({"www": wait_service(address, script(f"""
+listener.setsockopt(socket.IPPROTO_IP, {IP_RECVERR}, 1)
+serve()
+listener.sendto(b"gone", ("127.0.0.1", {free_port()}))
+while True:
+    try:
+        serve()
+        break
+    except ConnectionRefusedError:
+        pass
+time.sleep({0 if ends else 1000})
+"""))}, control=True)
+    with Client(address) as client:
+        client.ask()
+        client.ask()
+        wait_rows(daemon, *((0,) if ends else (1, "unwatched")))
+        before = awake_ms(daemon.pid)
+        stays(lambda: awake_ms(daemon.pid) < before + 700, "its rest", 1.5)
+        if ends:
+            client.ask()
+    daemon.assert_none(["listener damaged"])
 
 
 def test_an_address_that_is_taken(preforkd: Start, script: Callable[[str], list[str]]) -> None:

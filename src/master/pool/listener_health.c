@@ -59,7 +59,10 @@ static void look_whether_it_listens(struct pool *pool, struct pool_listener *ite
         if (item->watch) /* it would always be ready */
                 evloop_watch_pause(item->watch);
         pool_record_event(pool, MESSAGE_ID_LISTENER_DAMAGED, LOG_WARNING,
-                          "nobody can connect to %s any more: a process that has it has shut it down", item->name);
+                          item->listener.address.datagram
+                                  ? "%s gets no datagrams any more: a process that has it has shut or connected it"
+                                  : "nobody can connect to %s any more: a process that has it has shut it down",
+                          item->name);
 }
 
 /* Many programs that accept themselves call listen(2) with a backlog of their own, and those that get datagrams set

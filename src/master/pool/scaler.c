@@ -6,8 +6,10 @@
 #include "logic/policy/level_shares.h"
 #include "master/loop/evloop.h"
 #include "master/pool/pool.h"
+#include "os/net/listener_check.h"
 
 #define SHORT_OF_MEMORY_MS 100
+#define ERRORS_UNREAD_MS 100
 
 /* Or one of the listeners has hung up. */
 static void on_connection_waits(void *context)
@@ -18,6 +20,20 @@ static void on_connection_waits(void *context)
 static struct listener_set *watched_set(struct pool *pool)
 {
         return pool->mode == POOL_OPEN ? &pool->listeners : &pool->closing;
+}
+
+/* Errors that a program has not read would wake us without end. A program that runs may still read them; demand beyond
+ * what it serves is seen a little later. */
+static bool is_disturbed(struct pool *pool, const struct pool_listener *item)
+{
+        if (!listener_has_errors(&item->listener))
+                return false;
+        if (pool->workers.first) {
+                turn_ask_at(&pool->turn, saturated_add(pool->turn.now_ms, ERRORS_UNREAD_MS));
+                return true;
+        }
+        listener_forget_errors(&item->listener);
+        return false;
 }
 
 /* Without the watch nothing would tell of a client, so it is tried again. */
@@ -38,7 +54,7 @@ static void watch_listeners(struct pool *pool, bool wanted)
                 struct pool_listener *item = &set->items[i];
                 if (item->dead) /* paused when that was noticed */
                         continue;
-                if (wanted)
+                if (wanted && !is_disturbed(pool, item))
                         watch(pool, item);
                 else if (item->watch)
                         evloop_watch_pause(item->watch);

@@ -15,6 +15,8 @@
 /* The longest value in the table is the name of a device. */
 #define VALUE_MAX 64
 
+#define ERRORS_AT_ONCE 256
+
 struct socket_option {
         int level, option;
         const char *name;
@@ -76,6 +78,14 @@ static const struct socket_option socket_options[] = {
         OPTION(IPPROTO_TCP, TCP_INQ),
 };
 
+/* A socket for datagrams that somebody has connected gets those of one client alone. */
+static bool is_connected(int fd)
+{
+        struct address peer = {.length = sizeof(peer.un)};
+
+        return getpeername(fd, &peer.any, &peer.length) == 0;
+}
+
 /* What cannot be found out, for want of memory, is taken to be as it should be: workers are replaced otherwise. */
 bool listener_listens(const struct listener *listener)
 {
@@ -86,7 +96,11 @@ bool listener_listens(const struct listener *listener)
         if (!listener->address.datagram &&
             getsockopt(listener->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && !listens)
                 return false;
-        return poll(&poller, 1, 0) <= 0;
+        int ready = poll(&poller, 1, 0);
+        if (!listener->address.datagram)
+                return ready <= 0;
+        /* POLLERR is of one client who has gone (IP_RECVERR). */
+        return (ready <= 0 || !(poller.revents & (POLLRDHUP | POLLHUP | POLLNVAL))) && !is_connected(listener->fd);
 }
 
 /* A filter that is not classic BPF is an error here, too. */
@@ -164,6 +178,27 @@ void listener_check(const struct listener *listener, const struct listener_optio
                 ret->altered = LISTENER_CHECK_BACKLOG;
 }
 
+bool listener_has_errors(const struct listener *listener)
+{
+        struct pollfd poller = {.fd = listener->fd, .events = POLLIN};
+
+        return listener->address.datagram && poll(&poller, 1, 0) == 1 &&
+               (poller.revents & (POLLERR | POLLIN)) == POLLERR;
+}
+
+void listener_forget_errors(const struct listener *listener)
+{
+        bool has_queue = listener->address.any.sa_family != AF_UNIX; /* where recvmsg(2) would take a datagram */
+        struct msghdr message = {.msg_iovlen = 0};
+        int error;
+        socklen_t length = sizeof(error);
+
+        for (unsigned i = 0; has_queue && i < ERRORS_AT_ONCE; i++)
+                if (recvmsg(listener->fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+                        break;
+        getsockopt(listener->fd, SOL_SOCKET, SO_ERROR, &error, &length); /* which clears it */
+}
+
 int listener_mend(struct listener *listener, const struct listener_options *options)
 {
         struct listener_options all = *options;
@@ -173,6 +208,8 @@ int listener_mend(struct listener *listener, const struct listener_options *opti
         int r = setsockopt(listener->fd, SOL_SOCKET, SO_DETACH_FILTER, &ignored, sizeof(ignored)) < 0 && errno != ENOENT
                         ? -errno
                         : 0;
+        if (listener->address.datagram && is_connected(listener->fd))
+                connect(listener->fd, &(const struct sockaddr){.sa_family = AF_UNSPEC}, sizeof(struct sockaddr));
         int adjusted = listener_adjust(listener, &all);
         r = r < 0 ? r : adjusted;
         return r == 0 && !listener_listens(listener) ? -ESHUTDOWN : r;

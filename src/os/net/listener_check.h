@@ -17,7 +17,8 @@ struct listener_condition {
         const char *altered; /* what differs from a listener that has just been opened: "SO_LINGER"; NULL: nothing */
 };
 
-/* Can clients still connect? Cheap. False once somebody has called shutdown(2), or connect(2) to nowhere. */
+/* Can clients still connect? Cheap. False once somebody has called shutdown(2), or connect(2) to nowhere; of
+ * datagrams, connect(2) to anywhere. */
 bool listener_listens(const struct listener *listener);
 
 /* Compare a listener in service with a new socket that has the same options. Of one of a socket unit, which may set
@@ -25,7 +26,14 @@ bool listener_listens(const struct listener *listener);
 void listener_check(const struct listener *listener, const struct listener_options *options,
                     struct listener_condition *ret);
 
+/* True of a socket for datagrams at which nothing waits but errors, such as that a client has gone. A program has asked
+ * for them (IP_RECVERR) and does not read them; whoever waits for the socket finds it ready without end. */
+bool listener_has_errors(const struct listener *listener);
+
+/* Read them, at most some hundreds, for want of a program that does. */
+void listener_forget_errors(const struct listener *listener);
+
 /* Put right what can be put right on the open socket: it listens again with its backlog, a filter that is not locked is
  * detached, and the options of listener_adjust() are set. 0; -errno of the first that failed; -ESHUTDOWN: it does not
- * listen. */
+ * listen. Of datagrams: it is connected no longer. */
 int listener_mend(struct listener *listener, const struct listener_options *options);

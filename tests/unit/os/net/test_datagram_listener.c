@@ -237,6 +237,51 @@ static void test_its_condition(void **state)
         }
 }
 
+/* By a worker: then it gets what one client sends, and nothing else. */
+static void test_connected(void **state)
+{
+        (void)state;
+        for (unsigned kind = 0; kind < KINDS; kind++) {
+                struct address address = address_of(kind);
+                struct listener listener = open_listener(&address, &defaults);
+                struct listener_condition condition;
+                assert_int_equal(connect(listener.fd, &address.any, address.length), 0);
+                listener_check(&listener, &defaults, &condition);
+                assert_false(condition.listens);
+                assert_int_equal(listener_mend(&listener, &defaults), 0);
+                listener_check(&listener, &defaults, &condition);
+                assert_true(condition.listens);
+                assert_int_equal(send_to(&address, "x"), 0);
+                assert_receives(&listener, "x");
+                listener_close(&listener);
+        }
+}
+
+/* Of an answer to a client who has gone. */
+static void test_an_error_is_no_damage(void **state)
+{
+        struct address address = address_of(0), nobody = address_of(0);
+        struct listener listener = open_listener(&address, &defaults), gone = open_listener(&nobody, &defaults);
+        struct pollfd poller = {.fd = listener.fd};
+        const int on = 1;
+
+        (void)state;
+        listener_close(&gone);
+        assert_int_equal(setsockopt(listener.fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on)), 0);
+        assert_int_equal(sendto(listener.fd, "x", 1, 0, &nobody.any, nobody.length), 1);
+        assert_int_equal(poll(&poller, 1, 10000), 1);
+        assert_int_equal(poller.revents, POLLERR);
+        assert_true(listener_listens(&listener));
+        assert_int_equal(queue_length(&listener), 0);
+        assert_true(listener_has_errors(&listener));
+        assert_int_equal(send_to(&address, "y"), 0);
+        assert_false(listener_has_errors(&listener)); /* and something that waits */
+        listener_forget_errors(&listener);
+        assert_receives(&listener, "y");
+        assert_int_equal(poll(&poller, 1, 0), 0);
+        listener_close(&listener);
+}
+
 static int make_directory(void **state)
 {
         (void)state;
@@ -259,6 +304,7 @@ int main(void)
                 cmocka_unit_test(test_undrain),      cmocka_unit_test(test_drain_unnoticed),
                 cmocka_unit_test(test_replaced),     cmocka_unit_test(test_taken),
                 cmocka_unit_test(test_a_stale_file), cmocka_unit_test(test_its_condition),
+                cmocka_unit_test(test_connected),    cmocka_unit_test(test_an_error_is_no_damage),
         };
 
         return cmocka_run_group_tests(tests, make_directory, remove_directory);
