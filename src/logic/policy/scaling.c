@@ -10,6 +10,9 @@
 /* How often a saturated pool that has not been reported yet checks for waiting connections. */
 #define UNTOLD_LOOK_MS 100
 
+/* How long a program that reports nothing may take before it accepts or reads for the first time. */
+#define FIRST_MS 1000
+
 /* Workers that have become ready since the pool was full, and report nothing. */
 static unsigned count_fresh(const struct turn *turn)
 {
@@ -102,6 +105,19 @@ static void tell_relief(struct turn *turn, uint64_t refused)
                 turn_record(turn, ORDER_TELL_RELIEVED, LOG_INFO, "no longer saturated");
 }
 
+/* True if a worker that reports nothing may be about to take what waits for the first time: many a program needs longer
+ * to begin than it takes to see that the pool is full. */
+static bool somebody_begins(const struct turn *turn)
+{
+        for (uint32_t i = 0; i < turn->rows.count; i++) {
+                const struct worker_row *row = &turn->rows.items[i];
+                if (worker_row_is_unwatched(row) && worker_row_counts(row) &&
+                    turn->now_ms < saturated_add(row->life.since_ms, FIRST_MS))
+                        return true;
+        }
+        return false;
+}
+
 /* An episode is reported once a connection waits: a pool with one worker is fully used during every request. If the
  * refuser was faster than this check, no connection waits but one was refused. The end is reported when the refuser has
  * gone, so that no connection is refused outside an episode. */
@@ -111,7 +127,8 @@ static void follow_saturation(struct turn *turn, const struct scale_decision *de
         uint64_t refused = turn->refused - MIN_OF(scaling->refused_before, turn->refused);
 
         /* A connection that an idle or starting worker is about to accept does not count as waiting. */
-        bool somebody_waits = input->queued > (uint64_t)input->idle + input->starting + decision->start;
+        bool somebody_waits =
+                input->queued > (uint64_t)input->idle + input->starting + decision->start && !somebody_begins(turn);
         if (!scaling->saturation_told && ((scaling->scale.saturated && somebody_waits) || refused > 0))
                 tell_saturation(turn, input->total + decision->start, input->queued, refused);
         if (scaling->saturation_told && !scaling->scale.saturated &&

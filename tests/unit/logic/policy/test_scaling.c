@@ -184,6 +184,17 @@ static void what_inetd_calls_wait(void **state)
              "1016ms -> at 1024ms low 1 high 2", "1024ms -> at 1028ms low 1 high 2", "1028ms -> at 1030ms low 1 high 2",
              "1030ms -> at 1031ms low 1 high 2",
              "1031ms -> launch b serve (1 queued, spare 0) at 1047ms high 2");
+        PLAY(scaling_decide, "# One that takes half a second to begin is not too few.",
+             "pool wait max 1 spare 0 0 spare-timeout 1s",
+             "1s pool queued 1 -> launch a serve (1 queued, spare 0) high 1",
+             "1s a unwatched -> at 1016ms low 1 high 1",
+             "1016ms -> at 1024ms low 1 high 1",
+             "1024ms -> at 1028ms low 1 high 1",
+             "1028ms -> at 1030ms low 1 high 1",
+             "1030ms -> at 1031ms low 1 high 1",
+             "1031ms -> at 1047ms high 1",
+             "1500ms pool queued 0 -> at 1516ms reset",
+             "1600ms a gone -> high 1 watch");
 }
 
 /* clang-format on */
