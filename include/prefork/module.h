@@ -63,7 +63,8 @@ struct prefork_request {
         size_t datagram_length;
 
         /* Send an answer to the sender of the datagram, from the address that it was sent to; as often as wanted. 0; or
-         * -errno of sendmsg(2); -EDESTADDRREQ: the sender, a UNIX socket, has no address. */
+         * -errno of sendmsg(2); -EDESTADDRREQ: the sender, a UNIX socket, has no address; -EINTR: it does not read, and
+         * this request shall end. */
         int (*answer)(const struct prefork_request *request, const void *bytes, size_t length);
 };
 

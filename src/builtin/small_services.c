@@ -35,7 +35,11 @@ static int answer(const struct prefork_request *request, const void *bytes, size
                 return 0;
         int r = request->answer(request, bytes, length);
         /* Whoever has asked may have gone, or cannot be answered. */
-        return r == -EDESTADDRREQ || r == -ECONNREFUSED || r == -ENOENT || r == -EPERM ? 0 : r;
+        static const int of_the_client[] = {EDESTADDRREQ, ECONNREFUSED, ENOENT, EPERM, EACCES, EPROTOTYPE, EAGAIN};
+        for (size_t i = 0; i < ELEMENTS(of_the_client); i++)
+                if (r == -of_the_client[i])
+                        return 0;
+        return r;
 }
 
 /* Answer a connection or a datagram with so many bytes, and that is all. */

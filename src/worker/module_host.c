@@ -73,7 +73,14 @@ static int answer(const struct prefork_request *public, const void *bytes, size_
 {
         const struct request *request = (const struct request *)public;
 
-        return request->datagram ? datagram_answer(request->datagram, bytes, length) : -ENOTCONN;
+        int r;
+
+        if (!request->datagram)
+                return -ENOTCONN;
+        do
+                r = datagram_answer(request->datagram, bytes, length);
+        while (r == -EINTR && !present.interrupted); /* a client that reads nothing shall not outlast the deadline */
+        return r;
 }
 
 /* If limit_nofile is not set, the limit that preforkd was started with, as for a program. */

@@ -296,6 +296,31 @@ def test_echo_and_discard(preforkd: Start, address: str) -> None:
             client.socket.recv(100)
 
 
+def test_a_client_that_reads_no_answer(preforkd: Start, tmp_path: Path) -> None:
+    """It holds a worker until the deadline, and no longer; the worker lives."""
+    address = f"unixgram:{tmp_path}/s"
+    daemon = preforkd({"www": builtin(address, "echo", scaling="static", max_workers=1, request_timeout="300ms",
+                                      kill_timeout="60s")}, control=True)
+    [worker] = daemon.wait_workers(1)
+    with Client(address) as deaf, Client(address, 30) as client:
+        deaf.socket.setblocking(False)
+
+        def is_over() -> bool:
+            for _ in range(100):
+                try:
+                    deaf.send(b"x" * 100)
+                except BlockingIOError:
+                    break
+            return totals(daemon)["request_timeouts"] >= 2
+
+        wait_until(is_over, "two timeouts, one after the other")
+        deaf.socket.close()
+        client.send(b"still there")
+        assert client.socket.recv(100) == b"still there"
+    assert daemon.wait_workers(1) == [worker]
+    daemon.assert_none(["worker died", "request killed"])
+
+
 def test_daytime_time_and_chargen(preforkd: Start, tmp_path: Path) -> None:
     addresses = {name: udp() for name in ("daytime", "time", "chargen")}
     preforkd({name: builtin(address, name) for name, address in addresses.items()})

@@ -144,8 +144,5 @@ int datagram_answer(const struct datagram *datagram, const void *bytes, size_t l
         if (sender.length <= sizeof(sender.any.sa_family)) /* a UNIX socket without a name */
                 return -EDESTADDRREQ;
         set_source(&message, &control, &datagram->local);
-        while (sendmsg(datagram->answer_fd, &message, MSG_NOSIGNAL) < 0)
-                if (errno != EINTR)
-                        return -errno;
-        return 0;
+        return sendmsg(datagram->answer_fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }

@@ -31,5 +31,6 @@ bool datagram_is_at(int listener);
  * recvmsg(2). Whatever is longer than DATAGRAM_MAX is cut. */
 int datagram_receive(int listener, int answer_fd, struct datagram *ret);
 
-/* Send an answer. 0; -EDESTADDRREQ: the sender has no address; -errno of sendmsg(2). */
+/* Send an answer; blocks as the socket does, also because a UNIX client does not read. 0; -EDESTADDRREQ: the sender has
+ * no address; -EINTR: nothing was sent; other -errno of sendmsg(2). */
 int datagram_answer(const struct datagram *datagram, const void *bytes, size_t length);
