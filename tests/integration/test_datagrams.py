@@ -138,6 +138,24 @@ def test_more_comes_while_it_starts(preforkd: Start, script: Callable[[str], lis
     daemon.assert_quiet()
 
 
+@pytest.mark.parametrize("kind", ["udp", "unixgram"])
+def test_one_that_reads_one_while_others_come(preforkd: Start, script: Callable[[str], list[str]], tmp_path: Path,
+                                              kind: str) -> None:
+    """As much waits when it ends as when it began, or more: it has served nevertheless."""
+    address = udp() if kind == "udp" else f"unixgram:{tmp_path}/s"
+    daemon = preforkd({"www": wait_service(address, script("""
+time.sleep(0.02)
+serve()
+"""), restart_delay_min="5s")}, control=True)
+    with Client(address, 30) as client:
+        client.send(b"%5d" % 0)
+        for number in range(1, 8):
+            client.send(b"%5d" % number)
+            client.hear()
+        client.hear()
+    daemon.assert_quiet()
+
+
 def test_one_that_reads_nothing_is_backed_off(preforkd: Start, script: Callable[[str], list[str]]) -> None:
     """Not started without end, and never given up; what waits is still there for the next one."""
     address = udp()
