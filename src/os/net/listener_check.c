@@ -194,7 +194,7 @@ void listener_forget_errors(const struct listener *listener)
         socklen_t length = sizeof(error);
 
         for (unsigned i = 0; has_queue && i < ERRORS_AT_ONCE; i++)
-                if (recvmsg(listener->fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+                if (recvmsg(listener->fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
                         break;
         getsockopt(listener->fd, SOL_SOCKET, SO_ERROR, &error, &length); /* which clears it */
 }
