@@ -12,7 +12,7 @@
  *     };
  *
  * A worker loads it after it has dropped its credentials, calls init() once, serve() for each connection, one at a
- * time, and done() when it ends in an orderly way. preforkd-module(7) is the manual.
+ * time (see PREFORK_MODULE_THREAD_SAFE), and done() when it ends in an orderly way. preforkd-module(7) is the manual.
  *
  * What must stay true: a member keeps its place and its meaning. New members are added at the ends of the structures,
  * whose sizes tell old from new. Any other change makes another PREFORK_MODULE_ABI. */
@@ -37,6 +37,9 @@ extern "C" {
 enum {
         /* serve() also serves datagrams: the pool may listen on udp: and unixgram: addresses. */
         PREFORK_MODULE_DATAGRAMS = 1 << 0,
+
+        /* serve() may be called by several threads at once: the pool may have threads_per_worker. */
+        PREFORK_MODULE_THREAD_SAFE = 1 << 1,
 };
 
 /* One connection, or one datagram. It is valid until serve() returns. Members are only read. */

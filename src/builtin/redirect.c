@@ -120,5 +120,6 @@ static int serve(void *state, const struct prefork_request *request)
         return by_client && r != -ETIMEDOUT ? 0 : r;
 }
 
-const struct prefork_module builtin_redirect = {PREFORK_MODULE_HEADER, .name = "redirect", .init = init, .serve = serve,
-                                                .done = done};
+const struct prefork_module builtin_redirect = {PREFORK_MODULE_HEADER, .flags = PREFORK_MODULE_THREAD_SAFE,
+                                                .name = "redirect",    .init = init,
+                                                .serve = serve,        .done = done};

@@ -129,13 +129,18 @@ static int serve_chargen(void *state, const struct prefork_request *request)
         return stream_result(r);
 }
 
-const struct prefork_module builtin_echo = {PREFORK_MODULE_HEADER, .flags = PREFORK_MODULE_DATAGRAMS, .name = "echo",
-                                            .serve = serve_echo};
-const struct prefork_module builtin_discard = {PREFORK_MODULE_HEADER, .flags = PREFORK_MODULE_DATAGRAMS,
+const struct prefork_module builtin_echo = {PREFORK_MODULE_HEADER,
+                                            .flags = PREFORK_MODULE_DATAGRAMS | PREFORK_MODULE_THREAD_SAFE,
+                                            .name = "echo", .serve = serve_echo};
+const struct prefork_module builtin_discard = {PREFORK_MODULE_HEADER,
+                                               .flags = PREFORK_MODULE_DATAGRAMS | PREFORK_MODULE_THREAD_SAFE,
                                                .name = "discard", .serve = serve_discard};
-const struct prefork_module builtin_daytime = {PREFORK_MODULE_HEADER, .flags = PREFORK_MODULE_DATAGRAMS,
+const struct prefork_module builtin_daytime = {PREFORK_MODULE_HEADER,
+                                               .flags = PREFORK_MODULE_DATAGRAMS | PREFORK_MODULE_THREAD_SAFE,
                                                .name = "daytime", .serve = serve_daytime};
-const struct prefork_module builtin_time = {PREFORK_MODULE_HEADER, .flags = PREFORK_MODULE_DATAGRAMS, .name = "time",
-                                            .serve = serve_time};
-const struct prefork_module builtin_chargen = {PREFORK_MODULE_HEADER, .flags = PREFORK_MODULE_DATAGRAMS,
+const struct prefork_module builtin_time = {PREFORK_MODULE_HEADER,
+                                            .flags = PREFORK_MODULE_DATAGRAMS | PREFORK_MODULE_THREAD_SAFE,
+                                            .name = "time", .serve = serve_time};
+const struct prefork_module builtin_chargen = {PREFORK_MODULE_HEADER,
+                                               .flags = PREFORK_MODULE_DATAGRAMS | PREFORK_MODULE_THREAD_SAFE,
                                                .name = "chargen", .serve = serve_chargen};

@@ -49,16 +49,18 @@ static int open_set(struct acceptor *acceptor)
         return 0;
 }
 
+int acceptor_join(struct acceptor *acceptor, const int *listeners, size_t count)
+{
+        *acceptor = (struct acceptor){.listeners = listeners, .count = count, .epoll_fd = -1, .signal_fd = -1};
+        return count > 1 ? open_set(acceptor) : 0;
+}
+
 int acceptor_open(struct acceptor *acceptor, const int *listeners, size_t count, pid_t parent,
                   unsigned orphan_timeout_ms)
 {
-        *acceptor = (struct acceptor){.listeners = listeners, .count = count, .epoll_fd = -1, .signal_fd = -1};
-        if (count > 1) {
-                int r = open_set(acceptor);
-                if (r < 0)
-                        return r;
-        }
-        return door_install(listeners, count, parent, orphan_timeout_ms);
+        int r = acceptor_join(acceptor, listeners, count);
+
+        return r < 0 ? r : door_install(listeners, count, parent, orphan_timeout_ms);
 }
 
 /* accept(2) has failed with a passing error. -EINTR: try again at once; otherwise as acceptor_wait(). */
@@ -187,7 +189,9 @@ static int wait_on_several(struct acceptor *acceptor, struct address *ret_peer, 
 
         door_signal_set(&retire);
         sigprocmask(SIG_BLOCK, &retire, &before);
+        door_enter();
         int r = wait_on_set(acceptor, ret_peer, ret_fd);
+        door_leave();
         sigprocmask(SIG_SETMASK, &before, NULL);
         return r;
 }

@@ -38,6 +38,9 @@ struct acceptor {
 int acceptor_open(struct acceptor *acceptor, const int *listeners, size_t count, pid_t parent,
                   unsigned orphan_timeout_ms);
 
+/* The same for a further thread of a worker, without the door, which is that of the first. */
+int acceptor_join(struct acceptor *acceptor, const int *listeners, size_t count);
+
 /* Wait for a connection. Stores an O_CLOEXEC descriptor, owned by the caller, and the peer's address, and returns 0.
  * -ESHUTDOWN: the worker must end, because it was retired or because every listener was shut down (os/net/listener.h)
  * and is empty. -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM: the system lacks a resource; call acceptor_pause() and try again.

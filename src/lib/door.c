@@ -12,8 +12,13 @@ static struct {
         size_t listen_count;
         pid_t parent;
         unsigned orphan_timeout_ms;
-        volatile sig_atomic_t closed;
-        volatile sig_atomic_t orphaned;
+        const _Atomic pid_t *tids;
+        size_t thread_count;
+        bool in_sets;
+        atomic_uint inside; /* threads that wait in their sets */
+        atomic_bool told;   /* the signal was sent on to all threads */
+        atomic_bool closed;
+        atomic_bool orphaned;
 } door = {.door_fd = -1};
 
 /* dup3(2) may be interrupted, or meet the kernel in the middle of something (EBUSY); a listener that stays open would
@@ -27,15 +32,34 @@ static void replace(int listen_fd)
         }
 }
 
+static void replace_all(void)
+{
+        for (size_t i = 0; i < door.listen_count; i++)
+                replace(door.listen_fds[i]);
+}
+
+/* Once: the threads do the same in turn. */
+static void tell_threads(void)
+{
+        if (door.thread_count == 0 || atomic_exchange(&door.told, true))
+                return;
+        for (size_t i = 0; i < door.thread_count; i++) {
+                pid_t tid = atomic_load(&door.tids[i]);
+                if (tid > 0 && tid != sys_gettid())
+                        sys_signal_thread(tid, DOOR_SIGNAL);
+        }
+}
+
 void door_close(void)
 {
         int saved_errno = errno;
 
-        door.closed = 1;
-        for (size_t i = 0; i < door.listen_count; i++)
-                replace(door.listen_fds[i]);
-        if (!door.orphaned && sys_getppid() != door.parent) {
-                door.orphaned = 1;
+        atomic_store(&door.closed, true);
+        if (atomic_load(&door.inside) == 0) /* else the last one replaces them */
+                replace_all();
+        tell_threads();
+        if (!door_is_orphaned() && sys_getppid() != door.parent) {
+                atomic_store(&door.orphaned, true);
                 sys_alarm(door.orphan_timeout_ms);
         }
         errno = saved_errno;
@@ -71,6 +95,26 @@ int door_install(const int *listen_fds, size_t listen_count, pid_t parent, unsig
         return sys_getppid() == parent ? 0 : -ESRCH;
 }
 
+void door_set_threads(const _Atomic pid_t *tids, size_t count, bool in_sets)
+{
+        door.tids = tids;
+        door.thread_count = count;
+        door.in_sets = in_sets;
+}
+
+void door_enter(void)
+{
+        if (door.in_sets)
+                atomic_fetch_add(&door.inside, 1);
+}
+
+/* Whoever closes the door sees a thread that is inside, or that thread sees here that it is closed. */
+void door_leave(void)
+{
+        if (door.in_sets && atomic_fetch_sub(&door.inside, 1) == 1 && atomic_load(&door.closed))
+                replace_all();
+}
+
 void door_signal_set(sigset_t *ret)
 {
         sigemptyset(ret);
@@ -103,10 +147,10 @@ bool door_is_installed(void)
 
 bool door_is_closed(void)
 {
-        return door.closed;
+        return atomic_load_explicit(&door.closed, memory_order_relaxed);
 }
 
 bool door_is_orphaned(void)
 {
-        return door.orphaned;
+        return atomic_load_explicit(&door.orphaned, memory_order_relaxed);
 }

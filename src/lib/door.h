@@ -7,10 +7,17 @@
  *
  * The signal is SIGWINCH, whose default action is to do nothing, so that it cannot harm a handler that already
  * executes. It must be blocked until door_install() has run. The state is static because a signal handler cannot reach
- * it otherwise: a process has one door. Called by the acceptor and the refuser. */
+ * it otherwise: a process has one door. Called by the acceptor and the refuser.
+ *
+ * A worker with threads has one door for all of them. Replacing a descriptor does not end an accept that another thread
+ * is blocked in, so whoever closes the door sends the signal on to each thread, once: it interrupts the accept, or is
+ * pending before it, and the descriptor is replaced by then. Threads that wait in epoll sets are a special case: the
+ * kernel wakes one of them for each connection, which must still be able to accept it. So the listeners are replaced
+ * when the last of them has left its wait. */
 #pragma once
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -28,6 +35,15 @@
  * for which the worker has a handler, follows after orphan_timeout_ms. 0; -ESRCH: the master had died before this call;
  * or -errno of eventfd(2), sigaction(2), prctl(2). */
 int door_install(const int *listen_fds, size_t listen_count, pid_t parent, unsigned orphan_timeout_ms);
+
+/* Before door_install(), in a worker with threads: the numbers of those that accept; 0: it does not yet, or any more.
+ * The array lives as long as the process. With `in_sets` they wait in epoll sets, between door_enter() and
+ * door_leave(). Each thread unblocks the signal itself. */
+void door_set_threads(const _Atomic pid_t *tids, size_t count, bool in_sets);
+
+/* A thread begins or ends to wait in an epoll set. No effect without such threads. */
+void door_enter(void);
+void door_leave(void);
 
 /* Fill *ret with the retire signal alone. */
 void door_signal_set(sigset_t *ret);
@@ -50,5 +66,6 @@ bool door_is_closed(void);
 /* True after the signal, if the master was dead. */
 bool door_is_orphaned(void);
 
-/* Do what the signal's handler does, for a worker that reads the signal itself. Async-signal-safe. */
+/* Do what the signal's handler does, for a worker that reads the signal itself, and for a thread that ends its worker.
+ * Async-signal-safe. */
 void door_close(void);

@@ -155,7 +155,7 @@ int prefork_accept(struct prefork_worker *worker, struct sockaddr *peer, socklen
 int prefork_retiring(const struct prefork_worker *worker)
 {
         return worker->ending || door_is_closed() || sys_signal_is_pending(DOOR_SIGNAL) ||
-               recycling_was_granted(&worker->desk.slot);
+               recycling_was_granted(&worker->desk.recycling, &worker->desk.slot);
 }
 
 void prefork_detach(struct prefork_worker *worker)

@@ -27,5 +27,5 @@ bool request_next(struct request_desk *desk)
         if (recycling_is_due(&desk->recycling, &desk->slot, now_ns))
                 return false;
         slot_idle(&desk->slot, now_ns);
-        return !recycling_was_granted(&desk->slot);
+        return !recycling_was_granted(&desk->recycling, &desk->slot);
 }

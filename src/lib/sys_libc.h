@@ -122,6 +122,17 @@ static inline pid_t sys_getppid(void)
         return getppid();
 }
 
+static inline pid_t sys_gettid(void)
+{
+        return (pid_t)syscall(SYS_gettid);
+}
+
+/* Send a signal to one thread of this process. */
+static inline void sys_signal_thread(pid_t tid, int number)
+{
+        syscall(SYS_tgkill, getpid(), tid, number);
+}
+
 static inline void sys_sched_yield(void)
 {
         sched_yield();

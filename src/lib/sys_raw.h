@@ -153,6 +153,16 @@ static inline pid_t sys_getppid(void)
         return (pid_t)SYS_0(__NR_getppid);
 }
 
+static inline pid_t sys_gettid(void)
+{
+        return (pid_t)SYS_0(__NR_gettid);
+}
+
+static inline void sys_signal_thread(pid_t tid, int number)
+{
+        SYS_3(__NR_tgkill, sys_getpid(), tid, number);
+}
+
 static inline void sys_sched_yield(void)
 {
         SYS_0(__NR_sched_yield);

@@ -27,16 +27,21 @@ struct module_host {
         void *state;
         struct handler_environment *environment;
         struct fork_mark mark;
-        bool knows_signals; /* the next two are filled in */
-        sigset_t mask;      /* the worker's signal mask */
-        struct sigaction on_retire;
+        pthread_key_t key; /* whose value is lost when the module ends a thread of ours */
         bool may_change_user;
         uid_t uid;
-        uint64_t served; /* requests */
 };
 
-/* The request that is being served, for signal handlers. */
-static struct {
+/* What must be the same after each request of this thread. */
+static _Thread_local struct {
+        bool known;    /* the next two are filled in */
+        sigset_t mask; /* the thread's signal mask */
+        struct sigaction on_retire;
+        uint64_t served; /* requests */
+} kept;
+
+/* The request that this thread serves, for signal handlers. */
+static _Thread_local struct present {
         volatile sig_atomic_t connection; /* -1: none */
         volatile sig_atomic_t interrupted;
         struct connection_id id;
@@ -45,14 +50,14 @@ static struct {
 
 struct request {
         struct prefork_request public;
-        struct address local; /* length 0: not looked up yet */
+        const struct present *present; /* of its thread: the module may ask in another */
+        struct address local;          /* length 0: not looked up yet */
         const struct datagram *datagram;
 };
 
 static bool is_interrupted(const struct prefork_request *request)
 {
-        (void)request;
-        return present.interrupted != 0;
+        return ((const struct request *)request)->present->interrupted != 0;
 }
 
 static const struct sockaddr *find_local(const struct prefork_request *public, socklen_t *ret_length)
@@ -150,11 +155,10 @@ static void on_thread_end(void *context)
 int module_host_start(struct module_host *host, const struct prefork_module *module)
 {
         const struct words *words = &host->pool->handler;
-        pthread_key_t key;
 
-        int r = -pthread_key_create(&key, on_thread_end);
+        int r = -pthread_key_create(&host->key, on_thread_end);
         if (r == 0)
-                r = -pthread_setspecific(key, host);
+                r = -pthread_setspecific(host->key, host);
         if (r < 0)
                 return r;
         present.place = IN_INIT;
@@ -171,34 +175,48 @@ int module_host_start(struct module_host *host, const struct prefork_module *mod
         return 0;
 }
 
-/* Before the first request: what must be the same after each. While the module runs, the retire signal restarts what it
- * interrupts, if the kernel can, and so does not cut reads short; an order interrupts. */
-static void learn_signals(struct module_host *host)
+int module_host_enter(void *runtime)
+{
+        struct module_host *host = runtime;
+
+        return -pthread_setspecific(host->key, host);
+}
+
+void module_host_leave(void *runtime)
+{
+        const struct module_host *host = runtime;
+
+        pthread_setspecific(host->key, NULL);
+}
+
+/* Before the first request of this thread: what must be the same after each. While the module runs, the retire signal
+ * restarts what it interrupts, if the kernel can, and so does not cut reads short; an order interrupts. */
+static void learn_signals(void)
 {
         struct sigaction on_order;
 
-        sigprocmask(SIG_SETMASK, NULL, &host->mask);
-        sigaction(DOOR_SIGNAL, NULL, &host->on_retire);
-        host->on_retire.sa_flags |= SA_RESTART;
-        sigaction(DOOR_SIGNAL, &host->on_retire, NULL);
+        sigprocmask(SIG_SETMASK, NULL, &kept.mask);
+        sigaction(DOOR_SIGNAL, NULL, &kept.on_retire);
+        kept.on_retire.sa_flags |= SA_RESTART;
+        sigaction(DOOR_SIGNAL, &kept.on_retire, NULL);
         sigaction(SIGUSR1, NULL, &on_order);
         on_order.sa_flags &= ~SA_RESTART;
         sigaction(SIGUSR1, &on_order, NULL);
-        host->knows_signals = true;
+        kept.known = true;
 }
 
 /* A worker whose retire signal is blocked, or has another handler, would accept connections until it is killed. This
  * takes system calls, and what a module does wrong it does soon: look after the first, second, fourth, eighth …
  * request. */
-static void restore_signals(const struct module_host *host)
+static void restore_signals(void)
 {
         struct sigaction now;
 
-        if ((host->served & (host->served - 1)) != 0)
+        if ((kept.served & (kept.served - 1)) != 0)
                 return;
-        sigprocmask(SIG_SETMASK, &host->mask, NULL);
-        if (sigaction(DOOR_SIGNAL, NULL, &now) == 0 && now.sa_handler != host->on_retire.sa_handler)
-                sigaction(DOOR_SIGNAL, &host->on_retire, NULL);
+        sigprocmask(SIG_SETMASK, &kept.mask, NULL);
+        if (sigaction(DOOR_SIGNAL, NULL, &now) == 0 && now.sa_handler != kept.on_retire.sa_handler)
+                sigaction(DOOR_SIGNAL, &kept.on_retire, NULL);
 }
 
 /* What the module has done to this process that a worker cannot undo. 0 or a positive errno. */
@@ -234,13 +252,14 @@ static void begin_request(struct request *request, int connection, const struct 
                                                    .answer = answer};
         request->local.length = 0;
         request->datagram = NULL;
+        request->present = &present;
 }
 
 /* Call the module; what it returns. */
 static int call(struct module_host *host, const struct request *request)
 {
-        if (!host->knows_signals)
-                learn_signals(host);
+        if (!kept.known)
+                learn_signals();
         present.interrupted = 0;
         present.connection = request->public.connection;
         present.place = IN_SERVE;
@@ -249,8 +268,8 @@ static int call(struct module_host *host, const struct request *request)
         present.connection = -1;
         end_if_copy(host);
         check_place(IN_SERVE);
-        host->served++;
-        restore_signals(host);
+        kept.served++;
+        restore_signals();
         return result;
 }
 

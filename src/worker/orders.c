@@ -12,10 +12,16 @@
 
 /* What the signal handlers use. */
 static struct {
-        struct slot *slot;
+        struct slot *first; /* of the worker: an order to end it is there; NULL: it has no requests */
+        struct slot *const *slots;
+        const _Atomic pid_t *tids;
+        size_t count; /* threads; 0: it has none */
         int (*interrupt)(int signal_number);
         bool in_process;
 } running;
+
+/* The slot in which this thread reports; NULL: it serves nothing. */
+static _Thread_local struct slot *mine;
 
 static bool is_about_present_request(const struct prefork_slot *words)
 {
@@ -24,7 +30,7 @@ static bool is_about_present_request(const struct prefork_slot *words)
 
 bool orders_end_request(void)
 {
-        const struct prefork_slot *words = running.slot->words;
+        const struct prefork_slot *words = mine->words;
 
         return atomic_load(&words->order) != PREFORK_ORDER_NONE && is_about_present_request(words);
 }
@@ -33,22 +39,21 @@ bool orders_end_request(void)
  * was killed. */
 static void end_with_request(void)
 {
-        const struct prefork_slot *words = running.slot->words;
+        const struct prefork_slot *words = mine->words;
 
         if (atomic_load(&words->requests_ended) == atomic_load(&words->requests_begun)) /* it has just ended */
                 return;
-        slot_done(running.slot, clock_now_ns(), SIGKILL, 0);
-        slot_ending(running.slot);
+        slot_done(mine, clock_now_ns(), SIGKILL, 0);
+        slot_ending(mine);
         _exit(WORKER_EXIT_ORDERED);
 }
 
 void orders_look(void)
 {
-        if (!running.slot) /* the worker has no requests */
+        if (!running.first) /* the worker has no requests */
                 return;
-        const struct prefork_slot *words = running.slot->words;
-        uint32_t order = atomic_load(&words->order);
-        bool is_present = is_about_present_request(words);
+        uint32_t order = mine ? atomic_load(&mine->words->order) : PREFORK_ORDER_NONE;
+        bool is_present = mine && is_about_present_request(mine->words);
 
         if (order == PREFORK_ORDER_TERM && is_present)
                 running.interrupt(SIGTERM);
@@ -57,24 +62,41 @@ void orders_look(void)
         if (order == PREFORK_ORDER_KILL && is_present && running.in_process)
                 end_with_request();
         /* A handler that has become another user is not ours to kill. As long as it is our child, the master can. */
-        if (order == PREFORK_ORDER_DIE && running.interrupt(SIGKILL) == 0)
+        if (atomic_load(&running.first->words->order) == PREFORK_ORDER_DIE && running.interrupt(SIGKILL) == 0)
                 _exit(WORKER_EXIT_ORDERED);
 }
 
-static void on_order(int signal_number)
+/* Send the signal on to the other threads that have an order. */
+static void pass_on(void)
+{
+        for (size_t i = 0; i < running.count; i++) {
+                const struct prefork_slot *words = running.slots[i]->words;
+                pid_t tid = atomic_load(&running.tids[i]);
+                if (running.slots[i] != mine && tid > 0 && atomic_load(&words->order) != PREFORK_ORDER_NONE &&
+                    is_about_present_request(words))
+                        tgkill(getpid(), tid, SIGUSR1);
+        }
+}
+
+static void on_order(int signal_number, siginfo_t *info, void *context)
 {
         int saved_errno = errno;
 
         (void)signal_number;
+        (void)context;
         orders_look();
+        if (info->si_code != SI_TKILL) /* one that was sent on is for this thread alone */
+                pass_on();
         errno = saved_errno;
 }
 
 /* The master has died, and the time for requests in flight (shutdown_timeout) is over. An alarm that somebody else sent
  * means nothing. */
-static void on_orphan_alarm(int signal_number)
+static void on_orphan_alarm(int signal_number, siginfo_t *info, void *context)
 {
         (void)signal_number;
+        (void)info;
+        (void)context;
         if (!door_is_orphaned())
                 return;
         if (running.interrupt)
@@ -83,21 +105,25 @@ static void on_orphan_alarm(int signal_number)
 }
 
 /* Another process than the master asks this worker to end: retire. */
-static void on_end(int signal_number)
+static void on_end(int signal_number, siginfo_t *info, void *context)
 {
         (void)signal_number;
+        (void)info;
+        (void)context;
         kill(getpid(), DOOR_SIGNAL);
 }
 
 /* Meant for the master, whose name a worker shares: `pkill -USR2 preforkd` must not end requests. */
-static void on_nothing(int signal_number)
+static void on_nothing(int signal_number, siginfo_t *info, void *context)
 {
         (void)signal_number;
+        (void)info;
+        (void)context;
 }
 
 static const struct {
         int number;
-        void (*handler)(int);
+        void (*handler)(int signal_number, siginfo_t *info, void *context);
 } signals[] = {
         {SIGUSR1, on_order},   {SIGALRM, on_orphan_alarm}, {SIGTERM, on_end},     {SIGHUP, on_end},
         {SIGINT, on_end},      {SIGQUIT, on_end},          {SIGUSR2, on_nothing}, {SIGTTIN, on_nothing},
@@ -113,11 +139,12 @@ int orders_install(struct slot *slot, const struct runtime_ops *ops)
 {
         sigset_t handled;
 
-        running.slot = slot;
+        running.first = mine = slot;
         running.interrupt = ops ? ops->interrupt : NULL;
         running.in_process = ops && ops->in_process;
         for (size_t i = 0; i < ELEMENTS(signals); i++) {
-                const struct sigaction action = {.sa_handler = signals[i].handler, .sa_flags = SA_RESTART};
+                const struct sigaction action = {.sa_sigaction = signals[i].handler,
+                                                 .sa_flags = SA_RESTART | SA_SIGINFO};
                 if (sigaction(signals[i].number, &action, NULL) < 0)
                         return -errno;
         }
@@ -125,4 +152,17 @@ int orders_install(struct slot *slot, const struct runtime_ops *ops)
         for (size_t i = 0; i < ELEMENTS(signals); i++)
                 sigaddset(&handled, signals[i].number);
         return sigprocmask(SIG_UNBLOCK, &handled, NULL) < 0 ? -errno : 0;
+}
+
+void orders_set_threads(struct slot *const *slots, const _Atomic pid_t *tids, size_t count)
+{
+        mine = NULL;
+        running.slots = slots;
+        running.tids = tids;
+        running.count = count;
+}
+
+void orders_enter(struct slot *slot)
+{
+        mine = slot;
 }

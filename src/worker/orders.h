@@ -2,10 +2,13 @@
  * and what people send. Of theirs, those that ask a process to end (TERM, HUP, INT, QUIT) retire the worker, and those
  * that mean something to the master alone do nothing.
  *
- * Called by worker_main and the runtime. The state is static, because signal handlers get no argument. What must stay
- * true: an order affects its own request and no later one, at whatever instruction it arrives. */
+ * Called by worker_main, its threads and the runtime. The state is static, because signal handlers get no argument.
+ * What must stay true: an order affects its own request and no later one, at whatever instruction it arrives; and no
+ * other thread's. The master can only signal the process: whichever thread gets the signal sends it on to those whose
+ * slots have an order, so that each interrupts its own request. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -22,9 +25,16 @@ extern const size_t orders_caught_count;
  * requests. 0 or -errno of sigaction(2). */
 int orders_install(struct slot *slot, const struct runtime_ops *ops);
 
-/* True if the master has ordered the end of the present request. */
+/* The threads that serve, instead of the one that has called orders_install(): their slots, and their numbers (0: it
+ * does not serve). The arrays live as long as the process. */
+void orders_set_threads(struct slot *const *slots, const _Atomic pid_t *tids, size_t count);
+
+/* In a thread that serves: its slot; NULL: it serves no more. */
+void orders_enter(struct slot *slot);
+
+/* True if the master has ordered the end of the present request of this thread. */
 bool orders_end_request(void);
 
-/* Carry out the present order. Call this as soon as `interrupt` has something to signal, for an order that came
- * before. */
+/* Carry out the present order about this thread's request. Call this as soon as `interrupt` has something to signal,
+ * for an order that came before. */
 void orders_look(void);

@@ -2,9 +2,9 @@
  *
  * worker_main chooses the operations by the pool's handler_type (worker/runtimes) and calls prepare(); the accept loop
  * calls serve() for each connection, or there is none, because the worker becomes the handler; worker/orders calls
- * interrupt() for the master's orders about a request. A worker process has one runtime. What must stay true: serve()
- * returns at the end of the request, or leaves no trace; interrupt() is async-signal-safe and signals only what serves
- * the present request. */
+ * interrupt() for the master's orders about a request. A worker process has one runtime, which all its threads use.
+ * What must stay true: serve() returns at the end of the request, or leaves no trace; interrupt() is async-signal-safe
+ * and signals only what serves the present request. */
 #pragma once
 
 #include <stdbool.h>
@@ -41,9 +41,14 @@ struct runtime_ops {
          * if it fails: -errno; -ESRCH: the master has died. serve() and interrupt() are not called. */
         int (*become)(void *runtime, int statm_fd);
 
-        /* SIGTERM or SIGKILL: send it to what serves the present request, if there is one. In process, SIGTERM asks the
-         * request to end, and SIGKILL is the caller's. 0; -errno of kill(2): it was not allowed. */
+        /* SIGTERM or SIGKILL: send it to what serves the present request of this thread, if there is one. In process,
+         * SIGTERM asks the request to end, and SIGKILL is the caller's. 0; -errno of kill(2): it was not allowed. */
         int (*interrupt)(int signal_number);
+
+        /* Another thread of the worker begins or ends to call serve(). 0 or -errno; NULL: the runtime cannot be used by
+         * threads. */
+        int (*enter)(void *runtime);
+        void (*leave)(void *runtime);
 
         /* The worker serves no more: free the state of a successful prepare(). */
         void (*end)(void *runtime);

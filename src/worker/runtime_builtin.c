@@ -28,5 +28,7 @@ const struct runtime_ops runtime_builtin = {.prepare = prepare,
                                             .serve = module_host_serve,
                                             .serve_datagram = module_host_serve_datagram,
                                             .interrupt = module_host_interrupt,
+                                            .enter = module_host_enter,
+                                            .leave = module_host_leave,
                                             .end = module_host_end,
                                             .in_process = true};

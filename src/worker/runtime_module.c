@@ -9,11 +9,13 @@
 #include "os/process/module_file.h"
 #include "worker/module_host.h"
 
-static int load(const char *path, const struct prefork_module **ret)
+static int load(const char *path, uint64_t threads, const struct prefork_module **ret)
 {
         _cleanup_(text_clear) struct text why = {0};
 
         int r = module_file_load(path, ret, &why);
+        if (r == 0)
+                r = module_file_check_threads(*ret, threads, &why);
         if (r < 0)
                 log_error("cannot load the module \"%s\" as uid %u: %s", path, geteuid(), text_string(&why));
         return r;
@@ -39,7 +41,7 @@ static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
         int r = module_host_new(plan, &host);
         if (r < 0)
                 return r;
-        r = load(plan->pool->handler.list[0], &module);
+        r = load(plan->pool->handler.list[0], plan->slots, &module);
         if (r == 0)
                 r = check_listeners(plan, module);
         if (r == 0)
@@ -55,5 +57,7 @@ const struct runtime_ops runtime_module = {.prepare = prepare,
                                            .serve = module_host_serve,
                                            .serve_datagram = module_host_serve_datagram,
                                            .interrupt = module_host_interrupt,
+                                           .enter = module_host_enter,
+                                           .leave = module_host_leave,
                                            .end = module_host_end,
                                            .in_process = true};

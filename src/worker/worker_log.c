@@ -56,12 +56,13 @@ static void write_record(void *context, const struct log_record *record)
                 log->dropped++;
                 return;
         }
-        if (log->dropped == 0)
+        unsigned dropped = atomic_exchange(&log->dropped, 0);
+        if (dropped == 0)
                 return;
-        length = snprintf(line, sizeof(line), "<%d>%u log record%s dropped\n", LOG_WARNING, log->dropped,
-                          log->dropped == 1 ? " was" : "s were");
-        if (send_line(log, line, (size_t)length))
-                log->dropped = 0;
+        length = snprintf(line, sizeof(line), "<%d>%u log record%s dropped\n", LOG_WARNING, dropped,
+                          dropped == 1 ? " was" : "s were");
+        if (!send_line(log, line, (size_t)length))
+                atomic_fetch_add(&log->dropped, dropped);
 }
 
 int worker_log_open_reader(int write_fd)

@@ -5,6 +5,8 @@
  * fit are dropped, and their number is reported after the next one that does. */
 #pragma once
 
+#include <stdatomic.h>
+
 /* Open a reader of the pipe whose writing end is `write_fd`: an open file of the worker's own, which is non-blocking
  * and closed on execution. With it, a worker whose master was killed can read what its handler writes. Call it while
  * the worker still is the user that made the pipe. -1: there is none, because /proc is not mounted. From then on
@@ -15,7 +17,7 @@ int worker_log_open_reader(int write_fd);
 struct worker_log {
         int pipe_fd;   /* the writing end of the pipe */
         int socket_fd; /* -1: there is none, or nobody reads it any more */
-        unsigned dropped;
+        atomic_uint dropped;
 };
 
 /* Send the records of this process there; `log` must outlive its use. */

@@ -13,6 +13,7 @@
 #include "worker/orders.h"
 #include "worker/refuser.h"
 #include "worker/runtimes.h"
+#include "worker/team.h"
 #include "worker/worker_log.h"
 #include "worker/worker_setup.h"
 
@@ -23,6 +24,7 @@ struct server {
         struct worker_fds own;
         struct worker_log log;
         struct accept_loop loop;
+        struct team *team; /* its threads; NULL: it has none, and serves itself */
 };
 
 /* Store in the slot why the worker could not start or serve; the master logs it. */
@@ -138,11 +140,31 @@ static int start(struct server *server, struct prefork_scoreboard *board, struct
                 r = orders_install(&loop->desk.slot, loop->runtime_ops);
         if (r < 0)
                 return r;
+        failure->stage = WORKER_STAGE_ROOM;
+        r = plan->slots > 1 ? team_start(plan, board, &server->team) : 0;
+        if (r < 0)
+                return r;
         failure->stage = WORKER_STAGE_LISTENERS;
         r = acceptor_open(&loop->acceptor, plan->listeners, plan->listener_count, plan->master_pid,
                           (unsigned)plan->orphan_timeout_ms);
         note_own_fds(server);
         return r < 0 ? r : accept_loop_prepare(loop);
+}
+
+/* Until the worker must end: its exit code, and *ret if it has failed. */
+static int serve(struct server *server, struct worker_failure *ret)
+{
+        struct accept_loop *loop = &server->loop;
+
+        if (!server->team) {
+                slot_ready(&loop->desk.slot, clock_now_ns());
+                return accept_loop_run(loop, ret);
+        }
+        int code = team_run(server->team, loop, ret);
+        if (code >= 0)
+                return code;
+        *ret = (struct worker_failure){.stage = WORKER_STAGE_LISTENERS, .error = -code};
+        return WORKER_EXIT_START_FAILED;
 }
 
 static int serve_connections(const struct worker_plan *plan, struct prefork_scoreboard *board)
@@ -163,8 +185,7 @@ static int serve_connections(const struct worker_plan *plan, struct prefork_scor
                 return WORKER_EXIT_START_FAILED;
         }
         failure = (struct worker_failure){0};
-        slot_ready(&loop->desk.slot, clock_now_ns());
-        int code = accept_loop_run(loop, &failure);
+        int code = serve(&server, &failure);
         if (failure.error > 0)
                 report_failure(&server.plan, &board->slots[plan->slot], &failure);
         slot_ending(&loop->desk.slot);

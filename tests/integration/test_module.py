@@ -44,7 +44,7 @@ REFUSED = {
     "bad_other_abi": r"version 99 of the interface of modules, and this preforkd has version 1",
     "bad_cut_off": "is cut off: 24 bytes",
     "bad_no_serve": "has no function serve",
-    "bad_needs_more": r"needs something that this preforkd does not have \(flags 0x2\)",
+    "bad_needs_more": r"needs something that this preforkd does not have \(flags 0x80000000\)",
     "bad_undefined": "undefined symbol: nobody_defines_this",
     "bad_crashes": r"it crashes: killed by signal 6",
     "bad_exits": "it ends its process, with code 0",

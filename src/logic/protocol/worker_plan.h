@@ -25,7 +25,8 @@ struct worker_plan {
         const int *board_fds; /* memfds of the pool's scoreboards: the first is that in which the worker reports, the
                                * only one it maps; the refuser also looks at the others */
         size_t board_count;
-        uint32_t slot; /* WORKER_ROLE_REFUSE has none */
+        uint32_t slot;  /* WORKER_ROLE_REFUSE has none */
+        uint32_t slots; /* from `slot` on, one for each thread that serves; 1: the worker has no threads */
         const int *listeners;
         size_t listener_count;
         int wake_fd;       /* the writing end of the pool's pipe to the master */

@@ -11,6 +11,8 @@
 /* What version 1 of the interface has: the least that a module of this version brings. */
 #define SIZE_OF_ABI_1 (offsetof(struct prefork_module, done) + sizeof(void (*)(void *)))
 
+#define KNOWN_FLAGS ((uint64_t)(PREFORK_MODULE_DATAGRAMS | PREFORK_MODULE_THREAD_SAFE))
+
 /* Explain, and return `result`; -ENOMEM if there is no memory for the words. */
 __attribute__((format(printf, 3, 4))) static int explain(struct text *why, int result, const char *format, ...)
 {
@@ -44,10 +46,21 @@ int module_file_check(const struct prefork_module *module, struct text *why)
                                module->size, SIZE_OF_ABI_1);
         if (!module->serve)
                 return explain(why, -EPROTO, "its \"%s\" has no function serve", PREFORK_MODULE_SYMBOL);
-        if (module->flags & ~(uint64_t)PREFORK_MODULE_DATAGRAMS)
+        if ((module->flags & ~KNOWN_FLAGS) != 0)
                 return explain(why, -EPROTO, "it needs something that this preforkd does not have (flags 0x%llx)",
-                               (unsigned long long)(module->flags & ~(uint64_t)PREFORK_MODULE_DATAGRAMS));
+                               (unsigned long long)(module->flags & ~KNOWN_FLAGS));
         return 0;
+}
+
+int module_file_check_threads(const struct prefork_module *module, uint64_t threads, struct text *why)
+{
+        if (threads <= 1 || (module->flags & PREFORK_MODULE_THREAD_SAFE))
+                return 0;
+        return explain(
+                why, -ENOTSUP,
+                "it does not say that it is thread-safe (PREFORK_MODULE_THREAD_SAFE), which threads_per_worker = "
+                "%llu needs",
+                (unsigned long long)threads);
 }
 
 int module_file_load(const char *path, const struct prefork_module **ret, struct text *why)

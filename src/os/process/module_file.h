@@ -16,5 +16,8 @@ struct text;
  * -EPROTO: no module, or one for another version of the interface; -ENOMEM. */
 int module_file_load(const char *path, const struct prefork_module **ret, struct text *why);
 
+/* Is the module one that so many threads can use? 0; -ENOTSUP with an explanation; -ENOMEM. */
+int module_file_check_threads(const struct prefork_module *module, uint64_t threads, struct text *why);
+
 /* Is the module one that this program can call? 0; -EPROTO with an explanation; -ENOMEM. */
 int module_file_check(const struct prefork_module *module, struct text *why);
