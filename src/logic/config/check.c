@@ -139,9 +139,27 @@ static void check_process_limit(const struct rules *rules, const struct pool_con
                              pool->max_workers, pool->reload_surge_percent, POOL_SLOTS - 1);
 }
 
+/* max_workers counts threads, and workers have threads_per_worker each. */
+static void check_threads(const struct rules *rules, const struct pool_config *pool)
+{
+        uint64_t threads = pool->threads_per_worker, most = pool->max_workers;
+
+        if (threads <= 1)
+                return;
+        if (threads > most)
+                rules_refuse(rules, pool, POOL_THREADS_PER_WORKER,
+                             "max_workers, which counts threads, is %" PRIu64 "; expected at most that", most);
+        else if (most % threads != 0 && rules_is_set(pool, POOL_MAX_WORKERS))
+                rules_warn(rules, pool, POOL_MAX_WORKERS,
+                           "%" PRIu64 " is no multiple of threads_per_worker (%" PRIu64
+                           "); there will be at most %" PRIu64,
+                           most, threads, most - most % threads);
+}
+
 void config_check_limits(const struct rules *rules, struct pool_config *pool)
 {
         config_fit(rules, pool);
+        check_threads(rules, pool);
         check_process_limit(rules, pool);
 }
 

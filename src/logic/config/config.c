@@ -168,14 +168,22 @@ bool pool_config_uses(const struct pool_config *pool, enum pool_option option)
 
 uint64_t pool_config_surge(const struct pool_config *pool)
 {
-        return (pool->max_workers * pool->reload_surge_percent + 99) / 100;
+        uint64_t surge = (pool->max_workers * pool->reload_surge_percent + 99) / 100,
+                 threads = pool_config_threads(pool);
+
+        return (surge + threads - 1) / threads * threads;
+}
+
+unsigned pool_config_threads(const struct pool_config *pool)
+{
+        return (unsigned)MAX_OF(pool->threads_per_worker, (uint64_t)1);
 }
 
 uint64_t pool_config_process_limit(const struct pool_config *pool)
 {
         uint64_t detached = pool->detach_after_ms > 0 ? pool->max_detached_workers : 0;
+        uint64_t recycling = pool->max_recycling * pool_config_threads(pool);
 
-        /* No term is past 65,000 (schema.c), so the sum cannot overflow. */
-        return MIN_OF(pool->max_workers + detached + pool->max_recycling + pool_config_surge(pool),
-                      (uint64_t)POOL_SLOTS);
+        /* No factor is past 65,000 (schema.c), so the sum cannot overflow. */
+        return MIN_OF(pool->max_workers + detached + recycling + pool_config_surge(pool), (uint64_t)POOL_SLOTS);
 }

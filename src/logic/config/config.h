@@ -96,7 +96,7 @@ struct origin {
 enum pool_option {
         POOL_LISTEN, POOL_BACKLOG, POOL_SOCKET_USER, POOL_SOCKET_GROUP, POOL_SOCKET_MODE, POOL_IPV6_ONLY,
         POOL_FREE_BIND, POOL_TCP_NODELAY, POOL_TCP_KEEPALIVE, POOL_DEFER_ACCEPT,
-        POOL_HANDLER_TYPE, POOL_HANDLER, POOL_START_METHOD, POOL_LISTEN_FD, POOL_ACCOUNTING, POOL_RETIRE_SIGNAL,
+        POOL_HANDLER_TYPE, POOL_HANDLER, POOL_THREADS_PER_WORKER, POOL_START_METHOD, POOL_LISTEN_FD, POOL_ACCOUNTING, POOL_RETIRE_SIGNAL,
         POOL_USER, POOL_GROUP, POOL_SUPPLEMENTARY_GROUPS, POOL_UMASK, POOL_NICE, POOL_DIRECTORY, POOL_ROOT_DIRECTORY,
         POOL_ENVIRONMENT, POOL_CLEAR_ENVIRONMENT, POOL_OOM_SCORE_ADJ, POOL_LIMIT_NOFILE, POOL_LIMIT_AS,
         POOL_LIMIT_CORE, POOL_LIMIT_CPU, POOL_LIMIT_NPROC, POOL_NO_NEW_PRIVILEGES, POOL_STDERR,
@@ -131,6 +131,7 @@ struct pool_config {
 
         int handler_type; /* enum handler_type; int, because the schema stores every enum through one type */
         struct words handler;
+        uint64_t threads_per_worker;
         int start_method;  /* enum start_method */
         int listen_fd;     /* enum listen_fd */
         int accounting;    /* enum accounting */
@@ -253,11 +254,14 @@ int pool_config_retire_number(const struct pool_config *pool);
  * workers a scaling that is not static, and what is about programs that accept themselves such a program. */
 bool pool_config_uses(const struct pool_config *pool, enum pool_option option);
 
-/* How many workers a roll may start before old ones end: reload_surge of max_workers, rounded up. */
+/* The slots of each worker: threads_per_worker, at least 1. */
+unsigned pool_config_threads(const struct pool_config *pool);
+
+/* How many slots a roll may add before old ones end: reload_surge of max_workers, rounded up to whole workers. */
 uint64_t pool_config_surge(const struct pool_config *pool);
 
-/* Upper bound of the pool's processes at one time: max_workers, detached workers, and the replacements that recycling
- * and a roll start early. Saturates at POOL_SLOTS; config_finish() refuses a pool that reaches it. */
+/* Upper bound of the slots of the pool's processes at one time: max_workers, detached workers, and the replacements
+ * that recycling and a roll start early. Saturates at POOL_SLOTS; config_finish() refuses a pool that reaches it. */
 uint64_t pool_config_process_limit(const struct pool_config *pool);
 
 /* Take the pool of that name out of the configuration, for the caller to free with pool_config_free(); NULL if there is

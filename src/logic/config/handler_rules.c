@@ -46,10 +46,15 @@ static void check_in_process(const struct rules *rules, const struct pool_config
                 rules_refuse(rules, pool, POOL_LIMIT_CPU,
                              "it would end a worker that has served many connections; use request_timeout instead, or "
                              "max_requests");
-        if (open_files->set && open_files->soft < OPEN_FILES_MIN + pool->listen.count)
-                rules_refuse(rules, pool, POOL_LIMIT_NOFILE,
-                             "the handler is in the worker, which has open files of its own; expected at least %zu",
-                             OPEN_FILES_MIN + pool->listen.count);
+        /* A thread has a connection, and with several listeners a set of its own and what ends its wait. */
+        uint64_t threads =
+                pool->threads_per_worker > 1 ? pool->threads_per_worker * (pool->listen.count > 1 ? 3 : 1) : 0;
+        uint64_t least = OPEN_FILES_MIN + pool->listen.count + threads;
+        if (open_files->set && open_files->soft < least)
+                rules_refuse(
+                        rules, pool, POOL_LIMIT_NOFILE,
+                        "the handler is in the worker, which has open files of its own; expected at least %" PRIu64,
+                        least);
 }
 
 static void check_module(const struct rules *rules, const struct pool_config *pool)
@@ -115,6 +120,12 @@ void config_check_handler(const struct rules *rules, const struct pool_config *p
 
         if (pool->handler.count > 0 && checks[pool->handler_type])
                 checks[pool->handler_type](rules, pool);
+        if (pool->threads_per_worker > 1 && pool->handler_type != HANDLER_MODULE &&
+            pool->handler_type != HANDLER_BUILTIN)
+                rules_refuse(
+                        rules, pool, POOL_THREADS_PER_WORKER,
+                        "only what is loaded into a worker can be served by threads; expected 1, or handler_type = "
+                        "module or builtin");
         if (rules_is_set(pool, POOL_START_METHOD) && !pool_config_uses(pool, POOL_START_METHOD))
                 rules_warn(rules, pool, POOL_START_METHOD, "no effect: the handler is no program");
 }

@@ -119,14 +119,14 @@ static uint64_t at_most(uint64_t value, uint64_t most)
         return MIN_OF(value, most);
 }
 
-/* True if max_workers may be what the shift makes it. */
+/* True if max_workers may be what the shift makes it: each step is a worker, with all its threads. */
 static bool shift(struct pool_config *limits, int by)
 {
-        int64_t most = (int64_t)limits->max_workers + by;
+        int64_t threads = pool_config_threads(limits), most = (int64_t)limits->max_workers + by * threads;
 
         if (by == 0)
                 return true;
-        if (most < 1 || most > SHIFTED_MAX)
+        if (most < threads || most > SHIFTED_MAX)
                 return false;
         limits->max_workers = (uint64_t)most;
         limits->min_spare_workers = at_most(limits->min_spare_workers, limits->max_workers);

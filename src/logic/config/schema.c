@@ -13,6 +13,7 @@
  * overflow; 65,000 leaves slots of a scoreboard for replacements. */
 #define YEAR_MS (UINT64_C(8760) * 3600 * 1000)
 #define WORKERS_MAX 65000
+#define THREADS_MAX 1024
 #define NUMBER_MAX UINT32_MAX
 #define MEMORY_MAX (UINT64_C(1) << 50)
 #define LIMIT_MAX ((uint64_t)RLIM_INFINITY - 1)
@@ -100,6 +101,9 @@ const struct option pool_options[] = {
                 .help = "inetd: a program on stdin and stdout; listener: it accepts itself; module: loaded; builtin: preforkd's own"},
         [POOL_HANDLER] = {"handler", OPTION_WORDS, POOL_FIELD(handler), .effect = EFFECT_ROLL,
                 .help = "the program, module or builtin that serves connections, and its arguments (required)"},
+        [POOL_THREADS_PER_WORKER] = {"threads_per_worker", OPTION_NUMBER, POOL_FIELD(threads_per_worker), "1", .min = 1,
+                .max = THREADS_MAX, .effect = EFFECT_ROLL,
+                .help = "connections that a worker serves at once, each in a thread; the module must be thread-safe"},
         [POOL_START_METHOD] = {"start_method", OPTION_ENUM, POOL_FIELD(start_method), "exec",
                 .choices = start_methods, .effect = EFFECT_ROLL, .help = "exec: a new process for every connection"},
         [POOL_LISTEN_FD] = {"listen_fd", OPTION_ENUM, POOL_FIELD(listen_fd), "3", .choices = listen_fds,

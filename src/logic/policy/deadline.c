@@ -45,7 +45,7 @@ static void check_request(struct turn *turn, uint32_t row, bool *armed)
                 return;
         if (!turn_is_due(turn, saturated_add(item->since_ms, detach_ms)))
                 *armed = true;
-        else if (turn->rows.counts.detached < turn->config->max_detached_workers) {
+        else if (turn->rows.counts.detached + worker_row_slots(item) <= turn->config->max_detached_workers) {
                 turn_tell_worker(turn, row, WORKER_EVENT_DETACH, LOG_INFO, turn->now_ms - item->since_ms, "detached");
                 turn_feed(turn, row, WORKER_EVENT_DETACH);
                 turn->again = true; /* the scaler may start another worker */

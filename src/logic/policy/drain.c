@@ -108,7 +108,7 @@ static bool needs_help(struct turn *turn, const struct closing_row *item)
                 if (!worker_row_stays(row) || !holds(row, item))
                         continue;
                 holders++;
-                takers += row->idle || worker_row_is_starting(row);
+                takers += worker_row_is_starting(row) ? worker_row_slots(row) : worker_row_idle_slots(row);
         }
         return item->queued > takers &&
                (holders == 0 || turn->now_ms >= saturated_add(item->closing_since_ms, HELP_AFTER_MS));

@@ -32,7 +32,7 @@ static uint64_t too_old_at_ms(const struct turn *turn, const struct worker_row *
 static bool needs_replacement(const struct turn *turn, const struct worker_row *row)
 {
         const struct worker_counts *counts = &turn->rows.counts;
-        unsigned others = counts->idle + counts->starting - row->idle;
+        unsigned others = counts->idle + counts->starting - worker_row_idle_slots(row);
 
         return turn->config->scaling != SCALING_ONDEMAND && row->purpose != WORKER_DRAIN && !turn->closing_down &&
                others < turn->limits.max_spare;
@@ -58,16 +58,16 @@ static void let_go(struct turn *turn, uint32_t row, const char *reason)
 static bool begin(struct turn *turn, uint32_t row, enum recycle_reason why)
 {
         const struct worker_row *item = &turn->rows.items[row];
-        bool has_room = turn->rows.counts.total < turn->limits.max_workers;
-        bool replaced = has_room && needs_replacement(turn, item);
+        bool replaced = turn_has_room(turn) && needs_replacement(turn, item);
         const struct launch launch = {.purpose = WORKER_REPLACE, .count = 1, .reason = "recycle", .replaces = row};
 
         if (replaced && turn_launch(turn, &launch) == 0)
                 return false;
         item = &turn->rows.items[row]; /* a launch may move the rows */
+        uint64_t requests = MAX_OF(item->requests, item->request);
         /* A worker asks while it serves its last request, so that request is counted. */
         turn_record(turn, ORDER_RECORD, LOG_DEBUG, "recycling worker %d (%s, %llu request%s)", (int)item->pid,
-                    reasons[why], (unsigned long long)item->request, item->request == 1 ? "" : "s");
+                    reasons[why], (unsigned long long)requests, requests == 1 ? "" : "s");
         if (!replaced)
                 let_go(turn, row, reasons[why]);
         return true;
@@ -99,7 +99,7 @@ static void follow_up(struct turn *turn, uint32_t row)
  * counts for one that has gone. A detached worker may take hours to end, so it does not count. */
 static unsigned count_in_progress(const struct turn *turn)
 {
-        bool is_full = turn->rows.counts.total >= turn->limits.max_workers;
+        bool is_full = !turn_has_room(turn);
         unsigned count = 0;
 
         for (uint32_t i = 0; i < turn->rows.count; i++) {

@@ -8,16 +8,20 @@
 #include "logic/policy/turn.h"
 
 /* How many more workers the roll may start now. Retired workers that still serve a request take up room, so the roll of
- * a full pool waits for them. */
+ * a full pool waits for them. What is less than a whole worker takes one. */
 static unsigned may_start(const struct turn *turn)
 {
         const struct worker_counts *counts = &turn->rows.counts;
-        uint64_t most = MIN_OF(MAX_OF(pool_config_surge(turn->config), (uint64_t)1), (uint64_t)counts->old_total);
+        uint64_t threads = pool_config_threads(turn->config);
+        uint64_t most = MIN_OF(MAX_OF(pool_config_surge(turn->config), threads), (uint64_t)counts->old_total);
 
-        return counts->surge < most ? (unsigned)MIN_OF(most - counts->surge, (uint64_t)turn_room_ahead(turn)) : 0;
+        if (counts->surge >= most)
+                return 0;
+        return (unsigned)MIN_OF((most - counts->surge + threads - 1) / threads, (uint64_t)turn_room_ahead(turn));
 }
 
-/* The old worker that is cheapest to lose: an idle one, then a starting one, then a busy one. */
+/* The old worker that is cheapest to lose: an idle one, then a starting one, then a busy one; of busy ones, one with
+ * the most idle threads. */
 static uint32_t pick_old(const struct worker_rows *rows)
 {
         uint32_t starting = WORKER_ROW_NONE, busy = WORKER_ROW_NONE;
@@ -30,10 +34,25 @@ static uint32_t pick_old(const struct worker_rows *rows)
                         return i;
                 if (worker_row_is_starting(row))
                         starting = i;
-                else
+                else if (busy == WORKER_ROW_NONE ||
+                         worker_row_idle_slots(row) >= worker_row_idle_slots(&rows->items[busy]))
                         busy = i;
         }
         return starting != WORKER_ROW_NONE ? starting : busy;
+}
+
+/* Retire old workers for a new one: with as many slots as it has, in whole workers, if threads_per_worker has changed.
+ */
+static void retire_for(struct turn *turn, unsigned slots)
+{
+        struct worker_rows *rows = &turn->rows;
+        unsigned before = rows->counts.old_total, left;
+
+        do {
+                left = rows->counts.old_total;
+                if (left > 0)
+                        turn_retire(turn, pick_old(rows), "roll");
+        } while (rows->counts.old_total < left && before - rows->counts.old_total < slots);
 }
 
 /* Retire an old worker for each new one that is ready. The new one then becomes an ordinary worker, also if no old one
@@ -47,8 +66,7 @@ static void hand_over(struct turn *turn)
                 if (row->purpose != WORKER_ROLL || !worker_row_counts(row) || worker_row_is_old(rows, row) ||
                     worker_row_is_starting(row))
                         continue;
-                if (rows->counts.old_total > 0)
-                        turn_retire(turn, pick_old(rows), "roll");
+                retire_for(turn, worker_row_slots(row));
                 turn_settle(turn, i);
         }
 }

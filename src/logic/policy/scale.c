@@ -26,12 +26,19 @@
 struct question {
         struct scale_limits limits; /* consistent: min_spare ≤ max_spare ≤ max_workers */
         const struct scale_input *input;
-        uint64_t spare;   /* idle and starting */
-        uint64_t wanted;  /* how many spare workers there should be, waiting connections included */
-        unsigned enough;  /* so many idle workers are enough: min_spare, at least one */
+        uint64_t spare;  /* idle and starting */
+        uint64_t wanted; /* how many spare workers there should be, waiting connections included */
+        unsigned enough; /* so many idle workers are enough: min_spare, at least one */
+        unsigned unit;
         uint64_t deficit; /* workers missing; 0: none */
         bool first;       /* the deficit is start_workers: the pool's first decision */
 };
+
+/* Whole groups: rounded down. */
+static unsigned whole_groups(uint64_t value, unsigned unit)
+{
+        return (unsigned)(value - value % unit);
+}
 
 static unsigned clamp(uint64_t value, unsigned most)
 {
@@ -51,6 +58,7 @@ struct scale_limits scale_limits_of(const struct pool_config *pool)
                 .max_spare = clamp(pool->max_spare_workers, UINT32_MAX),
                 .start = clamp(pool->start_workers, UINT32_MAX),
                 .max_workers = clamp(pool->max_workers, UINT32_MAX),
+                .unit = pool_config_threads(pool),
                 .spare_timeout_ms = pool->spare_timeout_ms,
         };
 }
@@ -59,6 +67,8 @@ static struct scale_limits consistent(struct scale_limits limits)
 {
         if (limits.scaling != SCALING_DYNAMIC)
                 limits.min_spare = 0;
+        limits.unit = MAX_OF(limits.unit, 1U);
+        limits.max_workers = whole_groups(limits.max_workers, limits.unit);
         limits.min_spare = MIN_OF(limits.min_spare, limits.max_workers);
         limits.max_spare = MIN_OF(MAX_OF(limits.max_spare, limits.min_spare), limits.max_workers);
         return limits;
@@ -86,6 +96,7 @@ static struct question ask(const struct scale_limits *limits, const struct scale
         };
 
         q.wanted = (uint64_t)q.limits.min_spare + input->queued;
+        q.unit = q.limits.unit;
         q.enough = MAX_OF(q.limits.min_spare, 1U);
         q.deficit = excess(q.wanted, q.spare);
         if (q.limits.scaling == SCALING_STATIC)
@@ -129,7 +140,8 @@ static void grow(const struct question *q, struct scale_decision *d)
 {
         if (!q->input->may_fork)
                 return;
-        d->start = clamp(q->deficit, (unsigned)excess(q->limits.max_workers, q->input->total));
+        uint64_t needed = q->deficit + excess(q->unit, 1); /* rounded up, in what follows */
+        d->start = whole_groups(clamp(needed, (unsigned)excess(q->limits.max_workers, q->input->total)), q->unit);
         if (d->start > 0)
                 explain_start(q, d);
 }
@@ -140,7 +152,9 @@ static void shrink_to_limit(const struct question *q, struct scale_decision *d)
 {
         uint64_t over = excess(q->input->total, q->limits.max_workers);
 
-        d->retire = clamp(over, (unsigned)excess(q->input->idle, q->limits.min_spare));
+        d->retire = whole_groups(
+                clamp(over + excess(q->unit, 1), (unsigned)excess(q->input->idle, q->limits.min_spare)), q->unit);
+        d->retire_any = d->retire > 0;
         if (d->retire > 0)
                 explain(d, "total %u > %u", q->input->total, q->limits.max_workers);
 }
@@ -165,10 +179,18 @@ static void shrink_surplus(const struct question *q, const struct scale_state *s
 
         /* Idle workers beside a queue are just being woken: as many as are queued are no surplus. */
         unsigned surplus = clamp(excess(q->spare, q->wanted), (unsigned)excess(lowest, q->limits.max_spare));
+        surplus = whole_groups(q->unit > 1 ? MIN_OF(surplus, input->whole) : surplus, q->unit);
         if (!due || q->deficit > 0 || surplus <= d->retire)
                 return;
         d->retire = surplus;
+        d->retire_any = false;
         explain_surplus(q, lowest, d);
+}
+
+/* So many idle workers may stay: max_spare, and what is less than a whole group. */
+static unsigned kept_spare(const struct question *q)
+{
+        return clamp((uint64_t)q->limits.max_spare + q->unit - 1, NEVER_HIGH);
 }
 
 /* Arm, rearm, keep or disarm the shrink timer for the idle workers that stay. */
@@ -178,7 +200,7 @@ static void set_shrink_timer(const struct question *q, struct scale_state *state
         uint64_t pause_ms = q->limits.spare_timeout_ms > 0 ? q->limits.spare_timeout_ms : SURPLUS_PAUSE_MS;
         uint64_t from_now_ms = saturated_add(q->input->now_ms, pause_ms);
 
-        if (idle_left(q, d) <= q->limits.max_spare)
+        if (idle_left(q, d) <= kept_spare(q))
                 state->shrink_at_ms = 0;
         else if (!running || q->deficit > 0) {
                 /* Demand restarts the timer: no shrinking within spare_timeout of growth. */
@@ -222,7 +244,7 @@ static bool is_relieved(const struct question *q, struct scale_state *state, str
  * that replacing a worker that ended does not end one episode and begin another. */
 static void follow_saturation(const struct question *q, struct scale_state *state, struct scale_decision *d)
 {
-        bool full = total_then(q, d) >= q->limits.max_workers;
+        bool full = total_then(q, d) + q->unit > q->limits.max_workers;
         bool unmet = q->spare + d->start - d->retire < q->wanted;
 
         if (!state->saturated) {
@@ -245,12 +267,13 @@ static void follow_saturation(const struct question *q, struct scale_state *stat
 static unsigned high_above(const struct question *q, const struct scale_state *state, const struct scale_decision *d)
 {
         unsigned max_workers = q->limits.max_workers;
-        unsigned surplus = q->limits.scaling == SCALING_STATIC ? NEVER_HIGH : q->limits.max_spare;
+        unsigned surplus = q->limits.scaling == SCALING_STATIC ? NEVER_HIGH : kept_spare(q);
 
-        if (state->shrink_at_ms > 0)
+        if (state->shrink_at_ms > 0 || (d->retire_any && q->unit > 1))
                 return NEVER_HIGH;
         if (total_then(q, d) > max_workers)
-                return q->limits.min_spare; /* any further idle worker is to be retired */
+                return clamp((uint64_t)q->limits.min_spare + q->unit - 1, NEVER_HIGH); /* any further idle group is to
+                                                                                        * be retired */
         if (state->relief_at_ms > 0)
                 return NEVER_HIGH;
         if (state->saturated)

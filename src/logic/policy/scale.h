@@ -19,6 +19,7 @@
 struct scale_limits {
         int scaling; /* enum scaling */
         unsigned min_spare, max_spare, start, max_workers;
+        unsigned unit; /* workers come and go in groups of so many, the threads of a process; 0 means 1 */
         uint64_t spare_timeout_ms;
 };
 
@@ -28,6 +29,7 @@ struct scale_limits {
 struct scale_input {
         uint64_t now_ms;
         unsigned idle;      /* in the idle set and not retiring */
+        unsigned whole;     /* of these, those in groups that are idle as a whole; without groups: all of them */
         unsigned starting;  /* forked and not ready yet */
         unsigned total;     /* everything that counts against max_workers, idle and starting included */
         unsigned queued;    /* connections waiting in the pool's listeners */
@@ -46,7 +48,9 @@ struct scale_state {
 
 struct scale_decision {
         unsigned start;        /* workers to fork now; the caller may fork fewer and ask again */
-        unsigned retire;       /* idle workers to retire now */
+        unsigned retire;       /* idle workers to retire now; with groups: of groups that are idle as a whole, … */
+        bool retire_any;       /* … or, if this is set, that have an idle worker: the others follow; then ask again at
+                                * once, because how many are idle depends on which groups went */
         uint64_t shrink_at_ms; /* when to ask again: because of the surplus, or to see whether the saturation is over;
                                 * 0: no timer */
         bool reset_low_water;  /* set the low-water mark to the present idle count, after the retirements */
@@ -62,7 +66,9 @@ struct scale_decision {
 struct scale_limits scale_limits_of(const struct pool_config *pool);
 
 /* Decide. `state` is updated. Guarantees, whatever the input: start == 0 or retire == 0; workers are started only while
- * may_fork and never past max_workers; retire ≤ idle; after a retirement at least min_spare idle workers remain. A
+ * may_fork and never past max_workers; retire ≤ idle; after a retirement at least min_spare idle workers remain; both
+ * are multiples of the unit. With a unit, a deficit is rounded up, and max_workers, a surplus and an excess are rounded
+ * down: what is less than a whole group stays. A
  * surplus is retired only if no worker was started for a whole spare_timeout (a lowered max_workers does not wait).
  *
  * Call it on every wake-up of the pool, when a worker ends, when limits change, at shrink_at_ms, and when may_fork

@@ -1,6 +1,7 @@
 #include "logic/policy/scaling.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <syslog.h>
 
 #include "base/cleanup.h"
@@ -32,6 +33,19 @@ static struct occupancy_view look(struct turn *turn)
                               turn->queued);
 }
 
+/* The idle slots of workers that are idle as a whole. */
+static unsigned count_whole(const struct turn *turn)
+{
+        unsigned count = 0;
+
+        for (uint32_t i = 0; i < turn->rows.count; i++) {
+                const struct worker_row *row = &turn->rows.items[i];
+                if (worker_row_counts(row) && row->idle && !row->stopped)
+                        count += worker_row_slots(row);
+        }
+        return count;
+}
+
 static struct scale_input gather(const struct turn *turn, unsigned unwatched_spare)
 {
         const struct worker_counts *counts = &turn->rows.counts;
@@ -43,6 +57,7 @@ static struct scale_input gather(const struct turn *turn, unsigned unwatched_spa
         return (struct scale_input){
                 .now_ms = turn->now_ms,
                 .idle = counts->idle + unwatched_spare,
+                .whole = turn->limits.unit > 1 ? count_whole(turn) : 0,
                 .starting = counts->starting,
                 .total = counts->total - MIN_OF(counts->surge, counts->old_total), /* an old worker and its replacement
                                                                                     * count once */
@@ -54,19 +69,60 @@ static struct scale_input gather(const struct turn *turn, unsigned unwatched_spa
         };
 }
 
-/* Retire so many idle workers, those of older generations first. */
-static void retire_idle(struct turn *turn, unsigned count)
+/* Retire idle workers with so many slots in all, those of older generations first. */
+static void retire_idle(struct turn *turn, unsigned slots)
 {
         const struct worker_rows *rows = &turn->rows;
 
         for (int old_only = 1; old_only >= 0; old_only--)
-                for (uint32_t i = 0; i < rows->count && count > 0; i++)
-                        if (worker_row_counts(&rows->items[i]) &&
-                            (rows->items[i].idle || worker_row_is_unwatched(&rows->items[i])) &&
-                            (!old_only || worker_row_is_old(rows, &rows->items[i]))) {
+                for (uint32_t i = 0; i < rows->count && slots > 0; i++) {
+                        const struct worker_row *row = &rows->items[i];
+                        if (worker_row_counts(row) && (row->idle || worker_row_is_unwatched(row)) &&
+                            (!old_only || worker_row_is_old(rows, row)) && worker_row_slots(row) <= slots) {
+                                slots -= worker_row_slots(row);
                                 turn_retire(turn, i, "surplus");
-                                count--;
                         }
+                }
+}
+
+/* The worker with the most idle threads, or WORKER_ROW_NONE. */
+static uint32_t find_most_idle(const struct worker_rows *rows)
+{
+        uint32_t best = WORKER_ROW_NONE;
+
+        for (uint32_t i = 0; i < rows->count; i++) {
+                const struct worker_row *row = &rows->items[i];
+                if (!worker_row_counts(row) || row->stopped || worker_row_idle_slots(row) == 0)
+                        continue;
+                if (best == WORKER_ROW_NONE || worker_row_idle_slots(row) > worker_row_idle_slots(&rows->items[best]))
+                        best = i;
+        }
+        return best;
+}
+
+/* The pool has more workers than it may, and none is idle as a whole: its busy threads finish their requests. */
+static void retire_partly_idle(struct turn *turn, unsigned slots)
+{
+        uint32_t row;
+
+        while (slots > 0 && (row = find_most_idle(&turn->rows)) != WORKER_ROW_NONE) {
+                slots -= MIN_OF(slots, worker_row_slots(&turn->rows.items[row]));
+                turn_retire(turn, row, "surplus");
+                if (worker_row_counts(&turn->rows.items[row])) /* no memory for the order */
+                        return;
+        }
+}
+
+/* Carry out what the decision says about idle ones. */
+static void retire(struct turn *turn, const struct scale_decision *decision)
+{
+        unsigned before = turn->rows.counts.total, gone;
+
+        retire_idle(turn, decision->retire);
+        gone = before - turn->rows.counts.total;
+        if (decision->retire_any && gone < decision->retire)
+                retire_partly_idle(turn, decision->retire - gone);
+        turn->again |= decision->retire_any && turn->limits.unit > 1 && turn->rows.counts.total < before;
 }
 
 /* Workers that a signal has stopped are never idle. Above max_workers those without a request are retired: they serve
@@ -77,8 +133,8 @@ static void retire_stopped(struct turn *turn, unsigned above)
 
         for (uint32_t i = 0; i < rows->count && above > 0; i++)
                 if (worker_row_counts(&rows->items[i]) && rows->items[i].stopped && !rows->items[i].busy) {
+                        above -= MIN_OF(above, worker_row_slots(&rows->items[i]));
                         turn_retire(turn, i, "surplus");
-                        above--;
                 }
 }
 
@@ -190,21 +246,25 @@ static struct scale_limits limits_of(const struct turn *turn)
 void scaling_decide(struct turn *turn)
 {
         const struct scale_limits limits = limits_of(turn);
+        const unsigned threads = MAX_OF(limits.unit, 1U);
         const struct occupancy_view view = look(turn);
         const struct scale_input input = gather(turn, occupancy_spare(view.free, limits.max_spare));
         const struct scale_decision decision = scale_policy_decide(&limits, &input, &turn->scaling->scale);
         const struct launch launch = {
-                .purpose = WORKER_SERVE, .count = decision.start, .reason = "scale", .why = decision.reason};
+                .purpose = WORKER_SERVE, .count = decision.start / threads, .reason = "scale", .why = decision.reason};
 
         follow_saturation(turn, &decision, &input);
         keep_refuser(turn);
         unsigned launched = turn_launch(turn, &launch);
         /* start_workers applies until all of them have been launched. */
-        turn->scaling->started |= input.may_fork && launched == decision.start;
+        turn->scaling->started |= input.may_fork && launched == launch.count;
         if (decision.retire > 0) {
-                turn_record(turn, ORDER_RECORD, LOG_INFO, "-%u worker%s (%s)", decision.retire,
-                            decision.retire == 1 ? "" : "s", decision.reason);
-                retire_idle(turn, decision.retire);
+                char of_threads[32] = "";
+                if (threads > 1)
+                        snprintf(of_threads, sizeof(of_threads), " of %u threads", threads);
+                turn_record(turn, ORDER_RECORD, LOG_INFO, "-%u worker%s%s (%s)", decision.retire / threads,
+                            decision.retire == threads ? "" : "s", of_threads, decision.reason);
+                retire(turn, &decision);
         }
         unsigned left = input.total - MIN_OF(decision.retire, input.total);
         retire_stopped(turn, left - MIN_OF((unsigned)turn->limits.max_workers, left));

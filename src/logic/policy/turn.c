@@ -45,12 +45,23 @@ size_t turn_closing_left(const struct turn *turn)
         return left;
 }
 
+unsigned turn_slots_of_worker(const struct turn *turn, enum worker_purpose purpose)
+{
+        return purpose == WORKER_REFUSE ? 1 : pool_config_threads(turn->config);
+}
+
+bool turn_has_room(const struct turn *turn)
+{
+        return (uint64_t)turn->rows.counts.total + pool_config_threads(turn->config) <= turn->limits.max_workers;
+}
+
 unsigned turn_room_ahead(const struct turn *turn)
 {
-        uint64_t most = turn->limits.max_workers + MAX_OF(pool_config_surge(turn->config), (uint64_t)1);
-        uint64_t processes = turn->rows.counts.processes;
+        uint64_t threads = pool_config_threads(turn->config);
+        uint64_t most = turn->limits.max_workers + MAX_OF(pool_config_surge(turn->config), threads);
+        uint64_t there = turn->rows.counts.processes;
 
-        return processes < most ? (unsigned)(most - processes) : 0;
+        return there < most ? (unsigned)((most - there) / threads) : 0;
 }
 
 void turn_ask_at(struct turn *turn, uint64_t at_ms)
@@ -75,20 +86,21 @@ static bool add(struct turn *turn, struct order order, const char *text)
         return false;
 }
 
-/* How many of `wanted` workers there is room for. */
-static unsigned with_room(const struct turn *turn, unsigned wanted)
+/* How many of the workers there is room for. */
+static unsigned with_room(const struct turn *turn, const struct launch *launch)
 {
         unsigned there = turn->rows.counts.processes_all;
-        unsigned places = there < turn->process_limit ? turn->process_limit - there : 0;
+        unsigned slots = there < turn->process_limit ? turn->process_limit - there : 0;
 
-        return MIN_OF(wanted, places);
+        return MIN_OF(launch->count, slots / turn_slots_of_worker(turn, launch->purpose));
 }
 
 unsigned turn_launch(struct turn *turn, const struct launch *launch)
 {
-        unsigned possible = with_room(turn, launch->count), count = MIN_OF(possible, TURN_LAUNCHES - turn->launches);
+        unsigned possible = with_room(turn, launch), count = MIN_OF(possible, TURN_LAUNCHES - turn->launches);
         const struct worker_row row = {.life = {.since_ms = turn->now_ms},
                                        .purpose = launch->purpose,
+                                       .slots = turn_slots_of_worker(turn, launch->purpose),
                                        .generation = turn->rows.generation,
                                        .launched_ms = turn->now_ms,
                                        .since_ms = turn->now_ms};
@@ -179,6 +191,7 @@ void turn_feed(struct turn *turn, uint32_t row, enum worker_event event)
         if (!add(turn, (struct order){.kind = ORDER_FEED, .row = row, .event = event}, NULL))
                 return;
         item->escalated_request = item->request;
+        item->escalated_thread = item->thread;
         feed_row(turn, row, event);
 }
 

@@ -68,7 +68,7 @@ struct turn {
         uint64_t now_ms;
         const struct pool_config *config;
         struct scale_limits limits; /* the configured limits with the overlay applied */
-        unsigned process_limit;     /* no worker is launched while the pool has so many processes */
+        unsigned process_limit;     /* no worker is launched that would give the pool's processes more slots */
         bool closing_down;          /* the pool was removed or stops: it serves waiting connections, then ends */
         bool killing, paused;
         uint64_t not_before_ms; /* end of the back-off; 0: none */
@@ -102,8 +102,14 @@ bool turn_is_backing_off(const struct turn *turn);
 /* The number of closing listeners that are still open after the orders so far. */
 size_t turn_closing_left(const struct turn *turn);
 
-/* How many workers may be launched ahead of those they replace: max_workers + reload_surge (at least 1) minus the
- * processes that run, including workers that are ending. */
+/* The slots of a worker that is launched for this purpose. */
+unsigned turn_slots_of_worker(const struct turn *turn, enum worker_purpose purpose);
+
+/* True if the pool may have another worker within max_workers. */
+bool turn_has_room(const struct turn *turn);
+
+/* How many workers may be launched ahead of those they replace: max_workers + reload_surge (at least a worker) minus
+ * the processes that run, including workers that are ending. */
 unsigned turn_room_ahead(const struct turn *turn);
 
 /* Request a turn at that time at the latest. */

@@ -33,29 +33,39 @@ bool worker_row_is_old(const struct worker_rows *rows, const struct worker_row *
         return row->generation < rows->generation;
 }
 
-/* The counts that one row adds: ones and zeroes. */
+unsigned worker_row_slots(const struct worker_row *row)
+{
+        return MAX_OF(row->slots, 1U);
+}
+
+unsigned worker_row_idle_slots(const struct worker_row *row)
+{
+        return row->idle ? worker_row_slots(row) : row->idle_slots;
+}
+
+/* The counts that one row adds. */
 static struct worker_counts counts_of(const struct worker_row *row, uint64_t generation)
 {
         bool gone = row->life.state == WORKER_GONE, serves = !gone && row->purpose != WORKER_REFUSE;
         bool counts = worker_row_counts(row), old = row->generation < generation;
         bool detached = row->life.state == WORKER_DETACHED;
-        bool idle = row->idle && !row->stopped, starting = worker_row_is_starting(row) && !row->stopped;
-        bool unwatched = worker_row_is_unwatched(row);
+        bool starting = worker_row_is_starting(row) && !row->stopped, unwatched = worker_row_is_unwatched(row);
+        unsigned slots = worker_row_slots(row), idle = row->stopped ? 0 : worker_row_idle_slots(row);
 
         return (struct worker_counts){
-                .starting = counts && starting,
-                .idle = counts && idle,
-                .busy = counts && !starting && !idle && !unwatched,
-                .unwatched = counts && unwatched,
-                .detached = serves && detached,
-                .retiring = serves && !counts && !detached,
-                .total = counts,
-                .old_total = counts && old,
+                .starting = counts && starting ? slots : 0,
+                .idle = counts ? idle : 0,
+                .busy = counts && !starting && !unwatched ? slots - idle : 0,
+                .unwatched = counts && unwatched ? slots : 0,
+                .detached = serves && detached ? slots : 0,
+                .retiring = serves && !counts && !detached ? slots : 0,
+                .total = counts ? slots : 0,
+                .old_total = counts && old ? slots : 0,
                 /* The workers of an earlier roll are old ones now. */
-                .surge = counts && row->purpose == WORKER_ROLL && !old,
-                .helpers = worker_row_stays(row) && !counts,
-                .processes = serves && !detached,
-                .processes_all = !gone,
+                .surge = counts && row->purpose == WORKER_ROLL && !old ? slots : 0,
+                .helpers = worker_row_stays(row) && !counts ? slots : 0,
+                .processes = serves && !detached ? slots : 0,
+                .processes_all = gone ? 0 : slots,
         };
 }
 
@@ -150,6 +160,8 @@ enum worker_action worker_rows_feed(struct worker_rows *rows, uint32_t row, enum
         count(rows, row, OUT);
         enum worker_action action = worker_life_feed(&item->life, event, now_ms);
         item->idle &= item->life.state == WORKER_READY;
+        if (!worker_life_is_open(&item->life))
+                item->idle_slots = 0;
         count(rows, row, IN);
         return action;
 }

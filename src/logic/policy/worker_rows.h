@@ -34,6 +34,7 @@ struct worker_row {
         enum worker_purpose purpose;
         bool stopped;   /* by a signal: neither idle nor about to be, so it counts as busy */
         bool unwatched; /* a program that reports nothing: neither idle nor busy as far as is known */
+        uint32_t slots; /* one for each of its threads; 0 means 1, a worker without threads */
         uint64_t generation;
         uint64_t launched_ms;
 
@@ -43,18 +44,24 @@ struct worker_row {
         uint32_t replaces;    /* WORKER_REPLACE: the row it was started for */
 
         /* Read from the slot. */
-        bool idle; /* in the idle set; false unless the life is WORKER_READY */
-        bool busy; /* serves a request; false while it starts, and for the refuser */
+        bool idle;           /* in the idle set, with all its slots; false unless the life is WORKER_READY */
+        uint32_t idle_slots; /* with threads, those of its slots that are in the idle set while not all are */
+        bool busy;           /* serves a request; false while it starts, and for the refuser */
         enum recycle_reason asks;
         uint64_t since_ms; /* when its present activity began; never later than the snapshot */
         uint64_t request;  /* number of its present or last request */
+        uint32_t thread;   /* whose request that is: with threads, the one that has served its request for the longest;
+                            * after an escalation, the one whose request was escalated */
+        uint64_t requests; /* how many its threads have begun in all */
         bool granted;      /* it was answered that it may end; a new question clears this */
         uint64_t asked_ns; /* when the request began during which it asked: orders the workers that ask */
 
-        uint64_t escalated_request; /* the request that was escalated or detached last */
+        uint64_t escalated_request; /* the request that was escalated or detached last … */
+        uint32_t escalated_thread;  /* … and whose it was */
 };
 
-/* Detached and ending workers are counted in `detached`, `retiring` and the process counts only. Helpers (WORKER_DRAIN)
+/* Everything is counted in slots: a worker with four threads is four workers here, and its threads are idle or busy.
+ * Detached and ending workers are counted in `detached`, `retiring` and the process counts only. Helpers (WORKER_DRAIN)
  * come in addition to max_workers; they are neither scaled nor rolled, and count as `retiring`. The refuser is in
  * `processes_all` only. */
 struct worker_counts {
@@ -75,6 +82,10 @@ struct worker_rows {
         uint64_t generation; /* the pool's: rows of an earlier one are old */
         struct worker_counts counts;
 };
+
+/* How many slots it has, and how many of them are idle. */
+unsigned worker_row_slots(const struct worker_row *row);
+unsigned worker_row_idle_slots(const struct worker_row *row);
 
 /* Remove all rows but keep the memory; `generation` is the pool's. */
 void worker_rows_begin(struct worker_rows *rows, uint64_t generation);

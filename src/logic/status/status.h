@@ -100,7 +100,7 @@ struct status_pool {
         struct request_summary requests_each, cpu_ms_each; /* how workers share; STATUS_SPREAD */
         struct status_listener *listeners;
         size_t listener_count;
-        struct status_worker *workers; /* STATUS_WORKERS, newest first */
+        struct status_worker *workers; /* STATUS_WORKERS, newest first; one for each thread */
         size_t worker_count;
         size_t workers_left_out; /* processes beyond STATUS_WORKERS_MAX */
 };

@@ -45,7 +45,7 @@ static int load(const void *context, struct text *why)
         r = module_file_load(pool->handler.list[0], &module, why);
         if (r == 0 && datagram_rules_apply(pool) && !(module->flags & PREFORK_MODULE_DATAGRAMS))
                 r = text_append(why, "it " MODULE_FILE_NO_DATAGRAMS) < 0 ? -ENOMEM : -EPROTO;
-        return r;
+        return r < 0 ? r : module_file_check_threads(module, pool->threads_per_worker, why);
 }
 
 int module_check(const struct pool_config *pool, const struct file_user *user, struct text *why)

@@ -26,10 +26,11 @@ static void count(struct pool *pool, enum worker_event event)
         }
 }
 
-void deadlines_feed(struct worker *worker, enum worker_event event, uint64_t request, uint64_t now_ms)
+void deadlines_feed(struct worker *worker, enum worker_event event, const struct worker_row *row, uint64_t now_ms)
 {
         count(worker->pool, event);
-        worker->escalated_request = request;
+        worker->escalated_request = row->request;
+        worker->escalated_thread = row->thread;
         worker_event(worker, event, now_ms);
 }
 
@@ -68,8 +69,8 @@ static bool has_begun_one(const struct worker_row *row)
 {
         const struct worker *worker = row->worker;
 
-        return worker && worker_is_busy(worker) &&
-               (!row->busy || atomic_load(&worker_slot(worker)->requests_begun) != row->request);
+        return worker && !worker_life_is_starting(&worker->life) && worker_busy_slots(worker) > 0 &&
+               (!row->busy || worker_begun(worker) != row->requests);
 }
 
 void deadlines_publish(struct pool *pool)

@@ -8,9 +8,11 @@
 
 struct pool;
 struct worker;
+struct worker_row;
 
-/* Feed the event to the worker's life, carry out the action, and count it. An order to the worker names `request`. */
-void deadlines_feed(struct worker *worker, enum worker_event event, uint64_t request, uint64_t now_ms);
+/* Feed the event to the worker's life, carry out the action, and count it. An order to the worker names the request of
+ * its row. */
+void deadlines_feed(struct worker *worker, enum worker_event event, const struct worker_row *row, uint64_t now_ms);
 
 /* Log what the order is about to do to the worker. */
 void deadlines_tell(const struct worker *worker, const struct order *order);

@@ -8,7 +8,6 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "lib/idle_set.h"
 #include "logic/protocol/worker_plan.h"
 #include "master/loop/reaper.h"
 #include "master/pool/board_renewal.h"
@@ -22,17 +21,21 @@
 #include "master/pool/worker_table.h"
 #include "os/clock.h"
 
-/* Clear the slot for a new worker. */
-static void prepare_slot(const struct worker *worker)
+/* Clear the slots for a new worker. */
+static void prepare_slots(const struct worker *worker)
 {
-        struct prefork_slot *slot = worker_slot(worker);
-        uint32_t incarnation = atomic_load(&slot->incarnation) + 1;
+        worker_leave_idle_set(worker);
+        for (uint32_t i = 0; i < worker->slots; i++) {
+                struct prefork_slot *slot = worker_slot(worker, i);
+                uint32_t incarnation = atomic_load(&slot->incarnation) + 1;
 
-        idle_set_remove(worker->board->memory, worker->slot);
-        /* No process uses the slot, so plain stores are enough; the fork orders them before the worker's. */
-        memset((void *)slot, 0, sizeof(*slot));
-        atomic_store(&slot->incarnation, incarnation);
-        board_note_slot(worker->board, worker->slot);
+                /* No process uses the slot, so plain stores are enough; the fork orders them before the worker's. */
+                memset((void *)slot, 0, sizeof(*slot));
+                atomic_store(&slot->incarnation, incarnation);
+                *worker_tally(worker, i) =
+                        (struct tally){.since_ms = worker->forked_ms, .looked_ms = worker->forked_ms};
+        }
+        board_note_slot(worker->board, worker->slot + worker->slots - 1);
         pool_publish(worker->pool);
 }
 
@@ -48,7 +51,7 @@ static int settle(struct worker *worker, pid_t pid, int error)
         worker->output = NULL;
         if (error < 0) {
                 worker_output_cancel(output);
-                idle_set_remove(worker->board->memory, worker->slot); /* it may have run before its pid was known */
+                worker_leave_idle_set(worker); /* it may have run before its pid was known */
                 worker_table_remove(worker);
                 board_renewal_end(pool);
                 health_note_launch_failure(pool, -error);
@@ -128,6 +131,7 @@ static int launch(struct worker *worker, const struct listener_set *listeners, p
                 .board_fds = board_fds,
                 .board_count = boards->count,
                 .slot = worker->slot,
+                .slots = worker->slots,
                 .listeners = fds,
                 .listener_count = count,
                 .wake_fd = pool->wake.write_fd,
@@ -146,7 +150,7 @@ int launcher_start(struct pool *pool, enum worker_purpose purpose, const char *r
         struct worker *worker;
         pid_t pid = 0;
 
-        int r = worker_table_add(pool, &worker);
+        int r = worker_table_add(pool, purpose == WORKER_REFUSE ? 1 : pool_config_threads(pool->config), &worker);
         if (r < 0) {
                 health_note_launch_failure(pool, -r);
                 return r;
@@ -161,9 +165,8 @@ int launcher_start(struct pool *pool, enum worker_purpose purpose, const char *r
         worker->reason = reason;
         worker->log_source_fd = -1;
         worker->forked_ms = worker->life.since_ms = clock_now_ms();
-        *worker_tally(worker) = (struct tally){.since_ms = worker->forked_ms, .looked_ms = worker->forked_ms};
         worker->requests_at_fork = pool->health.requests_seen;
-        prepare_slot(worker);
+        prepare_slots(worker);
         r = reaper_begin_launch(pool->runtime->reaper);
         if (r < 0)
                 return settle(worker, 0, r);

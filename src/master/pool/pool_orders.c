@@ -52,13 +52,13 @@ void pool_order_resume(struct pool *pool, const char *by)
         pool_touch(pool);
 }
 
-/* End the worker and its handler. True if that ends a request. */
-static bool stop_now(struct worker *worker, uint64_t now_ms)
+/* End the worker and its handler. Returns how many requests that ends. */
+static unsigned stop_now(struct worker *worker, uint64_t now_ms)
 {
         bool told = worker->life.state == WORKER_ENDING || worker->life.state == WORKER_KILLED;
-        bool aborts = worker_has_request(worker) && !told;
+        unsigned aborts = told ? 0 : worker_busy_slots(worker);
 
-        if (aborts)
+        for (unsigned i = 0; i < aborts; i++)
                 pool_counters_note(worker->pool, COUNTER_aborted);
         worker_event(worker, WORKER_EVENT_STOP_NOW, now_ms);
         return aborts;

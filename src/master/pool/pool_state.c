@@ -133,6 +133,7 @@ static const struct field worker_fields[] = {
         FIELD(struct worker, life.since_ms, "since_ms"),
         WRITTEN(struct worker, board, "board"),
         FIELD(struct worker, slot, "slot"),
+        FIELD(struct worker, slots, "slots"),
         FIELD(struct worker, stopped, "stopped"),
         FIELD(struct worker, stop_told, "stop_told"),
         FIELD(struct worker, generation, "generation"),
@@ -151,6 +152,7 @@ static const struct field worker_fields[] = {
         FIELD(struct worker, requests_at_fork, "requests_at_fork"),
         FIELD(struct worker, forked_ms, "forked_ms"),
         FIELD(struct worker, escalated_request, "escalated_request"),
+        FIELD(struct worker, escalated_thread, "escalated_thread"),
         DERIVED(struct worker, row, "of a snapshot"),
 };
 
@@ -210,6 +212,17 @@ static json_t *write_missing(const struct listener_set *set)
         return state_file_finish(array, r);
 }
 
+/* Those of its slots but the first. */
+static json_t *write_more_tallies(const struct worker *worker)
+{
+        json_t *array = json_array();
+        int r = 0;
+
+        for (uint32_t i = 1; i < worker->slots && r == 0; i++)
+                r = state_file_append(array, tally_state_write(worker_tally(worker, i)));
+        return state_file_finish(array, r);
+}
+
 static json_t *write_worker(const struct worker *worker)
 {
         json_t *object = state_file_fields(worker_fields, ELEMENTS(worker_fields), worker);
@@ -223,7 +236,9 @@ static json_t *write_worker(const struct worker *worker)
                 r = state_file_set(object, "board",
                                    json_integer(board_state_number(&worker->pool->boards, worker->board)));
         if (r == 0)
-                r = state_file_set(object, "tally", tally_state_write(worker_tally(worker)));
+                r = state_file_set(object, "tally", tally_state_write(worker_tally(worker, 0)));
+        if (r == 0 && worker->slots > 1)
+                r = state_file_set(object, "tallies", write_more_tallies(worker));
         if (r == 0 && worker->replacement)
                 r = state_file_set(object, "replacement", json_integer(worker->replacement->pid));
         return state_file_finish(object, r);
@@ -394,9 +409,24 @@ static int read_missing(struct state_file *file, const json_t *array, struct lis
         return r;
 }
 
+/* What is believed of its slots. An older program did not keep a tally: everything is counted that the slot says. */
+static int read_tallies(struct state_file *file, const json_t *object, const struct worker *worker)
+{
+        const json_t *more = json_object_get(object, "tallies");
+        int r = 0;
+
+        for (uint32_t i = 0; i < worker->slots && r == 0; i++) {
+                struct tally tally = {.since_ms = worker->forked_ms, .looked_ms = worker->forked_ms};
+                const json_t *of_slot = i == 0 ? state_file_object(object, "tally") : json_array_get(more, i - 1);
+                r = tally_state_read(file, of_slot, &tally);
+                *worker_tally(worker, i) = tally;
+        }
+        return r;
+}
+
 static int read_worker(struct state_file *file, const json_t *object, struct pool *pool)
 {
-        struct worker worker = {.board = board_state_find(&pool->boards, json_object_get(object, "board"))};
+        struct worker worker = {.slots = 1, .board = board_state_find(&pool->boards, json_object_get(object, "board"))};
         const char *states[WORKER_STATE_COUNT], *purposes[WORKER_PURPOSE_COUNT];
         unsigned purpose, state, recycling;
 
@@ -414,17 +444,13 @@ static int read_worker(struct state_file *file, const json_t *object, struct poo
                                          &recycling);
         if (r < 0)
                 return r;
-        /* An older program did not keep a tally: everything is counted that the slot says. */
-        struct tally tally = {.since_ms = worker.forked_ms, .looked_ms = worker.forked_ms};
-        r = tally_state_read(file, state_file_object(object, "tally"), &tally);
-        if (r < 0)
-                return r;
         worker.purpose = (enum worker_purpose)purpose;
         worker.life.state = (enum worker_state)state;
         worker.recycling = (enum recycle_progress)recycling;
-        r = worker.pid > 1 && worker.board ? launcher_adopt(pool, &worker) : -EINVAL;
+        bool may_be = worker.pid > 1 && worker.board && worker.slots > 0 && worker.escalated_thread < worker.slots;
+        r = may_be ? launcher_adopt(pool, &worker) : -EINVAL;
         if (r == 0)
-                *worker_tally(pool->workers.first) = tally; /* each new worker is first in the list */
+                r = read_tallies(file, object, pool->workers.first); /* each new worker is first in the list */
         return r == -EINVAL ? state_file_fail(file, "worker %d in slot %u cannot be", worker.pid, worker.slot) : r;
 }
 

@@ -38,8 +38,10 @@ void tallies_look_at(struct worker *worker)
 
         if (!worker_serves(worker))
                 return;
-        tally_read(&words, worker_slot(worker));
-        count(worker->pool, worker->board, worker->pid, worker_tally(worker), &words);
+        for (uint32_t i = 0; i < worker->slots; i++) {
+                tally_read(&words, worker_slot(worker, i));
+                count(worker->pool, worker->board, worker->pid, worker_tally(worker, i), &words);
+        }
 }
 
 /* At every turn, so without what is not needed there. */
@@ -47,8 +49,9 @@ static void look_at_requests(struct worker *worker)
 {
         struct tally_words words;
 
-        if (worker_serves(worker) && tally_read_busy(&words, worker_slot(worker), worker_tally(worker)))
-                count(worker->pool, worker->board, worker->pid, worker_tally(worker), &words);
+        for (uint32_t i = 0; i < worker->slots && worker_serves(worker); i++)
+                if (tally_read_busy(&words, worker_slot(worker, i), worker_tally(worker, i)))
+                        count(worker->pool, worker->board, worker->pid, worker_tally(worker, i), &words);
 }
 
 void tallies_look_at_board(const struct pool *pool, struct board *board)
@@ -73,7 +76,7 @@ uint64_t tallies_requests(struct pool *pool)
 
         for (struct worker *worker = pool->workers.first; worker; worker = worker->next) {
                 look_at_requests(worker);
-                sum += worker_tally(worker)->counted.counters.requests;
+                sum += worker_requests(worker);
         }
         return sum;
 }
@@ -84,7 +87,10 @@ uint64_t tallies_accepted(struct pool *pool)
 
         for (struct worker *worker = pool->workers.first; worker; worker = worker->next) {
                 look_at_requests(worker);
-                sum += worker_tally(worker)->counted.begun + worker_tally(worker)->counted.counters.refused_source;
+                for (uint32_t i = 0; i < worker->slots; i++) {
+                        const struct tally_words *counted = &worker_tally(worker, i)->counted;
+                        sum += counted->begun + counted->counters.refused_source;
+                }
         }
         return sum;
 }
@@ -105,7 +111,8 @@ struct counters tallies_totals(const struct pool *pool)
         struct counters totals = pool->counters.sums;
 
         for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
-                counters_add(&totals, &worker_tally(worker)->counted.counters);
+                for (uint32_t i = 0; i < worker->slots; i++)
+                        counters_add(&totals, &worker_tally(worker, i)->counted.counters);
         for (unsigned i = 0; i < pool->boards.count; i++)
                 counters_add(&totals, &pool->boards.items[i]->tally.counted.counters);
         return totals;

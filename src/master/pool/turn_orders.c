@@ -1,6 +1,7 @@
 #include "master/pool/turn_orders.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -46,14 +47,18 @@ static void launch(struct carrying *at)
 {
         const char *why = orders_text(&at->pool->turn.orders, at->order);
         struct turn *turn = &at->pool->turn;
-        unsigned launched = 0;
+        unsigned launched = 0, threads = turn_slots_of_worker(turn, at->order->purpose);
+        char of_threads[32] = "";
 
         while (launched < at->order->count && !at->launch_failed) {
                 at->launch_failed = !launch_one(at, at->order->row + launched);
                 launched += !at->launch_failed;
         }
+        if (threads > 1)
+                snprintf(of_threads, sizeof(of_threads), " of %u threads", threads);
         if (launched > 0 && *why)
-                pool_record(at->pool, LOG_INFO, "+%u worker%s (%s)", launched, launched == 1 ? "" : "s", why);
+                pool_record(at->pool, LOG_INFO, "+%u worker%s%s (%s)", launched, launched == 1 ? "" : "s", of_threads,
+                            why);
         if (at->launch_failed)
                 turn_ask_at(turn, MAX_OF(saturated_add(turn->now_ms, LAUNCH_AGAIN_MS),
                                          at->pool->health.backoff.not_before_ms));
@@ -83,7 +88,7 @@ static void feed(struct carrying *at)
 {
         const struct turn *turn = &at->pool->turn;
 
-        deadlines_feed(at->worker, at->order->event, turn->rows.items[at->order->row].request, turn->now_ms);
+        deadlines_feed(at->worker, at->order->event, &turn->rows.items[at->order->row], turn->now_ms);
 }
 
 static void close_listener(struct carrying *at)

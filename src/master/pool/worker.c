@@ -18,34 +18,70 @@
 /* How often a slot is read again because a request has begun in between. */
 #define SLOT_READS 8
 
-struct prefork_slot *worker_slot(const struct worker *worker)
+struct prefork_slot *worker_slot(const struct worker *worker, uint32_t thread)
 {
-        return &worker->board->memory->slots[worker->slot];
+        return &worker->board->memory->slots[worker->slot + thread];
 }
 
-struct tally *worker_tally(const struct worker *worker)
+struct tally *worker_tally(const struct worker *worker, uint32_t thread)
 {
-        return &worker->pool->workers.tallies[worker->slot];
+        return &worker->pool->workers.tallies[worker->slot + thread];
+}
+
+uint64_t worker_requests(const struct worker *worker)
+{
+        uint64_t sum = 0;
+
+        for (uint32_t i = 0; i < worker->slots; i++)
+                sum += worker_tally(worker, i)->counted.counters.requests;
+        return sum;
+}
+
+static uint32_t count_idle(const struct worker *worker)
+{
+        uint32_t count = 0;
+
+        for (uint32_t i = 0; i < worker->slots; i++)
+                count += idle_set_has(worker->board->memory, worker->slot + i);
+        return count;
 }
 
 bool worker_is_idle(const struct worker *worker)
 {
-        return worker->life.state == WORKER_READY && idle_set_has(worker->board->memory, worker->slot);
+        return worker->life.state == WORKER_READY && count_idle(worker) == worker->slots;
 }
 
-bool worker_has_request(const struct worker *worker)
+static bool has_request(const struct worker *worker, uint32_t thread)
 {
-        return worker_serves(worker) && atomic_load(&worker_slot(worker)->activity) == PREFORK_BUSY;
+        return worker_serves(worker) && atomic_load(&worker_slot(worker, thread)->activity) == PREFORK_BUSY;
 }
 
-bool worker_is_busy(const struct worker *worker)
+bool worker_is_busy(const struct worker *worker, uint32_t thread)
 {
-        return worker_has_request(worker) && !worker_life_is_starting(&worker->life);
+        return has_request(worker, thread) && !worker_life_is_starting(&worker->life);
 }
 
-uint64_t worker_since_ms(const struct worker *worker, uint64_t now_ms)
+unsigned worker_busy_slots(const struct worker *worker)
 {
-        uint64_t since_ns = atomic_load(&worker_slot(worker)->activity_since_ns);
+        unsigned count = 0;
+
+        for (uint32_t i = 0; i < worker->slots; i++)
+                count += has_request(worker, i);
+        return count;
+}
+
+uint64_t worker_begun(const struct worker *worker)
+{
+        uint64_t sum = 0;
+
+        for (uint32_t i = 0; i < worker->slots; i++)
+                sum += atomic_load(&worker_slot(worker, i)->requests_begun);
+        return sum;
+}
+
+uint64_t worker_since_ms(const struct worker *worker, uint32_t thread, uint64_t now_ms)
+{
+        uint64_t since_ns = atomic_load(&worker_slot(worker, thread)->activity_since_ns);
         uint64_t since_ms = since_ns / 1000000 + (since_ns % 1000000 != 0); /* no deadline is met early */
 
         /* It has done nothing before it was launched, and does nothing in the future. */
@@ -57,6 +93,12 @@ const struct listener_set *worker_listeners(const struct worker *worker)
         const struct pool *pool = worker->pool;
 
         return worker->purpose == WORKER_DRAIN || pool->mode != POOL_OPEN ? &pool->closing : &pool->listeners;
+}
+
+void worker_leave_idle_set(const struct worker *worker)
+{
+        for (uint32_t i = 0; i < worker->slots; i++)
+                idle_set_remove(worker->board->memory, worker->slot + i);
 }
 
 bool worker_serves(const struct worker *worker)
@@ -96,7 +138,7 @@ static void order(struct worker *worker, enum prefork_order what)
                 signal_group(worker, SIGCONT);
                 return;
         }
-        struct prefork_slot *slot = worker_slot(worker);
+        struct prefork_slot *slot = worker_slot(worker, what == PREFORK_ORDER_DIE ? 0 : worker->escalated_thread);
 
         atomic_store(&slot->order_request, worker->escalated_request);
         atomic_store(&slot->order, what);
@@ -118,24 +160,62 @@ static enum recycle_reason reason_asked(const struct prefork_slot *slot)
         }
 }
 
-/* Read the worker's activity from its slot. All words must belong to the same request, so that an order names the
- * request that was seen. */
-static void read_slot(const struct worker *worker, uint64_t now_ms, struct worker_row *row)
+/* Read what a slot says. All words must belong to the same request, so that an order names the request that was
+ * seen. */
+static void read_slot(const struct worker *worker, uint32_t thread, uint64_t now_ms, struct worker_row *row)
 {
-        const struct prefork_slot *slot = worker_slot(worker);
+        const struct prefork_slot *slot = worker_slot(worker, thread);
         uint64_t before;
         unsigned reads = 0;
 
+        row->thread = thread;
         do {
                 before = atomic_load(&slot->requests_begun);
-                row->busy = worker_is_busy(worker);
-                row->since_ms = worker_since_ms(worker, now_ms);
-                row->asked_ns = atomic_load(&slot->activity_since_ns);
+                row->busy = worker_is_busy(worker, thread);
+                row->since_ms = worker_since_ms(worker, thread, now_ms);
                 row->request = atomic_load(&slot->requests_begun);
         } while (row->request != before && ++reads < SLOT_READS);
-        row->idle = worker_is_idle(worker);
-        row->asks = reason_asked(slot);
-        row->granted = atomic_load(&slot->answer) == PREFORK_ANSWER_GO;
+}
+
+/* After an escalation one request matters until it has ended, see worker_row.thread. */
+static bool waits_for_request(const struct worker *worker)
+{
+        return worker->life.state == WORKER_DETACHED || worker->life.state == WORKER_TERMINATING ||
+               worker->life.state == WORKER_KILLING;
+}
+
+/* The thread that has served its request for the longest; if none serves one, the last that has. */
+static void read_slots(const struct worker *worker, uint64_t now_ms, struct worker_row *row)
+{
+        if (waits_for_request(worker)) {
+                read_slot(worker, worker->escalated_thread, now_ms, row);
+                return;
+        }
+        read_slot(worker, 0, now_ms, row);
+        for (uint32_t i = 1; i < worker->slots; i++) {
+                struct worker_row other = *row;
+                read_slot(worker, i, now_ms, &other);
+                if (other.busy != row->busy ? other.busy
+                    : row->busy             ? other.since_ms < row->since_ms
+                                            : other.since_ms > row->since_ms)
+                        *row = other;
+        }
+}
+
+static void read_worker(const struct worker *worker, uint64_t now_ms, struct worker_row *row)
+{
+        const struct prefork_slot *first = worker_slot(worker, 0);
+        uint32_t idle = count_idle(worker);
+
+        row->requests = worker_begun(worker); /* first: what begins later is seen as a request that is new */
+        read_slots(worker, now_ms, row);
+        row->idle = worker->life.state == WORKER_READY && idle == worker->slots;
+        if (worker->slots > 1 && !row->idle && worker_life_is_open(&worker->life) &&
+            !worker_life_is_starting(&worker->life))
+                row->idle_slots = idle;
+        row->asked_ns = atomic_load(&first->activity_since_ns);
+        row->asks = reason_asked(first);
+        row->granted = atomic_load(&first->answer) == PREFORK_ANSWER_GO;
 }
 
 struct worker_row worker_row_of(struct worker *worker, uint64_t now_ms)
@@ -146,13 +226,15 @@ struct worker_row worker_row_of(struct worker *worker, uint64_t now_ms)
                                  .purpose = worker->purpose,
                                  .stopped = worker->stopped,
                                  .unwatched = worker->unwatched,
+                                 .slots = worker->slots,
                                  .generation = worker->generation,
                                  .launched_ms = worker->forked_ms,
                                  .recycling = worker->recycling,
-                                 .escalated_request = worker->escalated_request};
+                                 .escalated_request = worker->escalated_request,
+                                 .escalated_thread = worker->escalated_thread};
 
         if (worker_serves(worker))
-                read_slot(worker, now_ms, &row);
+                read_worker(worker, now_ms, &row);
         return row;
 }
 
@@ -161,7 +243,7 @@ static void signal_retire(struct worker *worker)
         /* Remove it from the idle set now, not when it handles the signal: the idle set counts workers that will
          * serve. */
         if (worker_serves(worker))
-                idle_set_remove(worker->board->memory, worker->slot);
+                worker_leave_idle_set(worker);
         send_signal(worker, worker->retire_signal > 0 ? worker->retire_signal : DOOR_SIGNAL);
         if (worker->retire_signal > 0)
                 send_signal(worker, SIGCONT);
@@ -171,8 +253,10 @@ static void signal_retire(struct worker *worker)
 static void end(struct worker *worker, uint64_t now_ms)
 {
         bool may_have_handler = worker_serves(worker) && !worker->is_program &&
-                                atomic_load(&worker_slot(worker)->activity) != PREFORK_STARTING;
+                                atomic_load(&worker_slot(worker, 0)->activity) != PREFORK_STARTING;
 
+        if (worker->slots > 1) /* its other threads may be idle */
+                worker_leave_idle_set(worker);
         if (may_have_handler)
                 order(worker, PREFORK_ORDER_DIE);
         else
@@ -194,19 +278,20 @@ void worker_launched(struct worker *worker, pid_t pid, uint64_t now_ms)
         worker_event(worker, WORKER_EVENT_LAUNCHED, now_ms);
 }
 
-/* Make its bit of the idle set agree with its activity. The worker runs meanwhile and changes its activity first. */
-static void rejoin_idle_set(const struct worker *worker)
+/* Make the bit of a slot in the idle set agree with its activity. The worker runs meanwhile and changes its activity
+ * first. */
+static void rejoin_idle_set(const struct worker *worker, uint32_t thread)
 {
         struct prefork_scoreboard *board = worker->board->memory;
-        const _Atomic uint32_t *activity = &worker_slot(worker)->activity;
+        const _Atomic uint32_t *activity = &worker_slot(worker, thread)->activity;
         bool idle = !(atomic_load(activity) == PREFORK_IDLE);
 
         for (unsigned i = 0; i < SLOT_READS && idle != (atomic_load(activity) == PREFORK_IDLE); i++) {
                 idle = !idle;
                 if (idle)
-                        idle_set_add(board, worker->slot);
+                        idle_set_add(board, worker->slot + thread);
                 else
-                        idle_set_remove(board, worker->slot);
+                        idle_set_remove(board, worker->slot + thread);
         }
 }
 
@@ -231,9 +316,9 @@ void worker_note_stop(void *context, bool stopped)
         if (!worker_serves(worker))
                 return;
         if (stopped)
-                idle_set_remove(worker->board->memory, worker->slot);
-        else if (worker_life_is_open(&worker->life))
-                rejoin_idle_set(worker);
+                worker_leave_idle_set(worker);
+        for (uint32_t i = 0; i < worker->slots && !stopped && worker_life_is_open(&worker->life); i++)
+                rejoin_idle_set(worker, i);
         if (wake_pipe_note(&pool->wake))
                 pool_touch(pool);
 }
@@ -241,7 +326,7 @@ void worker_note_stop(void *context, bool stopped)
 /* Write the answer that the worker may be waiting for. */
 void worker_answer(struct worker *worker, enum prefork_answer answer)
 {
-        _Atomic uint32_t *word = &worker_slot(worker)->answer;
+        _Atomic uint32_t *word = &worker_slot(worker, 0)->answer;
 
         atomic_store(word, answer);
         syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
@@ -250,7 +335,7 @@ void worker_answer(struct worker *worker, enum prefork_answer answer)
 void worker_note_ready(struct worker *worker, uint64_t now_ms)
 {
         if (worker->life.state == WORKER_STARTING && worker_serves(worker) &&
-            atomic_load(&worker_slot(worker)->activity) != PREFORK_STARTING)
+            atomic_load(&worker_slot(worker, 0)->activity) != PREFORK_STARTING) /* with threads it is the last */
                 worker_event(worker, WORKER_EVENT_READY, now_ms);
 }
 
@@ -273,6 +358,8 @@ void worker_event(struct worker *worker, enum worker_event event, uint64_t now_m
                 end(worker, now_ms);
                 break;
         case WORKER_ACTION_KILL:
+                if (worker->slots > 1)
+                        worker_leave_idle_set(worker);
                 kill_handler(worker);
                 send_signal(worker, SIGKILL);
                 break;

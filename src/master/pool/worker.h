@@ -27,7 +27,8 @@ struct worker {
         enum worker_purpose purpose;
         struct worker_life life;
         struct board *board; /* in which it reports */
-        uint32_t slot;
+        uint32_t slot;       /* its first … */
+        uint32_t slots;      /* … of so many, one for each of its threads */
         uint64_t generation;
         bool unwatched;    /* a program that reports nothing */
         int retire_signal; /* what asks it to end */
@@ -45,7 +46,8 @@ struct worker {
         struct worker_output *output;   /* during the launch: its log pipe, which is not its own; NULL afterwards */
         int log_source_fd; /* during the launch: its socket to the log process, if it has one; -1 afterwards */
         uint64_t forked_ms;
-        uint64_t escalated_request; /* the request that was escalated or detached last */
+        uint64_t escalated_request; /* the request that was escalated or detached last … */
+        uint32_t escalated_thread;  /* … and whose it was: the number of a slot among its own */
         uint32_t row;               /* its number in the last snapshot */
 };
 
@@ -68,17 +70,30 @@ void worker_note_ready(struct worker *worker, uint64_t now_ms);
 /* The worker `context` has been stopped by a signal, or continued. While it is stopped it is neither idle nor spare. */
 void worker_note_stop(void *context, bool stopped);
 
-/* What is believed of its slot; valid until a worker is added. Written by tallies. */
-struct tally *worker_tally(const struct worker *worker);
+/* What is believed of its slot number `thread` (< slots); valid until a worker is added. Written by tallies. */
+struct tally *worker_tally(const struct worker *worker, uint32_t thread);
 
-/* Read its slot: the slot itself, whether it is in the idle set or busy, and since when. */
-struct prefork_slot *worker_slot(const struct worker *worker);
+/* The requests that are believed of all its slots. */
+uint64_t worker_requests(const struct worker *worker);
+
+/* Its slot number `thread`. What concerns the worker as a whole (the start, recycling) is in the first, number 0. */
+struct prefork_slot *worker_slot(const struct worker *worker, uint32_t thread);
+
+/* True if all its slots are in the idle set. */
 bool worker_is_idle(const struct worker *worker);
-bool worker_is_busy(const struct worker *worker);
 
-/* True if it says so, also before the master has seen that it is ready. */
-bool worker_has_request(const struct worker *worker);
-uint64_t worker_since_ms(const struct worker *worker, uint64_t now_ms);
+/* How many of its slots have a request, as far as they say. */
+unsigned worker_busy_slots(const struct worker *worker);
+
+/* Read one slot: whether it has a request, and since when it does what it does. */
+bool worker_is_busy(const struct worker *worker, uint32_t thread);
+uint64_t worker_since_ms(const struct worker *worker, uint32_t thread, uint64_t now_ms);
+
+/* How many requests its slots have begun. */
+uint64_t worker_begun(const struct worker *worker);
+
+/* Remove all its slots from the idle set. */
+void worker_leave_idle_set(const struct worker *worker);
 
 /* True if it serves requests, on any listener; false for the refuser. */
 bool worker_serves(const struct worker *worker);

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "base/saturating.h"
-#include "lib/idle_set.h"
 #include "logic/protocol/worker_plan.h"
 #include "master/pool/board_renewal.h"
 #include "master/pool/drainer.h"
@@ -21,11 +21,14 @@
 #include "master/pool/worker_table.h"
 #include "os/clock.h"
 
-/* A worker says that it ends before it does so in an orderly way. Code that is loaded into it can exit at any moment,
- * with any code, and takes its request along. */
+/* A worker says in all its slots that it ends before it does so in an orderly way. Code that is loaded into it can exit
+ * at any moment, with any code, and takes its request along. */
 static bool has_said_so(const struct worker *worker)
 {
-        return !worker_serves(worker) || atomic_load(&worker_slot(worker)->activity) == PREFORK_ENDING;
+        for (uint32_t i = 0; i < worker->slots && worker_serves(worker); i++)
+                if (atomic_load(&worker_slot(worker, i)->activity) != PREFORK_ENDING)
+                        return false;
+        return true;
 }
 
 /* A program that reports nothing and ends earlier has not served. */
@@ -94,7 +97,7 @@ static bool may_have_served(const struct worker *worker)
 /* The exit code of a program is its own affair. It may end when it is asked to, and whenever it has served. */
 static bool program_ended_as_agreed(const struct worker *worker, int status)
 {
-        const struct prefork_slot *slot = worker_slot(worker);
+        const struct prefork_slot *slot = worker_slot(worker, 0);
 
         if (atomic_load(&slot->start_stage) != WORKER_STAGE_NONE)
                 return false;
@@ -103,8 +106,7 @@ static bool program_ended_as_agreed(const struct worker *worker, int status)
         bool may_end = ended_by_us(worker) || has_drained(worker);
         if (was_interrupted(worker) || (may_end && WIFSIGNALED(status) && WTERMSIG(status) == number))
                 return true;
-        bool by_itself = worker->unwatched ? status == 0 && may_have_served(worker)
-                                           : worker_tally(worker)->counted.counters.requests > 0;
+        bool by_itself = worker->unwatched ? status == 0 && may_have_served(worker) : worker_requests(worker) > 0;
         return WIFEXITED(status) && (may_end || by_itself);
 }
 
@@ -128,16 +130,30 @@ static bool ended_as_agreed(const struct worker *worker, int status)
         }
 }
 
+/* How long the oldest of its requests has lasted. */
+static uint64_t oldest_request_ms(const struct worker *worker)
+{
+        uint64_t now_ms = clock_now_ms(), since_ms = now_ms;
+
+        for (uint32_t i = 0; i < worker->slots; i++)
+                if (worker_is_busy(worker, i))
+                        since_ms = MIN_OF(since_ms, worker_since_ms(worker, i, now_ms));
+        return now_ms - since_ms;
+}
+
 /* Describe what it was doing: "while serving a request for 1200 ms". */
 static void describe_activity(const struct worker *worker, char *text, size_t size)
 {
-        uint64_t now_ms = clock_now_ms();
+        unsigned busy = worker_life_is_starting(&worker->life) ? 0 : worker_busy_slots(worker);
 
         if (!worker_serves(worker))
                 snprintf(text, size, "while refusing connections");
-        else if (worker_is_busy(worker))
+        else if (busy == 1)
                 snprintf(text, size, "while serving a request for %llu ms",
-                         (unsigned long long)(now_ms - worker_since_ms(worker, now_ms)));
+                         (unsigned long long)oldest_request_ms(worker));
+        else if (busy > 1)
+                snprintf(text, size, "while serving %u requests, the oldest for %llu ms", busy,
+                         (unsigned long long)oldest_request_ms(worker));
         else
                 snprintf(text, size, worker_life_is_starting(&worker->life) ? "while starting" : "while idle");
 }
@@ -146,17 +162,17 @@ static void describe_activity(const struct worker *worker, char *text, size_t si
 static bool could_not_serve(const struct worker *worker, int code)
 {
         return (code == WORKER_EXIT_START_FAILED || code == WORKER_EXIT_LISTENER_FAILED) &&
-               (!worker->is_program || atomic_load(&worker_slot(worker)->start_stage) != WORKER_STAGE_NONE);
+               (!worker->is_program || atomic_load(&worker_slot(worker, 0)->start_stage) != WORKER_STAGE_NONE);
 }
 
 static void log_death(const struct worker *worker, int status)
 {
-        const struct prefork_slot *slot = worker_slot(worker);
+        const struct prefork_slot *slot = worker_slot(worker, 0);
         const struct log_fields fields = {.message_id = MESSAGE_ID_WORKER_DIED,
                                           .pool = worker->pool->name,
                                           .worker_pid = worker->pid,
                                           .generation = worker->generation,
-                                          .requests = worker_tally(worker)->counted.counters.requests};
+                                          .requests = worker_requests(worker)};
         char activity[80];
 
         describe_activity(worker, activity, sizeof(activity));
@@ -179,7 +195,7 @@ static void count_failure(const struct worker *worker, int status)
                 .by_others_hand =
                         ended_as_agreed(worker, status) || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL),
                 .was_ready = !worker_life_is_starting(&worker->life) && worker->life.state != WORKER_GONE,
-                .had_served = worker_tally(worker)->counted.counters.requests > 0 || has_served(worker),
+                .had_served = worker_requests(worker) > 0 || has_served(worker),
                 .pool_succeeded_since = tallies_requests(pool) > worker->requests_at_fork,
         };
 
@@ -196,7 +212,7 @@ static void count_failure(const struct worker *worker, int status)
  * one whose handler was ended. */
 static void count_interrupted(const struct worker *worker, int status)
 {
-        const struct tally_words *counted = &worker_tally(worker)->counted;
+        const struct tally_words *counted = &worker_tally(worker, 0)->counted; /* a program has one slot */
         struct counters *sums = &worker->pool->counters.sums;
         uint64_t now_ms = clock_now_ms();
 
@@ -205,7 +221,7 @@ static void count_interrupted(const struct worker *worker, int status)
         pool_counters_note(worker->pool, COUNTER_requests);
         if (WIFSIGNALED(status))
                 pool_counters_note(worker->pool, COUNTER_handler_deaths);
-        sums->busy_ns = saturated_add(sums->busy_ns, (now_ms - worker_since_ms(worker, now_ms)) * 1000000);
+        sums->busy_ns = saturated_add(sums->busy_ns, (now_ms - worker_since_ms(worker, 0, now_ms)) * 1000000);
 }
 
 static bool was_recycled(const struct worker *worker, int status)
@@ -213,6 +229,34 @@ static bool was_recycled(const struct worker *worker, int status)
         if (worker->is_program)
                 return worker->recycling != RECYCLE_NONE && program_ended_as_agreed(worker, status);
         return WIFEXITED(status) && (WEXITSTATUS(status) == WORKER_EXIT_RECYCLED || worker->recycling != RECYCLE_NONE);
+}
+
+/* Its threads count as one worker. */
+static void inherit(const struct worker *worker, const struct rusage *usage)
+{
+        struct tally_words sum = worker_tally(worker, 0)->counted;
+
+        for (uint32_t i = 1; i < worker->slots; i++) {
+                const struct tally_words *counted = &worker_tally(worker, i)->counted;
+                counters_add(&sum.counters, &counted->counters);
+                for (size_t k = 0; k < ELEMENTS(sum.durations); k++)
+                        sum.durations[k] += counted->durations[k];
+        }
+        pool_counters_inherit(worker->pool, &sum, usage);
+}
+
+/* A request that did not obey has ended the worker, as agreed, and with it what its other threads served. */
+static void tell_companions(const struct worker *worker, int status)
+{
+        const struct log_fields fields = {.message_id = MESSAGE_ID_WORKER_DIED,
+                                          .pool = worker->pool->name,
+                                          .worker_pid = worker->pid,
+                                          .generation = worker->generation};
+        unsigned others = worker_busy_slots(worker);
+
+        if (worker->slots > 1 && others > 0 && WIFEXITED(status) && WEXITSTATUS(status) == WORKER_EXIT_ORDERED)
+                log_emit(LOG_WARNING, &fields, "%u other request%s of its threads ended with it", others,
+                         others == 1 ? "" : "s");
 }
 
 void worker_exit_settle(void *context, pid_t pid, int status, const struct rusage *usage)
@@ -223,16 +267,18 @@ void worker_exit_settle(void *context, pid_t pid, int status, const struct rusag
         worker_note_ready(worker, clock_now_ms()); /* it may have served and ended before the master saw it ready */
         tallies_look_at(worker);
         bool as_agreed = ended_as_agreed(worker, status);
-        if (!as_agreed) {
+        if (as_agreed)
+                tell_companions(worker, status);
+        else {
                 pool_counters_note(pool, COUNTER_died);
                 log_death(worker, status);
                 program_explain(worker);
         }
         count_interrupted(worker, status);
         count_failure(worker, status);
-        idle_set_remove(worker->board->memory, worker->slot);
+        worker_leave_idle_set(worker);
         if (worker_serves(worker))
-                pool_counters_inherit(pool, &worker_tally(worker)->counted, usage);
+                inherit(worker, usage);
         if (worker->is_program)
                 pool_counters_inherit_program(pool, usage);
         if (was_recycled(worker, status))
@@ -241,8 +287,9 @@ void worker_exit_settle(void *context, pid_t pid, int status, const struct rusag
         if (!ended_by_us(worker)) /* perhaps it found that its listener does not listen any more */
                 pool_suspect_listeners(pool);
         worker_event(worker, WORKER_EVENT_EXITED, clock_now_ms());
-        /* A killed worker must not hold a place of its client's source for ever. */
-        atomic_store(&worker_slot(worker)->source, 0);
+        /* A killed worker must not hold places of its clients' sources for ever. */
+        for (uint32_t i = 0; i < worker->slots; i++)
+                atomic_store(&worker_slot(worker, i)->source, 0);
         worker_table_remove(worker);
         board_renewal_end(pool);
         pool_touch(pool);

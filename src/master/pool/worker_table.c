@@ -22,8 +22,8 @@ static void link_worker(struct pool *pool, struct worker *worker)
         board_use(worker->board);
 }
 
-/* Make room for the tally of a slot: the array doubles. It is a secret because children have no use for it, and pages
- * that they share are copied when they are written. 0 or -ENOMEM. */
+/* Make room for the tallies up to a slot: the array doubles. It is a secret because children have no use for it, and
+ * pages that they share are copied when they are written. 0 or -ENOMEM. */
 static int reserve_tally(struct worker_table *table, uint32_t slot)
 {
         uint32_t count = MAX_OF(table->tally_count, 16U);
@@ -43,15 +43,26 @@ static int reserve_tally(struct worker_table *table, uint32_t slot)
         return 0;
 }
 
-int worker_table_add(struct pool *pool, struct worker **ret)
+/* Slots that it has been given. 0; -ENOMEM: they are free again. */
+static int keep_slots(struct pool *pool, const struct worker *worker)
+{
+        int r = reserve_tally(&pool->workers, worker->slot + worker->slots - 1);
+
+        if (r < 0)
+                slot_allocator_release(pool->workers.slots, worker->slot, worker->slots);
+        return r;
+}
+
+int worker_table_add(struct pool *pool, uint32_t slots, struct worker **ret)
 {
         struct worker *worker = calloc(1, sizeof(*worker));
 
         if (!worker)
                 return -ENOMEM;
-        int r = slot_allocator_take(pool->workers.slots, &worker->slot);
-        if (r == 0 && (r = reserve_tally(&pool->workers, worker->slot)) < 0)
-                slot_allocator_release(pool->workers.slots, worker->slot);
+        worker->slots = slots;
+        int r = slot_allocator_take(pool->workers.slots, slots, &worker->slot);
+        if (r == 0)
+                r = keep_slots(pool, worker);
         if (r < 0) {
                 free(worker);
                 return r;
@@ -69,9 +80,9 @@ int worker_table_adopt(struct pool *pool, const struct worker *known, struct wor
         if (!worker)
                 return -ENOMEM;
         *worker = *known;
-        int r = slot_allocator_claim(pool->workers.slots, worker->slot) < 0 ? -EINVAL : 0;
-        if (r == 0 && (r = reserve_tally(&pool->workers, worker->slot)) < 0)
-                slot_allocator_release(pool->workers.slots, worker->slot);
+        int r = slot_allocator_claim(pool->workers.slots, worker->slot, worker->slots) < 0 ? -EINVAL : 0;
+        if (r == 0)
+                r = keep_slots(pool, worker);
         if (r < 0) {
                 free(worker);
                 return r;
@@ -92,7 +103,7 @@ void worker_table_remove(struct worker *worker)
         worker_set_replacement(worker, NULL);
         if (worker->replaces)
                 worker_set_replacement(worker->replaces, NULL);
-        slot_allocator_release(table->slots, worker->slot);
+        slot_allocator_release(table->slots, worker->slot, worker->slots);
         board_leave(worker->board);
         free(worker);
 }

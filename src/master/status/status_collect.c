@@ -24,7 +24,8 @@ static void collect_totals(const struct pool *pool, struct status_pool *status)
         for (size_t i = 0; i < REQUEST_DURATION_BUCKETS; i++)
                 status->durations.buckets[i] = pool->counters.gone.durations[i];
         for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
-                request_durations_add(&status->durations, worker_tally(worker)->counted.durations);
+                for (uint32_t i = 0; i < worker->slots; i++)
+                        request_durations_add(&status->durations, worker_tally(worker, i)->counted.durations);
         status->durations.total_ns = status->totals.busy_ns;
 }
 
@@ -39,16 +40,29 @@ static void describe_exit(const struct prefork_slot *slot, struct status_worker 
                 status->exit_signal = WTERMSIG(exit);
 }
 
-static void collect_worker(const struct worker *worker, uint64_t now_ms, struct status_worker *status)
+/* What is escalated is the request of one thread; the others serve on. */
+static enum worker_state state_of_thread(const struct worker *worker, uint32_t thread)
 {
-        const struct prefork_slot *slot = worker_slot(worker);
-        const struct counters *counted = &worker_tally(worker)->counted.counters;
+        enum worker_state state = worker->life.state;
+        bool is_other = thread != worker->escalated_thread && !worker->life.retired;
+
+        return is_other && (state == WORKER_TERMINATING || state == WORKER_KILLING) ? WORKER_READY : state;
+}
+
+/* One row for each thread: the process's memory, and of its CPU time what the thread's requests took. */
+static void collect_worker(const struct worker *worker, uint32_t thread, uint64_t now_ms, struct status_worker *status)
+{
+        const struct prefork_slot *slot = worker_slot(worker, thread);
+        const struct counters *counted = &worker_tally(worker, thread)->counted.counters;
         struct process_usage usage = {0};
-        bool refuses = !worker_serves(worker), busy = worker_is_busy(worker);
+        bool refuses = !worker_serves(worker), busy = worker_is_busy(worker, thread);
         bool reported = atomic_load(&slot->activity_since_ns) > 0;
 
         process_usage_read(worker->pid, &usage);
-        enum status_worker_state shown = status_worker_state_of(worker->life.state, busy, refuses, worker->stopped);
+        if (worker->slots > 1)
+                usage.cpu_ms = 0;
+        enum status_worker_state shown =
+                status_worker_state_of(state_of_thread(worker, thread), busy, refuses, worker->stopped);
         if (worker->unwatched && shown == STATUS_WORKER_IDLE)
                 shown = STATUS_WORKER_UNWATCHED;
         *status = (struct status_worker){
@@ -57,7 +71,7 @@ static void collect_worker(const struct worker *worker, uint64_t now_ms, struct 
                 .busy = busy,
                 .generation = worker->generation,
                 .age_ms = now_ms - MIN_OF(worker->forked_ms, now_ms),
-                .since_ms = now_ms - (reported ? worker_since_ms(worker, now_ms) : worker->forked_ms),
+                .since_ms = now_ms - (reported ? worker_since_ms(worker, thread, now_ms) : worker->forked_ms),
                 .requests = counted->requests,
                 .cpu_ms = usage.cpu_ms + counted->handler_cpu_us / 1000,
                 .memory_bytes = usage.resident_bytes,
@@ -68,16 +82,20 @@ static void collect_worker(const struct worker *worker, uint64_t now_ms, struct 
 
 static int collect_workers(const struct pool *pool, struct status_pool *status)
 {
-        size_t most = MIN_OF(pool->workers.count, (unsigned)STATUS_WORKERS_MAX);
         uint64_t now_ms = clock_now_ms();
+        size_t slots = 0;
+
+        for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
+                slots += worker->slots;
+        size_t most = MIN_OF(slots, (size_t)STATUS_WORKERS_MAX);
 
         status->workers = calloc(most + 1, sizeof(*status->workers));
         if (!status->workers)
                 return -ENOMEM;
-        for (const struct worker *worker = pool->workers.first; worker && status->worker_count < most;
-             worker = worker->next)
-                collect_worker(worker, now_ms, &status->workers[status->worker_count++]);
-        status->workers_left_out = pool->workers.count - status->worker_count;
+        for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
+                for (uint32_t i = 0; i < worker->slots && status->worker_count < most; i++)
+                        collect_worker(worker, i, now_ms, &status->workers[status->worker_count++]);
+        status->workers_left_out = slots - status->worker_count;
         return 0;
 }
 
@@ -174,8 +192,10 @@ static int collect_spread(const struct pool *pool, struct status_pool *status)
         for (const struct worker *worker = pool->workers.first; worker; worker = worker->next) {
                 if (!worker_serves(worker))
                         continue;
-                requests[count] = worker_tally(worker)->counted.counters.requests;
-                cpu_ms[count++] = worker_tally(worker)->counted.counters.handler_cpu_us / 1000;
+                requests[count] = worker_requests(worker);
+                for (uint32_t i = 0; i < worker->slots; i++)
+                        cpu_ms[count] += worker_tally(worker, i)->counted.counters.handler_cpu_us / 1000;
+                count++;
         }
         status->requests_each = request_summary_of(requests, count);
         status->cpu_ms_each = request_summary_of(cpu_ms, count);

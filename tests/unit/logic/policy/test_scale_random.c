@@ -2,7 +2,8 @@
  *
  * The pool wakes the policy as a real one does: by the thresholds it published, by starting workers that become ready,
  * by watched listeners, by its timer, and by ends of workers. So the properties hold of a tickless master: a threshold
- * that is published wrongly shows as a pool that nobody looks after. */
+ * that is published wrongly shows as a pool that nobody looks after. In half of the traces workers come and go in
+ * groups, as threads of a process do. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,9 +25,11 @@ struct pool {
         struct scale_limits limits;
         struct scale_state state;
         unsigned idle, starting, busy, queued, low_water;
+        unsigned whole; /* of the idle ones, those in groups without a busy one */
         bool started, may_fork;
         bool slow;  /* idle workers are being woken and have not accepted yet */
         bool woken; /* the policy is to be asked in the next turn */
+        bool settling;
         /* What the last decision asked for. */
         unsigned low_below, high_above;
         bool watched;
@@ -58,10 +61,15 @@ static unsigned random_below(struct pool *p, unsigned limit)
         return (unsigned)(p->seed >> 20) % limit;
 }
 
+static unsigned unit(const struct pool *p)
+{
+        return MAX_OF(p->limits.unit, 1U);
+}
+
 static void random_limits(struct pool *p)
 {
         p->limits.scaling = (int)random_below(p, 3);
-        p->limits.max_workers = 1 + random_below(p, random_below(p, 4) ? 20 : 2);
+        p->limits.max_workers = unit(p) * (1 + random_below(p, random_below(p, 4) ? 20 : 2));
         p->limits.min_spare = random_below(p, MIN_OF(p->limits.max_workers, 6U) + 1);
         p->limits.max_spare = p->limits.min_spare + random_below(p, p->limits.max_workers - p->limits.min_spare + 1);
         p->limits.start = p->limits.min_spare + random_below(p, p->limits.max_spare - p->limits.min_spare + 1);
@@ -85,6 +93,7 @@ static struct scale_decision ask(struct pool *p, struct scale_state *state)
         const struct scale_input input = {
                 .now_ms = p->now_ms,
                 .idle = p->idle,
+                .whole = p->whole,
                 .starting = p->starting,
                 .total = total(p),
                 .queued = p->queued,
@@ -100,7 +109,8 @@ static void check_guarantees(const struct pool *p, const struct scale_decision *
 {
         CHECK(p, d->start == 0 || d->retire == 0);
         CHECK(p, d->start == 0 || (p->may_fork && total(p) + d->start <= p->limits.max_workers));
-        CHECK(p, d->retire <= p->idle);
+        CHECK(p, d->retire <= p->idle && d->start % unit(p) == 0 && d->retire % unit(p) == 0);
+        CHECK(p, d->retire_any || unit(p) == 1 || d->retire <= p->whole);
         CHECK(p, d->retire == 0 || p->idle - d->retire >= min_spare(p));
         CHECK(p, (d->reason[0] != '\0') == (d->start + d->retire > 0));
         CHECK(p, !d->saturation_begins || !d->saturation_ends);
@@ -114,10 +124,24 @@ static void check_guarantees(const struct pool *p, const struct scale_decision *
         CHECK(p, lowest >= p->limits.max_spare + d->retire);
 }
 
+/* Which groups the busy workers are in: in as few as possible, or in any. */
+static void place_busy(struct pool *p, bool tightly)
+{
+        unsigned most = p->idle - p->idle % unit(p);
+
+        p->whole = tightly || most == 0 ? most : unit(p) * random_below(p, most / unit(p) + 1);
+        if (p->busy == 0)
+                p->whole = most;
+}
+
 static void carry_out(struct pool *p, const struct scale_decision *d)
 {
+        unsigned leaving_busy = d->retire_any && unit(p) > 1 && d->retire > p->whole ? MIN_OF(p->busy, unit(p) - 1) : 0;
+
         p->starting += d->start;
-        p->idle -= d->retire;
+        p->busy -= leaving_busy; /* they finish what they serve */
+        p->idle -= d->retire - leaving_busy;
+        p->whole = p->busy == 0 ? p->idle : p->whole - MIN_OF(p->whole, d->retire);
         if (d->start > 0)
                 p->last_start_ms = p->now_ms;
         p->workers_started += d->start;
@@ -154,6 +178,10 @@ static void decide(struct pool *p)
         CHECK(p, !d.saturation_begins || !was_saturated);
         CHECK(p, !d.saturation_ends || was_saturated);
         carry_out(p, &d);
+        if (d.retire_any && unit(p) > 1) { /* which are retired decides how many are left */
+                decide(p);
+                return;
+        }
         check_nothing_is_left_to_say(p);
 }
 
@@ -208,6 +236,11 @@ static void a_worker_dies(struct pool *p)
         if (*count == 0)
                 return;
         --*count;
+        for (unsigned others = unit(p) - 1, i = 0; others > 0; i++) /* of its group */
+                if (*of[i % ELEMENTS(of)] > 0) {
+                        --*of[i % ELEMENTS(of)];
+                        others--;
+                }
         p->woken = true;
 }
 
@@ -219,6 +252,7 @@ static void turn(struct pool *p)
         }
         accept_queued(p);
         p->woken |= p->shrink_at_ms > 0 && p->now_ms >= p->shrink_at_ms;
+        place_busy(p, p->settling);
         if (p->woken)
                 decide(p);
         if (p->slow) {
@@ -263,14 +297,14 @@ static void something_happens(struct pool *p)
 
 static void check_provided(const struct pool *p)
 {
-        bool full = total(p) >= p->limits.max_workers;
+        bool full = total(p) + unit(p) > p->limits.max_workers;
 
         CHECK(p, p->starting == 0);
         CHECK(p, full || p->idle >= min_spare(p));
         CHECK(p, full || p->queued == 0);
         CHECK(p, p->limits.scaling != SCALING_STATIC || full);
         /* Past the limit (it was lowered) only by busy workers, and the spare ones that must be kept. */
-        CHECK(p, total(p) <= p->limits.max_workers || p->idle <= min_spare(p));
+        CHECK(p, total(p) <= p->limits.max_workers || p->idle < min_spare(p) + unit(p));
         /* Demand that cannot be met has been said, and nothing else. */
         CHECK(p, p->queued == 0 || p->state.saturated);
         CHECK(p, !p->state.saturated || full);
@@ -282,6 +316,7 @@ static void settle(struct pool *p)
                 p->may_fork = true;
                 p->woken = true;
         }
+        p->settling = true;
         turn(p);
         turn(p);
         uint64_t workers_started = p->workers_started;
@@ -296,7 +331,7 @@ static void settle(struct pool *p)
                 turn(p);
         }
         CHECK(p, p->workers_started == workers_started);
-        CHECK(p, p->limits.scaling == SCALING_STATIC || p->idle <= p->limits.max_spare);
+        CHECK(p, p->limits.scaling == SCALING_STATIC || p->idle < p->limits.max_spare + unit(p));
         CHECK(p, p->shrink_at_ms == 0 || p->state.saturated);
         check_provided(p);
 
@@ -305,6 +340,7 @@ static void settle(struct pool *p)
         p->now_ms = until_ms + 3600000;
         turn(p);
         CHECK(p, p->questions == questions + p->state.saturated);
+        p->settling = false;
 }
 
 static void run_trace(unsigned number)
@@ -314,6 +350,8 @@ static void run_trace(unsigned number)
 
         p->seed = (number + 1) * 0x9e3779b97f4a7c15ULL;
         p->limits.spare_timeout_ms = random_below(p, 5) * UINT64_C(5000);
+        if (number % 2 == 1)
+                p->limits.unit = 2 + random_below(p, 5);
         random_limits(p);
         for (unsigned phase = 0; phase < PHASES; phase++) {
                 for (unsigned events = random_below(p, EVENTS); events > 0; events--)
@@ -347,9 +385,11 @@ static void guarantees_hold_for_any_numbers(void **state)
                                                     .max_spare = ANY,
                                                     .start = ANY,
                                                     .max_workers = ANY,
+                                                    .unit = random_below(&random, 6),
                                                     .spare_timeout_ms = random_below(&random, 2) ? UINT64_MAX : ANY};
                 const struct scale_input input = {.now_ms = ANY,
                                                   .idle = ANY,
+                                                  .whole = ANY,
                                                   .starting = ANY,
                                                   .total = ANY,
                                                   .queued = ANY,
@@ -358,7 +398,9 @@ static void guarantees_hold_for_any_numbers(void **state)
                                                   .may_fork = random_below(&random, 2)};
                 struct scale_state memory = {.shrink_at_ms = ANY, .saturated = random_below(&random, 2)};
                 const struct scale_decision d = scale_policy_decide(&limits, &input, &memory);
-                unsigned kept = limits.scaling == SCALING_DYNAMIC ? MIN_OF(limits.min_spare, limits.max_workers) : 0;
+                unsigned unit = MAX_OF(limits.unit, 1U), most = limits.max_workers - limits.max_workers % unit;
+                unsigned kept = limits.scaling == SCALING_DYNAMIC ? MIN_OF(limits.min_spare, most) : 0;
+                assert_true(d.start % unit == 0 && d.retire % unit == 0);
                 assert_true(d.start == 0 || d.retire == 0);
                 assert_true(d.start == 0 || (input.may_fork && (uint64_t)input.total + d.start <= limits.max_workers));
                 assert_true(d.retire <= input.idle);

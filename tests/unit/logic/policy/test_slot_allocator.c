@@ -7,7 +7,7 @@ static uint32_t take(struct slot_allocator *allocator)
 {
         uint32_t slot = UINT32_MAX;
 
-        assert_int_equal(slot_allocator_take(allocator, &slot), 0);
+        assert_int_equal(slot_allocator_take(allocator, 1, &slot), 0);
         return slot;
 }
 
@@ -19,10 +19,10 @@ static void test_lowest_first(void **state)
         assert_int_equal(slot_allocator_new(256, &allocator), 0);
         for (uint32_t i = 0; i < 200; i++)
                 assert_int_equal(take(allocator), i);
-        slot_allocator_release(allocator, 199);
-        slot_allocator_release(allocator, 64);
-        slot_allocator_release(allocator, 3);
-        slot_allocator_release(allocator, 63);
+        slot_allocator_release(allocator, 199, 1);
+        slot_allocator_release(allocator, 64, 1);
+        slot_allocator_release(allocator, 3, 1);
+        slot_allocator_release(allocator, 63, 1);
         assert_int_equal(take(allocator), 3);
         assert_int_equal(take(allocator), 63);
         assert_int_equal(take(allocator), 64);
@@ -40,22 +40,35 @@ static void test_full_and_again(void **state)
         assert_int_equal(slot_allocator_new(65536, &allocator), 0);
         for (uint32_t i = 0; i < 65536; i++)
                 assert_int_equal(take(allocator), i);
-        assert_int_equal(slot_allocator_take(allocator, &slot), -ENOSPC);
-        assert_int_equal(slot_allocator_take(allocator, &slot), -ENOSPC);
+        assert_int_equal(slot_allocator_take(allocator, 1, &slot), -ENOSPC);
+        assert_int_equal(slot_allocator_take(allocator, 1, &slot), -ENOSPC);
         assert_int_equal(slot, 4711);
-        slot_allocator_release(allocator, 65535);
+        slot_allocator_release(allocator, 65535, 1);
         assert_int_equal(take(allocator), 65535);
-        slot_allocator_release(allocator, 0);
+        slot_allocator_release(allocator, 0, 1);
         assert_int_equal(take(allocator), 0);
-        assert_int_equal(slot_allocator_take(allocator, &slot), -ENOSPC);
+        assert_int_equal(slot_allocator_take(allocator, 1, &slot), -ENOSPC);
         slot_allocator_free(allocator);
         slot_allocator_free(NULL);
 }
 
-/* Against a plain array of flags. */
+/* The first of the lowest `count` free flags in a row; `slots`: there are none. */
+static uint32_t lowest_run(const bool *taken, uint32_t slots, uint32_t count)
+{
+        for (uint32_t first = 0, found; first + count <= slots; first++) {
+                for (found = 0; found < count && !taken[first + found]; found++)
+                        ;
+                if (found == count)
+                        return first;
+        }
+        return slots;
+}
+
+/* Against a plain array of flags, with runs of 1 to 70 slots. */
 static void test_like_a_model(void **state)
 {
-        enum { SLOTS = 320 };
+        enum { SLOTS = 320, LONGEST = 70 };
+        uint32_t runs[SLOTS] = {0};
         bool taken[SLOTS] = {false};
         struct slot_allocator *allocator = NULL;
         unsigned seed = 20240229;
@@ -63,20 +76,65 @@ static void test_like_a_model(void **state)
         (void)state;
         assert_int_equal(slot_allocator_new(SLOTS, &allocator), 0);
         for (unsigned step = 0; step < 200000; step++) {
-                uint32_t lowest = 0, slot = UINT32_MAX, candidate = (uint32_t)rand_r(&seed) % SLOTS;
-                if (taken[candidate] && rand_r(&seed) % 100 < 55) {
-                        slot_allocator_release(allocator, candidate);
-                        taken[candidate] = false;
+                uint32_t slot = UINT32_MAX, candidate = (uint32_t)rand_r(&seed) % SLOTS;
+                uint32_t count = rand_r(&seed) % 8 == 0 ? 1 + (uint32_t)rand_r(&seed) % LONGEST
+                                                        : 1 + (uint32_t)rand_r(&seed) % 5;
+                if (runs[candidate] > 0 && rand_r(&seed) % 100 < 70) {
+                        slot_allocator_release(allocator, candidate, runs[candidate]);
+                        memset(&taken[candidate], 0, runs[candidate]);
+                        runs[candidate] = 0;
                         continue;
                 }
-                while (lowest < SLOTS && taken[lowest])
-                        lowest++;
-                assert_int_equal(slot_allocator_take(allocator, &slot), lowest < SLOTS ? 0 : -ENOSPC);
+                uint32_t lowest = lowest_run(taken, SLOTS, count);
+                assert_int_equal(slot_allocator_take(allocator, count, &slot), lowest < SLOTS ? 0 : -ENOSPC);
                 if (lowest == SLOTS)
                         continue;
                 assert_int_equal(slot, lowest);
-                taken[lowest] = true;
+                runs[slot] = count;
+                memset(&taken[slot], 1, count);
         }
+        slot_allocator_free(allocator);
+}
+
+/* Runs cross the words of the bitmap, and a gap that is too short is left. */
+static void test_runs(void **state)
+{
+        struct slot_allocator *allocator = NULL;
+        uint32_t slot = 4711;
+
+        (void)state;
+        assert_int_equal(slot_allocator_new(128, &allocator), 0);
+        assert_int_equal(slot_allocator_take(allocator, 62, &slot), 0);
+        assert_int_equal(slot, 0);
+        assert_int_equal(slot_allocator_take(allocator, 4, &slot), 0);
+        assert_int_equal(slot, 62);
+        slot_allocator_release(allocator, 10, 3);
+        assert_int_equal(slot_allocator_take(allocator, 4, &slot), 0);
+        assert_int_equal(slot, 66);
+        assert_int_equal(slot_allocator_take(allocator, 3, &slot), 0);
+        assert_int_equal(slot, 10);
+        assert_int_equal(slot_allocator_take(allocator, 59, &slot), -ENOSPC);
+        assert_int_equal(slot, 10);
+        assert_int_equal(slot_allocator_take(allocator, 58, &slot), 0);
+        assert_int_equal(slot, 70);
+        assert_int_equal(slot_allocator_take(allocator, 1, &slot), -ENOSPC);
+        slot_allocator_free(allocator);
+}
+
+/* A run of which one slot is taken is not taken at all. */
+static void test_claim_runs(void **state)
+{
+        struct slot_allocator *allocator = NULL;
+
+        (void)state;
+        assert_int_equal(slot_allocator_new(128, &allocator), 0);
+        assert_int_equal(slot_allocator_claim(allocator, 66, 1), 0);
+        assert_int_equal(slot_allocator_claim(allocator, 60, 7), -EBUSY);
+        assert_int_equal(slot_allocator_claim(allocator, 60, 6), 0);
+        assert_int_equal(slot_allocator_claim(allocator, 125, 4), -EINVAL);
+        assert_int_equal(slot_allocator_claim(allocator, 125, UINT32_MAX), -EINVAL);
+        assert_int_equal(slot_allocator_claim(allocator, 1, 0), -EINVAL);
+        assert_int_equal(slot_allocator_claim(allocator, 125, 3), 0);
         slot_allocator_free(allocator);
 }
 
@@ -88,19 +146,19 @@ static void test_claim(void **state)
 
         (void)state;
         assert_int_equal(slot_allocator_new(128, &allocator), 0);
-        assert_int_equal(slot_allocator_claim(allocator, 1), 0);
-        assert_int_equal(slot_allocator_claim(allocator, 127), 0);
-        assert_int_equal(slot_allocator_claim(allocator, 1), -EBUSY);
-        assert_int_equal(slot_allocator_claim(allocator, 128), -EINVAL);
-        assert_int_equal(slot_allocator_claim(allocator, UINT32_MAX), -EINVAL);
+        assert_int_equal(slot_allocator_claim(allocator, 1, 1), 0);
+        assert_int_equal(slot_allocator_claim(allocator, 127, 1), 0);
+        assert_int_equal(slot_allocator_claim(allocator, 1, 1), -EBUSY);
+        assert_int_equal(slot_allocator_claim(allocator, 128, 1), -EINVAL);
+        assert_int_equal(slot_allocator_claim(allocator, UINT32_MAX, 1), -EINVAL);
         for (uint32_t expected = 0; expected < 127; expected++)
                 if (expected != 1) {
-                        assert_int_equal(slot_allocator_take(allocator, &slot), 0);
+                        assert_int_equal(slot_allocator_take(allocator, 1, &slot), 0);
                         assert_int_equal(slot, expected);
                 }
-        assert_int_equal(slot_allocator_take(allocator, &slot), -ENOSPC);
-        slot_allocator_release(allocator, 1);
-        assert_int_equal(slot_allocator_claim(allocator, 1), 0);
+        assert_int_equal(slot_allocator_take(allocator, 1, &slot), -ENOSPC);
+        slot_allocator_release(allocator, 1, 1);
+        assert_int_equal(slot_allocator_claim(allocator, 1, 1), 0);
         slot_allocator_free(allocator);
 }
 
@@ -112,10 +170,10 @@ static int release_twice(void)
         setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
         fclose(stderr); /* what assert says is expected, and would only alarm readers of the log */
         signal(SIGABRT, SIG_DFL);
-        if (slot_allocator_new(64, &allocator) != 0 || slot_allocator_take(allocator, &slot) != 0)
+        if (slot_allocator_new(64, &allocator) != 0 || slot_allocator_take(allocator, 1, &slot) != 0)
                 return 1;
-        slot_allocator_release(allocator, slot);
-        slot_allocator_release(allocator, slot);
+        slot_allocator_release(allocator, slot, 1);
+        slot_allocator_release(allocator, slot, 1);
         return 0;
 }
 
@@ -135,9 +193,13 @@ static void test_double_release_asserts(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_lowest_first),           cmocka_unit_test(test_full_and_again),
-                cmocka_unit_test(test_like_a_model),           cmocka_unit_test(test_claim),
+                cmocka_unit_test(test_lowest_first),
+                cmocka_unit_test(test_full_and_again),
+                cmocka_unit_test(test_like_a_model),
+                cmocka_unit_test(test_claim),
                 cmocka_unit_test(test_double_release_asserts),
+                cmocka_unit_test(test_runs),
+                cmocka_unit_test(test_claim_runs),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
