@@ -15,7 +15,8 @@ static void check(struct turn *turn, uint32_t row, bool *armed);
 /* A request took too long, or did not end within kill_timeout. */
 static void escalate(struct turn *turn, uint32_t row, enum worker_event event, const char *what)
 {
-        turn_tell_worker(turn, row, event, LOG_WARNING, turn->now_ms - turn->rows.items[row].since_ms, what);
+        if (event != WORKER_EVENT_REQUEST_TIMEOUT || !turn->rows.items[row].interrupted)
+                turn_tell_worker(turn, row, event, LOG_WARNING, turn->now_ms - turn->rows.items[row].since_ms, what);
         turn_feed(turn, row, event);
         if (turn->rows.items[row].life.state == WORKER_ENDING)
                 turn_ask_at(turn, saturated_add(turn->now_ms, WORKER_ENDING_GRACE_MS));
@@ -38,6 +39,7 @@ static void check_request(struct turn *turn, uint32_t row, bool *armed)
 
         if (timeout_ms > 0 && turn_is_due(turn, saturated_add(item->since_ms, timeout_ms))) {
                 escalate(turn, row, WORKER_EVENT_REQUEST_TIMEOUT, "request_timeout: TERM to the handler");
+                turn->again |= worker_row_slots(item) > 1; /* the next snapshot shows what else it serves */
                 return;
         }
         *armed |= timeout_ms > 0;
@@ -52,6 +54,22 @@ static void check_request(struct turn *turn, uint32_t row, bool *armed)
         }
 }
 
+/* Another request of a worker with threads, of which one was escalated: it has its own time. */
+static void check_other(struct turn *turn, uint32_t row, bool *armed)
+{
+        const struct worker_row *item = &turn->rows.items[row];
+        uint64_t timeout_ms = turn->config->request_timeout_ms;
+
+        if (!item->other.present || timeout_ms == 0)
+                return;
+        *armed = true;
+        if (!turn_is_due(turn, saturated_add(item->other.since_ms, timeout_ms)))
+                return;
+        turn_tell_worker(turn, row, WORKER_EVENT_REQUEST_TIMEOUT, LOG_WARNING, turn->now_ms - item->other.since_ms,
+                         "request_timeout: TERM to the handler");
+        turn_interrupt(turn, row);
+}
+
 /* A request whose handler was sent TERM or KILL. */
 static void check_escalation(struct turn *turn, uint32_t row, bool *armed)
 {
@@ -62,7 +80,10 @@ static void check_escalation(struct turn *turn, uint32_t row, bool *armed)
                 /* The next request may have begun before notify_busy was set again, so no wake-up announced it: check
                  * it now. */
                 check(turn, row, armed);
-        } else if (turn_is_due(turn, saturated_add(item->life.since_ms, turn->config->kill_timeout_ms)))
+                return;
+        }
+        check_other(turn, row, armed);
+        if (turn_is_due(turn, saturated_add(item->life.since_ms, turn->config->kill_timeout_ms)))
                 escalate(turn, row, WORKER_EVENT_KILL_TIMEOUT,
                          item->life.state == WORKER_TERMINATING ? "kill_timeout: KILL to the handler"
                                                                 : "kill_timeout: KILL to the worker");

@@ -14,19 +14,21 @@
 #include "logic/policy/worker_purpose.h"
 
 enum order_kind {
-        ORDER_LAUNCH,   /* launch `count` workers for `purpose`, as rows `row`, `row` + 1, …; for WORKER_REPLACE: to
-                         * replace row `replaces`, which waits until it is ready. The text, if any, is the reason,
-                         * recorded with the number launched */
-        ORDER_RETIRE,   /* ask the worker to end when it is idle */
-        ORDER_LET_GO,   /* recycling: allow the worker to end after its request, then retire it if it is already idle.
-                         * (It may have stopped waiting for the answer. It enters the idle set before it reads the
-                         * answer, so one of the two sees the other) */
+        ORDER_LAUNCH, /* launch `count` workers for `purpose`, as rows `row`, `row` + 1, …; for WORKER_REPLACE: to
+                       * replace row `replaces`, which waits until it is ready. The text, if any, is the reason,
+                       * recorded with the number launched */
+        ORDER_RETIRE, /* ask the worker to end when it is idle */
+        ORDER_LET_GO, /* recycling: allow the worker to end after its request, then retire it if it is already idle, or
+                       * has threads.
+                       * (It may have stopped waiting for the answer. It enters the idle set before it reads the
+                       * answer, so one of the two sees the other) */
         ORDER_SERVE_ON, /* recycling: not now. Answer LATER; its replacement, if any, becomes an ordinary worker */
         ORDER_SETTLE,   /* a worker of a roll has done its part (an old worker was retired, or none is left): it becomes
                          * an ordinary worker */
         ORDER_FEED,     /* feed `event` to the worker's life and carry out the action. The action concerns the row's
                          * request, which becomes the escalated request */
-        ORDER_CLOSE,    /* close the closing listener number `row`: it has drained */
+        ORDER_INTERRUPT,         /* send TERM for the row's `other` request, beside the one that is escalated */
+        ORDER_CLOSE,             /* close the closing listener number `row`: it has drained */
         ORDER_OPEN_LISTENERS,    /* open the addresses without a listener, and put damaged listeners right */
         ORDER_EXAMINE_LISTENERS, /* compare the listeners with what they were, in the next turn */
         ORDER_NOTE_QUEUE,        /* connections wait on the closing listener number `row` now */

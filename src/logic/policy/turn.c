@@ -160,7 +160,9 @@ void turn_let_go(struct turn *turn, uint32_t row, const char *reason)
                 return;
         item->recycling = RECYCLE_LET_GO;
         item->granted = true;
-        if (item->idle)
+        /* One with threads is retired in any case: what they still serve must not keep the others from being replaced.
+         */
+        if (item->idle || worker_row_slots(item) > 1)
                 feed_row(turn, row, WORKER_EVENT_RETIRE);
 }
 
@@ -193,6 +195,11 @@ void turn_feed(struct turn *turn, uint32_t row, enum worker_event event)
         item->escalated_request = item->request;
         item->escalated_thread = item->thread;
         feed_row(turn, row, event);
+}
+
+void turn_interrupt(struct turn *turn, uint32_t row)
+{
+        turn->again |= add(turn, (struct order){.kind = ORDER_INTERRUPT, .row = row}, NULL);
 }
 
 void turn_close(struct turn *turn, size_t closing)

@@ -27,6 +27,14 @@ enum recycle_progress {
         RECYCLE_PROGRESS_COUNT
 };
 
+/* A request that is being served. */
+struct worker_request {
+        bool present;    /* there is one */
+        uint32_t thread; /* whose it is */
+        uint64_t number;
+        uint64_t since_ms;
+};
+
 struct worker_row {
         void *worker; /* the master's record of it; NULL: planned in this turn */
         pid_t pid;    /* for log texts only; 0: not known */
@@ -53,8 +61,10 @@ struct worker_row {
         uint32_t thread;   /* whose request that is: with threads, the one that has served its request for the longest;
                             * after an escalation, the one whose request was escalated */
         uint64_t requests; /* how many its threads have begun in all */
-        bool granted;      /* it was answered that it may end; a new question clears this */
-        uint64_t asked_ns; /* when the request began during which it asked: orders the workers that ask */
+        bool interrupted;  /* that request was interrupted already, while another one was escalated */
+        struct worker_request other; /* while one is escalated: the oldest of the others that was not interrupted */
+        bool granted;                /* it was answered that it may end; a new question clears this */
+        uint64_t asked_ns;           /* when the request began during which it asked: orders the workers that ask */
 
         uint64_t escalated_request; /* the request that was escalated or detached last … */
         uint32_t escalated_thread;  /* … and whose it was */

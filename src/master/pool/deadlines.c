@@ -8,6 +8,7 @@
 #include "master/pool/pool_counters.h"
 #include "master/pool/program.h"
 #include "master/pool/worker.h"
+#include "master/pool/worker_slots.h"
 
 static void count(struct pool *pool, enum worker_event event)
 {
@@ -28,10 +29,17 @@ static void count(struct pool *pool, enum worker_event event)
 
 void deadlines_feed(struct worker *worker, enum worker_event event, const struct worker_row *row, uint64_t now_ms)
 {
-        count(worker->pool, event);
+        if (event != WORKER_EVENT_REQUEST_TIMEOUT || !row->interrupted)
+                count(worker->pool, event);
         worker->escalated_request = row->request;
         worker->escalated_thread = row->thread;
         worker_event(worker, event, now_ms);
+}
+
+void deadlines_interrupt(struct worker *worker, const struct worker_request *request)
+{
+        count(worker->pool, WORKER_EVENT_REQUEST_TIMEOUT);
+        worker_interrupt(worker, request);
 }
 
 void deadlines_tell(const struct worker *worker, const struct order *order)

@@ -8,11 +8,15 @@
 
 struct pool;
 struct worker;
+struct worker_request;
 struct worker_row;
 
 /* Feed the event to the worker's life, carry out the action, and count it. An order to the worker names the request of
  * its row. */
 void deadlines_feed(struct worker *worker, enum worker_event event, const struct worker_row *row, uint64_t now_ms);
+
+/* Order the worker to interrupt this request besides, and count it. */
+void deadlines_interrupt(struct worker *worker, const struct worker_request *request);
 
 /* Log what the order is about to do to the worker. */
 void deadlines_tell(const struct worker *worker, const struct order *order);

@@ -18,6 +18,7 @@
 #include "master/pool/worker.h"
 #include "master/pool/worker_exit.h"
 #include "master/pool/worker_output.h"
+#include "master/pool/worker_slots.h"
 #include "master/pool/worker_table.h"
 #include "os/clock.h"
 

@@ -9,6 +9,7 @@
 #include "master/pool/pool_table.h"
 #include "master/pool/scaler.h"
 #include "master/pool/worker.h"
+#include "master/pool/worker_slots.h"
 #include "master/pool/worker_table.h"
 #include "os/clock.h"
 

@@ -11,6 +11,7 @@
 #include "master/pool/scaler.h"
 #include "master/pool/tallies.h"
 #include "master/pool/worker.h"
+#include "master/pool/worker_slots.h"
 
 static int take_workers(struct pool *pool, uint64_t now_ms)
 {

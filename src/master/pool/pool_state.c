@@ -15,6 +15,7 @@
 #include "master/pool/pool_orders.h"
 #include "master/pool/tallies.h"
 #include "master/pool/worker.h"
+#include "master/pool/worker_slots.h"
 #include "master/pool/worker_table.h"
 #include "os/activation.h"
 

@@ -5,7 +5,7 @@
 
 struct worker;
 
-/* Allow the worker to end after its request; if it is idle, retire it instead, for `reason`. */
+/* Allow the worker to end after its request; if it is idle or has threads, retire it, for `reason`. */
 void recycler_let_go(struct worker *worker, const char *reason, uint64_t now_ms);
 
 /* The worker serves on, and so does its replacement, if any. */

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "master/pool/pool.h"
 #include "master/pool/worker.h"
+#include "master/pool/worker_slots.h"
 #include "os/clock.h"
 
 /* Said once for each board: who lies goes on lying. `pid` 0: no worker's slot. */

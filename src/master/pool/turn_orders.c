@@ -91,6 +91,11 @@ static void feed(struct carrying *at)
         deadlines_feed(at->worker, at->order->event, &turn->rows.items[at->order->row], turn->now_ms);
 }
 
+static void interrupt(struct carrying *at)
+{
+        deadlines_interrupt(at->worker, &at->pool->turn.rows.items[at->order->row].other);
+}
+
 static void close_listener(struct carrying *at)
 {
         drainer_finish(at->pool, at->order->row);
@@ -146,6 +151,7 @@ static const struct {
         [ORDER_SERVE_ON] = {serve_on, true},
         [ORDER_SETTLE] = {settle, true},
         [ORDER_FEED] = {feed, true},
+        [ORDER_INTERRUPT] = {interrupt, true},
         [ORDER_CLOSE] = {close_listener, false},
         [ORDER_OPEN_LISTENERS] = {open_listeners, false},
         [ORDER_EXAMINE_LISTENERS] = {examine_listeners, false},

@@ -15,77 +15,12 @@
 #include "master/pool/pool_counters.h"
 #include "os/process/children.h"
 
-/* How often a slot is read again because a request has begun in between. */
-#define SLOT_READS 8
+/* How often a bit of the idle set is corrected again because the activity has changed in between. */
+#define CORRECTIONS 8
 
 struct prefork_slot *worker_slot(const struct worker *worker, uint32_t thread)
 {
         return &worker->board->memory->slots[worker->slot + thread];
-}
-
-struct tally *worker_tally(const struct worker *worker, uint32_t thread)
-{
-        return &worker->pool->workers.tallies[worker->slot + thread];
-}
-
-uint64_t worker_requests(const struct worker *worker)
-{
-        uint64_t sum = 0;
-
-        for (uint32_t i = 0; i < worker->slots; i++)
-                sum += worker_tally(worker, i)->counted.counters.requests;
-        return sum;
-}
-
-static uint32_t count_idle(const struct worker *worker)
-{
-        uint32_t count = 0;
-
-        for (uint32_t i = 0; i < worker->slots; i++)
-                count += idle_set_has(worker->board->memory, worker->slot + i);
-        return count;
-}
-
-bool worker_is_idle(const struct worker *worker)
-{
-        return worker->life.state == WORKER_READY && count_idle(worker) == worker->slots;
-}
-
-static bool has_request(const struct worker *worker, uint32_t thread)
-{
-        return worker_serves(worker) && atomic_load(&worker_slot(worker, thread)->activity) == PREFORK_BUSY;
-}
-
-bool worker_is_busy(const struct worker *worker, uint32_t thread)
-{
-        return has_request(worker, thread) && !worker_life_is_starting(&worker->life);
-}
-
-unsigned worker_busy_slots(const struct worker *worker)
-{
-        unsigned count = 0;
-
-        for (uint32_t i = 0; i < worker->slots; i++)
-                count += has_request(worker, i);
-        return count;
-}
-
-uint64_t worker_begun(const struct worker *worker)
-{
-        uint64_t sum = 0;
-
-        for (uint32_t i = 0; i < worker->slots; i++)
-                sum += atomic_load(&worker_slot(worker, i)->requests_begun);
-        return sum;
-}
-
-uint64_t worker_since_ms(const struct worker *worker, uint32_t thread, uint64_t now_ms)
-{
-        uint64_t since_ns = atomic_load(&worker_slot(worker, thread)->activity_since_ns);
-        uint64_t since_ms = since_ns / 1000000 + (since_ns % 1000000 != 0); /* no deadline is met early */
-
-        /* It has done nothing before it was launched, and does nothing in the future. */
-        return MIN_OF(MAX_OF(since_ms, worker->forked_ms), now_ms);
 }
 
 const struct listener_set *worker_listeners(const struct worker *worker)
@@ -130,6 +65,21 @@ static int signal_group(const struct worker *worker, int number)
         return reaper_kill_group(worker->pool->runtime->reaper, worker->pid, worker, number);
 }
 
+static void write_order(const struct worker *worker, uint32_t thread, uint64_t request, enum prefork_order what)
+{
+        struct prefork_slot *slot = worker_slot(worker, thread);
+
+        atomic_store(&slot->order_request, request);
+        atomic_store(&slot->order, what);
+        send_signal(worker, SIGUSR1);
+        send_signal(worker, SIGCONT); /* its handler may have stopped it */
+}
+
+void worker_interrupt(struct worker *worker, const struct worker_request *request)
+{
+        write_order(worker, request->thread, request->number, PREFORK_ORDER_TERM);
+}
+
 /* A program obeys no orders: what they stand for is sent to its group. */
 static void order(struct worker *worker, enum prefork_order what)
 {
@@ -138,104 +88,7 @@ static void order(struct worker *worker, enum prefork_order what)
                 signal_group(worker, SIGCONT);
                 return;
         }
-        struct prefork_slot *slot = worker_slot(worker, what == PREFORK_ORDER_DIE ? 0 : worker->escalated_thread);
-
-        atomic_store(&slot->order_request, worker->escalated_request);
-        atomic_store(&slot->order, what);
-        send_signal(worker, SIGUSR1);
-        send_signal(worker, SIGCONT); /* its handler may have stopped it */
-}
-
-static enum recycle_reason reason_asked(const struct prefork_slot *slot)
-{
-        switch (atomic_load(&slot->recycle)) {
-        case PREFORK_RECYCLE_NONE:
-                return RECYCLE_NOT_ASKED;
-        case PREFORK_RECYCLE_MEMORY:
-                return RECYCLE_MEMORY;
-        case PREFORK_RECYCLE_AGE:
-                return RECYCLE_AGE;
-        default:
-                return RECYCLE_REQUESTS;
-        }
-}
-
-/* Read what a slot says. All words must belong to the same request, so that an order names the request that was
- * seen. */
-static void read_slot(const struct worker *worker, uint32_t thread, uint64_t now_ms, struct worker_row *row)
-{
-        const struct prefork_slot *slot = worker_slot(worker, thread);
-        uint64_t before;
-        unsigned reads = 0;
-
-        row->thread = thread;
-        do {
-                before = atomic_load(&slot->requests_begun);
-                row->busy = worker_is_busy(worker, thread);
-                row->since_ms = worker_since_ms(worker, thread, now_ms);
-                row->request = atomic_load(&slot->requests_begun);
-        } while (row->request != before && ++reads < SLOT_READS);
-}
-
-/* After an escalation one request matters until it has ended, see worker_row.thread. */
-static bool waits_for_request(const struct worker *worker)
-{
-        return worker->life.state == WORKER_DETACHED || worker->life.state == WORKER_TERMINATING ||
-               worker->life.state == WORKER_KILLING;
-}
-
-/* The thread that has served its request for the longest; if none serves one, the last that has. */
-static void read_slots(const struct worker *worker, uint64_t now_ms, struct worker_row *row)
-{
-        if (waits_for_request(worker)) {
-                read_slot(worker, worker->escalated_thread, now_ms, row);
-                return;
-        }
-        read_slot(worker, 0, now_ms, row);
-        for (uint32_t i = 1; i < worker->slots; i++) {
-                struct worker_row other = *row;
-                read_slot(worker, i, now_ms, &other);
-                if (other.busy != row->busy ? other.busy
-                    : row->busy             ? other.since_ms < row->since_ms
-                                            : other.since_ms > row->since_ms)
-                        *row = other;
-        }
-}
-
-static void read_worker(const struct worker *worker, uint64_t now_ms, struct worker_row *row)
-{
-        const struct prefork_slot *first = worker_slot(worker, 0);
-        uint32_t idle = count_idle(worker);
-
-        row->requests = worker_begun(worker); /* first: what begins later is seen as a request that is new */
-        read_slots(worker, now_ms, row);
-        row->idle = worker->life.state == WORKER_READY && idle == worker->slots;
-        if (worker->slots > 1 && !row->idle && worker_life_is_open(&worker->life) &&
-            !worker_life_is_starting(&worker->life))
-                row->idle_slots = idle;
-        row->asked_ns = atomic_load(&first->activity_since_ns);
-        row->asks = reason_asked(first);
-        row->granted = atomic_load(&first->answer) == PREFORK_ANSWER_GO;
-}
-
-struct worker_row worker_row_of(struct worker *worker, uint64_t now_ms)
-{
-        struct worker_row row = {.worker = worker,
-                                 .pid = worker->pid,
-                                 .life = worker->life,
-                                 .purpose = worker->purpose,
-                                 .stopped = worker->stopped,
-                                 .unwatched = worker->unwatched,
-                                 .slots = worker->slots,
-                                 .generation = worker->generation,
-                                 .launched_ms = worker->forked_ms,
-                                 .recycling = worker->recycling,
-                                 .escalated_request = worker->escalated_request,
-                                 .escalated_thread = worker->escalated_thread};
-
-        if (worker_serves(worker))
-                read_worker(worker, now_ms, &row);
-        return row;
+        write_order(worker, what == PREFORK_ORDER_DIE ? 0 : worker->escalated_thread, worker->escalated_request, what);
 }
 
 static void signal_retire(struct worker *worker)
@@ -286,7 +139,7 @@ static void rejoin_idle_set(const struct worker *worker, uint32_t thread)
         const _Atomic uint32_t *activity = &worker_slot(worker, thread)->activity;
         bool idle = !(atomic_load(activity) == PREFORK_IDLE);
 
-        for (unsigned i = 0; i < SLOT_READS && idle != (atomic_load(activity) == PREFORK_IDLE); i++) {
+        for (unsigned i = 0; i < CORRECTIONS && idle != (atomic_load(activity) == PREFORK_IDLE); i++) {
                 idle = !idle;
                 if (idle)
                         idle_set_add(board, worker->slot + thread);

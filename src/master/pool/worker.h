@@ -17,7 +17,6 @@
 
 struct board;
 struct pool;
-struct tally;
 struct worker_output;
 
 struct worker {
@@ -70,27 +69,8 @@ void worker_note_ready(struct worker *worker, uint64_t now_ms);
 /* The worker `context` has been stopped by a signal, or continued. While it is stopped it is neither idle nor spare. */
 void worker_note_stop(void *context, bool stopped);
 
-/* What is believed of its slot number `thread` (< slots); valid until a worker is added. Written by tallies. */
-struct tally *worker_tally(const struct worker *worker, uint32_t thread);
-
-/* The requests that are believed of all its slots. */
-uint64_t worker_requests(const struct worker *worker);
-
 /* Its slot number `thread`. What concerns the worker as a whole (the start, recycling) is in the first, number 0. */
 struct prefork_slot *worker_slot(const struct worker *worker, uint32_t thread);
-
-/* True if all its slots are in the idle set. */
-bool worker_is_idle(const struct worker *worker);
-
-/* How many of its slots have a request, as far as they say. */
-unsigned worker_busy_slots(const struct worker *worker);
-
-/* Read one slot: whether it has a request, and since when it does what it does. */
-bool worker_is_busy(const struct worker *worker, uint32_t thread);
-uint64_t worker_since_ms(const struct worker *worker, uint32_t thread, uint64_t now_ms);
-
-/* How many requests its slots have begun. */
-uint64_t worker_begun(const struct worker *worker);
 
 /* Remove all its slots from the idle set. */
 void worker_leave_idle_set(const struct worker *worker);
@@ -101,8 +81,8 @@ bool worker_serves(const struct worker *worker);
 /* Set the replacement that must be ready before the worker ends; NULL: none. A previous replacement serves on. */
 void worker_set_replacement(struct worker *worker, struct worker *replacement);
 
-/* The worker as a row for the policies, at this moment, without links. */
-struct worker_row worker_row_of(struct worker *worker, uint64_t now_ms);
+/* Order it to interrupt a request, besides whatever happens to its life. */
+void worker_interrupt(struct worker *worker, const struct worker_request *request);
 
 /* Answer a worker's question about its recycling. */
 void worker_answer(struct worker *worker, enum prefork_answer answer);

@@ -18,6 +18,7 @@
 #include "master/pool/tallies.h"
 #include "master/pool/worker.h"
 #include "master/pool/worker_output.h"
+#include "master/pool/worker_slots.h"
 #include "master/pool/worker_table.h"
 #include "os/clock.h"
 
@@ -248,10 +249,8 @@ static void inherit(const struct worker *worker, const struct rusage *usage)
 /* A request that did not obey has ended the worker, as agreed, and with it what its other threads served. */
 static void tell_companions(const struct worker *worker, int status)
 {
-        const struct log_fields fields = {.message_id = MESSAGE_ID_WORKER_DIED,
-                                          .pool = worker->pool->name,
-                                          .worker_pid = worker->pid,
-                                          .generation = worker->generation};
+        const struct log_fields fields = {
+                .pool = worker->pool->name, .worker_pid = worker->pid, .generation = worker->generation};
         unsigned others = worker_busy_slots(worker);
 
         if (worker->slots > 1 && others > 0 && WIFEXITED(status) && WEXITSTATUS(status) == WORKER_EXIT_ORDERED)

@@ -9,6 +9,7 @@
 #include "logic/policy/slot_allocator.h"
 #include "master/pool/pool.h"
 #include "master/pool/worker.h"
+#include "master/pool/worker_slots.h"
 
 static void link_worker(struct pool *pool, struct worker *worker)
 {

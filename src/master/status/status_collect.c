@@ -14,6 +14,7 @@
 #include "master/pool/pool_table.h"
 #include "master/pool/tallies.h"
 #include "master/pool/worker.h"
+#include "master/pool/worker_slots.h"
 #include "master/pool/worker_table.h"
 #include "os/clock.h"
 #include "os/process/usage.h"

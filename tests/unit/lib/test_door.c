@@ -1,3 +1,4 @@
+#include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/time.h>
 
@@ -215,6 +216,73 @@ static int orphan_without_grace(void)
         return alarms == 1 ? 0 : 1;
 }
 
+#define THREADS 3
+
+static int shared_listener;
+static _Atomic pid_t tids[THREADS];
+static atomic_uint waiting;
+
+/* A thread that accepts until the door is closed. */
+static void *accept_until_closed(void *context)
+{
+        size_t number = (size_t)(uintptr_t)context;
+        sigset_t retire;
+
+        atomic_store(&tids[number], gettid());
+        door_signal_set(&retire);
+        pthread_sigmask(SIG_UNBLOCK, &retire, NULL);
+        atomic_fetch_add(&waiting, 1);
+        while (!door_is_closed())
+                accept4(shared_listener, NULL, NULL, 0);
+        return NULL;
+}
+
+/* Whoever gets the signal, each thread leaves its accept. */
+static int tells_threads(void)
+{
+        pthread_t threads[THREADS];
+
+        shared_listener = open_listener();
+        block_retire_signal();
+        door_set_threads(tids, THREADS, false);
+        for (uintptr_t i = 0; i < THREADS; i++)
+                pthread_create(&threads[i], NULL, accept_until_closed, (void *)i);
+        if (door_install(&shared_listener, 1, getppid(), 1000) != 0)
+                return 1;
+        while (atomic_load(&waiting) < THREADS)
+                test_sleep_us(1000);
+        test_sleep_us(20000);
+        kill(getpid(), DOOR_SIGNAL);
+        for (size_t i = 0; i < THREADS; i++)
+                pthread_join(threads[i], NULL);
+        return 0;
+}
+
+/* A thread that was woken in its set for a connection still finds the listener. */
+static int waits_for_threads_in_sets(void)
+{
+        int listener = open_listener();
+
+        block_retire_signal();
+        door_set_threads(tids, THREADS, true);
+        if (door_install(&listener, 1, getppid(), 1000) != 0)
+                return 1;
+        door_enter();
+        door_enter();
+        kill(getpid(), DOOR_SIGNAL);
+        if (!door_is_closed() || is_readable(listener))
+                return 2;
+        door_leave();
+        if (is_readable(listener))
+                return 3;
+        door_leave();
+        if (!is_readable(listener) || accept4(listener, NULL, NULL, 0) != -1 || errno != ENOTSOCK)
+                return 4;
+        door_enter(); /* one that comes later */
+        door_leave();
+        return is_readable(listener) ? 0 : 5;
+}
+
 #define IN_CHILD(name)                                                                                                 \
         static void test_##name(void **state)                                                                          \
         {                                                                                                              \
@@ -233,6 +301,8 @@ IN_CHILD(finds_the_master_dead)
 IN_CHILD(orphan_gets_an_alarm)
 IN_CHILD(orphan_grace_in_seconds)
 IN_CHILD(orphan_without_grace)
+IN_CHILD(tells_threads)
+IN_CHILD(waits_for_threads_in_sets)
 
 int main(void)
 {
@@ -248,6 +318,8 @@ int main(void)
                 cmocka_unit_test(test_orphan_gets_an_alarm),
                 cmocka_unit_test(test_orphan_grace_in_seconds),
                 cmocka_unit_test(test_orphan_without_grace),
+                cmocka_unit_test(test_tells_threads),
+                cmocka_unit_test(test_waits_for_threads_in_sets),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

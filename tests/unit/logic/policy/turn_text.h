@@ -9,14 +9,16 @@
  * Words of a pool: max N, spare MIN MAX, start N, spare-timeout T, recycling N, surge N (percent), age T, start-timeout
  * T, request-timeout T, kill-timeout T, detach-after T, max-detached N, dynamic, static, ondemand, wait (of inetd),
  * refuse, processes N
- *     (the limit), generation N, backoff T (until when), delay-min T, delay-max T, closing-down, paused, queued N,
- * accepted N, refused N, water N, faulty N, missing N (listeners), deaf, hears, look-again, hurry. `pool …` may also
- * stand among what has happened. Words of a worker (a letter; one that is new is ready, idle and of the pool's
- * generation): the states; idle, busy (a request begins), waiting (neither), unwatched (reports nothing); stopped,
- * continued; asks, asks-memory, asks-age, quiet; gen N; launched T; since T; request N; serve, refuse, drain, roll;
- * gone (reaped); failed (it could not be launched). Words of a closing listener (a capital): gen FIRST LAST, queued N,
- * unknown, settled (no handshakes), stays, enough N (accepted), closing T (since when), gone. Behind the arrow stand
- * all orders, in order, separated by
+ *     (the limit, in slots), threads N, generation N, backoff T (until when), delay-min T, delay-max T, closing-down,
+ * paused, queued N, accepted N, refused N, water N, faulty N, missing N (listeners), deaf, hears, look-again, hurry.
+ * `pool …` may also stand among what has happened. Words of a worker (a letter; one that is new is ready, idle and of
+ * the pool's generation): the states; idle, busy (a request begins), waiting (neither), unwatched (reports nothing);
+ * stopped, continued; asks, asks-memory, asks-age, quiet; gen N; launched T; since T; request N; serve, refuse, drain,
+ * roll; gone (reaped); failed (it could not be launched). With threads: slots N; part N (so many threads idle, the
+ * others busy); thread N (whose request is shown), interrupted (it was, already), other T (another one, since when),
+ * alone (no other). Words of a closing listener (a capital): gen FIRST LAST, queued N, unknown, settled (no
+ * handshakes), stays, enough N (accepted), closing T (since when), gone. Behind the arrow stand all orders, in order,
+ * separated by
  * "; ", and then what is published or asked for: again, at T, news (notify_busy), low N, high N, reset, watch. */
 #pragma once
 
@@ -94,6 +96,7 @@ static inline bool read_pool_number(struct world *w, const char *word, char **wo
                        {"recycling", &w->config.max_recycling},
                        {"surge", &w->config.reload_surge_percent},
                        {"max-detached", &w->config.max_detached_workers},
+                       {"threads", &w->config.threads_per_worker},
                        {"generation", &w->generation},
                        {"accepted", &w->facts.accepted},
                        {"refused", &w->facts.refused}},
@@ -183,8 +186,11 @@ static inline struct world_worker *add_worker(struct world *w, char name)
         assert_true(w->count < WORLD_WORKERS);
         struct world_worker *worker = &w->workers[w->count++];
 
-        *worker = (struct world_worker){
-                .name = name, .row = {.life = {.state = WORKER_READY}, .generation = w->generation, .idle = true}};
+        *worker = (struct world_worker){.name = name,
+                                        .row = {.life = {.state = WORKER_READY},
+                                                .generation = w->generation,
+                                                .idle = true,
+                                                .slots = pool_config_threads(&w->config)}};
         w->next_name = MAX_OF(w->next_name, (char)(name + 1));
         return worker;
 }
@@ -230,6 +236,7 @@ static inline void set_activity(struct world *w, struct worker_row *row, bool id
         if (worker_life_is_starting(&row->life))
                 worker_life_feed(&row->life, WORKER_EVENT_READY, w->facts.now_ms);
         row->idle = idle && row->life.state == WORKER_READY;
+        row->idle_slots = 0;
         row->busy = busy;
         row->request += busy;
         row->since_ms = w->facts.now_ms;
@@ -277,6 +284,19 @@ static inline void read_worker(struct world *w, char name, char *words)
                         row->since_ms = next_time(&words);
                 else if (text_equal(word, "request"))
                         row->request = next_number(&words);
+                else if (text_equal(word, "slots"))
+                        row->slots = (uint32_t)next_number(&words);
+                else if (text_equal(word, "part")) {
+                        set_activity(w, row, false, true);
+                        row->idle_slots = (uint32_t)next_number(&words);
+                } else if (text_equal(word, "thread"))
+                        row->thread = (uint32_t)next_number(&words);
+                else if (text_equal(word, "interrupted"))
+                        row->interrupted = true;
+                else if (text_equal(word, "other"))
+                        row->other = (struct worker_request){.present = true, .since_ms = next_time(&words)};
+                else if (text_equal(word, "alone"))
+                        row->other = (struct worker_request){.present = false};
                 else if (text_equal(word, "gone") || text_equal(word, "failed")) {
                         remove_worker(w, worker);
                         return;
@@ -411,6 +431,9 @@ static inline void write_order(const struct world *w, const struct order *order,
                 break;
         case ORDER_FEED:
                 text_appendf(text, "feed %c %s", worker, worker_life_event_name(order->event));
+                break;
+        case ORDER_INTERRUPT:
+                text_appendf(text, "interrupt %c", worker);
                 break;
         case ORDER_CLOSE:
                 text_appendf(text, "close %c", listener);
