@@ -24,5 +24,5 @@ static int serve(void *state, const struct prefork_request *request)
         return write(request->connection, reply, sizeof(reply) - 1) == (ssize_t)sizeof(reply) - 1 ? 0 : -EIO;
 }
 
-PREFORK_MODULE_EXPORT const struct prefork_module prefork_module = {PREFORK_MODULE_HEADER, .name = "hello",
-                                                                    .serve = serve};
+PREFORK_MODULE_EXPORT const struct prefork_module prefork_module = {
+        PREFORK_MODULE_HEADER, .flags = PREFORK_MODULE_THREAD_SAFE, .name = "hello", .serve = serve};

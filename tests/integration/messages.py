@@ -53,6 +53,7 @@ DEATH = r"^preforkd: warning: pool \S+: worker \d+: killed by signal \d+ \(\w+\)
 TOLD = {
     "lines dropped": r"(\d+) lines? of stderr (?:was|were) dropped",
     "handler failed": r"handler failed after (\d+) ms: ",
+    "others ended": r"(\d+) other requests? of its threads ended with it",
     "stderr closed": r"the stderr of (\d+) workers? that ha(?:s|ve) ended was closed",
 }
 
