@@ -1,6 +1,6 @@
 /* A pool without a daemon: workers, clients and a master that carries orders out, on a clock of its own. The policies
  * are asked only when a real master would be woken: by what they published, by a timer they asked for, by ends of
- * workers, by what people do. Include after cmocka.h. */
+ * workers, by what people do. A worker with threads is idle or busy as a whole. Include after cmocka.h. */
 #pragma once
 
 #include <stdbool.h>
@@ -90,7 +90,8 @@ static inline unsigned idle_set_size(const struct sim *s)
         unsigned count = 0;
 
         for (unsigned i = 0; i < SIM_WORKERS; i++)
-                count += s->workers[i].exists && s->workers[i].in_idle_set;
+                if (s->workers[i].exists && s->workers[i].in_idle_set)
+                        count += worker_row_slots(&s->workers[i].row);
         return count;
 }
 
@@ -124,7 +125,8 @@ static inline void worker_is_idle(struct sim *s, struct sim_worker *worker)
 {
         worker->row.busy = false;
         worker->row.since_ms = s->now_ms;
-        if (worker->told_to_retire || worker->may_go) {
+        bool told_to_end = worker->row.life.state == WORKER_ENDING; /* it was stopped then, and is not any more */
+        if (worker->told_to_retire || worker->may_go || told_to_end) {
                 worker_ends(s, worker);
                 return;
         }
@@ -277,6 +279,8 @@ static inline void act(struct sim *s, struct sim_worker *worker, enum worker_act
                         worker->done_at_ms = s->now_ms + 1;
                 break;
         case WORKER_ACTION_END:
+                if (worker->row.slots > 1)
+                        leave_idle_set(s, worker, false);
                 if (!worker->stopped)
                         worker_ends(s, worker);
                 break;
@@ -353,7 +357,8 @@ static inline void carry_out_recycling(struct sim *s, const struct order *order,
         if (order->kind == ORDER_LET_GO) {
                 worker->row.recycling = RECYCLE_LET_GO;
                 answer(s, worker, true);
-                if (worker->exists && worker->in_idle_set && worker->row.life.state == WORKER_READY)
+                bool is_idle = worker->in_idle_set && worker->row.life.state == WORKER_READY;
+                if (worker->exists && (is_idle || worker->row.slots > 1))
                         feed(s, worker, WORKER_EVENT_RETIRE);
                 return;
         }

@@ -29,18 +29,19 @@ static void check_counts(const struct sim *s)
                 const struct worker_row *row = &rows->items[i];
                 bool refuses = row->purpose == WORKER_REFUSE, is_old = row->generation < s->generation;
                 bool ends = row->life.retired || row->life.state >= WORKER_ENDING;
-                all += row->life.state != WORKER_GONE;
-                room += !refuses && row->life.state != WORKER_DETACHED && row->life.state != WORKER_GONE;
-                detached += row->life.state == WORKER_DETACHED;
-                helpers += row->purpose == WORKER_DRAIN && !ends;
+                unsigned slots = MAX_OF(row->slots, 1U);
+                all += row->life.state != WORKER_GONE ? slots : 0;
+                room += !refuses && row->life.state != WORKER_DETACHED && row->life.state != WORKER_GONE ? slots : 0;
+                detached += row->life.state == WORKER_DETACHED ? slots : 0;
+                helpers += row->purpose == WORKER_DRAIN && !ends ? slots : 0;
                 if (refuses || ends || row->purpose == WORKER_DRAIN)
                         continue;
-                total++;
-                idle += row->idle;
-                starting += row->life.state <= WORKER_STARTING;
-                unwatched += row->unwatched && row->life.state == WORKER_READY;
-                old += is_old;
-                surge += row->purpose == WORKER_ROLL && !is_old;
+                total += slots;
+                idle += row->idle ? slots : 0;
+                starting += row->life.state <= WORKER_STARTING ? slots : 0;
+                unwatched += row->unwatched && row->life.state == WORKER_READY ? slots : 0;
+                old += is_old ? slots : 0;
+                surge += row->purpose == WORKER_ROLL && !is_old ? slots : 0;
         }
         const struct worker_counts *c = &rows->counts;
         CHECK(s, c->total == total && c->idle == idle && c->starting == starting && c->unwatched == unwatched);
@@ -53,37 +54,42 @@ static void check_counts(const struct sim *s)
 static void check_let_go(const struct sim *s, const struct order *order, const struct worker_rows *rows)
 {
         const struct worker_row *row = &rows->items[order->row];
-        unsigned others = rows->counts.idle + rows->counts.starting - (row->idle && worker_row_counts(row));
+        unsigned own = row->idle && worker_row_counts(row) ? worker_row_slots(row) : 0;
+        unsigned others = rows->counts.idle + rows->counts.starting - own;
 
         CHECK(s, row->replacement != WORKER_ROW_NONE || s->config.scaling == SCALING_ONDEMAND || s->closing_down ||
                          row->purpose == WORKER_DRAIN || others >= s->turn.limits.max_spare ||
-                         rows->counts.total >= s->turn.limits.max_workers);
+                         rows->counts.total + pool_config_threads(&s->config) > s->turn.limits.max_workers);
 }
 
 static void check_launch(const struct sim *s, const struct order *order, const struct worker_rows *rows)
 {
-        uint64_t surge = MAX_OF(pool_config_surge(&s->config), (uint64_t)1);
+        uint64_t threads = pool_config_threads(&s->config), surge = MAX_OF(pool_config_surge(&s->config), threads);
+        uint64_t slots = order->count * threads;
         const struct worker_counts *c = &rows->counts;
 
         CHECK(s, order->count > 0 && rows->count == order->row);
         CHECK(s, order->purpose == WORKER_REFUSE || !turn_is_backing_off(&s->turn));
-        CHECK(s, order->purpose != WORKER_REPLACE || c->total < s->config.max_workers);
-        CHECK(s, order->purpose != WORKER_ROLL || c->processes + order->count <= s->config.max_workers + surge);
+        CHECK(s, order->purpose != WORKER_REPLACE || c->total + slots <= s->config.max_workers);
+        CHECK(s, order->purpose != WORKER_ROLL || c->processes + slots <= s->config.max_workers + surge);
         CHECK(s, order->purpose != WORKER_SERVE ||
-                         c->total - MIN_OF(c->surge, c->old_total) + order->count <= s->config.max_workers);
+                         c->total - MIN_OF(c->surge, c->old_total) + slots <= s->config.max_workers);
         CHECK(s, order->purpose != WORKER_DRAIN || c->helpers == 0 ||
-                         c->processes + order->count <= s->config.max_workers + surge);
+                         c->processes + slots <= s->config.max_workers + surge);
 }
 
 /* Carry one out on the rows as they were at the beginning. */
 static void replay(const struct sim *s, const struct order *order, struct worker_rows *rows)
 {
-        bool goes = order->kind == ORDER_RETIRE || (order->kind == ORDER_LET_GO && rows->items[order->row].idle);
+        const struct worker_row *at = &rows->items[order->row % MAX_OF(rows->count, 1U)];
+        bool goes = order->kind == ORDER_RETIRE || (order->kind == ORDER_LET_GO && (at->idle || at->slots > 1));
 
         if (order->kind == ORDER_LAUNCH)
                 for (unsigned i = 0; i < order->count; i++)
                         worker_rows_add(rows,
-                                        &(struct worker_row){.purpose = order->purpose, .generation = s->generation});
+                                        &(struct worker_row){.purpose = order->purpose,
+                                                             .generation = s->generation,
+                                                             .slots = turn_slots_of_worker(&s->turn, order->purpose)});
         else if (goes || order->kind == ORDER_FEED)
                 worker_rows_feed(rows, order->row, goes ? WORKER_EVENT_RETIRE : order->event, s->now_ms);
         else if (order->kind == ORDER_SETTLE)
@@ -331,7 +337,8 @@ static void settle(struct sim *s)
         CHECK(s, s->turn.rows.counts.old_total == 0 && s->turn.rows.counts.surge == 0);
         CHECK(s, s->turn.rows.counts.helpers == 0 && s->turn.rows.counts.retiring == 0);
         CHECK(s, s->turn.rows.counts.total <= s->config.max_workers && !s->scaling.saturation_told);
-        CHECK(s, s->turn.rows.counts.processes_all <= s->config.max_workers + s->config.max_recycling);
+        CHECK(s, s->turn.rows.counts.processes_all <=
+                         s->config.max_workers + s->config.max_recycling * pool_config_threads(&s->config));
         unsigned wanted = s->config.scaling == SCALING_STATIC    ? (unsigned)s->config.max_workers
                           : s->config.scaling == SCALING_DYNAMIC ? (unsigned)s->config.min_spare_workers
                                                                  : 0;
@@ -364,6 +371,11 @@ static void random_config(struct sim *s)
         config->detach_after_ms = times[random_below(s, 5)];
         config->max_detached_workers = 1 + random_below(s, 3);
         random_accounting(s);
+        if (s->trace % 3 == 2 && config->handler_type != HANDLER_LISTENER) { /* with threads */
+                config->threads_per_worker = 2 + random_below(s, 3);
+                config->max_workers *= config->threads_per_worker;
+                config->max_detached_workers *= config->threads_per_worker;
+        }
         s->process_limit = (unsigned)pool_config_process_limit(config) + 1;
 }
 

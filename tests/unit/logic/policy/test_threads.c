@@ -1,4 +1,5 @@
-/* Workers with threads as traces: what each policy does with rows of several slots. See turn_text.h for the language. */
+/* Workers with threads as traces: what each policy does with rows of several slots. See turn_text.h for the language.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -157,14 +158,10 @@ static void helpers_and_takers(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(counts_are_in_slots),
-                cmocka_unit_test(whole_processes_come),
-                cmocka_unit_test(whole_processes_go),
-                cmocka_unit_test(above_the_limit_the_most_idle_goes),
-                cmocka_unit_test(a_roll_replaces_slots),
-                cmocka_unit_test(recycled_as_one),
-                cmocka_unit_test(deadlines_are_of_requests),
-                cmocka_unit_test(helpers_and_takers),
+                cmocka_unit_test(counts_are_in_slots),       cmocka_unit_test(whole_processes_come),
+                cmocka_unit_test(whole_processes_go),        cmocka_unit_test(above_the_limit_the_most_idle_goes),
+                cmocka_unit_test(a_roll_replaces_slots),     cmocka_unit_test(recycled_as_one),
+                cmocka_unit_test(deadlines_are_of_requests), cmocka_unit_test(helpers_and_takers),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
