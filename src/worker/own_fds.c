@@ -24,6 +24,12 @@ void own_fds_add(struct own_fds *own, int fd)
                 own->bits[fd / 64] |= UINT64_C(1) << (fd % 64);
 }
 
+void own_fds_join(struct own_fds *own, const struct own_fds *other)
+{
+        for (size_t i = 0; i < ELEMENTS(own->bits); i++)
+                own->bits[i] |= other->bits[i];
+}
+
 int own_fds_step_aside(const struct own_fds *own, int fd)
 {
         int above = OWN_FDS_MAX;

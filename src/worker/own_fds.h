@@ -23,6 +23,9 @@ int own_fds_settle(int *fd);
 /* Note a descriptor; -1: none. */
 void own_fds_add(struct own_fds *own, int fd);
 
+/* Note all descriptors that `other` has. */
+void own_fds_join(struct own_fds *own, const struct own_fds *other);
+
 static inline bool own_fds_has(const struct own_fds *own, int fd)
 {
         return fd >= 0 && fd < OWN_FDS_MAX && (own->bits[fd / 64] >> (fd % 64) & 1) != 0;

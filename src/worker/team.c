@@ -104,25 +104,34 @@ int team_start(const struct worker_plan *plan, struct prefork_scoreboard *board,
         return 0;
 }
 
-/* Everything that the threads have in common, and an acceptor of its own for each. */
+/* What the threads have in common, and for each an acceptor and what it needs for datagrams. */
+static int equip_member(struct member *member, const struct accept_loop *first)
+{
+        struct accept_loop *loop = &member->loop;
+        struct slot slot = loop->desk.slot;
+        int r = 0;
+
+        *loop = *first;
+        loop->desk.slot = slot;
+        loop->desk.recycling.team = &member->team->recycling;
+        if (member->number > 0)
+                r = acceptor_join(&loop->acceptor, first->acceptor.listeners, first->acceptor.count);
+        own_fds_add(&loop->own_fds, loop->acceptor.epoll_fd);
+        own_fds_add(&loop->own_fds, loop->acceptor.signal_fd);
+        return r < 0 ? r : accept_loop_prepare(loop);
+}
+
 static int equip(struct team *team, const struct accept_loop *first)
 {
+        struct own_fds all = first->own_fds;
         int r = 0;
 
         for (size_t i = 0; i < team->count && r == 0; i++) {
-                struct accept_loop *loop = &team->members[i].loop;
-                struct slot slot = loop->desk.slot;
-                *loop = *first;
-                loop->desk.slot = slot;
-                loop->desk.recycling.team = &team->recycling;
-                if (i > 0)
-                        r = acceptor_join(&loop->acceptor, first->acceptor.listeners, first->acceptor.count);
+                r = equip_member(&team->members[i], first);
+                own_fds_join(&all, &team->members[i].loop.own_fds);
         }
-        for (size_t i = 0; i < team->count * team->count && r == 0; i++) { /* each must know those of all */
-                const struct acceptor *acceptor = &team->members[i % team->count].loop.acceptor;
-                own_fds_add(&team->members[i / team->count].loop.own_fds, acceptor->epoll_fd);
-                own_fds_add(&team->members[i / team->count].loop.own_fds, acceptor->signal_fd);
-        }
+        for (size_t i = 0; i < team->count; i++) /* each must know those of all */
+                team->members[i].loop.own_fds = all;
         return r;
 }
 
@@ -157,7 +166,8 @@ int team_run(struct team *team, const struct accept_loop *first, struct worker_f
         for (size_t i = 0; i < team->count; i++)
                 pthread_join(team->members[i].thread, NULL);
         for (size_t i = 0; i < team->count; i++) {
-                const struct member *member = &team->members[i];
+                struct member *member = &team->members[i];
+                accept_loop_clear(&member->loop);
                 if (weight_of(member->code) <= weight_of(code))
                         continue;
                 code = member->code;

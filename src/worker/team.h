@@ -15,7 +15,8 @@ struct team;
  * for so many threads; -ENOMEM, -errno. On failure the caller ends the process. */
 int team_start(const struct worker_plan *plan, struct prefork_scoreboard *board, struct team **ret);
 
-/* Let the threads serve as `first` would; its acceptor, which is open, is the first one's. They report that they are
- * ready. Returns when all have ended: the exit code of the worker as accept_loop_run() has it, and *ret is the failure.
- * 0 ≤; or -errno: the acceptors of the others could not be opened, and nothing was served. */
+/* Let the threads serve as `first` would; its acceptor, which is open, is the first one's, and accept_loop_prepare()
+ * was not called for it. They report that they are ready. Returns when all have ended: the exit code of the worker as
+ * accept_loop_run() has it, and *ret is the failure. 0 ≤; or -errno: the acceptors of the others could not be opened,
+ * and nothing was served. */
 int team_run(struct team *team, const struct accept_loop *first, struct worker_failure *ret);

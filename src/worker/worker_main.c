@@ -148,7 +148,7 @@ static int start(struct server *server, struct prefork_scoreboard *board, struct
         r = acceptor_open(&loop->acceptor, plan->listeners, plan->listener_count, plan->master_pid,
                           (unsigned)plan->orphan_timeout_ms);
         note_own_fds(server);
-        return r < 0 ? r : accept_loop_prepare(loop);
+        return r < 0 || server->team ? r : accept_loop_prepare(loop); /* each thread has its own */
 }
 
 /* Until the worker must end: its exit code, and *ret if it has failed. */

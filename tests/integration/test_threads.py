@@ -18,6 +18,7 @@ from clients import ClientPool
 from control import control_of
 from daemon import (Daemon, alive, connect, context_switches, format_config, is_sanitized, read_all, request,
                     run_preforkd, stays, tcp4, wait_until)
+from datagrams import Client, udp
 from modules import module
 from served import kill_worker, resident_kb
 
@@ -212,6 +213,28 @@ def test_source_limits_count_connections(preforkd: Start, tmp_path: Path) -> Non
         assert totals(daemon)["refused_source"] == 1
 
 
+def test_datagrams(preforkd: Start, tmp_path: Path) -> None:
+    """Each thread has its own datagram; at random moments workers are told to go, and nothing is lost."""
+    tcp, datagrams = tcp4(), udp()
+    daemon = preforkd({"www": {"listen": [tcp, datagrams], **echoing(scaling="static", max_workers=8)},
+                       "one": {"listen": (alone := udp()), **echoing(scaling="static", max_workers=8)}})
+    dice, told = random.Random(4), set()
+    with ExitStack() as stack:
+        clients = [stack.enter_context(Client(address)) for address in (datagrams, alone) for _ in range(6)]
+        while len(told) < 20:
+            for number, client in enumerate(clients):
+                client.send(b"%d " % number * 200)
+            for pool in ("www", "one"):
+                if dice.random() < 0.1 and (workers := daemon.workers(pool)):
+                    worker = dice.choice(workers)
+                    told.add(worker)
+                    kill_worker(worker, signal.SIGWINCH)
+            for number, client in enumerate(clients):
+                assert client.socket.recv(65536) == b"%d " % number * 200
+            assert request(tcp, b"x") == b"x"
+    daemon.assert_quiet()
+
+
 # --- retiring -------------------------------------------------------------------------------------------------------
 
 @pytest.fixture(params=["tcp", "unix", "several"])
@@ -266,7 +289,7 @@ def test_no_connection_is_left_waiting_by_retiring(preforkd: Start, tmp_path: Pa
     daemon = preforkd({"www": {"listen": addresses, **echoing(scaling="static", max_workers=8, restart_delay_min="1ms",
                                                               restart_delay_max="1ms")}})
     dice = random.Random(3)
-    for number in range(400):
+    for number in range(100):
         workers = daemon.wait_workers(2)
         with connect(dice.choice(addresses), 5) as client:
             for worker in workers:

@@ -33,6 +33,16 @@ static void warn_privileges(const struct rules *rules, const struct pool_config 
                                    name);
 }
 
+/* A connection; with several listeners a set and what ends the wait there; copies of the listeners for datagrams. */
+static uint64_t fds_of_thread(const struct pool_config *pool)
+{
+        uint64_t count = pool->listen.count > 1 ? 3 : 1;
+
+        for (size_t i = 0; i < pool->listen.count; i++)
+                count += pool->listen.items[i].address.datagram;
+        return count;
+}
+
 /* What can be set for a process that serves one connection, but not for a worker that serves many. */
 static void check_in_process(const struct rules *rules, const struct pool_config *pool)
 {
@@ -46,9 +56,7 @@ static void check_in_process(const struct rules *rules, const struct pool_config
                 rules_refuse(rules, pool, POOL_LIMIT_CPU,
                              "it would end a worker that has served many connections; use request_timeout instead, or "
                              "max_requests");
-        /* A thread has a connection, and with several listeners a set of its own and what ends its wait. */
-        uint64_t threads =
-                pool->threads_per_worker > 1 ? pool->threads_per_worker * (pool->listen.count > 1 ? 3 : 1) : 0;
+        uint64_t threads = pool->threads_per_worker > 1 ? pool->threads_per_worker * fds_of_thread(pool) : 0;
         uint64_t least = OPEN_FILES_MIN + pool->listen.count + threads;
         if (open_files->set && open_files->soft < least)
                 rules_refuse(
