@@ -263,6 +263,8 @@ static void random_accounting(struct sim *s)
 {
         struct pool_config *config = &s->config;
 
+        if (config->threads_per_worker > 1) /* which programs do not have */
+                return;
         config->handler_type = HANDLER_LISTENER;
         config->accounting = random_below(s, 2) ? ACCOUNTING_NONE : ACCOUNTING_PRELOAD;
         config->listen_fd = random_below(s, 2) ? LISTEN_FD_ZERO : LISTEN_FD_THREE;
@@ -370,12 +372,13 @@ static void random_config(struct sim *s)
         config->kill_timeout_ms = 500;
         config->detach_after_ms = times[random_below(s, 5)];
         config->max_detached_workers = 1 + random_below(s, 3);
-        random_accounting(s);
-        if (s->trace % 3 == 2 && config->handler_type != HANDLER_LISTENER) { /* with threads */
+        if (s->trace % 3 == 2) { /* with threads */
+                config->handler_type = HANDLER_MODULE;
                 config->threads_per_worker = 2 + random_below(s, 3);
                 config->max_workers *= config->threads_per_worker;
                 config->max_detached_workers *= config->threads_per_worker;
-        }
+        } else
+                random_accounting(s);
         s->process_limit = (unsigned)pool_config_process_limit(config) + 1;
 }
 
