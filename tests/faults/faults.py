@@ -96,6 +96,7 @@ ERRORS: dict[str, tuple[int, ...]] = {
     "ppoll": (errno.EINTR, MEMORY),
     "prctl": (ODD,),
     "pread64": (errno.EIO, errno.EINTR),
+    "pthread_create": (errno.EAGAIN, MEMORY),
     "pthread_key_create": (MEMORY, errno.EAGAIN),
     "pthread_setspecific": (MEMORY,),
     "pwritev64v2": (errno.EAGAIN, errno.ENOSPC, errno.EIO),

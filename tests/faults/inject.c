@@ -297,6 +297,9 @@ WRAP(ssize_t, -1, read, (int fd, void *buffer, size_t size), (fd, buffer, size))
 WRAP(struct dirent64 *, NULL, readdir64, (DIR * directory), (directory))
 WRAP(ssize_t, -1, readlink, (const char *path, char *buffer, size_t size), (path, buffer, size))
 WRAP(ssize_t, -1, readlinkat, (int at, const char *path, char *buffer, size_t size), (at, path, buffer, size))
+WRAP(int, control->error, pthread_create,
+     (pthread_t * thread, const pthread_attr_t *attributes, void *(*entry)(void *), void *context),
+     (thread, attributes, entry, context))
 WRAP(int, control->error, pthread_key_create, (pthread_key_t * key, void (*end)(void *)), (key, end))
 WRAP(int, control->error, pthread_setspecific, (pthread_key_t key, const void *value), (key, value))
 WRAP(char *, NULL, realpath, (const char *path, char *resolved), (path, resolved))

@@ -201,8 +201,9 @@ class Live:
 
     def layout(self) -> Any:
         """What must come back: its descriptors, and how many workers each pool has."""
+        descriptors = sorted(self.running.descriptors().items())  # before a client of the control socket is one of them
         totals = {pool["name"]: pool["counts"]["total"] for pool in self.control.do("status")["pools"]}
-        return totals, sorted(self.running.descriptors().items()), self.sink.knows() if self.sink else []
+        return totals, descriptors, self.sink.knows() if self.sink else []
 
     def check_layout(self) -> None:
         if self.expected is None:

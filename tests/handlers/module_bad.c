@@ -21,7 +21,8 @@ PREFORK_MODULE_EXPORT const struct prefork_module prefork_module = {
 #elif defined(NO_SERVE)
 PREFORK_MODULE_EXPORT const struct prefork_module prefork_module = {PREFORK_MODULE_HEADER};
 #elif defined(NEEDS_MORE)
-PREFORK_MODULE_EXPORT const struct prefork_module prefork_module = {PREFORK_MODULE_HEADER, .flags = UINT64_C(1) << 31, .serve = serve};
+PREFORK_MODULE_EXPORT const struct prefork_module prefork_module = {PREFORK_MODULE_HEADER, .flags = UINT64_C(1) << 31,
+                                                                    .serve = serve};
 #else
 PREFORK_MODULE_EXPORT const struct prefork_module prefork_module = {PREFORK_MODULE_HEADER, .serve = serve};
 #endif

@@ -100,7 +100,7 @@ static void block_all(void)
 
 static int leak(size_t size)
 {
-        char *memory = malloc(size);
+        char *memory = malloc(size + 1);
 
         if (!memory)
                 return -ENOMEM;

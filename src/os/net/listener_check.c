@@ -208,8 +208,9 @@ int listener_mend(struct listener *listener, const struct listener_options *opti
         int r = setsockopt(listener->fd, SOL_SOCKET, SO_DETACH_FILTER, &ignored, sizeof(ignored)) < 0 && errno != ENOENT
                         ? -errno
                         : 0;
-        if (listener->address.datagram && is_connected(listener->fd))
-                connect(listener->fd, &(const struct sockaddr){.sa_family = AF_UNSPEC}, sizeof(struct sockaddr));
+        if (listener->address.datagram && is_connected(listener->fd) &&
+            connect(listener->fd, &(const struct sockaddr){.sa_family = AF_UNSPEC}, sizeof(struct sockaddr)) < 0)
+                r = -errno;
         int adjusted = listener_adjust(listener, &all);
         r = r < 0 ? r : adjusted;
         return r == 0 && !listener_listens(listener) ? -ESHUTDOWN : r;

@@ -56,8 +56,7 @@ static void whole_processes_come(void **state)
              "3s a part 1 -> launch b serve (spare 1 < 2) high 6",
              "4s a busy; b busy; pool queued 6 -> launch c d serve (spare 0 < 2, 6 queued) high 6",
              "# The last place is less than a process.",
-             "5s pool max 19 queued 9; c busy; d busy -> "
-             "warn saturated: 16 workers are all in use, 9 connections wait; consider raising max_workers at 15s high 6");
+             "5s pool max 19 queued 9; c busy; d busy -> warn saturated: 16 workers are all in use, 9 connections wait; consider raising max_workers at 15s high 6");
 }
 
 static void whole_processes_go(void **state)
@@ -80,8 +79,7 @@ static void above_the_limit_the_most_idle_goes(void **state)
 {
         (void)state;
         PLAY(scaling_decide, "pool threads 4 max 8 spare 0 8 processes 100 spare-timeout 10s water 9",
-             "1s a part 1; b part 3; c part 2 -> "
-             "say -1 worker of 4 threads (total 12 > 8); retire b (surplus) again low 1",
+             "1s a part 1; b part 3; c part 2 -> say -1 worker of 4 threads (total 12 > 8); retire b (surplus) again low 1",
              "1s b retiring busy -> low 1 high 11",
              "# Three are idle: less than a process. One more, and it goes.",
              "2s pool max 4 -> low 1 high 3",
@@ -92,15 +90,13 @@ static void a_roll_replaces_slots(void **state)
 {
         (void)state;
         PLAY(roll_decide, "pool threads 4 max 16 surge 25 generation 2",
-             "1s a gen 1; b gen 1 part 1; c gen 1 busy; d gen 1 part 2 -> "
-             "launch e roll (generation 2, 16 of older ones left)",
+             "1s a gen 1; b gen 1 part 1; c gen 1 busy; d gen 1 part 2 -> launch e roll (generation 2, 16 of older ones left)",
              "2s e idle -> retire a (roll); settle e",
              "3s a gone -> launch f roll (generation 2, 12 of older ones left)",
              "4s f idle -> retire d (roll); settle f");
         PLAY(roll_decide, "# From one thread to four: a new process takes the place of four.",
              "pool threads 4 max 8 surge 1 generation 2",
-             "1s a gen 1 slots 1; b gen 1 slots 1; c gen 1 slots 1; d gen 1 slots 1; e gen 1 slots 1 -> "
-             "launch f roll (generation 2, 5 of older ones left)",
+             "1s a gen 1 slots 1; b gen 1 slots 1; c gen 1 slots 1; d gen 1 slots 1; e gen 1 slots 1 -> launch f roll (generation 2, 5 of older ones left)",
              "2s f idle -> retire a (roll); retire b (roll); retire c (roll); retire d (roll); settle f",
              "3s a gone; b gone; c gone; d gone -> launch g roll (generation 2, 1 of older ones left)",
              "4s g idle -> retire e (roll); settle g");
