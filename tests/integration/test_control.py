@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import grp
 import json
 import os
@@ -642,7 +643,8 @@ def test_a_reload_that_cannot_begin_is_answered(controlled: Start, line: str) ->
         client.sendall(line.encode() + b"\n")
         reply = json.loads(read_all(client))
     resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (soft, hard))
-    assert reply["error"] == "internal" and reply["message"] == "cannot start reading the configuration"
+    assert reply["error"] == "internal"
+    assert reply["message"] == f"cannot start reading the configuration: {os.strerror(errno.EMFILE)}"
     assert control.verbs() == {"www": ("keep", [])}
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from daemon import BINARY, SLOW, binary_for_everybody, clean_environment, format_config, tcp4
+from forbidden import fail, needs_to_forbid
 
 
 def start(directory: Path, before: Callable[[], None], binary: Path = BINARY) -> subprocess.CompletedProcess[str]:
@@ -36,6 +37,13 @@ def test_without_descriptors(tmp_path: Path, descriptors: int) -> None:
 def test_with_a_limit_on_the_size_of_files(tmp_path: Path, bytes_of_a_file: int) -> None:
     result = start(tmp_path, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_of_a_file, bytes_of_a_file)))
     assert os.strerror(errno.EFBIG) in result.stderr
+
+
+@needs_to_forbid
+def test_without_what_the_configuration_is_read_by(tmp_path: Path) -> None:
+    """The error alone ("Function not implemented") would leave people to guess."""
+    result = start(tmp_path, fail(errno.ENOSYS, "memfd_create"))
+    assert f"cannot start reading the configuration: {os.strerror(errno.ENOSYS)}\n" in result.stderr
 
 
 def test_without_a_log(tmp_path: Path, as_root: None) -> None:

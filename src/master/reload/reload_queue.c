@@ -1,6 +1,7 @@
 #include "master/reload/reload_queue.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,8 @@
 #include "logic/config/config_options.h"
 #include "master/reload/reload.h"
 #include "master/reload/reload_check.h"
+
+#define FAILURE_BYTES 160
 
 int reload_queue_new(const struct reload *reload, const struct config_child_setup *setup,
                      const struct reload_observer *observer, struct reload_queue **ret)
@@ -103,35 +106,38 @@ static void on_config(void *context, struct config *config, struct problem_list 
         reload_queue_again(queue);
 }
 
-static int start(struct reload_queue *queue, enum reload_kind kind)
+/* What could not be done, and why, is logged and written to `failure`. */
+static int start(struct reload_queue *queue, enum reload_kind kind, char failure[FAILURE_BYTES])
 {
         int r = config_child_start(&queue->setup, on_config, queue, &queue->child);
 
         if (r == 0)
                 queue->kind = kind;
+        else {
+                snprintf(failure, FAILURE_BYTES, "cannot start reading the configuration: %s", strerror(-r));
+                log_error("%s", failure);
+        }
         return r;
 }
 
 static void start_or_tell(struct reload_queue *queue, enum reload_kind kind)
 {
         static const struct problem_list none;
-        const struct reload_outcome outcome = {.kind = kind,
-                                               .load = UINT64_MAX,
-                                               .problems = &none,
-                                               .failure = "cannot start reading the configuration"};
+        char failure[FAILURE_BYTES];
 
-        int r = start(queue, kind);
-        if (r == 0) {
+        int r = start(queue, kind, failure);
+        if (r == 0)
                 queue->loads++;
-                return;
-        }
-        log_error("%s: %s", outcome.failure, strerror(-r));
-        tell(queue, &outcome);
+        else
+                tell(queue,
+                     &(struct reload_outcome){.kind = kind, .load = UINT64_MAX, .problems = &none, .failure = failure});
 }
 
 int reload_queue_first(struct reload_queue *queue)
 {
-        return start(queue, RELOAD_FIRST);
+        char failure[FAILURE_BYTES];
+
+        return start(queue, RELOAD_FIRST, failure);
 }
 
 void reload_queue_reload(struct reload_queue *queue)
