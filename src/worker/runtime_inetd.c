@@ -37,7 +37,7 @@ struct handler {
         char *const *arguments;
         struct handler_environment *environment;
         struct handler_limits limits;
-        bool stderr_is_connection, stderr_is_log;
+        bool stderr_is_connection;
         int log_read_fd; /* -1: the worker has none */
 };
 
@@ -91,7 +91,6 @@ static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
                 return -ENOMEM;
         handler->arguments = pool->handler.list;
         handler->stderr_is_connection = pool->stderr_mode == STDERR_SOCKET;
-        handler->stderr_is_log = pool->stderr_mode == STDERR_LOG;
         handler->log_read_fd = log_read_fd;
         handler_limits_plan(plan, &handler->limits);
         const struct words variables = secret_words_view(&pool->environment);
@@ -161,8 +160,6 @@ static int serve(void *runtime, int connection, const struct address *peer, stru
                 .limit_count = handler->limits.count,
                 .connection = connection,
                 .stderr_is_connection = handler->stderr_is_connection,
-                /* All handlers of a worker share one open file, and some make it non-blocking (Node.js). */
-                .stderr_is_reset = handler->stderr_is_log,
                 .caught = orders_caught,
                 .caught_count = orders_caught_count,
         };

@@ -13,6 +13,7 @@
 #include "os/process/open_fds.h"
 #include "os/process/resource.h"
 #include "os/process/signals.h"
+#include "os/process/spawn.h"
 #include "os/process/title.h"
 #include "worker/orders.h"
 
@@ -54,7 +55,7 @@ static int setup_descriptors(const struct worker_plan *plan, const struct worker
                                                                    : null_fd;
         if (error_fd != STDERR_FILENO && dup2(error_fd, STDERR_FILENO) < 0)
                 return -errno;
-        return 0;
+        return spawn_reset_stderr(); /* an inherited one is shared with all workers before this */
 }
 
 /* Raise hard limits here, while the process has the privilege; the handler's process has not. All other changes of

@@ -241,10 +241,23 @@ def test_a_handler_can_open_its_stderr(preforkd: Start, as_root: None, user: str
     daemon.wait_said("again", "www")
 
 
-def test_flags_of_stderr_do_not_reach_the_next_handler(preforkd: Start) -> None:
+CHANGES_STDERR = ('print fcntl(STDERR, F_GETFL, 0) & O_NONBLOCK ? "changed" : "blocking"; '
+                  'fcntl(STDERR, F_SETFL, O_NONBLOCK | O_APPEND)')
+
+
+@pytest.mark.parametrize("stderr", ["log", "inherit", "null"])
+def test_flags_of_stderr_do_not_reach_the_next_handler(preforkd: Start, stderr: str) -> None:
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, "scaling": "static", "max_workers": 1, "handler": perl(
-        'print fcntl(STDERR, F_GETFL, 0) & O_NONBLOCK ? "changed" : "blocking"; '
-        'fcntl(STDERR, F_SETFL, O_NONBLOCK | O_APPEND)')}})
+    daemon = preforkd({"www": {"listen": address, "scaling": "static", "max_workers": 1, "stderr": stderr,
+                               "handler": perl(CHANGES_STDERR)}})
     daemon.wait_workers(1)
+    assert [request(address) for _ in range(3)] == [b"blocking"] * 3
+
+
+def test_flags_of_an_inherited_stderr_do_not_reach_the_next_worker(preforkd: Start) -> None:
+    """A program that accepts itself, and ends after one request."""
+    address = tcp4()
+    preforkd({"www": {"listen": address, "scaling": "static", "max_workers": 1, "stderr": "inherit",
+                      "handler_type": "listener", "restart_delay_min": "1ms", "handler": perl(
+        f'open(my $listener, "+<&=3") or die; accept(my $client, $listener) or die; select($client); {CHANGES_STDERR}')}})
     assert [request(address) for _ in range(3)] == [b"blocking"] * 3

@@ -6,6 +6,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* What one process may set on an open file and others that share it would meet (O_DIRECT: packets in a pipe). */
+#define CHANGED_FLAGS (O_NONBLOCK | O_ASYNC | O_DIRECT)
+
 int spawn_child(int (*entry)(void *context), void *context, pid_t *ret_pid)
 {
         pid_t pid = fork();
@@ -41,6 +44,15 @@ int spawn_try(void)
         return r;
 }
 
+int spawn_reset_stderr(void)
+{
+        int flags = fcntl(STDERR_FILENO, F_GETFL);
+
+        return flags >= 0 && (!(flags & CHANGED_FLAGS) || fcntl(STDERR_FILENO, F_SETFL, flags & ~CHANGED_FLAGS) == 0)
+                       ? 0
+                       : -errno;
+}
+
 /* A signal that arrives before execve(2) must not run one of the parent's handlers, which would change the parent's
  * memory. With the default disposition it has the effect that it would have a moment later. */
 static int forget_signal_handlers(const struct spawn_program *program)
@@ -63,12 +75,13 @@ static int become_program(const struct spawn_program *program)
             dup2(program->connection, STDOUT_FILENO) < 0 ||
             (program->stderr_is_connection && dup2(program->connection, STDERR_FILENO) < 0))
                 return -errno;
-        if (program->stderr_is_reset && fcntl(STDERR_FILENO, F_SETFL, 0) < 0)
-                return -errno;
+        int r = program->stderr_is_connection ? 0 : spawn_reset_stderr();
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < program->limit_count; i++)
                 if (setrlimit(program->limits[i].resource, &program->limits[i].value) < 0)
                         return -errno;
-        int r = forget_signal_handlers(program);
+        r = forget_signal_handlers(program);
         if (r < 0)
                 return r;
         if (sigprocmask(SIG_SETMASK, &empty, NULL) < 0)

@@ -15,6 +15,10 @@ int spawn_child(int (*entry)(void *context), void *context, pid_t *ret_pid);
 /* Is there room for another process? One is made, which ends at once. 0 or -errno (-EAGAIN: a limit on processes). */
 int spawn_try(void);
 
+/* Make the open file of fd 2 blocking again, whatever a former program has made of it (some do, as Node.js). Its
+ * O_APPEND stays. 0 or -errno. */
+int spawn_reset_stderr(void);
+
 struct spawn_limit {
         int resource; /* RLIMIT_… */
         struct rlimit value;
@@ -29,8 +33,8 @@ struct spawn_program {
         const struct spawn_limit *limits;
         size_t limit_count;
         int connection;            /* becomes fd 0 and 1 */
-        bool stderr_is_connection; /* it becomes fd 2, too; otherwise fd 2 is the worker's */
-        bool stderr_is_reset;      /* fd 2 is made blocking again, whatever a former program has made of it */
+        bool stderr_is_connection; /* it becomes fd 2, too; otherwise fd 2 is the worker's, as spawn_reset_stderr()
+                                      makes it */
         const int *caught;         /* signals for which the caller has handlers (a query of all would be slow) */
         size_t caught_count;
 };
