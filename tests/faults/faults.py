@@ -160,6 +160,7 @@ class Role(enum.IntFlag):
     WORKER = 16 | 8
     CONFIGURATION = 32 | 8
     CONTROL = 64
+    LOG = 128 | 8
 
 
 class Age(enum.IntFlag):

@@ -53,6 +53,7 @@ enum role {
         ROLE_WORKER = 16,
         ROLE_CONFIGURATION = 32,
         ROLE_CONTROL = 64,
+        ROLE_LOG = 128,
 };
 
 static struct control {
@@ -404,6 +405,7 @@ EXPORT void setproctitle(const char *format, ...)
         if (role == ROLE_CHILD)
                 role = strncmp(title, "worker ", strlen("worker ")) == 0     ? ROLE_WORKER
                        : strncmp(title, "reading ", strlen("reading ")) == 0 ? ROLE_CONFIGURATION
+                       : strncmp(title, "log ", strlen("log ")) == 0         ? ROLE_LOG
                                                                              : ROLE_PREFLIGHT;
         real("%s", title);
 }

@@ -17,7 +17,8 @@ from typing import Any
 from campaign import ClientsLost, MasterLost
 from clients import ClientPool
 from control import Control, control_of
-from daemon import SLOW, Daemon, Pools, Timeout, connect, read_all, refuses, request, stat_fields, tcp4, wait_until
+from daemon import (SLOW, Daemon, Pools, Timeout, connect, preload_object, read_all, refuses, request, stat_fields, tcp4,
+                    wait_until)
 from faults import Age, Faults, Role
 from pools import STUBBORN
 
@@ -76,6 +77,7 @@ class Live:
     clients = 2
     worker_serves = False  # the faults hit the very workers that serve
     managed = False
+    master: dict[str, Any] = {}  # what its section of the configuration has besides
 
     def __init__(self, start: Start, directory: Path, faults: Faults) -> None:
         self.start = start
@@ -125,7 +127,8 @@ class Live:
             more = {"NOTIFY_SOCKET": str(self.sink.path), "FDSTORE": "64"}
         self.lost = []
         self.expected = None
-        self.daemon = self.start(self.pools(), control=True, popen={"env": self.faults.environment(**more)})
+        environment = self.faults.environment(**preload_object(self.directory), **more)
+        self.daemon = self.start(self.pools(), master=self.master, control=True, popen={"env": environment})
         self.prepare()
         self.operate()  # what is opened at the first one stays open
         self.settle(0)
@@ -314,7 +317,8 @@ class Load(Live):
             for client in clients:
                 self.read(client)
         with contextlib.suppress(ProcessLookupError):
-            os.kill(self.victim, signal.SIGTERM)
+            if self.victim:
+                os.kill(self.victim, signal.SIGTERM)
         return True
 
     def read(self, client: socket.socket) -> None:
@@ -475,16 +479,19 @@ class Refuse(Live):
 
 
 class Worker(Live):
-    """A worker starts, serves, or ends."""
+    """A worker starts, serves, or ends. What serves is a program on stdin, or what the keys of the pools say."""
 
     role = Role.WORKER
 
-    def __init__(self, start: Start, directory: Path, faults: Faults) -> None:
+    def __init__(self, start: Start, directory: Path, faults: Faults, kind: str = "",
+                 keys: Callable[[Path], dict[str, Any]] = lambda _: {}) -> None:
         super().__init__(start, directory, faults)
         self.one, self.several = tcp4(), [tcp4(), str(directory / "several.sock")]
+        self.keys = keys(directory)
+        self.name += f", {kind}" if kind else ""
 
     def pools(self) -> Pools:
-        return {"one": static(2, listen=self.one), "several": static(2, listen=self.several)}
+        return {"one": static(2, listen=self.one, **self.keys), "several": static(2, listen=self.several, **self.keys)}
 
     def restart(self) -> None:
         """New workers take the place of all."""
@@ -495,7 +502,7 @@ class Worker(Live):
 
     def is_new(self, pool: str) -> bool:
         counts = self.control.pool(pool)["counts"]
-        return bool(counts["old"] == 0 and counts["idle"] + counts["busy"] == 2 == counts["total"])
+        return bool(counts["old"] == 0 and counts["idle"] + counts["busy"] + counts["unwatched"] == 2 == counts["total"])
 
 
 class WorkerStart(Worker):

@@ -25,6 +25,7 @@ class Fresh:
     ages = Age.ANY
     served = 0
     store = {"FDSTORE": "64"}
+    master: dict[str, Any] = {}
 
     def __init__(self, start: Start, directory: Path, faults: Faults) -> None:
         self.directory = directory
@@ -42,7 +43,7 @@ class Fresh:
         self.sink = Sink(self.directory / "notify")
         environment = self.faults.environment(NOTIFY_SOCKET=str(self.sink.path), **self.store)
         (self.directory / "log").unlink(missing_ok=True)
-        self.daemon = Daemon(self.directory, self.pools(), control=True, popen={"env": environment})
+        self.daemon = Daemon(self.directory, self.pools(), self.master, control=True, popen={"env": environment})
         return self.daemon
 
     def begin(self) -> None:

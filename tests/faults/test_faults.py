@@ -11,11 +11,31 @@ import pytest
 from campaign import LONG, SHORT, Campaign, Form
 from daemon import Daemon
 from faults import Faults, Role
+from kinds import (Datagrams, Listeners, LogFile, PartialStarts, WaitService, a_builtin, a_listener, a_module,
+                   an_unwatched_listener)
 from short_lived import Checks, Controls, Starts, Stops
 from scenarios import Commands, Deadlines, Load, Refuse, Reload, Upgrade, WorkerEnds, WorkerServes, WorkerStart
 
 Start = Callable[..., Daemon]
 Make = Callable[[Start, Path, Faults], Any]
+
+# What is served otherwise than by a program on stdin, logged otherwise than to stderr, or not there at the start.
+KINDS: dict[str, Make] = {
+    "module, worker start": lambda *args: WorkerStart(*args, "module", a_module),
+    "module, worker serve": lambda *args: WorkerServes(*args, "module", a_module),
+    "module, worker end": lambda *args: WorkerEnds(*args, "module", a_module),
+    "builtin, worker start": lambda *args: WorkerStart(*args, "builtin", a_builtin),
+    "builtin, worker serve": lambda *args: WorkerServes(*args, "builtin", a_builtin),
+    "builtin, worker end": lambda *args: WorkerEnds(*args, "builtin", a_builtin),
+    "datagrams": Datagrams,
+    "listener, worker start": lambda *args: WorkerStart(*args, "listener", a_listener),
+    "unwatched listener, worker start": lambda *args: WorkerStart(*args, "unwatched listener", an_unwatched_listener),
+    "listener": Listeners,
+    "wait service": WaitService,
+    "log file": lambda *args: LogFile(*args, role=Role.MASTER),
+    "log process": LogFile,
+    "partial start": PartialStarts,
+}
 
 SCENARIOS: dict[str, Make] = {
     "commands": Commands,
@@ -41,6 +61,7 @@ SCENARIOS: dict[str, Make] = {
     "worker start": WorkerStart,
     "worker serve": WorkerServes,
     "worker end": WorkerEnds,
+    **KINDS,
 }
 
 
@@ -53,8 +74,10 @@ def run(scenario: Any, faults: Faults, form: Form) -> None:
     assert result.hit == result.tried > 0
 
 
-# With a service manager there is more to a reload; the sample does without the others.
-SAMPLED = [name for name in SCENARIOS if name not in ("reload that adds", "reload that removes")]
+# With a service manager there is more to a reload; the sample does without the others. Of the kinds it has the quick ones.
+LEFT_OUT = {"reload that adds", "reload that removes"} | set(KINDS) - {
+    "module, worker start", "builtin, worker start", "builtin, worker end"}
+SAMPLED = [name for name in SCENARIOS if name not in LEFT_OUT]
 
 
 @pytest.mark.parametrize("name", SAMPLED)
