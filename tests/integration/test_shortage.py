@@ -126,6 +126,8 @@ def test_a_pool_that_grows_leaves_room_for_handlers(preforkd: Start, as_root: No
     assert [reply.data for reply in replies] == [b"x"] * 30
     assert totals(control_of(daemon))["lost"] == 0
     assert totals(control_of(daemon))["start_failures"] > 0
+    # Workers that are started together find together that there is no room: it is said once.
+    assert len(daemon.messages("worker died")) <= len(daemon.messages("backing off"))
 
 
 def test_a_shortage_that_lasts_loses_one_request(preforkd: Start, program: Program) -> None:

@@ -47,6 +47,16 @@ void health_note_failure(struct pool *pool)
                                   failures == 1 ? "" : "s", (unsigned long long)delay_ms);
 }
 
+bool health_tells(struct pool *pool, uint32_t stage, uint32_t error)
+{
+        struct pool_health *health = &pool->health;
+        bool is_known = health->told_stage == stage && health->told_error == error;
+
+        health->told_stage = stage;
+        health->told_error = error;
+        return !is_known || !health_is_backing_off(pool, clock_now_ms());
+}
+
 void health_note_launch(struct pool *pool)
 {
         pool->health.launch_failing = false;

@@ -16,6 +16,10 @@ void health_note_life(struct pool *pool);
 /* A worker failed to start: the next start is delayed. Logged once per delay. */
 void health_note_failure(struct pool *pool);
 
+/* A worker could not serve: is that to be logged? Not if it is what was logged last and the delay that followed runs:
+ * workers that were started together fail together. To be asked before health_note_failure(). */
+bool health_tells(struct pool *pool, uint32_t stage, uint32_t error);
+
 /* A process was created, or could not be created (`error` is an errno value); a failure delays the next start as well.
  * Failures are logged once until a launch succeeds. */
 void health_note_launch(struct pool *pool);

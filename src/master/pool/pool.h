@@ -75,8 +75,9 @@ struct worker_table {
 /* Written by health. */
 struct pool_health {
         struct backoff backoff;
-        uint64_t requests_seen; /* number of requests at the last health_note_success(), also of every turn */
-        bool launch_failing;    /* launches are failing; logged once until one succeeds */
+        uint64_t requests_seen;          /* number of requests at the last health_note_success(), also of every turn */
+        bool launch_failing;             /* launches are failing; logged once until one succeeds */
+        uint32_t told_stage, told_error; /* why a worker could not serve, as it was logged last */
 };
 
 /* Statistics of workers that have ended, apart from their counters: durations of their requests, and the requests and

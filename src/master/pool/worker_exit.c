@@ -180,10 +180,11 @@ static void log_death(const struct worker *worker, int status)
         if (WIFSIGNALED(status))
                 log_emit(LOG_WARNING, &fields, "killed by signal %d (%s) %s, after %llu requests", WTERMSIG(status),
                          strsignal(WTERMSIG(status)), activity, (unsigned long long)fields.requests);
-        else if (could_not_serve(worker, WEXITSTATUS(status)))
-                log_emit(LOG_ERR, &fields, "cannot serve: %s: %s", worker_stage_name(atomic_load(&slot->start_stage)),
-                         strerror((int)atomic_load(&slot->start_errno)));
-        else
+        else if (could_not_serve(worker, WEXITSTATUS(status))) {
+                uint32_t stage = atomic_load(&slot->start_stage), error = atomic_load(&slot->start_errno);
+                log_emit(health_tells(worker->pool, stage, error) ? LOG_ERR : LOG_DEBUG, &fields,
+                         "cannot serve: %s: %s", worker_stage_name(stage), strerror((int)error));
+        } else
                 log_emit(LOG_WARNING, &fields, "exited with code %d %s, after %llu requests", WEXITSTATUS(status),
                          activity, (unsigned long long)fields.requests);
 }
