@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -41,6 +42,18 @@ def try_config(home: Path, /, **keys: Any) -> tuple[int, str]:
     path.write_text(format_config({"www": {"listen": tcp4(), "handler": "/bin/cat", **keys}}))
     result = run_preforkd("-t", "-c", path)
     return result.returncode, result.stderr
+
+
+def test_more_than_a_program_can_be_given(tmp_path: Path) -> None:
+    """A quarter of the limit on the stack, for all arguments and variables with their pointers."""
+    def environment(count: int) -> list[str]:
+        return [f"V{number:05}={'x' * 64}" for number in range(count)]
+
+    most = max(min(resource.getrlimit(resource.RLIMIT_STACK)[0] // 4 % 2**62, 6 << 20), 131072)
+    each = len(environment(1)[0]) + 1 + 8
+    code, errors = try_config(tmp_path, environment=environment(most // each + 1))
+    assert code == BAD_CONFIG and f"; the kernel takes at most {most}, " in errors
+    assert try_config(tmp_path, environment=environment(most // each - 10))[0] == 0
 
 
 def make_handler(directory: Path, kind: str) -> Path:

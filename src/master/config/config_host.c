@@ -172,6 +172,31 @@ static void check_lengths(const struct host *host, enum pool_option option, cons
         }
 }
 
+static size_t total_bytes(const struct words *words)
+{
+        size_t total = 0;
+
+        for (size_t i = 0; i < words->count; i++)
+                total += strlen(words->list[i]) + 1 + sizeof(char *);
+        return total;
+}
+
+/* Report words that execve(2) does not take together, as execve(2) describes it. */
+static void check_total(const struct host *host, const struct words *variables)
+{
+        struct rlimit stack = {.rlim_cur = RLIM_INFINITY};
+        size_t total = total_bytes(&host->pool->handler) + total_bytes(variables);
+
+        getrlimit(RLIMIT_STACK, &stack); /* or it is as if it were unlimited */
+        size_t most = MAX_OF(MIN_OF((size_t)stack.rlim_cur / 4, (size_t)6 << 20), (size_t)131072);
+        if (total > most)
+                report(host, false, POOL_ENVIRONMENT,
+                       "the handler's arguments and these variables have %zu bytes with their pointers; the kernel "
+                       "takes at "
+                       "most %zu, a quarter of the limit on the stack (ulimit -s)",
+                       total, most);
+}
+
 /* What becoming another user takes. Nothing is asked for where nothing changes. */
 static void check_ids(const struct host *host)
 {
@@ -311,6 +336,7 @@ static int check_pool(struct host *host, bool is_test)
         check_oom_score(host);
         check_lengths(host, POOL_HANDLER, &pool->handler);
         check_lengths(host, POOL_ENVIRONMENT, &variables);
+        check_total(host, &variables);
         for (size_t i = 0; is_test && i < pool->listen.count; i++)
                 check_address(host, &pool->listen.items[i]);
         if (!check_root_directory(host))
