@@ -205,6 +205,8 @@ static size_t list_passed(const struct worker_plan *plan, int statm_fd, struct p
 
         for (size_t i = 0; i < passed_listeners(plan); i++)
                 list[count++] = (struct passed){plan->listeners[i], first_listener(plan->pool) + (int)i};
+        if (pool_config_is_wait(plan->pool)) /* inetd has it there, too: as its output, where a datagram is answered */
+                list[count++] = (struct passed){plan->listeners[0], STDOUT_FILENO};
         if (!reports(plan->pool))
                 return count;
         list[count++] = (struct passed){plan->board_fds[0], above};

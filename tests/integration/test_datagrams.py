@@ -84,6 +84,16 @@ def test_tftpd(preforkd: Start, tmp_path: Path, as_root: None) -> None:
     daemon.assert_quiet()
 
 
+def test_perl_answers_on_its_standard_output(preforkd: Start) -> None:
+    """As under inetd, where the socket is input and output."""
+    address = udp()
+    perl = 'my $from = recv(STDIN, my $data, 65536, 0); send(STDOUT, "$$ $data", 0, $from)'
+    daemon = preforkd({"www": wait_service(address, ["/usr/bin/perl", "-e", perl])})
+    with Client(address) as client:
+        client.ask()
+    daemon.assert_quiet()
+
+
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
 def test_a_stream_server_that_serves_and_ends(preforkd: Start, script: Callable[[str], list[str]], tmp_path: Path,
                                               kind: str) -> None:

@@ -82,6 +82,8 @@ static const struct field pool_fields[] = {
         FIELD(struct pool, health.backoff.excused.at_ms, "excused_at_ms"),
         FIELD(struct pool, health.requests_seen, "requests_seen"),
         FIELD(struct pool, health.launch_failing, "launch_failing"),
+        FIELD(struct pool, health.told_stage, "told_stage"),
+        FIELD(struct pool, health.told_error, "told_error"),
         WRITTEN(struct pool, counters.sums, "totals"),
         WRITTEN(struct pool, counters.gone, "gone"),
         WRITTEN(struct pool, counters.rate, "rate"),
