@@ -112,8 +112,8 @@ class WaitService(Live):
         self.www, self.udp = tcp4(), udp()
 
     def pools(self) -> Pools:
-        answer = ["/usr/bin/perl", "-e", 'open(my $socket, "+<&=0") or die; my $sender = recv($socket, my $data, 4096, 0); '
-                  'send($socket, $data, 0, $sender)']
+        answer = ["/usr/bin/perl", "-e", 'alarm 1; open(my $socket, "+<&=0") or die; '
+                  'my $sender = recv($socket, my $data, 4096, 0); send($socket, $data, 0, $sender)']
         return {"www": static(1, listen=self.www),
                 "wait": {**QUICK, "listen": self.udp, "handler_type": "listener", "listen_fd": 0, "accounting": "none",
                          "scaling": "ondemand", "max_workers": 1, "handler": answer}}
@@ -131,6 +131,11 @@ class WaitService(Live):
                 except OSError as error:
                     self.lost.append(f"datagram {number}: {error!r}")
         return True
+
+    def restore(self) -> None:
+        with Client(self.udp, 5) as client:
+            client.send(b"x")
+            assert client.socket.recv(4096) == b"x"
 
 
 class LogFile(Live):

@@ -61,11 +61,13 @@ static void do_nothing(struct ev_loop *ev, ev_timer *timer, int events)
 }
 
 /* libev calls epoll_ctl(2) before it waits, and reports its failure afterwards. The timer makes that wait a short
- * one. */
+ * one. Being set anew, the descriptor is passed to epoll_ctl(2) in any case: libev passes only changes since its last
+ * look, and if that one has failed, a watch that is resumed in the same turn is no change. */
 static void start(struct evloop_watch *watch)
 {
         if (ev_is_active(&watch->io))
                 return;
+        ev_io_set(&watch->io, watch->io.fd, watch->io.events & (EV_READ | EV_WRITE));
         ev_io_start(watch->loop->ev, &watch->io);
         ev_timer_start(watch->loop->ev, &watch->loop->look);
 }

@@ -163,12 +163,41 @@ static void test_what_has_gone_is_not_tried_again(void **state)
         close_channel(&third);
 }
 
+static void pause_and_resume(void *context)
+{
+        struct channel *channel = context;
+
+        evloop_watch_pause(channel->watch);
+        evloop_watch_resume(channel->watch);
+}
+
+/* One that is paused and resumed in the very turn in which epoll_ctl(2) fails: a pool's turn does that. */
+static void test_one_that_is_resumed_at_once_is_tried_again(void **state)
+{
+        struct channel one = {0};
+        struct evloop_timer *timer;
+
+        (void)state;
+        failures_left = 1;
+        open_channel(&one);
+        assert_int_equal(evloop_timer_new(loop, pause_and_resume, &one, &timer), 0);
+        evloop_timer_set(timer, 0);
+        run_for(50);
+        assert_int_equal(failures_left, 0);
+        assert_int_equal(write(one.fds[1], "x", 1), 1);
+        run_for(1000);
+        assert_int_equal(one.read, 1);
+        evloop_timer_free(timer);
+        close_channel(&one);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_a_watch_that_failed_is_tried_again, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_it_ends, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_what_has_gone_is_not_tried_again, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_one_that_is_resumed_at_once_is_tried_again, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
