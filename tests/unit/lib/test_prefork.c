@@ -41,9 +41,10 @@ static void set_all(pid_t pid)
 }
 
 /* Attach as the worker that preforkd has executed. */
+/* Of this process, which has it until its end. */
 static struct prefork_worker *attached(void)
 {
-        struct prefork_worker *worker = NULL;
+        static struct prefork_worker *worker;
         sigset_t retire;
 
         door_signal_set(&retire); /* as the worker leaves it */
