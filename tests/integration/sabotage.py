@@ -25,11 +25,16 @@ def shared_listeners(worker: int) -> list[socket.socket]:
     found = []
     try:
         for entry in os.listdir(f"/proc/{worker}/fd"):
-            if not os.readlink(f"/proc/{worker}/fd/{entry}").startswith("socket:"):
+            try:
+                if not os.readlink(f"/proc/{worker}/fd/{entry}").startswith("socket:"):
+                    continue
+            except FileNotFoundError:  # closed meanwhile
                 continue
             fd = libc.syscall(PIDFD_GETFD, pidfd, int(entry), 0)
             if fd < 0 and ctypes.get_errno() == errno.EPERM:
                 pytest.skip("needs the right to take descriptors of another process")
+            if fd < 0 and ctypes.get_errno() == errno.EBADF:
+                continue
             if fd < 0:
                 raise OSError(ctypes.get_errno(), "pidfd_getfd")
             taken = socket.socket(fileno=fd)
