@@ -113,23 +113,18 @@ static bool is_unix_form(const char *string)
         return string[0] == '/' || string[0] == '@';
 }
 
-static int parse_datagram(const char *string, int (*parse)(const char *string, struct address *ret),
-                          struct address *ret)
-{
-        int r = is_unix_form(string) == (parse == parse_unix) ? parse(string, ret) : -EINVAL;
-
-        if (r == 0)
-                ret->datagram = true;
-        return r;
-}
-
 int address_parse(const char *string, struct address *ret)
 {
-        if (text_starts_with(string, UDP_PREFIX))
-                return parse_datagram(string + strlen(UDP_PREFIX), parse_inet, ret);
-        if (text_starts_with(string, UNIXGRAM_PREFIX))
-                return parse_datagram(string + strlen(UNIXGRAM_PREFIX), parse_unix, ret);
-        return is_unix_form(string) ? parse_unix(string, ret) : parse_inet(string, ret);
+        bool is_udp = text_starts_with(string, UDP_PREFIX), is_unixgram = text_starts_with(string, UNIXGRAM_PREFIX);
+        const char *place = string + (is_udp ? strlen(UDP_PREFIX) : is_unixgram ? strlen(UNIXGRAM_PREFIX) : 0);
+        bool is_unix = is_unix_form(place);
+
+        if (is_unix ? is_udp : is_unixgram)
+                return -EINVAL;
+        int r = is_unix ? parse_unix(place, ret) : parse_inet(place, ret);
+        if (r == 0)
+                ret->datagram = is_udp || is_unixgram;
+        return r;
 }
 
 int address_socket_type(const struct address *address)
@@ -204,6 +199,11 @@ unsigned address_port(const struct address *address)
         return 0;
 }
 
+static bool has_same_name(const struct address *a, const struct address *b)
+{
+        return a->length == b->length && memcmp(&a->un, &b->un, a->length) == 0;
+}
+
 bool address_equal(const struct address *a, const struct address *b)
 {
         if (a->any.sa_family != b->any.sa_family || a->datagram != b->datagram)
@@ -213,7 +213,7 @@ bool address_equal(const struct address *a, const struct address *b)
         if (a->any.sa_family == AF_INET6)
                 return a->in6.sin6_port == b->in6.sin6_port && a->in6.sin6_scope_id == b->in6.sin6_scope_id &&
                        IN6_ARE_ADDR_EQUAL(&a->in6.sin6_addr, &b->in6.sin6_addr);
-        return a->length == b->length && memcmp(&a->un, &b->un, a->length) == 0;
+        return has_same_name(a, b);
 }
 
 static bool is_every_host(const struct address *address)
@@ -225,7 +225,7 @@ static bool is_every_host(const struct address *address)
 static bool is_same_path(const struct address *a, const struct address *b)
 {
         return a->any.sa_family == AF_UNIX && b->any.sa_family == AF_UNIX && a->un.sun_path[0] != '\0' &&
-               a->length == b->length && memcmp(&a->un, &b->un, a->length) == 0;
+               has_same_name(a, b);
 }
 
 bool address_clashes(const struct address *a, bool a_is_ipv6_only, const struct address *b, bool b_is_ipv6_only)
