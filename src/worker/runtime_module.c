@@ -24,12 +24,15 @@ static int load(const char *path, uint64_t threads, const struct prefork_module 
 /* The configuration was checked for this, but for sockets of units, whose type is known now. */
 static int check_listeners(const struct worker_plan *plan, const struct prefork_module *module)
 {
-        for (size_t i = 0; i < plan->listener_count && !(module->flags & PREFORK_MODULE_DATAGRAMS); i++)
-                if (datagram_is_at(plan->listeners[i])) {
-                        log_error("the module \"%s\" " MODULE_FILE_NO_DATAGRAMS, plan->pool->handler.list[0]);
-                        return -EPROTOTYPE;
-                }
-        return 0;
+        _cleanup_(text_clear) struct text why = {0};
+        bool has_datagrams = false;
+
+        for (size_t i = 0; i < plan->listener_count && !has_datagrams; i++)
+                has_datagrams = datagram_is_at(plan->listeners[i]);
+        if (!has_datagrams || module_file_check_datagrams(module, &why) == 0)
+                return 0;
+        log_error("the module \"%s\": %s", plan->pool->handler.list[0], text_string(&why));
+        return -EPROTOTYPE;
 }
 
 static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)

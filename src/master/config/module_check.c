@@ -43,8 +43,8 @@ static int load(const void *context, struct text *why)
         r = chdir(pool->directory); /* one that cannot be entered is a problem of its own */
         (void)r;
         r = module_file_load(pool->handler.list[0], &module, why);
-        if (r == 0 && datagram_rules_apply(pool) && !(module->flags & PREFORK_MODULE_DATAGRAMS))
-                r = text_append(why, "it " MODULE_FILE_NO_DATAGRAMS) < 0 ? -ENOMEM : -EPROTO;
+        if (r == 0 && datagram_rules_apply(pool))
+                r = module_file_check_datagrams(module, why);
         return r < 0 ? r : module_file_check_threads(module, pool->threads_per_worker, why);
 }
 

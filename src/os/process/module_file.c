@@ -52,6 +52,13 @@ int module_file_check(const struct prefork_module *module, struct text *why)
         return 0;
 }
 
+int module_file_check_datagrams(const struct prefork_module *module, struct text *why)
+{
+        if (module->flags & PREFORK_MODULE_DATAGRAMS)
+                return 0;
+        return explain(why, -EPROTO, "it does not say that it can serve datagrams (PREFORK_MODULE_DATAGRAMS)");
+}
+
 int module_file_check_threads(const struct prefork_module *module, uint64_t threads, struct text *why)
 {
         if (threads <= 1 || (module->flags & PREFORK_MODULE_THREAD_SAFE))

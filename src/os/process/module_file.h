@@ -8,13 +8,13 @@
 
 struct text;
 
-/* What is said of a module that is to serve datagrams and has no PREFORK_MODULE_DATAGRAMS. */
-#define MODULE_FILE_NO_DATAGRAMS "does not say that it can serve datagrams (PREFORK_MODULE_DATAGRAMS)"
-
 /* Load the module at `path` (absolute). 0 with *ret, which lives as long as the process. Otherwise -errno with an
  * explanation in `why`: of open(2); -EACCES: no regular file; -ENOEXEC: no shared object, or one that cannot be loaded;
  * -EPROTO: no module, or one for another version of the interface; -ENOMEM. */
 int module_file_load(const char *path, const struct prefork_module **ret, struct text *why);
+
+/* Can the module serve datagrams? 0; -EPROTO with an explanation; -ENOMEM. */
+int module_file_check_datagrams(const struct prefork_module *module, struct text *why);
 
 /* Is the module one that so many threads can use? 0; -ENOTSUP with an explanation; -ENOMEM. */
 int module_file_check_threads(const struct prefork_module *module, uint64_t threads, struct text *why);
