@@ -91,24 +91,32 @@ const char *config_intern_file(struct config *config, const char *file)
         return config->files[config->file_count++] = copy;
 }
 
+/* Has the option a meaning for a listener at this address? A systemd: socket may be anything but UNIX. */
+static bool concerns(enum pool_option option, const struct address *address)
+{
+        bool is_unix = address->any.sa_family == AF_UNIX;
+
+        switch (option) {
+        case POOL_SOCKET_USER:
+        case POOL_SOCKET_GROUP:
+        case POOL_SOCKET_MODE: /* an abstract socket has no file that could have an owner */
+                return is_unix && address->un.sun_path[0] != '\0';
+        case POOL_BACKLOG:
+                return !address->datagram;
+        case POOL_IPV6_ONLY:
+                return address->any.sa_family == AF_INET6;
+        case POOL_FREE_BIND:
+                return !is_unix;
+        default: /* those of TCP */
+                return !is_unix && !address->datagram;
+        }
+}
+
 static bool has_listener(const struct pool_config *pool, enum pool_option option)
 {
-        for (size_t i = 0; i < pool->listen.count; i++) {
-                const struct address *address = &pool->listen.items[i].address;
-                int family = address->any.sa_family;
-                if (option == POOL_SOCKET_USER || option == POOL_SOCKET_GROUP || option == POOL_SOCKET_MODE) {
-                        /* An abstract socket has no file that could have an owner. */
-                        if (family == AF_UNIX && address->un.sun_path[0] != '\0')
-                                return true;
-                } else if (option == POOL_BACKLOG) {
-                        if (!address->datagram)
-                                return true;
-                } else if (option == POOL_IPV6_ONLY || option == POOL_FREE_BIND) {
-                        if (family == AF_INET6 || (family != AF_UNIX && option == POOL_FREE_BIND))
-                                return true;
-                } else if (family != AF_UNIX && !address->datagram)
-                        return true; /* a systemd: socket may be TCP */
-        }
+        for (size_t i = 0; i < pool->listen.count; i++)
+                if (concerns(option, &pool->listen.items[i].address))
+                        return true;
         return false;
 }
 
@@ -120,10 +128,14 @@ enum retire_signal pool_config_retire_signal(const struct pool_config *pool)
                                                                                            : RETIRE_TERM;
 }
 
+bool pool_config_is_unwatched(const struct pool_config *pool)
+{
+        return pool->handler_type == HANDLER_LISTENER && pool->accounting == ACCOUNTING_NONE;
+}
+
 bool pool_config_is_wait(const struct pool_config *pool)
 {
-        return pool->handler_type == HANDLER_LISTENER && pool->accounting == ACCOUNTING_NONE &&
-               pool->listen_fd == LISTEN_FD_ZERO && pool->scaling == SCALING_ONDEMAND;
+        return pool_config_is_unwatched(pool) && pool->listen_fd == LISTEN_FD_ZERO && pool->scaling == SCALING_ONDEMAND;
 }
 
 int pool_config_retire_number(const struct pool_config *pool)

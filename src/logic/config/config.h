@@ -243,6 +243,9 @@ const char *config_intern_file(struct config *config, const char *file);
 /* How workers are told to end: RETIRE_AUTO is resolved. */
 enum retire_signal pool_config_retire_signal(const struct pool_config *pool);
 
+/* True if its handlers accept themselves and report nothing. */
+bool pool_config_is_unwatched(const struct pool_config *pool);
+
 /* True for what inetd calls wait: a program that takes the socket over as descriptor 0, started when something waits
  * there, that serves as much as it likes, and ends when it likes. */
 bool pool_config_is_wait(const struct pool_config *pool);

@@ -56,12 +56,6 @@ void drainer_finish(struct pool *pool, size_t at)
         listener_set_close_one(&pool->closing, item);
 }
 
-/* Programs that know nothing of us end when accept fails. */
-static bool accepts_unwatched(const struct pool *pool)
-{
-        return pool->config->handler_type == HANDLER_LISTENER && pool->config->accounting == ACCOUNTING_NONE;
-}
-
 /* The acceptor of a built-in worker goes on with other listeners; a program does what it likes. */
 static void excuse_holders(struct pool *pool, const struct pool_listener *item)
 {
@@ -83,7 +77,7 @@ void drainer_close_listener(struct pool *pool, struct pool_listener *item, uint6
         pool->runtime->observer.listener_leaves(pool->runtime->observer.context, item);
         item->drained_at =
                 tallies_accepted(pool) + listener_set_queued(&pool->listeners) + listener_set_queued(&pool->closing);
-        int r = listener_drain(&item->listener, accepts_unwatched(pool));
+        int r = listener_drain(&item->listener, pool_config_is_unwatched(pool->config));
         if (r < 0)
                 pool_record_event(pool, MESSAGE_ID_CONNECTIONS_AT_RISK, LOG_WARNING,
                                   "cannot keep new connections from %s while it drains (%s): the last may be reset",

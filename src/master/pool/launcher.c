@@ -159,7 +159,7 @@ int launcher_start(struct pool *pool, enum worker_purpose purpose, const char *r
         worker->purpose = purpose;
         worker->generation = pool->generation;
         worker->is_program = worker_serves(worker) && pool->config->handler_type == HANDLER_LISTENER;
-        worker->unwatched = worker->is_program && pool->config->accounting == ACCOUNTING_NONE;
+        worker->unwatched = worker->is_program && pool_config_is_unwatched(pool->config);
         worker->retire_signal = worker->unwatched ? pool_config_retire_number(pool->config) : 0;
         if (worker->unwatched && pool_config_is_wait(pool->config))
                 worker->at_launch = listener_set_mark(worker_listeners(worker));

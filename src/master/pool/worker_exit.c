@@ -189,22 +189,22 @@ static void log_death(const struct worker *worker, int status)
                          activity, (unsigned long long)fields.requests);
 }
 
-static void count_failure(const struct worker *worker, int status)
+static void count_failure(const struct worker *worker, int status, bool as_agreed)
 {
         struct pool *pool = worker->pool;
+        bool served = has_served(worker);
         const struct backoff_death death = {
                 .by_our_hand = ended_by_us(worker),
-                .by_others_hand =
-                        ended_as_agreed(worker, status) || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL),
+                .by_others_hand = as_agreed || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL),
                 .was_ready = !worker_life_is_starting(&worker->life) && worker->life.state != WORKER_GONE,
-                .had_served = worker_requests(worker) > 0 || has_served(worker),
+                .had_served = worker_requests(worker) > 0 || served,
                 .pool_succeeded_since = tallies_requests(pool) > worker->requests_at_fork,
         };
 
         if (worker->purpose == WORKER_DRAIN && !death.by_our_hand && !death.had_served)
                 drainer_note_failed_helper(pool, worker->generation);
         health_note_success(pool); /* what was served before excuses this one, too */
-        if (has_served(worker))
+        if (served)
                 health_note_life(pool);
         if (backoff_is_failure(&pool->health.backoff, &death, clock_now_ms()))
                 health_note_failure(pool);
@@ -275,7 +275,7 @@ void worker_exit_settle(void *context, pid_t pid, int status, const struct rusag
                 program_explain(worker);
         }
         count_interrupted(worker, status);
-        count_failure(worker, status);
+        count_failure(worker, status, as_agreed);
         worker_leave_idle_set(worker);
         if (worker_serves(worker))
                 inherit(worker, usage);
