@@ -190,18 +190,20 @@ void module_host_leave(void *runtime)
 }
 
 /* Before the first request of this thread: what must be the same after each. While the module runs, the retire signal
- * restarts what it interrupts, if the kernel can, and so does not cut reads short; an order interrupts. */
+ * restarts what it interrupts, if the kernel can, and so does not cut reads short; an order interrupts. What cannot be
+ * read is left as it is, and read before the next request. */
 static void learn_signals(void)
 {
-        struct sigaction on_order;
+        struct sigaction on_retire, on_order;
 
-        sigprocmask(SIG_SETMASK, NULL, &kept.mask);
-        sigaction(DOOR_SIGNAL, NULL, &kept.on_retire);
-        kept.on_retire.sa_flags |= SA_RESTART;
-        sigaction(DOOR_SIGNAL, &kept.on_retire, NULL);
-        sigaction(SIGUSR1, NULL, &on_order);
+        if (sigprocmask(SIG_SETMASK, NULL, &kept.mask) < 0 || sigaction(DOOR_SIGNAL, NULL, &on_retire) < 0 ||
+            sigaction(SIGUSR1, NULL, &on_order) < 0)
+                return;
+        on_retire.sa_flags |= SA_RESTART;
+        sigaction(DOOR_SIGNAL, &on_retire, NULL);
         on_order.sa_flags &= ~SA_RESTART;
         sigaction(SIGUSR1, &on_order, NULL);
+        kept.on_retire = on_retire;
         kept.known = true;
 }
 
@@ -212,7 +214,7 @@ static void restore_signals(void)
 {
         struct sigaction now;
 
-        if ((kept.served & (kept.served - 1)) != 0)
+        if (!kept.known || (kept.served & (kept.served - 1)) != 0)
                 return;
         sigprocmask(SIG_SETMASK, &kept.mask, NULL);
         if (sigaction(DOOR_SIGNAL, NULL, &now) == 0 && now.sa_handler != kept.on_retire.sa_handler)
