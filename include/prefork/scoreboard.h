@@ -90,6 +90,34 @@ enum prefork_attached {
         PREFORK_ATTACHED_FORKS, /* the same; but children of the program wait for connections, which it must not fork */
 };
 
+/* Where the start of a worker can fail (slot.start_stage, with start_errno). */
+enum prefork_stage {
+        PREFORK_STAGE_NONE,
+        PREFORK_STAGE_DESCRIPTORS,
+        PREFORK_STAGE_OOM_SCORE,
+        PREFORK_STAGE_NICE,
+        PREFORK_STAGE_LIMITS,
+        PREFORK_STAGE_ROOT_DIRECTORY,
+        PREFORK_STAGE_DIRECTORY,
+        PREFORK_STAGE_CREDENTIALS,
+        PREFORK_STAGE_HANDLER,
+        PREFORK_STAGE_MEMORY,
+        PREFORK_STAGE_LISTENERS,
+        PREFORK_STAGE_EXEC,
+        PREFORK_STAGE_ROOM,
+        PREFORK_STAGE_COUNT
+};
+
+/* Exit codes of a worker that reports by this protocol. (That of a program that accepts itself is its own affair.) */
+enum prefork_exit {
+        PREFORK_EXIT_RETIRED = 0,          /* the door was closed */
+        PREFORK_EXIT_RECYCLED = 10,        /* went by itself, with the master's leave */
+        PREFORK_EXIT_ORPHANED = 11,        /* the master died */
+        PREFORK_EXIT_ORDERED = 12,         /* ended on PREFORK_ORDER_DIE */
+        PREFORK_EXIT_START_FAILED = 13,    /* start_stage and start_errno say why */
+        PREFORK_EXIT_LISTENER_FAILED = 14, /* accept failed for good; start_errno says why */
+};
+
 struct prefork_slot {
         /* Line 1: written by the worker, in every request. */
         _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t activity; /* enum prefork_activity */
@@ -107,7 +135,7 @@ struct prefork_slot {
         /* Line 2: written by the worker, rarely. */
         _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint64_t source; /* hash of the client's address; 0: none */
         _Atomic uint64_t source_ticket; /* order of arrival; 0 while the worker draws it from `tickets` */
-        _Atomic uint32_t start_stage;   /* where the start of the worker failed: enum worker_stage */
+        _Atomic uint32_t start_stage;   /* where the start of the worker failed: enum prefork_stage */
         _Atomic uint32_t start_errno;
         _Atomic uint32_t refused;          /* connections closed unserved because of max_connections_per_source */
         _Atomic uint32_t handler_failures; /* handler processes that exited with a code other than 0 */

@@ -1,7 +1,6 @@
 #include "lib/acceptor.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -11,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "lib/door.h"
+#include "lib/sys.h"
 
 #define PAUSE_MS 50
 /* After so many failures in a row that should concern one connection each, the cause must be another. Enough for a
@@ -22,31 +22,35 @@ static int add_to_epoll(int epoll_fd, int fd, uint32_t events, uint32_t tag)
 {
         struct epoll_event event = {.events = events, .data.u32 = tag};
 
-        return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+        return sys_epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+static int fill_set(struct acceptor *acceptor)
+{
+        int r = add_to_epoll(acceptor->epoll_fd, acceptor->signal_fd, EPOLLIN, SIGNAL_TAG);
+
+        for (size_t i = 0; i < acceptor->count && r == 0; i++)
+                r = add_to_epoll(acceptor->epoll_fd, acceptor->listeners[i], EPOLLIN | EPOLLEXCLUSIVE, (uint32_t)i);
+        return r;
 }
 
 static int open_set(struct acceptor *acceptor)
 {
-        _cleanup_(fd_closep) int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-        _cleanup_(fd_closep) int signal_fd = -1;
-        sigset_t mask;
-        int r = 0;
-
-        if (epoll_fd < 0)
-                return -errno;
-        door_signal_set(&mask);
-        signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-        if (signal_fd < 0)
-                return -errno;
-        r = add_to_epoll(epoll_fd, signal_fd, EPOLLIN, SIGNAL_TAG);
-        for (size_t i = 0; i < acceptor->count && r == 0; i++)
-                r = add_to_epoll(epoll_fd, acceptor->listeners[i], EPOLLIN | EPOLLEXCLUSIVE, (uint32_t)i);
-        if (r < 0)
-                return r;
-        acceptor->epoll_fd = TAKE_FD(epoll_fd);
-        acceptor->signal_fd = TAKE_FD(signal_fd);
-        acceptor->watched = acceptor->count;
-        return 0;
+        int r = acceptor->epoll_fd = sys_epoll_create();
+        if (r >= 0)
+                r = acceptor->signal_fd = sys_signalfd(DOOR_SIGNAL);
+        if (r >= 0)
+                r = fill_set(acceptor);
+        if (r >= 0) {
+                acceptor->watched = acceptor->count;
+                return 0;
+        }
+        if (acceptor->epoll_fd >= 0)
+                sys_close(acceptor->epoll_fd);
+        if (acceptor->signal_fd >= 0)
+                sys_close(acceptor->signal_fd);
+        acceptor->epoll_fd = acceptor->signal_fd = -1;
+        return r;
 }
 
 int acceptor_join(struct acceptor *acceptor, const int *listeners, size_t count)
@@ -79,9 +83,9 @@ int acceptor_accept(int listener, struct address *ret_peer, int *ret_fd)
         struct address peer = {0};
 
         peer.length = sizeof(peer.un);
-        int fd = accept4(listener, &peer.any, &peer.length, SOCK_CLOEXEC);
+        int fd = sys_accept(listener, &peer.any, &peer.length);
         if (fd < 0)
-                return -errno;
+                return fd;
         *ret_peer = peer;
         *ret_fd = fd;
         return 0;
@@ -110,7 +114,7 @@ static bool is_shut(int listener)
 {
         struct pollfd poller = {.fd = listener, .events = POLLRDHUP};
 
-        return poll(&poller, 1, 0) == 1 && (poller.revents & POLLRDHUP);
+        return sys_poll(&poller, 1, 0) == 1 && (poller.revents & POLLRDHUP);
 }
 
 /* As accept_once(), for listeners that may be non-blocking. On a non-blocking UNIX listener that was shut down and is
@@ -133,7 +137,7 @@ static int wait_on_one(struct acceptor *acceptor, struct address *ret_peer, int 
                 if (r == -EAGAIN) {
                         struct pollfd poller = {.fd = acceptor->listeners[0], .events = POLLIN};
                         /* The door makes it readable. */
-                        if (poll(&poller, 1, -1) < 0 && acceptor->returns_on_signals && !door_is_closed())
+                        if (sys_poll(&poller, 1, -1) < 0 && acceptor->returns_on_signals && !door_is_closed())
                                 return -EINTR;
                 } else if (r != -EINTR || acceptor->returns_on_signals)
                         return r;
@@ -146,7 +150,7 @@ static bool was_retired(const struct acceptor *acceptor)
 {
         struct signalfd_siginfo info;
 
-        if (read(acceptor->signal_fd, &info, sizeof(info)) == sizeof(info))
+        if (sys_read(acceptor->signal_fd, &info, sizeof(info)) == sizeof(info))
                 door_close();
         return door_is_closed();
 }
@@ -154,7 +158,7 @@ static bool was_retired(const struct acceptor *acceptor)
 /* The listener is drained: remove it from the set. False if it is not in the set, because the door has replaced it. */
 static bool stop_watching(struct acceptor *acceptor, int listener)
 {
-        if (epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, listener, NULL) < 0)
+        if (sys_epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, listener, NULL) < 0)
                 return false;
         acceptor->watched--;
         return true;
@@ -165,9 +169,9 @@ static int wait_on_set(struct acceptor *acceptor, struct address *ret_peer, int 
         while (!was_retired(acceptor) && acceptor->watched > 0) {
                 struct epoll_event event;
 
-                int ready = epoll_wait(acceptor->epoll_fd, &event, 1, -1);
-                if (ready < 0 && (errno != EINTR || acceptor->returns_on_signals))
-                        return -errno;
+                int ready = sys_epoll_wait(acceptor->epoll_fd, &event);
+                if (ready < 0 && (ready != -EINTR || acceptor->returns_on_signals))
+                        return ready;
                 if (ready < 1 || event.data.u32 == SIGNAL_TAG)
                         continue;
                 /* Accept even if the worker was retired in between: the kernel has woken no other worker. */
@@ -185,14 +189,13 @@ static int wait_on_set(struct acceptor *acceptor, struct address *ret_peer, int 
  * handler gets it. */
 static int wait_on_several(struct acceptor *acceptor, struct address *ret_peer, int *ret_fd)
 {
-        sigset_t retire, before;
+        bool was_blocked = sys_block_signal(DOOR_SIGNAL, true) > 0;
 
-        door_signal_set(&retire);
-        sigprocmask(SIG_BLOCK, &retire, &before);
         door_enter();
         int r = wait_on_set(acceptor, ret_peer, ret_fd);
         door_leave();
-        sigprocmask(SIG_SETMASK, &before, NULL);
+        if (!was_blocked)
+                sys_block_signal(DOOR_SIGNAL, false);
         return r;
 }
 
@@ -206,5 +209,5 @@ void acceptor_pause(const struct acceptor *acceptor)
 {
         struct pollfd poller = {.fd = acceptor->signal_fd, .events = POLLIN}; /* poll(2) ignores -1 */
 
-        poll(&poller, 1, PAUSE_MS);
+        sys_poll(&poller, 1, PAUSE_MS);
 }

@@ -4,13 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/auxv.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -101,6 +104,47 @@ static inline long sys_receive_now(int fd, void *data, size_t size)
         return sys_result(recv(fd, data, size, MSG_DONTWAIT));
 }
 
+/* accept4(2) with SOCK_CLOEXEC; `length` as there. */
+static inline int sys_accept(int fd, struct sockaddr *peer, socklen_t *length)
+{
+        return (int)sys_result(accept4(fd, peer, length, SOCK_CLOEXEC));
+}
+
+static inline int sys_poll(struct pollfd *fds, unsigned count, int timeout_ms)
+{
+        return (int)sys_result(poll(fds, count, timeout_ms));
+}
+
+static inline int sys_epoll_create(void)
+{
+        return (int)sys_result(epoll_create1(EPOLL_CLOEXEC));
+}
+
+static inline int sys_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event)
+{
+        return (int)sys_result(epoll_ctl(epoll_fd, operation, fd, event));
+}
+
+static inline int sys_epoll_wait(int epoll_fd, struct epoll_event *event)
+{
+        return (int)sys_result(epoll_wait(epoll_fd, event, 1, -1));
+}
+
+/* A non-blocking descriptor from which one signal is read. */
+static inline int sys_signalfd(int number)
+{
+        sigset_t set;
+
+        sigemptyset(&set);
+        sigaddset(&set, number);
+        return (int)sys_result(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+static inline long sys_read(int fd, void *data, size_t size)
+{
+        return sys_result(read(fd, data, size));
+}
+
 static inline int sys_map_shared(int fd, size_t size, void **ret)
 {
         *ret = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -131,6 +175,21 @@ static inline pid_t sys_gettid(void)
 static inline void sys_signal_thread(pid_t tid, int number)
 {
         syscall(SYS_tgkill, getpid(), tid, number);
+}
+
+static inline int sys_kill(pid_t pid, int number)
+{
+        return (int)sys_result(kill(pid, number));
+}
+
+static inline pid_t sys_getpgid(pid_t pid)
+{
+        return (pid_t)sys_result(getpgid(pid));
+}
+
+static inline _Noreturn void sys_exit(int code)
+{
+        _exit(code);
 }
 
 static inline void sys_sched_yield(void)
@@ -164,14 +223,22 @@ static inline int sys_handle_signal(int number, void (*handler)(int))
         return (int)sys_result(sigaction(number, &action, NULL));
 }
 
-/* Block or unblock one signal. */
+/* With SA_RESTART, for handlers that change no control flow. */
+static inline int sys_handle_orders(int number, void (*handler)(int, siginfo_t *, void *))
+{
+        const struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_RESTART | SA_SIGINFO};
+
+        return (int)sys_result(sigaction(number, &action, NULL));
+}
+
+/* Block or unblock one signal. 0, or 1 if it was blocked before; -errno. */
 static inline int sys_block_signal(int number, bool block)
 {
-        sigset_t set;
+        sigset_t set, before;
 
         sigemptyset(&set);
         sigaddset(&set, number);
-        return (int)sys_result(sigprocmask(block ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL));
+        return sigprocmask(block ? SIG_BLOCK : SIG_UNBLOCK, &set, &before) < 0 ? -errno : sigismember(&before, number);
 }
 
 static inline bool sys_signal_is_pending(int number)

@@ -6,11 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/auxv.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -128,6 +131,45 @@ static inline long sys_receive_now(int fd, void *data, size_t size)
         return SYS_6(__NR_recvfrom, fd, data, size, MSG_DONTWAIT, 0, 0);
 }
 
+static inline int sys_accept(int fd, struct sockaddr *peer, socklen_t *length)
+{
+        return (int)SYS_4(__NR_accept4, fd, peer, length, SOCK_CLOEXEC);
+}
+
+static inline int sys_poll(struct pollfd *fds, unsigned count, int timeout_ms)
+{
+        struct timespec timeout = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000L};
+
+        return (int)SYS_5(__NR_ppoll, fds, count, timeout_ms < 0 ? NULL : &timeout, NULL, 0);
+}
+
+static inline int sys_epoll_create(void)
+{
+        return (int)SYS_1(__NR_epoll_create1, EPOLL_CLOEXEC);
+}
+
+static inline int sys_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event)
+{
+        return (int)SYS_4(__NR_epoll_ctl, epoll_fd, operation, fd, event);
+}
+
+static inline int sys_epoll_wait(int epoll_fd, struct epoll_event *event)
+{
+        return (int)SYS_6(__NR_epoll_pwait, epoll_fd, event, 1, -1, NULL, 8);
+}
+
+static inline int sys_signalfd(int number)
+{
+        uint64_t set = sys_signal_bit(number);
+
+        return (int)SYS_4(__NR_signalfd4, -1, &set, sizeof(set), SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static inline long sys_read(int fd, void *data, size_t size)
+{
+        return SYS_3(__NR_read, fd, data, size);
+}
+
 static inline int sys_map_shared(int fd, size_t size, void **ret)
 {
         long r = SYS_6(__NR_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -161,6 +203,22 @@ static inline pid_t sys_gettid(void)
 static inline void sys_signal_thread(pid_t tid, int number)
 {
         SYS_3(__NR_tgkill, sys_getpid(), tid, number);
+}
+
+static inline int sys_kill(pid_t pid, int number)
+{
+        return (int)SYS_2(__NR_kill, pid, number);
+}
+
+static inline pid_t sys_getpgid(pid_t pid)
+{
+        return (pid_t)SYS_1(__NR_getpgid, pid);
+}
+
+static inline _Noreturn void sys_exit(int code)
+{
+        for (;;)
+                SYS_1(__NR_exit_group, code);
 }
 
 static inline void sys_sched_yield(void)
@@ -214,11 +272,30 @@ static inline int sys_handle_signal(int number, void (*handler)(int))
         return (int)SYS_4(__NR_rt_sigaction, number, &action, 0, sizeof(action.mask));
 }
 
+static inline int sys_handle_orders(int number, void (*handler)(int, siginfo_t *, void *))
+{
+        struct sys_sigaction action = {.flags = SA_RESTART | SA_SIGINFO};
+
+        __builtin_memcpy(&action.handler, &handler, sizeof(handler));
+#if defined(__x86_64__)
+        action.flags |= 0x04000000; /* SA_RESTORER */
+        action.restorer = sys_return_from_signal;
+#endif
+        return (int)SYS_4(__NR_rt_sigaction, number, &action, 0, sizeof(action.mask));
+}
+
+/* The signal mask is replaced; the one before is stored unless `before` is NULL. */
+static inline void sys_set_mask(uint64_t mask, uint64_t *before)
+{
+        SYS_4(__NR_rt_sigprocmask, SIG_SETMASK, &mask, before, sizeof(mask));
+}
+
 static inline int sys_block_signal(int number, bool block)
 {
-        uint64_t set = sys_signal_bit(number);
+        uint64_t set = sys_signal_bit(number), before = 0;
 
-        return (int)SYS_4(__NR_rt_sigprocmask, block ? SIG_BLOCK : SIG_UNBLOCK, &set, 0, sizeof(set));
+        int r = (int)SYS_4(__NR_rt_sigprocmask, block ? SIG_BLOCK : SIG_UNBLOCK, &set, &before, sizeof(set));
+        return r < 0 ? r : (before & set) != 0;
 }
 
 static inline bool sys_signal_is_pending(int number)

@@ -13,8 +13,8 @@
 #include "lib/door.h"
 #include "lib/refusal.h"
 #include "os/clock.h"
-#include "worker/orders.h"
-#include "worker/record_limit.h"
+#include "lib/orders.h"
+#include "lib/record_limit.h"
 
 #define CPU_LOOK_NS 1000000
 
@@ -244,16 +244,16 @@ void accept_loop_clear(struct accept_loop *loop)
 }
 
 /* Serve connections until the worker must end. Its exit code, or -errno: it cannot serve. */
-static int serve_until_end(struct accept_loop *loop, enum worker_stage *stage)
+static int serve_until_end(struct accept_loop *loop, enum prefork_stage *stage)
 {
         for (;;) {
                 struct address peer;
                 int connection;
 
-                *stage = WORKER_STAGE_LISTENERS;
+                *stage = PREFORK_STAGE_LISTENERS;
                 int r = acceptor_wait(&loop->acceptor, &peer, &connection);
                 if (has_leaked_fds(loop, r)) {
-                        *stage = WORKER_STAGE_HANDLER;
+                        *stage = PREFORK_STAGE_HANDLER;
                         return r;
                 }
                 if (acceptor_is_shortage(r) || acceptor_is_passing(r)) {
@@ -261,13 +261,13 @@ static int serve_until_end(struct accept_loop *loop, enum worker_stage *stage)
                         continue;
                 }
                 if (r == -ESHUTDOWN)
-                        return door_is_orphaned() ? WORKER_EXIT_ORPHANED : WORKER_EXIT_RETIRED;
+                        return door_is_orphaned() ? PREFORK_EXIT_ORPHANED : PREFORK_EXIT_RETIRED;
                 if (r < 0) {
                         log_failed_listener(loop, r);
                         return r;
                 }
                 loop->warned_of_accept = false;
-                *stage = loop->runtime_ops->in_process ? WORKER_STAGE_HANDLER : WORKER_STAGE_EXEC;
+                *stage = loop->runtime_ops->in_process ? PREFORK_STAGE_HANDLER : PREFORK_STAGE_EXEC;
                 int damage = take_from_own_fds(loop, &connection);
                 /* Before the connection becomes a request: one too many of its source is closed unserved. */
                 if (!request_admit(&loop->desk, &peer)) {
@@ -277,7 +277,7 @@ static int serve_until_end(struct accept_loop *loop, enum worker_stage *stage)
                 } else if ((r = serve(loop, connection, &peer)) < 0)
                         return r;
                 else if (!request_next(&loop->desk))
-                        return WORKER_EXIT_RECYCLED;
+                        return PREFORK_EXIT_RECYCLED;
                 if (damage > 0)
                         return -damage;
         }
@@ -285,11 +285,11 @@ static int serve_until_end(struct accept_loop *loop, enum worker_stage *stage)
 
 int accept_loop_run(struct accept_loop *loop, struct worker_failure *ret)
 {
-        enum worker_stage stage = WORKER_STAGE_NONE;
+        enum prefork_stage stage = PREFORK_STAGE_NONE;
 
         int r = serve_until_end(loop, &stage);
         if (r >= 0)
                 return r;
         *ret = (struct worker_failure){.stage = stage, .error = -r};
-        return stage == WORKER_STAGE_LISTENERS ? WORKER_EXIT_LISTENER_FAILED : WORKER_EXIT_START_FAILED;
+        return stage == PREFORK_STAGE_LISTENERS ? PREFORK_EXIT_LISTENER_FAILED : PREFORK_EXIT_START_FAILED;
 }

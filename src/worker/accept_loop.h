@@ -38,6 +38,6 @@ int accept_loop_prepare(struct accept_loop *loop);
 /* Free what accept_loop_prepare() has made. */
 void accept_loop_clear(struct accept_loop *loop);
 
-/* Serve until the worker must end; returns its exit code (enum worker_exit). With WORKER_EXIT_LISTENER_FAILED and
- * WORKER_EXIT_START_FAILED, *ret is the failure. */
+/* Serve until the worker must end; returns its exit code (enum prefork_exit). With PREFORK_EXIT_LISTENER_FAILED and
+ * PREFORK_EXIT_START_FAILED, *ret is the failure. */
 int accept_loop_run(struct accept_loop *loop, struct worker_failure *ret);

@@ -16,7 +16,7 @@
 #include "os/process/fork_mark.h"
 #include "os/process/resource.h"
 #include "worker/handler_environment.h"
-#include "worker/orders.h"
+#include "lib/orders.h"
 
 /* Where in the module this thread is. A longjmp(3) can leave it by another way than it went in. */
 enum place { OUTSIDE, IN_INIT, IN_SERVE };
@@ -140,7 +140,7 @@ static void end_if_copy(const struct module_host *host)
 static void check_place(enum place expected)
 {
         if (present.place != expected)
-                _exit(WORKER_EXIT_START_FAILED);
+                _exit(PREFORK_EXIT_START_FAILED);
         present.place = OUTSIDE;
 }
 

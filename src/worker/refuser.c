@@ -12,7 +12,7 @@
 #include "lib/refusal.h"
 #include "os/net/listener.h"
 #include "os/scoreboard_memory.h"
-#include "worker/orders.h"
+#include "lib/orders.h"
 #include "worker/worker_setup.h"
 
 /* How long a connection waits before it is refused. A client gets the end of its reply a moment before its worker is
@@ -123,7 +123,7 @@ static int refuse(const struct worker_plan *plan, const struct view *view)
         _cleanup_(freep) struct pollfd *pollers = calloc(plan->listener_count, sizeof(*pollers));
 
         if (!pollers)
-                return WORKER_EXIT_START_FAILED;
+                return PREFORK_EXIT_START_FAILED;
         for (size_t i = 0; i < plan->listener_count; i++)
                 pollers[i] = (struct pollfd){.fd = plan->listeners[i], .events = POLLIN};
         while (!door_is_closed()) {
@@ -132,7 +132,7 @@ static int refuse(const struct worker_plan *plan, const struct view *view)
                 for (size_t i = 0; i < plan->listener_count; i++)
                         in_vain = refuse_waiting(view, plan->listeners[i], in_vain);
         }
-        return WORKER_EXIT_RETIRED;
+        return PREFORK_EXIT_RETIRED;
 }
 
 int refuser_run(const struct worker_plan *plan, struct prefork_scoreboard *board)
@@ -141,12 +141,12 @@ int refuser_run(const struct worker_plan *plan, struct prefork_scoreboard *board
         struct worker_failure failure;
 
         if (view_open(&view, plan, board) < 0) /* before the descriptors are closed */
-                return WORKER_EXIT_START_FAILED;
+                return PREFORK_EXIT_START_FAILED;
         if (worker_setup(plan, NULL, &failure) < 0)
-                return WORKER_EXIT_START_FAILED;
+                return PREFORK_EXIT_START_FAILED;
         if (door_install(plan->listeners, plan->listener_count, plan->master_pid, 0) < 0)
-                return WORKER_EXIT_ORPHANED;
+                return PREFORK_EXIT_ORPHANED;
         if (orders_install(NULL, NULL) < 0)
-                return WORKER_EXIT_START_FAILED;
+                return PREFORK_EXIT_START_FAILED;
         return refuse(plan, &view);
 }

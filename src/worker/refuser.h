@@ -7,5 +7,5 @@
 
 #include "logic/protocol/worker_plan.h"
 
-/* Run until it is retired; returns an exit code (enum worker_exit). */
+/* Run until it is retired; returns an exit code (enum prefork_exit). */
 int refuser_run(const struct worker_plan *plan, struct prefork_scoreboard *board);

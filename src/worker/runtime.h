@@ -1,7 +1,7 @@
 /* A runtime serves connections: a table of operations, with one implementation for each handler type.
  *
  * worker_main chooses the operations by the pool's handler_type (worker/runtimes) and calls prepare(); the accept loop
- * calls serve() for each connection, or there is none, because the worker becomes the handler; worker/orders calls
+ * calls serve() for each connection, or there is none, because the worker becomes the handler; lib/orders calls
  * interrupt() for the master's orders about a request. A worker process has one runtime, which all its threads use.
  * What must stay true: serve() returns at the end of the request, or leaves no trace; interrupt() is async-signal-safe
  * and signals only what serves the present request. */

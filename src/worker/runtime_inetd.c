@@ -22,7 +22,7 @@
 #include "worker/explanation.h"
 #include "worker/handler_environment.h"
 #include "worker/handler_limits.h"
-#include "worker/orders.h"
+#include "lib/orders.h"
 
 #define ORPHAN_POLL_MS 50
 

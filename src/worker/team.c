@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "lib/door.h"
 #include "os/clock.h"
-#include "worker/orders.h"
+#include "lib/orders.h"
 
 struct member {
         struct team *team;
@@ -38,8 +38,8 @@ static int serve(struct member *member)
         orders_enter(&loop->desk.slot);
         int r = loop->runtime_ops->enter(loop->runtime);
         if (r < 0) {
-                member->failure = (struct worker_failure){.stage = WORKER_STAGE_HANDLER, .error = -r};
-                return WORKER_EXIT_START_FAILED;
+                member->failure = (struct worker_failure){.stage = PREFORK_STAGE_HANDLER, .error = -r};
+                return PREFORK_EXIT_START_FAILED;
         }
         door_signal_set(&retire);
         pthread_sigmask(SIG_UNBLOCK, &retire, NULL);
@@ -140,11 +140,11 @@ static int equip(struct team *team, const struct accept_loop *first)
 static int weight_of(int code)
 {
         switch (code) {
-        case WORKER_EXIT_RETIRED:
+        case PREFORK_EXIT_RETIRED:
                 return 0;
-        case WORKER_EXIT_RECYCLED:
+        case PREFORK_EXIT_RECYCLED:
                 return 1;
-        case WORKER_EXIT_ORPHANED:
+        case PREFORK_EXIT_ORPHANED:
                 return 2;
         default:
                 return 3;
@@ -153,7 +153,7 @@ static int weight_of(int code)
 
 int team_run(struct team *team, const struct accept_loop *first, struct worker_failure *ret)
 {
-        int code = WORKER_EXIT_RETIRED;
+        int code = PREFORK_EXIT_RETIRED;
 
         int r = equip(team, first);
         if (r < 0)

@@ -3,7 +3,7 @@
  * Called by worker_main, whose own thread serves nothing: it prepares, starts the team, and waits for its end. The
  * threads share the runtime, the listeners and the door; each has its slot, its acceptor and the state of its request.
  * What must stay true: the threads end together. The first that ends, whatever the reason, closes the door; the others
- * finish what they serve. A signal to the process reaches whom it concerns by lib/door and worker/orders. */
+ * finish what they serve. A signal to the process reaches whom it concerns by lib/door and lib/orders. */
 #pragma once
 
 #include "worker/accept_loop.h"

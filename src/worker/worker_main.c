@@ -10,7 +10,7 @@
 #include "os/scoreboard_memory.h"
 #include "worker/accept_loop.h"
 #include "worker/explanation.h"
-#include "worker/orders.h"
+#include "lib/orders.h"
 #include "worker/refuser.h"
 #include "worker/runtimes.h"
 #include "worker/team.h"
@@ -33,9 +33,9 @@ static void report_failure(const struct worker_plan *plan, struct prefork_slot *
 {
         const struct runtime_ops *ops = runtime_of(plan->pool->handler_type);
 
-        if (failure->stage == WORKER_STAGE_DIRECTORY)
+        if (failure->stage == PREFORK_STAGE_DIRECTORY)
                 explanation_of_directory(plan);
-        else if ((failure->stage == WORKER_STAGE_HANDLER || failure->stage == WORKER_STAGE_EXEC) && ops->explain)
+        else if ((failure->stage == PREFORK_STAGE_HANDLER || failure->stage == PREFORK_STAGE_EXEC) && ops->explain)
                 ops->explain(plan);
         atomic_store(&slot->start_errno, (uint32_t)failure->error);
         atomic_store(&slot->start_stage, failure->stage);
@@ -88,7 +88,7 @@ static int set_up(struct server *server, struct prefork_scoreboard *board, struc
         struct worker_plan *plan = &server->plan;
         struct accept_loop *loop = &server->loop;
 
-        *failure = (struct worker_failure){.stage = WORKER_STAGE_MEMORY};
+        *failure = (struct worker_failure){.stage = PREFORK_STAGE_MEMORY};
         int r = slot_attach(&loop->desk.slot, board, plan->slot, plan->wake_fd);
         if (r < 0)
                 return r;
@@ -111,7 +111,7 @@ static int become(struct server *server, struct worker_failure *failure)
 {
         struct accept_loop *loop = &server->loop;
 
-        failure->stage = WORKER_STAGE_EXEC;
+        failure->stage = PREFORK_STAGE_EXEC;
         if (server->plan.pool->accounting == ACCOUNTING_NONE) /* nobody will report that it is ready */
                 slot_unwatched(&loop->desk.slot, clock_now_ns());
         return loop->runtime_ops->become(loop->runtime, server->own.statm);
@@ -126,25 +126,27 @@ static int start(struct server *server, struct prefork_scoreboard *board, struct
         int r = set_up(server, board, failure);
         if (r < 0)
                 return r;
-        failure->stage = WORKER_STAGE_DESCRIPTORS;
+        failure->stage = PREFORK_STAGE_DESCRIPTORS;
         r = loop->runtime_ops->in_process ? settle(server) : 0;
         if (r < 0)
                 return r;
-        failure->stage = WORKER_STAGE_HANDLER;
+        failure->stage = PREFORK_STAGE_HANDLER;
         r = loop->runtime_ops->prepare(plan, server->own.log_read, &loop->runtime);
         if (r == -EAGAIN)
-                failure->stage = WORKER_STAGE_ROOM;
+                failure->stage = PREFORK_STAGE_ROOM;
         if (r == 0 && loop->runtime_ops->become)
                 return become(server, failure);
+        const struct orders_target target = {.interrupt = loop->runtime_ops->interrupt,
+                                             .in_process = loop->runtime_ops->in_process};
         if (r == 0)
-                r = orders_install(&loop->desk.slot, loop->runtime_ops);
+                r = orders_install(&loop->desk.slot, &target);
         if (r < 0)
                 return r;
-        failure->stage = WORKER_STAGE_ROOM;
+        failure->stage = PREFORK_STAGE_ROOM;
         r = plan->slots > 1 ? team_start(plan, board, &server->team) : 0;
         if (r < 0)
                 return r;
-        failure->stage = WORKER_STAGE_LISTENERS;
+        failure->stage = PREFORK_STAGE_LISTENERS;
         r = acceptor_open(&loop->acceptor, plan->listeners, plan->listener_count, plan->master_pid,
                           (unsigned)plan->orphan_timeout_ms);
         note_own_fds(server);
@@ -163,8 +165,8 @@ static int serve(struct server *server, struct worker_failure *ret)
         int code = team_run(server->team, loop, ret);
         if (code >= 0)
                 return code;
-        *ret = (struct worker_failure){.stage = WORKER_STAGE_LISTENERS, .error = -code};
-        return WORKER_EXIT_START_FAILED;
+        *ret = (struct worker_failure){.stage = PREFORK_STAGE_LISTENERS, .error = -code};
+        return PREFORK_EXIT_START_FAILED;
 }
 
 static int serve_connections(const struct worker_plan *plan, struct prefork_scoreboard *board)
@@ -177,12 +179,12 @@ static int serve_connections(const struct worker_plan *plan, struct prefork_scor
 
         worker_log_start(&server.log);
         int r = start(&server, board, &failure);
-        if (r == -ESRCH && (failure.stage == WORKER_STAGE_LISTENERS || failure.stage == WORKER_STAGE_EXEC))
-                return WORKER_EXIT_ORPHANED;
+        if (r == -ESRCH && (failure.stage == PREFORK_STAGE_LISTENERS || failure.stage == PREFORK_STAGE_EXEC))
+                return PREFORK_EXIT_ORPHANED;
         if (r < 0) {
                 failure.error = failure.error > 0 ? failure.error : -r;
                 report_failure(&server.plan, &board->slots[plan->slot], &failure);
-                return WORKER_EXIT_START_FAILED;
+                return PREFORK_EXIT_START_FAILED;
         }
         failure = (struct worker_failure){0};
         int code = serve(&server, &failure);
@@ -200,6 +202,6 @@ int worker_main(const struct worker_plan *plan)
 
         stack_forget();                                            /* the master may have read a configuration there */
         if (scoreboard_memory_map(plan->board_fds[0], &board) < 0) /* there is no place to say why */
-                return WORKER_EXIT_START_FAILED;
+                return PREFORK_EXIT_START_FAILED;
         return plan->role == WORKER_ROLE_REFUSE ? refuser_run(plan, board) : serve_connections(plan, board);
 }

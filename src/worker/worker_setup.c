@@ -15,7 +15,7 @@
 #include "os/process/signals.h"
 #include "os/process/spawn.h"
 #include "os/process/title.h"
-#include "worker/orders.h"
+#include "lib/orders.h"
 
 static int close_foreign_fds(const struct worker_plan *plan, const struct worker_fds *own)
 {
@@ -156,13 +156,13 @@ static void until_handled(sigset_t *ret)
 int worker_setup(const struct worker_plan *plan, const struct worker_fds *own, struct worker_failure *ret)
 {
         static const struct {
-                enum worker_stage stage;
+                enum prefork_stage stage;
                 int (*run)(const struct worker_plan *plan);
         } steps[] = {
-                {WORKER_STAGE_OOM_SCORE, setup_oom_score}, /* needs /proc: before the root directory changes */
-                {WORKER_STAGE_NICE, setup_nice},           {WORKER_STAGE_LIMITS, setup_limits},
-                {WORKER_STAGE_ROOT_DIRECTORY, setup_root}, {WORKER_STAGE_CREDENTIALS, setup_credentials},
-                {WORKER_STAGE_DIRECTORY, setup_directory}, /* as the user, who may not enter every directory root can */
+                {PREFORK_STAGE_OOM_SCORE, setup_oom_score}, /* needs /proc: before the root directory changes */
+                {PREFORK_STAGE_NICE, setup_nice},           {PREFORK_STAGE_LIMITS, setup_limits},
+                {PREFORK_STAGE_ROOT_DIRECTORY, setup_root}, {PREFORK_STAGE_CREDENTIALS, setup_credentials},
+                {PREFORK_STAGE_DIRECTORY, setup_directory}, /* as the user, who may not enter every directory root can */
         };
 
         sigset_t waiting;
@@ -173,7 +173,7 @@ int worker_setup(const struct worker_plan *plan, const struct worker_fds *own, s
         signals_reset(plan->signals, &waiting);
         int r = setup_descriptors(plan, own);
         if (r < 0)
-                *ret = (struct worker_failure){.stage = WORKER_STAGE_DESCRIPTORS, .error = -r};
+                *ret = (struct worker_failure){.stage = PREFORK_STAGE_DESCRIPTORS, .error = -r};
         for (size_t i = 0; i < ELEMENTS(steps) && r == 0; i++) {
                 r = steps[i].run(plan);
                 if (r < 0)

@@ -5,7 +5,7 @@
 #include "logic/protocol/worker_plan.h"
 
 struct worker_failure {
-        enum worker_stage stage;
+        enum prefork_stage stage;
         int error; /* positive errno */
 };
 

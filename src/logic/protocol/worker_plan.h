@@ -38,33 +38,5 @@ struct worker_plan {
         const struct resource_limits *original; /* the limits preforkd was started with */
 };
 
-/* Where the start of a worker can fail; reported in the slot (start_stage, with start_errno). */
-enum worker_stage {
-        WORKER_STAGE_NONE,
-        WORKER_STAGE_DESCRIPTORS,
-        WORKER_STAGE_OOM_SCORE,
-        WORKER_STAGE_NICE,
-        WORKER_STAGE_LIMITS,
-        WORKER_STAGE_ROOT_DIRECTORY,
-        WORKER_STAGE_DIRECTORY,
-        WORKER_STAGE_CREDENTIALS,
-        WORKER_STAGE_HANDLER,
-        WORKER_STAGE_MEMORY,
-        WORKER_STAGE_LISTENERS,
-        WORKER_STAGE_EXEC,
-        WORKER_STAGE_ROOM,
-        WORKER_STAGE_COUNT
-};
-
 /* The stage for people: "root_directory", "user", "handler" …; a number outside the enum gives "unknown stage". */
 const char *worker_stage_name(uint32_t stage);
-
-/* Exit codes of a worker. */
-enum worker_exit {
-        WORKER_EXIT_RETIRED = 0,          /* the door was closed */
-        WORKER_EXIT_RECYCLED = 10,        /* went by itself, with the master's leave */
-        WORKER_EXIT_ORPHANED = 11,        /* the master died */
-        WORKER_EXIT_ORDERED = 12,         /* ended on PREFORK_ORDER_DIE */
-        WORKER_EXIT_START_FAILED = 13,    /* start_stage and start_errno say why */
-        WORKER_EXIT_LISTENER_FAILED = 14, /* accept failed for good; start_errno says why */
-};

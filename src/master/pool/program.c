@@ -32,7 +32,7 @@ void program_explain(const struct worker *worker)
         const struct log_fields fields = {
                 .pool = worker->pool->name, .worker_pid = worker->pid, .generation = worker->generation};
         const char *cause = worker->is_program && worker_life_is_starting(&worker->life) &&
-                                            atomic_load(&worker_slot(worker, 0)->start_stage) == WORKER_STAGE_NONE
+                                            atomic_load(&worker_slot(worker, 0)->start_stage) == PREFORK_STAGE_NONE
                                     ? find_cause(worker)
                                     : NULL;
 

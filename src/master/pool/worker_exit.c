@@ -100,7 +100,7 @@ static bool program_ended_as_agreed(const struct worker *worker, int status)
 {
         const struct prefork_slot *slot = worker_slot(worker, 0);
 
-        if (atomic_load(&slot->start_stage) != WORKER_STAGE_NONE)
+        if (atomic_load(&slot->start_stage) != PREFORK_STAGE_NONE)
                 return false;
         /* A signal ends a program that was retired, at a moment when it held no connection. */
         int number = worker->retire_signal > 0 ? worker->retire_signal : SIGTERM;
@@ -120,11 +120,11 @@ static bool ended_as_agreed(const struct worker *worker, int status)
         if (!WIFEXITED(status))
                 return false;
         switch (WEXITSTATUS(status)) {
-        case WORKER_EXIT_RETIRED:
-        case WORKER_EXIT_RECYCLED:
-        case WORKER_EXIT_ORPHANED:
+        case PREFORK_EXIT_RETIRED:
+        case PREFORK_EXIT_RECYCLED:
+        case PREFORK_EXIT_ORPHANED:
                 return has_said_so(worker);
-        case WORKER_EXIT_ORDERED: /* it served a request in its own process that had to end */
+        case PREFORK_EXIT_ORDERED: /* it served a request in its own process that had to end */
                 return worker->life.state == WORKER_KILLING;
         default:
                 return false;
@@ -162,8 +162,8 @@ static void describe_activity(const struct worker *worker, char *text, size_t si
 /* It says in its slot why; an exit code of a program means nothing. */
 static bool could_not_serve(const struct worker *worker, int code)
 {
-        return (code == WORKER_EXIT_START_FAILED || code == WORKER_EXIT_LISTENER_FAILED) &&
-               (!worker->is_program || atomic_load(&worker_slot(worker, 0)->start_stage) != WORKER_STAGE_NONE);
+        return (code == PREFORK_EXIT_START_FAILED || code == PREFORK_EXIT_LISTENER_FAILED) &&
+               (!worker->is_program || atomic_load(&worker_slot(worker, 0)->start_stage) != PREFORK_STAGE_NONE);
 }
 
 static void log_death(const struct worker *worker, int status)
@@ -230,7 +230,7 @@ static bool was_recycled(const struct worker *worker, int status)
 {
         if (worker->is_program)
                 return worker->recycling != RECYCLE_NONE && program_ended_as_agreed(worker, status);
-        return WIFEXITED(status) && (WEXITSTATUS(status) == WORKER_EXIT_RECYCLED || worker->recycling != RECYCLE_NONE);
+        return WIFEXITED(status) && (WEXITSTATUS(status) == PREFORK_EXIT_RECYCLED || worker->recycling != RECYCLE_NONE);
 }
 
 /* Its threads count as one worker. */
@@ -254,7 +254,7 @@ static void tell_companions(const struct worker *worker, int status)
                 .pool = worker->pool->name, .worker_pid = worker->pid, .generation = worker->generation};
         unsigned others = worker_busy_slots(worker);
 
-        if (worker->slots > 1 && others > 0 && WIFEXITED(status) && WEXITSTATUS(status) == WORKER_EXIT_ORDERED)
+        if (worker->slots > 1 && others > 0 && WIFEXITED(status) && WEXITSTATUS(status) == PREFORK_EXIT_ORDERED)
                 log_emit(LOG_WARNING, &fields, "%u other request%s of its threads ended with it", others,
                          others == 1 ? "" : "s");
 }

@@ -1,7 +1,6 @@
-#include "worker/record_limit.h"
+#include "lib/record_limit.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include "lib/line.h"
 
 /* The word: the second of the last record, counted from 1, in the upper half (0: there was none); how many were left
  * out since then in the lower half. */
@@ -31,8 +30,12 @@ bool record_limit_take(_Atomic uint64_t *word, uint64_t now_ns, uint32_t *ret_mo
 
 const char *record_limit_text(uint32_t more, char text[static RECORD_LIMIT_TEXT_MAX])
 {
-        text[0] = '\0';
-        if (more > 0)
-                snprintf(text, RECORD_LIMIT_TEXT_MAX, "; and %" PRIu32 " more since the last such record", more);
+        struct line line = line_begin(text, RECORD_LIMIT_TEXT_MAX);
+
+        if (more > 0) {
+                line_add(&line, "; and ");
+                line_add_number(&line, more);
+                line_add(&line, " more since the last such record");
+        }
         return text;
 }

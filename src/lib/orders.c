@@ -1,14 +1,18 @@
-#include "worker/orders.h"
+#include "lib/orders.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "lib/door.h"
-#include "logic/protocol/worker_plan.h"
-#include "os/clock.h"
+#include "lib/sys.h"
+
+#ifdef PREFORK_RAW /* a worker that has executed its handler has one thread, and no storage for more */
+#define OF_THREAD
+#else
+#define OF_THREAD _Thread_local
+#endif
 
 /* What the signal handlers use. */
 static struct {
@@ -16,12 +20,11 @@ static struct {
         struct slot *const *slots;
         const _Atomic pid_t *tids;
         size_t count; /* threads; 0: it has none */
-        int (*interrupt)(int signal_number);
-        bool in_process;
+        struct orders_target target;
 } running;
 
 /* The slot in which this thread reports; NULL: it serves nothing. */
-static _Thread_local struct slot *mine;
+static OF_THREAD struct slot *mine;
 
 static bool is_about_present_request(const struct prefork_slot *words)
 {
@@ -43,9 +46,9 @@ static void end_with_request(void)
 
         if (atomic_load(&words->requests_ended) == atomic_load(&words->requests_begun)) /* it has just ended */
                 return;
-        slot_done(mine, clock_now_ns(), SIGKILL, 0);
+        slot_done(mine, sys_now_ns(), SIGKILL, 0);
         slot_ending(mine);
-        _exit(WORKER_EXIT_ORDERED);
+        sys_exit(PREFORK_EXIT_ORDERED);
 }
 
 void orders_look(void)
@@ -56,14 +59,14 @@ void orders_look(void)
         bool is_present = mine && is_about_present_request(mine->words);
 
         if (order == PREFORK_ORDER_TERM && is_present)
-                running.interrupt(SIGTERM);
+                running.target.interrupt(SIGTERM);
         if (order == PREFORK_ORDER_KILL && is_present)
-                running.interrupt(SIGKILL);
-        if (order == PREFORK_ORDER_KILL && is_present && running.in_process)
+                running.target.interrupt(SIGKILL);
+        if (order == PREFORK_ORDER_KILL && is_present && running.target.in_process)
                 end_with_request();
         /* A handler that has become another user is not ours to kill. As long as it is our child, the master can. */
-        if (atomic_load(&running.first->words->order) == PREFORK_ORDER_DIE && running.interrupt(SIGKILL) == 0)
-                _exit(WORKER_EXIT_ORDERED);
+        if (atomic_load(&running.first->words->order) == PREFORK_ORDER_DIE && running.target.interrupt(SIGKILL) == 0)
+                sys_exit(PREFORK_EXIT_ORDERED);
 }
 
 /* Send the signal on to the other threads that have an order. */
@@ -74,7 +77,7 @@ static void pass_on(void)
                 pid_t tid = atomic_load(&running.tids[i]);
                 if (running.slots[i] != mine && tid > 0 && atomic_load(&words->order) != PREFORK_ORDER_NONE &&
                     is_about_present_request(words))
-                        tgkill(getpid(), tid, SIGUSR1);
+                        sys_signal_thread(tid, SIGUSR1);
         }
 }
 
@@ -99,9 +102,9 @@ static void on_orphan_alarm(int signal_number, siginfo_t *info, void *context)
         (void)context;
         if (!door_is_orphaned())
                 return;
-        if (running.interrupt)
-                running.interrupt(SIGKILL);
-        _exit(WORKER_EXIT_ORPHANED);
+        if (running.target.interrupt)
+                running.target.interrupt(SIGKILL);
+        sys_exit(PREFORK_EXIT_ORPHANED);
 }
 
 /* Another process than the master asks this worker to end: retire. */
@@ -110,7 +113,7 @@ static void on_end(int signal_number, siginfo_t *info, void *context)
         (void)signal_number;
         (void)info;
         (void)context;
-        kill(getpid(), DOOR_SIGNAL);
+        sys_kill(sys_getpid(), DOOR_SIGNAL);
 }
 
 /* Meant for the master, whose name a worker shares: `pkill -USR2 preforkd` must not end requests. */
@@ -135,23 +138,21 @@ const int orders_caught[] = {SIGUSR1, SIGALRM, SIGTERM, SIGHUP,  SIGINT,  SIGQUI
 const size_t orders_caught_count = ELEMENTS(orders_caught);
 static_assert(ELEMENTS(orders_caught) == ELEMENTS(signals) + 1, "every signal that has a handler, here or in lib/door");
 
-int orders_install(struct slot *slot, const struct runtime_ops *ops)
+int orders_install(struct slot *slot, const struct orders_target *target)
 {
-        sigset_t handled;
-
         running.first = mine = slot;
-        running.interrupt = ops ? ops->interrupt : NULL;
-        running.in_process = ops && ops->in_process;
+        running.target = target ? *target : (struct orders_target){0};
         for (size_t i = 0; i < ELEMENTS(signals); i++) {
-                const struct sigaction action = {.sa_sigaction = signals[i].handler,
-                                                 .sa_flags = SA_RESTART | SA_SIGINFO};
-                if (sigaction(signals[i].number, &action, NULL) < 0)
-                        return -errno;
+                int r = sys_handle_orders(signals[i].number, signals[i].handler);
+                if (r < 0)
+                        return r;
         }
-        sigemptyset(&handled);
-        for (size_t i = 0; i < ELEMENTS(signals); i++)
-                sigaddset(&handled, signals[i].number);
-        return sigprocmask(SIG_UNBLOCK, &handled, NULL) < 0 ? -errno : 0;
+        for (size_t i = 0; i < ELEMENTS(signals); i++) {
+                int r = sys_block_signal(signals[i].number, false);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
 }
 
 void orders_set_threads(struct slot *const *slots, const _Atomic pid_t *tids, size_t count)

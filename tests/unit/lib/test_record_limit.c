@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "worker/record_limit.h"
+#include "lib/record_limit.h"
 
 #define S 1000000000ULL
 #define LIMIT (RECORD_LIMIT_S * S)

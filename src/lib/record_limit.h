@@ -1,8 +1,8 @@
 /* How often workers of a pool log what clients can cause: one record of a kind in RECORD_LIMIT_S, with the number of
  * those that were left out since the one before.
  *
- * Called by accept_loop. All workers of a pool share one word for each kind, in the scoreboard. A worker that writes
- * garbage there silences no other pool. */
+ * Called by all who accept for a handler: the accept loop and the preload object. All workers of a pool share one word
+ * for each kind, in the scoreboard. A worker that writes garbage there silences no other pool. */
 #pragma once
 
 #include <stdatomic.h>
