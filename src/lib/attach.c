@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
@@ -24,12 +25,43 @@ static const struct {
         [ATTACH_ORPHAN_TIMEOUT_MS] = {"PREFORK_ORPHAN_TIMEOUT_MS", UINT32_MAX},
         [ATTACH_STATM_FD] = {"PREFORK_STATM_FD", INT32_MAX},
         [ATTACH_PRELOAD] = {"PREFORK_PRELOAD", ATTACH_RETIRE_COUNT - 1},
+        [ATTACH_STOP] = {"PREFORK_STOP", ATTACH_STOP_COUNT - 1},
+        [ATTACH_STDERR_SOCKET] = {"PREFORK_STDERR_SOCKET", 1},
+        [ATTACH_LOG_FD] = {"PREFORK_LOG_FD", INT32_MAX},
+        [ATTACH_LOG_READ_FD] = {"PREFORK_LOG_READ_FD", INT32_MAX},
+        [ATTACH_LOG_SOCKET_FD] = {"PREFORK_LOG_SOCKET_FD", INT32_MAX},
+        [ATTACH_LIMIT_NOFILE] = {"PREFORK_LIMIT_NOFILE_SOFT", UINT64_MAX},
+        [ATTACH_LIMIT_NOFILE + 1] = {"PREFORK_LIMIT_NOFILE_HARD", UINT64_MAX},
+        [ATTACH_LIMIT_AS] = {"PREFORK_LIMIT_AS_SOFT", UINT64_MAX},
+        [ATTACH_LIMIT_AS + 1] = {"PREFORK_LIMIT_AS_HARD", UINT64_MAX},
+        [ATTACH_LIMIT_CORE] = {"PREFORK_LIMIT_CORE_SOFT", UINT64_MAX},
+        [ATTACH_LIMIT_CORE + 1] = {"PREFORK_LIMIT_CORE_HARD", UINT64_MAX},
+        [ATTACH_LIMIT_CPU] = {"PREFORK_LIMIT_CPU_SOFT", UINT64_MAX},
+        [ATTACH_LIMIT_CPU + 1] = {"PREFORK_LIMIT_CPU_HARD", UINT64_MAX},
+        [ATTACH_LIMIT_NPROC] = {"PREFORK_LIMIT_NPROC_SOFT", UINT64_MAX},
+        [ATTACH_LIMIT_NPROC + 1] = {"PREFORK_LIMIT_NPROC_HARD", UINT64_MAX},
 };
 static_assert(ELEMENTS(variables) == ATTACH_COUNT, "a row for every enum attach_variable");
 
 const char *attach_variable_name(enum attach_variable variable)
 {
         return variables[variable].name;
+}
+
+enum attach_variable attach_limit(int resource)
+{
+        switch (resource) {
+        case RLIMIT_NOFILE:
+                return ATTACH_LIMIT_NOFILE;
+        case RLIMIT_AS:
+                return ATTACH_LIMIT_AS;
+        case RLIMIT_CORE:
+                return ATTACH_LIMIT_CORE;
+        case RLIMIT_CPU:
+                return ATTACH_LIMIT_CPU;
+        default:
+                return ATTACH_LIMIT_NPROC;
+        }
 }
 
 /* The value of "NAME=VALUE" if it has that name, or NULL. Not strncmp(3): it might be the program's own. */

@@ -25,8 +25,29 @@ enum attach_variable {
         /* Optional. */
         ATTACH_STATM_FD,
         ATTACH_PRELOAD, /* the program reports through the preload object: enum attach_retire */
-        ATTACH_COUNT
+        /* Optional: the program is loaded once, and copies of it serve connections on stdin and stdout. */
+        ATTACH_STOP,          /* enum attach_stop */
+        ATTACH_STDERR_SOCKET, /* 1: stderr is the connection, too */
+        ATTACH_LOG_FD,        /* the writing end of the pipe that the master reads … */
+        ATTACH_LOG_READ_FD,   /* … and its other end, for when nobody does any more */
+        ATTACH_LOG_SOCKET_FD, /* to the log process */
+        /* Limits of the copies: of each the soft one, and behind it the hard one. */
+        ATTACH_LIMIT_NOFILE,
+        ATTACH_LIMIT_AS = ATTACH_LIMIT_NOFILE + 2,
+        ATTACH_LIMIT_CORE = ATTACH_LIMIT_AS + 2,
+        ATTACH_LIMIT_CPU = ATTACH_LIMIT_CORE + 2,
+        ATTACH_LIMIT_NPROC = ATTACH_LIMIT_CPU + 2,
+        ATTACH_COUNT = ATTACH_LIMIT_NPROC + 2
 };
+
+/* Where a program stops that is loaded once. */
+enum attach_stop {
+        ATTACH_STOP_MAIN, /* before main() */
+        ATTACH_STOP_COUNT
+};
+
+/* The variable of a limit's soft value; `resource` is one of RLIMIT_NOFILE, AS, CORE, CPU and NPROC. */
+enum attach_variable attach_limit(int resource);
 
 /* How a program ends that the preload object keeps from accepting. */
 enum attach_retire {

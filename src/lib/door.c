@@ -17,6 +17,8 @@ static struct {
         bool in_sets;
         atomic_uint inside; /* threads that wait in their sets */
         atomic_bool told;   /* the signal was sent on to all threads */
+        void (*tell)(void); /* NULL: nobody else */
+        bool follows;       /* this process waits in its worker's place */
         atomic_bool closed;
         atomic_bool orphaned;
 } door = {.door_fd = -1};
@@ -58,7 +60,9 @@ void door_close(void)
         if (atomic_load(&door.inside) == 0) /* else the last one replaces them */
                 replace_all();
         tell_threads();
-        if (!door_is_orphaned() && sys_getppid() != door.parent) {
+        if (door.tell)
+                door.tell();
+        if (!door.follows && !door_is_orphaned() && sys_getppid() != door.parent) {
                 atomic_store(&door.orphaned, true);
                 sys_alarm(door.orphan_timeout_ms);
         }
@@ -93,6 +97,21 @@ int door_install(const int *listen_fds, size_t listen_count, pid_t parent, unsig
                 return r;
         /* If the parent died before its death was to be announced, the kernel sends no signal. */
         return sys_getppid() == parent ? 0 : -ESRCH;
+}
+
+void door_set_teller(void (*tell)(void))
+{
+        door.tell = tell;
+}
+
+int door_follow(pid_t worker)
+{
+        door.follows = true;
+        door.tell = NULL;
+        int r = sys_set_death_signal(DOOR_SIGNAL);
+        if (r < 0)
+                return r;
+        return sys_getppid() == worker ? 0 : -ESRCH;
 }
 
 void door_set_threads(const _Atomic pid_t *tids, size_t count, bool in_sets)

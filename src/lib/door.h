@@ -41,6 +41,13 @@ int door_install(const int *listen_fds, size_t listen_count, pid_t parent, unsig
  * door_leave(). Each thread unblocks the signal itself. */
 void door_set_threads(const _Atomic pid_t *tids, size_t count, bool in_sets);
 
+/* Before door_install(): call this when the door closes, too, from a signal handler perhaps. */
+void door_set_teller(void (*tell)(void));
+
+/* In a process that the worker has forked, and that waits in its place: its parent is the worker. The end of that
+ * closes its door, and means nothing else. 0; -ESRCH: the worker has ended; or -errno of prctl(2). */
+int door_follow(pid_t worker);
+
 /* A thread begins or ends to wait in an epoll set. No effect without such threads. */
 void door_enter(void);
 void door_leave(void);

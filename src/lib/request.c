@@ -20,12 +20,18 @@ void request_end(struct request_desk *desk, uint64_t now_ns, int status, uint64_
         slot_done(&desk->slot, now_ns, status, cpu_us);
 }
 
+bool request_may_continue(struct request_desk *desk)
+{
+        return !recycling_is_due(&desk->recycling, &desk->slot, sys_now_ns());
+}
+
+bool request_idle(struct request_desk *desk)
+{
+        slot_idle(&desk->slot, sys_now_ns());
+        return !recycling_was_granted(&desk->recycling, &desk->slot);
+}
+
 bool request_next(struct request_desk *desk)
 {
-        uint64_t now_ns = sys_now_ns();
-
-        if (recycling_is_due(&desk->recycling, &desk->slot, now_ns))
-                return false;
-        slot_idle(&desk->slot, now_ns);
-        return !recycling_was_granted(&desk->recycling, &desk->slot);
+        return request_may_continue(desk) && request_idle(desk);
 }

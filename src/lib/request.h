@@ -29,3 +29,8 @@ void request_end(struct request_desk *desk, uint64_t now_ns, int status, uint64_
 
 /* After a request: join the idle set and return true. False: the master lets the worker go, which must end now. */
 bool request_next(struct request_desk *desk);
+
+/* The two halves of request_next(), for a worker that has something to do between them. request_may_continue() waits
+ * for the master's answer if a question is open; request_idle() joins the idle set. False: as request_next(). */
+bool request_may_continue(struct request_desk *desk);
+bool request_idle(struct request_desk *desk);

@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -91,6 +94,17 @@ static inline bool sys_has_peer(int fd)
         socklen_t length = sizeof(peer);
 
         return getpeername(fd, (struct sockaddr *)&peer, &length) == 0;
+}
+
+/* The name of an interface; `fd` is any socket. */
+static inline int sys_interface_name(int fd, uint32_t index, char name[static IF_NAMESIZE])
+{
+        struct ifreq request = {.ifr_ifindex = (int)index};
+
+        if (ioctl(fd, SIOCGIFNAME, &request) < 0)
+                return -errno;
+        memcpy(name, request.ifr_name, IF_NAMESIZE);
+        return 0;
 }
 
 static inline void sys_shutdown_write(int fd)

@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <net/if.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/auxv.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -119,6 +121,16 @@ static inline bool sys_has_peer(int fd)
         socklen_t length = sizeof(peer);
 
         return SYS_3(__NR_getpeername, fd, &peer, &length) == 0;
+}
+
+static inline int sys_interface_name(int fd, uint32_t index, char name[static IF_NAMESIZE])
+{
+        struct ifreq request = {.ifr_ifindex = (int)index};
+
+        int r = (int)SYS_3(__NR_ioctl, fd, SIOCGIFNAME, &request);
+        if (r == 0)
+                __builtin_memcpy(name, request.ifr_name, IF_NAMESIZE);
+        return r;
 }
 
 static inline void sys_shutdown_write(int fd)
