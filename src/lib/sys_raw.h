@@ -273,6 +273,16 @@ struct sys_sigaction {
         uint64_t mask;
 };
 
+static inline int sys_get_action(int number, struct sys_sigaction *ret)
+{
+        return (int)SYS_4(__NR_rt_sigaction, number, 0, ret, sizeof(ret->mask));
+}
+
+static inline int sys_set_action(int number, const struct sys_sigaction *action)
+{
+        return (int)SYS_4(__NR_rt_sigaction, number, action, 0, sizeof(action->mask));
+}
+
 static inline int sys_handle_signal(int number, void (*handler)(int))
 {
         struct sys_sigaction action = {.handler = handler};

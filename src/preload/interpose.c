@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "preload/accounting.h"
+#include "preload/copies.h"
+#include "preload/service.h"
 
 #define TAKEN __attribute__((visibility("default")))
 
@@ -28,8 +30,36 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
 {
         (void)argc;
         (void)argv;
-        accounting_begin(environment);
+        if (!service_prepare(environment))
+                accounting_begin(environment);
 }
+
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): a name of libc's */
+typedef int main_function(int argc, char **argv, char **environment);
+typedef int start_function(main_function *main, int argc, char **argv, void (*init)(void), void (*fini)(void),
+                           void (*loader_fini)(void), void *stack_end);
+start_function __libc_start_main;
+static main_function *program_main;
+
+/* In place of the program's main(): it is loaded, and its constructors have run. */
+static int stop_before_main(int argc, char **argv, char **environment)
+{
+        if (service_is_expected(ATTACH_STOP_MAIN))
+                environment = environ = copies_run(environ);
+        return program_main(argc, argv, environment);
+}
+
+/* Of any version: they differ in what they do before they call main(). */
+TAKEN int __libc_start_main(main_function *main, int argc, char **argv, void (*init)(void), void (*fini)(void),
+                            void (*loader_fini)(void), void *stack_end)
+{
+        start_function *real = NULL;
+
+        *(void **)&real = dlsym(RTLD_NEXT, "__libc_start_main");
+        program_main = main;
+        return real(stop_before_main, argc, argv, init, fini, loader_fini, stack_end);
+}
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 __attribute__((destructor)) static void end(void)
 {

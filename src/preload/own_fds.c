@@ -7,6 +7,38 @@
 #include "lib/sys.h"
 #include "preload/environment.h"
 
+#define UNUSED_MAX 1024 /* so many numbers in a row without a descriptor: no other follows */
+
+static bool is_own(int *const *own, size_t count, int fd)
+{
+        for (size_t i = 0; i < count; i++)
+                if (*own[i] == fd)
+                        return true;
+        return false;
+}
+
+int own_fds_above_program(int *const *own, size_t count)
+{
+        int above = 3;
+
+        for (int fd = above; fd < above + UNUSED_MAX; fd++)
+                if (SYS_3(__NR_fcntl, fd, F_GETFD, 0) >= 0 && !is_own(own, count, fd))
+                        above = fd + 1;
+        return above;
+}
+
+int own_fds_move(int *fd, int first)
+{
+        if (*fd < 0)
+                return 0;
+        int moved = (int)SYS_3(__NR_fcntl, *fd, F_DUPFD_CLOEXEC, first);
+        if (moved < 0)
+                return moved;
+        sys_close(*fd);
+        *fd = moved;
+        return 0;
+}
+
 static const enum attach_variable variables[] = {ATTACH_SCOREBOARD_FD, ATTACH_WAKE_FD, ATTACH_STATM_FD};
 
 static bool is_that(const struct attachment *attachment, enum attach_variable variable, int fd)

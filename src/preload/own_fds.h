@@ -7,6 +7,13 @@
 
 #include "lib/attach.h"
 
+/* The lowest number above all descriptors but these `count`, which are ours, and above stderr. Negative ones are none.
+ */
+int own_fds_above_program(int *const *own, size_t count);
+
+/* Move a descriptor to the lowest free number from `first` on. 0 or -errno of fcntl(2). */
+int own_fds_move(int *fd, int first);
+
 bool own_fds_has(const struct attachment *attachment, int fd);
 
 /* The lowest of them from `first` on; UINT32_MAX: none. */

@@ -7,8 +7,9 @@
 #include "worker/runtime_inetd.h"
 #include "worker/runtime_listener.h"
 #include "worker/runtime_module.h"
+#include "worker/runtime_template.h"
 
-const struct runtime_ops *runtime_of(enum handler_type type)
+const struct runtime_ops *runtime_of(const struct pool_config *pool)
 {
         static const struct runtime_ops *const runtimes[] = {
                 [HANDLER_INETD] = &runtime_inetd,
@@ -17,7 +18,9 @@ const struct runtime_ops *runtime_of(enum handler_type type)
                 [HANDLER_BUILTIN] = &runtime_builtin,
         };
 
+        if (pool_config_is_copied(pool))
+                return &runtime_template;
         /* The configuration refuses types that are not available yet. */
-        assert((unsigned)type < ELEMENTS(runtimes) && runtimes[type]);
-        return runtimes[type];
+        assert((unsigned)pool->handler_type < ELEMENTS(runtimes) && runtimes[pool->handler_type]);
+        return runtimes[pool->handler_type];
 }

@@ -5,4 +5,4 @@
 #include "worker/runtime.h"
 
 /* The operations of a handler type. */
-const struct runtime_ops *runtime_of(enum handler_type type);
+const struct runtime_ops *runtime_of(const struct pool_config *pool);

@@ -31,7 +31,7 @@ struct server {
 static void report_failure(const struct worker_plan *plan, struct prefork_slot *slot,
                            const struct worker_failure *failure)
 {
-        const struct runtime_ops *ops = runtime_of(plan->pool->handler_type);
+        const struct runtime_ops *ops = runtime_of(plan->pool);
 
         if (failure->stage == PREFORK_STAGE_DIRECTORY)
                 explanation_of_directory(plan);
@@ -99,7 +99,7 @@ static int set_up(struct server *server, struct prefork_scoreboard *board, struc
                 server->listeners[i] = plan->listeners[i];
         plan->listeners = server->listeners;
         recycling_begin(&loop->desk.recycling, recycling_open_memory(), clock_now_ns());
-        loop->runtime_ops = runtime_of(plan->pool->handler_type);
+        loop->runtime_ops = runtime_of(plan->pool);
         server->own = (struct worker_fds){.statm = loop->desk.recycling.statm_fd,
                                           .log_read = worker_log_open_reader(plan->log_write_fd),
                                           .board = loop->runtime_ops->become ? plan->board_fds[0] : -1};
@@ -112,7 +112,7 @@ static int become(struct server *server, struct worker_failure *failure)
         struct accept_loop *loop = &server->loop;
 
         failure->stage = PREFORK_STAGE_EXEC;
-        if (server->plan.pool->accounting == ACCOUNTING_NONE) /* nobody will report that it is ready */
+        if (pool_config_is_unwatched(server->plan.pool)) /* nobody will report that it is ready */
                 slot_unwatched(&loop->desk.slot, clock_now_ns());
         return loop->runtime_ops->become(loop->runtime, server->own.statm);
 }

@@ -6,6 +6,6 @@
 
 #include "logic/protocol/worker_plan.h"
 
-/* Run a worker, or the refuser, until it ends; returns its exit code (enum prefork_exit). Call it in the child, with all
- * signals of the master still blocked. */
+/* Run a worker, or the refuser, until it ends; returns its exit code (enum prefork_exit). Call it in the child, with
+ * all signals of the master still blocked. */
 int worker_main(const struct worker_plan *plan);

@@ -162,7 +162,8 @@ int worker_setup(const struct worker_plan *plan, const struct worker_fds *own, s
                 {PREFORK_STAGE_OOM_SCORE, setup_oom_score}, /* needs /proc: before the root directory changes */
                 {PREFORK_STAGE_NICE, setup_nice},           {PREFORK_STAGE_LIMITS, setup_limits},
                 {PREFORK_STAGE_ROOT_DIRECTORY, setup_root}, {PREFORK_STAGE_CREDENTIALS, setup_credentials},
-                {PREFORK_STAGE_DIRECTORY, setup_directory}, /* as the user, who may not enter every directory root can */
+                {PREFORK_STAGE_DIRECTORY, setup_directory}, /* as the user, who may not enter every directory root can
+                                                             */
         };
 
         sigset_t waiting;

@@ -13,6 +13,7 @@ same machine included.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import errno
 import os
@@ -24,6 +25,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -38,6 +40,8 @@ ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("PREFORKD", ROOT / "build-check/src/bin/preforkd")).resolve()
 HANDLERS = BINARY.parents[2] / "tests/handlers"
 SLOW = float(os.environ.get("PREFORKD_TEST_SLOW", "1"))
+# How programs on stdin and stdout are started where a test does not say: what holds for one way holds for all.
+START_METHOD = os.environ.get("PREFORKD_TEST_START_METHOD", "")
 AS_ROOT = os.geteuid() == 0
 # Whom pools serve as where the master is root and the test does not care.
 POOL_USER = "nobody"
@@ -454,6 +458,8 @@ def format_config(pools: Pools, master: Mapping[str, Value] | None = None) -> st
                              if value is not None)]
     for name, options in pools.items():
         lines += ["", f"[{name}]"]
+        if START_METHOD and options.get("handler_type", "inetd") == "inetd" and "start_method" not in options:
+            lines.append(f"start_method = {START_METHOD}")
         if AS_ROOT and "user" not in options:
             lines.append(f"user = {POOL_USER}")
         lines += [f"{key} = {format_value(value)}" for key, value in options.items() if value is not None]
@@ -487,7 +493,19 @@ def binary_for_everybody(directory: Path) -> Path:
 def clean_environment(**more: str) -> dict[str, str]:
     """This process's environment without what a service manager may have put there."""
     dropped = re.compile(r"NOTIFY_SOCKET|LISTEN_|WATCHDOG_|JOURNAL_STREAM|INVOCATION_ID|MANAGERPID")
-    return {**{key: value for key, value in os.environ.items() if not dropped.match(key)}, **more}
+    preload = {"PREFORKD_PRELOAD": str(preload_file())} if START_METHOD else {}
+    return {**{key: value for key, value in os.environ.items() if not dropped.match(key)}, **preload, **more}
+
+
+def preload_file() -> Path:
+    """The object as it was built, where every user can read it."""
+    source = BINARY.parents[2] / "src/preload/preforkd-preload.so"
+    target = Path(tempfile.gettempdir()) / f"preforkd-preload-{os.getpid()}.so"
+    if not target.exists():
+        shutil.copy(source, target)
+        target.chmod(0o755)
+        atexit.register(target.unlink, missing_ok=True)
+    return target
 
 
 def preload_object(directory: Path) -> dict[str, str]:
@@ -498,6 +516,19 @@ def preload_object(directory: Path) -> dict[str, str]:
         shutil.copy(source, target)
         target.chmod(0o755)
     return {"PREFORKD_PRELOAD": str(target)}
+
+
+def maps_scoreboard(pid: int, pool: str) -> bool:
+    """A worker of that pool, or a copy of its handler that waits for a connection; one that serves has none."""
+    try:
+        return f"/memfd:preforkd:{pool}" in Path(f"/proc/{pid}/maps").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+
+
+def handlers_of(worker: int) -> list[int]:
+    """The processes that serve for a worker."""
+    return [pid for pid in children(worker) if not maps_scoreboard(pid, "")]
 
 
 def run_preforkd(*arguments: str | Path, timeout: float = 20.0, binary: Path = BINARY,
@@ -612,8 +643,9 @@ class Daemon:
         return self.process.poll() is None
 
     def workers(self, pool: str = "www") -> list[int]:
-        """The pids of a pool's workers, as ps would show them."""
-        return [pid for pid in children(self.pid) if title(pid) == f"preforkd: worker {pool}"]
+        """The pids of a pool's workers: as ps would show them, or those that have executed their handler and stopped it."""
+        return [pid for pid in children(self.pid)
+                if title(pid) == f"preforkd: worker {pool}" or (START_METHOD and maps_scoreboard(pid, f"{pool} ("))]
 
     def wait_workers(self, count: int, pool: str = "www", timeout: float = 10.0, ready: bool = True) -> list[int]:
         """Wait until a pool has so many workers, and all of them have started (`ready=False`: as soon as they exist)."""

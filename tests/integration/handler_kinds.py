@@ -56,10 +56,17 @@ def acceptor(name: str, way: str, accounting: str, is_watched: bool = True) -> K
                 wait=lambda directory, time: runs("wait", time)(directory), stubborn=runs("stubborn"))
 
 
+def inetd(name: str, **keys: object) -> Kind:
+    """A program on stdin and stdout, started in one of the ways of start_method and copy."""
+    return Kind(name, lambda _: {"handler": "/bin/cat", **keys},
+                wait=lambda directory, time: {"handler": [handler("wait", directory), time], **keys},
+                stubborn=lambda _: {"handler": ["/bin/sh", "-c", "trap '' TERM; echo begun; while :; do sleep 0.1; done"],
+                                    **keys})
+
+
 KINDS = [
-    Kind("inetd", lambda _: {"handler": "/bin/cat"},
-         wait=lambda directory, time: {"handler": [handler("wait", directory), time]},
-         stubborn=lambda _: {"handler": ["/bin/sh", "-c", "trap '' TERM; echo begun; while :; do sleep 0.1; done"]}),
+    inetd("inetd"),
+    inetd("inetd-forkserver", start_method="forkserver"),
     Kind("module", lambda directory: {"handler_type": "module", "handler": [module("serve", directory), "echo"]},
          in_process=True,
          wait=lambda directory, time: {"handler_type": "module", "handler": [module("serve", directory), "wait", time]},

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from daemon import Daemon, Reply, children, open_descriptors, status_value
+from daemon import Daemon, Reply, handlers_of, open_descriptors, status_value
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def who_serves(client: socket.socket, processes: Iterable[int]) -> int:
 
 def handlers(daemon: Daemon, pool: str = "www") -> list[int]:
     """The handlers a pool runs now."""
-    return [child for worker in daemon.workers(pool) for child in children(worker)]
+    return [child for worker in daemon.workers(pool) for child in handlers_of(worker)]
 
 
 def resident_kb(pid: int) -> int:

@@ -140,7 +140,7 @@ def test_required_keys(tmp_path: Path, missing: str) -> None:
     assert missing in result.stderr
 
 
-@pytest.mark.parametrize(("key", "value"), [("start_method", "forkserver"), ("start_method", "snapshot")])
+@pytest.mark.parametrize(("key", "value"), [("start_method", "snapshot")])
 def test_what_is_not_built_says_so(tmp_path: Path, key: str, value: str) -> None:
     """To be taken out key by key as they are built."""
     path = good_config(tmp_path, **{key: value})

@@ -16,7 +16,7 @@ import pytest
 
 from clients import ClientPool
 from control import Control, control_of
-from daemon import (SLOW, Daemon, alive, burst, children, connect, descendants, read_all, request, tcp4,
+from daemon import (SLOW, Daemon, alive, burst, handlers_of, connect, descendants, read_all, request, tcp4,
                     wait_until)
 from served import most_at_once, processes_below, served
 
@@ -175,7 +175,7 @@ def test_long_requests_leave_room_for_short_ones(preforkd: Start, listen: list[s
     daemon = preforkd({"www": {"listen": listen, "handler": "/bin/cat", "detach_after": "200ms", "scaling": scaling,
                                "max_workers": 2}}, control=True)
     with chats(listen[0], 2) as clients:
-        talkers = {worker for worker in daemon.workers() if children(worker)}
+        talkers = {worker for worker in daemon.workers() if handlers_of(worker)}
         wait_until(lambda: control_of(daemon).pool()["totals"]["detached"] == 2, "two detached")
         for _ in range(20):
             assert request(listen[0], b"short") == b"short"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon import (Daemon, alive, connect, descendants, read_all, refuses, tcp4, wait_until)
+from daemon import (Daemon, alive, connect, descendants, handlers_of, read_all, refuses, tcp4, wait_until)
 from served import handlers
 
 Start = Callable[..., Daemon]
@@ -25,7 +25,7 @@ def test_requests_in_flight_are_served_and_idle_workers_go(preforkd: Start, list
     with connect(listen[0]) as chat:
         chat.sendall(b"one\n")
         assert chat.recv(100) == b"one\n"
-        [busy] = [worker for worker in workers if descendants(worker)]
+        [busy] = [worker for worker in workers if handlers_of(worker)]
         daemon.kill()
         wait_until(lambda: not any(alive(worker) for worker in workers if worker != busy), "the end of idle workers")
         for _ in range(5):

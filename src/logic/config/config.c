@@ -128,6 +128,11 @@ enum retire_signal pool_config_retire_signal(const struct pool_config *pool)
                                                                                            : RETIRE_TERM;
 }
 
+bool pool_config_is_copied(const struct pool_config *pool)
+{
+        return pool->handler_type == HANDLER_INETD && pool->start_method != START_EXEC;
+}
+
 bool pool_config_is_unwatched(const struct pool_config *pool)
 {
         return pool->handler_type == HANDLER_LISTENER && pool->accounting == ACCOUNTING_NONE;

@@ -244,6 +244,9 @@ const char *config_intern_file(struct config *config, const char *file);
 enum retire_signal pool_config_retire_signal(const struct pool_config *pool);
 
 /* True if its handlers accept themselves and report nothing. */
+/* The handler is loaded once, and each connection gets a copy of its process. */
+bool pool_config_is_copied(const struct pool_config *pool);
+
 bool pool_config_is_unwatched(const struct pool_config *pool);
 
 /* True for what inetd calls wait: a program that takes the socket over as descriptor 0, started when something waits

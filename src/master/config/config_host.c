@@ -16,11 +16,11 @@
 #include "base/text.h"
 #include "logic/config/schema.h"
 #include "master/config/module_check.h"
+#include "master/config/preload_check.h"
 #include "os/net/listener.h"
 #include "os/process/capability.h"
 #include "os/process/credentials.h"
 #include "os/process/executable.h"
-#include "os/process/preload_object.h"
 #include "os/process/program.h"
 
 /* A pool on this machine. */
@@ -103,23 +103,16 @@ static int check_module(const struct host *host)
         return 0;
 }
 
-/* Can the accounting be loaded into the program? */
+/* Can the preload object be loaded into the program? */
 static int check_preload(const struct host *host, const char *path)
 {
-        const struct pool_config *pool = host->pool;
         _cleanup_(text_clear) struct text why = {0};
+        enum pool_option option;
 
-        if (pool->handler_type != HANDLER_LISTENER || pool->accounting != ACCOUNTING_PRELOAD)
-                return 0;
-        int r = preload_object_check(&host->place, path, &why);
-        if (r == -ENOEXEC)
-                report(host, false, POOL_ACCOUNTING,
-                       "preload cannot be used with the handler \"%s%s\": %s; expected api or none",
-                       pool->root_directory ? pool->root_directory : "", path, text_string(&why));
-        else if (r < 0 && r != -ENOMEM)
-                report(host, false, POOL_ACCOUNTING, "preload needs an object that the handler loads: %s",
-                       text_string(&why));
-        return r == -ENOMEM ? r : 0;
+        int r = preload_check(host->pool, &host->place, path, &option, &why);
+        if (r > 0)
+                report(host, false, option, "%s", text_string(&why));
+        return r < 0 ? r : 0;
 }
 
 static int check_program(const struct host *host)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -87,7 +88,24 @@ static int check_elf(int fd, struct text *why)
         return check_loader(fd, &header, why);
 }
 
-static int check_program(const struct executable_place *place, const char *path, unsigned depth, struct text *why)
+/* What makes the loader leave LD_PRELOAD alone (AT_SECURE). */
+static int check_privileges(const struct file_user *user, int fd, struct text *why)
+{
+        struct stat status = {0};
+
+        if (fstat(fd, &status) < 0)
+                return 0;
+        if ((status.st_mode & S_ISUID) && status.st_uid != user->uid)
+                return explain(why, -ENOEXEC, "it is setuid, and loads nothing with no_new_privileges = no");
+        if ((status.st_mode & S_ISGID) && (status.st_mode & S_IXGRP) && status.st_gid != user->gid)
+                return explain(why, -ENOEXEC, "it is setgid, and loads nothing with no_new_privileges = no");
+        if (user->uid != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0)
+                return explain(why, -ENOEXEC, "it has capabilities, and loads nothing with no_new_privileges = no");
+        return 0;
+}
+
+static int check_program(const struct executable_place *place, const char *path, unsigned depth,
+                         bool may_gain_privileges, struct text *why)
 {
         char head[HEAD_SIZE + 1] = "";
         struct stat status = {0};
@@ -95,15 +113,17 @@ static int check_program(const struct executable_place *place, const char *path,
 
         if (fd < 0 || depth > DEPTH_MAX)
                 return 0;
-        if (pread(fd, head, HEAD_SIZE, 0) >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0)
-                return check_elf(fd, why);
+        if (pread(fd, head, HEAD_SIZE, 0) >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0) {
+                int r = may_gain_privileges ? check_privileges(&place->user, fd, why) : 0;
+                return r < 0 ? r : check_elf(fd, why);
+        }
         if (!text_starts_with(head, "#!") || fstat(fd, &status) < 0)
                 return 0;
         head[strcspn(head, "\r\n")] = '\0';
         char *interpreter = head + 2 + strspn(head + 2, " \t");
         interpreter[strcspn(interpreter, " \t")] = '\0';
         _cleanup_(text_clear) struct text reason = {0};
-        int r = interpreter[0] == '/' ? check_program(place, interpreter, depth + 1, &reason) : 0;
+        int r = interpreter[0] == '/' ? check_program(place, interpreter, depth + 1, may_gain_privileges, &reason) : 0;
         return r == 0 || r == -ENOMEM
                        ? r
                        : explain(why, r, "its interpreter \"%s\": %s", interpreter, text_string(&reason));
@@ -121,9 +141,10 @@ static int check_object(const struct executable_place *place, struct text *why)
                                                         place->root ? place->root : "", preload_object_path());
 }
 
-int preload_object_check(const struct executable_place *place, const char *path, struct text *why)
+int preload_object_check(const struct executable_place *place, const char *path, bool may_gain_privileges,
+                         struct text *why)
 {
         int r = check_object(place, why);
 
-        return r < 0 ? r : check_program(place, path, 0, why);
+        return r < 0 ? r : check_program(place, path, 0, may_gain_privileges, why);
 }

@@ -12,7 +12,10 @@
 /* Its path, as the program's loader will look for it. */
 const char *preload_object_path(void);
 
-/* Could the object be loaded into the program at `path`? 0; -ENOEXEC with an explanation: it is not dynamically linked,
- * for another machine or another libc; -errno with an explanation: the object cannot be read where the program looks
- * for it; -ENOMEM. What cannot be examined is accepted: the worker's slot says later whether it was loaded. */
-int preload_object_check(const struct executable_place *place, const char *path, struct text *why);
+/* Could the object be loaded into the program at `path`? With `may_gain_privileges` (no_new_privileges = no) programs
+ * that are setuid, setgid or have capabilities load nothing that a user names. 0; -ENOEXEC with an explanation: it is
+ * one of these, not dynamically linked, for another machine or another libc; -errno with an explanation: the object
+ * cannot be read where the program looks for it; -ENOMEM. What cannot be examined is accepted: the worker's slot says
+ * later whether it was loaded. */
+int preload_object_check(const struct executable_place *place, const char *path, bool may_gain_privileges,
+                         struct text *why);

@@ -1,0 +1,126 @@
+#include "preload/copies.h"
+
+#include <errno.h>
+#include <linux/sched.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "lib/door.h"
+#include "lib/sys.h"
+#include "lib/text_of.h"
+#include "preload/record.h"
+#include "preload/service.h"
+
+/* What the kernel knows of the program's only thread, and a fork of libc's would set again. */
+static struct {
+        int *tid;
+        void *robust_list;
+        size_t robust_list_size;
+} thread;
+
+static void learn_thread(void)
+{
+        if (SYS_5(__NR_prctl, PR_GET_TID_ADDRESS, &thread.tid, 0, 0, 0) < 0)
+                thread.tid = NULL;
+        if (SYS_3(__NR_get_robust_list, 0, &thread.robust_list, &thread.robust_list_size) < 0)
+                thread.robust_list = NULL;
+}
+
+/* fork(2) without what libc does around it: the program has one thread, and does not know of this. */
+static pid_t make_copy(void)
+{
+        unsigned long flags = SIGCHLD;
+
+        if (thread.tid)
+                flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+#if defined(__x86_64__)
+        pid_t pid = (pid_t)SYS_5(__NR_clone, flags, 0, 0, thread.tid, 0);
+#else
+        pid_t pid = (pid_t)SYS_5(__NR_clone, flags, 0, 0, 0, thread.tid);
+#endif
+        if (pid == 0 && thread.robust_list)
+                SYS_2(__NR_set_robust_list, thread.robust_list, thread.robust_list_size);
+        return pid;
+}
+
+/* In the copy: wait for a connection, and leave nothing of ours behind. */
+static char **become_program(void)
+{
+        struct address peer;
+
+        service_follow();
+        int connection = service_wait(&peer);
+        if (connection < 0)
+                sys_exit(service_end_code());
+        char **environment = service_enter(connection, &peer);
+        sys_set_mask(service_program_mask(), NULL);
+        return environment;
+}
+
+/* The copy has ended without a request. Until then it only executes our code, so its exit code is ours. */
+static _Noreturn void end_with_copy(int status)
+{
+        char text[RECORD_BYTES];
+        struct line line = record_begin(text, RECORD_ERROR);
+
+        if (door_is_closed())
+                service_leave(PREFORK_EXIT_RETIRED);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == PREFORK_EXIT_LISTENER_FAILED)
+                sys_exit(PREFORK_EXIT_LISTENER_FAILED); /* it has said why in the slot */
+        if (WIFEXITED(status) && WEXITSTATUS(status) != PREFORK_EXIT_START_FAILED)
+                service_leave(WEXITSTATUS(status));
+        line_add(&line, "the process of the handler that waited for a connection has ended");
+        if (WIFSIGNALED(status)) {
+                line_add(&line, ", killed by signal ");
+                line_add_number(&line, (uint64_t)WTERMSIG(status));
+                line_add(&line, " (");
+                text_of_signal(&line, WTERMSIG(status));
+                line_add(&line, ")");
+        }
+        record_write(&line);
+        service_fail(PREFORK_STAGE_HANDLER, ECHILD);
+}
+
+static bool is_shortage(pid_t error)
+{
+        return error == -EAGAIN || error == -ENOMEM;
+}
+
+/* Make a copy, and try again in a shortage once the worker has served: the first one shows whether there is room. The
+ * signals are blocked when this returns. 0 in the copy. */
+static pid_t make_copy_with_patience(bool is_first)
+{
+        for (;;) {
+                sys_set_mask(UINT64_MAX, NULL);
+                pid_t pid = door_is_closed() ? -ESHUTDOWN : make_copy();
+                if (pid >= 0)
+                        return pid;
+                service_note_copy(0); /* unblocks the signals */
+                if (pid == -ESHUTDOWN)
+                        service_leave(PREFORK_EXIT_RETIRED);
+                if (is_first || !is_shortage(pid))
+                        service_fail(PREFORK_STAGE_ROOM, -pid);
+                service_endure("cannot make a process for the next connection", pid);
+        }
+}
+
+char **copies_run(char **environment)
+{
+        service_begin(environment);
+        learn_thread();
+        for (bool is_first = true;; is_first = false) {
+                struct rusage usage = {0};
+                int status = 0;
+
+                pid_t pid = make_copy_with_patience(is_first);
+                if (pid == 0)
+                        return become_program();
+                service_note_copy(pid);
+                service_collect(pid, &status, &usage);
+                if (!service_has_request())
+                        end_with_copy(status);
+                service_note_end(status, &usage);
+                if (!service_may_continue())
+                        service_leave(service_end_code());
+        }
+}

@@ -1,0 +1,11 @@
+/* Copies of a program that was stopped, by fork: one is made ahead and waits for a connection in the worker's place; it
+ * goes on into the program, and the worker waits for its end.
+ *
+ * Called at the stop. What must stay true: a connection that is accepted is served, or the failure is reported; a copy
+ * that ends before it has one ends its worker, so that nothing spins. */
+#pragma once
+
+/* Serve connections until the worker must end. Returns in each copy, which has its connection where the program expects
+ * it, the program's signal mask, and in the result its environment: `environment` and the variables of the connection;
+ * NULL if that was NULL. */
+char **copies_run(char **environment);

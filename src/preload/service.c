@@ -1,0 +1,206 @@
+#include "preload/service.h"
+
+#include <errno.h>
+#include <signal.h>
+
+#include "lib/door.h"
+#include "lib/orders.h"
+#include "preload/environment.h"
+#include "preload/own_fds.h"
+#include "preload/peer_variables.h"
+#include "preload/record.h"
+#include "preload/service_private.h"
+
+struct service service;
+
+size_t service_listener_count(void)
+{
+        return (size_t)service.attachment.values[ATTACH_LISTEN_FDS];
+}
+
+size_t service_list_saved(int signals[static SAVED_MAX])
+{
+        size_t count = 0;
+
+        for (size_t i = 0; i < orders_caught_count; i++)
+                signals[count++] = orders_caught[i];
+        signals[count++] = SIGCHLD;
+        return count;
+}
+
+int service_end_with(int code)
+{
+        service.end_code = code;
+        return -1;
+}
+
+static int optional_fd(enum attach_variable variable)
+{
+        return service.attachment.has[variable] ? (int)service.attachment.values[variable] : -1;
+}
+
+bool service_prepare(char **environment)
+{
+        pid_t pid = sys_getpid();
+
+        int r = attach_read(environment, pid, &service.attachment);
+        if (r < 0 || !service.attachment.has[ATTACH_STOP])
+                return false;
+        environment_save(environment, &service.attachment);
+        environment_forget(environment);
+        r = service_listener_count() > LISTENERS_MAX ? -E2BIG : attach_take(&service.attachment, &service.desk);
+        if (r < 0) /* there is no slot to say why */
+                sys_exit(PREFORK_EXIT_START_FAILED);
+        for (size_t i = 0; i < service_listener_count(); i++)
+                service.listeners[i] = (int)service.attachment.values[ATTACH_LISTEN_FD] + (int)i;
+        service.log_fd = optional_fd(ATTACH_LOG_FD);
+        service.log_read_fd = optional_fd(ATTACH_LOG_READ_FD);
+        service.log_socket_fd = optional_fd(ATTACH_LOG_SOCKET_FD);
+        atomic_store(&service.desk.slot.words->attached, PREFORK_ATTACHED_PRELOAD);
+        service.pid = pid;
+        return true;
+}
+
+bool service_is_expected(enum attach_stop stop)
+{
+        return service.pid != 0 && !service.stopped && service.attachment.values[ATTACH_STOP] == stop &&
+               sys_getpid() == service.pid;
+}
+
+uint64_t service_program_mask(void)
+{
+        return service.program_mask;
+}
+
+int service_first_own_fd(void)
+{
+        return service.first_own_fd;
+}
+
+int service_end_code(void)
+{
+        return service.end_code;
+}
+
+void service_fail(enum prefork_stage stage, int error)
+{
+        struct prefork_slot *words = service.desk.slot.words;
+
+        atomic_store(&words->start_errno, (uint32_t)error);
+        atomic_store(&words->start_stage, stage);
+        sys_exit(PREFORK_EXIT_START_FAILED);
+}
+
+void service_leave(int code)
+{
+        slot_ending(&service.desk.slot);
+        sys_exit(code == PREFORK_EXIT_RETIRED && door_is_orphaned() ? PREFORK_EXIT_ORPHANED : code);
+}
+
+/* Our descriptors move above those of the program, which are few: what has to be copied for each process is small then,
+ * and one call closes all of ours. */
+static int settle_descriptors(void)
+{
+        int *own[LISTENERS_MAX + 8];
+        size_t count = 0;
+
+        own[count++] = &service.desk.slot.wake_fd;
+        own[count++] = &service.desk.recycling.statm_fd;
+        own[count++] = &service.log_fd;
+        own[count++] = &service.log_read_fd;
+        own[count++] = &service.log_socket_fd;
+        for (size_t i = 0; i < service_listener_count(); i++)
+                own[count++] = &service.listeners[i];
+        sys_close((int)service.attachment.values[ATTACH_SCOREBOARD_FD]); /* it is mapped */
+        service.first_own_fd = own_fds_above_program(own, count);
+        for (size_t i = 0; i < count; i++) {
+                int r = own_fds_move(own[i], service.first_own_fd);
+                if (r < 0)
+                        return r;
+        }
+        record_set_targets(service.log_socket_fd, service.log_fd);
+        return 0;
+}
+
+/* A process that has left its group, or moved into another, is signalled by its pid, which is its own until it is
+ * collected. */
+static int interrupt(int signal_number)
+{
+        pid_t pid = service.copy;
+
+        if (pid <= 0)
+                return 0;
+        int r = sys_kill(-pid, signal_number);
+        if (sys_getpgid(pid) != pid)
+                r = sys_kill(pid, signal_number);
+        return r == -ESRCH ? 0 : r;
+}
+
+bool service_has_request(void)
+{
+        const struct prefork_slot *words = service.desk.slot.words;
+
+        return atomic_load(&words->requests_begun) != atomic_load(&words->requests_ended);
+}
+
+/* The door has closed: so has that of the process that waits. */
+static void tell_copy(void)
+{
+        pid_t pid = service.copy;
+
+        if (pid > 0 && !service_has_request())
+                sys_kill(pid, DOOR_SIGNAL);
+}
+
+/* A worker has handlers for its own signals alone: those of the program would run in it. */
+static int take_signals(void)
+{
+        int signals[SAVED_MAX];
+        size_t count = service_list_saved(signals);
+
+        sys_set_mask(ALL_SIGNALS, &service.program_mask);
+        for (size_t i = 0; i < count; i++)
+                sys_get_action(signals[i], &service.program_actions[i]);
+        for (size_t i = 0; i < orders_caught_count; i++) /* they were blocked when the program was executed */
+                service.program_mask &= ~sys_signal_bit(orders_caught[i]);
+        sys_set_action(SIGCHLD, &(struct sys_sigaction){0});
+        const struct orders_target target = {.interrupt = interrupt};
+        int r = orders_install(&service.desk.slot, &target);
+        if (r < 0)
+                return r;
+        door_set_teller(tell_copy);
+        r = door_install(service.listeners, service_listener_count(),
+                         (pid_t)service.attachment.values[ATTACH_MASTER_PID],
+                         (unsigned)service.attachment.values[ATTACH_ORPHAN_TIMEOUT_MS]);
+        while (door_fd() >= 0 && door_fd() < service.first_own_fd)
+                door_make_way(door_fd());
+        return r;
+}
+
+void service_begin(char **environment)
+{
+        service.stopped = true;
+        int r = settle_descriptors();
+        if (r < 0)
+                service_fail(PREFORK_STAGE_DESCRIPTORS, -r);
+        r = environment ? peer_variables_begin(environment) : 0;
+        if (r < 0)
+                service_fail(PREFORK_STAGE_MEMORY, -r);
+        service.has_peer_variables = environment != NULL;
+        r = take_signals();
+        if (r == -ESRCH)
+                service_leave(PREFORK_EXIT_ORPHANED);
+        if (r < 0)
+                service_fail(PREFORK_STAGE_LISTENERS, -r);
+}
+
+bool service_may_continue(void)
+{
+        if (!request_may_continue(&service.desk))
+                service_end_with(PREFORK_EXIT_RECYCLED);
+        else if (door_is_closed())
+                service_end_with(PREFORK_EXIT_RETIRED);
+        else
+                return true;
+        return false;
+}

@@ -1,0 +1,77 @@
+/* A worker that has executed its handler, an inetd-style program, and has stopped it before it had a connection. From
+ * there each connection gets a copy of the program: the worker's side of that, in the program's own process. It does
+ * what worker/accept_loop, worker/runtime_inetd and worker/worker_setup do for a program that is executed for each
+ * connection: waiting, admission, reports, deadlines, records, limits, the environment.
+ *
+ * Called by preload/copies (and whatever else makes copies). What must stay true: nothing here calls libc or touches
+ * errno; a copy has no descriptor, mapping or signal handler of ours when it goes on into the program. The state is
+ * static, because signal handlers get no argument: a process has one service. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "base/address.h"
+#include "lib/attach.h"
+#include "prefork/scoreboard.h"
+
+/* In the object's constructor: attach to the slot that the environment names, and remove from it what is ours. True:
+ * this process is such a worker; the handler starts. Ends the process if it cannot be. */
+bool service_prepare(char **environment);
+
+/* True between service_prepare() and the stop, in the worker's own process. */
+bool service_is_expected(enum attach_stop stop);
+
+/* At the stop, once: move our descriptors above the program's, take over the signals, get ready to accept. Ends the
+ * process if that fails. `environment`: what the copies get, and variables about their client; NULL: those are left
+ * out. */
+void service_begin(char **environment);
+
+/* What the program had when it stopped: its signal mask. */
+uint64_t service_program_mask(void);
+
+/* The lowest number of a descriptor of ours; all above are ours, too. */
+int service_first_own_fd(void);
+
+/* In the process that accepts: a fork of the worker (with all signals blocked), or the worker itself. Join the idle
+ * set, wait for a connection, admit it and begin its request. Returns the descriptor, or -1: this process must end,
+ * with service_end_code(). */
+int service_wait(struct address *ret_peer);
+int service_end_code(void);
+
+/* In a fork of the worker, with all signals blocked, before service_wait(): wait in its place. In a worker that waits
+ * itself service_join() does what is needed; 0 or -errno. */
+void service_follow(void);
+int service_join(void);
+
+/* In the process that is the copy: put the connection where the program has it, close what is ours, set limits and
+ * signals. Returns the environment, or NULL: it is as it was. The program's signal mask is the caller's to set. */
+char **service_enter(int connection, const struct address *peer);
+
+/* In the worker. May it go on with another connection? False: it must end, with service_end_code(). Waits for the
+ * master's answer if it has asked to be recycled. */
+bool service_may_continue(void);
+
+/* In the worker, with all signals blocked: this process serves, or waits for a connection to serve; 0: none could be
+ * made. Unblocks the worker's signals. */
+void service_note_copy(pid_t pid);
+
+/* In the worker: has the copy begun a request? */
+bool service_has_request(void);
+
+/* In the worker: wait for the end of the copy, carrying out orders meanwhile, and collect it. */
+void service_collect(pid_t pid, int *ret_status, struct rusage *ret_usage);
+
+/* In the worker: the request that was begun has ended with its copy; count it and log what is to be logged. */
+void service_note_end(int status, const struct rusage *usage);
+
+/* In the worker, in a shortage of processes or memory: warn once, and pause for a moment. */
+void service_endure(const char *what, int error);
+
+/* In the worker: it cannot serve. Report the stage and the errno (positive), and end. */
+_Noreturn void service_fail(enum prefork_stage stage, int error);
+
+/* In the worker: end with that code. */
+_Noreturn void service_leave(int code);

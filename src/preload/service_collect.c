@@ -1,0 +1,80 @@
+/* The worker: until the copy has ended and its request is counted. */
+#include "preload/service.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "lib/door.h"
+#include "lib/orders.h"
+#include "lib/record_limit.h"
+#include "lib/text_of.h"
+#include "preload/record.h"
+#include "preload/service_private.h"
+#include "preload/stderr_reader.h"
+
+void service_note_copy(pid_t pid)
+{
+        service.copy = pid;
+        sys_set_mask(ALL_SIGNALS, NULL);
+        for (size_t i = 0; i < orders_caught_count; i++)
+                sys_block_signal(orders_caught[i], false);
+        if (service_has_request())
+                orders_look(); /* for an order that came before the pid was known */
+}
+
+void service_collect(pid_t pid, int *ret_status, struct rusage *ret_usage)
+{
+        siginfo_t info;
+
+        /* Without collecting it: until then no other process can get its pid, so an order that arrives at any moment
+         * signals the right one. */
+        while (!door_is_orphaned() || !service_has_request()) {
+                long r = SYS_5(__NR_waitid, P_PID, pid, &info, WEXITED | WNOWAIT, NULL);
+                if (r != -EINTR)
+                        break;
+        }
+        if (door_is_orphaned())
+                stderr_reader_run(service.log_read_fd, pid);
+        service.copy = 0;
+        while (SYS_4(__NR_wait4, pid, ret_status, 0, ret_usage) == -EINTR)
+                ;
+}
+
+static void log_killed(int status, uint64_t duration_ns)
+{
+        struct prefork_scoreboard *board = service.desk.slot.board;
+        int number = WTERMSIG(status);
+        enum prefork_record kind = number == SIGPIPE ? PREFORK_RECORD_LEFT : PREFORK_RECORD_KILLED;
+        bool ordered = orders_end_request();
+        char text[RECORD_BYTES], more_text[RECORD_LIMIT_TEXT_MAX];
+        uint32_t more = 0;
+
+        if (!ordered && !record_limit_take(&board->records[kind], sys_now_ns(), &more))
+                return;
+        struct line line = record_begin(text, ordered ? RECORD_INFO : RECORD_NOTICE);
+        line_add(&line, "handler killed by signal ");
+        line_add_number(&line, (uint64_t)number);
+        line_add(&line, " (");
+        text_of_signal(&line, number);
+        line_add(&line, WCOREDUMP(status) ? "), core dumped, after " : ") after ");
+        line_add_number(&line, duration_ns / 1000000);
+        line_add(&line, " ms");
+        line_add(&line, record_limit_text(more, more_text));
+        record_write(&line);
+}
+
+static uint64_t time_us(const struct timeval *time)
+{
+        return (uint64_t)time->tv_sec * 1000000 + (uint64_t)time->tv_usec;
+}
+
+void service_note_end(int status, const struct rusage *usage)
+{
+        uint64_t begun_ns = atomic_load(&service.desk.slot.words->activity_since_ns), ended_ns = sys_now_ns();
+
+        service.warned = false;
+        if (WIFSIGNALED(status))
+                log_killed(status, ended_ns > begun_ns ? ended_ns - begun_ns : 0);
+        request_end(&service.desk, ended_ns, status, time_us(&usage->ru_utime) + time_us(&usage->ru_stime));
+}

@@ -1,0 +1,101 @@
+/* The copy: from a fork of the worker into the program, leaving nothing of ours behind. */
+#include "preload/service.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+
+#include "base/cleanup.h"
+#include "lib/door.h"
+#include "preload/peer_variables.h"
+#include "preload/service_private.h"
+
+enum { STDIN_FD, STDOUT_FD, STDERR_FD };
+
+static void restore_actions(bool door_too)
+{
+        int signals[SAVED_MAX];
+        size_t count = service_list_saved(signals);
+
+        for (size_t i = 0; i < count; i++)
+                if ((signals[i] == DOOR_SIGNAL) == door_too)
+                        sys_set_action(signals[i], &service.program_actions[i]);
+}
+
+void service_follow(void)
+{
+        SYS_2(__NR_setpgid, 0, 0);
+        restore_actions(false);
+        int r = door_follow(service.pid);
+        if (r == 0)
+                r = service_join();
+        if (r < 0)
+                sys_exit(r == -ESRCH ? PREFORK_EXIT_ORPHANED : PREFORK_EXIT_START_FAILED);
+        sys_set_mask(ALL_SIGNALS & ~sys_signal_bit(DOOR_SIGNAL), NULL);
+}
+
+/* Put the connection on that number, for the program and what it executes. */
+static void put(int connection, int number)
+{
+        if (connection == number)
+                SYS_3(__NR_fcntl, number, F_SETFD, 0);
+        else
+                SYS_3(__NR_dup3, connection, number, 0);
+}
+
+/* What another process that has the same stderr may have done to it: as spawn_reset_stderr() of os/process. */
+static void reset_stderr(void)
+{
+        const long changed = O_NONBLOCK | O_ASYNC | O_DIRECT;
+        long flags = SYS_3(__NR_fcntl, STDERR_FD, F_GETFL, 0);
+
+        if (flags >= 0 && (flags & changed))
+                SYS_3(__NR_fcntl, STDERR_FD, F_SETFL, flags & ~changed);
+}
+
+static void set_limits(void)
+{
+        static const int resources[] = {RLIMIT_NOFILE, RLIMIT_AS, RLIMIT_CORE, RLIMIT_CPU, RLIMIT_NPROC};
+
+        for (size_t i = 0; i < ELEMENTS(resources); i++) {
+                enum attach_variable soft = attach_limit(resources[i]), hard = soft + 1;
+                const uint64_t values[] = {service.attachment.values[soft], service.attachment.values[hard]};
+                if (service.attachment.has[soft] && service.attachment.has[hard])
+                        SYS_4(__NR_prlimit64, 0, resources[i], values, NULL);
+        }
+}
+
+static void close_own(void)
+{
+        if (service.acceptor.epoll_fd >= 0) { /* made by this copy, under any number */
+                sys_close(service.acceptor.epoll_fd);
+                sys_close(service.acceptor.signal_fd);
+        }
+        if (SYS_3(__NR_close_range, service.first_own_fd, ~0U, 0) >= 0)
+                return;
+        for (int fd = service.first_own_fd; fd <= service.first_own_fd + LISTENERS_MAX + 8; fd++)
+                sys_close(fd); /* before Linux 5.9 */
+}
+
+char **service_enter(int connection, const struct address *peer)
+{
+        char **environment = service.has_peer_variables ? peer_variables_set(peer, connection) : NULL;
+        bool is_stderr = service.attachment.values[ATTACH_STDERR_SOCKET] != 0;
+
+        sys_set_mask(ALL_SIGNALS, NULL);
+        restore_actions(true);
+        sys_set_death_signal(0);
+        put(connection, STDIN_FD);
+        put(connection, STDOUT_FD);
+        if (is_stderr)
+                put(connection, STDERR_FD);
+        else
+                reset_stderr();
+        if (connection > STDERR_FD && connection < service.first_own_fd)
+                sys_close(connection);
+        close_own();
+        sys_unmap(service.desk.slot.board, sizeof(struct prefork_scoreboard));
+        set_limits();
+        return environment;
+}

@@ -1,0 +1,47 @@
+/* Internal to preload/service*: the state of a worker that has executed its handler. The files are: service (the begin
+ * and the end of the worker), service_wait (until a request begins), service_enter (from there into the program),
+ * service_collect (until the request has ended). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/acceptor.h"
+#include "lib/attach.h"
+#include "lib/request.h"
+#include "lib/sys.h"
+
+#define LISTENERS_MAX 128
+#define ALL_SIGNALS UINT64_MAX
+
+/* Whose actions the worker changes: those that have a handler, and SIGCHLD, because the copies are its children. */
+#define SAVED_MAX 16
+
+struct service {
+        pid_t pid; /* of the worker; 0: there is no service */
+        bool stopped;
+        struct attachment attachment;
+        struct request_desk desk;
+        struct acceptor acceptor;
+        int listeners[LISTENERS_MAX];
+        int log_fd, log_read_fd, log_socket_fd; /* -1: there is none */
+        int first_own_fd;
+        uint64_t program_mask;
+        struct sys_sigaction program_actions[SAVED_MAX];
+        bool has_peer_variables;
+        bool warned; /* of a shortage that is not over */
+        int end_code;
+        volatile pid_t copy; /* 0: there is none */
+};
+
+extern struct service service;
+
+size_t service_listener_count(void);
+
+/* The signals whose actions are the worker's, and are given back to copies. */
+size_t service_list_saved(int signals[static SAVED_MAX]);
+
+/* This process must end with that code. Returns -1. */
+int service_end_with(int code);

@@ -1,0 +1,114 @@
+/* The worker or its copy waits: until a connection is admitted and its request has begun. */
+#include "preload/service.h"
+
+#include <errno.h>
+
+#include "lib/door.h"
+#include "lib/host_text.h"
+#include "lib/record_limit.h"
+#include "lib/refusal.h"
+#include "lib/text_of.h"
+#include "preload/record.h"
+#include "preload/service_private.h"
+
+int service_join(void)
+{
+        return acceptor_join(&service.acceptor, service.listeners, service_listener_count());
+}
+
+void service_endure(const char *what, int error)
+{
+        char text[RECORD_BYTES];
+
+        if (!service.warned) {
+                struct line line = record_begin(text, RECORD_WARNING);
+                line_add(&line, what);
+                line_add(&line, ": ");
+                text_of_error(&line, -error);
+                line_add(&line, "; trying again until it is over");
+                record_write(&line);
+        }
+        service.warned = true;
+        acceptor_pause(&service.acceptor);
+}
+
+static void refuse(int connection, const struct address *peer)
+{
+        struct prefork_scoreboard *board = service.desk.slot.board;
+        char text[RECORD_BYTES], more_text[RECORD_LIMIT_TEXT_MAX];
+        uint32_t more;
+
+        refusal_close(connection);
+        if (!record_limit_take(&board->records[PREFORK_RECORD_REFUSED], sys_now_ns(), &more))
+                return;
+        struct line line = record_begin(text, RECORD_NOTICE);
+        line_add(&line, "refused a connection from ");
+        host_text_add(&line, peer, service.listeners[0]);
+        line_add(&line, ": it has ");
+        line_add_number(&line, atomic_load(&board->max_connections_per_source));
+        line_add(&line, " already (max_connections_per_source)");
+        line_add(&line, record_limit_text(more, more_text));
+        record_write(&line);
+}
+
+static void log_failed_listener(int error)
+{
+        struct address address = {.length = sizeof(address.un)};
+        char text[RECORD_BYTES];
+        struct line line = record_begin(text, RECORD_ERROR);
+
+        if (SYS_3(__NR_getsockname, service.acceptor.failed, &address.any, &address.length) < 0)
+                return;
+        line_add(&line, "cannot accept connections on ");
+        bool is_v6 = address.any.sa_family == AF_INET6;
+        line_add(&line, is_v6 ? "[" : NULL);
+        host_text_add(&line, &address, service.acceptor.failed);
+        line_add(&line, is_v6 ? "]" : NULL);
+        host_text_add_path(&line, &address);
+        if (address.any.sa_family != AF_UNIX) {
+                line_add(&line, ":");
+                line_add_number(&line, host_text_port(&address));
+        }
+        line_add(&line, ": ");
+        text_of_error(&line, -error);
+        record_write(&line);
+}
+
+static int fail_to_accept(int error)
+{
+        struct prefork_slot *words = service.desk.slot.words;
+
+        log_failed_listener(error);
+        atomic_store(&words->start_errno, (uint32_t)-error);
+        atomic_store(&words->start_stage, PREFORK_STAGE_LISTENERS);
+        return service_end_with(PREFORK_EXIT_LISTENER_FAILED);
+}
+
+int service_wait(struct address *ret_peer)
+{
+        struct slot *slot = &service.desk.slot;
+
+        if (atomic_load(&slot->words->activity) == PREFORK_STARTING)
+                slot_ready(slot, sys_now_ns());
+        else if (!request_idle(&service.desk))
+                return service_end_with(PREFORK_EXIT_RECYCLED);
+        for (;;) {
+                int connection;
+
+                int r = acceptor_wait(&service.acceptor, ret_peer, &connection);
+                if (acceptor_is_shortage(r) || acceptor_is_passing(r)) {
+                        service_endure("accept", r);
+                        continue;
+                }
+                if (r == -ESHUTDOWN)
+                        return service_end_with(PREFORK_EXIT_RETIRED);
+                if (r < 0)
+                        return fail_to_accept(r);
+                service.warned = false;
+                if (request_admit(&service.desk, ret_peer)) {
+                        request_begin(&service.desk, sys_now_ns());
+                        return connection;
+                }
+                refuse(connection, ret_peer);
+        }
+}

@@ -1,0 +1,46 @@
+/* Programs that are executed in place of their worker: what the runtimes of both kinds have in common. The program
+ * finds its slot by variables of the environment (lib/attach) and descriptors under numbers that these name.
+ *
+ * Called by runtime_listener and runtime_template, in a worker that serves nothing yet. What must stay true: an exec
+ * that fails leaves a worker that can still say why. */
+#pragma once
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/words.h"
+#include "lib/attach.h"
+#include "logic/protocol/worker_plan.h"
+
+/* A descriptor of the worker, and the number that the program finds it under. */
+struct passed {
+        int fd, target;
+};
+
+/* Find the program of the pool, as it is executed. 0 with *ret to be freed, or -errno. */
+int in_place_find(const struct worker_plan *plan, char **ret);
+
+/* Add NAME=VALUE. 0 or -ENOMEM. */
+int in_place_add_number(struct words *variables, const char *name, uint64_t value);
+
+/* The same for a variable of lib/attach. */
+int in_place_attach(struct words *variables, enum attach_variable variable, uint64_t value);
+
+/* Add the variables that every attached program has, for a scoreboard and a wake pipe at `above` and `above` + 1, and
+ * what tells its memory at `above` + 2 unless `statm_fd` is negative. 0 or -ENOMEM. */
+int in_place_attach_slot(const struct worker_plan *plan, int above, int statm_fd, struct words *variables);
+
+/* Add LD_PRELOAD: the preload object comes first; what the pool or preforkd's own environment preloads stays. */
+int in_place_add_preload(const struct worker_plan *plan, struct words *variables);
+
+/* Give each descriptor its number; all targets are below `beyond`. *ret_log is a copy of the pipe for records, which
+ * closes at the exec; in_place_failed() puts it back. 0 or -errno. */
+int in_place_pass(const struct worker_plan *plan, struct passed *list, size_t count, int beyond, int *ret_log);
+void in_place_failed(const struct worker_plan *plan, int log_fd);
+
+/* Until the program reports, an end of the master ends it by that signal: it has no connection yet. The signals of
+ * `blocked` stay blocked for it. What has come of the others already, and was blocked, ends this process instead: the
+ * handler that it has from the master would swallow it. 0; -ESRCH: the master has died; -errno. */
+int in_place_set_signals(const struct worker_plan *plan, int number, const sigset_t *blocked);

@@ -1,0 +1,174 @@
+#include "worker/runtime_template.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "lib/attach.h"
+#include "lib/orders.h"
+#include "worker/explanation.h"
+#include "worker/handler_environment.h"
+#include "worker/handler_limits.h"
+#include "worker/in_place.h"
+
+/* Ours have numbers above those that a program opens while it starts; the preload object moves them when it has stopped
+ * the program. */
+#define FIRST_OWN_FD 64
+
+enum own_fd { OWN_BOARD, OWN_WAKE, OWN_STATM, OWN_LOG, OWN_LOG_READ, OWN_LOG_SOCKET, OWN_LISTENERS };
+
+extern char **environ;
+
+struct program {
+        const struct worker_plan *plan;
+        char *path;
+        int log_read_fd;
+        struct handler_limits limits; /* of the copies */
+};
+
+static void end(void *runtime)
+{
+        struct program *program = runtime;
+
+        free(program->path);
+        free(program);
+}
+
+static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
+{
+        struct program *program = calloc(1, sizeof(*program));
+
+        if (!program)
+                return -ENOMEM;
+        program->plan = plan;
+        program->log_read_fd = log_read_fd;
+        handler_limits_plan(plan, &program->limits);
+        int r = in_place_find(plan, &program->path);
+        if (r < 0) {
+                end(program);
+                return r;
+        }
+        *ret = program;
+        return 0;
+}
+
+static int number_of(enum own_fd own)
+{
+        return FIRST_OWN_FD + (int)own;
+}
+
+static int attach_limits(const struct handler_limits *limits, struct words *variables)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < limits->count && r == 0; i++) {
+                enum attach_variable soft = attach_limit(limits->items[i].resource), hard = soft + 1;
+                r = in_place_attach(variables, soft, limits->items[i].value.rlim_cur);
+                if (r == 0)
+                        r = in_place_attach(variables, hard, limits->items[i].value.rlim_max);
+        }
+        return r;
+}
+
+static int add_attachment(const struct program *program, int statm_fd, struct words *variables)
+{
+        const struct worker_plan *plan = program->plan;
+        const struct {
+                enum attach_variable variable;
+                bool is_set;
+                uint64_t value;
+        } rows[] = {
+                {ATTACH_LISTEN_FD, true, (uint64_t)number_of(OWN_LISTENERS)},
+                {ATTACH_LISTEN_FDS, true, plan->listener_count},
+                {ATTACH_STOP, true, ATTACH_STOP_MAIN},
+                {ATTACH_STDERR_SOCKET, true, plan->pool->stderr_mode == STDERR_SOCKET},
+                {ATTACH_LOG_FD, true, (uint64_t)number_of(OWN_LOG)},
+                {ATTACH_LOG_READ_FD, program->log_read_fd >= 0, (uint64_t)number_of(OWN_LOG_READ)},
+                {ATTACH_LOG_SOCKET_FD, plan->log_socket_fd >= 0, (uint64_t)number_of(OWN_LOG_SOCKET)},
+        };
+
+        int r = in_place_attach_slot(plan, number_of(OWN_BOARD), statm_fd, variables);
+        for (size_t i = 0; i < ELEMENTS(rows) && r == 0; i++)
+                if (rows[i].is_set)
+                        r = in_place_attach(variables, rows[i].variable, rows[i].value);
+        return r < 0 ? r : attach_limits(&program->limits, variables);
+}
+
+/* All symbols are looked up before the stop, once, and not in every copy; the preload object removes the variable. */
+static int make_environment(const struct program *program, int statm_fd, struct handler_environment **ret)
+{
+        const struct pool_config *pool = program->plan->pool;
+        const struct words own = secret_words_view(&pool->environment);
+        _cleanup_(words_clear) struct words variables = {0};
+        int r = 0;
+
+        for (size_t i = 0; i < own.count && r == 0; i++)
+                r = words_add(&variables, own.list[i]);
+        if (r == 0)
+                r = add_attachment(program, statm_fd, &variables);
+        if (r == 0)
+                r = in_place_add_preload(program->plan, &variables);
+        return r < 0 ? r : handler_environment_new(&variables, pool->clear_environment ? NULL : environ, ret);
+}
+
+static int pass_descriptors(const struct program *program, int statm_fd, int *ret_log)
+{
+        const struct worker_plan *plan = program->plan;
+        const struct passed own[] = {
+                {plan->board_fds[0], number_of(OWN_BOARD)},
+                {plan->wake_fd, number_of(OWN_WAKE)},
+                {statm_fd, number_of(OWN_STATM)},
+                {plan->log_write_fd, number_of(OWN_LOG)},
+                {program->log_read_fd, number_of(OWN_LOG_READ)},
+                {plan->log_socket_fd, number_of(OWN_LOG_SOCKET)},
+        };
+        _cleanup_(freep) struct passed *list = calloc(ELEMENTS(own) + plan->listener_count, sizeof(*list));
+        size_t count = 0;
+
+        if (!list)
+                return -ENOMEM;
+        for (size_t i = 0; i < ELEMENTS(own); i++)
+                if (own[i].fd >= 0)
+                        list[count++] = own[i];
+        for (size_t i = 0; i < plan->listener_count; i++)
+                list[count++] = (struct passed){plan->listeners[i], number_of(OWN_LISTENERS) + (int)i};
+        return in_place_pass(plan, list, count, number_of(OWN_LISTENERS) + (int)plan->listener_count, ret_log);
+}
+
+/* The signals of a worker wait for it: they mean nothing else while the program starts. An end of the master ends that
+ * at once. */
+static int set_signals(const struct worker_plan *plan)
+{
+        sigset_t blocked;
+
+        sigemptyset(&blocked);
+        for (size_t i = 0; i < orders_caught_count; i++)
+                sigaddset(&blocked, orders_caught[i]);
+        return in_place_set_signals(plan, SIGKILL, &blocked);
+}
+
+static int become(void *runtime, int statm_fd)
+{
+        const struct program *program = runtime;
+        const struct worker_plan *plan = program->plan;
+        struct handler_environment *environment = NULL;
+        int log_fd = -1;
+
+        int r = make_environment(program, statm_fd, &environment);
+        if (r == 0)
+                r = pass_descriptors(program, statm_fd, &log_fd);
+        if (r == 0)
+                r = set_signals(plan);
+        if (r == 0) {
+                execve(program->path, plan->pool->handler.list, handler_environment_fixed(environment));
+                r = -errno;
+        }
+        in_place_failed(plan, log_fd);
+        handler_environment_free(environment);
+        return r;
+}
+
+const struct runtime_ops runtime_template = {
+        .explain = explanation_of_program, .prepare = prepare, .become = become, .end = end};
