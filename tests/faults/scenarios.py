@@ -208,10 +208,22 @@ class Live:
         totals = {pool["name"]: pool["counts"]["total"] for pool in self.control.do("status")["pools"]}
         return totals, descriptors, self.sink.knows() if self.sink else []
 
+    def layout_at_rest(self) -> Any:
+        """Once the pools have taken their sizes: when it has been the same for a second."""
+        looks: list[tuple[float, Any]] = []
+
+        def is_at_rest() -> bool:
+            found = self.layout()
+            if not looks or looks[0][1] != found:
+                looks[:] = [(time.monotonic(), found)]
+            return time.monotonic() - looks[0][0] >= 1
+
+        wait_until(is_at_rest, "the pools take their sizes", 20)
+        return looks[0][1]
+
     def check_layout(self) -> None:
         if self.expected is None:
-            time.sleep(0.3)  # once: a pool takes its size
-            self.expected = self.layout()
+            self.expected = self.layout_at_rest()
         seen: list[Any] = []
 
         def is_back() -> bool:
