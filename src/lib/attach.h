@@ -27,6 +27,7 @@ enum attach_variable {
         ATTACH_PRELOAD, /* the program reports through the preload object: enum attach_retire */
         /* Optional: the program is loaded once, and copies of it serve connections on stdin and stdout. */
         ATTACH_STOP,          /* enum attach_stop */
+        ATTACH_BIND_NOW,      /* 1: LD_BIND_NOW is ours, to be removed */
         ATTACH_STDERR_SOCKET, /* 1: stderr is the connection, too */
         ATTACH_LOG_FD,        /* the writing end of the pipe that the master reads … */
         ATTACH_LOG_READ_FD,   /* … and its other end, for when nobody does any more */

@@ -99,7 +99,7 @@ void environment_forget(char **environment)
                 char *list = after(*environment, preload_name);
                 if (list)
                         drop_first(list);
-                if (!list || *list != '\0')
+                if (list ? *list != '\0' : !saved.has[ATTACH_BIND_NOW] || !after(*environment, "LD_BIND_NOW="))
                         *to++ = *environment;
         }
         *to = NULL;

@@ -15,10 +15,12 @@
 
 void service_note_copy(pid_t pid)
 {
+        uint64_t mask = ALL_SIGNALS;
+
         service.copy = pid;
-        sys_set_mask(ALL_SIGNALS, NULL);
         for (size_t i = 0; i < orders_caught_count; i++)
-                sys_block_signal(orders_caught[i], false);
+                mask &= ~sys_signal_bit(orders_caught[i]);
+        sys_set_mask(mask, NULL);
         if (service_has_request())
                 orders_look(); /* for an order that came before the pid was known */
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "lib/attach.h"
 #include "lib/orders.h"
 #include "worker/explanation.h"
@@ -96,7 +97,19 @@ static int add_attachment(const struct program *program, int statm_fd, struct wo
         return r < 0 ? r : attach_limits(&program->limits, variables);
 }
 
-/* All symbols are looked up before the stop, once, and not in every copy; the preload object removes the variable. */
+/* All symbols are looked up before the stop, once, and not in every copy; unless the user decides about it. */
+static int add_bind_now(const struct pool_config *pool, struct words *variables)
+{
+        bool has_own = !pool->clear_environment && (getenv("LD_BIND_NOW") || getenv("LD_BIND_NOT"));
+
+        for (size_t i = 0; i < pool->environment.count; i++)
+                has_own |= text_starts_with(pool->environment.list[i], "LD_BIND_NO");
+        if (has_own)
+                return 0;
+        int r = words_add(variables, "LD_BIND_NOW=1");
+        return r < 0 ? r : in_place_attach(variables, ATTACH_BIND_NOW, 1);
+}
+
 static int make_environment(const struct program *program, int statm_fd, struct handler_environment **ret)
 {
         const struct pool_config *pool = program->plan->pool;
@@ -108,6 +121,8 @@ static int make_environment(const struct program *program, int statm_fd, struct 
                 r = words_add(&variables, own.list[i]);
         if (r == 0)
                 r = add_attachment(program, statm_fd, &variables);
+        if (r == 0)
+                r = add_bind_now(pool, &variables);
         if (r == 0)
                 r = in_place_add_preload(program->plan, &variables);
         return r < 0 ? r : handler_environment_new(&variables, pool->clear_environment ? NULL : environ, ret);
