@@ -117,29 +117,43 @@ static void write_preload(const char *others)
         }
 }
 
+size_t environment_room(char *const *environment)
+{
+        size_t count = 0;
+
+        while (environment && environment[count])
+                count++;
+        return count + ATTACH_COUNT + 2;
+}
+
+void environment_extend(char *const *environment, char **to)
+{
+        const char *others = NULL;
+        size_t length = 0;
+
+        for (; environment && *environment; environment++) {
+                const char *list = after(*environment, preload_name);
+                if (list)
+                        others = list;
+                else
+                        to[length++] = *environment;
+        }
+        for (enum attach_variable i = 0; i < ATTACH_COUNT; i++)
+                if (saved.has[i])
+                        to[length++] = saved.variables[i];
+        write_preload(others);
+        to[length++] = saved.preload;
+        to[length] = NULL;
+}
+
 long environment_execute(const char *path, char *const *arguments, char *const *environment, bool is_worker,
                          int (*execute)(const char *, char *const *, char *const *))
 {
-        size_t count = 0, length = 0;
+        size_t room = environment_room(environment);
 
-        while (is_worker && environment && environment[count])
-                count++;
-        if (is_worker && count < ENVIRONMENT_MAX) {
-                char **extended = alloca((count + ATTACH_COUNT + 2) * sizeof(*extended));
-                const char *others = NULL;
-                for (size_t i = 0; i < count; i++) {
-                        const char *list = after(environment[i], preload_name);
-                        if (list)
-                                others = list;
-                        else
-                                extended[length++] = environment[i];
-                }
-                for (enum attach_variable i = 0; i < ATTACH_COUNT; i++)
-                        if (saved.has[i])
-                                extended[length++] = saved.variables[i];
-                write_preload(others);
-                extended[length++] = saved.preload;
-                extended[length] = NULL;
+        if (is_worker && room < ENVIRONMENT_MAX) {
+                char **extended = alloca(room * sizeof(*extended));
+                environment_extend(environment, extended);
                 environment = extended;
         }
         if (!execute)

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "lib/attach.h"
 
@@ -22,6 +23,10 @@ void environment_forget(char **environment);
  * Returns -errno. */
 long environment_execute(const char *path, char *const *arguments, char *const *environment, bool is_worker,
                          int (*execute)(const char *, char *const *, char *const *));
+
+/* The environment of such a program in `to`, which has place for environment_room() pointers. */
+size_t environment_room(char *const *environment);
+void environment_extend(char *const *environment, char **to);
 
 /* exit(3) of the program. */
 _Noreturn void environment_exit(void);

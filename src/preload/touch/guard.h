@@ -1,0 +1,20 @@
+/* The descriptors that the program does not know: the object's own, and the stand-in's other end. Used by touch/
+ * alone. */
+#pragma once
+
+#include "preload/touch/touch.h"
+
+void guard_begin(const struct touch_host *host);
+
+bool guard_has(int fd);
+
+/* The lowest from `first` on; UINT32_MAX: none. */
+unsigned guard_next(unsigned first);
+
+/* The program wants that number: if it is ours, ours moves. */
+void guard_make_way(int fd);
+
+/* A program that is about to be executed keeps the object's. They are taken back with the next call: then it has
+ * failed. */
+void guard_pass_on(void);
+void guard_take_back(void);

@@ -1,0 +1,18 @@
+/* What the program has open besides the connection. A copy by fork(2) shares each open file with all others: its
+ * offset, and what it waits for. Used by touch/ alone.
+ *
+ * Files and directories are opened again for each copy, at the offset of the stop, and epoll sets are made again.
+ * Descriptors that belong together stay so. What cannot be had twice (pipes, connections, timerfds) is refused, as are
+ * locks. 0, 1 and 2 were given by the daemon, and are no matter of this module. */
+#pragma once
+
+#include "preload/touch/touch.h"
+
+/* Look at all descriptors, at the stop. TOUCH_FINE, or why there can be no copy. */
+enum touch_refusal open_files_keep(void);
+
+/* The descriptors from 3 on that are the stand-in. */
+const int *open_files_stand_ins(int *ret_count);
+
+/* In a copy. False: a file cannot be opened any more. */
+bool open_files_renew(void);
