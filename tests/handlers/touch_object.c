@@ -151,6 +151,15 @@ static void take_connection(int connection)
         sys_close(state.report);
 }
 
+/* Where libc has the number of its thread. */
+static int *thread_id(void)
+{
+        int *address = NULL;
+
+        SYS_5(__NR_prctl, PR_GET_TID_ADDRESS, &address, 0, 0, 0);
+        return address;
+}
+
 struct sharer {
         void *point;
         void (*enter)(void *point);
@@ -168,15 +177,15 @@ __attribute__((used)) static void go_on(const struct sharer *sharer)
 static long clone_sharer(const struct sharer *sharer)
 {
         static char stack[STACK] __attribute__((aligned(16)));
-        register long r10 __asm__("r10") = 0;
+        register int *r10 __asm__("r10") = thread_id();
         register long r8 __asm__("r8") = 0;
         register const struct sharer *r12 __asm__("r12") = sharer;
         long pid;
 
         __asm__ volatile("syscall\n\ttest %%eax, %%eax\n\tjnz 1f\n\tmovq %%r12, %%rdi\n\tcall go_on\n1:"
                          : "=a"(pid)
-                         : "a"(__NR_clone), "D"((long)(CLONE_VM | SIGCHLD)), "S"(stack + sizeof(stack)), "d"(0L),
-                           "r"(r10), "r"(r8), "r"(r12)
+                         : "a"(__NR_clone), "D"((long)(CLONE_VM | SIGCHLD | (r10 ? CLONE_CHILD_SETTID : 0))),
+                           "S"(stack + sizeof(stack)), "d"(0L), "r"(r10), "r"(r8), "r"(r12)
                          : "rcx", "r11", "memory");
         return pid;
 }
@@ -190,9 +199,8 @@ static long clone_sharer(const struct sharer *sharer)
 
 static long fork_copy(void)
 {
-        int *tid = NULL;
+        int *tid = thread_id();
 
-        SYS_5(__NR_prctl, 40 /* PR_GET_TID_ADDRESS */, &tid, 0, 0, 0);
         return SYS_5(__NR_clone, SIGCHLD | (tid ? CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID : 0), 0, 0, tid, 0);
 }
 

@@ -387,7 +387,8 @@ static void way_offset(void)
 static void way_close(void)
 {
         close(0);
-        dprintf(1, "closed\n");
+        int again = dup(1); /* the number that is free */
+        answer(again == 0 ? "closed" : "open");
 }
 
 /* Hands the connection to somebody over a socket, before it has looked at it. */

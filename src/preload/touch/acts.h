@@ -3,7 +3,7 @@
 #pragma once
 
 #include "preload/touch/call.h"
-#include "preload/touch/touch.h"
+#include "preload/touch/host.h"
 
 #if defined(__x86_64__)
 void acts_begin(const struct touch_host *host);

@@ -2,7 +2,7 @@
  * alone. */
 #pragma once
 
-#include "preload/touch/touch.h"
+#include "preload/touch/host.h"
 
 void guard_begin(const struct touch_host *host);
 

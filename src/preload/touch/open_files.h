@@ -6,7 +6,7 @@
  * locks. 0, 1 and 2 were given by the daemon, and are no matter of this module. */
 #pragma once
 
-#include "preload/touch/touch.h"
+#include "preload/touch/host.h"
 
 /* Look at all descriptors, at the stop. TOUCH_FINE, or why there can be no copy. */
 enum touch_refusal open_files_keep(void);
