@@ -81,6 +81,12 @@ def static_handler(directory: Path) -> None:
     handler("static", directory)
 
 
+def setuid_cat(directory: Path) -> None:
+    """Into a program that gets more rights nothing can be loaded."""
+    shutil.copy("/bin/cat", directory / "cat")
+    (directory / "cat").chmod(0o4755)
+
+
 def repository(directory: Path) -> None:
     """An empty repository that git-daemon may export: it has no references to name."""
     subprocess.run(["git", "init", "-q", "--bare", str(directory / "empty.git")], check=True)
@@ -196,6 +202,7 @@ echo "number $((RANDOM >= 0))"
     InetdHandler("wrapper-search", ["/bin/sh", "-c", "PATH=/nowhere:/bin:/usr/bin; exec cat"], LINE),
     InetdHandler("wrapper-static", ["/bin/sh", "-c", "exec {dir}/handler_static 0"], rb"\d+ \d+ \d+ \d+\n",
                  prepare=static_handler),
+    InetdHandler("wrapper-setuid", ["/bin/sh", "-c", "exec {dir}/cat"], LINE, prepare=setuid_cat),
     InetdHandler("cat", ["/bin/cat"], LINE),
     # Daemons.
     InetdHandler("git-daemon", ["/usr/lib/git-core/git-daemon", "--inetd", "--export-all", "--base-path={dir}", "{dir}"],

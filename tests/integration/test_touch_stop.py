@@ -209,9 +209,33 @@ my ($first, $rest); sysread($file, $first, 4); sysread($file, $rest, 99); print 
             assert template.ask(LINE) == b"aabb some words ccdd\n"
 
 
+@pytest.mark.parametrize("name, program", [("env", "perl"), ("wrapper", "perl"), ("wrapper-search", "cat"),
+                                           ("wrapper-static", "dash"), ("wrapper-setuid", "dash")])
+def test_where_a_wrapper_stops(name: str, program: str, tmp_path: Path) -> None:
+    """In the program that it executes, if the object can be loaded into that one; else before the exec."""
+    row = next(row for row in INETD_HANDLERS if row.name == name)
+    if Path("/bin/sh").resolve().name != "dash":
+        pytest.skip("/bin/sh is not dash")
+    with started(row.command(tmp_path), tmp_path) as template:
+        assert template.report() == "stopped"
+        assert Path(f"/proc/{template.process.pid}/exe").resolve().name.startswith(program)
+
+
 def test_a_kernel_without_dispatch(tmp_path: Path) -> None:
     with started(["/bin/cat"], tmp_path, preexec_fn=fail(errno.EINVAL, "prctl")) as template:
         assert template.report() == "no dispatch"
+
+
+def test_without_proc(tmp_path: Path, as_root: None) -> None:
+    """In a root directory that has none, a program can be copied if it has no file open."""
+    hide = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec env LD_PRELOAD="$OBJECT" "$@"', "sh"]
+    for command, report in ((["/bin/cat"], "stopped"),
+                            (["perl", "-e", 'open(F, "<", "/etc/passwd"); print scalar <STDIN>'],
+                             "it has a file open that cannot be opened again")):
+        with started(hide + command, tmp_path, env={"LD_PRELOAD": "", "OBJECT": str(OBJECT)}) as template:
+            assert template.report() == report
+            if report == "stopped":
+                assert template.ask(LINE) == LINE
 
 
 def test_a_signal_of_others_is_the_programs_own(tmp_path: Path) -> None:

@@ -200,12 +200,11 @@ enum touch_refusal open_files_keep(void)
         struct proc_fds fds;
 
         state.count = state.watch_count = state.stand_in_count = 0;
-        if (!proc_fds_begin(&fds))
-                return TOUCH_CLOSED_FILE;
+        proc_fds_begin(&fds);
         for (int fd = proc_fds_next(&fds); fd >= 0 && refusal == TOUCH_FINE; fd = proc_fds_next(&fds))
                 if (fd != fds.directory)
                         refusal = keep(fd);
-        sys_close(fds.directory);
+        proc_fds_end(&fds);
         return refusal;
 }
 

@@ -91,15 +91,30 @@ bool proc_is(const char *text, const char *other)
         return length > 0 && text[length] == '\0';
 }
 
-bool proc_fds_begin(struct proc_fds *ret)
+void proc_fds_begin(struct proc_fds *ret)
 {
         ret->directory = (int)SYS_4(__NR_openat, AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-        ret->length = ret->at = 0;
-        return ret->directory >= 0;
+        ret->length = ret->at = ret->tried = 0;
+}
+
+void proc_fds_end(struct proc_fds *fds)
+{
+        if (fds->directory >= 0)
+                sys_close(fds->directory);
+}
+
+static int next_tried(struct proc_fds *fds)
+{
+        while (fds->tried < PROC_TRIED)
+                if (SYS_3(__NR_fcntl, fds->tried++, F_GETFD, 0) >= 0)
+                        return fds->tried - 1;
+        return -1;
 }
 
 int proc_fds_next(struct proc_fds *fds)
 {
+        if (fds->directory < 0)
+                return next_tried(fds);
         for (;;) {
                 if (fds->at >= fds->length) {
                         fds->length = SYS_3(__NR_getdents64, fds->directory, fds->entries, sizeof(fds->entries));

@@ -21,15 +21,19 @@ uint64_t proc_number(const char *line, const char *name, unsigned base);
 
 bool proc_is(const char *text, const char *other);
 
-/* The open descriptors, one after the other. They may be closed and opened meanwhile. */
+/* The open descriptors, one after the other. They may be closed and opened meanwhile. Without /proc the numbers below
+ * PROC_TRIED are tried. */
+#define PROC_TRIED 4096
+
 struct proc_fds {
-        int directory;
+        int directory; /* -1: there is no /proc */
+        int tried;
         long length, at;
         char entries[2048];
 };
 
-/* False: there is no /proc. */
-bool proc_fds_begin(struct proc_fds *ret);
+void proc_fds_begin(struct proc_fds *ret);
+void proc_fds_end(struct proc_fds *fds);
 
 /* -1: no more. */
 int proc_fds_next(struct proc_fds *fds);

@@ -71,7 +71,7 @@ static bool has_more_rights(int fd)
 
 static bool is_executable(const char *path)
 {
-        return SYS_2(__NR_access, path, 1 /* X_OK */) == 0;
+        return SYS_3(__NR_faccessat, AT_FDCWD, path, 1 /* X_OK */) == 0;
 }
 
 enum program_kind program_look(const char *path)

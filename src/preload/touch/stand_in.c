@@ -8,6 +8,7 @@
 #include "lib/sys.h"
 
 #define CONNECT_MS 1000
+#define HIGH 40
 
 static struct {
         int last; /* number of the connection's descriptors, -1 before the beginning */
@@ -52,7 +53,11 @@ static int make_socket(int family)
         int r = (int)SYS_4(__NR_socketpair, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair);
         if (r < 0)
                 return r;
-        state.far = pair[1];
+        state.far = (int)SYS_3(__NR_fcntl, pair[1], F_DUPFD_CLOEXEC, HIGH); /* low numbers are the program's */
+        if (state.far >= 0)
+                sys_close(pair[1]);
+        else
+                state.far = pair[1];
         return pair[0];
 }
 
@@ -111,9 +116,14 @@ static int waits_at(int fd)
         return bytes;
 }
 
-bool stand_in_is_untouched(void)
+bool stand_in_end(void)
 {
-        return waits_at(0) == 1 && (state.far < 0 || waits_at(state.far) == 0);
+        bool untouched = waits_at(0) == 1 && (state.far < 0 || waits_at(state.far) == 0);
+
+        if (state.far >= 0)
+                sys_close(state.far);
+        state.far = -1;
+        return untouched;
 }
 
 bool stand_in_is_at(int fd)
@@ -137,7 +147,4 @@ void stand_in_put(int connection, const int *others, int count)
                 put(connection, fd);
         for (int i = 0; i < count; i++)
                 put(connection, others[i]);
-        if (state.far >= 0)
-                sys_close(state.far);
-        state.far = -1;
 }

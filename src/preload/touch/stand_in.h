@@ -16,8 +16,8 @@ bool stand_in_has(int fd);
 int stand_in_far(void);
 void stand_in_make_way(int fd);
 
-/* Nobody has read from it or written to it. */
-bool stand_in_is_untouched(void);
+/* At the stop: close the other end. True: nobody has read from the stand-in, or written to it. */
+bool stand_in_end(void);
 
 /* True if this descriptor, whatever its number, is the stand-in. */
 bool stand_in_is_at(int fd);

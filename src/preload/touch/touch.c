@@ -65,7 +65,7 @@ static enum touch_refusal look_at_processes(void)
                 return TOUCH_THREADS;
         if (SYS_5(__NR_waitid, P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL, NULL) != -ECHILD)
                 return TOUCH_CHILDREN;
-        return stand_in_is_untouched() ? TOUCH_FINE : TOUCH_USED_BY_CHILD;
+        return stand_in_end() ? TOUCH_FINE : TOUCH_USED_BY_CHILD;
 }
 
 static enum touch_refusal look(void)
