@@ -192,6 +192,17 @@ static inline int sys_map_shared(int fd, size_t size, void **ret)
         return 0;
 }
 
+/* Memory that is shared with processes to be forked, zeroed. */
+static inline int sys_map_memory(size_t size, void **ret)
+{
+        long r = SYS_6(__NR_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+        if (r < 0 && r > -4096)
+                return (int)r;
+        __builtin_memcpy(ret, &r, sizeof(r));
+        return 0;
+}
+
 static inline void sys_unmap(void *memory, size_t size)
 {
         SYS_2(__NR_munmap, memory, size);

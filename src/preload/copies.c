@@ -11,6 +11,10 @@
 #include "preload/record.h"
 #include "preload/service.h"
 
+/* As worker/room. */
+#define ROOM_LOOKS 5
+#define ROOM_PAUSE_MS 20
+
 /* What the kernel knows of the program's only thread, and a fork of libc's would set again. */
 static struct {
         int *tid;
@@ -86,11 +90,11 @@ static bool is_shortage(pid_t error)
         return error == -EAGAIN || error == -ENOMEM;
 }
 
-/* Make a copy, and try again in a shortage once the worker has served: the first one shows whether there is room. The
- * signals are blocked when this returns. 0 in the copy. */
+/* Make a copy, and try again in a shortage. The first one shows whether there is room for its process; others may just
+ * be starting or looking, too. Signals are blocked when this returns. 0 in the copy. */
 static pid_t make_copy_with_patience(bool is_first)
 {
-        for (;;) {
+        for (unsigned looks = 0;; looks++) {
                 sys_set_mask(UINT64_MAX, NULL);
                 pid_t pid = door_is_closed() ? -ESHUTDOWN : make_copy();
                 if (pid >= 0)
@@ -98,9 +102,12 @@ static pid_t make_copy_with_patience(bool is_first)
                 service_note_copy(0); /* unblocks the signals */
                 if (pid == -ESHUTDOWN)
                         service_leave(PREFORK_EXIT_RETIRED);
-                if (is_first || !is_shortage(pid))
+                if (!is_shortage(pid) || (is_first && looks == ROOM_LOOKS))
                         service_fail(PREFORK_STAGE_ROOM, -pid);
-                service_endure("cannot make a process for the next connection", pid);
+                if (is_first)
+                        sys_poll(NULL, 0, ROOM_PAUSE_MS);
+                else
+                        service_endure("cannot make a process for the next connection", pid);
         }
 }
 

@@ -138,9 +138,7 @@ static int interrupt(int signal_number)
 
 bool service_has_request(void)
 {
-        const struct prefork_slot *words = service.desk.slot.words;
-
-        return atomic_load(&words->requests_begun) != atomic_load(&words->requests_ended);
+        return atomic_load(&service.note->begun_ns) != 0;
 }
 
 /* The door has closed: so has that of the process that waits. */
@@ -183,7 +181,9 @@ void service_begin(char **environment)
         int r = settle_descriptors();
         if (r < 0)
                 service_fail(PREFORK_STAGE_DESCRIPTORS, -r);
-        r = environment ? peer_variables_begin(environment) : 0;
+        r = sys_map_memory(sizeof(*service.note), (void **)&service.note);
+        if (r == 0 && environment)
+                r = peer_variables_begin(environment);
         if (r < 0)
                 service_fail(PREFORK_STAGE_MEMORY, -r);
         service.has_peer_variables = environment != NULL;

@@ -73,7 +73,7 @@ static uint64_t time_us(const struct timeval *time)
 
 void service_note_end(int status, const struct rusage *usage)
 {
-        uint64_t begun_ns = atomic_load(&service.desk.slot.words->activity_since_ns), ended_ns = sys_now_ns();
+        uint64_t begun_ns = atomic_exchange(&service.note->begun_ns, 0), ended_ns = sys_now_ns();
 
         service.warned = false;
         if (WIFSIGNALED(status))

@@ -13,13 +13,20 @@
 
 enum { STDIN_FD, STDOUT_FD, STDERR_FD };
 
-static void restore_actions(bool door_too)
+/* Those that matter while a copy waits: the retire signal, and SIGPIPE, which a wake-up of a master that has died
+ * causes. */
+static bool is_of_wait(int number)
+{
+        return number == DOOR_SIGNAL || number == SIGPIPE;
+}
+
+static void restore_actions(bool of_wait)
 {
         int signals[SAVED_MAX];
         size_t count = service_list_saved(signals);
 
         for (size_t i = 0; i < count; i++)
-                if ((signals[i] == DOOR_SIGNAL) == door_too)
+                if (is_of_wait(signals[i]) == of_wait)
                         sys_set_action(signals[i], &service.program_actions[i]);
 }
 
@@ -27,6 +34,7 @@ void service_follow(void)
 {
         SYS_2(__NR_setpgid, 0, 0);
         restore_actions(false);
+        sys_set_action(SIGPIPE, &(struct sys_sigaction){.handler = SIG_IGN}); /* so that none waits for the program */
         int r = door_follow(service.pid);
         if (r == 0)
                 r = service_join();
@@ -95,6 +103,7 @@ char **service_enter(int connection, const struct address *peer)
         if (connection > STDERR_FD && connection < service.first_own_fd)
                 sys_close(connection);
         close_own();
+        sys_unmap(service.note, sizeof(*service.note));
         sys_unmap(service.desk.slot.board, sizeof(struct prefork_scoreboard));
         set_limits();
         return environment;

@@ -3,6 +3,7 @@
  * service_collect (until the request has ended). */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,11 +20,18 @@
 /* Whose actions the worker changes: those that have a handler, and SIGCHLD, because the copies are its children. */
 #define SAVED_MAX 16
 
+/* What the copy that waits tells its worker. The scoreboard will not do: others of the pool can write there. A copy
+ * does not have it any more when it goes on into the program. */
+struct service_note {
+        _Atomic uint64_t begun_ns; /* a request has begun, then; 0: none has */
+};
+
 struct service {
         pid_t pid; /* of the worker; 0: there is no service */
         bool stopped;
         struct attachment attachment;
         struct request_desk desk;
+        struct service_note *note;
         struct acceptor acceptor;
         int listeners[LISTENERS_MAX];
         int log_fd, log_read_fd, log_socket_fd; /* -1: there is none */

@@ -106,7 +106,9 @@ int service_wait(struct address *ret_peer)
                         return fail_to_accept(r);
                 service.warned = false;
                 if (request_admit(&service.desk, ret_peer)) {
-                        request_begin(&service.desk, sys_now_ns());
+                        uint64_t now_ns = sys_now_ns();
+                        atomic_store(&service.note->begun_ns, now_ns);
+                        request_begin(&service.desk, now_ns);
                         return connection;
                 }
                 refuse(connection, ret_peer);

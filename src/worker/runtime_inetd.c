@@ -22,13 +22,10 @@
 #include "worker/explanation.h"
 #include "worker/handler_environment.h"
 #include "worker/handler_limits.h"
+#include "worker/room.h"
 #include "lib/orders.h"
 
 #define ORPHAN_POLL_MS 50
-
-/* How often a new worker looks for room for a handler's process, and the pause in between. */
-#define ROOM_LOOKS 5
-#define ROOM_PAUSE_MS 20
 
 extern char **environ;
 
@@ -68,20 +65,6 @@ static void end(void *runtime)
         free(handler);
 }
 
-/* A worker that finds no room for the process of a handler would only hold a connection that it cannot serve, and take
- * up what the handlers of other workers need. So a pool does not grow beyond that: the start fails, and the pool backs
- * off. Others may just be starting or looking, too. */
-static int wait_for_room(void)
-{
-        int r = spawn_try();
-
-        for (int i = 0; i < ROOM_LOOKS && r == -EAGAIN; i++) {
-                poll(NULL, 0, ROOM_PAUSE_MS);
-                r = spawn_try();
-        }
-        return r;
-}
-
 static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
 {
         const struct pool_config *pool = plan->pool;
@@ -100,7 +83,7 @@ static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
                 r = program_find("", pool->handler.list[0], search_path, &handler->path);
         }
         if (r == 0)
-                r = wait_for_room();
+                r = room_wait();
         if (r < 0) {
                 end(handler);
                 return r;

@@ -13,6 +13,7 @@
 #include "worker/handler_environment.h"
 #include "worker/handler_limits.h"
 #include "worker/in_place.h"
+#include "worker/room.h"
 
 /* Ours have numbers above those that a program opens while it starts; the preload object moves them when it has stopped
  * the program. */
@@ -47,6 +48,8 @@ static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
         program->log_read_fd = log_read_fd;
         handler_limits_plan(plan, &program->limits);
         int r = in_place_find(plan, &program->path);
+        if (r == 0)
+                r = room_wait();
         if (r < 0) {
                 end(program);
                 return r;

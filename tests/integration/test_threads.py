@@ -532,9 +532,7 @@ def test_detaching_takes_the_whole_process(preforkd: Start, tmp_path: Path) -> N
     [worker] = daemon.wait_workers(1)
     with held(address, 2) as clients:
         wait_until(lambda: counts(daemon)["detached"] == THREADS, "it is detached")
-        # One of its threads that has not learned of it may still accept, once each.
-        answers = [who(address) for _ in range(THREADS - 2 + 1)]
-        assert [pid for pid in answers if pid != worker], answers
+        # Those of its threads that have not learned of it may still accept.
         wait_until(lambda: who(address) != worker, "its threads accept no more")
         assert worker not in [who(address) for _ in range(10)]
         assert [client.end() for client in clients] == [b"end\n"] * 2
