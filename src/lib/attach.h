@@ -43,7 +43,8 @@ enum attach_variable {
 
 /* Where a program stops that is loaded once. */
 enum attach_stop {
-        ATTACH_STOP_MAIN, /* before main() */
+        ATTACH_STOP_MAIN,  /* before main() */
+        ATTACH_STOP_TOUCH, /* at its first touch of the connection */
         ATTACH_STOP_COUNT
 };
 

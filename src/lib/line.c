@@ -15,11 +15,8 @@ void line_add_bytes(struct line *line, const char *bytes, size_t length)
 
 void line_add(struct line *line, const char *string)
 {
-        size_t length = 0;
-
-        while (string && string[length] != '\0')
-                length++;
-        line_add_bytes(line, string, length);
+        for (; string && *string != '\0'; string++)
+                line_add_bytes(line, string, 1);
 }
 
 static void add_digits(struct line *line, uint64_t number, unsigned base)

@@ -56,9 +56,7 @@ static char **become_program(void)
         int connection = service_wait(&peer);
         if (connection < 0)
                 sys_exit(service_end_code());
-        char **environment = service_enter(connection, &peer);
-        sys_set_mask(service_program_mask(), NULL);
-        return environment;
+        return service_enter(connection, &peer);
 }
 
 /* The copy has ended without a request. Until then it only executes our code, so its exit code is ours. */

@@ -6,6 +6,6 @@
 #pragma once
 
 /* Serve connections until the worker must end. Returns in each copy, which has its connection where the program expects
- * it, the program's signal mask, and in the result its environment: `environment` and the variables of the connection;
+ * it, and all signals blocked; the result is its environment, `environment` and the variables of the connection, or
  * NULL if that was NULL. */
 char **copies_run(char **environment);

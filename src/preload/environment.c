@@ -18,6 +18,7 @@ static struct {
 } saved;
 
 static const char preload_name[] = "LD_PRELOAD=";
+static char bind_now[] = "LD_BIND_NOW=1";
 
 /* What follows `prefix` in `text`, or NULL. */
 static char *after(char *text, const char *prefix)
@@ -123,7 +124,7 @@ size_t environment_room(char *const *environment)
 
         while (environment && environment[count])
                 count++;
-        return count + ATTACH_COUNT + 2;
+        return count + ATTACH_COUNT + 3;
 }
 
 void environment_extend(char *const *environment, char **to)
@@ -141,6 +142,8 @@ void environment_extend(char *const *environment, char **to)
         for (enum attach_variable i = 0; i < ATTACH_COUNT; i++)
                 if (saved.has[i])
                         to[length++] = saved.variables[i];
+        if (saved.has[ATTACH_BIND_NOW])
+                to[length++] = bind_now;
         write_preload(others);
         to[length++] = saved.preload;
         to[length] = NULL;

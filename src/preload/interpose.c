@@ -12,6 +12,7 @@
 #include "preload/accounting.h"
 #include "preload/copies.h"
 #include "preload/service.h"
+#include "preload/snapshot.h"
 
 #define TAKEN __attribute__((visibility("default")))
 
@@ -32,6 +33,8 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
         (void)argv;
         if (!service_prepare(environment))
                 accounting_begin(environment);
+        else if (service_is_expected(ATTACH_STOP_TOUCH))
+                snapshot_begin();
 }
 
 /* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): a name of libc's */
@@ -44,8 +47,10 @@ static main_function *program_main;
 /* In place of the program's main(): it is loaded, and its constructors have run. */
 static int stop_before_main(int argc, char **argv, char **environment)
 {
-        if (service_is_expected(ATTACH_STOP_MAIN))
+        if (service_is_expected(ATTACH_STOP_MAIN)) {
                 environment = environ = copies_run(environ);
+                service_restore_mask();
+        }
         return program_main(argc, argv, environment);
 }
 

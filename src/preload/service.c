@@ -53,9 +53,11 @@ bool service_prepare(char **environment)
                 sys_exit(PREFORK_EXIT_START_FAILED);
         for (size_t i = 0; i < service_listener_count(); i++)
                 service.listeners[i] = (int)service.attachment.values[ATTACH_LISTEN_FD] + (int)i;
+        service.board_fd = (int)service.attachment.values[ATTACH_SCOREBOARD_FD];
         service.log_fd = optional_fd(ATTACH_LOG_FD);
         service.log_read_fd = optional_fd(ATTACH_LOG_READ_FD);
         service.log_socket_fd = optional_fd(ATTACH_LOG_SOCKET_FD);
+        record_set_targets(service.log_socket_fd, service.log_fd);
         atomic_store(&service.desk.slot.words->attached, PREFORK_ATTACHED_PRELOAD);
         service.pid = pid;
         return true;
@@ -67,9 +69,9 @@ bool service_is_expected(enum attach_stop stop)
                sys_getpid() == service.pid;
 }
 
-uint64_t service_program_mask(void)
+void service_restore_mask(void)
 {
-        return service.program_mask;
+        sys_set_mask(service.program_mask, NULL);
 }
 
 int service_first_own_fd(void)
@@ -97,13 +99,11 @@ void service_leave(int code)
         sys_exit(code == PREFORK_EXIT_RETIRED && door_is_orphaned() ? PREFORK_EXIT_ORPHANED : code);
 }
 
-/* Our descriptors move above those of the program, which are few: what has to be copied for each process is small then,
- * and one call closes all of ours. */
-static int settle_descriptors(void)
+size_t service_list_own(int *own[static OWN_FDS_MAX])
 {
-        int *own[LISTENERS_MAX + 8];
         size_t count = 0;
 
+        own[count++] = &service.board_fd;
         own[count++] = &service.desk.slot.wake_fd;
         own[count++] = &service.desk.recycling.statm_fd;
         own[count++] = &service.log_fd;
@@ -111,7 +111,18 @@ static int settle_descriptors(void)
         own[count++] = &service.log_socket_fd;
         for (size_t i = 0; i < service_listener_count(); i++)
                 own[count++] = &service.listeners[i];
-        sys_close((int)service.attachment.values[ATTACH_SCOREBOARD_FD]); /* it is mapped */
+        return count;
+}
+
+/* Our descriptors move above those of the program, which are few: what has to be copied for each process is small then,
+ * and one call closes all of ours. */
+static int settle_descriptors(void)
+{
+        int *own[OWN_FDS_MAX];
+
+        sys_close(service.board_fd); /* it is mapped */
+        service.board_fd = -1;
+        size_t count = service_list_own(own);
         service.first_own_fd = own_fds_above_program(own, count);
         for (size_t i = 0; i < count; i++) {
                 int r = own_fds_move(own[i], service.first_own_fd);

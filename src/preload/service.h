@@ -29,8 +29,8 @@ bool service_is_expected(enum attach_stop stop);
  * out. */
 void service_begin(char **environment);
 
-/* What the program had when it stopped: its signal mask. */
-uint64_t service_program_mask(void);
+/* In a copy, after service_enter(): the signal mask that the program had when it stopped. */
+void service_restore_mask(void);
 
 /* The lowest number of a descriptor of ours; all above are ours, too. */
 int service_first_own_fd(void);

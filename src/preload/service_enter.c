@@ -10,6 +10,7 @@
 #include "lib/door.h"
 #include "preload/peer_variables.h"
 #include "preload/service_private.h"
+#include "preload/touch/touch.h"
 
 enum { STDIN_FD, STDOUT_FD, STDERR_FD };
 
@@ -50,6 +51,14 @@ static void put(int connection, int number)
                 SYS_3(__NR_fcntl, number, F_SETFD, 0);
         else
                 SYS_3(__NR_dup3, connection, number, 0);
+}
+
+static void put_connection(int connection, bool is_stderr)
+{
+        put(connection, STDIN_FD);
+        put(connection, STDOUT_FD);
+        if (is_stderr)
+                put(connection, STDERR_FD);
 }
 
 /* What another process that has the same stderr may have done to it: as spawn_reset_stderr() of os/process. */
@@ -94,11 +103,11 @@ char **service_enter(int connection, const struct address *peer)
         sys_set_mask(ALL_SIGNALS, NULL);
         restore_actions(true);
         sys_set_death_signal(0);
-        put(connection, STDIN_FD);
-        put(connection, STDOUT_FD);
-        if (is_stderr)
-                put(connection, STDERR_FD);
+        if (service.attachment.values[ATTACH_STOP] == ATTACH_STOP_TOUCH)
+                touch_put_connection(connection);
         else
+                put_connection(connection, is_stderr);
+        if (!is_stderr)
                 reset_stderr();
         if (connection > STDERR_FD && connection < service.first_own_fd)
                 sys_close(connection);

@@ -34,6 +34,7 @@ struct service {
         struct service_note *note;
         struct acceptor acceptor;
         int listeners[LISTENERS_MAX];
+        int board_fd;                           /* until the stop */
         int log_fd, log_read_fd, log_socket_fd; /* -1: there is none */
         int first_own_fd;
         uint64_t program_mask;
@@ -47,6 +48,10 @@ struct service {
 extern struct service service;
 
 size_t service_listener_count(void);
+
+/* The service's descriptors: where their numbers are. Those that there are not are negative. */
+#define OWN_FDS_MAX (LISTENERS_MAX + 8)
+size_t service_list_own(int *own[static OWN_FDS_MAX]);
 
 /* The signals whose actions are the worker's, and are given back to copies. */
 size_t service_list_saved(int signals[static SAVED_MAX]);

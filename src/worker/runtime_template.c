@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "lib/attach.h"
+#include "lib/door.h"
 #include "lib/orders.h"
 #include "worker/explanation.h"
 #include "worker/handler_environment.h"
@@ -86,7 +87,7 @@ static int add_attachment(const struct program *program, int statm_fd, struct wo
         } rows[] = {
                 {ATTACH_LISTEN_FD, true, (uint64_t)number_of(OWN_LISTENERS)},
                 {ATTACH_LISTEN_FDS, true, plan->listener_count},
-                {ATTACH_STOP, true, ATTACH_STOP_MAIN},
+                {ATTACH_STOP, true, plan->pool->start_method == START_SNAPSHOT ? ATTACH_STOP_TOUCH : ATTACH_STOP_MAIN},
                 {ATTACH_STDERR_SOCKET, true, plan->pool->stderr_mode == STDERR_SOCKET},
                 {ATTACH_LOG_FD, true, (uint64_t)number_of(OWN_LOG)},
                 {ATTACH_LOG_READ_FD, program->log_read_fd >= 0, (uint64_t)number_of(OWN_LOG_READ)},
@@ -155,14 +156,14 @@ static int pass_descriptors(const struct program *program, int statm_fd, int *re
         return in_place_pass(plan, list, count, number_of(OWN_LISTENERS) + (int)plan->listener_count, ret_log);
 }
 
-/* The signals of a worker wait for it: they mean nothing else while the program starts. An end of the master ends that
- * at once. */
+/* The signals of a worker wait for it: they mean nothing else before main(). What a program does after that may need
+ * them; then only the retire signal waits. An end of the master ends the program at once. */
 static int set_signals(const struct worker_plan *plan)
 {
         sigset_t blocked;
 
-        sigemptyset(&blocked);
-        for (size_t i = 0; i < orders_caught_count; i++)
+        door_signal_set(&blocked);
+        for (size_t i = 0; i < orders_caught_count && plan->pool->start_method == START_FORKSERVER; i++)
                 sigaddset(&blocked, orders_caught[i]);
         return in_place_set_signals(plan, SIGKILL, &blocked);
 }

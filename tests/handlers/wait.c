@@ -2,12 +2,13 @@
  * when it began and ended to wait (CLOCK_MONOTONIC, ns), ends.
  *
  * It waits by the clock, not by the connection, so that a client's going does not shorten a request. STATUS is its exit
- * status. With `-` instead of a time it waits for the end of its input: a request that lasts as long as the client
+ * status. It touches its connection before it looks at the clock: it may have been started before. With `-` instead of a time it waits for the end of its input: a request that lasts as long as the client
  * says. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -39,8 +40,10 @@ static long long now_ns(void)
 
 int main(int argc, char **argv)
 {
-        long long begun_ns = now_ns();
+        char byte;
 
+        (void)!recv(STDIN_FILENO, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT);
+        long long begun_ns = now_ns();
         if (argc < 2) {
                 fprintf(stderr, "usage: handler_wait MILLISECONDS|- [STATUS]\n");
                 return 2;

@@ -33,7 +33,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from messages import (DEATH, LIFE, PROBLEM, message_pattern, said_pattern, told_pattern, total_pattern,
+from messages import (copies_pattern, DEATH, LIFE, PROBLEM, message_pattern, said_pattern, told_pattern, total_pattern,
                       without_stamps)
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -764,6 +764,10 @@ class Daemon:
     def wait_said(self, words: str, pool: str | None = None, worker: int | None = None, after: int = 0) -> None:
         """Wait for such a line."""
         wait_until(lambda: self.said(words, pool, worker, after), f"the line {words!r} of a handler")
+
+    def wait_copies(self, kind: str) -> str:
+        """Wait for a record about copies of a handler, see messages.COPIES; the reason in it."""
+        return wait_until(lambda: self.find_log(copies_pattern(kind)), f"a copy {kind}")[1]
 
     def told(self, kind: str, pool: str = "www") -> list[int]:
         """The numbers in the records of a kind that has no MESSAGE_ID, see messages.TOLD."""

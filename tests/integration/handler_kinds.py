@@ -67,6 +67,7 @@ def inetd(name: str, **keys: object) -> Kind:
 KINDS = [
     inetd("inetd"),
     inetd("inetd-forkserver", start_method="forkserver"),
+    inetd("inetd-snapshot", start_method="snapshot"),
     Kind("module", lambda directory: {"handler_type": "module", "handler": [module("serve", directory), "echo"]},
          in_process=True,
          wait=lambda directory, time: {"handler_type": "module", "handler": [module("serve", directory), "wait", time]},

@@ -200,7 +200,7 @@ echo "number $((RANDOM >= 0))"
         "wrapper": '#!/bin/sh\nMARK=bare; export MARK\nexec "{dir}/inner"\n'.replace("{dir}", "$(dirname $0)"),
         "inner": '#!/usr/bin/env perl\nprint "$ENV{MARK} ", scalar <STDIN>;\n'}, needs=["perl"]),
     InetdHandler("wrapper-search", ["/bin/sh", "-c", "PATH=/nowhere:/bin:/usr/bin; exec cat"], LINE),
-    InetdHandler("wrapper-static", ["/bin/sh", "-c", "exec {dir}/handler_static 0"], rb"\d+ \d+ \d+ \d+\n",
+    InetdHandler("wrapper-static", ["/bin/sh", "-c", "exec {dir}/handler_static -"], rb"\d+ \d+ \d+ \d+\n",
                  prepare=static_handler),
     InetdHandler("wrapper-setuid", ["/bin/sh", "-c", "exec {dir}/cat"], LINE, prepare=setuid_cat),
     InetdHandler("cat", ["/bin/cat"], LINE),

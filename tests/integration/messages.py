@@ -58,6 +58,13 @@ TOLD = {
 }
 
 
+# Why a handler could not be copied, and how the copy that waited for a connection died. No other interface has the reason.
+COPIES = {
+    "refused": r"start_method = snapshot cannot copy the handler: (.*); expected forkserver or exec$",
+    "died": r"the process of the handler that waited for a connection has ended, killed by signal (\d+) \(\w+\)$",
+}
+
+
 # The time at the beginning of a line (log_time).
 STAMP = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d "
 
@@ -70,6 +77,11 @@ def without_stamps(log: str) -> str:
 def told_pattern(kind: str, pool: str) -> str:
     """A regular expression for the beginning of such a record of a pool, the number its group 1."""
     return rf"^preforkd: (?:\w+: )?pool {re.escape(pool)}: (?:worker \d+: )?{TOLD[kind]}"
+
+
+def copies_pattern(kind: str) -> str:
+    """A regular expression for a record about copies of a handler, the reason its group 1."""
+    return rf"^preforkd: error: pool \S+: worker \d+: {COPIES[kind]}"
 
 
 def total_pattern(label: str, pool: str) -> str:

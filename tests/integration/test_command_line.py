@@ -140,15 +140,6 @@ def test_required_keys(tmp_path: Path, missing: str) -> None:
     assert missing in result.stderr
 
 
-@pytest.mark.parametrize(("key", "value"), [("start_method", "snapshot")])
-def test_what_is_not_built_says_so(tmp_path: Path, key: str, value: str) -> None:
-    """To be taken out key by key as they are built."""
-    path = good_config(tmp_path, **{key: value})
-    result = run_preforkd("-t", "-c", path)
-    assert result.returncode == BAD_CONFIG
-    assert re.search(r"not (yet )?(available|built|supported)", result.stderr), result.stderr
-
-
 def test_a_missing_file_is_a_bad_configuration(tmp_path: Path) -> None:
     result = run_preforkd("-t", "-c", tmp_path / "none.conf")
     assert result.returncode == BAD_CONFIG

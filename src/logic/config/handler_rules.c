@@ -136,8 +136,8 @@ void config_check_handler(const struct rules *rules, const struct pool_config *p
                         "module or builtin");
         if (rules_is_set(pool, POOL_START_METHOD) && !pool_config_uses(pool, POOL_START_METHOD))
                 rules_warn(rules, pool, POOL_START_METHOD, "no effect: the handler is no program");
-        else if (pool->start_method == START_FORKSERVER && pool->handler_type == HANDLER_LISTENER)
+        else if (pool->start_method != START_EXEC && pool->handler_type == HANDLER_LISTENER)
                 rules_refuse(rules, pool, POOL_START_METHOD,
-                             "forkserver copies the handler for each connection, which one that accepts itself has "
-                             "not; expected exec");
+                             "a handler that accepts itself has no connections of which it could be given a copy; "
+                             "expected exec");
 }

@@ -32,7 +32,7 @@ static const struct option_choice retire_signals[] = {{"auto", RETIRE_AUTO},    
                                                       {"HUP", RETIRE_HUP},       {"USR1", RETIRE_USR1},
                                                       {"USR2", RETIRE_USR2},     {0}};
 static const struct option_choice start_methods[] = {
-        {"exec", START_EXEC}, {"forkserver", START_FORKSERVER}, {"snapshot", START_SNAPSHOT, .not_built = true}, {0}};
+        {"exec", START_EXEC}, {"forkserver", START_FORKSERVER}, {"snapshot", START_SNAPSHOT}, {0}};
 static const struct option_choice stderr_modes[] = {
         {"log", STDERR_LOG}, {"inherit", STDERR_INHERIT}, {"null", STDERR_NULL}, {"socket", STDERR_SOCKET}, {0}};
 static const struct option_choice scalings[] = {
@@ -103,7 +103,7 @@ const struct option pool_options[] = {
                 .max = THREADS_MAX, .effect = EFFECT_ROLL,
                 .help = "connections that a worker serves at once, each in a thread; the module must be thread-safe"},
         [POOL_START_METHOD] = {"start_method", OPTION_ENUM, POOL_FIELD(start_method), "exec",
-                .choices = start_methods, .effect = EFFECT_ROLL, .help = "exec: execute the handler for every connection; forkserver: load it once, and copy it"},
+                .choices = start_methods, .effect = EFFECT_ROLL, .help = "exec: execute the handler for each connection; forkserver: load it once; snapshot: start it once"},
         [POOL_LISTEN_FD] = {"listen_fd", OPTION_ENUM, POOL_FIELD(listen_fd), "3", .choices = listen_fds,
                 .effect = EFFECT_ROLL, .help = "the descriptor on which a listener gets its (first) socket"},
         [POOL_ACCOUNTING] = {"accounting", OPTION_ENUM, POOL_FIELD(accounting), "preload",

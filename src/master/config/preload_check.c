@@ -17,7 +17,8 @@ static bool find_user(const struct pool_config *pool, struct user *ret)
         if (pool->handler_type == HANDLER_LISTENER && pool->accounting == ACCOUNTING_PRELOAD)
                 *ret = (struct user){POOL_ACCOUNTING, "preload", "api or none"};
         else if (pool_config_is_copied(pool))
-                *ret = (struct user){POOL_START_METHOD, "forkserver", "exec"};
+                *ret = (struct user){POOL_START_METHOD,
+                                     pool->start_method == START_SNAPSHOT ? "snapshot" : "forkserver", "exec"};
         else
                 return false;
         return true;

@@ -8,12 +8,17 @@
 /* A program that should have stopped before it had a connection. */
 static const char *find_cause_of_copied(const struct worker *worker)
 {
+        bool snapshot = worker->pool->config->start_method == START_SNAPSHOT;
+
         switch (atomic_load(&worker_slot(worker, 0)->attached)) {
         case PREFORK_ATTACHED_NOBODY:
-                return "the handler runs without preforkd's preload object; start_method = forkserver is for programs "
-                       "that are dynamically linked with glibc and not setuid";
+                return "the handler runs without preforkd's preload object; a start_method other than exec is for "
+                       "programs that are dynamically linked with glibc and not setuid";
         case PREFORK_ATTACHED_PRELOAD:
-                return "the handler has not got to its main(); expected start_method = exec";
+                return snapshot
+                               ? "the handler has not touched its connection, for which start_method = snapshot waits; "
+                                 "expected forkserver or exec"
+                               : "the handler has not got to its main(); expected start_method = exec";
         default:
                 return NULL;
         }

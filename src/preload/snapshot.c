@@ -1,0 +1,157 @@
+#include "preload/snapshot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <ucontext.h>
+
+#include "base/address.h"
+#include "base/cleanup.h"
+#include "lib/door.h"
+#include "lib/sys.h"
+#include "preload/copies.h"
+#include "preload/environment.h"
+#include "preload/own_fds.h"
+#include "preload/record.h"
+#include "preload/service.h"
+#include "preload/service_private.h"
+#include "preload/touch/touch.h"
+
+/* How often listeners that are to have numbers in a row are tried at others. */
+#define ROW_TRIES 16
+
+static bool has_fd(int fd)
+{
+        int *own[OWN_FDS_MAX];
+        size_t count = service_list_own(own);
+
+        for (size_t i = 0; i < count; i++)
+                if (*own[i] == fd && fd >= 0)
+                        return true;
+        return false;
+}
+
+static unsigned next_fd(unsigned first)
+{
+        int *own[OWN_FDS_MAX];
+        size_t count = service_list_own(own);
+        unsigned next = UINT32_MAX;
+
+        for (size_t i = 0; i < count; i++)
+                if (*own[i] >= 0 && (unsigned)*own[i] >= first && (unsigned)*own[i] < next)
+                        next = (unsigned)*own[i];
+        return next;
+}
+
+static void make_way(int fd)
+{
+        int *own[OWN_FDS_MAX];
+        size_t count = service_list_own(own);
+
+        for (size_t i = 0; i < count; i++)
+                if (*own[i] == fd && fd >= 0)
+                        own_fds_move(own[i], fd + 1);
+        record_set_targets(service.log_socket_fd, service.log_fd);
+}
+
+static bool is_row(void)
+{
+        for (size_t i = 1; i < service_listener_count(); i++)
+                if (service.listeners[i] != service.listeners[0] + (int)i)
+                        return false;
+        return true;
+}
+
+/* A program that is executed finds the listeners by the number of the first. */
+static void make_row(void)
+{
+        for (unsigned tries = 0; tries < ROW_TRIES && !is_row(); tries++) {
+                int highest = 0;
+                for (size_t i = 0; i < service_listener_count(); i++)
+                        highest = MAX_OF(highest, service.listeners[i]);
+                for (size_t i = 0; i < service_listener_count(); i++)
+                        own_fds_move(&service.listeners[i], highest + 1);
+        }
+}
+
+static void note(enum attach_variable variable, int fd)
+{
+        if (fd >= 0)
+                service.attachment.values[variable] = (uint64_t)fd;
+}
+
+static void pass_on(bool keep)
+{
+        int *own[OWN_FDS_MAX];
+
+        if (keep)
+                make_row();
+        size_t count = service_list_own(own);
+        for (size_t i = 0; i < count; i++)
+                if (*own[i] >= 0)
+                        SYS_3(__NR_fcntl, *own[i], F_SETFD, keep ? 0 : FD_CLOEXEC);
+        note(ATTACH_SCOREBOARD_FD, service.board_fd);
+        note(ATTACH_WAKE_FD, service.desk.slot.wake_fd);
+        note(ATTACH_STATM_FD, service.desk.recycling.statm_fd);
+        note(ATTACH_LOG_FD, service.log_fd);
+        note(ATTACH_LOG_READ_FD, service.log_read_fd);
+        note(ATTACH_LOG_SOCKET_FD, service.log_socket_fd);
+        note(ATTACH_LISTEN_FD, service.listeners[0]);
+        environment_note(&service.attachment);
+}
+
+/* The retire signal was blocked when the program was executed; the program does not know of it. */
+static void unblock_door(void *point)
+{
+        ucontext_t *context = point;
+        uint64_t mask;
+
+        __builtin_memcpy(&mask, &context->uc_sigmask, sizeof(mask));
+        mask &= ~sys_signal_bit(DOOR_SIGNAL);
+        __builtin_memcpy(&context->uc_sigmask, &mask, sizeof(mask));
+}
+
+static void run(void *point, void (*enter)(void *point))
+{
+        (void)enter;
+        unblock_door(point);
+        copies_run(NULL);
+}
+
+static void refused(enum touch_refusal refusal)
+{
+        char text[RECORD_BYTES];
+        struct line line = record_begin(text, RECORD_ERROR);
+
+        line_add(&line, "start_method = snapshot cannot copy the handler: ");
+        line_add(&line, touch_refusal_text(refusal));
+        line_add(&line, "; expected forkserver or exec");
+        record_write(&line);
+        service_fail(PREFORK_STAGE_HANDLER, EOPNOTSUPP);
+}
+
+static int family_of_listener(void)
+{
+        struct address address = {.length = sizeof(address.un)};
+
+        return SYS_3(__NR_getsockname, service.listeners[0], &address.any, &address.length) < 0 ? AF_UNIX
+                                                                                                : address.any.sa_family;
+}
+
+void snapshot_begin(void)
+{
+        static struct touch_host host = {.has_fd = has_fd,
+                                         .next_fd = next_fd,
+                                         .make_way = make_way,
+                                         .pass_on = pass_on,
+                                         .environment_room = environment_room,
+                                         .environment_extend = environment_extend,
+                                         .run = run,
+                                         .refused = refused};
+
+        host.family = family_of_listener();
+        host.stderr_too = service.attachment.values[ATTACH_STDERR_SOCKET] != 0;
+        int r = touch_begin(&host);
+        if (r < 0)
+                service_fail(PREFORK_STAGE_HANDLER, -r);
+}
