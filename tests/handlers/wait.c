@@ -2,8 +2,8 @@
  * when it began and ended to wait (CLOCK_MONOTONIC, ns), ends.
  *
  * It waits by the clock, not by the connection, so that a client's going does not shorten a request. STATUS is its exit
- * status. It touches its connection before it looks at the clock: it may have been started before. With `-` instead of a time it waits for the end of its input: a request that lasts as long as the client
- * says. */
+ * status. It touches its connection before it looks at the clock: it may have been started before. With `-` instead of
+ * a time it waits for the end of its input: a request that lasts as long as the client says. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
