@@ -1,0 +1,12 @@
+#include "preload/rollback/obstacle.h"
+
+static const char *const texts[] = {
+#define X(name, text) [ROLLBACK_##name] = (text),
+        ROLLBACK_OBSTACLES(X)
+#undef X
+};
+
+const char *rollback_obstacle_text(enum rollback_obstacle obstacle)
+{
+        return obstacle < ROLLBACK_OBSTACLE_COUNT ? texts[obstacle] : "an unknown reason";
+}
