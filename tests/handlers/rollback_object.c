@@ -41,11 +41,8 @@ static struct thread_state thread;
 static struct resume resume;
 static struct rollback_options options;
 
-static void note(const char *format, long a, const char *b, long c)
+static void write_note(const char *line, int length)
 {
-        char line[200];
-        int length = snprintf(line, sizeof(line), format, a, b, c);
-
         SYS_3(__NR_write, state.notes, line, length);
 }
 
@@ -72,9 +69,18 @@ static void enter(int connection, const struct address *peer)
         SYS_4(__NR_rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof(none));
 }
 
-static void serving(pid_t pid)
+static void made(pid_t pid)
 {
+        uint64_t none = 0;
+
         (void)pid;
+        SYS_4(__NR_rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof(none));
+}
+
+static void collect(pid_t pid, int *ret_status, struct rusage *ret_usage)
+{
+        while (SYS_4(__NR_wait4, pid, ret_status, __WALL, ret_usage) == -EINTR)
+                ;
 }
 
 static bool ended(int status, const struct rusage *usage)
@@ -102,16 +108,17 @@ static void unfit(enum rollback_obstacle obstacle, long detail)
         SYS_3(__NR_write, state.notes, line, length);
 }
 
-static __attribute__((noreturn)) void leave(int code)
+static __attribute__((noreturn)) void leave(void)
 {
         for (;;)
-                SYS_1(__NR_exit_group, code);
+                SYS_1(__NR_exit_group, 0);
 }
 
 static const struct rollback_host host = {
         .wait = wait_for_connection,
         .enter = enter,
-        .serving = serving,
+        .made = made,
+        .collect = collect,
         .ended = ended,
         .unfit = unfit,
         .leave = leave,
@@ -122,18 +129,20 @@ __attribute__((used)) static void call_main(void)
         exit(state.main(state.argc, state.argv, state.environment));
 }
 
-static __attribute__((noreturn)) void enter_main(const struct resume *where)
-{
-        __asm__ volatile("movq %0, %%rsp\n\t"
-                         "xorl %%ebp, %%ebp\n\t"
-                         "andq $-16, %%rsp\n\t"
-                         "cld\n\t"
-                         "callq call_main"
-                         :
-                         : "r"(where->stack)
-                         : "memory");
-        __builtin_unreachable();
-}
+/* Nothing called this, for those who unwind the stack: pthread_exit(3) does. */
+__asm__(".pushsection .text\n"
+        "enter_main:\n\t"
+        ".cfi_startproc\n\t"
+        ".cfi_undefined rip\n\t"
+        "movq (%rdi), %rsp\n\t"
+        "xorl %ebp, %ebp\n\t"
+        "andq $-16, %rsp\n\t"
+        "cld\n\t"
+        "callq call_main\n\t"
+        "hlt\n\t"
+        ".cfi_endproc\n"
+        ".popsection");
+__attribute__((noreturn)) void enter_main(const struct resume *where);
 
 /* For comparison, in the same surroundings. */
 static __attribute__((noreturn)) void fork_each(void)
@@ -152,6 +161,8 @@ static __attribute__((noreturn)) void fork_each(void)
         }
 }
 
+_Static_assert(offsetof(struct resume, stack) == 0, "as enter_main has it");
+
 static __attribute__((noreturn)) void be_worker(void)
 {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -162,20 +173,23 @@ static __attribute__((noreturn)) void be_worker(void)
 
 static void start_worker(void)
 {
+        char line[40];
         long pid = SYS_5(__NR_clone, CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD, 0, 0, thread.id, 0);
 
         if (pid == 0)
                 be_worker();
-        note("worker %ld%s%ld\n", pid, " ", 0);
+        write_note(line, snprintf(line, sizeof(line), "worker %ld\n", pid));
 }
 
 static __attribute__((noreturn)) void be_template(int workers)
 {
+        char line[200];
         long detail = 0;
         enum rollback_obstacle obstacle = rollback_check(&options, &detail);
 
         if (obstacle != ROLLBACK_NO_OBSTACLE) {
-                note("refused %ld: %s (%ld)\n", obstacle, rollback_obstacle_text(obstacle), detail);
+                write_note(line, snprintf(line, sizeof(line), "refused: %s (%ld)\n", rollback_obstacle_text(obstacle),
+                                          detail));
                 _exit(3);
         }
         for (int i = 0; i < workers; i++)
@@ -184,7 +198,7 @@ static __attribute__((noreturn)) void be_template(int workers)
                 int status = 0;
                 if (waitpid(-1, &status, 0) < 0)
                         continue;
-                note("ended %ld%s%ld\n", status, " ", 0);
+                write_note(line, snprintf(line, sizeof(line), "ended %d\n", status));
                 start_worker();
         }
 }

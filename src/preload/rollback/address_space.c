@@ -50,7 +50,7 @@ int address_space_take(struct address_space *space)
 {
         int r = mappings_read(space->maps_fd, &space->saved);
 
-        if (r == 0 && space->smaps_fd >= 0)
+        if (r == 0)
                 r = smaps_read(space->smaps_fd, &space->current, &space->flags_hash, NULL);
         space->program_break = (uintptr_t)SYS_1(__NR_brk, 0);
         if (r == 0 && !read_sums(space->statm_fd, &space->pages, &space->data_pages))
@@ -168,14 +168,15 @@ static enum rollback_obstacle look_at_flags(struct address_space *space, struct 
 }
 
 enum rollback_obstacle address_space_put_right(struct address_space *space, struct checkpoint *checkpoint,
-                                               bool is_noted)
+                                               enum memory_calls_effect effect)
 {
-        bool is_strict = space->smaps_fd >= 0;
         enum rollback_obstacle obstacle = ROLLBACK_NO_OBSTACLE;
+        uintptr_t program_break = (uintptr_t)SYS_1(__NR_brk, 0);
 
-        if ((uintptr_t)SYS_1(__NR_brk, 0) != space->program_break)
+        if (program_break != space->program_break)
                 SYS_1(__NR_brk, space->program_break);
-        if (!is_strict && !is_noted && sums_are_equal(space) && regions_are_mapped(&checkpoint->regions))
+        if (!space->is_strict && effect == MEMORY_CALLS_NONE && program_break >= space->program_break &&
+            sums_are_equal(space) && regions_are_mapped(&checkpoint->regions))
                 return ROLLBACK_NO_OBSTACLE;
         space->looks++;
         SYS_0(__NR_munlockall);
@@ -183,7 +184,7 @@ enum rollback_obstacle address_space_put_right(struct address_space *space, stru
                 return ROLLBACK_MAPPINGS_CHANGED;
         if (!mappings_equal(&space->saved, &space->current))
                 obstacle = put_right(space, checkpoint);
-        if (obstacle == ROLLBACK_NO_OBSTACLE && is_strict)
+        if (obstacle == ROLLBACK_NO_OBSTACLE && (space->is_strict || effect == MEMORY_CALLS_FLAGS))
                 obstacle = look_at_flags(space, checkpoint);
         return obstacle;
 }

@@ -6,30 +6,16 @@
 
 #include "lib/sys.h"
 
-/* Set by the program's own calls, in memory that is not put back. */
-static volatile bool mapping_is_noted;
-static volatile bool advice_is_noted;
-
 /* The memory of a process that ended by one of these is not trusted any more. All other ends, by exit or by a signal,
  * say nothing about it. */
 #define CRASHES                                                                                                        \
         (sys_signal_bit(SIGSEGV) | sys_signal_bit(SIGABRT) | sys_signal_bit(SIGBUS) | sys_signal_bit(SIGILL) |         \
          sys_signal_bit(SIGFPE) | sys_signal_bit(SIGSYS) | sys_signal_bit(SIGTRAP))
 
-void loop_note_mapping(void)
-{
-        mapping_is_noted = true;
-}
-
-void loop_note_advice(void)
-{
-        advice_is_noted = true;
-}
-
 _Noreturn void loop_give_up(const struct loop *loop, enum rollback_obstacle obstacle, long detail)
 {
         loop->host->unfit(obstacle, detail);
-        loop->host->leave(0);
+        loop->host->leave();
 }
 
 /* The new process, on a stack of its own; all signals are blocked. */
@@ -68,35 +54,20 @@ static long make_process(struct loop *loop)
 #endif
 }
 
-static int wait_for(long pid, struct rusage *usage)
-{
-        int status = 0;
-
-        while (SYS_4(__NR_wait4, pid, &status, __WALL, usage) == -EINTR)
-                ;
-        while (SYS_4(__NR_wait4, -1, 0, __WALL | WNOHANG, 0) > 0) /* children that the program has given us */
-                ;
-        return status;
-}
-
 static enum rollback_obstacle put_back(struct loop *loop, int status)
 {
-        bool is_noted = mapping_is_noted;
+        enum memory_calls_effect effect = memory_calls_take();
         enum rollback_obstacle obstacle;
 
-        mapping_is_noted = false;
         if (WIFSIGNALED(status) && CRASHES & sys_signal_bit(WTERMSIG(status)))
                 return ROLLBACK_CRASHED;
         if (SYS_1(__NR_unshare, CLONE_VM) < 0) /* no effect, except that it fails if anybody shares this memory */
                 return ROLLBACK_STILL_SHARED;
         obstacle = memory_attributes_put_back(&loop->attributes);
         if (obstacle == ROLLBACK_NO_OBSTACLE)
-                obstacle = address_space_put_right(&loop->space, &loop->checkpoint, is_noted);
+                obstacle = address_space_put_right(&loop->space, &loop->checkpoint, effect);
         if (obstacle != ROLLBACK_NO_OBSTACLE)
                 return obstacle;
-        if (advice_is_noted)
-                checkpoint_doubt(&loop->checkpoint);
-        advice_is_noted = false;
         if (restore_all(&loop->restore) < 0)
                 return ROLLBACK_TRACKING_FAILED;
         open_files_put_back(&loop->files);
@@ -112,33 +83,40 @@ static void verify(const struct loop *loop)
 }
 
 /* Signals are blocked until the new process has set its own actions: ours must not run in it. */
-static long begin(struct loop *loop)
+static pid_t begin(struct loop *loop)
 {
         uint64_t all = UINT64_MAX;
-        uint64_t mask = 0;
 
-        SYS_4(__NR_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof(mask));
+        SYS_4(__NR_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof(all));
         long pid = make_process(loop);
-        SYS_4(__NR_rt_sigprocmask, SIG_SETMASK, &mask, 0, sizeof(mask));
-        return pid;
+        SYS_1(__NR_close, loop->next.connection);
+        if (pid < 0)
+                loop_give_up(loop, ROLLBACK_NO_PROCESS, pid);
+        loop->host->made((pid_t)pid);
+        return (pid_t)pid;
+}
+
+/* Children that the program has given to its parent (CLONE_PARENT) and that have ended. */
+static void collect_others(void)
+{
+        while (SYS_4(__NR_wait4, -1, 0, __WALL | WNOHANG, 0) > 0)
+                ;
 }
 
 _Noreturn void loop_run(struct loop *loop)
 {
         struct rusage usage = {0};
+        int status = 0;
 
         for (;;) {
                 loop->next.connection = loop->host->wait(&loop->next.peer);
                 if (loop->next.connection < 0)
-                        loop->host->leave(0);
-                long pid = begin(loop);
-                SYS_1(__NR_close, loop->next.connection);
-                if (pid < 0)
-                        loop_give_up(loop, ROLLBACK_NO_PROCESS, pid);
-                loop->host->serving((pid_t)pid);
-                int status = wait_for(pid, &usage);
+                        loop->host->leave();
+                pid_t pid = begin(loop);
+                loop->host->collect(pid, &status, &usage);
+                collect_others();
                 if (!loop->host->ended(status, &usage))
-                        loop->host->leave(0);
+                        loop->host->leave();
                 enum rollback_obstacle obstacle = put_back(loop, status);
                 if (obstacle != ROLLBACK_NO_OBSTACLE)
                         loop_give_up(loop, obstacle, status);

@@ -34,7 +34,3 @@ _Noreturn void loop_run(struct loop *loop);
 
 /* The worker cannot go on: report why, and end. */
 _Noreturn void loop_give_up(const struct loop *loop, enum rollback_obstacle obstacle, long detail);
-
-/* The program has called what changes mappings, or what lets pages vanish. */
-void loop_note_mapping(void);
-void loop_note_advice(void);

@@ -37,11 +37,12 @@ static enum rollback_obstacle open_all(struct rollback *rollback, long *ret_deta
 
         space->maps_fd = open_high("/proc/self/maps", options->first_fd);
         space->statm_fd = open_high("/proc/self/statm", options->first_fd);
-        space->smaps_fd = options->strict ? open_high("/proc/self/smaps", options->first_fd) : -1;
+        space->smaps_fd = open_high("/proc/self/smaps", options->first_fd);
+        space->is_strict = options->strict;
         tracking->pagemap_fd = open_high("/proc/self/pagemap", options->first_fd);
         tracking->fault_fd = -1;
         *ret_detail = space->maps_fd < 0 ? space->maps_fd : tracking->pagemap_fd;
-        if (space->maps_fd < 0 || space->statm_fd < 0 || tracking->pagemap_fd < 0)
+        if (space->maps_fd < 0 || space->statm_fd < 0 || space->smaps_fd < 0 || tracking->pagemap_fd < 0)
                 return ROLLBACK_NO_PROC;
         if (options->way == ROLLBACK_COPYING)
                 return ROLLBACK_NO_OBSTACLE;
@@ -160,7 +161,7 @@ _Noreturn void rollback_run(const struct rollback_options *options, const struct
 
         if (!rollback) {
                 options->host->unfit(ROLLBACK_NO_MEMORY, 0);
-                options->host->leave(0);
+                options->host->leave();
         }
         rollback->options = options;
         rollback->loop.host = options->host;
@@ -168,14 +169,4 @@ _Noreturn void rollback_run(const struct rollback_options *options, const struct
         rollback->loop.thread = *options->thread;
         rollback->loop.verify = options->verify;
         change_stack(rollback);
-}
-
-void rollback_note_mapping(void)
-{
-        loop_note_mapping();
-}
-
-void rollback_note_advice(void)
-{
-        loop_note_advice();
 }

@@ -17,8 +17,9 @@
 #include "preload/rollback/obstacle.h"
 #include "preload/rollback/thread_state.h"
 
-/* Where the program goes on. `enter` is called in the new process, on a small stack of ours, with the signals that
- * host.enter() has left blocked; it changes to the program's own stack and does not return. */
+/* Where the program goes on. `enter` is called in the new process, on a small stack of ours, after host.enter(): it
+ * sets the program's signal mask, changes to the program's own stack and does not return. A program that unwinds its
+ * stack (pthread_exit) must find there that nothing has called it. */
 struct resume {
         uintptr_t stack; /* the lowest address of the program's stack in use, its red zone included */
         void (*enter)(const struct resume *resume) __attribute__((noreturn));
@@ -26,21 +27,23 @@ struct resume {
 
 /* Who waits for connections and keeps account of them. The functions run on stacks of ours and call the kernel alone.
  * Their static memory is the preload object's, which is not put back and which both processes share: enter() must
- * leave there nothing that the worker must not find. */
+ * leave there nothing that the worker must not find. The worker has no children but those made here. */
 struct rollback_host {
         /* The next admitted connection; negative: the worker must end. */
         long (*wait)(struct address *ret_peer);
-        /* In the new process, with all signals blocked and with default actions for none: connection to 0 and 1, the
-         * environment, signals and their mask, descriptors from options.first_fd on closed. */
+        /* In the new process, with all signals blocked: connection to 0 and 1, environment, signals, limits,
+         * descriptors of ours closed. The signals are the worker's still. */
         void (*enter)(int connection, const struct address *peer);
-        /* In the worker: that process serves the connection. */
-        void (*serving)(pid_t pid);
+        /* In the worker, with all signals blocked: that process serves the connection. Unblocks what it wants. */
+        void (*made)(pid_t pid);
+        /* In the worker: wait for its end. */
+        void (*collect)(pid_t pid, int *ret_status, struct rusage *ret_usage);
         /* In the worker: it has ended. False: the worker must end. */
         bool (*ended)(int status, const struct rusage *usage);
-        /* In the worker: why it cannot go on. It is left at once. */
+        /* In the worker: why it cannot go on, before it ends. */
         void (*unfit)(enum rollback_obstacle obstacle, long detail);
         /* End the worker. */
-        void (*leave)(int code) __attribute__((noreturn));
+        void (*leave)(void) __attribute__((noreturn));
 };
 
 enum rollback_way {
@@ -71,8 +74,3 @@ int rollback_image(const struct resume *resume, int first_fd);
 
 /* Serve connections until the worker must end. The stack below resume->stack is lost. */
 _Noreturn void rollback_run(const struct rollback_options *options, const struct resume *resume);
-
-/* For functions that take the place of libc's: the program has called what changes mappings (mmap, mprotect, mlock …),
- * so they are looked at when it has ended; or what lets pages vanish later (madvise), so all memory is put back. */
-void rollback_note_mapping(void);
-void rollback_note_advice(void);
