@@ -41,8 +41,39 @@ static int counter;
 static __thread int local = 4;
 static char *heap_block;
 static char *mapped, *advised;
+static char *volatile large;
 static int file = -1;
 static jmp_buf jump;
+
+static void *run_thread(void *argument)
+{
+        if (argument)
+                pause();
+        return NULL;
+}
+
+/* What prevents rollback, or what it must cope with. */
+static void be_unfit(const char *what)
+{
+        pthread_t thread;
+        aio_context_t context = 0;
+        char parameters[120] = "";
+
+        if (strcmp(what, "thread") == 0)
+                pthread_create(&thread, NULL, run_thread, big);
+        else if (strcmp(what, "lock") == 0)
+                mlock(mapped, PAGE);
+        else if (strcmp(what, "dumpable") == 0)
+                prctl(PR_SET_DUMPABLE, 0);
+        else if (strcmp(what, "mdwe") == 0)
+                prctl(65 /* PR_SET_MDWE */, 1, 0, 0, 0);
+        else if (strcmp(what, "aio") == 0)
+                syscall(SYS_io_setup, 8, &context);
+        else if (strcmp(what, "io_uring") == 0)
+                syscall(SYS_io_uring_setup, 8, parameters);
+        else if (strcmp(what, "large") == 0)
+                large = memset(malloc(32 << 20), 'l', 32 << 20);
+}
 
 /* Before main(): what a program may have when it is stopped. */
 __attribute__((constructor)) static void prepare(void)
@@ -57,6 +88,7 @@ __attribute__((constructor)) static void prepare(void)
         memset(mapped, 'm', 32 * PAGE);
         advised = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         memset(advised, 'a', 16 * PAGE);
+        be_unfit(getenv("NASTY_BEFORE") ?: "");
 }
 
 /* --- the probe ---------------------------------------------------------------------------------------------------- */
@@ -105,6 +137,27 @@ static int find_secrets(const char *maps)
         return found;
 }
 
+/* Of all mappings; neighbours that the kernel may merge or not are one. */
+static uint64_t hash_mappings(const char *maps)
+{
+        unsigned long start, end, last_end = 0;
+        char flags[8], inode[20], last[8] = "";
+        uint64_t sum = 0;
+
+        for (const char *line = maps; line && *line; line = strchr(line, '\n'), line += line != NULL) {
+                if (sscanf(line, "%lx-%lx %7s %*s %*s %19s", &start, &end, flags, inode) != 4)
+                        continue;
+                if (start != last_end || strcmp(flags, last) != 0 || strcmp(inode, "0") != 0) {
+                        sum = hash(sum, &last_end, sizeof(last_end));
+                        sum = hash(sum, &start, sizeof(start));
+                        sum = hash(sum, line + strcspn(line, " "), strcspn(line, "\n") - strcspn(line, " "));
+                }
+                last_end = end;
+                strcpy(last, strcmp(inode, "0") == 0 ? flags : "");
+        }
+        return sum;
+}
+
 static void show_memory(void)
 {
         static char maps[1 << 16], smaps[1 << 18];
@@ -115,7 +168,7 @@ static void show_memory(void)
         printf("heap=%p %lx\n", heap_block, hash(0, heap_block, 20000));
         printf("mapped=%lx\nadvised=%lx\n", hash(0, mapped, 64 * PAGE), hash(0, advised, 16 * PAGE));
         printf("counter=%d %d\nrandom=%d\nlocale=%s\n", counter, local, rand(), setlocale(LC_ALL, NULL));
-        printf("secrets=%d\nmaps=%lx\nbreak=%p\n", find_secrets(maps), hash(0, maps, strlen(maps)), sbrk(0));
+        printf("secrets=%d\nmaps=%lx\nbreak=%p\n", find_secrets(maps), hash_mappings(maps), sbrk(0));
         read_file("/proc/self/smaps", smaps, sizeof(smaps));
         for (char *at = smaps; (at = strstr(at, "VmFlags:")); at++)
                 flags = hash(flags, at, strcspn(at, "\n"));
@@ -184,7 +237,8 @@ static void show_process(void)
         umask(mask);
         printf("cwd=%s\numask=%o\nlimits=%lx\nfds=%d\n", getcwd(text, sizeof(text)), mask, limits, fds);
         printf("name=%s\ndeath=%d\nprocessors=%d\nnice=%d\n", name, death, CPU_COUNT(&processors), getpriority(0, 0));
-        printf("personality=%x\ngroup=%d\nuid=%d\n", personality(0xffffffff), getpgid(0) == getpgid(getppid()), getuid());
+        printf("personality=%x\ngroup=%d\nuid=%d\n", personality(0xffffffff), getpgid(0) == getpgid(getppid()),
+               getuid());
         printf("dumpable=%d\nhuge=%d\nmerging=%d\n", prctl(PR_GET_DUMPABLE), prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0),
                prctl(68, 0, 0, 0, 0));
         printf("position=%ld\nchildren=%d\n", lseek(file, 0, SEEK_CUR), wait(NULL));
@@ -220,13 +274,6 @@ static void on_signal_exit(int signal)
 static void on_signal_jump(int signal)
 {
         longjmp(jump, signal);
-}
-
-static void *run_thread(void *argument)
-{
-        if (argument)
-                pause();
-        return NULL;
 }
 
 static int run_process(void *argument)
@@ -375,7 +422,7 @@ static void leave_by_jump(void)
         X(not_blocking, fcntl(0, F_SETFL, O_NONBLOCK))                                                                 \
         X(name, prctl(PR_SET_NAME, "evil"))                                                                            \
         X(altstack, stack_t s = {.ss_sp = malloc(65536), .ss_size = 65536}; sigaltstack(&s, NULL))                     \
-        X(environment, setenv("NASTY", "1", 1); environ[0] = strdup("A=b"))                                                    \
+        X(environment, setenv("NASTY", "1", 1); environ[0] = strdup("A=b"))                                            \
         X(rounding, fesetround(FE_DOWNWARD))                                                                           \
         X(exceptions, feenableexcept(FE_DIVBYZERO))                                                                    \
         X(death, prctl(PR_SET_PDEATHSIG, SIGTERM))                                                                     \
@@ -388,10 +435,18 @@ static void leave_by_jump(void)
         X(sequences, syscall(SYS_rseq, 0, 0, 1, 0))                                                                    \
         X(robust, syscall(SYS_set_robust_list, big, 24))                                                               \
         X(tid_address, syscall(SYS_set_tid_address, &counter))                                                         \
-        X(child, if (fork() == 0) { usleep(200000); _exit(0); })                                                       \
+        X(                                                                                                             \
+                child, if (fork() == 0) {                                                                              \
+                        usleep(200000);                                                                                \
+                        _exit(0);                                                                                      \
+                })                                                                                                     \
         X(child_zombie, if (fork() == 0) _exit(0); usleep(1000))                                                       \
         X(child_waited, if (fork() == 0) exit(0); wait(NULL))                                                          \
-        X(child_stopped, pid_t p = fork(); if (p == 0) { raise(SIGSTOP); _exit(0); } kill(p, SIGKILL))                 \
+        X(                                                                                                             \
+                child_stopped, pid_t p = fork(); if (p == 0) {                                                         \
+                        raise(SIGSTOP);                                                                                \
+                        _exit(0);                                                                                      \
+                } kill(p, SIGKILL))                                                                                    \
         X(child_shares, share_stack_memory(CLONE_VM | SIGCHLD))                                                        \
         X(child_of_worker, share_stack_memory(CLONE_PARENT | SIGCHLD))                                                 \
         X(shell, fflush(stdout); (void)!system("echo from a shell"))                                                   \

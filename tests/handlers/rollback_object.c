@@ -4,7 +4,7 @@
  *
  * Variables: ROLLBACK_LISTENER descriptor; ROLLBACK_NOTES descriptor of a file for notes; ROLLBACK_OPTIONS letters:
  * t tracking, c copying, s strict, v verify, i image of the template, f instead fork(2) for each connection;
- * ROLLBACK_MOST connections a worker; ROLLBACK_WORKERS how many at a time. */
+ * ROLLBACK_MOST connections a worker; ROLLBACK_COPYING_MOST bytes; ROLLBACK_WORKERS how many at a time. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -184,14 +184,16 @@ static void start_worker(void)
 static __attribute__((noreturn)) void be_template(int workers)
 {
         char line[200];
-        long detail = 0;
-        enum rollback_obstacle obstacle = rollback_check(&options, &detail);
+        struct rollback_finding finding;
+        enum rollback_obstacle obstacle = rollback_check(&options, &finding);
 
         if (obstacle != ROLLBACK_NO_OBSTACLE) {
                 write_note(line, snprintf(line, sizeof(line), "refused: %s (%ld)\n", rollback_obstacle_text(obstacle),
-                                          detail));
+                                          finding.detail));
                 _exit(3);
         }
+        write_note(line, snprintf(line, sizeof(line), "way: %s\n",
+                                  finding.way == ROLLBACK_TRACKING ? "tracking" : "copying"));
         for (int i = 0; i < workers; i++)
                 start_worker();
         for (;;) {
@@ -238,6 +240,7 @@ static int stop(int argc, char **argv, char **environment)
                 .first_fd = FIRST_FD,
                 .strict = strchr(letters, 's'),
                 .verify = strchr(letters, 'v'),
+                .copying_most = (size_t)number("ROLLBACK_COPYING_MOST", 0),
                 .image_fd = strchr(letters, 'i') ? rollback_image(&resume, FIRST_FD) : -1,
         };
         for (char **variable = environment; *variable;)

@@ -5,7 +5,6 @@
 #include <linux/memfd.h>
 
 #include "preload/rollback/memory.h"
-#include "preload/rollback/rollback.h"
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 #define OWN_MOST 8U
@@ -97,13 +96,13 @@ static int make_file(int first_fd)
         return (int)fd;
 }
 
-int rollback_image(const struct resume *resume, int first_fd)
+int image_make(uintptr_t stack, int first_fd)
 {
         struct image_writer *writer = memory_reserve(sizeof(*writer));
 
         if (!writer)
                 return -ENOMEM;
-        writer->stack = resume->stack;
+        writer->stack = stack;
         writer->maps_fd = sys_open("/proc/self/maps");
         writer->fd = make_file(first_fd);
         int r = writer->maps_fd < 0 ? writer->maps_fd : writer->fd < 0 ? writer->fd : write_image(writer);

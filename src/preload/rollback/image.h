@@ -1,5 +1,5 @@
 /* The writable memory of a template in a sealed file: its workers take what is equal from there instead of keeping a
- * copy each. Written by rollback_image() in the template, read by rollback/checkpoint in workers. */
+ * copy each. Written in the template, read by rollback/checkpoint in workers. */
 #pragma once
 
 #include <stddef.h>
@@ -15,6 +15,10 @@ struct image {
         uint64_t bytes, count;
         struct image_region regions[REGIONS_MOST];
 };
+
+/* Write it. `stack` is the lowest address of the stack in use. Returns the descriptor, at least `first_fd`, or -errno.
+ */
+int image_make(uintptr_t stack, int first_fd);
 
 /* Map the file `fd`: private, so that a worker may write what it has different. NULL: it cannot be had. */
 const struct image *image_map(int fd);

@@ -4,10 +4,11 @@
 #pragma once
 
 #include "preload/rollback/address_space.h"
+#include "preload/rollback/host.h"
 #include "preload/rollback/memory_attributes.h"
 #include "preload/rollback/open_files.h"
 #include "preload/rollback/restore.h"
-#include "preload/rollback/rollback.h"
+#include "preload/rollback/thread_state.h"
 
 #define LOOP_STACK_BYTES 65536U
 

@@ -50,7 +50,7 @@ static enum rollback_obstacle look_at_locks(void)
                 return ROLLBACK_NO_PROC;
         text[length] = '\0';
         for (const char *line = text; *line; line++) {
-                static const char lock[] = "\nVmLck:";
+                static const char lock[] = "\nVmLck:\t";
                 uint64_t kilobytes = 0;
                 if (!begins_with(line, lock))
                         continue;

@@ -74,7 +74,7 @@ static size_t find_own(struct rollback *rollback)
         return count;
 }
 
-static enum rollback_obstacle look_at_mappings(struct rollback *rollback, long *ret_detail)
+static enum rollback_obstacle look_at_mappings(struct rollback *rollback, struct rollback_finding *ret)
 {
         struct mappings *mappings = &rollback->loop.space.current;
         struct regions *regions = &rollback->loop.checkpoint.regions;
@@ -82,36 +82,42 @@ static enum rollback_obstacle look_at_mappings(struct rollback *rollback, long *
 
         if (r == 0)
                 r = regions_find(mappings, rollback->own, find_own(rollback), 0, regions);
-        *ret_detail = r;
+        ret->detail = r;
         if (r < 0)
                 return r == -E2BIG ? ROLLBACK_TOO_MANY_MAPPINGS : ROLLBACK_NO_PROC;
         if (mappings->has_aio)
                 return ROLLBACK_AIO;
-        *ret_detail = (long)regions_bytes(regions);
-        if (rollback->loop.checkpoint.tracking.fault_fd < 0 && rollback->options->copying_most > 0 &&
-            regions_bytes(regions) > rollback->options->copying_most)
+        ret->bytes = regions_bytes(regions);
+        ret->way = rollback->loop.checkpoint.tracking.fault_fd < 0 ? ROLLBACK_COPYING : ROLLBACK_TRACKING;
+        if (ret->way == ROLLBACK_COPYING && rollback->options->copying_most > 0 &&
+            ret->bytes > rollback->options->copying_most)
                 return ROLLBACK_TOO_LARGE;
         return ROLLBACK_NO_OBSTACLE;
 }
 
-enum rollback_obstacle rollback_check(const struct rollback_options *options, long *ret_detail)
+enum rollback_obstacle rollback_check(const struct rollback_options *options, struct rollback_finding *ret)
 {
         enum rollback_obstacle obstacle = precondition_check(options->thread);
         struct rollback *rollback;
 
-        *ret_detail = 0;
+        *ret = (struct rollback_finding){.way = options->way};
         if (obstacle != ROLLBACK_NO_OBSTACLE)
                 return obstacle;
         rollback = memory_reserve(sizeof(*rollback));
         if (!rollback)
                 return ROLLBACK_NO_MEMORY;
         rollback->options = options;
-        obstacle = open_all(rollback, ret_detail);
+        obstacle = open_all(rollback, &ret->detail);
         if (obstacle == ROLLBACK_NO_OBSTACLE)
-                obstacle = look_at_mappings(rollback, ret_detail);
+                obstacle = look_at_mappings(rollback, ret);
         close_all(rollback);
         memory_release(rollback, sizeof(*rollback));
         return obstacle;
+}
+
+int rollback_image(const struct resume *resume, int first_fd)
+{
+        return image_make(resume->stack, first_fd);
 }
 
 /* On our own stack: what is below the program's stack is given up from here on. */

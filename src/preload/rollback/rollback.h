@@ -9,42 +9,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
-#include <sys/resource.h>
-#include <sys/types.h>
 
-#include "base/address.h"
+#include "preload/rollback/host.h"
 #include "preload/rollback/obstacle.h"
 #include "preload/rollback/thread_state.h"
-
-/* Where the program goes on. `enter` is called in the new process, on a small stack of ours, after host.enter(): it
- * sets the program's signal mask, changes to the program's own stack and does not return. A program that unwinds its
- * stack (pthread_exit) must find there that nothing has called it. */
-struct resume {
-        uintptr_t stack; /* the lowest address of the program's stack in use, its red zone included */
-        void (*enter)(const struct resume *resume) __attribute__((noreturn));
-};
-
-/* Who waits for connections and keeps account of them. The functions run on stacks of ours and call the kernel alone.
- * Their static memory is the preload object's, which is not put back and which both processes share: enter() must
- * leave there nothing that the worker must not find. The worker has no children but those made here. */
-struct rollback_host {
-        /* The next admitted connection; negative: the worker must end. */
-        long (*wait)(struct address *ret_peer);
-        /* In the new process, with all signals blocked: connection to 0 and 1, environment, signals, limits,
-         * descriptors of ours closed. The signals are the worker's still. */
-        void (*enter)(int connection, const struct address *peer);
-        /* In the worker, with all signals blocked: that process serves the connection. Unblocks what it wants. */
-        void (*made)(pid_t pid);
-        /* In the worker: wait for its end. */
-        void (*collect)(pid_t pid, int *ret_status, struct rusage *ret_usage);
-        /* In the worker: it has ended. False: the worker must end. */
-        bool (*ended)(int status, const struct rusage *usage);
-        /* In the worker: why it cannot go on, before it ends. */
-        void (*unfit)(enum rollback_obstacle obstacle, long detail);
-        /* End the worker. */
-        void (*leave)(void) __attribute__((noreturn));
-};
 
 enum rollback_way {
         ROLLBACK_FASTEST,  /* track if that can be had, else copy */
@@ -64,9 +32,15 @@ struct rollback_options {
         bool verify;         /* all memory is compared with the checkpoint after every connection: for tests */
 };
 
-/* Can this process be rolled back, as it is now? ROLLBACK_NO_OBSTACLE, or why not; *ret_detail: a number that belongs
- * to the reason, such as an error. Changes nothing. */
-enum rollback_obstacle rollback_check(const struct rollback_options *options, long *ret_detail);
+/* What rollback_check() has found out. */
+struct rollback_finding {
+        long detail;           /* a number that belongs to the obstacle, such as an error */
+        enum rollback_way way; /* how memory will be put back: ROLLBACK_TRACKING or ROLLBACK_COPYING */
+        size_t bytes;          /* of writable memory */
+};
+
+/* Can this process be rolled back, as it is now? ROLLBACK_NO_OBSTACLE, or why not. Changes nothing. */
+enum rollback_obstacle rollback_check(const struct rollback_options *options, struct rollback_finding *ret);
 
 /* In the template, before it forks workers: write its writable memory into a sealed file that its workers share.
  * Returns the descriptor (close-on-exec, at least `first_fd`), or -errno. */
