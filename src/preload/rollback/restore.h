@@ -9,8 +9,8 @@
 
 struct restore {
         struct checkpoint *checkpoint;
-        struct abi_page_run runs[256];
-        uint64_t pages_put_back; /* since the checkpoint, for tests and measurements */
+        struct abi_page_run runs[128]; /* a larger buffer costs the kernel more */
+        uint64_t pages_put_back;       /* since the checkpoint, for tests and measurements */
 };
 
 /* 0, or -errno: writes are not tracked any more. */
