@@ -47,6 +47,15 @@ struct abi_map_query {
 #define ABI_FEATURE_WP_UNPOPULATED (UINT64_C(1) << 13)
 #define ABI_FEATURE_WP_ASYNC (UINT64_C(1) << 15)
 
+/* getdents64(2) */
+struct abi_entry {
+        uint64_t inode;
+        int64_t offset;
+        unsigned short bytes;
+        unsigned char type;
+        char name[];
+};
+
 /* prctl(2) */
 #define ABI_PR_GET_TID_ADDRESS 40
 #define ABI_PR_GET_MDWE 66

@@ -1,5 +1,7 @@
 #include "preload/rollback/memory_calls.h"
 
+#include <stdarg.h>
+
 #include "lib/sys.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -99,13 +101,13 @@ void *call_mmap64(void *start, size_t size, int protection, int flags, int fd, i
 
 EXPORT void *mremap(void *start, size_t size, size_t new_size, int flags, ...)
 {
-        __builtin_va_list more;
+        va_list more;
         void *where = NULL;
 
-        __builtin_va_start(more, flags);
+        va_start(more, flags);
         if (flags & MREMAP_FIXED)
-                where = __builtin_va_arg(more, void *);
-        __builtin_va_end(more);
+                where = va_arg(more, void *); // NOLINT(clang-analyzer-valist.Uninitialized): the line above
+        va_end(more);
         note(MEMORY_CALLS_MAPPING);
         return (void *)finish( // NOLINT(performance-no-int-to-ptr): of the kernel
                 SYS_5(__NR_mremap, start, size, new_size, flags, where));

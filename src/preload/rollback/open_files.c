@@ -5,22 +5,15 @@
 
 #include "lib/decimal.h"
 #include "lib/sys.h"
+#include "preload/rollback/kernel_abi.h"
 
 #define FLAGS_KEPT (O_ACCMODE | O_APPEND | O_NONBLOCK | O_DSYNC | O_SYNC | O_LARGEFILE)
-
-struct entry { /* linux_dirent64 */
-        uint64_t inode;
-        int64_t offset;
-        unsigned short bytes;
-        unsigned char type;
-        char name[];
-};
 
 static void open_again(int fd, int flags, int64_t position)
 {
         char path[] = "/proc/self/fd/..........";
-        struct stat before;
-        struct stat after;
+        struct stat before = {0};
+        struct stat after = {0};
         size_t end = sizeof("/proc/self/fd/") - 1;
         int scale = 1;
 
@@ -42,7 +35,7 @@ static void open_again(int fd, int flags, int64_t position)
 
 static void take(struct open_files *files, int fd)
 {
-        struct stat status;
+        struct stat status = {0};
         long flags = SYS_3(__NR_fcntl, fd, F_GETFL, 0);
 
         if (flags < 0 || (flags & O_ACCMODE) == O_WRONLY || flags & O_PATH || sys_fstat(fd, &status) < 0 ||
@@ -64,7 +57,7 @@ int open_files_take(struct open_files *files, int first_fd)
                 return (int)directory;
         while ((length = SYS_3(__NR_getdents64, directory, files->entries, sizeof(files->entries))) > 0) {
                 for (long at = 0; at < length;) {
-                        const struct entry *entry = (const struct entry *)(files->entries + at);
+                        const struct abi_entry *entry = (const struct abi_entry *)(files->entries + at);
                         uint64_t fd;
                         if (decimal_parse(entry->name, INT32_MAX, &fd) && fd > 2 && fd < (uint64_t)first_fd &&
                             (long)fd != directory)

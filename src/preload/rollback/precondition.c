@@ -9,14 +9,6 @@
 #include "preload/rollback/kernel_abi.h"
 #include "preload/rollback/memory_attributes.h"
 
-struct entry { /* linux_dirent64 */
-        uint64_t inode;
-        int64_t offset;
-        unsigned short bytes;
-        unsigned char type;
-        char name[];
-};
-
 static bool begins_with(const char *text, const char *word)
 {
         while (*word && *text == *word) {
@@ -70,7 +62,7 @@ static bool is_io_uring(int directory, const char *name)
 
 static enum rollback_obstacle look_at_descriptors(void)
 {
-        char entries[2048] __attribute__((aligned(8)));
+        char entries[2048] __attribute__((aligned(8))) = {0};
         long directory = SYS_4(__NR_openat, AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
         enum rollback_obstacle obstacle = ROLLBACK_NO_OBSTACLE;
         long length = -1;
@@ -80,7 +72,7 @@ static enum rollback_obstacle look_at_descriptors(void)
         while (obstacle == ROLLBACK_NO_OBSTACLE &&
                (length = SYS_3(__NR_getdents64, directory, entries, sizeof(entries))) > 0)
                 for (long at = 0; at < length;) {
-                        const struct entry *entry = (const struct entry *)(entries + at);
+                        const struct abi_entry *entry = (const struct abi_entry *)(entries + at);
                         if (is_io_uring((int)directory, entry->name))
                                 obstacle = ROLLBACK_IO_URING;
                         at += entry->bytes;
