@@ -27,6 +27,9 @@ enum attach_variable {
         ATTACH_PRELOAD, /* the program reports through the preload object: enum attach_retire */
         /* Optional: the program is loaded once, and copies of it serve connections on stdin and stdout. */
         ATTACH_STOP,          /* enum attach_stop */
+        ATTACH_COPY,          /* enum attach_copy */
+        ATTACH_STRICT,        /* 1: rollback looks at everything after every connection */
+        ATTACH_PATIENCE_MS,   /* how long a connection is held for which no process can be made */
         ATTACH_BIND_NOW,      /* 1: LD_BIND_NOW is ours, to be removed */
         ATTACH_STDERR_SOCKET, /* 1: stderr is the connection, too */
         ATTACH_LOG_FD,        /* the writing end of the pipe that the master reads … */
@@ -46,6 +49,13 @@ enum attach_stop {
         ATTACH_STOP_MAIN,  /* before main() */
         ATTACH_STOP_TOUCH, /* at its first touch of the connection */
         ATTACH_STOP_COUNT
+};
+
+/* How copies of it are made. */
+enum attach_copy {
+        ATTACH_COPY_FORK,
+        ATTACH_COPY_ROLLBACK, /* in the worker's memory, which is put back afterwards */
+        ATTACH_COPY_COUNT
 };
 
 /* The variable of a limit's soft value; `resource` is one of RLIMIT_NOFILE, AS, CORE, CPU and NPROC. */

@@ -8,6 +8,7 @@
 #include "lib/door.h"
 #include "lib/sys.h"
 #include "lib/text_of.h"
+#include "preload/copies_rollback.h"
 #include "preload/record.h"
 #include "preload/service.h"
 
@@ -112,6 +113,8 @@ static pid_t make_copy_with_patience(bool is_first)
 char **copies_run(char **environment)
 {
         service_begin(environment);
+        if (service_value(ATTACH_COPY) == ATTACH_COPY_ROLLBACK)
+                return copies_rollback_run(environment);
         learn_thread();
         for (bool is_first = true;; is_first = false) {
                 struct rusage usage = {0};

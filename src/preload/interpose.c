@@ -44,10 +44,19 @@ typedef int start_function(main_function *main, int argc, char **argv, void (*in
 start_function __libc_start_main;
 static main_function *program_main;
 
+/* The heap exists from now on: no copy has to make it. */
+static void make_heap(void)
+{
+        void *volatile memory = malloc(1);
+
+        free(memory);
+}
+
 /* In place of the program's main(): it is loaded, and its constructors have run. */
 static int stop_before_main(int argc, char **argv, char **environment)
 {
         if (service_is_expected(ATTACH_STOP_MAIN)) {
+                make_heap();
                 environment = environ = copies_run(environ);
                 service_restore_mask();
         }

@@ -79,6 +79,16 @@ int service_first_own_fd(void)
         return service.first_own_fd;
 }
 
+void service_share_memory(void)
+{
+        service.shares_memory = true;
+}
+
+uint64_t service_value(enum attach_variable variable)
+{
+        return service.attachment.values[variable];
+}
+
 int service_end_code(void)
 {
         return service.end_code;
@@ -150,6 +160,13 @@ static int interrupt(int signal_number)
 bool service_has_request(void)
 {
         return atomic_load(&service.note->begun_ns) != 0;
+}
+
+uint64_t service_request_ns(void)
+{
+        uint64_t begun_ns = atomic_load(&service.note->begun_ns), now_ns = sys_now_ns();
+
+        return begun_ns > 0 && now_ns > begun_ns ? now_ns - begun_ns : 0;
 }
 
 /* The door has closed: so has that of the process that waits. */

@@ -46,6 +46,15 @@ int service_end_code(void);
 void service_follow(void);
 int service_join(void);
 
+/* In the worker, before it makes copies: they share its memory. */
+void service_share_memory(void);
+
+/* How it is said that copies are to be made, and what belongs to that. */
+uint64_t service_value(enum attach_variable variable);
+
+/* In the worker: the request of the connection that it holds is lost, because nothing can serve it. */
+void service_lose(const struct address *peer, int error);
+
 /* In the process that is the copy: put the connection where the program has it, close what is ours, set limits and
  * signals. Returns the environment, or NULL: it is as it was. The program's signal mask is the caller's to set. */
 char **service_enter(int connection, const struct address *peer);
@@ -58,8 +67,9 @@ bool service_may_continue(void);
  * made. Unblocks the worker's signals. */
 void service_note_copy(pid_t pid);
 
-/* In the worker: has the copy begun a request? */
+/* In the worker: has the copy begun a request? And how long ago; 0: it has not. */
 bool service_has_request(void);
+uint64_t service_request_ns(void);
 
 /* In the worker: wait for the end of the copy, carrying out orders meanwhile, and collect it. */
 void service_collect(pid_t pid, int *ret_status, struct rusage *ret_usage);

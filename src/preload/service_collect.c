@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "lib/door.h"
+#include "lib/host_text.h"
 #include "lib/orders.h"
 #include "lib/record_limit.h"
 #include "lib/text_of.h"
@@ -79,4 +80,21 @@ void service_note_end(int status, const struct rusage *usage)
         if (WIFSIGNALED(status))
                 log_killed(status, ended_ns > begun_ns ? ended_ns - begun_ns : 0);
         request_end(&service.desk, ended_ns, status, time_us(&usage->ru_utime) + time_us(&usage->ru_stime));
+}
+
+void service_lose(const struct address *peer, int error)
+{
+        uint64_t begun_ns = atomic_exchange(&service.note->begun_ns, 0), ended_ns = sys_now_ns();
+        char text[RECORD_BYTES];
+        struct line line = record_begin(text, RECORD_ERROR);
+
+        line_add(&line, "closed a connection of ");
+        host_text_add(&line, peer, service.listeners[0]);
+        line_add(&line, " unserved: its handler could not be started for ");
+        line_add_number(&line, (ended_ns - begun_ns) / 1000000);
+        line_add(&line, " ms: ");
+        text_of_error(&line, -error);
+        record_write(&line);
+        slot_lost(&service.desk.slot);
+        request_end(&service.desk, ended_ns, 0, 0);
 }

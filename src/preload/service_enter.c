@@ -101,6 +101,10 @@ char **service_enter(int connection, const struct address *peer)
         bool is_stderr = service.attachment.values[ATTACH_STDERR_SOCKET] != 0;
 
         sys_set_mask(ALL_SIGNALS, NULL);
+        if (service.shares_memory) {
+                SYS_2(__NR_setpgid, 0, 0);
+                restore_actions(false);
+        }
         restore_actions(true);
         sys_set_death_signal(0);
         if (service.attachment.values[ATTACH_STOP] == ATTACH_STOP_TOUCH)
@@ -112,8 +116,10 @@ char **service_enter(int connection, const struct address *peer)
         if (connection > STDERR_FD && connection < service.first_own_fd)
                 sys_close(connection);
         close_own();
-        sys_unmap(service.note, sizeof(*service.note));
-        sys_unmap(service.desk.slot.board, sizeof(struct prefork_scoreboard));
+        if (!service.shares_memory) {
+                sys_unmap(service.note, sizeof(*service.note));
+                sys_unmap(service.desk.slot.board, sizeof(struct prefork_scoreboard));
+        }
         set_limits();
         return environment;
 }

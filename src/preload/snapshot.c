@@ -10,6 +10,7 @@
 #include "lib/door.h"
 #include "lib/sys.h"
 #include "preload/copies.h"
+#include "preload/copies_rollback.h"
 #include "preload/environment.h"
 #include "preload/own_fds.h"
 #include "preload/record.h"
@@ -113,8 +114,11 @@ static void unblock_door(void *point)
 
 static void run(void *point, void (*enter)(void *point))
 {
-        (void)enter;
         unblock_door(point);
+        if (service_value(ATTACH_COPY) == ATTACH_COPY_ROLLBACK) {
+                service_begin(NULL);
+                copies_rollback_run_at(point, enter);
+        }
         copies_run(NULL);
 }
 

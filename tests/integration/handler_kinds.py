@@ -68,6 +68,8 @@ KINDS = [
     inetd("inetd"),
     inetd("inetd-forkserver", start_method="forkserver"),
     inetd("inetd-snapshot", start_method="snapshot"),
+    inetd("inetd-rollback", start_method="forkserver", copy="rollback"),
+    inetd("inetd-snapshot-rollback", start_method="snapshot", copy="rollback"),
     Kind("module", lambda directory: {"handler_type": "module", "handler": [module("serve", directory), "echo"]},
          in_process=True,
          wait=lambda directory, time: {"handler_type": "module", "handler": [module("serve", directory), "wait", time]},

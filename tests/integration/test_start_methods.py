@@ -12,40 +12,67 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from control import control_of
-from daemon import AS_ROOT, POOL_USER, Daemon, alive, children, connect, handlers_of, preload_object, read_all, request, run_preforkd, tcp4, wait_until
+from daemon import AS_ROOT, POOL_USER, Daemon, alive, children, connect, preload_object, read_all, request, run_preforkd, tcp4, wait_until
 from inetd_handlers import InetdHandler, refused, works
 from test_touch_stop import converse
 
 Start = Callable[..., Daemon]
 
-COPIED = ["forkserver", *(["snapshot"] if platform.machine() == "x86_64" else [])]
-METHODS = ["exec", *COPIED]
 
 
-@pytest.fixture(params=METHODS)
-def method(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@dataclass(frozen=True)
+class Method:
+    """A way to start a handler, and to copy it."""
+
+    name: str
+    keys: dict[str, str]
+
+    @property
+    def stop(self) -> str:
+        return self.keys["start_method"]
 
 
-@pytest.fixture(params=COPIED)
-def copied(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+X86 = platform.machine() == "x86_64"
+COPIED = [Method("forkserver", {"start_method": "forkserver"}),
+          *([Method("snapshot", {"start_method": "snapshot"}),
+             Method("forkserver-rollback", {"start_method": "forkserver", "copy": "rollback"}),
+             Method("snapshot-rollback", {"start_method": "snapshot", "copy": "rollback"}),
+             Method("snapshot-strict", {"start_method": "snapshot", "copy": "rollback", "rollback_check": "strict"})]
+            if X86 else [])]
+METHODS = [Method("exec", {"start_method": "exec"}), *COPIED]
+FORKED = [method for method in COPIED if "copy" not in method.keys]
 
 
-def serve(preforkd: Start, row: InetdHandler, directory: Path, method: str) -> tuple[Daemon, str]:
+@pytest.fixture(params=METHODS, ids=lambda method: method.name)
+def method(request: pytest.FixtureRequest) -> Method:
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture(params=COPIED, ids=lambda method: method.name)
+def copied(request: pytest.FixtureRequest) -> Method:
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture(params=FORKED, ids=lambda method: method.name)
+def forked(request: pytest.FixtureRequest) -> Method:
+    return request.param  # type: ignore[no-any-return]
+
+
+def serve(preforkd: Start, row: InetdHandler, directory: Path, method: Method) -> tuple[Daemon, str]:
     if row.missing():
         pytest.skip(f"{row.missing()} is not installed")
     address, variables, command = tcp4(), row.variables(directory), row.command(directory)
     if AS_ROOT:  # git serves only what is its user's
         subprocess.run(["chown", "-R", POOL_USER, str(directory)], check=True)
     options: dict[str, Any] = {"environment": [f"{name}={value}" for name, value in variables.items()]} if variables else {}
-    daemon = preforkd({"www": {"listen": address, "handler": command, "start_method": method,
+    daemon = preforkd({"www": {"listen": address, "handler": command, **method.keys,
                                "scaling": "static", "max_workers": 2, "stderr": "null", **options}}, control=True)
     return daemon, address
 
@@ -56,7 +83,7 @@ def ask(address: str, row: InetdHandler) -> bytes:
 
 
 @pytest.mark.parametrize("row", works(), ids=lambda row: row.name)
-def test_every_handler(preforkd: Start, tmp_path: Path, method: str, row: InetdHandler) -> None:
+def test_every_handler(preforkd: Start, tmp_path: Path, method: Method, row: InetdHandler) -> None:
     """The same answer to each of five clients, of two workers."""
     daemon, address = serve(preforkd, row, tmp_path, method)
     for number in range(5):
@@ -66,10 +93,10 @@ def test_every_handler(preforkd: Start, tmp_path: Path, method: str, row: InetdH
     daemon.assert_quiet()
 
 
-@pytest.mark.skipif("snapshot" not in COPIED, reason="x86-64 alone")
+@pytest.mark.skipif(not X86, reason="x86-64 alone")
 @pytest.mark.parametrize("row", refused(), ids=lambda row: row.name)
 def test_what_cannot_be_copied_is_refused_by_name(preforkd: Start, tmp_path: Path, row: InetdHandler) -> None:
-    daemon, _ = serve(preforkd, row, tmp_path, "snapshot")
+    daemon, _ = serve(preforkd, row, tmp_path, Method("snapshot", {"start_method": "snapshot"}))
     assert daemon.wait_copies("refused") == row.refusal
     daemon.wait_message("backing off")
 
@@ -101,25 +128,29 @@ def comparable(report: Any) -> Any:
     return re.sub(r":\[\d+\]", "", report) if isinstance(report, str) else report
 
 
+@pytest.mark.parametrize("copy", ["fork", *(["rollback"] if X86 else [])])
 @pytest.mark.parametrize("keys", [
     {}, {"umask": "027", "nice": 3}, {"limit_nofile": "50:60", "limit_core": "0", "limit_cpu": "7:9", "limit_as": "900M"},
     {"environment": ["ONE=1", "LD_BIND_NOT=1"], "clear_environment": "yes"}, {"stderr": "socket"}, {"directory": "/usr"},
 ], ids=lambda keys: " ".join(keys) or "defaults")
-def test_a_handler_sees_the_same(probe: Callable[..., dict[str, Any]], keys: dict[str, Any]) -> None:
+def test_a_handler_sees_the_same(probe: Callable[..., dict[str, Any]], keys: dict[str, Any], copy: str) -> None:
     """… under forkserver. (Under snapshot there is nothing about the client in the environment.)"""
-    assert comparable(probe(**keys, start_method="forkserver")) == comparable(probe(**keys, start_method="exec"))
+    assert comparable(probe(**keys, start_method="forkserver", copy=copy)) == comparable(probe(**keys, start_method="exec"))
 
 
-def test_a_crash_takes_one_connection(preforkd: Start, method: str) -> None:
+def test_a_crash_takes_one_connection(preforkd: Start, method: Method) -> None:
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, "start_method": method, "scaling": "static", "max_workers": 1, "handler": [
+    daemon = preforkd({"www": {"listen": address, **method.keys, "scaling": "static", "max_workers": 1, "handler": [
         "/usr/bin/perl", "-e", "my $line = <STDIN>; kill 'SEGV', $$ if $line =~ /crash/; print $line"]}}, control=True)
     workers = daemon_workers(daemon)
     for _ in range(3):
         assert request(address, b"crash\n") == b""
         assert request(address, b"serve\n") == b"serve\n"
     wait_until(lambda: control_of(daemon).pool()["totals"]["handler_deaths"] == 3, "three deaths")
-    assert daemon_workers(daemon) == workers
+    if "copy" in method.keys:  # its memory is not trusted any more
+        assert daemon_workers(daemon) != workers
+    else:
+        assert daemon_workers(daemon) == workers
     daemon.assert_quiet()
 
 
@@ -127,30 +158,30 @@ def daemon_workers(daemon: Daemon) -> list[int]:
     return sorted(row["pid"] for row in control_of(daemon).pool(workers=True)["workers"])
 
 
-def test_nothing_of_ours_is_in_a_copy(preforkd: Start, copied: str) -> None:
-    """No descriptor, no mapping of the scoreboard, no variable; not in its children either."""
+def test_nothing_of_ours_is_in_a_copy(preforkd: Start, copied: Method) -> None:
+    """No descriptor, no handler of a signal, no mapping of the scoreboard; a copy by rollback shares the worker's memory."""
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, "start_method": copied, "scaling": "static", "max_workers": 1,
+    daemon = preforkd({"www": {"listen": address, **copied.keys, "scaling": "static", "max_workers": 1,
                                "handler": "/bin/cat"}}, control=True)
     with connect(address) as client:
         client.sendall(b"x")
         assert client.recv(1) == b"x"
-        [pid] = wait_until(lambda: handlers_of(daemon_workers(daemon)[0]), "the copy")
+        [pid] = children(daemon_workers(daemon)[0])
         assert sorted(os.listdir(f"/proc/{pid}/fd")) == ["0", "1", "2"]
-        assert "memfd:" not in Path(f"/proc/{pid}/maps").read_text()
+        assert ("memfd:" in Path(f"/proc/{pid}/maps").read_text()) == ("copy" in copied.keys)
         status = Path(f"/proc/{pid}/status").read_text()
         assert re.search(r"^SigBlk:\s+0+$", status, re.MULTILINE) and re.search(r"^SigCgt:\s+0+$", status, re.MULTILINE)
 
 
 @pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash"])
-def test_the_environment_says_nothing_of_us(preforkd: Start, tmp_path: Path, method: str, shell: str) -> None:
+def test_the_environment_says_nothing_of_us(preforkd: Start, tmp_path: Path, method: Method, shell: str) -> None:
     """Neither in the handler nor in what it executes, also when the handler is bash, which has its own getenv(3). What
     the user preloads stays."""
     own = preload_object(tmp_path)["PREFORKD_PRELOAD"]
     other = tmp_path / "other.so"
     other.write_bytes(Path(own).read_bytes())
     address = tcp4()
-    preforkd({"www": {"listen": address, "start_method": method, "environment": [f"LD_PRELOAD={other}"], "stderr": "null",
+    preforkd({"www": {"listen": address, **method.keys, "environment": [f"LD_PRELOAD={other}"], "stderr": "null",
                       "handler": [shell, "-c", "read line; env; echo own=$LD_PRELOAD"]}})
     said = request(address, b"\n").decode()
     assert re.search(rf"^LD_PRELOAD={re.escape(str(other))}$", said, re.MULTILINE), said
@@ -158,10 +189,10 @@ def test_the_environment_says_nothing_of_us(preforkd: Start, tmp_path: Path, met
     assert "PREFORK_" not in said and "LD_BIND" not in said, said
 
 
-def test_a_copy_that_is_killed_ends_its_worker(preforkd: Start, copied: str) -> None:
+def test_a_copy_that_is_killed_ends_its_worker(preforkd: Start, forked: Method) -> None:
     """… and nothing spins: the worker is replaced."""
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, "start_method": copied, "scaling": "static", "max_workers": 1,
+    daemon = preforkd({"www": {"listen": address, **forked.keys, "scaling": "static", "max_workers": 1,
                                "handler": "/bin/cat"}}, control=True)
     [worker] = daemon_workers(daemon)
     [copy] = wait_until(lambda: children(worker), "the copy")
@@ -171,9 +202,9 @@ def test_a_copy_that_is_killed_ends_its_worker(preforkd: Start, copied: str) -> 
     assert request(address, b"x") == b"x"
 
 
-def test_a_worker_that_is_killed_takes_its_copy_along(preforkd: Start, copied: str) -> None:
+def test_a_worker_that_is_killed_takes_its_copy_along(preforkd: Start, forked: Method) -> None:
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, "start_method": copied, "scaling": "static", "max_workers": 1,
+    daemon = preforkd({"www": {"listen": address, **forked.keys, "scaling": "static", "max_workers": 1,
                                "handler": "/bin/cat"}}, control=True)
     [worker] = daemon_workers(daemon)
     [copy] = wait_until(lambda: children(worker), "the copy")
@@ -182,7 +213,7 @@ def test_a_worker_that_is_killed_takes_its_copy_along(preforkd: Start, copied: s
     wait_until(lambda: request(address, b"x") == b"x", "another worker serves", 20)
 
 
-def test_a_program_starts_once(preforkd: Start, tmp_path: Path, copied: str) -> None:
+def test_a_program_starts_once(preforkd: Start, tmp_path: Path, copied: Method) -> None:
     """… for each worker, and not for each connection: a script is read once under snapshot."""
     log, address = tmp_path / "starts", tcp4()
     log.touch()
@@ -190,16 +221,16 @@ def test_a_program_starts_once(preforkd: Start, tmp_path: Path, copied: str) -> 
     script = tmp_path / "script.pl"
     script.write_text(f"open(my $log, '>>', '{log}') or die; syswrite($log, \"start\\n\"); close($log);"
                       "$_ = <STDIN>; print;")
-    preforkd({"www": {"listen": address, "start_method": copied, "scaling": "static", "max_workers": 1,
+    preforkd({"www": {"listen": address, **copied.keys, "scaling": "static", "max_workers": 1,
                       "handler": ["/usr/bin/perl", str(script)]}})
     for _ in range(4):
         assert request(address, b"x\n") == b"x\n"
-    assert len(log.read_text().splitlines()) == (1 if copied == "snapshot" else 4)
+    assert len(log.read_text().splitlines()) == (1 if copied.stop == "snapshot" else 4)
 
 
 @pytest.mark.parametrize(("program", "why"), [
     ("static", "it is statically linked"), ("setuid", "it is setuid, and loads nothing with no_new_privileges = no")])
-def test_what_cannot_be_loaded_into_is_refused_ahead(tmp_path: Path, copied: str, program: str, why: str) -> None:
+def test_what_cannot_be_loaded_into_is_refused_ahead(tmp_path: Path, copied: Method, program: str, why: str) -> None:
     [row] = [row for row in [*works(), *refused()] if row.name == program] or [None]  # type: ignore[list-item]
     path = tmp_path / program
     if program == "static":
@@ -211,16 +242,16 @@ def test_what_cannot_be_loaded_into_is_refused_ahead(tmp_path: Path, copied: str
         path.chmod(0o4755)
     configuration = tmp_path / "preforkd.conf"
     configuration.write_text(f"[www]\nlisten = {tcp4()}\nhandler = {path}\nuser = nobody\nno_new_privileges = no\n"
-                             f"start_method = {copied}\n")
+                             f"start_method = {copied.stop}\n")
     result = run_preforkd("-t", "-c", configuration, env={**os.environ, **preload_object(tmp_path)})
     assert result.returncode == 78
-    assert f"preforkd.conf:6: start_method: {copied} cannot be used with the handler \"{path}\": {why}; expected exec" in result.stderr
+    assert f"preforkd.conf:6: start_method: {copied.stop} cannot be used with the handler \"{path}\": {why}; expected exec" in result.stderr
 
 
-def test_deadlines_and_orders(preforkd: Start, method: str) -> None:
+def test_deadlines_and_orders(preforkd: Start, method: Method) -> None:
     """A request that takes too long is ended with its group, and the next is served."""
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, "start_method": method, "scaling": "static", "max_workers": 1,
+    daemon = preforkd({"www": {"listen": address, **method.keys, "scaling": "static", "max_workers": 1,
                                "request_timeout": "300ms", "kill_timeout": "300ms",
                                "handler": ["/bin/sh", "-c", "read line; case $line in slow) sleep 60 & wait;; esac; echo $line"]}},
                       control=True)
@@ -231,17 +262,17 @@ def test_deadlines_and_orders(preforkd: Start, method: str) -> None:
     wait_until(lambda: control_of(daemon).pool()["totals"]["request_timeouts"] == 1, "it is counted")
 
 
-def test_half_closed_and_big(preforkd: Start, method: str) -> None:
+def test_half_closed_and_big(preforkd: Start, method: Method) -> None:
     """A megabyte each way."""
     address = tcp4()
-    preforkd({"www": {"listen": address, "start_method": method, "handler": "/bin/cat"}})
+    preforkd({"www": {"listen": address, **method.keys, "handler": "/bin/cat"}})
     data = os.urandom(1 << 20)
     assert request(address, data, timeout=30) == data
 
 
-def test_unix_and_several_listeners(preforkd: Start, tmp_path: Path, method: str) -> None:
+def test_unix_and_several_listeners(preforkd: Start, tmp_path: Path, method: Method) -> None:
     path, address = str(tmp_path / "sock"), tcp4()
-    daemon = preforkd({"www": {"listen": [address, path, "@preforkd-methods-" + method + str(os.getpid())], "start_method": method,
+    daemon = preforkd({"www": {"listen": [address, path, f"@preforkd-methods-{method.name}-{os.getpid()}"], **method.keys,
                                "scaling": "static", "max_workers": 2, "handler": "/bin/cat"}}, control=True)
     for where in (address, path) * 6:
         with connect(where) as client:

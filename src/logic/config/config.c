@@ -173,6 +173,9 @@ bool pool_config_uses(const struct pool_config *pool, enum pool_option option)
                 return pool->scaling != SCALING_STATIC;
         case POOL_START_METHOD:
                 return pool->handler_type == HANDLER_INETD || pool->handler_type == HANDLER_LISTENER;
+        case POOL_COPY:
+        case POOL_ROLLBACK_CHECK:
+                return pool_config_is_copied(pool);
         case POOL_LISTEN_FD:
         case POOL_ACCOUNTING:
                 return pool->handler_type == HANDLER_LISTENER;

@@ -34,6 +34,8 @@ enum retire_signal {
         RETIRE_USR2, /* none that is ignored by default: one that comes before the program has handlers must end it */
 };
 enum start_method { START_EXEC, START_FORKSERVER, START_SNAPSHOT };
+enum copy { COPY_FORK, COPY_ROLLBACK };
+enum rollback_check { ROLLBACK_CHECK_QUICK, ROLLBACK_CHECK_STRICT };
 enum scaling { SCALING_DYNAMIC, SCALING_STATIC, SCALING_ONDEMAND };
 enum when_full { FULL_QUEUE, FULL_REFUSE };
 enum stderr_mode { STDERR_LOG, STDERR_INHERIT, STDERR_NULL, STDERR_SOCKET };
@@ -96,7 +98,7 @@ struct origin {
 enum pool_option {
         POOL_LISTEN, POOL_BACKLOG, POOL_SOCKET_USER, POOL_SOCKET_GROUP, POOL_SOCKET_MODE, POOL_IPV6_ONLY,
         POOL_FREE_BIND, POOL_TCP_NODELAY, POOL_TCP_KEEPALIVE, POOL_DEFER_ACCEPT,
-        POOL_HANDLER_TYPE, POOL_HANDLER, POOL_THREADS_PER_WORKER, POOL_START_METHOD, POOL_LISTEN_FD, POOL_ACCOUNTING, POOL_RETIRE_SIGNAL,
+        POOL_HANDLER_TYPE, POOL_HANDLER, POOL_THREADS_PER_WORKER, POOL_START_METHOD, POOL_COPY, POOL_ROLLBACK_CHECK, POOL_LISTEN_FD, POOL_ACCOUNTING, POOL_RETIRE_SIGNAL,
         POOL_USER, POOL_GROUP, POOL_SUPPLEMENTARY_GROUPS, POOL_UMASK, POOL_NICE, POOL_DIRECTORY, POOL_ROOT_DIRECTORY,
         POOL_ENVIRONMENT, POOL_CLEAR_ENVIRONMENT, POOL_OOM_SCORE_ADJ, POOL_LIMIT_NOFILE, POOL_LIMIT_AS,
         POOL_LIMIT_CORE, POOL_LIMIT_CPU, POOL_LIMIT_NPROC, POOL_NO_NEW_PRIVILEGES, POOL_STDERR,
@@ -133,6 +135,8 @@ struct pool_config {
         struct words handler;
         uint64_t threads_per_worker;
         int start_method;  /* enum start_method */
+        int copy;          /* enum copy */
+        int rollback_check; /* enum rollback_check */
         int listen_fd;     /* enum listen_fd */
         int accounting;    /* enum accounting */
         int retire_signal; /* enum retire_signal */

@@ -117,6 +117,25 @@ static void check_builtin(const struct rules *rules, const struct pool_config *p
         check_in_process(rules, pool);
 }
 
+/* What shares its memory with the worker must have no more rights than it, and nothing may give it any. */
+static void check_copy(const struct rules *rules, const struct pool_config *pool)
+{
+        bool is_root = pool->user.name && pool->user.id == 0;
+
+        if (rules_is_set(pool, POOL_COPY) && !pool_config_uses(pool, POOL_COPY))
+                rules_warn(rules, pool, POOL_COPY,
+                           "no effect: only a handler that is loaded once is copied, see start_method");
+        else if (rules_is_set(pool, POOL_ROLLBACK_CHECK) &&
+                 (!pool_config_uses(pool, POOL_ROLLBACK_CHECK) || pool->copy != COPY_ROLLBACK))
+                rules_warn(rules, pool, POOL_ROLLBACK_CHECK, "no effect without copy = rollback");
+        if (!pool_config_is_copied(pool) || pool->copy != COPY_ROLLBACK)
+                return;
+        if (is_root)
+                rules_refuse(rules, pool, POOL_COPY, "rollback is not for user = root; expected fork");
+        if (!pool->no_new_privileges)
+                rules_refuse(rules, pool, POOL_COPY, "rollback needs no_new_privileges = yes; expected fork");
+}
+
 void config_check_handler(const struct rules *rules, const struct pool_config *pool)
 {
         static void (*const checks[HANDLER_TYPE_COUNT])(const struct rules *rules, const struct pool_config *pool) = {
@@ -134,6 +153,7 @@ void config_check_handler(const struct rules *rules, const struct pool_config *p
                         rules, pool, POOL_THREADS_PER_WORKER,
                         "only what is loaded into a worker can be served by threads; expected 1, or handler_type = "
                         "module or builtin");
+        check_copy(rules, pool);
         if (rules_is_set(pool, POOL_START_METHOD) && !pool_config_uses(pool, POOL_START_METHOD))
                 rules_warn(rules, pool, POOL_START_METHOD, "no effect: the handler is no program");
         else if (pool->start_method != START_EXEC && pool->handler_type == HANDLER_LISTENER)

@@ -33,6 +33,9 @@ static const struct option_choice retire_signals[] = {{"auto", RETIRE_AUTO},    
                                                       {"USR2", RETIRE_USR2},     {0}};
 static const struct option_choice start_methods[] = {
         {"exec", START_EXEC}, {"forkserver", START_FORKSERVER}, {"snapshot", START_SNAPSHOT}, {0}};
+static const struct option_choice copies[] = {{"fork", COPY_FORK}, {"rollback", COPY_ROLLBACK}, {0}};
+static const struct option_choice rollback_checks[] = {
+        {"quick", ROLLBACK_CHECK_QUICK}, {"strict", ROLLBACK_CHECK_STRICT}, {0}};
 static const struct option_choice stderr_modes[] = {
         {"log", STDERR_LOG}, {"inherit", STDERR_INHERIT}, {"null", STDERR_NULL}, {"socket", STDERR_SOCKET}, {0}};
 static const struct option_choice scalings[] = {
@@ -104,6 +107,10 @@ const struct option pool_options[] = {
                 .help = "connections that a worker serves at once, each in a thread; the module must be thread-safe"},
         [POOL_START_METHOD] = {"start_method", OPTION_ENUM, POOL_FIELD(start_method), "exec",
                 .choices = start_methods, .effect = EFFECT_ROLL, .help = "exec: execute the handler for each connection; forkserver: load it once; snapshot: start it once"},
+        [POOL_COPY] = {"copy", OPTION_ENUM, POOL_FIELD(copy), "fork",
+                .choices = copies, .effect = EFFECT_ROLL, .help = "how a connection gets its copy of the handler: fork, or rollback of the memory"},
+        [POOL_ROLLBACK_CHECK] = {"rollback_check", OPTION_ENUM, POOL_FIELD(rollback_check), "quick",
+                .choices = rollback_checks, .effect = EFFECT_ROLL, .help = "what copy = rollback looks at after each connection: quick or strict"},
         [POOL_LISTEN_FD] = {"listen_fd", OPTION_ENUM, POOL_FIELD(listen_fd), "3", .choices = listen_fds,
                 .effect = EFFECT_ROLL, .help = "the descriptor on which a listener gets its (first) socket"},
         [POOL_ACCOUNTING] = {"accounting", OPTION_ENUM, POOL_FIELD(accounting), "preload",

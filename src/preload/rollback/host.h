@@ -28,6 +28,9 @@ struct rollback_host {
         void (*enter)(int connection, const struct address *peer);
         /* In the worker, with all signals blocked: that process serves the connection. Unblocks what it wants. */
         void (*made)(pid_t pid);
+        /* In the worker, with all signals blocked: no process could be made (-errno); wait for a moment. True: try
+         * again. False: the connection was told; the worker must end. */
+        bool (*endure)(const struct address *peer, long error);
         /* In the worker: wait for its end. */
         void (*collect)(pid_t pid, int *ret_status, struct rusage *ret_usage);
         /* In the worker: it has ended. False: the worker must end. */

@@ -89,6 +89,8 @@ static pid_t begin(struct loop *loop)
 
         SYS_4(__NR_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof(all));
         long pid = make_process(loop);
+        while (pid < 0 && loop->host->endure(&loop->next.peer, pid))
+                pid = make_process(loop);
         SYS_1(__NR_close, loop->next.connection);
         if (pid < 0)
                 loop_give_up(loop, ROLLBACK_NO_PROCESS, pid);

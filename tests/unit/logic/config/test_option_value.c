@@ -124,8 +124,8 @@ static void test_choices(void **state)
         check_bad(POOL_WHEN_FULL, "reject", "\"reject\" is not a known word; expected queue or refuse");
         check_bad(POOL_HANDLER_TYPE, "wait",
                   "\"wait\" is not a known word; expected inetd, listener, module or builtin");
-        check_bad(POOL_START_METHOD, "forkserver", "\"forkserver\" is not available yet; expected exec");
-        check_bad(POOL_START_METHOD, "snapshot", "\"snapshot\" is not available yet; expected exec");
+        check_good(POOL_START_METHOD, "snapshot", "snapshot");
+        check_bad(POOL_START_METHOD, "spawn", "\"spawn\" is not a known word; expected exec, forkserver or snapshot");
 }
 
 static void test_log_levels(void **state)

@@ -116,13 +116,6 @@ static void test_unknown_keys(void **state)
         check_refused("[preforkd]\nuser = www\n", "f:2: 'user' is a key of pools, not of [preforkd]");
 }
 
-static void test_what_is_not_built_is_refused(void **state)
-{
-        (void)state;
-        check_refused("[a]\nstart_method = snapshot\n",
-                      "f:2: start_method: \"snapshot\" is not available yet; expected exec");
-}
-
 static void test_bad_values(void **state)
 {
         (void)state;
@@ -312,7 +305,6 @@ int main(void)
                 cmocka_unit_test(test_several_files_are_one_configuration),
                 cmocka_unit_test(test_duplicates_name_both_places),
                 cmocka_unit_test(test_unknown_keys),
-                cmocka_unit_test(test_what_is_not_built_is_refused),
                 cmocka_unit_test(test_bad_values),
                 cmocka_unit_test(test_a_bad_value_marks_its_origin),
                 cmocka_unit_test(test_pool_names),
