@@ -1,49 +1,100 @@
 #!/usr/bin/python3
-"""copies: a handler that is loaded once, against servers that execute it for every connection.
+"""copies: handlers that start once, against servers that execute them for every connection.
 
-preforkd with `start_method = forkserver` and what a service wants besides (a user, resource limits, stderr in the log)
+preforkd with `start_method` and `copy`, and what a service wants besides (a user, resource limits, stderr in the log),
 against tcpserver of ucspi-tcp (as the same user; no limits, no log, no look-ups), systemd-socket-activate --accept --inetd
-(no user, no limits, no log) and preforkd's own `start_method = exec`, all with the handler of tests/handlers/hello.c. In
-each round ab(1) meets each server once, in another order every round; the figure is the median of the rounds' ratios.
+(no user, no limits, no log) and preforkd's own `start_method = exec`. Handlers: tests/handlers/hello.c, a Perl script with
+five modules, a Python script with six imports. In each round ab(1) meets each server once, in another order every round;
+the figures are medians of the rounds' ratios.
 """
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import bench
 from bench import tests
 from exec import CONFIGURATION as EXEC
-from exec import compare, peer_commands
+from exec import peer_commands
 
-METHODS = {"preforkd": "forkserver", "preforkd, exec": "exec"}
-GOALS = {("tcpserver", 1): 2.5, ("tcpserver", 8): 2.0, ("systemd-socket-activate", 8): 2.8}
+PERL = """#!/usr/bin/perl
+use strict; use warnings; use IO::Handle; use POSIX; use Data::Dumper; use File::Temp; use Getopt::Long;
+while (<STDIN>) { last if /^\\r?\\n/ }
+print "HTTP/1.0 200 OK\\r\\nContent-Length: 3\\r\\nConnection: close\\r\\n\\r\\nhi\\n";
+"""
+PYTHON = """#!/usr/bin/python3
+import argparse, email, json, logging, os, re, socket, sys
+while sys.stdin.buffer.readline() not in (b"\\r\\n", b"\\n", b""): pass
+sys.stdout.write("HTTP/1.0 200 OK\\r\\nContent-Length: 3\\r\\nConnection: close\\r\\n\\r\\nhi\\n"); sys.stdout.flush()
+"""
+FORK, ROLLBACK = "fork", "rollback"
+# Handler → (start_method, the text of a script); and the goals over tcpserver: (copy, clients) → ratio.
+HANDLERS: dict[str, tuple[str, str]] = {"C": ("forkserver", ""), "Perl": ("snapshot", PERL), "Python": ("snapshot", PYTHON)}
+GOALS = {("C", FORK, 8): 2.0, ("C", FORK, 1): 2.5, ("C", ROLLBACK, 8): 5.0, ("C", ROLLBACK, 1): 5.5, ("Perl", FORK, 8): 16.0,
+         ("Perl", ROLLBACK, 8): 45.0, ("Python", FORK, 8): 3.5}
+GOALS_OVER_SYSTEMD = {("C", FORK, 8): 2.8}
+
+
+def program(figures: bench.Bench, name: str, text: str) -> str:
+    if not text:
+        return figures.handler("hello")
+    path = Path(figures.directory) / name
+    path.write_text(text)
+    path.chmod(0o755)
+    return str(path)
+
+
+def measure(ports: dict[str, int], clients: int, rounds: int, requests: dict[str, int]) -> dict[str, list[float]]:
+    """Connections a second of each server in each round."""
+    names = list(ports)
+    rates: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(rounds):
+        for name in names[number % len(names):] + names[:number % len(names)]:
+            rates[name].append(bench.load(ports[name], clients, requests[name]).per_second)
+    return rates
+
+
+def compare(figures: bench.Bench, handler: str, rounds: int, requests: int) -> None:
+    method, text = HANDLERS[handler]
+    path = program(figures, handler, text)
+    own = {copy: tests.free_port() for copy in (FORK, ROLLBACK)}
+    ports = {**own, "exec": tests.free_port(), "tcpserver": tests.free_port(), "systemd-socket-activate": tests.free_port()}
+    common = {"handler": path, "scaling": "static", "max_workers": 8, **EXEC}
+    pools = {copy: {**common, "listen": tests.tcp4(port), "start_method": method, "copy": copy} for copy, port in own.items()}
+    pools["exec"] = {**common, "listen": tests.tcp4(ports["exec"])}
+    slow = text != ""
+    counts = {name: requests if name in own or not slow else max(requests // 20, 16) for name in ports}
+    with figures.daemon(pools):
+        peers = peer_commands(path, ports)
+        with figures.peer(peers["tcpserver"], ports["tcpserver"]), \
+                figures.peer(peers["systemd-socket-activate"], ports["systemd-socket-activate"]):
+            for clients in (1, 8):
+                rates = measure(ports, clients, rounds, counts)
+                many = f"{clients} client{'s' if clients > 1 else ''}"
+                for name, values in rates.items():
+                    figures.say(f"{handler}, {many}, {name}: {bench.spread(values, 0)} connections/s")
+                for copy in own:
+                    for other in ("tcpserver", "systemd-socket-activate", "exec"):
+                        ratios = [a / b for a, b in zip(rates[copy], rates[other])]
+                        goals = {"tcpserver": GOALS, "systemd-socket-activate": GOALS_OVER_SYSTEMD}.get(other, {})
+                        figures.figure(f"{handler}, {method}, {copy} over {other}, {many} ({min(ratios):.1f} to {max(ratios):.1f})",
+                                       bench.median(ratios), "×", at_least=goals.get((handler, copy, clients)))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--requests", type=int, default=1000, help="in each round, to each server")
+    parser.add_argument("--requests", type=int, default=1000, help="in each round, to each server that starts handlers once")
+    parser.add_argument("handlers", nargs="*", default=list(HANDLERS), help="C Perl Python")
     options = parser.parse_args()
     bench.require({"ab": "apache2-utils", "tcpserver": "ucspi-tcp", "systemd-socket-activate": "systemd"})
-    with bench.Bench("copies", "a handler that is loaded once, against servers that execute it for each connection",
-                     {"rounds": options.rounds, "requests a round": options.requests, **EXEC, "start_method": "forkserver"},
+    with bench.Bench("copies", "handlers that start once, against servers that execute them for each connection",
+                     {"rounds": options.rounds, "requests a round": options.requests,
+                      **{key: value for key, value in EXEC.items() if key != "start_method"}},
                      ["ucspi-tcp", "systemd", "apache2-utils"]) as figures:
-        handler = figures.handler("hello")
-        ports = {name: tests.free_port() for name in ("preforkd", "preforkd, exec", "tcpserver", "systemd-socket-activate")}
-        pools = {method: {"listen": tests.tcp4(ports[name]), "handler": handler, "min_spare_workers": 8,
-                          "max_spare_workers": 16, **EXEC, "start_method": method} for name, method in METHODS.items()}
-        figures.stack.enter_context(figures.daemon(pools))
-        for name, command in peer_commands(handler, ports).items():
-            figures.stack.enter_context(figures.peer(command, ports[name]))
-        for clients in (1, 8):
-            rates = compare(ports, clients, options.rounds, options.requests)
-            for name, values in rates.items():
-                figures.say(f"{clients} client{'s' if clients > 1 else ''}, {name}: {bench.spread(values, 0)} connections/s")
-            for name in list(ports)[1:]:
-                ratios = [own / other for own, other in zip(rates["preforkd"], rates[name])]
-                figures.figure(f"over {name}, {clients} client{'s' if clients > 1 else ''} ({min(ratios):.2f} to {max(ratios):.2f})",
-                               bench.median(ratios), "×", at_least=GOALS.get((name, clients)))
+        for handler in options.handlers:
+            compare(figures, handler, options.rounds, options.requests)
 
 
 if __name__ == "__main__":
