@@ -167,7 +167,7 @@ static bool stop_watching(struct acceptor *acceptor, int listener)
 static int wait_on_set(struct acceptor *acceptor, struct address *ret_peer, int *ret_fd)
 {
         while (!was_retired(acceptor) && acceptor->watched > 0) {
-                struct epoll_event event;
+                struct epoll_event event = {0};
 
                 int ready = sys_epoll_wait(acceptor->epoll_fd, &event);
                 if (ready < 0 && (ready != -EINTR || acceptor->returns_on_signals))

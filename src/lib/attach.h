@@ -29,6 +29,7 @@ enum attach_variable {
         ATTACH_STOP,          /* enum attach_stop */
         ATTACH_COPY,          /* enum attach_copy */
         ATTACH_STRICT,        /* 1: rollback looks at everything after every connection */
+        ATTACH_FAST_EXIT,     /* 1: Python ends quickly */
         ATTACH_PATIENCE_MS,   /* how long a connection is held for which no process can be made */
         ATTACH_BIND_NOW,      /* 1: LD_BIND_NOW is ours, to be removed */
         ATTACH_STDERR_SOCKET, /* 1: stderr is the connection, too */

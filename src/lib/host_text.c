@@ -35,7 +35,7 @@ static void add_v6(struct line *line, const unsigned char *bytes)
         unsigned first, length;
 
         for (unsigned i = 0; i < WORDS; i++)
-                words[i] = (uint16_t)(bytes[2 * i] << 8 | bytes[2 * i + 1]);
+                words[i] = (uint16_t)(bytes[(size_t)2 * i] << 8 | bytes[(size_t)2 * i + 1]);
         find_run(words, &first, &length);
         bool has_v4 = first == 0 && length == 6; /* an IPv4-compatible address */
         for (unsigned i = 0; i < (has_v4 ? 6 : WORDS); i++) {

@@ -11,6 +11,7 @@
 
 #include "preload/accounting.h"
 #include "preload/copies.h"
+#include "preload/fast_exit.h"
 #include "preload/service.h"
 #include "preload/snapshot.h"
 
@@ -31,9 +32,13 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
 {
         (void)argc;
         (void)argv;
-        if (!service_prepare(environment))
+        if (!service_prepare(environment)) {
                 accounting_begin(environment);
-        else if (service_is_expected(ATTACH_STOP_TOUCH))
+                return;
+        }
+        if (service_value(ATTACH_FAST_EXIT) != 0)
+                service_note_fast_exit(fast_exit_begin());
+        if (service_is_expected(ATTACH_STOP_TOUCH))
                 snapshot_begin();
 }
 

@@ -74,7 +74,7 @@ static void describe_tcp(const struct address *peer, const struct address *local
 
 static void describe_unix(const struct address *peer, const struct address *local, int connection)
 {
-        struct ucred credentials;
+        struct ucred credentials = {0};
         socklen_t length = sizeof(credentials);
         struct line line;
 

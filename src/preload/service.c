@@ -5,6 +5,7 @@
 
 #include "lib/door.h"
 #include "lib/orders.h"
+#include "lib/text_of.h"
 #include "preload/environment.h"
 #include "preload/own_fds.h"
 #include "preload/peer_variables.h"
@@ -77,6 +78,27 @@ void service_restore_mask(void)
 int service_first_own_fd(void)
 {
         return service.first_own_fd;
+}
+
+void service_note_fast_exit(int result)
+{
+        service.fast_exit = result;
+}
+
+/* A wrapper has no Python, but what it executes has; so it is said when the program has stopped. */
+static void tell_fast_exit(void)
+{
+        char text[RECORD_BYTES];
+        struct line line = record_begin(text, RECORD_WARNING);
+
+        if (service.fast_exit == 0)
+                return;
+        line_add(&line, "fast_exit = python has no effect: ");
+        if (service.fast_exit == -ENOENT)
+                line_add(&line, "the handler is not Python");
+        else
+                text_of_error(&line, -service.fast_exit);
+        record_write(&line);
 }
 
 void service_share_memory(void)
@@ -209,6 +231,7 @@ void service_begin(char **environment)
         int r = settle_descriptors();
         if (r < 0)
                 service_fail(PREFORK_STAGE_DESCRIPTORS, -r);
+        tell_fast_exit();
         r = sys_map_memory(sizeof(*service.note), (void **)&service.note);
         if (r == 0 && environment)
                 r = peer_variables_begin(environment);

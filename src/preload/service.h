@@ -46,6 +46,9 @@ int service_end_code(void);
 void service_follow(void);
 int service_join(void);
 
+/* What fast_exit_begin() has returned: if the program that stops is not the one that was meant, the log says so. */
+void service_note_fast_exit(int result);
+
 /* In the worker, before it makes copies: they share its memory. */
 void service_share_memory(void);
 

@@ -40,7 +40,8 @@ struct service {
         uint64_t program_mask;
         struct sys_sigaction program_actions[SAVED_MAX];
         bool has_peer_variables, shares_memory;
-        bool warned; /* of a shortage that is not over */
+        int fast_exit; /* of fast_exit_begin() */
+        bool warned;   /* of a shortage that is not over */
         int end_code;
         volatile pid_t copy; /* 0: there is none */
 };

@@ -53,7 +53,7 @@ static bool has_ended(pid_t pid)
 
 void stderr_reader_run(int fd, pid_t pid)
 {
-        char buffer[1024];
+        char buffer[1024] = "";
 
         record_leave_pipe();
         for (;;) {

@@ -90,6 +90,7 @@ static int add_attachment(const struct program *program, int statm_fd, struct wo
                 {ATTACH_STOP, true, plan->pool->start_method == START_SNAPSHOT ? ATTACH_STOP_TOUCH : ATTACH_STOP_MAIN},
                 {ATTACH_COPY, true, plan->pool->copy == COPY_ROLLBACK ? ATTACH_COPY_ROLLBACK : ATTACH_COPY_FORK},
                 {ATTACH_STRICT, true, plan->pool->rollback_check == ROLLBACK_CHECK_STRICT},
+                {ATTACH_FAST_EXIT, true, plan->pool->fast_exit == FAST_EXIT_PYTHON},
                 {ATTACH_PATIENCE_MS, true, MIN_OF(plan->pool->start_timeout_ms, (uint64_t)UINT32_MAX)},
                 {ATTACH_STDERR_SOCKET, true, plan->pool->stderr_mode == STDERR_SOCKET},
                 {ATTACH_LOG_FD, true, (uint64_t)number_of(OWN_LOG)},

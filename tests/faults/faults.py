@@ -49,6 +49,7 @@ ERRORS: dict[str, tuple[int, ...]] = {
     "fcntl64": (DESCRIPTORS, ODD),
     "fflush": (errno.ENOSPC, errno.EIO),
     "fgets": (errno.EIO,),
+    "fgetxattr": (errno.EIO, errno.EOPNOTSUPP),
     "fopen64": (DESCRIPTORS, MEMORY, errno.EIO),
     "fork": (errno.EAGAIN, MEMORY),
     "fputs": (errno.ENOSPC,),

@@ -28,6 +28,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/xattr.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
@@ -243,6 +244,7 @@ WRAP(int, EOF, fputs, (const char *text, FILE *file), (text, file))
 WRAP(int, -1, fstat64, (int fd, struct stat64 *status), (fd, status))
 WRAP(int, -1, fstatat64, (int at, const char *path, struct stat64 *status, int flags), (at, path, status, flags))
 WRAP(int, -1, fstatvfs64, (int fd, struct statvfs64 *status), (fd, status))
+WRAP(ssize_t, -1, fgetxattr, (int fd, const char *name, void *value, size_t size), (fd, name, value, size))
 WRAP(int, -1, ftruncate64, (int fd, off64_t size), (fd, size))
 WRAP(size_t, 0, fwrite, (const void *data, size_t size, size_t count, FILE *file), (data, size, count, file))
 WRAP(char *, NULL, getcwd, (char *buffer, size_t size), (buffer, size))

@@ -61,6 +61,7 @@ TOLD = {
 # Why a handler could not be copied, and how the copy that waited for a connection died. No other interface has the reason.
 COPIES = {
     "refused": r"start_method = snapshot cannot copy the handler: (.*); expected forkserver or exec$",
+    "end slowly": r"fast_exit = python has no effect: (.*)$",
     "died": r"the process of the handler that waited for a connection has ended, killed by signal (\d+) \(\w+\)$",
 }
 
@@ -81,7 +82,7 @@ def told_pattern(kind: str, pool: str) -> str:
 
 def copies_pattern(kind: str) -> str:
     """A regular expression for a record about copies of a handler, the reason its group 1."""
-    return rf"^preforkd: error: pool \S+: worker \d+: {COPIES[kind]}"
+    return rf"^preforkd: (?:error|warning): pool \S+: worker \d+: {COPIES[kind]}"
 
 
 def total_pattern(label: str, pool: str) -> str:

@@ -280,3 +280,40 @@ def test_unix_and_several_listeners(preforkd: Start, tmp_path: Path, method: Met
             client.shutdown(socket.SHUT_WR)
             assert read_all(client) == b"x"
     daemon.assert_quiet()
+
+
+PYTHON_END = """
+import atexit, sys, threading, time
+sys.stdin.readline()
+atexit.register(lambda: print("at exit"))
+class Kept:
+    def __del__(self): print("freed")
+kept = Kept()
+thread = threading.Thread(target=lambda: (time.sleep(0.2), print("thread")))
+thread.start()
+print("main")
+sys.exit(7)
+"""
+
+
+@pytest.mark.skipif(not X86, reason="x86-64 alone")
+@pytest.mark.parametrize("wrapper", [[], ["/usr/bin/env"]], ids=["", "env"])
+@pytest.mark.parametrize("stop", ["snapshot", "snapshot-rollback"])
+def test_python_ends_quickly(preforkd: Start, tmp_path: Path, stop: str, wrapper: list[str]) -> None:
+    """Threads, atexit, streams and status are what they were; what is freed is nobody's business."""
+    [way] = [method for method in COPIED if method.name == stop]
+    address, script = tcp4(), tmp_path / "script.py"
+    script.write_text(PYTHON_END)
+    daemon = preforkd({"www": {"listen": address, **way.keys, "fast_exit": "python", "scaling": "static", "max_workers": 1,
+                               "handler": [*wrapper, "/usr/bin/python3", str(script)]}}, control=True)
+    for number in range(1, 4):
+        assert request(address, b"\n") == b"main\nthread\nat exit\n"
+        wait_until(lambda: control_of(daemon).pool()["totals"]["handler_failures"] == number, "status 7")  # noqa: B023
+    daemon.assert_quiet()
+
+
+def test_a_fast_end_of_something_else(preforkd: Start, copied: Method) -> None:
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **copied.keys, "fast_exit": "python", "handler": "/bin/cat"}})
+    assert request(address, b"x") == b"x"
+    assert daemon.wait_copies("end slowly") == "the handler is not Python"

@@ -175,6 +175,7 @@ bool pool_config_uses(const struct pool_config *pool, enum pool_option option)
                 return pool->handler_type == HANDLER_INETD || pool->handler_type == HANDLER_LISTENER;
         case POOL_COPY:
         case POOL_ROLLBACK_CHECK:
+        case POOL_FAST_EXIT:
                 return pool_config_is_copied(pool);
         case POOL_LISTEN_FD:
         case POOL_ACCOUNTING:

@@ -128,6 +128,9 @@ static void check_copy(const struct rules *rules, const struct pool_config *pool
         else if (rules_is_set(pool, POOL_ROLLBACK_CHECK) &&
                  (!pool_config_uses(pool, POOL_ROLLBACK_CHECK) || pool->copy != COPY_ROLLBACK))
                 rules_warn(rules, pool, POOL_ROLLBACK_CHECK, "no effect without copy = rollback");
+        if (rules_is_set(pool, POOL_FAST_EXIT) && !pool_config_uses(pool, POOL_FAST_EXIT))
+                rules_warn(rules, pool, POOL_FAST_EXIT,
+                           "no effect: only a handler that is loaded once, see start_method");
         if (!pool_config_is_copied(pool) || pool->copy != COPY_ROLLBACK)
                 return;
         if (is_root)

@@ -36,6 +36,7 @@ static const struct option_choice start_methods[] = {
 static const struct option_choice copies[] = {{"fork", COPY_FORK}, {"rollback", COPY_ROLLBACK}, {0}};
 static const struct option_choice rollback_checks[] = {
         {"quick", ROLLBACK_CHECK_QUICK}, {"strict", ROLLBACK_CHECK_STRICT}, {0}};
+static const struct option_choice fast_exits[] = {{"no", FAST_EXIT_NO}, {"python", FAST_EXIT_PYTHON}, {0}};
 static const struct option_choice stderr_modes[] = {
         {"log", STDERR_LOG}, {"inherit", STDERR_INHERIT}, {"null", STDERR_NULL}, {"socket", STDERR_SOCKET}, {0}};
 static const struct option_choice scalings[] = {
@@ -111,6 +112,8 @@ const struct option pool_options[] = {
                 .choices = copies, .effect = EFFECT_ROLL, .help = "how a connection gets its copy of the handler: fork, or rollback of the memory"},
         [POOL_ROLLBACK_CHECK] = {"rollback_check", OPTION_ENUM, POOL_FIELD(rollback_check), "quick",
                 .choices = rollback_checks, .effect = EFFECT_ROLL, .help = "what copy = rollback looks at after each connection: quick or strict"},
+        [POOL_FAST_EXIT] = {"fast_exit", OPTION_ENUM, POOL_FIELD(fast_exit), "no",
+                .choices = fast_exits, .effect = EFFECT_ROLL, .help = "python: a handler that is loaded once ends without freeing its objects"},
         [POOL_LISTEN_FD] = {"listen_fd", OPTION_ENUM, POOL_FIELD(listen_fd), "3", .choices = listen_fds,
                 .effect = EFFECT_ROLL, .help = "the descriptor on which a listener gets its (first) socket"},
         [POOL_ACCOUNTING] = {"accounting", OPTION_ENUM, POOL_FIELD(accounting), "preload",
