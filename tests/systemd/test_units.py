@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import subprocess
 import time
@@ -60,6 +61,28 @@ def test_handlers_run_in_the_sandbox(machine: Machine, program: str, arguments: 
     machine.configure({"www": {"listen": address, "handler": "/usr/local/libexec/preforkd/script", "user": "preforkd"}})
     machine.systemctl("start", "preforkd")
     assert request(address, b"hello\n") == expected
+
+
+START_METHODS = {"exec": {"start_method": "exec"}, "forkserver": {"start_method": "forkserver"},
+                 "snapshot": {"start_method": "snapshot"},
+                 "forkserver-rollback": {"start_method": "forkserver", "copy": "rollback"},
+                 "snapshot-rollback": {"start_method": "snapshot", "copy": "rollback"}}
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="snapshot and rollback are for x86-64")
+@pytest.mark.parametrize("program", ["perl", "python3", "cat"])
+def test_handlers_that_start_once_run_in_the_sandbox(machine: Machine, program: str) -> None:
+    """The unit's filter of system calls is no obstacle, and the memory of rollback is tracked there, too."""
+    scripts = {"perl": f"#!/usr/bin/perl\n{PERL}\n", "python3": f"#!/usr/bin/python3\n{PYTHON}\n", "cat": "#!/bin/sh\nexec cat\n"}
+    expected = {"perl": b"perl hello\n2,4,6\n", "python3": b"python hello [true]\n", "cat": b"hello\n"}
+    machine.write("/usr/local/libexec/preforkd/script", scripts[program], 0o755)
+    pools = {name: {"listen": tcp4(), "handler": "/usr/local/libexec/preforkd/script", "user": "preforkd", **keys}
+             for name, keys in START_METHODS.items()}
+    machine.configure(pools)
+    machine.systemctl("start", "preforkd")
+    for _ in range(3):
+        for name, pool in pools.items():
+            assert request(str(pool["listen"]), b"hello\n") == expected[program], name
 
 
 def test_git_is_cloned_from_the_sandbox(machine: Machine) -> None:
