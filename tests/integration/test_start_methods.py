@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -317,3 +318,45 @@ def test_a_fast_end_of_something_else(preforkd: Start, copied: Method) -> None:
     daemon = preforkd({"www": {"listen": address, **copied.keys, "fast_exit": "python", "handler": "/bin/cat"}})
     assert request(address, b"x") == b"x"
     assert daemon.wait_copies("end slowly") == "the handler is not Python"
+
+
+def libraries(program: str) -> list[str]:
+    """What the loader finds for a program, and the loader."""
+    said = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+    return re.findall(r"(/\S+) \(0x", said)
+
+
+def jail(directory: Path) -> Path:
+    """A root directory with cat(1), its libraries and the object, which must have the path that it has outside."""
+    root = directory / "root"
+    preload_object(directory)
+    for name in ["/bin/cat", *libraries("/bin/cat"), str(directory / "preforkd-preload.so")]:
+        target = root / name.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(name, target)
+    return root
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root can change it")
+def test_in_a_root_directory(preforkd: Start, tmp_path: Path, method: Method) -> None:
+    """Only rollback needs /proc there."""
+    root, address = jail(tmp_path), tcp4()
+    if "copy" in method.keys:
+        (root / "proc").mkdir()
+        subprocess.run(["mount", "--bind", "/proc", str(root / "proc")], check=True)
+    try:
+        daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "root_directory": str(root), **method.keys,
+                                   "scaling": "static", "max_workers": 2}})
+        for _ in range(3):
+            assert request(address, b"inside\n") == b"inside\n"
+        daemon.assert_quiet()
+    finally:
+        if "copy" in method.keys:
+            subprocess.run(["umount", "--lazy", str(root / "proc")], check=True)
+
+
+@pytest.mark.skipif(not (AS_ROOT and X86), reason="only root can change it")
+def test_rollback_needs_proc(preforkd: Start, tmp_path: Path) -> None:
+    daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "root_directory": str(jail(tmp_path)),
+                               "start_method": "forkserver", "copy": "rollback"}})
+    assert daemon.wait_copies("not rolled back") == "/proc is missing or cannot be read"
