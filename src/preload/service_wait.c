@@ -84,6 +84,17 @@ static int fail_to_accept(int error)
         return service_end_with(PREFORK_EXIT_LISTENER_FAILED);
 }
 
+/* Signals that have come while nobody was served are not for this client: somebody has looked for the program by its
+ * name. All but the retire signal are blocked here. */
+static void forget_signals(void)
+{
+        const uint64_t all = ALL_SIGNALS;
+        const struct timespec at_once = {0};
+
+        while (SYS_4(__NR_rt_sigtimedwait, &all, NULL, &at_once, sizeof(all)) > 0)
+                ;
+}
+
 int service_wait(struct address *ret_peer)
 {
         struct slot *slot = &service.desk.slot;
@@ -106,6 +117,7 @@ int service_wait(struct address *ret_peer)
                         return fail_to_accept(r);
                 service.warned = false;
                 if (request_admit(&service.desk, ret_peer)) {
+                        forget_signals(); /* before the first that can be an order about the request */
                         uint64_t now_ns = sys_now_ns();
                         atomic_store(&service.note->begun_ns, now_ns);
                         request_begin(&service.desk, now_ns);

@@ -360,3 +360,14 @@ def test_rollback_needs_proc(preforkd: Start, tmp_path: Path) -> None:
     daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "root_directory": str(jail(tmp_path)),
                                "start_method": "forkserver", "copy": "rollback"}})
     assert daemon.wait_copies("not rolled back") == "/proc is missing or cannot be read"
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGALRM])
+def test_signals_to_a_copy_that_waits_are_not_for_its_request(preforkd: Start, copied: str, number: int) -> None:
+    """Somebody looks for the program by its name: the next client has nothing to do with it."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "start_method": copied, "scaling": "static", "max_workers": 1,
+                               "handler": "/bin/cat"}}, control=True)
+    [worker] = daemon_workers(daemon)
+    [copy] = wait_until(lambda: children(worker), "the copy")
+    os.kill(copy, number)
+    assert request(address, b"x") == b"x"
+    daemon.assert_quiet()
