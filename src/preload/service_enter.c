@@ -111,10 +111,10 @@ char **service_enter(int connection, const struct address *peer)
                 touch_put_connection(connection);
         else
                 put_connection(connection, is_stderr);
+        if (connection > (is_stderr ? STDERR_FD : STDOUT_FD) && connection < service.first_own_fd)
+                sys_close(connection); /* under 2, too, if the program had closed that */
         if (!is_stderr)
                 reset_stderr();
-        if (connection > STDERR_FD && connection < service.first_own_fd)
-                sys_close(connection);
         close_own();
         if (!service.shares_memory) {
                 sys_unmap(service.note, sizeof(*service.note));

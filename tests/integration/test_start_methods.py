@@ -371,3 +371,12 @@ def test_signals_to_a_copy_that_waits_are_not_for_its_request(preforkd: Start, c
     os.kill(copy, number)
     assert request(address, b"x") == b"x"
     daemon.assert_quiet()
+
+
+def test_a_handler_without_stderr(preforkd: Start, method: str) -> None:
+    """What it has closed while it started is closed: the connection does not take its number."""
+    address = tcp4()
+    preforkd({"www": {"listen": address, "start_method": method, "scaling": "static", "max_workers": 1,
+                      "handler": ["/bin/sh", "-c", "exec 2>&-; read line; nothing; echo end"]}})
+    for _ in range(2):
+        assert request(address, b"\n") == b"end\n"
