@@ -40,6 +40,17 @@ static int optional_fd(enum attach_variable variable)
         return service.attachment.has[variable] ? (int)service.attachment.values[variable] : -1;
 }
 
+/* What the program executes while it starts gets none of them: it may live on. */
+static void keep_from_children(void)
+{
+        int *own[OWN_FDS_MAX];
+        size_t count = service_list_own(own);
+
+        for (size_t i = 0; i < count; i++)
+                if (*own[i] >= 0)
+                        sys_set_cloexec(*own[i]);
+}
+
 bool service_prepare(char **environment)
 {
         pid_t pid = sys_getpid();
@@ -59,6 +70,7 @@ bool service_prepare(char **environment)
         service.log_read_fd = optional_fd(ATTACH_LOG_READ_FD);
         service.log_socket_fd = optional_fd(ATTACH_LOG_SOCKET_FD);
         record_set_targets(service.log_socket_fd, service.log_fd);
+        keep_from_children();
         atomic_store(&service.desk.slot.words->attached, PREFORK_ATTACHED_PRELOAD);
         service.pid = pid;
         return true;

@@ -380,3 +380,16 @@ def test_a_handler_without_stderr(preforkd: Start, method: str) -> None:
                       "handler": ["/bin/sh", "-c", "exec 2>&-; read line; nothing; echo end"]}})
     for _ in range(2):
         assert request(address, b"\n") == b"end\n"
+
+
+def test_children_of_the_start_have_nothing_of_ours(preforkd: Start, tmp_path: Path, method: str) -> None:
+    """They may live on: listeners would stay open, and the log process would wait for them."""
+    address, said, logs = tcp4(), tmp_path / "said", tmp_path / "logs"
+    said.touch()
+    said.chmod(0o666)
+    logs.mkdir()
+    preforkd({"www": {"listen": address, "start_method": method, "scaling": "static", "max_workers": 1,
+                      "handler": ["/bin/sh", "-c", f"ls /proc/self/fd > {said}; read line; echo $line"]}},
+             master={"log_target": f"file:{logs}/log"})
+    assert request(address, b"x\n") == b"x\n"
+    assert said.read_text().split() == ["0", "1", "2", "3"]
