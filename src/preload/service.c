@@ -250,6 +250,7 @@ void service_begin(char **environment)
         if (r < 0)
                 service_fail(PREFORK_STAGE_MEMORY, -r);
         service.has_peer_variables = environment != NULL;
+        service.acceptor = (struct acceptor){.epoll_fd = -1, .signal_fd = -1}; /* a worker does not wait itself */
         r = take_signals();
         if (r == -ESRCH)
                 service_leave(PREFORK_EXIT_ORPHANED);

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import pwd
 import re
 import shutil
 import signal
@@ -21,6 +22,7 @@ import pytest
 
 from control import control_of
 from daemon import AS_ROOT, POOL_USER, Daemon, alive, children, connect, preload_object, read_all, request, run_preforkd, tcp4, wait_until
+from daemon import AS_ROOT, POOL_USER, Daemon, alive, children, connect, context_switches, handlers_of, preload_object, read_all, request, run_preforkd, tcp4, wait_until
 from inetd_handlers import InetdHandler, refused, works
 from test_touch_stop import converse
 
@@ -393,3 +395,28 @@ def test_children_of_the_start_have_nothing_of_ours(preforkd: Start, tmp_path: P
              master={"log_target": f"file:{logs}/log"})
     assert request(address, b"x\n") == b"x\n"
     assert said.read_text().split() == ["0", "1", "2", "3"]
+
+
+def limit_processes(pid: int, number: int) -> None:
+    subprocess.run(["prlimit", f"--pid={pid}", f"--nproc={number}:"], user=POOL_USER,
+                   group=pwd.getpwnam(POOL_USER).pw_gid, extra_groups=[], check=True)
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="needs another user")
+def test_a_shortage_of_processes_is_waited_for(preforkd: Start, copied: str) -> None:
+    """… in pauses, and not in a loop."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "start_method": copied, "scaling": "static", "max_workers": 1,
+                               "handler": "/bin/cat"}}, control=True)
+    [worker] = daemon_workers(daemon)
+    with connect(address) as client:
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+        limit_processes(worker, 0)
+    daemon.wait_log("cannot make a process for the next connection: Resource temporarily unavailable; trying again")
+    before = context_switches(worker)
+    time.sleep(1)
+    assert context_switches(worker) - before < 100
+    limit_processes(worker, 1000)
+    assert request(address, b"x") == b"x"
+    daemon.assert_quiet()
