@@ -71,6 +71,7 @@ bool service_prepare(char **environment)
         service.log_socket_fd = optional_fd(ATTACH_LOG_SOCKET_FD);
         record_set_targets(service.log_socket_fd, service.log_fd);
         keep_from_children();
+        service_note_limits();
         atomic_store(&service.desk.slot.words->attached, PREFORK_ATTACHED_PRELOAD);
         service.pid = pid;
         return true;

@@ -8,7 +8,9 @@
 
 #include "base/cleanup.h"
 #include "lib/door.h"
+#include "lib/text_of.h"
 #include "preload/peer_variables.h"
+#include "preload/record.h"
 #include "preload/service_private.h"
 #include "preload/touch/touch.h"
 
@@ -71,15 +73,47 @@ static void reset_stderr(void)
                 SYS_3(__NR_fcntl, STDERR_FD, F_SETFL, flags & ~changed);
 }
 
+static const int limited[SERVICE_LIMITS] = {RLIMIT_NOFILE, RLIMIT_AS, RLIMIT_CORE, RLIMIT_CPU, RLIMIT_NPROC};
+
+void service_note_limits(void)
+{
+        for (size_t i = 0; i < SERVICE_LIMITS; i++)
+                SYS_4(__NR_prlimit64, 0, limited[i], NULL, &service.limits[i]);
+}
+
+/* The pool's limits. Where the program has set some itself, the lower ones. */
+static int set_limit(int resource, const struct service_limit *at_start)
+{
+        enum attach_variable soft = attach_limit(resource), hard = soft + 1;
+        struct service_limit limit = {.soft = service.attachment.values[soft], .hard = service.attachment.values[hard]};
+        struct service_limit own;
+
+        if (!service.attachment.has[soft] || !service.attachment.has[hard])
+                return 0;
+        int r = (int)SYS_4(__NR_prlimit64, 0, resource, NULL, &own);
+        if (r < 0)
+                return r;
+        if (own.soft != at_start->soft || own.hard != at_start->hard) {
+                limit.hard = MIN_OF(limit.hard, own.hard);
+                limit.soft = MIN_OF(MIN_OF(limit.soft, own.soft), limit.hard);
+        }
+        return (int)SYS_4(__NR_prlimit64, 0, resource, &limit, NULL);
+}
+
+/* A program does not run without its limits. */
 static void set_limits(void)
 {
-        static const int resources[] = {RLIMIT_NOFILE, RLIMIT_AS, RLIMIT_CORE, RLIMIT_CPU, RLIMIT_NPROC};
+        char text[RECORD_BYTES];
 
-        for (size_t i = 0; i < ELEMENTS(resources); i++) {
-                enum attach_variable soft = attach_limit(resources[i]), hard = soft + 1;
-                const uint64_t values[] = {service.attachment.values[soft], service.attachment.values[hard]};
-                if (service.attachment.has[soft] && service.attachment.has[hard])
-                        SYS_4(__NR_prlimit64, 0, resources[i], values, NULL);
+        for (size_t i = 0; i < SERVICE_LIMITS; i++) {
+                int r = set_limit(limited[i], &service.limits[i]);
+                if (r == 0)
+                        continue;
+                struct line line = record_begin(text, RECORD_ERROR);
+                line_add(&line, "cannot set a limit of the handler: ");
+                text_of_error(&line, -r);
+                record_write(&line);
+                sys_exit(PREFORK_EXIT_START_FAILED);
         }
 }
 
@@ -115,11 +149,11 @@ char **service_enter(int connection, const struct address *peer)
                 sys_close(connection); /* under 2, too, if the program had closed that */
         if (!is_stderr)
                 reset_stderr();
+        set_limits();
         close_own();
         if (!service.shares_memory) {
                 sys_unmap(service.note, sizeof(*service.note));
                 sys_unmap(service.desk.slot.board, sizeof(struct prefork_scoreboard));
         }
-        set_limits();
         return environment;
 }

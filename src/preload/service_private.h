@@ -26,6 +26,12 @@ struct service_note {
         _Atomic uint64_t begun_ns; /* a request has begun, then; 0: none has */
 };
 
+/* As prlimit(2) has it. */
+#define SERVICE_LIMITS 5
+struct service_limit {
+        uint64_t soft, hard;
+};
+
 struct service {
         pid_t pid; /* of the worker; 0: there is no service */
         bool stopped;
@@ -39,6 +45,7 @@ struct service {
         int first_own_fd;
         uint64_t program_mask;
         struct sys_sigaction program_actions[SAVED_MAX];
+        struct service_limit limits[SERVICE_LIMITS]; /* that the program was started with */
         bool has_peer_variables, shares_memory;
         int fast_exit; /* of fast_exit_begin() */
         bool warned;   /* of a shortage that is not over */
@@ -56,6 +63,9 @@ size_t service_list_own(int *own[static OWN_FDS_MAX]);
 
 /* The signals whose actions are the worker's, and are given back to copies. */
 size_t service_list_saved(int signals[static SAVED_MAX]);
+
+/* When the program starts: which limits it has. */
+void service_note_limits(void);
 
 /* This process must end with that code. Returns -1. */
 int service_end_with(int code);

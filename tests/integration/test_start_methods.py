@@ -420,3 +420,13 @@ def test_a_shortage_of_processes_is_waited_for(preforkd: Start, copied: str) -> 
     limit_processes(worker, 1000)
     assert request(address, b"x") == b"x"
     daemon.assert_quiet()
+
+
+def test_limits_that_a_handler_has_lowered_itself(preforkd: Start, method: str) -> None:
+    """… stay; those of the pool are limits of what it may have raised."""
+    address = tcp4()
+    preforkd({"www": {"listen": address, "start_method": method, "scaling": "static", "max_workers": 1,
+                      "limit_nofile": "150:200", "limit_core": "1000K:1000K", "limit_cpu": "7:9",
+                      "handler": ["/bin/sh", "-c", "ulimit -S -n 120; ulimit -c 0; read line; "
+                                  "ulimit -S -n; ulimit -H -n; ulimit -c; ulimit -S -t; ulimit -H -t"]}})
+    assert request(address, b"\n").split() == [b"120", b"200", b"0", b"7", b"9"]
