@@ -238,9 +238,21 @@ static int take_signals(void)
         return r;
 }
 
+/* An exec makes a process open to all of its user, and the handlers have the same: what one of them wrote here (ptrace(2),
+ * /proc/PID/mem) would have the scoreboard and all later connections. As os/process/credentials. */
+static void close_to_handlers(void)
+{
+        bool shares = service_value(ATTACH_COPY) == ATTACH_COPY_ROLLBACK; /* memory, and so this attribute of it */
+
+        service.dumpable = SYS_5(__NR_prctl, PR_GET_DUMPABLE, 0, 0, 0, 0);
+        if (service.dumpable == DUMPABLE_BY_USER && !shares)
+                SYS_5(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
 void service_begin(char **environment)
 {
         service.stopped = true;
+        close_to_handlers();
         int r = settle_descriptors();
         if (r < 0)
                 service_fail(PREFORK_STAGE_DESCRIPTORS, -r);

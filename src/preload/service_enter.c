@@ -141,6 +141,8 @@ char **service_enter(int connection, const struct address *peer)
         }
         restore_actions(true);
         sys_set_death_signal(0);
+        if (service.dumpable == DUMPABLE_BY_USER && !service.shares_memory)
+                SYS_5(__NR_prctl, PR_SET_DUMPABLE, DUMPABLE_BY_USER, 0, 0, 0);
         if (service.attachment.values[ATTACH_STOP] == ATTACH_STOP_TOUCH)
                 touch_put_connection(connection);
         else

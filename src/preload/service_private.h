@@ -16,6 +16,7 @@
 
 #define LISTENERS_MAX 128
 #define ALL_SIGNALS UINT64_MAX
+#define DUMPABLE_BY_USER 1 /* SUID_DUMP_USER, which has no name outside the kernel */
 
 /* Whose actions the worker changes: those that have a handler, and SIGCHLD, because the copies are its children. */
 #define SAVED_MAX 16
@@ -46,6 +47,7 @@ struct service {
         uint64_t program_mask;
         struct sys_sigaction program_actions[SAVED_MAX];
         struct service_limit limits[SERVICE_LIMITS]; /* that the program was started with */
+        long dumpable; /* as the program was, see prctl(2) */
         bool has_peer_variables, shares_memory;
         int fast_exit; /* of fast_exit_begin() */
         bool warned;   /* of a shortage that is not over */

@@ -519,9 +519,19 @@ def preload_object(directory: Path) -> dict[str, str]:
 
 
 def maps_scoreboard(pid: int, pool: str) -> bool:
-    """A worker of that pool, or a copy of its handler that waits for a connection; one that serves has none."""
+    """A worker of that pool, or a copy of its handler that waits for a connection; one that serves has none. Only root can
+    look into them; others see them by the signals that they block."""
     try:
         return f"/memfd:preforkd:{pool}" in Path(f"/proc/{pid}/maps").read_text(encoding="utf-8", errors="replace")
+    except PermissionError:
+        return blocks_signal(pid, signal.SIGSEGV)
+    except OSError:
+        return False
+
+
+def blocks_signal(pid: int, number: int) -> bool:
+    try:
+        return bool(int(status_value(pid, "SigBlk"), 16) & 1 << number - 1)
     except OSError:
         return False
 

@@ -430,3 +430,14 @@ def test_limits_that_a_handler_has_lowered_itself(preforkd: Start, method: str) 
                       "handler": ["/bin/sh", "-c", "ulimit -S -n 120; ulimit -c 0; read line; "
                                   "ulimit -S -n; ulimit -H -n; ulimit -c; ulimit -S -t; ulimit -H -t"]}})
     assert request(address, b"\n").split() == [b"120", b"200", b"0", b"7", b"9"]
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="needs another user")
+def test_a_worker_is_not_its_handlers_to_change(preforkd: Start, method: str) -> None:
+    """It has the scoreboard and the listeners; its handler has the same user."""
+    address = tcp4()
+    preforkd({"www": {"listen": address, "start_method": method, "scaling": "static", "max_workers": 1, "stderr": "null",
+                      "handler": ["/usr/bin/perl", "-e", "$_ = <STDIN>; my $parent = getppid;"
+                                  "print open(my $file, '+<', \"/proc/$parent/mem\") ? 'open' : $!, ' ';"
+                                  "print open(my $own, '+<', \"/proc/$$/mem\") ? 'open' : $!"]}})
+    assert request(address, b"\n") == b"Permission denied open"
