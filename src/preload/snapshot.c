@@ -18,6 +18,8 @@
 #include "preload/service_private.h"
 #include "preload/touch/touch.h"
 
+#define STDERR_FD 2
+
 /* How often listeners that are to have numbers in a row are tried at others. */
 #define ROW_TRIES 16
 
@@ -122,6 +124,16 @@ static void run(void *point, void (*enter)(void *point))
         copies_run(NULL);
 }
 
+/* In a copy nothing of ours is left: neither the slot nor the log. What it writes to stderr is logged. */
+static _Noreturn void end_copy(struct line *line)
+{
+        if (!service.attachment.values[ATTACH_STDERR_SOCKET]) {
+                record_set_targets(-1, STDERR_FD);
+                record_write(line);
+        }
+        sys_exit(PREFORK_EXIT_START_FAILED);
+}
+
 static void refused(enum touch_refusal refusal)
 {
         char text[RECORD_BYTES];
@@ -130,6 +142,8 @@ static void refused(enum touch_refusal refusal)
         line_add(&line, "start_method = snapshot cannot copy the handler: ");
         line_add(&line, touch_refusal_text(refusal));
         line_add(&line, "; expected forkserver or exec");
+        if (sys_getpid() != service.pid)
+                end_copy(&line);
         record_write(&line);
         service_fail(PREFORK_STAGE_HANDLER, EOPNOTSUPP);
 }

@@ -441,3 +441,21 @@ def test_a_worker_is_not_its_handlers_to_change(preforkd: Start, method: str) ->
                                   "print open(my $file, '+<', \"/proc/$parent/mem\") ? 'open' : $!, ' ';"
                                   "print open(my $own, '+<', \"/proc/$$/mem\") ? 'open' : $!"]}})
     assert request(address, b"\n") == b"Permission denied open"
+
+
+@pytest.mark.skipif("snapshot" not in COPIED, reason="x86-64 alone")
+@pytest.mark.skipif(not AS_ROOT, reason="needs another user")
+def test_a_file_that_a_copy_cannot_open_again(preforkd: Start, tmp_path: Path) -> None:
+    """The log says why the connection was not served."""
+    path, address = tmp_path / "data", tcp4()
+    path.write_text("data\n")
+    path.chmod(0o644)
+    daemon = preforkd({"www": {"listen": address, "start_method": "snapshot", "scaling": "static", "max_workers": 1,
+                               "handler": ["/usr/bin/perl", "-e", f"open(my $f, '<', '{path}') or die; $_ = <STDIN>; print <$f>"]}},
+                      control=True)
+    assert request(address) == b"data\n"
+    path.chmod(0)
+    assert request(address) == b""
+    assert daemon.wait_copies("refused") == "it has a file open that cannot be opened again"
+    path.chmod(0o644)
+    wait_until(lambda: request(address) == b"data\n", "it is served again", 20)
