@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
-#include <ucontext.h>
 
 #include "base/address.h"
 #include "base/cleanup.h"
@@ -103,20 +102,8 @@ static void pass_on(bool keep)
         environment_note(&service.attachment);
 }
 
-/* The retire signal was blocked when the program was executed; the program does not know of it. */
-static void unblock_door(void *point)
-{
-        ucontext_t *context = point;
-        uint64_t mask;
-
-        __builtin_memcpy(&mask, &context->uc_sigmask, sizeof(mask));
-        mask &= ~sys_signal_bit(DOOR_SIGNAL);
-        __builtin_memcpy(&context->uc_sigmask, &mask, sizeof(mask));
-}
-
 static void run(void *point, void (*enter)(void *point))
 {
-        unblock_door(point);
         if (service_value(ATTACH_COPY) == ATTACH_COPY_ROLLBACK) {
                 service_begin(NULL);
                 copies_rollback_run_at(point, enter);
@@ -167,6 +154,7 @@ void snapshot_begin(void)
                                          .run = run,
                                          .refused = refused};
 
+        host.kept_signals = sys_signal_bit(DOOR_SIGNAL);
         host.family = family_of_listener();
         host.stderr_too = service.attachment.values[ATTACH_STDERR_SOCKET] != 0;
         int r = touch_begin(&host);

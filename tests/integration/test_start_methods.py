@@ -459,3 +459,32 @@ def test_a_file_that_a_copy_cannot_open_again(preforkd: Start, tmp_path: Path) -
     assert daemon.wait_copies("refused") == "it has a file open that cannot be opened again"
     path.chmod(0o644)
     wait_until(lambda: request(address) == b"data\n", "it is served again", 20)
+
+
+@pytest.mark.skipif("snapshot" not in COPIED, reason="x86-64 alone")
+@pytest.mark.parametrize("start", ["sigprocmask(SIG_SETMASK, POSIX::SigSet->new)", "sigsuspend_for_a_moment()", "$SIG{WINCH} = sub {}; sigprocmask(SIG_UNBLOCK, POSIX::SigSet->new(28))"],
+                         ids=["mask", "suspend", "handler"])
+def test_a_retirement_while_a_handler_starts(preforkd: Start, tmp_path: Path, start: str) -> None:
+    """… is kept for its worker, whatever the handler does to its signals."""
+    address, ready, go = tcp4(), tmp_path / "ready", tmp_path / "go"
+    ready.touch()
+    ready.chmod(0o666)
+    script = tmp_path / "script.pl"
+    script.write_text(f"""use POSIX ':signal_h'; use POSIX;
+sub sigsuspend_for_a_moment {{ $SIG{{ALRM}} = sub {{}}; alarm 1; POSIX::sigsuspend(POSIX::SigSet->new); }}
+sub mask {{ {start}; }}
+mask() if {int("suspend" not in start)};
+open(my $file, '>>', '{ready}'); syswrite($file, "$$\\n"); close($file);
+mask() if {int("suspend" in start)};
+select(undef, undef, undef, 0.01) until -e '{go}';
+$SIG{{WINCH}} = 'DEFAULT';
+$_ = <STDIN>; print;
+""")
+    daemon = preforkd({"www": {"listen": address, "start_method": "snapshot", "scaling": "static", "max_workers": 1,
+                               "handler": ["/usr/bin/perl", str(script)]}}, control=True)
+    [worker] = wait_until(lambda: [int(pid) for pid in ready.read_text().split()], "a handler that starts")
+    os.kill(worker, signal.SIGWINCH)
+    time.sleep(0.1)
+    go.touch()
+    wait_until(lambda: not alive(worker), "its retirement", 20)
+    assert request(address, b"x\n") == b"x\n"

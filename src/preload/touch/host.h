@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Why a program cannot be copied at the point where it has stopped. */
 enum touch_refusal {
@@ -24,6 +25,10 @@ enum touch_refusal {
 struct touch_host {
         int family;      /* of the listener: AF_INET, AF_INET6, AF_UNIX */
         bool stderr_too; /* descriptor 2 is the connection, too */
+
+        /* Signals (bits) that are blocked, and stay so until the stop whatever the program does: they are the object's.
+         * For the program none of them was blocked at its start. */
+        uint64_t kept_signals;
 
         /* The descriptors of the object, which the program does not know: preload/own_fds. */
         bool (*has_fd)(int fd);

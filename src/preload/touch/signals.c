@@ -12,10 +12,11 @@
 static struct {
         struct sys_sigaction program; /* the program's action for SIGSYS */
         bool blocked;                 /* it has blocked SIGSYS */
+        uint64_t kept, kept_blocked;  /* of those that are kept, the program has blocked these */
         uint64_t with_it;             /* the signals whose handlers run with SIGSYS blocked, in the program's eyes */
 } state;
 
-int signals_begin(void (*handler)(int, siginfo_t *, void *))
+int signals_begin(void (*handler)(int, siginfo_t *, void *), uint64_t kept)
 {
         struct sys_sigaction action = {.flags = SA_SIGINFO | RESTORER, .restorer = stub_restorer, .mask = ~UINT64_C(0)};
         uint64_t bit = SYS_BIT, mask = 0;
@@ -25,6 +26,7 @@ int signals_begin(void (*handler)(int, siginfo_t *, void *))
         if (r == 0)
                 r = SYS_4(__NR_rt_sigprocmask, SIG_UNBLOCK, &bit, &mask, sizeof(mask));
         state.blocked = mask & bit;
+        state.kept = kept;
         return (int)r;
 }
 
@@ -39,6 +41,17 @@ static long change_own_action(const void *action, void *ret_former)
         return 0;
 }
 
+/* An action that ignores a signal, SIG_DFL perhaps, throws one away that waits. */
+static long set_action(int number, const struct sys_sigaction *action, struct sys_sigaction *ret_former, uint64_t size)
+{
+        bool waits = state.kept & sys_signal_bit(number) && sys_signal_is_pending(number);
+        long r = SYS_4(__NR_rt_sigaction, number, action, ret_former, size);
+
+        if (waits && !sys_signal_is_pending(number))
+                sys_signal_thread(sys_gettid(), number);
+        return r;
+}
+
 long signals_action(int number, const void *action, void *ret_former, uint64_t size)
 {
         struct sys_sigaction used, former;
@@ -51,7 +64,7 @@ long signals_action(int number, const void *action, void *ret_former, uint64_t s
                 __builtin_memcpy(&used, action, sizeof(used));
                 used.mask &= ~SYS_BIT;
         }
-        long r = SYS_4(__NR_rt_sigaction, number, action ? &used : NULL, &former, size);
+        long r = set_action(number, action ? &used : NULL, &former, size);
         if (r < 0)
                 return r;
         if (state.with_it & sys_signal_bit(number))
@@ -69,17 +82,19 @@ long signals_action(int number, const void *action, void *ret_former, uint64_t s
 
 uint64_t signals_strip(uint64_t mask)
 {
-        return mask & ~SYS_BIT;
+        return (mask & ~SYS_BIT) | state.kept;
 }
 
 void signals_adopt(uint64_t *mask)
 {
         state.blocked = *mask & SYS_BIT;
+        state.kept_blocked = *mask & state.kept;
         *mask = signals_strip(*mask);
 }
 
 uint64_t signals_true_mask(uint64_t mask)
 {
+        mask = (mask & ~state.kept) | state.kept_blocked;
         return state.blocked ? mask | SYS_BIT : mask;
 }
 

@@ -83,7 +83,7 @@ static void keep_pending(const struct call *call)
         state.mask = signals_true_mask(*call_mask(call));
         if (SYS_2(__NR_rt_sigpending, &state.pending, sizeof(state.pending)) != 0)
                 state.pending = 0;
-        state.pending &= *call_mask(call);
+        state.pending &= *call_mask(call) & ~state.host->kept_signals;
 }
 
 static void renew_pending(void)
@@ -184,7 +184,7 @@ int touch_begin(const struct touch_host *host)
         if (r == 0)
                 r = stand_in_begin(host->family, host->stderr_too);
         if (r == 0)
-                r = signals_begin(on_signal);
+                r = signals_begin(on_signal, host->kept_signals);
         if (r < 0)
                 set_dispatch(false);
         else
