@@ -12,7 +12,7 @@ import pytest
 
 from clients import ClientPool
 from control import control_of
-from daemon import Daemon, abstract, alive, children, connect, request, status_value, tcp4, wait_until
+from daemon import START_METHOD, Daemon, abstract, alive, children, connect, request, status_value, tcp4, wait_until
 from served import kill_worker
 
 Start = Callable[..., Daemon]
@@ -132,7 +132,8 @@ def test_a_stopped_worker_does_not_block_a_reload(preforkd: Start, listen: list[
         clients.wait_served(50)
         wait_until(lambda: not alive(before[1]), "the end of the stopped one", 20)
         clients.wait_served(50)
-    daemon.wait_message("worker stuck", worker=before[1])
+    if not START_METHOD:  # one whose handler is copied is continued
+        daemon.wait_message("worker stuck", worker=before[1])
     daemon.wait_workers(3)
 
 

@@ -488,3 +488,38 @@ $_ = <STDIN>; print;
     go.touch()
     wait_until(lambda: not alive(worker), "its retirement", 20)
     assert request(address, b"x\n") == b"x\n"
+
+
+def test_a_worker_that_was_stopped(preforkd: Start, method: str) -> None:
+    """It serves nobody, and does not look busy: a reload ends it when it has had its time."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "start_method": method, "scaling": "static", "max_workers": 2,
+                               "handler": "/bin/cat"}}, control=True)
+    first, other = daemon_workers(daemon)
+    wait_until(lambda: control_of(daemon).pool()["counts"]["idle"] == 2, "two that wait")
+    os.kill(first, signal.SIGSTOP)
+    wait_until(lambda: [row for row in control_of(daemon).pool(workers=True)["workers"] if row["state"] == "stopped"], "its standstill")
+    wait_until(lambda: not children(first), "the end of its copy")
+    for _ in range(4):
+        assert request(address, b"x") == b"x"
+    [row] = [row for row in control_of(daemon).pool(workers=True)["workers"] if row["pid"] == first]
+    assert row["requests"] == 0
+    daemon.pools["www"]["environment"] = "NEW=1"
+    daemon.hup()
+    wait_until(lambda: not alive(other), "the end of the other", 20)
+    wait_until(lambda: not alive(first), "the end of the stopped one", 30)
+
+
+def test_a_worker_that_was_stopped_and_continued(preforkd: Start, copied: str) -> None:
+    """Its copy has been told to go, so it goes, too."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "start_method": copied, "scaling": "static", "max_workers": 1,
+                               "handler": "/bin/cat"}}, control=True)
+    [worker] = daemon_workers(daemon)
+    wait_until(lambda: children(worker), "the copy")
+    os.kill(worker, signal.SIGSTOP)
+    wait_until(lambda: not children(worker), "the end of its copy")
+    os.kill(worker, signal.SIGCONT)
+    assert request(address, b"x") == b"x"
+    wait_until(lambda: not alive(worker), "the end of the worker")
+    daemon.assert_quiet()

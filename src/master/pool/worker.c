@@ -91,6 +91,13 @@ static void order(struct worker *worker, enum prefork_order what)
         write_order(worker, what == PREFORK_ORDER_DIE ? 0 : worker->escalated_thread, worker->escalated_request, what);
 }
 
+/* Its handler is copied, and a copy that waits takes its connections. */
+static bool has_copies(const struct worker *worker)
+{
+        return !worker->is_program && worker_serves(worker) &&
+               atomic_load(&worker_slot(worker, 0)->attached) == PREFORK_ATTACHED_PRELOAD;
+}
+
 static void signal_retire(struct worker *worker)
 {
         /* Remove it from the idle set now, not when it handles the signal: the idle set counts workers that will
@@ -98,7 +105,8 @@ static void signal_retire(struct worker *worker)
         if (worker_serves(worker))
                 worker_leave_idle_set(worker);
         send_signal(worker, worker->retire_signal > 0 ? worker->retire_signal : DOOR_SIGNAL);
-        if (worker->retire_signal > 0)
+        /* One that was stopped while its copy took a connection would be busy for ever. */
+        if (worker->retire_signal > 0 || has_copies(worker))
                 send_signal(worker, SIGCONT);
 }
 
@@ -158,6 +166,16 @@ static void tell_stop(struct worker *worker)
         worker->stop_told = true;
 }
 
+/* The copy of its handler that waits would take one more connection, whose end a worker that does not run cannot see.
+ * So it is retired, as the worker would do it, which ends when it is continued. */
+static void retire_copy(const struct worker *worker)
+{
+        bool idle = atomic_load(&worker_slot(worker, 0)->activity) == PREFORK_IDLE;
+
+        if (has_copies(worker) && idle && send_signal(worker, 0) == 0)
+                children_signal(worker->pid, DOOR_SIGNAL);
+}
+
 void worker_note_stop(void *context, bool stopped)
 {
         struct worker *worker = context;
@@ -168,8 +186,10 @@ void worker_note_stop(void *context, bool stopped)
                 tell_stop(worker);
         if (!worker_serves(worker))
                 return;
-        if (stopped)
+        if (stopped) {
                 worker_leave_idle_set(worker);
+                retire_copy(worker);
+        }
         for (uint32_t i = 0; i < worker->slots && !stopped && worker_life_is_open(&worker->life); i++)
                 rejoin_idle_set(worker, i);
         if (wake_pipe_note(&pool->wake))

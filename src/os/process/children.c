@@ -28,18 +28,18 @@ static pid_t parent_of(pid_t pid)
 }
 
 /* The descriptor stands for the process that is looked at, whatever happens to its number. */
-static void kill_child(pid_t parent, pid_t pid)
+static void signal_child(pid_t parent, pid_t pid, int number)
 {
         _cleanup_(fd_closep) int fd = pidfd_open(pid, 0);
 
         if (fd < 0 || parent_of(pid) != parent || pidfd_send_signal(fd, 0, NULL, 0) < 0)
                 return;
-        if (getpgid(pid) == pid)
+        if (number == SIGKILL && getpgid(pid) == pid)
                 kill(-pid, SIGKILL);
-        pidfd_send_signal(fd, SIGKILL, NULL, 0);
+        pidfd_send_signal(fd, number, NULL, 0);
 }
 
-int children_kill(pid_t parent)
+int children_signal(pid_t parent, int number)
 {
         char path[48];
 
@@ -50,6 +50,11 @@ int children_kill(pid_t parent)
         _cleanup_(freep) char *pid = NULL;
         size_t size = 0;
         while (getdelim(&pid, &size, ' ', file) > 0)
-                kill_child(parent, (pid_t)strtol(pid, NULL, 10));
+                signal_child(parent, (pid_t)strtol(pid, NULL, 10), number);
         return 0;
+}
+
+int children_kill(pid_t parent)
+{
+        return children_signal(parent, SIGKILL);
 }
