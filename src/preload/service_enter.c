@@ -33,17 +33,27 @@ static void restore_actions(bool of_wait)
                         sys_set_action(signals[i], &service.program_actions[i]);
 }
 
+/* With several listeners each copy makes its own set, and descriptors or memory may be short. */
+static int join_with_patience(void)
+{
+        int r = service_join();
+
+        for (; acceptor_is_shortage(r) && !door_is_closed(); r = service_join())
+                service_endure("cannot wait for connections", r);
+        return acceptor_is_shortage(r) ? 0 : r; /* retired: it finds out when it waits */
+}
+
 void service_follow(void)
 {
         SYS_2(__NR_setpgid, 0, 0);
         restore_actions(false);
         sys_set_action(SIGPIPE, &(struct sys_sigaction){.handler = SIG_IGN}); /* so that none waits for the program */
         int r = door_follow(service.pid);
+        sys_set_mask(ALL_SIGNALS & ~sys_signal_bit(DOOR_SIGNAL), NULL);
         if (r == 0)
-                r = service_join();
+                r = join_with_patience();
         if (r < 0)
                 sys_exit(r == -ESRCH ? PREFORK_EXIT_ORPHANED : PREFORK_EXIT_START_FAILED);
-        sys_set_mask(ALL_SIGNALS & ~sys_signal_bit(DOOR_SIGNAL), NULL);
 }
 
 /* Put the connection on that number, for the program and what it executes. */

@@ -397,8 +397,9 @@ def test_children_of_the_start_have_nothing_of_ours(preforkd: Start, tmp_path: P
     assert said.read_text().split() == ["0", "1", "2", "3"]
 
 
-def limit_processes(pid: int, number: int) -> None:
-    subprocess.run(["prlimit", f"--pid={pid}", f"--nproc={number}:"], user=POOL_USER,
+def limit_of(pid: int, what: str, number: int) -> None:
+    """Set the soft limit of a process that is not root's."""
+    subprocess.run(["prlimit", f"--pid={pid}", f"--{what}={number}:"], user=POOL_USER,
                    group=pwd.getpwnam(POOL_USER).pw_gid, extra_groups=[], check=True)
 
 
@@ -412,12 +413,12 @@ def test_a_shortage_of_processes_is_waited_for(preforkd: Start, copied: str) -> 
     with connect(address) as client:
         client.sendall(b"x")
         assert client.recv(1) == b"x"
-        limit_processes(worker, 0)
+        limit_of(worker, "nproc", 0)
     daemon.wait_log("cannot make a process for the next connection: Resource temporarily unavailable; trying again")
     before = context_switches(worker)
     time.sleep(1)
     assert context_switches(worker) - before < 100
-    limit_processes(worker, 1000)
+    limit_of(worker, "nproc", 1000)
     assert request(address, b"x") == b"x"
     daemon.assert_quiet()
 
@@ -522,4 +523,24 @@ def test_a_worker_that_was_stopped_and_continued(preforkd: Start, copied: str) -
     os.kill(worker, signal.SIGCONT)
     assert request(address, b"x") == b"x"
     wait_until(lambda: not alive(worker), "the end of the worker")
+    daemon.assert_quiet()
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="needs another user")
+def test_a_shortage_of_descriptors_is_waited_for(preforkd: Start, copied: str) -> None:
+    """With several listeners each copy opens a set of them, and may find no descriptor for it."""
+    address, other = tcp4(), tcp4()
+    daemon = preforkd({"www": {"listen": [address, other], "start_method": copied, "scaling": "static", "max_workers": 1,
+                               "handler": "/bin/cat"}}, control=True)
+    [worker] = daemon_workers(daemon)
+    with connect(address) as client:
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+        limit_of(worker, "nofile", 3)
+    daemon.wait_log("cannot wait for connections: Too many open files; trying again")
+    [copy] = children(worker)
+    limit_of(copy, "nofile", 100)
+    assert request(other, b"x") == b"x"
+    limit_of(worker, "nofile", 100)
+    assert alive(worker)
     daemon.assert_quiet()
