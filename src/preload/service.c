@@ -213,6 +213,17 @@ static void tell_copy(void)
                 sys_kill(pid, DOOR_SIGNAL);
 }
 
+/* The door's descriptor has got the lowest number that was free. */
+static int settle_door(void)
+{
+        for (int before = -1; door_fd() < service.first_own_fd; door_make_way(before)) {
+                if (door_fd() == before)
+                        return -EMFILE;
+                before = door_fd();
+        }
+        return 0;
+}
+
 /* A worker has handlers for its own signals alone: those of the program would run in it. */
 static int take_signals(void)
 {
@@ -233,9 +244,7 @@ static int take_signals(void)
         r = door_install(service.listeners, service_listener_count(),
                          (pid_t)service.attachment.values[ATTACH_MASTER_PID],
                          (unsigned)service.attachment.values[ATTACH_ORPHAN_TIMEOUT_MS]);
-        while (door_fd() >= 0 && door_fd() < service.first_own_fd)
-                door_make_way(door_fd());
-        return r;
+        return r < 0 ? r : settle_door();
 }
 
 /* An exec makes a process open to all of its user, and the handlers have the same: what one of them wrote here (ptrace(2),

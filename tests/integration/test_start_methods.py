@@ -544,3 +544,13 @@ def test_a_shortage_of_descriptors_is_waited_for(preforkd: Start, copied: str) -
     limit_of(worker, "nofile", 100)
     assert alive(worker)
     daemon.assert_quiet()
+
+
+@pytest.mark.skipif("snapshot" not in COPIED, reason="x86-64 alone")
+def test_a_handler_that_leaves_no_descriptors(preforkd: Start) -> None:
+    """Its worker fails to start, and says why; there is room for all of its own but one."""
+    daemon = preforkd({"www": {"listen": tcp4(), "start_method": "snapshot", "scaling": "static", "max_workers": 1,
+                               "handler": ["/bin/sh", "-c", "ulimit -n 15; exec 9</dev/null; read line; echo $line"]}},
+                      ready=False)
+    daemon.wait_log("Too many open files")
+    daemon.wait_message("backing off")
