@@ -32,12 +32,12 @@ void service_collect(pid_t pid, int *ret_status, struct rusage *ret_usage)
 
         /* Without collecting it: until then no other process can get its pid, so an order that arrives at any moment
          * signals the right one. */
-        while (!door_is_orphaned() || !service_has_request()) {
+        while (!door_is_orphaned()) {
                 long r = SYS_5(__NR_waitid, P_PID, pid, &info, WEXITED | WNOWAIT, NULL);
                 if (r != -EINTR)
                         break;
         }
-        if (door_is_orphaned())
+        if (door_is_orphaned()) /* also with a copy that still waits: it may just have accepted a connection */
                 stderr_reader_run(service.log_read_fd, pid);
         service.copy = 0;
         while (SYS_4(__NR_wait4, pid, ret_status, 0, ret_usage) == -EINTR)
