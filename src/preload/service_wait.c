@@ -95,6 +95,12 @@ static void forget_signals(void)
                 ;
 }
 
+/* The worker of this copy has died, which closes the door. Its slot may be another's by now. */
+static bool is_abandoned(void)
+{
+        return door_is_closed() && sys_getpid() != service.pid && sys_getppid() != service.pid;
+}
+
 int service_wait(struct address *ret_peer)
 {
         struct slot *slot = &service.desk.slot;
@@ -115,6 +121,8 @@ int service_wait(struct address *ret_peer)
                         return service_end_with(PREFORK_EXIT_RETIRED);
                 if (r < 0)
                         return fail_to_accept(r);
+                if (is_abandoned())
+                        return service_end_with(PREFORK_EXIT_ORPHANED);
                 service.warned = false;
                 if (request_admit(&service.desk, ret_peer)) {
                         forget_signals(); /* before the first that can be an order about the request */
