@@ -363,10 +363,10 @@ def test_rollback_needs_proc(preforkd: Start, tmp_path: Path) -> None:
                                "start_method": "forkserver", "copy": "rollback"}})
     assert daemon.wait_copies("not rolled back") == "/proc is missing or cannot be read"
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGALRM])
-def test_signals_to_a_copy_that_waits_are_not_for_its_request(preforkd: Start, copied: str, number: int) -> None:
+def test_signals_to_a_copy_that_waits_are_not_for_its_request(preforkd: Start, forked: Method, number: int) -> None:
     """Somebody looks for the program by its name: the next client has nothing to do with it."""
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, "start_method": copied, "scaling": "static", "max_workers": 1,
+    daemon = preforkd({"www": {"listen": address, **forked.keys, "scaling": "static", "max_workers": 1,
                                "handler": "/bin/cat"}}, control=True)
     [worker] = daemon_workers(daemon)
     [copy] = wait_until(lambda: children(worker), "the copy")
@@ -375,22 +375,22 @@ def test_signals_to_a_copy_that_waits_are_not_for_its_request(preforkd: Start, c
     daemon.assert_quiet()
 
 
-def test_a_handler_without_stderr(preforkd: Start, method: str) -> None:
+def test_a_handler_without_stderr(preforkd: Start, method: Method) -> None:
     """What it has closed while it started is closed: the connection does not take its number."""
     address = tcp4()
-    preforkd({"www": {"listen": address, "start_method": method, "scaling": "static", "max_workers": 1,
+    preforkd({"www": {"listen": address, **method.keys, "scaling": "static", "max_workers": 1,
                       "handler": ["/bin/sh", "-c", "exec 2>&-; read line; nothing; echo end"]}})
     for _ in range(2):
         assert request(address, b"\n") == b"end\n"
 
 
-def test_children_of_the_start_have_nothing_of_ours(preforkd: Start, tmp_path: Path, method: str) -> None:
+def test_children_of_the_start_have_nothing_of_ours(preforkd: Start, tmp_path: Path, method: Method) -> None:
     """They may live on: listeners would stay open, and the log process would wait for them."""
     address, said, logs = tcp4(), tmp_path / "said", tmp_path / "logs"
     said.touch()
     said.chmod(0o666)
     logs.mkdir()
-    preforkd({"www": {"listen": address, "start_method": method, "scaling": "static", "max_workers": 1,
+    preforkd({"www": {"listen": address, **method.keys, "scaling": "static", "max_workers": 1,
                       "handler": ["/bin/sh", "-c", f"ls /proc/self/fd > {said}; read line; echo $line"]}},
              master={"log_target": f"file:{logs}/log"})
     assert request(address, b"x\n") == b"x\n"
@@ -404,29 +404,32 @@ def limit_of(pid: int, what: str, number: int) -> None:
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="needs another user")
-def test_a_shortage_of_processes_is_waited_for(preforkd: Start, copied: str) -> None:
+def test_a_shortage_of_processes_is_waited_for(preforkd: Start, copied: Method) -> None:
     """… in pauses, and not in a loop."""
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, "start_method": copied, "scaling": "static", "max_workers": 1,
+    daemon = preforkd({"www": {"listen": address, **copied.keys, "scaling": "static", "max_workers": 1,
                                "handler": "/bin/cat"}}, control=True)
     [worker] = daemon_workers(daemon)
     with connect(address) as client:
         client.sendall(b"x")
         assert client.recv(1) == b"x"
         limit_of(worker, "nproc", 0)
-    daemon.wait_log("cannot make a process for the next connection: Resource temporarily unavailable; trying again")
-    before = context_switches(worker)
-    time.sleep(1)
-    assert context_switches(worker) - before < 100
-    limit_of(worker, "nproc", 1000)
-    assert request(address, b"x") == b"x"
+    with connect(address) as client:  # whom a worker holds that shares its memory; another has not accepted it
+        client.sendall(b"x")
+        client.shutdown(socket.SHUT_WR)
+        assert daemon.wait_copies("waits") == "Resource temporarily unavailable"
+        before = context_switches(worker)
+        time.sleep(1)
+        assert context_switches(worker) - before < 100
+        limit_of(worker, "nproc", 1000)
+        assert read_all(client) == b"x"
     daemon.assert_quiet()
 
 
-def test_limits_that_a_handler_has_lowered_itself(preforkd: Start, method: str) -> None:
+def test_limits_that_a_handler_has_lowered_itself(preforkd: Start, method: Method) -> None:
     """… stay; those of the pool are limits of what it may have raised."""
     address = tcp4()
-    preforkd({"www": {"listen": address, "start_method": method, "scaling": "static", "max_workers": 1,
+    preforkd({"www": {"listen": address, **method.keys, "scaling": "static", "max_workers": 1,
                       "limit_nofile": "150:200", "limit_core": "1000K:1000K", "limit_cpu": "7:9",
                       "handler": ["/bin/sh", "-c", "ulimit -S -n 120; ulimit -c 0; read line; "
                                   "ulimit -S -n; ulimit -H -n; ulimit -c; ulimit -S -t; ulimit -H -t"]}})
@@ -434,17 +437,18 @@ def test_limits_that_a_handler_has_lowered_itself(preforkd: Start, method: str) 
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="needs another user")
-def test_a_worker_is_not_its_handlers_to_change(preforkd: Start, method: str) -> None:
+def test_a_worker_is_not_its_handlers_to_change(preforkd: Start, method: Method) -> None:
     """It has the scoreboard and the listeners; its handler has the same user."""
     address = tcp4()
-    preforkd({"www": {"listen": address, "start_method": method, "scaling": "static", "max_workers": 1, "stderr": "null",
+    preforkd({"www": {"listen": address, **method.keys, "scaling": "static", "max_workers": 1, "stderr": "null",
                       "handler": ["/usr/bin/perl", "-e", "$_ = <STDIN>; my $parent = getppid;"
                                   "print open(my $file, '+<', \"/proc/$parent/mem\") ? 'open' : $!, ' ';"
                                   "print open(my $own, '+<', \"/proc/$$/mem\") ? 'open' : $!"]}})
-    assert request(address, b"\n") == b"Permission denied open"
+    # A copy by rollback is in that memory anyway.
+    assert request(address, b"\n") == (b"open open" if "copy" in method.keys else b"Permission denied open")
 
 
-@pytest.mark.skipif("snapshot" not in COPIED, reason="x86-64 alone")
+@pytest.mark.skipif(not X86, reason="x86-64 alone")
 @pytest.mark.skipif(not AS_ROOT, reason="needs another user")
 def test_a_file_that_a_copy_cannot_open_again(preforkd: Start, tmp_path: Path) -> None:
     """The log says why the connection was not served."""
@@ -462,7 +466,7 @@ def test_a_file_that_a_copy_cannot_open_again(preforkd: Start, tmp_path: Path) -
     wait_until(lambda: request(address) == b"data\n", "it is served again", 20)
 
 
-@pytest.mark.skipif("snapshot" not in COPIED, reason="x86-64 alone")
+@pytest.mark.skipif(not X86, reason="x86-64 alone")
 @pytest.mark.parametrize("start", ["sigprocmask(SIG_SETMASK, POSIX::SigSet->new)", "sigsuspend_for_a_moment()", "$SIG{WINCH} = sub {}; sigprocmask(SIG_UNBLOCK, POSIX::SigSet->new(28))"],
                          ids=["mask", "suspend", "handler"])
 def test_a_retirement_while_a_handler_starts(preforkd: Start, tmp_path: Path, start: str) -> None:
@@ -491,10 +495,10 @@ $_ = <STDIN>; print;
     assert request(address, b"x\n") == b"x\n"
 
 
-def test_a_worker_that_was_stopped(preforkd: Start, method: str) -> None:
+def test_a_worker_that_was_stopped(preforkd: Start, method: Method) -> None:
     """It serves nobody, and does not look busy: a reload ends it when it has had its time."""
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, "start_method": method, "scaling": "static", "max_workers": 2,
+    daemon = preforkd({"www": {"listen": address, **method.keys, "scaling": "static", "max_workers": 2,
                                "handler": "/bin/cat"}}, control=True)
     first, other = daemon_workers(daemon)
     wait_until(lambda: control_of(daemon).pool()["counts"]["idle"] == 2, "two that wait")
@@ -511,10 +515,10 @@ def test_a_worker_that_was_stopped(preforkd: Start, method: str) -> None:
     wait_until(lambda: not alive(first), "the end of the stopped one", 30)
 
 
-def test_a_worker_that_was_stopped_and_continued(preforkd: Start, copied: str) -> None:
+def test_a_worker_that_was_stopped_and_continued(preforkd: Start, forked: Method) -> None:
     """Its copy has been told to go, so it goes, too."""
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, "start_method": copied, "scaling": "static", "max_workers": 1,
+    daemon = preforkd({"www": {"listen": address, **forked.keys, "scaling": "static", "max_workers": 1,
                                "handler": "/bin/cat"}}, control=True)
     [worker] = daemon_workers(daemon)
     wait_until(lambda: children(worker), "the copy")
@@ -527,17 +531,17 @@ def test_a_worker_that_was_stopped_and_continued(preforkd: Start, copied: str) -
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="needs another user")
-def test_a_shortage_of_descriptors_is_waited_for(preforkd: Start, copied: str) -> None:
+def test_a_shortage_of_descriptors_is_waited_for(preforkd: Start, forked: Method) -> None:
     """With several listeners each copy opens a set of them, and may find no descriptor for it."""
     address, other = tcp4(), tcp4()
-    daemon = preforkd({"www": {"listen": [address, other], "start_method": copied, "scaling": "static", "max_workers": 1,
+    daemon = preforkd({"www": {"listen": [address, other], **forked.keys, "scaling": "static", "max_workers": 1,
                                "handler": "/bin/cat"}}, control=True)
     [worker] = daemon_workers(daemon)
     with connect(address) as client:
         client.sendall(b"x")
         assert client.recv(1) == b"x"
         limit_of(worker, "nofile", 3)
-    daemon.wait_log("cannot wait for connections: Too many open files; trying again")
+    assert daemon.wait_copies("waits") == "Too many open files"
     [copy] = children(worker)
     limit_of(copy, "nofile", 100)
     assert request(other, b"x") == b"x"
@@ -546,11 +550,11 @@ def test_a_shortage_of_descriptors_is_waited_for(preforkd: Start, copied: str) -
     daemon.assert_quiet()
 
 
-@pytest.mark.skipif("snapshot" not in COPIED, reason="x86-64 alone")
+@pytest.mark.skipif(not X86, reason="x86-64 alone")
 def test_a_handler_that_leaves_no_descriptors(preforkd: Start) -> None:
     """Its worker fails to start, and says why; there is room for all of its own but one."""
     daemon = preforkd({"www": {"listen": tcp4(), "start_method": "snapshot", "scaling": "static", "max_workers": 1,
                                "handler": ["/bin/sh", "-c", "ulimit -n 15; exec 9</dev/null; read line; echo $line"]}},
                       ready=False)
-    daemon.wait_log("Too many open files")
     daemon.wait_message("backing off")
+    assert any("Too many open files" in match.string[match.start():match.end() + 200] for match in daemon.messages("worker died"))
