@@ -558,3 +558,49 @@ def test_a_handler_that_leaves_no_descriptors(preforkd: Start) -> None:
                       ready=False)
     daemon.wait_message("backing off")
     assert any("Too many open files" in match.string[match.start():match.end() + 200] for match in daemon.messages("worker died"))
+
+
+SECRET_KEEPERS = {
+    "cat": ["/bin/cat"],
+    "perl": ["/usr/bin/perl", "-e", "$| = 1; while (<STDIN>) { push @kept, $_ x 3; print }"],
+    "python": ["/usr/bin/python3", "-c", "import sys; kept = []; [(kept.append(line * 3), sys.stdout.write(line), "
+                                         "sys.stdout.flush()) for line in sys.stdin]"],
+    "sh": ["/bin/sh", "-c", "while read -r line; do kept=$line$kept; echo $line; done"],
+}
+
+
+def find_in_memory(pid: int, words: bytes) -> list[str]:
+    """Where these bytes are in the memory of a process."""
+    found = []
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            start, end = (int(number, 16) for number in line.split()[0].split("-"))
+            if "r" not in line.split()[1] or "[v" in line or "memfd:preforkd:" in line:
+                continue
+            try:
+                memory.seek(start)
+                if words in memory.read(end - start):
+                    found.append(line)
+            except OSError:
+                continue
+    return found
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="needs ptrace")
+@pytest.mark.parametrize("keeper", SECRET_KEEPERS)
+def test_a_client_s_secret_is_not_in_the_next_one_s_process(preforkd: Start, copied: Method, keeper: str) -> None:
+    address, secret = tcp4(), os.urandom(24).hex().encode()
+    daemon = preforkd({"www": {"listen": address, **copied.keys, "scaling": "static", "max_workers": 1, "handler": SECRET_KEEPERS[keeper]}},
+                      control=True)
+    [worker] = daemon_workers(daemon)
+    with connect(address) as first:
+        first.sendall(secret + b"\n")
+        assert first.recv(100) == secret + b"\n"
+        assert find_in_memory(children(worker)[0], secret), "the search finds what is there"
+    wait_until(lambda: control_of(daemon).pool()["totals"]["requests"] == 1, "the end of the first")
+    with connect(address) as second:
+        second.sendall(b"hello\n")
+        assert second.recv(100) == b"hello\n"
+        assert daemon_workers(daemon) == [worker]
+        assert not find_in_memory(children(worker)[0], secret)
+        assert not find_in_memory(worker, secret)
