@@ -45,6 +45,14 @@ def a_listener(_: Path) -> Keys:
     return {"handler_type": "listener", "handler": ECHO, "accounting": "preload"}
 
 
+def a_copied_program(_: Path) -> Keys:
+    return {"handler": "/bin/cat", "start_method": "forkserver"}
+
+
+def a_rolled_back_program(_: Path) -> Keys:
+    return {"handler": "/bin/cat", "start_method": "snapshot", "copy": "rollback"}
+
+
 def an_unwatched_listener(_: Path) -> Keys:
     return {**a_listener(_), "accounting": "none"}
 

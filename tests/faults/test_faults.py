@@ -11,8 +11,8 @@ import pytest
 from campaign import LONG, SHORT, Campaign, Form
 from daemon import Daemon
 from faults import Faults, Role
-from kinds import (Datagrams, Listeners, LogFile, PartialStarts, WaitService, a_builtin, a_listener, a_module,
-                   an_unwatched_listener)
+from kinds import (Datagrams, Listeners, LogFile, PartialStarts, WaitService, a_builtin, a_copied_program, a_listener,
+                   a_module, a_rolled_back_program, an_unwatched_listener)
 from short_lived import Checks, Controls, Starts, Stops
 from scenarios import Commands, Deadlines, Load, Refuse, Reload, Upgrade, WorkerEnds, WorkerServes, WorkerStart
 
@@ -27,6 +27,8 @@ KINDS: dict[str, Make] = {
     "builtin, worker start": lambda *args: WorkerStart(*args, "builtin", a_builtin),
     "builtin, worker serve": lambda *args: WorkerServes(*args, "builtin", a_builtin),
     "builtin, worker end": lambda *args: WorkerEnds(*args, "builtin", a_builtin),
+    "copied, worker start": lambda *args: WorkerStart(*args, "copied", a_copied_program),
+    "rolled back, worker start": lambda *args: WorkerStart(*args, "rolled back", a_rolled_back_program),
     "datagrams": Datagrams,
     "listener, worker start": lambda *args: WorkerStart(*args, "listener", a_listener),
     "unwatched listener, worker start": lambda *args: WorkerStart(*args, "unwatched listener", an_unwatched_listener),
@@ -76,7 +78,7 @@ def run(scenario: Any, faults: Faults, form: Form) -> None:
 
 # With a service manager there is more to a reload; the sample does without the others. Of the kinds it has the quick ones.
 LEFT_OUT = {"reload that adds", "reload that removes"} | set(KINDS) - {
-    "module, worker start", "builtin, worker start", "builtin, worker end"}
+    "module, worker start", "builtin, worker start", "builtin, worker end", "copied, worker start"}
 SAMPLED = [name for name in SCENARIOS if name not in LEFT_OUT]
 
 
