@@ -604,3 +604,22 @@ def test_a_client_s_secret_is_not_in_the_next_one_s_process(preforkd: Start, cop
         assert daemon_workers(daemon) == [worker]
         assert not find_in_memory(children(worker)[0], secret)
         assert not find_in_memory(worker, secret)
+
+
+@pytest.mark.parametrize(("keys", "expected"), [
+    ("copy = rollback", "1000"), ("copy = rollback\nmax_requests = 0", "0"), ("copy = fork", "0")])
+def test_a_worker_that_shares_its_memory_is_recycled(tmp_path: Path, keys: str, expected: str) -> None:
+    configuration = tmp_path / "preforkd.conf"
+    configuration.write_text(f"[www]\nlisten = {tcp4()}\nhandler = /bin/cat\nuser = nobody\nstart_method = forkserver\n{keys}\n")
+    shown = run_preforkd("-T", "-c", configuration, env={**os.environ, **preload_object(tmp_path)})
+    assert f"\nmax_requests = {expected}\n" in shown.stdout
+
+
+@pytest.mark.parametrize(("keys", "line", "problem"), [
+    ("user = root", 5, "copy: rollback is not for user = root; expected fork"),
+    ("user = nobody\nno_new_privileges = no", 5, "copy: rollback needs no_new_privileges = yes; expected fork")])
+def test_rollback_is_refused_where_rights_differ(tmp_path: Path, keys: str, line: int, problem: str) -> None:
+    configuration = tmp_path / "preforkd.conf"
+    configuration.write_text(f"[www]\nlisten = {tcp4()}\nhandler = /bin/cat\nstart_method = forkserver\ncopy = rollback\n{keys}\n")
+    result = run_preforkd("-t", "-c", configuration, env={**os.environ, **preload_object(tmp_path)})
+    assert result.returncode == 78 and f"preforkd.conf:{line}: {problem}" in result.stderr, result.stderr

@@ -9,6 +9,8 @@
 #include "logic/config/rules.h"
 #include "logic/config/schema.h"
 
+#define ROLLBACK_MAX_REQUESTS 1000
+
 /* Four numbers of workers, each no more than the next. */
 static const enum pool_option chain[] = {POOL_MIN_SPARE_WORKERS, POOL_START_WORKERS, POOL_MAX_SPARE_WORKERS,
                                          POOL_MAX_WORKERS};
@@ -127,8 +129,16 @@ static void fit_delays(const struct rules *rules, struct pool_config *pool)
         }
 }
 
+/* A handler that shares its worker's memory may stay there as long as the worker lives. */
+static void fit_requests(struct pool_config *pool)
+{
+        if (!rules_is_set(pool, POOL_MAX_REQUESTS) && pool_config_is_copied(pool) && pool->copy == COPY_ROLLBACK)
+                pool->max_requests = ROLLBACK_MAX_REQUESTS;
+}
+
 void config_fit(const struct rules *rules, struct pool_config *pool)
 {
+        fit_requests(pool);
         fit_delays(rules, pool);
         if (pool->origins[POOL_SCALING].refused)
                 return; /* it is unknown which rules apply */
