@@ -117,6 +117,8 @@ static void tell_fast_exit(void)
 void service_share_memory(void)
 {
         service.shares_memory = true;
+        SYS_3(__NR_madvise, service.note, sizeof(*service.note), MADV_DONTFORK);
+        SYS_3(__NR_madvise, service.desk.slot.board, sizeof(struct prefork_scoreboard), MADV_DONTFORK);
 }
 
 uint64_t service_value(enum attach_variable variable)

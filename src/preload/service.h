@@ -49,7 +49,7 @@ int service_join(void);
 /* What fast_exit_begin() has returned: if the program that stops is not the one that was meant, the log says so. */
 void service_note_fast_exit(int result);
 
-/* In the worker, before it makes copies: they share its memory. */
+/* In the worker, before it makes copies: they share its memory. What they fork has nothing of ours in it. */
 void service_share_memory(void);
 
 /* How it is said that copies are to be made, and what belongs to that. */

@@ -176,6 +176,14 @@ def test_nothing_of_ours_is_in_a_copy(preforkd: Start, copied: Method) -> None:
         assert re.search(r"^SigBlk:\s+0+$", status, re.MULTILINE) and re.search(r"^SigCgt:\s+0+$", status, re.MULTILINE)
 
 
+def test_the_scoreboard_is_not_in_what_a_handler_forks(preforkd: Start, method: Method) -> None:
+    address = tcp4()
+    preforkd({"www": {"listen": address, **method.keys, "scaling": "static", "max_workers": 1, "handler": [
+        "/usr/bin/perl", "-e", "$| = 1; $_ = <STDIN>; if (!fork) { open(my $maps, '<', '/proc/self/maps') or die; "
+                               "my @found = grep { /memfd/ } <$maps>; print scalar(@found), ' '; exit } wait; print 'end'"]}})
+    assert request(address, b"\n") == b"0 end"
+
+
 @pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash"])
 def test_the_environment_says_nothing_of_us(preforkd: Start, tmp_path: Path, method: Method, shell: str) -> None:
     """Neither in the handler nor in what it executes, also when the handler is bash, which has its own getenv(3). What
