@@ -7,6 +7,7 @@
 
 /* Zero pages up to that many are cleared, because they are likely to be written again; more are dropped. */
 #define CLEARED_MOST 16U
+#define SMALL_MOST 4U /* pages */
 
 static void *at(uintptr_t address)
 {
@@ -81,6 +82,17 @@ static int restore_doubtful(const struct restore *restore, struct region *region
                        : tracking_protect(&restore->checkpoint->tracking, region->start, region->end);
 }
 
+/* A region of few pages that are all left open: to write it is cheaper than to ask what was written. */
+static bool is_written_always(const struct region *region)
+{
+        if (region->end - region->start > SMALL_MOST * ABI_PAGE_BYTES)
+                return false;
+        for (uintptr_t page = region->start; page < region->end; page += ABI_PAGE_BYTES)
+                if ((*region_page(region, page) & PAGE_COUNT_MASK) != PAGE_DIRTY_MOST)
+                        return false;
+        return true;
+}
+
 static int restore_tracked(struct restore *restore, const struct region *region)
 {
         uintptr_t next = region->start;
@@ -153,6 +165,8 @@ static int restore_region(struct restore *restore, struct region *region)
                 return restore_doubtful(restore, region);
         if (restore->checkpoint->tracking.fault_fd < 0)
                 restore_copied(restore, region);
+        else if (is_written_always(region))
+                put_back(region, region->start, region->end, true);
         else
                 r = restore_tracked(restore, region);
         if (r != -EPERM)
