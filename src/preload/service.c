@@ -249,8 +249,8 @@ static int take_signals(void)
         return r < 0 ? r : settle_door();
 }
 
-/* An exec makes a process open to all of its user, and the handlers have the same: what one of them wrote here (ptrace(2),
- * /proc/PID/mem) would have the scoreboard and all later connections. As os/process/credentials. */
+/* An exec makes a process open to all of its user, and the handlers have the same: what one of them wrote here
+ * (ptrace(2), /proc/PID/mem) would have the scoreboard and all later connections. As os/process/credentials. */
 static void close_to_handlers(void)
 {
         bool shares = service_value(ATTACH_COPY) == ATTACH_COPY_ROLLBACK; /* memory, and so this attribute of it */

@@ -96,7 +96,7 @@ static int set_limit(int resource, const struct service_limit *at_start)
 {
         enum attach_variable soft = attach_limit(resource), hard = soft + 1;
         struct service_limit limit = {.soft = service.attachment.values[soft], .hard = service.attachment.values[hard]};
-        struct service_limit own;
+        struct service_limit own = {0};
 
         if (!service.attachment.has[soft] || !service.attachment.has[hard])
                 return 0;

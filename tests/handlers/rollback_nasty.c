@@ -3,6 +3,7 @@
  * An inetd handler that does to its process what a request is told to do, and answers what its process is like. After
  * a misdeed the next request must find everything as the first one did. Its first line is `probe`, or the name of a
  * misdeed; `list` names them all. */
+/* NOLINTBEGIN: misdeeds are its purpose */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -521,3 +522,4 @@ int main(void)
         puts("done");
         return 0;
 }
+/* NOLINTEND */

@@ -5,6 +5,7 @@
  * Variables: ROLLBACK_LISTENER descriptor; ROLLBACK_NOTES descriptor of a file for notes; ROLLBACK_OPTIONS letters:
  * t tracking, c copying, s strict, v verify, i image of the template, f instead fork(2) for each connection;
  * ROLLBACK_MOST connections a worker; ROLLBACK_COPYING_MOST bytes; ROLLBACK_WORKERS how many at a time. */
+/* NOLINTBEGIN: names of libc's */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -262,3 +263,4 @@ int __libc_start_main(main_function *function, int argc, char **argv, main_funct
         state.main = function;
         return next(stop, argc, argv, init, fini, rtld_fini, stack_end);
 }
+/* NOLINTEND */

@@ -117,7 +117,7 @@ int image_make(uintptr_t stack, int first_fd)
 
 const struct image *image_map(int fd)
 {
-        struct stat status;
+        struct stat status = {0};
 
         if (fd < 0 || sys_fstat(fd, &status) < 0 || (size_t)status.st_size < sizeof(struct image))
                 return NULL;

@@ -7,7 +7,8 @@
 #include "preload/rollback/memory.h"
 
 /* The first byte of the object, which the linker names. */
-extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
+extern const ElfW(Ehdr) // NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker's
+        __ehdr_start __attribute__((visibility("hidden")));
 
 size_t regions_own_segments(struct own_memory *ret, size_t most)
 {

@@ -105,7 +105,8 @@ void acts_sigreturn(const struct call *call)
 {
         ucontext_t *frame;
 
-        __builtin_memcpy(&frame, &call_registers(call)[REG_RSP], sizeof(frame));
+        __builtin_memcpy(&frame, &call_registers(call)[REG_RSP],
+                         sizeof(frame)); /* NOLINT(bugprone-sizeof-expression): the pointer itself */
         uint64_t *mask = (uint64_t *)(void *)&frame->uc_sigmask;
         *mask = signals_strip(*mask);
         call_jump(call, stub_bare);

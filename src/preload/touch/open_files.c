@@ -174,7 +174,7 @@ static enum touch_refusal keep_socket(int fd)
 
 static enum touch_refusal keep(int fd)
 {
-        struct stat status;
+        struct stat status = {0};
 
         if (fd < FIRST || guard_has(fd) || sys_fstat(fd, &status) != 0)
                 return TOUCH_FINE;

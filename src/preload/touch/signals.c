@@ -54,7 +54,7 @@ static long set_action(int number, const struct sys_sigaction *action, struct sy
 
 long signals_action(int number, const void *action, void *ret_former, uint64_t size)
 {
-        struct sys_sigaction used, former;
+        struct sys_sigaction used, former = {0};
 
         if (number == SIGSYS && size == sizeof(used.mask))
                 return change_own_action(action, ret_former);
@@ -140,7 +140,7 @@ void signals_give_back(void)
 {
         give_back_own_action();
         for (int number = 1; number <= SIGNALS; number++) {
-                struct sys_sigaction action;
+                struct sys_sigaction action = {0};
                 if (state.with_it & sys_signal_bit(number) &&
                     SYS_4(__NR_rt_sigaction, number, NULL, &action, sizeof(action.mask)) == 0) {
                         action.mask |= SYS_BIT;

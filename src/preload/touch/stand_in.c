@@ -44,7 +44,7 @@ static int connect_to_itself(int family)
 /* The near end of the stand-in; the far one is in state. */
 static int make_socket(int family)
 {
-        int pair[2];
+        int pair[2] = {-1, -1};
         int near = family == AF_UNIX ? -EAFNOSUPPORT : connect_to_itself(family);
 
         state.far = -1;
@@ -128,7 +128,7 @@ bool stand_in_end(void)
 
 bool stand_in_is_at(int fd)
 {
-        struct stat status;
+        struct stat status = {0};
 
         return sys_fstat(fd, &status) == 0 && status.st_ino == state.inode && status.st_dev == state.device;
 }

@@ -108,9 +108,8 @@ void touch_renew(void)
 
 /* Into the program, at the point that the frame of the signal says, from any stack: the frame is where the stack
  * pointer must be for rt_sigreturn(2), and what lies below it is free. */
-__attribute__((naked)) static void enter(void *point)
+__attribute__((naked)) static void enter(__attribute__((unused)) void *point)
 {
-        (void)point;
         __asm__("movq %rdi, %rbx\n\t"
                 "leaq -512(%rdi), %rsp\n\t"
                 "andq $-16, %rsp\n\t"

@@ -121,7 +121,8 @@ static void test_a_mapping_that_was_made_again_is_put_back(void **state)
 
         (void)state;
         munmap(memory->bytes + PAGE, 2 * PAGE);
-        mmap(memory->bytes + PAGE, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+        (void)mmap(memory->bytes + PAGE, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+                   0);
         assert_int_equal(restore_all(&memory->restore), 0);
         assert_int_equal(wrong_pages(memory), 0);
         memory->bytes[PAGE] = 'x';
