@@ -6,8 +6,7 @@
 #include "lib/door.h"
 #include "lib/sys.h"
 #include "preload/environment.h"
-
-#define UNUSED_MAX 1024 /* so many numbers in a row without a descriptor: no other follows */
+#include "preload/touch/proc_text.h"
 
 static bool is_own(int *const *own, size_t count, int fd)
 {
@@ -19,11 +18,14 @@ static bool is_own(int *const *own, size_t count, int fd)
 
 int own_fds_above_program(int *const *own, size_t count)
 {
+        struct proc_fds fds;
         int above = 3;
 
-        for (int fd = above; fd < above + UNUSED_MAX; fd++)
-                if (SYS_3(__NR_fcntl, fd, F_GETFD, 0) >= 0 && !is_own(own, count, fd))
-                        above = fd + 1;
+        proc_fds_begin(&fds);
+        for (int fd = proc_fds_next(&fds); fd >= 0; fd = proc_fds_next(&fds))
+                if (fd != fds.directory && !is_own(own, count, fd))
+                        above = MAX_OF(above, fd + 1);
+        proc_fds_end(&fds);
         return above;
 }
 

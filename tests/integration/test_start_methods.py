@@ -631,3 +631,12 @@ def test_rollback_is_refused_where_rights_differ(tmp_path: Path, keys: str, line
     configuration.write_text(f"[www]\nlisten = {tcp4()}\nhandler = /bin/cat\nstart_method = forkserver\ncopy = rollback\n{keys}\n")
     result = run_preforkd("-t", "-c", configuration, env={**os.environ, **preload_object(tmp_path)})
     assert result.returncode == 78 and f"preforkd.conf:{line}: {problem}" in result.stderr, result.stderr
+
+
+def test_a_descriptor_with_a_high_number(preforkd: Start, method: str) -> None:
+    """What a handler has opened while it started it has, whatever the number."""
+    address = tcp4()
+    preforkd({"www": {"listen": address, "start_method": method, "scaling": "static", "max_workers": 1, "handler": [
+        "/usr/bin/perl", "-MPOSIX", "-e", "open(my $f, '<', '/dev/zero'); POSIX::dup2(fileno($f), 2500); $_ = <STDIN>;"
+        "print -e '/proc/self/fd/2500' ? 'open' : 'closed'"]}})
+    assert request(address, b"\n") == b"open"
