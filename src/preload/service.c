@@ -260,10 +260,22 @@ static void close_to_handlers(void)
                 SYS_5(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
+/* The death signal is the worker's until the program sets one. Orphans of the copies are not the worker's to collect. */
+static void note_attributes(void)
+{
+        SYS_5(__NR_prctl, PR_GET_PDEATHSIG, &service.death_signal, 0, 0, 0);
+        if (service.death_signal == SIGKILL)
+                service.death_signal = 0;
+        SYS_5(__NR_prctl, PR_GET_CHILD_SUBREAPER, &service.subreaper, 0, 0, 0);
+        if (service.subreaper)
+                SYS_5(__NR_prctl, PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+}
+
 void service_begin(char **environment)
 {
         service.stopped = true;
         close_to_handlers();
+        note_attributes();
         int r = settle_descriptors();
         if (r < 0)
                 service_fail(PREFORK_STAGE_DESCRIPTORS, -r);

@@ -139,6 +139,15 @@ static void close_own(void)
                 sys_close(fd); /* before Linux 5.9 */
 }
 
+static void give_attributes(void)
+{
+        sys_set_death_signal(service.death_signal);
+        if (service.dumpable == DUMPABLE_BY_USER && !service.shares_memory)
+                SYS_5(__NR_prctl, PR_SET_DUMPABLE, DUMPABLE_BY_USER, 0, 0, 0);
+        if (service.subreaper)
+                SYS_5(__NR_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+}
+
 char **service_enter(int connection, const struct address *peer)
 {
         char **environment = service.has_peer_variables ? peer_variables_set(peer, connection) : NULL;
@@ -150,9 +159,7 @@ char **service_enter(int connection, const struct address *peer)
                 restore_actions(false);
         }
         restore_actions(true);
-        sys_set_death_signal(0);
-        if (service.dumpable == DUMPABLE_BY_USER && !service.shares_memory)
-                SYS_5(__NR_prctl, PR_SET_DUMPABLE, DUMPABLE_BY_USER, 0, 0, 0);
+        give_attributes();
         if (service.attachment.values[ATTACH_STOP] == ATTACH_STOP_TOUCH)
                 touch_put_connection(connection);
         else

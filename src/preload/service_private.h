@@ -47,7 +47,9 @@ struct service {
         uint64_t program_mask;
         struct sys_sigaction program_actions[SAVED_MAX];
         struct service_limit limits[SERVICE_LIMITS]; /* that the program was started with */
-        long dumpable; /* as the program was, see prctl(2) */
+        /* Of the program, see prctl(2): a fork does not inherit them, or they are not for its worker. */
+        long dumpable;
+        int death_signal, subreaper;
         bool has_peer_variables, shares_memory;
         int fast_exit; /* of fast_exit_begin() */
         bool warned;   /* of a shortage that is not over */

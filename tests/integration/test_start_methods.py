@@ -640,3 +640,16 @@ def test_a_descriptor_with_a_high_number(preforkd: Start, method: str) -> None:
         "/usr/bin/perl", "-MPOSIX", "-e", "open(my $f, '<', '/dev/zero'); POSIX::dup2(fileno($f), 2500); $_ = <STDIN>;"
         "print -e '/proc/self/fd/2500' ? 'open' : 'closed'"]}})
     assert request(address, b"\n") == b"open"
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="numbers of system calls")
+def test_attributes_that_a_fork_does_not_inherit(preforkd: Start, method: str) -> None:
+    """A death signal and being a subreaper, set while the handler started; orphans stay nobody's zombies."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "start_method": method, "scaling": "static", "max_workers": 1, "handler": [
+        "/usr/bin/perl", "-e", "syscall(157, 1, 12, 0, 0, 0); syscall(157, 36, 1, 0, 0, 0); $_ = <STDIN>; my $word = pack('i', 0);"
+        "for my $get (2, 37) { syscall(157, $get, $word, 0, 0, 0); print unpack('i', $word), ' '; }"
+        "if (!fork) { fork or sleep 1; } "]}}, control=True)
+    [worker] = daemon_workers(daemon)
+    assert request(address, b"\n").startswith(b"12 1 ")
+    wait_until(lambda: len(Path(f"/proc/{worker}/task/{worker}/children").read_text().split()) <= 1, "no zombies", 5)
