@@ -132,6 +132,7 @@ static void refused(enum touch_refusal refusal)
         if (sys_getpid() != service.pid)
                 end_copy(&line);
         record_write(&line);
+        sys_kill(0, SIGTERM); /* its children are in its group; for this process it is blocked */
         service_fail(PREFORK_STAGE_HANDLER, EOPNOTSUPP);
 }
 

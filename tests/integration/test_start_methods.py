@@ -23,6 +23,7 @@ import pytest
 from control import control_of
 from daemon import AS_ROOT, POOL_USER, Daemon, alive, children, connect, preload_object, read_all, request, run_preforkd, tcp4, wait_until
 from daemon import AS_ROOT, POOL_USER, Daemon, alive, children, connect, context_switches, handlers_of, preload_object, read_all, request, run_preforkd, tcp4, wait_until
+from daemon import AS_ROOT, POOL_USER, Daemon, alive, children, connect, context_switches, handlers_of, preload_object, read_all, request, run_preforkd, stat_fields, tcp4, wait_until
 from inetd_handlers import InetdHandler, refused, works
 from test_touch_stop import converse
 
@@ -653,3 +654,20 @@ def test_attributes_that_a_fork_does_not_inherit(preforkd: Start, method: str) -
     [worker] = daemon_workers(daemon)
     assert request(address, b"\n").startswith(b"12 1 ")
     wait_until(lambda: len(Path(f"/proc/{worker}/task/{worker}/children").read_text().split()) <= 1, "no zombies", 5)
+
+
+@pytest.mark.skipif("snapshot" not in COPIED, reason="x86-64 alone")
+@pytest.mark.parametrize(("script", "keys"), [
+    ("$_ = <STDIN>;", {}), ("system('sleep 1000');", {"start_timeout": "1s"})], ids=["refused", "never stops"])
+def test_a_start_that_fails_leaves_nobody_behind(preforkd: Start, tmp_path: Path, script: str, keys: dict[str, str]) -> None:
+    """Children that a handler has started by then end with it: every attempt would leave some more."""
+    pids = tmp_path / "pids"
+    pids.touch()
+    pids.chmod(0o666)
+    daemon = preforkd({"www": {"listen": tcp4(), "start_method": "snapshot", "scaling": "static", "max_workers": 1, **keys,
+                               "handler": ["/usr/bin/perl", "-e", f"open(my $f, '>>', '{pids}'); syswrite($f, \"$$\\n\"); close($f);"
+                                           f"if (!fork) {{ system('sleep 1000'); exit }} {script}"]}}, ready=False)
+    daemon.wait_message("backing off", timeout=20)
+    group = int(pids.read_text().split()[0])
+    wait_until(lambda: not any(fields for fields in map(stat_fields, map(int, filter(str.isdigit, os.listdir("/proc"))))
+                               if fields and int(fields[2]) == group and fields[0] not in "ZX"), "the end of all", 10)

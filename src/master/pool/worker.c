@@ -129,7 +129,7 @@ static void kill_handler(const struct worker *worker)
 {
         if (send_signal(worker, 0) == 0)
                 children_kill(worker->pid);
-        if (worker->is_program)
+        if (worker->is_program || has_copies(worker)) /* what a program has started is in its group */
                 signal_group(worker, SIGKILL);
 }
 
