@@ -260,7 +260,8 @@ static void close_to_handlers(void)
                 SYS_5(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-/* The death signal is the worker's until the program sets one. Orphans of the copies are not the worker's to collect. */
+/* The death signal is the worker's until the program sets one. Orphans of the copies are not the worker's to collect.
+ */
 static void note_attributes(void)
 {
         SYS_5(__NR_prctl, PR_GET_PDEATHSIG, &service.death_signal, 0, 0, 0);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -158,6 +159,15 @@ static long read_number(const char *path)
         return read ? strtol(read, NULL, 10) : 0;
 }
 
+/* With start_method = snapshot, what is seen before this is what the worker's process had. */
+static void touch_connection(void)
+{
+        struct sockaddr_storage address;
+        socklen_t length = sizeof(address);
+
+        getsockname(STDIN_FILENO, (struct sockaddr *)&address, &length);
+}
+
 int main(int argc, char **argv)
 {
         char cwd[4096];
@@ -165,6 +175,7 @@ int main(int argc, char **argv)
         mode_t mask = umask(0);
 
         (void)argc;
+        touch_connection();
         printf("{");
         put_descriptors();
         put_signals("blocked", 'b');

@@ -607,6 +607,8 @@ class Daemon:
         self.log_file: IO[bytes] = open(self.log_path, "ab")
         settings: dict[str, Any] = {"env": clean_environment(**preload_object(directory)), "start_new_session": True,
                                     **(popen or {})}
+        if START_METHOD:
+            settings["env"] = {**preload_object(directory), **settings["env"]}
         self.process = subprocess.Popen(self.arguments, stdin=subprocess.DEVNULL, stdout=self.log_file,
                                         stderr=self.log_file if stderr is None else stderr, **settings)
         self.descriptors_at_start: Counter[str] | None = None

@@ -58,12 +58,15 @@ TOLD = {
 }
 
 
-# Why a handler could not be copied, and how the copy that waited for a connection died. No other interface has the reason.
+# Why a handler could not be copied, for now or at all, and how the copy that waited for a connection died. No other
+# interface has the reason.
 COPIES = {
     "refused": r"start_method = snapshot cannot copy the handler: (.*); expected forkserver or exec$",
     "waits": r"cannot (?:make a process for (?:the next|a) connection|wait for connections): (.*); trying again until it is over$",
     "not rolled back": r"copy = rollback cannot be used with the handler: (.*); expected fork$",
     "end slowly": r"fast_exit = python has no effect: (.*)$",
+    "no process": r"cannot make a process for (?:the next|a) connection: (.*); trying again until it is over$",
+    "no descriptor": r"cannot wait for connections: (.*); trying again until it is over$",
     "died": r"the process of the handler that waited for a connection has ended, killed by signal (\d+) \(\w+\)$",
 }
 

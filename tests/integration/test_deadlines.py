@@ -18,6 +18,7 @@ from clients import ClientPool
 from control import Control, control_of
 from daemon import (SLOW, Daemon, alive, burst, handlers_of, connect, descendants, read_all, request, tcp4,
                     wait_until)
+from methods import NEVER_TOUCHES, SHELLS_PID, not_at_touch
 from served import most_at_once, processes_below, served
 
 Start = Callable[..., Daemon]
@@ -39,6 +40,7 @@ def last_exit(control: Control) -> dict[str, int] | None:
 
 # --- request_timeout ------------------------------------------------------------------------------------------------
 
+@not_at_touch(NEVER_TOUCHES)
 def test_request_timeout_ends_the_handler_and_not_its_worker(preforkd: Start, listen: list[str]) -> None:
     daemon = preforkd({"www": {"listen": listen, "handler": "/bin/sleep 1000", "request_timeout": "200ms",
                                "kill_timeout": "1h", "scaling": "static", "max_workers": 1}}, control=True)
@@ -58,6 +60,7 @@ def test_request_timeout_ends_the_handler_and_not_its_worker(preforkd: Start, li
     daemon.assert_none(["request killed"])
 
 
+@not_at_touch(NEVER_TOUCHES)
 def test_kill_timeout_ends_the_whole_group(preforkd: Start) -> None:
     """The handler and its children are deaf to TERM, and one of them holds the connection."""
     address = tcp4()
@@ -119,6 +122,7 @@ def test_several_requests_time_out_each_at_its_time(preforkd: Start) -> None:
     assert len(daemon.messages("request timed out")) == 4
 
 
+@not_at_touch(SHELLS_PID)
 def test_what_was_ordered_is_told_from_what_happened(preforkd: Start) -> None:
     """A handler that dies of itself, after an earlier one of the same worker was told to."""
     address = tcp4()
@@ -222,6 +226,7 @@ def test_short_requests_are_not_detached(preforkd: Start, program: Program) -> N
     assert control_of(daemon).pool()["totals"]["detached"] == 0
 
 
+@not_at_touch(NEVER_TOUCHES)
 def test_a_detached_request_can_time_out(preforkd: Start) -> None:
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler": "/bin/sleep 1000", "detach_after": "100ms",

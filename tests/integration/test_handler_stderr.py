@@ -10,6 +10,7 @@ import pytest
 
 from clients import ClientPool
 from daemon import Daemon, burst, connect, is_sanitized, request, tcp4, wait_until
+from methods import ALL_BEFORE, not_at_touch
 from served import Watch, resident_kb
 
 Start = Callable[..., Daemon]
@@ -19,6 +20,7 @@ def perl(program: str) -> list[str]:
     return ["/usr/bin/perl", "-e", program]
 
 
+@not_at_touch(ALL_BEFORE)
 def test_lines_carry_pool_and_worker(preforkd: Start) -> None:
     addresses = [tcp4(), tcp4()]
     daemon = preforkd({name: {"listen": address, "handler": ["/bin/sh", "-c", "echo one >&2; echo two >&2; echo $PPID"]}
@@ -29,6 +31,7 @@ def test_lines_carry_pool_and_worker(preforkd: Start) -> None:
             daemon.wait_log(rf"^preforkd: pool {name}: worker {worker}: {word}$")
 
 
+@not_at_touch(ALL_BEFORE)
 def test_long_lines_are_cut(preforkd: Start) -> None:
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler": perl(
@@ -51,6 +54,7 @@ def test_a_line_without_its_end_is_logged(preforkd: Start) -> None:
         daemon.wait_log(r"worker \d+: bye$")
 
 
+@not_at_touch(ALL_BEFORE)
 def test_what_a_terminal_would_obey_is_made_harmless(preforkd: Start) -> None:
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler": perl("print STDERR qq(a\\e[2Jb\\0c\\n)")}})
@@ -58,6 +62,7 @@ def test_what_a_terminal_would_obey_is_made_harmless(preforkd: Start) -> None:
     daemon.wait_log(r"worker \d+: a\?\[2Jb\?c$")
 
 
+@not_at_touch(ALL_BEFORE)
 def test_lines_of_two_workers_are_never_mixed(preforkd: Start) -> None:
     """Both write their lines byte by byte, at the same time."""
     address = tcp4()
@@ -106,6 +111,7 @@ def test_a_flood_slows_only_its_writer(preforkd: Start, tmp_path: Path, shape: s
     assert watch.most - before < (40000 if is_sanitized(daemon.pid) else 2000), "kB"
 
 
+@not_at_touch(ALL_BEFORE)
 def test_a_writer_that_outlives_its_request(preforkd: Start) -> None:
     """A process that a handler left behind has the pipe still: its words reach the log, and the worker goes on."""
     address = tcp4()

@@ -17,8 +17,10 @@ from typing import Any
 
 import pytest
 
-from daemon import (AS_ROOT, BINARY, POOL_USER, Daemon, abstract, alive, burst, connect, exchange, format_config, free_port,
-                    port_of, read_all, refuses, request, run_preforkd, tcp4, tcp6, title, wait_until)
+from daemon import (AS_ROOT, BINARY, POOL_USER, START_METHOD, Daemon, abstract, alive, burst, connect, exchange,
+                    format_config, free_port, port_of, preload_object, read_all, refuses, request, run_preforkd, tcp4, tcp6,
+                    title, wait_until)
+from methods import NEVER_TOUCHES, PEER, executed_only, not_at_touch
 
 Start = Callable[..., Daemon]
 
@@ -98,6 +100,7 @@ def test_the_handlers_end_ends_the_connection(preforkd: Start) -> None:
 
 
 @pytest.mark.parametrize("handler", ["/bin/false", "/bin/sh -c 'kill -SEGV $$'"])
+@not_at_touch(NEVER_TOUCHES)
 def test_a_failing_handler_harms_nobody(preforkd: Start, handler: str) -> None:
     """One request's failure is that request's: the worker goes on, the next client is served."""
     good, bad = tcp4(), tcp4()
@@ -156,6 +159,7 @@ def test_process_group(look: Callable[..., dict[str, Any]]) -> None:
     assert report["pgid"] == report["pid"]
 
 
+@not_at_touch(NEVER_TOUCHES)
 def test_kill_0_in_a_handler_reaches_itself_alone(preforkd: Start) -> None:
     address, other = tcp4(), tcp4()
     daemon = preforkd({"www": {"listen": address, "handler": "/bin/sh -c 'kill -KILL 0'"},
@@ -262,6 +266,7 @@ def test_directory_by_default(look: Callable[..., dict[str, Any]]) -> None:
     assert look()["cwd"] == "/"
 
 
+@not_at_touch("without /proc no file can be opened again")
 def test_root_directory(preforkd: Start, tmp_path: Path, as_root: None) -> None:
     """The handler, its libraries and its working directory are looked up inside."""
     address = tcp4()
@@ -269,6 +274,8 @@ def test_root_directory(preforkd: Start, tmp_path: Path, as_root: None) -> None:
     (jail / "sub").mkdir(parents=True)
     (jail / "sub" / "marker").write_text("inside")
     copy_with_libraries("/bin/cat", jail)
+    if START_METHOD:
+        copy_with_libraries(preload_object(tmp_path)["PREFORKD_PRELOAD"], jail)
     preforkd({"www": {"listen": address, "handler": "/bin/cat marker /sub/marker", "root_directory": jail,
                       "directory": "/sub"}})
     assert request(address) == b"insideinside"
@@ -313,6 +320,7 @@ PEER_TCP = {"PROTO", "TCPLOCALIP", "TCPLOCALPORT", "TCPREMOTEIP", "TCPREMOTEPORT
 LOGIN = {"HOME", "USER", "LOGNAME", "SHELL", "PATH"}
 
 
+@not_at_touch(PEER)
 def test_environment_of_a_tcp_client(preforkd: Start, program: Callable[[str], str]) -> None:
     """Exactly this, and nothing of preforkd's own environment."""
     address = tcp4()
@@ -340,6 +348,7 @@ def test_environment_given_wins_over_what_the_user_implies(look: Callable[..., d
     assert seen["HOME"] == "/srv" and seen["PATH"] == "/opt/bin"
 
 
+@not_at_touch(PEER)
 def test_environment_passed_on(look: Callable[..., dict[str, Any]]) -> None:
     """`clear_environment = no`, less what concerns preforkd alone."""
     private = ["NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_USEC", "WATCHDOG_PID",
@@ -358,6 +367,7 @@ def test_a_stale_peer_variable_is_not_passed_on(look: Callable[..., dict[str, An
     assert "TCPREMOTEIP" not in seen
 
 
+@not_at_touch(PEER)
 def test_the_peer_is_new_for_every_connection(preforkd: Start, program: Callable[[str], str]) -> None:
     address = tcp4()
     preforkd({"www": {"listen": address, "handler": program("probe"), "scaling": "static", "max_workers": 1}})
@@ -367,12 +377,14 @@ def test_the_peer_is_new_for_every_connection(preforkd: Start, program: Callable
             assert environment(json.loads(read_all(client)))["TCPREMOTEPORT"] == str(port)
 
 
+@not_at_touch(PEER)
 def test_environment_of_an_ipv6_client(look: Callable[..., dict[str, Any]], ipv6: None) -> None:
     seen = environment(look(listen=tcp6()))
     assert seen["TCPREMOTEIP"] == seen["REMOTE_ADDR"] == seen["TCPLOCALIP"] == "::1"
     assert seen["PROTO"].startswith("TCP")
 
 
+@not_at_touch(PEER)
 def test_an_ipv4_client_of_a_dual_stack_listener_has_an_ipv4_address(preforkd: Start, program: Callable[[str], str],
                                                                      ipv6: None) -> None:
     port = free_port()
@@ -383,6 +395,7 @@ def test_an_ipv4_client_of_a_dual_stack_listener_has_an_ipv4_address(preforkd: S
 
 
 @pytest.mark.parametrize("kind", ["path", "abstract"])
+@not_at_touch(PEER)
 def test_environment_of_a_unix_client(look: Callable[..., dict[str, Any]], tmp_path: Path, kind: str) -> None:
     """The peer's uid, gid and pid, and no TCP names."""
     seen = environment(look(listen=str(tmp_path / "sock") if kind == "path" else abstract(), socket_mode="0666"))
@@ -540,6 +553,7 @@ def test_one_address_twice_is_a_problem(tmp_path: Path) -> None:
 
 # --- the life of workers, as far as handlers and ps can see it ------------------------------------------------------
 
+@executed_only("a worker shows as its handler")
 def test_static_pool_has_all_its_workers(preforkd: Start) -> None:
     daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "scaling": "static", "max_workers": 5}})
     assert len(daemon.wait_workers(5)) == 5

@@ -27,6 +27,7 @@ from daemon import Daemon, abstract, binary_for_everybody, burst, connect, free_
 from forbidden import POWERLESS, fail, needs_to_forbid
 from manager import Manager
 from messages import total_pattern
+from methods import NEVER_TOUCHES, SHELLS_PID, executed_only, not_at_touch
 from modules import ask, module
 from pools import STUBBORN, in_conversation, static
 from sabotage import sabotage, shrink, shut
@@ -260,6 +261,7 @@ def test_workers_that_cannot_serve(preforkd: Start, tmp_path: Path) -> None:
         daemon.wait_log("^preforkd: warning: pool one: backing off: 2 failed starts in a row, next in 100 ms$")
 
 
+@executed_only("the handler is not executed again for a connection")
 def test_a_handler_that_cannot_be_executed_any_more(preforkd: Start, tmp_path: Path) -> None:
     """What was good when it was read: program, interpreter and user are named."""
     address, interpreter, handler = tcp4(), tmp_path / "interpreter", tmp_path / "handler"
@@ -503,6 +505,7 @@ def test_request_timeout(preforkd: Start) -> None:
     daemon.wait_log(rf"{head}handler killed by signal 9 \(Killed\) after \d+ ms$")
 
 
+@not_at_touch(NEVER_TOUCHES)
 def test_a_handler_that_dies_of_itself_is_worth_a_notice(preforkd: Start) -> None:
     """Also after one that was told to, which is not."""
     address = tcp4()
@@ -521,6 +524,7 @@ def records_in(daemon: Daemon, pattern: str, begun: float) -> int:
     return found
 
 
+@not_at_touch(NEVER_TOUCHES)
 def test_clients_that_leave_early_are_one_record(preforkd: Start) -> None:
     address, begun = tcp4(), time.monotonic()
     daemon = preforkd({"www": {"listen": address, **static(4, handler=["/bin/sh", "-c", "kill -PIPE $$"])}}, control=True)
@@ -530,6 +534,7 @@ def test_clients_that_leave_early_are_one_record(preforkd: Start) -> None:
     assert records_in(daemon, "handler killed by signal 13", begun) < 10
 
 
+@not_at_touch(SHELLS_PID)
 def test_a_crash_is_told_among_clients_that_leave_early(preforkd: Start) -> None:
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, **static(2, handler=["/bin/sh", "-c", "read word; kill -$word $$"])}})
@@ -552,6 +557,7 @@ def test_who_was_refused(preforkd: Start) -> None:
     assert records_in(daemon, "refused a connection from", begun) < 10
 
 
+@executed_only("the handler is not executed again for a connection")
 def test_a_shortage_and_a_request_lost_in_it(preforkd: Start, program: Callable[[str], str]) -> None:
     """One warning however often it was tried again, and who lost the connection after how long; over TCP with the client's
     address, which a UNIX socket does not have."""

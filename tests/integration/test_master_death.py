@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from daemon import (Daemon, alive, connect, descendants, handlers_of, read_all, refuses, tcp4, wait_until)
+from methods import NEVER_TOUCHES, not_at_touch
 from served import handlers
 
 Start = Callable[..., Daemon]
@@ -50,6 +51,7 @@ def test_a_handler_may_say_more_than_a_pipe_holds(preforkd: Start, listen: list[
     wait_until(lambda: not any(map(alive, workers)), "the end of all workers")
 
 
+@not_at_touch(NEVER_TOUCHES)
 def test_shutdown_timeout_ends_those_that_take_too_long(preforkd: Start, listen: list[str]) -> None:
     """… with all of their handler's group."""
     daemon = preforkd({"www": {"listen": listen, "scaling": "static", "max_workers": 2, "handler": [

@@ -13,6 +13,7 @@ import pytest
 from clients import ClientPool
 from control import control_of
 from daemon import SLOW, Daemon, Life, alive, burst, connect, request, stays, tcp4, wait_until
+from methods import SHELLS_PID, not_at_touch
 from served import Served, Watch, most_at_once, per_worker, processes_below, served
 
 Start = Callable[..., Daemon]
@@ -124,6 +125,7 @@ def test_never_more_than_max_recycling_at_once(preforkd: Start, program: Program
     assert control_of(daemon).pool()["totals"]["recycled"] >= 5
 
 
+@not_at_touch(SHELLS_PID)
 def test_later(preforkd: Start, tmp_path: Path) -> None:
     """While another's recycling is not over, a worker that has served enough serves on, and is replaced afterwards."""
     address = tcp4()
@@ -142,6 +144,7 @@ def test_later(preforkd: Start, tmp_path: Path) -> None:
     wait_until(lambda: request(address) and not alive(other), "the end of the other")
 
 
+@not_at_touch(SHELLS_PID)
 def test_who_asks_first_goes_first(preforkd: Start, tmp_path: Path) -> None:
     """Several ask before the master looks: the one that has served enough for longest is let go, wherever it stands in the
     master's list."""

@@ -13,6 +13,7 @@ import pytest
 from clients import ClientPool
 from control import control_of
 from daemon import START_METHOD, Daemon, abstract, alive, children, connect, request, status_value, tcp4, wait_until
+from methods import not_at_touch
 from served import kill_worker
 
 Start = Callable[..., Daemon]
@@ -64,6 +65,7 @@ def test_a_signal_that_was_meant_for_the_master(preforkd: Start, number: str) ->
     assert request(listen[0], b"x") == b"x"
 
 
+@not_at_touch("SIGTERM ends a program that starts")
 def test_workers_that_are_starting_are_told_to_go(preforkd: Start, listen: list[str]) -> None:
     """From their first moment on: they retire when they are ready, and that is no failure of the pool."""
     daemon = preforkd({"www": {"listen": listen, "handler": "/bin/cat", "scaling": "static", "max_workers": 3}})

@@ -3,6 +3,7 @@ that was stopped before its main() or at its first touch of the connection."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
@@ -432,6 +433,12 @@ def test_a_shortage_of_processes_is_waited_for(preforkd: Start, copied: Method) 
         assert context_switches(worker) - before < 100
         limit_of(worker, "nproc", 1000)
         assert read_all(client) == b"x"
+    assert daemon.wait_copies("no process") == os.strerror(errno.EAGAIN)
+    before = context_switches(worker)
+    time.sleep(1)
+    assert context_switches(worker) - before < 100
+    limit_of(worker, "nproc", 1000)
+    assert request(address, b"x") == b"x"
     daemon.assert_quiet()
 
 
@@ -551,6 +558,7 @@ def test_a_shortage_of_descriptors_is_waited_for(preforkd: Start, forked: Method
         assert client.recv(1) == b"x"
         limit_of(worker, "nofile", 3)
     assert daemon.wait_copies("waits") == "Too many open files"
+    assert daemon.wait_copies("no descriptor") == os.strerror(errno.EMFILE)
     [copy] = children(worker)
     limit_of(copy, "nofile", 100)
     assert request(other, b"x") == b"x"
@@ -561,7 +569,7 @@ def test_a_shortage_of_descriptors_is_waited_for(preforkd: Start, forked: Method
 
 @pytest.mark.skipif(not X86, reason="x86-64 alone")
 def test_a_handler_that_leaves_no_descriptors(preforkd: Start) -> None:
-    """Its worker fails to start, and says why; there is room for all of its own but one."""
+    """Its worker fails to start, and does not try without end; there is room for all of its own but one."""
     daemon = preforkd({"www": {"listen": tcp4(), "start_method": "snapshot", "scaling": "static", "max_workers": 1,
                                "handler": ["/bin/sh", "-c", "ulimit -n 15; exec 9</dev/null; read line; echo $line"]}},
                       ready=False)

@@ -23,6 +23,7 @@ from daemon import (AS_ROOT, BINARY, POOL_USER, SLOW, Daemon, alive, children, c
                     open_descriptors, read_all, request, run_preforkd, status_value, stays, tcp4, title, wait_until,
                     with_own_mounts)
 from manager import Manager
+from methods import NEVER_TOUCHES, executed_only, not_at_touch
 
 Start = Callable[..., Daemon]
 
@@ -232,6 +233,7 @@ def test_state_that_is_in_force_stays(controlled: Start) -> None:
     assert control.pool("www")["limits"]["max_workers"] == 10
 
 
+@executed_only("the handler is not executed again for a connection")
 def test_back_off_goes_on(controlled: Start, tmp_path: Path) -> None:
     """An upgrade is no reason to try again at once."""
     handler = tmp_path / "handler"
@@ -672,6 +674,7 @@ def test_a_file_that_changes_after_its_preflight(controlled: Start, tmp_path: Pa
     assert request(address_of(daemon), b"still") == b"still"
 
 
+@not_at_touch(NEVER_TOUCHES)
 def test_a_program_that_fails_to_execute_after_its_preflight(controlled: Start, tmp_path: Path) -> None:
     """Everything is as before: descriptors are closed on execution again, and nothing of ours is in the environment."""
     with Manager(tmp_path) as manager:
@@ -908,6 +911,7 @@ def test_a_document_cut_short(controlled: Start, tmp_path: Path) -> None:
 
 # --- the service manager ----------------------------------------------------------------------------------------------
 
+@not_at_touch(NEVER_TOUCHES)
 def test_the_service_manager_notices_nothing_but_the_status(preforkd: Start, tmp_path: Path) -> None:
     """Readiness is not said again, listeners are not stored twice, the watchdog is fed on, reloads are told."""
     with Manager(tmp_path, store_max=16) as manager:
