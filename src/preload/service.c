@@ -60,9 +60,11 @@ bool service_prepare(char **environment)
                 return false;
         environment_save(environment, &service.attachment);
         environment_forget(environment);
-        r = service_listener_count() > LISTENERS_MAX ? -E2BIG : attach_take(&service.attachment, &service.desk);
+        r = attach_take(&service.attachment, &service.desk);
         if (r < 0) /* there is no slot to say why */
                 sys_exit(PREFORK_EXIT_START_FAILED);
+        if (service_listener_count() > LISTENERS_MAX)
+                service_fail(PREFORK_STAGE_LISTENERS, E2BIG);
         for (size_t i = 0; i < service_listener_count(); i++)
                 service.listeners[i] = (int)service.attachment.values[ATTACH_LISTEN_FD] + (int)i;
         service.board_fd = (int)service.attachment.values[ATTACH_SCOREBOARD_FD];

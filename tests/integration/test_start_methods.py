@@ -261,6 +261,16 @@ def test_what_cannot_be_loaded_into_is_refused_ahead(tmp_path: Path, copied: Met
 
 
 def test_deadlines_and_orders(preforkd: Start, method: Method) -> None:
+def test_too_many_addresses_are_refused_ahead(tmp_path: Path, copied: str) -> None:
+    configuration = tmp_path / "preforkd.conf"
+    configuration.write_text(f"[www]\nlisten = {' '.join(f'@many-{number}' for number in range(129))}\nhandler = /bin/cat\n"
+                             f"user = nobody\nstart_method = {copied}\n")
+    result = run_preforkd("-t", "-c", configuration, env={**os.environ, **preload_object(tmp_path)})
+    assert result.returncode == 78
+    assert "preforkd.conf:5: start_method: a handler is copied for at most 128 addresses; expected exec" in result.stderr
+
+
+def test_deadlines_and_orders(preforkd: Start, method: str) -> None:
     """A request that takes too long is ended with its group, and the next is served."""
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, **method.keys, "scaling": "static", "max_workers": 1,

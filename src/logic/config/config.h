@@ -20,6 +20,9 @@
 enum log_target_kind { LOG_TARGET_AUTO, LOG_TARGET_JOURNAL, LOG_TARGET_SYSLOG, LOG_TARGET_STDERR, LOG_TARGET_FILE };
 enum log_time { LOG_TIME_AUTO, LOG_TIME_YES, LOG_TIME_NO };
 enum handler_type { HANDLER_INETD, HANDLER_LISTENER, HANDLER_MODULE, HANDLER_BUILTIN, HANDLER_TYPE_COUNT };
+/* More addresses need start_method = exec: LISTENERS_MAX of preload/service. */
+#define POOL_COPIED_LISTEN_MAX 128
+
 enum listen_fd { LISTEN_FD_THREE, LISTEN_FD_ZERO };
 enum accounting { ACCOUNTING_PRELOAD, ACCOUNTING_API, ACCOUNTING_NONE };
 enum retire_signal {

@@ -163,4 +163,7 @@ void config_check_handler(const struct rules *rules, const struct pool_config *p
                 rules_refuse(rules, pool, POOL_START_METHOD,
                              "a handler that accepts itself has no connections of which it could be given a copy; "
                              "expected exec");
+        if (pool_config_is_copied(pool) && pool->listen.count > POOL_COPIED_LISTEN_MAX)
+                rules_refuse(rules, pool, POOL_START_METHOD,
+                             "a handler is copied for at most %d addresses; expected exec", POOL_COPIED_LISTEN_MAX);
 }
