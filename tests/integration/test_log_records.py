@@ -432,6 +432,7 @@ def test_workers_that_cannot_be_forked(preforkd: Start) -> None:
     daemon.may_leak = True
 
 
+@executed_only("one whose handler is copied is continued when it is retired")
 def test_a_worker_that_does_not_retire(preforkd: Start) -> None:
     daemon = preforkd({"www": {"listen": tcp4(), **static(1)}})
     [worker] = daemon.wait_workers(1)
