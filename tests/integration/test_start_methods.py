@@ -158,6 +158,13 @@ def test_a_crash_takes_one_connection(preforkd: Start, method: Method) -> None:
     daemon.assert_quiet()
 
 
+def waiting_copy(daemon: Daemon, worker: int) -> int:
+    """The copy that waits in the only worker's place. (Before it is ready, a worker looks for room with a child.)"""
+    wait_until(lambda: control_of(daemon).pool()["counts"]["idle"] == 1, "an idle worker")
+    [copy] = children(worker)
+    return copy
+
+
 def daemon_workers(daemon: Daemon) -> list[int]:
     return sorted(row["pid"] for row in control_of(daemon).pool(workers=True)["workers"])
 
@@ -207,7 +214,7 @@ def test_a_copy_that_is_killed_ends_its_worker(preforkd: Start, forked: Method) 
     daemon = preforkd({"www": {"listen": address, **forked.keys, "scaling": "static", "max_workers": 1,
                                "handler": "/bin/cat"}}, control=True)
     [worker] = daemon_workers(daemon)
-    [copy] = wait_until(lambda: children(worker), "the copy")
+    copy = waiting_copy(daemon, worker)
     os.kill(copy, signal.SIGKILL)
     assert int(daemon.wait_copies("died")) == signal.SIGKILL
     wait_until(lambda: daemon_workers(daemon) not in ([], [worker]), "another worker", 20)
@@ -219,7 +226,7 @@ def test_a_worker_that_is_killed_takes_its_copy_along(preforkd: Start, forked: M
     daemon = preforkd({"www": {"listen": address, **forked.keys, "scaling": "static", "max_workers": 1,
                                "handler": "/bin/cat"}}, control=True)
     [worker] = daemon_workers(daemon)
-    [copy] = wait_until(lambda: children(worker), "the copy")
+    copy = waiting_copy(daemon, worker)
     os.kill(worker, signal.SIGKILL)
     wait_until(lambda: not alive(copy), "the end of the copy")
     wait_until(lambda: request(address, b"x") == b"x", "another worker serves", 20)
@@ -260,17 +267,16 @@ def test_what_cannot_be_loaded_into_is_refused_ahead(tmp_path: Path, copied: Met
     assert f"preforkd.conf:6: start_method: {copied.stop} cannot be used with the handler \"{path}\": {why}; expected exec" in result.stderr
 
 
-def test_deadlines_and_orders(preforkd: Start, method: Method) -> None:
-def test_too_many_addresses_are_refused_ahead(tmp_path: Path, copied: str) -> None:
+def test_too_many_addresses_are_refused_ahead(tmp_path: Path, copied: Method) -> None:
     configuration = tmp_path / "preforkd.conf"
     configuration.write_text(f"[www]\nlisten = {' '.join(f'@many-{number}' for number in range(129))}\nhandler = /bin/cat\n"
-                             f"user = nobody\nstart_method = {copied}\n")
+                             f"user = nobody\nstart_method = {copied.stop}\n")
     result = run_preforkd("-t", "-c", configuration, env={**os.environ, **preload_object(tmp_path)})
     assert result.returncode == 78
     assert "preforkd.conf:5: start_method: a handler is copied for at most 128 addresses; expected exec" in result.stderr
 
 
-def test_deadlines_and_orders(preforkd: Start, method: str) -> None:
+def test_deadlines_and_orders(preforkd: Start, method: Method) -> None:
     """A request that takes too long is ended with its group, and the next is served."""
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, **method.keys, "scaling": "static", "max_workers": 1,
@@ -388,7 +394,7 @@ def test_signals_to_a_copy_that_waits_are_not_for_its_request(preforkd: Start, f
     daemon = preforkd({"www": {"listen": address, **forked.keys, "scaling": "static", "max_workers": 1,
                                "handler": "/bin/cat"}}, control=True)
     [worker] = daemon_workers(daemon)
-    [copy] = wait_until(lambda: children(worker), "the copy")
+    copy = waiting_copy(daemon, worker)
     os.kill(copy, number)
     assert request(address, b"x") == b"x"
     daemon.assert_quiet()
@@ -540,7 +546,7 @@ def test_a_worker_that_was_stopped_and_continued(preforkd: Start, forked: Method
     daemon = preforkd({"www": {"listen": address, **forked.keys, "scaling": "static", "max_workers": 1,
                                "handler": "/bin/cat"}}, control=True)
     [worker] = daemon_workers(daemon)
-    wait_until(lambda: children(worker), "the copy")
+    waiting_copy(daemon, worker)
     os.kill(worker, signal.SIGSTOP)
     wait_until(lambda: not children(worker), "the end of its copy")
     os.kill(worker, signal.SIGCONT)

@@ -138,13 +138,13 @@ struct pool_config {
         int handler_type; /* enum handler_type; int, because the schema stores every enum through one type */
         struct words handler;
         uint64_t threads_per_worker;
-        int start_method;  /* enum start_method */
-        int copy;          /* enum copy */
+        int start_method;   /* enum start_method */
+        int copy;           /* enum copy */
         int rollback_check; /* enum rollback_check */
         int fast_exit;      /* enum fast_exit */
-        int listen_fd;     /* enum listen_fd */
-        int accounting;    /* enum accounting */
-        int retire_signal; /* enum retire_signal */
+        int listen_fd;      /* enum listen_fd */
+        int accounting;     /* enum accounting */
+        int retire_signal;  /* enum retire_signal */
 
         struct account user, group;
         struct account_list supplementary_groups;
