@@ -141,7 +141,8 @@ struct prefork_slot {
         _Atomic uint32_t handler_failures; /* handler processes that exited with a code other than 0 */
         _Atomic uint32_t lost;             /* requests that a shortage has kept from being served */
         _Atomic uint32_t attached;         /* enum prefork_attached */
-        uint32_t reserved_worker[4];
+        _Atomic uint32_t handler_crashes;  /* of handler_deaths, those by SIGSEGV and its kind */
+        uint32_t reserved_worker[3];
 
         /* Line 3: written by the master. */
         _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t incarnation; /* the slot's reuse counter */

@@ -1,8 +1,10 @@
 #include "lib/slot.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <time.h>
 
+#include "base/cleanup.h"
 #include "lib/idle_set.h"
 #include "lib/sys.h"
 
@@ -125,6 +127,17 @@ unsigned slot_duration_bucket(uint64_t duration_ns)
         atomic_store_explicit(&(word), atomic_load_explicit(&(word), memory_order_relaxed) + (amount),                 \
                               memory_order_relaxed)
 
+/* A fault of the program, which may have been made by a client on purpose; not one that somebody sends. */
+static bool is_crash(int signal_number)
+{
+        static const uint8_t crashes[] = {SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE, SIGSYS, SIGTRAP};
+
+        for (size_t i = 0; i < ELEMENTS(crashes); i++)
+                if (crashes[i] == signal_number)
+                        return true;
+        return false;
+}
+
 void slot_done(struct slot *slot, uint64_t now_ns, int handler_status, uint64_t handler_cpu_us)
 {
         struct prefork_slot *words = slot->words;
@@ -138,6 +151,8 @@ void slot_done(struct slot *slot, uint64_t now_ns, int handler_status, uint64_t 
         atomic_store_explicit(&words->handler_status, handler_status, memory_order_relaxed);
         if (died_of_signal)
                 ADD_OWN(words->handler_deaths, 1);
+        if (is_crash(handler_status & 0x7f))
+                ADD_OWN(words->handler_crashes, 1);
         if (failed)
                 ADD_OWN(words->handler_failures, 1);
         uint64_t begun = atomic_load_explicit(&words->requests_begun, memory_order_relaxed);

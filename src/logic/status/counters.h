@@ -56,6 +56,8 @@ enum counter_unit {
           "the CPU time of handlers that have ended")                                                                  \
         X(handler_deaths, "handler_deaths", COUNTER_OF_REQUESTS, OF(handler_deaths), NONE, NULL,                       \
           "handlers that a signal killed")                                                                             \
+        X(handler_crashes, "handler_crashes", COUNTER_OF_REQUESTS, OF(handler_crashes), NONE, NULL,                     \
+          "of handler_deaths, those by a fault: SEGV, ABRT, BUS, ILL, FPE, SYS, TRAP")                                 \
         X(handler_failures, "handler_failures", COUNTER_OF_REQUESTS, OF(handler_failures), NONE, "failed handlers",    \
           "handlers that exited with a code other than 0, or could not serve")                                         \
         X(lost, "lost", COUNTER_OF_REQUESTS, OF(lost), NONE, "lost",                                                   \

@@ -190,11 +190,13 @@ static void test_done_counts(void **state)
         assert_int_equal(words->durations[0], 1);
         assert_int_equal(words->handler_cpu_us, 100);
         assert_int_equal(words->handler_deaths, 1);
+        assert_int_equal(words->handler_crashes, 1);
         assert_int_equal(words->handler_status, SIGSEGV | 0x80);
 
         slot_busy(&slot, 3000000);
         slot_done(&slot, 3000000, SIGKILL, 0);
         assert_int_equal(words->handler_deaths, 2);
+        assert_int_equal(words->handler_crashes, 1);
         assert_int_equal(words->handler_failures, 1);
         slot_busy(&slot, 4000000);
         slot_done(&slot, 4000000, 0, 0);

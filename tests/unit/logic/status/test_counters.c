@@ -49,6 +49,7 @@ static void test_words(void **state)
                                          .busy_ns = 2,
                                          .handler_cpu_us = 3,
                                          .handler_deaths = 4,
+                                         .handler_crashes = 9,
                                          .handler_failures = 6,
                                          .refused = 5,
                                          .refused_source = 5,
@@ -61,6 +62,7 @@ static void test_words(void **state)
         atomic_store(&slot->busy_ns, 2);
         atomic_store(&slot->handler_cpu_us, 3);
         atomic_store(&slot->handler_deaths, 4);
+        atomic_store(&slot->handler_crashes, 9);
         atomic_store(&slot->refused, 5);
         atomic_store(&slot->handler_failures, 6);
         atomic_store(&slot->lost, 8);
