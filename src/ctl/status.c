@@ -171,6 +171,16 @@ static int append_requests(const json_t *pool, struct text *text)
         return r < 0 ? r : append_durations(pool, text);
 }
 
+/* "template   4711 ready for 3h, 2.1 MB". */
+static int append_template(const json_t *pool, struct text *text)
+{
+        char age[CTL_NUMBER_MAX], memory[CTL_NUMBER_MAX];
+
+        return text_appendf(text, "  template   %" PRIu64 " %s for %s, %s\n", ctl_number(pool, "template.pid"),
+                            ctl_string(pool, "template.state"), ctl_duration(ctl_number(pool, "template.age_ms"), age),
+                            ctl_size(ctl_number(pool, "template.memory_bytes"), memory));
+}
+
 static int append_totals(const json_t *pool, struct text *text)
 {
         return text_appendf(
@@ -227,6 +237,8 @@ int ctl_status_pool(const json_t *pool, struct ctl_style style, struct text *tex
                 r = text_appendf(text, "  back-off   %" PRIu64 " failed starts in a row, the next in %s\n",
                                  ctl_number(pool, "backoff.failures"),
                                  ctl_duration(ctl_number(pool, "backoff.next_start_ms"), pause));
+        if (r == 0 && ctl_number(pool, "template.pid") > 0)
+                r = append_template(pool, text);
         if (r == 0 && ctl_number(pool, "opening.next_attempt_ms") > 0)
                 r = text_appendf(text, "  opening    %" PRIu64 " attempts in a row, the next in %s\n",
                                  ctl_number(pool, "opening.failures"),

@@ -33,8 +33,8 @@ static const struct {
         [ATTACH_BIND_NOW] = {"PREFORK_BIND_NOW", 1},
         [ATTACH_STDERR_SOCKET] = {"PREFORK_STDERR_SOCKET", 1},
         [ATTACH_LOG_FD] = {"PREFORK_LOG_FD", INT32_MAX},
-        [ATTACH_LOG_READ_FD] = {"PREFORK_LOG_READ_FD", INT32_MAX},
-        [ATTACH_LOG_SOCKET_FD] = {"PREFORK_LOG_SOCKET_FD", INT32_MAX},
+        [ATTACH_TEMPLATE_FD] = {"PREFORK_TEMPLATE_FD", INT32_MAX},
+        [ATTACH_FAMILY] = {"PREFORK_FAMILY", UINT16_MAX},
         [ATTACH_LIMIT_NOFILE] = {"PREFORK_LIMIT_NOFILE_SOFT", UINT64_MAX},
         [ATTACH_LIMIT_NOFILE + 1] = {"PREFORK_LIMIT_NOFILE_HARD", UINT64_MAX},
         [ATTACH_LIMIT_AS] = {"PREFORK_LIMIT_AS_SOFT", UINT64_MAX},
@@ -90,18 +90,21 @@ static const char *find(char *const *environment, const char *name)
 
 int attach_read(char *const *environment, pid_t pid, struct attachment *ret)
 {
+        bool is_template = find(environment, variables[ATTACH_TEMPLATE_FD].name);
+        enum attach_variable optional = is_template ? ATTACH_SLOT : ATTACH_STATM_FD;
+
         for (enum attach_variable i = 0; i < ATTACH_COUNT; i++) {
                 const char *value = find(environment, variables[i].name);
 
                 if (i == ATTACH_PID && !value)
                         return -ENOENT;
                 ret->has[i] = value != NULL;
-                if (!value && i >= ATTACH_STATM_FD)
+                if (!value && i >= optional)
                         continue;
                 if (!value || !decimal_parse(value, variables[i].most, &ret->values[i]))
                         return -EINVAL;
         }
-        if (ret->values[ATTACH_LISTEN_FDS] == 0)
+        if (!is_template && ret->values[ATTACH_LISTEN_FDS] == 0)
                 return -EINVAL;
         return ret->values[ATTACH_PID] == (uint64_t)pid ? 0 : -ENOENT;
 }
@@ -171,7 +174,7 @@ int attach_take(const struct attachment *attachment, struct request_desk *ret)
 {
         void *memory;
 
-        if (!is_plausible(attachment))
+        if (attachment->has[ATTACH_TEMPLATE_FD] || !is_plausible(attachment))
                 return -EINVAL;
         keep_from_children(attachment);
         int r = sys_map_shared((int)attachment->values[ATTACH_SCOREBOARD_FD], sizeof(struct prefork_scoreboard),

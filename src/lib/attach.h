@@ -16,12 +16,13 @@
 enum attach_variable {
         ATTACH_PID, /* of the worker itself */
         ATTACH_MASTER_PID,
+        ATTACH_ORPHAN_TIMEOUT_MS,
+        /* Not of a template. */
         ATTACH_SLOT,
         ATTACH_SCOREBOARD_FD,
         ATTACH_WAKE_FD,
         ATTACH_LISTEN_FD,  /* the first listener … */
         ATTACH_LISTEN_FDS, /* … and how many there are, one after the other */
-        ATTACH_ORPHAN_TIMEOUT_MS,
         /* Optional. */
         ATTACH_STATM_FD,
         ATTACH_PRELOAD, /* the program reports through the preload object: enum attach_retire */
@@ -33,9 +34,9 @@ enum attach_variable {
         ATTACH_PATIENCE_MS,   /* how long a connection is held for which no process can be made */
         ATTACH_BIND_NOW,      /* 1: LD_BIND_NOW is ours, to be removed */
         ATTACH_STDERR_SOCKET, /* 1: stderr is the connection, too */
-        ATTACH_LOG_FD,        /* the writing end of the pipe that the master reads … */
-        ATTACH_LOG_READ_FD,   /* … and its other end, for when nobody does any more */
-        ATTACH_LOG_SOCKET_FD, /* to the log process */
+        ATTACH_LOG_FD,        /* the writing end of the pipe that the master reads */
+        ATTACH_TEMPLATE_FD,   /* this is a template: its socket to the master (lib/template_words) … */
+        ATTACH_FAMILY,        /* … and the address family of the first listener */
         /* Limits of the copies: of each the soft one, and behind it the hard one. */
         ATTACH_LIMIT_NOFILE,
         ATTACH_LIMIT_AS = ATTACH_LIMIT_NOFILE + 2,
@@ -85,8 +86,9 @@ int attach_read(char *const *environment, pid_t pid, struct attachment *ret);
 /* Remove the variables from the vector. */
 void attach_forget(char **environment);
 
-/* Check the descriptors, make them close-on-exec, map the scoreboard and take the slot, of which *ret is the desk. 0;
- * -EINVAL: a descriptor is not what it should be; -EPROTO, -ERANGE: of slot_attach(); others of mmap(2). */
+/* For a worker, not a template. Check the descriptors, make them close-on-exec, map the scoreboard and take the slot,
+ * of which *ret is the desk. 0; -EINVAL: a descriptor is not what it should be; -EPROTO, -ERANGE: of slot_attach();
+ * others of mmap(2). */
 int attach_take(const struct attachment *attachment, struct request_desk *ret);
 
 /* Undo attach_take(). */

@@ -11,6 +11,7 @@
 #include "preload/copies_rollback.h"
 #include "preload/record.h"
 #include "preload/service.h"
+#include "preload/template.h"
 
 /* As worker/room. */
 #define ROOM_LOOKS 5
@@ -32,10 +33,8 @@ static void learn_thread(void)
 }
 
 /* fork(2) without what libc does around it: the program has one thread, and does not know of this. */
-static pid_t make_copy(void)
+static pid_t make_process(unsigned long flags)
 {
-        unsigned long flags = SIGCHLD;
-
         if (thread.tid)
                 flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
 #if defined(__x86_64__)
@@ -46,6 +45,17 @@ static pid_t make_copy(void)
         if (pid == 0 && thread.robust_list)
                 SYS_2(__NR_set_robust_list, thread.robust_list, thread.robust_list_size);
         return pid;
+}
+
+static pid_t make_copy(void)
+{
+        return make_process(SIGCHLD);
+}
+
+/* The kernel tells of its end by the signal that it tells the master of the template's end by: SIGCHLD. */
+static pid_t make_worker(void)
+{
+        return make_process(CLONE_PARENT | SIGCHLD);
 }
 
 /* In the copy: wait for a connection, and leave nothing of ours behind. */
@@ -110,12 +120,19 @@ static pid_t make_copy_with_patience(bool is_first)
         }
 }
 
+void copies_begin(char **environment)
+{
+        learn_thread();
+        if (template_is_expected())
+                template_run(make_worker);
+        service_begin(environment);
+}
+
 char **copies_run(char **environment)
 {
-        service_begin(environment);
+        copies_begin(environment);
         if (service_value(ATTACH_COPY) == ATTACH_COPY_ROLLBACK)
                 return copies_rollback_run(environment);
-        learn_thread();
         for (bool is_first = true;; is_first = false) {
                 struct rusage usage = {0};
                 int status = 0;

@@ -5,7 +5,11 @@
  * that ends before it has one ends its worker, so that nothing spins. */
 #pragma once
 
-/* Serve connections until the worker must end. Returns in each copy, which has its connection where the program expects
- * it, and all signals blocked; the result is its environment, `environment` and the variables of the connection, or
- * NULL if that was NULL. */
+/* In a template: wait for orders, and return in each worker that is made for one, which is ready to make copies
+ * (service_begin()). */
+void copies_begin(char **environment);
+
+/* The same, and serve connections until the worker must end. Returns in each copy, which has its connection where the
+ * program expects it, and all signals blocked; the result is its environment, `environment` and the variables of the
+ * connection, or NULL if that was NULL. */
 char **copies_run(char **environment);

@@ -11,8 +11,9 @@
 #include "preload/peer_variables.h"
 #include "preload/record.h"
 #include "preload/service_private.h"
+#include "preload/template_link.h"
 
-struct service service;
+struct service service = {.template_fd = -1};
 
 size_t service_listener_count(void)
 {
@@ -35,11 +36,6 @@ int service_end_with(int code)
         return -1;
 }
 
-static int optional_fd(enum attach_variable variable)
-{
-        return service.attachment.has[variable] ? (int)service.attachment.values[variable] : -1;
-}
-
 /* What the program executes while it starts gets none of them: it may live on. */
 static void keep_from_children(void)
 {
@@ -51,30 +47,31 @@ static void keep_from_children(void)
                         sys_set_cloexec(*own[i]);
 }
 
+/* There is no slot yet: what a worker needs of the pool comes with the order to make it. */
+static void prepare(void)
+{
+        const struct attachment *attachment = &service.attachment;
+
+        service.board_fd = service.desk.slot.wake_fd = service.desk.recycling.statm_fd = -1;
+        service.log_read_fd = service.log_socket_fd = -1;
+        service.log_fd = attachment->has[ATTACH_LOG_FD] ? (int)attachment->values[ATTACH_LOG_FD] : -1;
+        service.template_fd = (int)attachment->values[ATTACH_TEMPLATE_FD];
+        keep_from_children();
+        service_note_limits();
+        record_set_targets(-1, service.log_fd);
+        template_link_say(service.template_fd, TEMPLATE_LOADED, TEMPLATE_VERSION, 0, 0);
+}
+
 bool service_prepare(char **environment)
 {
         pid_t pid = sys_getpid();
 
         int r = attach_read(environment, pid, &service.attachment);
-        if (r < 0 || !service.attachment.has[ATTACH_STOP])
+        if (r < 0 || !service.attachment.has[ATTACH_TEMPLATE_FD] || !service.attachment.has[ATTACH_STOP])
                 return false;
         environment_save(environment, &service.attachment);
         environment_forget(environment);
-        r = attach_take(&service.attachment, &service.desk);
-        if (r < 0) /* there is no slot to say why */
-                sys_exit(PREFORK_EXIT_START_FAILED);
-        if (service_listener_count() > LISTENERS_MAX)
-                service_fail(PREFORK_STAGE_LISTENERS, E2BIG);
-        for (size_t i = 0; i < service_listener_count(); i++)
-                service.listeners[i] = (int)service.attachment.values[ATTACH_LISTEN_FD] + (int)i;
-        service.board_fd = (int)service.attachment.values[ATTACH_SCOREBOARD_FD];
-        service.log_fd = optional_fd(ATTACH_LOG_FD);
-        service.log_read_fd = optional_fd(ATTACH_LOG_READ_FD);
-        service.log_socket_fd = optional_fd(ATTACH_LOG_SOCKET_FD);
-        record_set_targets(service.log_socket_fd, service.log_fd);
-        keep_from_children();
-        service_note_limits();
-        atomic_store(&service.desk.slot.words->attached, PREFORK_ATTACHED_PRELOAD);
+        prepare();
         service.pid = pid;
         return true;
 }
@@ -137,6 +134,10 @@ void service_fail(enum prefork_stage stage, int error)
 {
         struct prefork_slot *words = service.desk.slot.words;
 
+        if (service.template_fd >= 0) {
+                template_link_say(service.template_fd, TEMPLATE_FAILED, 0, stage, (uint32_t)error);
+                sys_exit(PREFORK_EXIT_START_FAILED);
+        }
         atomic_store(&words->start_errno, (uint32_t)error);
         atomic_store(&words->start_stage, stage);
         sys_exit(PREFORK_EXIT_START_FAILED);
@@ -158,6 +159,7 @@ size_t service_list_own(int *own[static OWN_FDS_MAX])
         own[count++] = &service.log_fd;
         own[count++] = &service.log_read_fd;
         own[count++] = &service.log_socket_fd;
+        own[count++] = &service.template_fd;
         for (size_t i = 0; i < service_listener_count(); i++)
                 own[count++] = &service.listeners[i];
         return count;
@@ -234,7 +236,6 @@ static int take_signals(void)
         int signals[SAVED_MAX];
         size_t count = service_list_saved(signals);
 
-        sys_set_mask(ALL_SIGNALS, &service.program_mask);
         for (size_t i = 0; i < count; i++)
                 sys_get_action(signals[i], &service.program_actions[i]);
         for (size_t i = 0; i < orders_caught_count; i++) /* they were blocked when the program was executed */
@@ -252,20 +253,18 @@ static int take_signals(void)
 }
 
 /* An exec makes a process open to all of its user, and the handlers have the same: what one of them wrote here
- * (ptrace(2), /proc/PID/mem) would have the scoreboard and all later connections. As os/process/credentials. */
-static void close_to_handlers(void)
+ * (ptrace(2), /proc/PID/mem) would be in all workers, or would have the scoreboard and all later connections. As
+ * os/process/credentials. A worker whose copies share its memory shares this attribute of it. */
+static void close_to_handlers(bool close)
 {
-        bool shares = service_value(ATTACH_COPY) == ATTACH_COPY_ROLLBACK; /* memory, and so this attribute of it */
-
-        service.dumpable = SYS_5(__NR_prctl, PR_GET_DUMPABLE, 0, 0, 0, 0);
-        if (service.dumpable == DUMPABLE_BY_USER && !shares)
-                SYS_5(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+        if (service.dumpable == DUMPABLE_BY_USER)
+                SYS_5(__NR_prctl, PR_SET_DUMPABLE, close ? 0 : DUMPABLE_BY_USER, 0, 0, 0);
 }
 
-/* The death signal is the worker's until the program sets one. Orphans of the copies are not the worker's to collect.
- */
+/* The death signal is ours until the program sets one. Orphans of the copies are not the worker's to collect. */
 static void note_attributes(void)
 {
+        service.dumpable = SYS_5(__NR_prctl, PR_GET_DUMPABLE, 0, 0, 0, 0);
         SYS_5(__NR_prctl, PR_GET_PDEATHSIG, &service.death_signal, 0, 0, 0);
         if (service.death_signal == SIGKILL)
                 service.death_signal = 0;
@@ -274,15 +273,25 @@ static void note_attributes(void)
                 SYS_5(__NR_prctl, PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
 }
 
-void service_begin(char **environment)
+void service_stop(void)
 {
         service.stopped = true;
-        close_to_handlers();
+        sys_set_mask(ALL_SIGNALS, &service.program_mask);
         note_attributes();
+        close_to_handlers(true);
+        sys_set_death_signal(SIGKILL);
         int r = settle_descriptors();
         if (r < 0)
                 service_fail(PREFORK_STAGE_DESCRIPTORS, -r);
         tell_fast_exit();
+}
+
+void service_begin(char **environment)
+{
+        close_to_handlers(service_value(ATTACH_COPY) != ATTACH_COPY_ROLLBACK);
+        int r = settle_descriptors();
+        if (r < 0)
+                service_fail(PREFORK_STAGE_DESCRIPTORS, -r);
         r = sys_map_memory(sizeof(*service.note), (void **)&service.note);
         if (r == 0 && environment)
                 r = peer_variables_begin(environment);

@@ -1,5 +1,6 @@
-/* A worker that has executed its handler, an inetd-style program, and has stopped it before it had a connection. From
- * there each connection gets a copy of the program: the worker's side of that, in the program's own process. It does
+/* A worker that is a fork of a template: of its handler, an inetd-style program, that was stopped before it had a
+ * connection. From there each connection gets a copy of the program: the worker's side of that, in the program's own
+ * process. It does
  * what worker/accept_loop, worker/runtime_inetd and worker/worker_setup do for a program that is executed for each
  * connection: waiting, admission, reports, deadlines, records, limits, the environment.
  *
@@ -17,16 +18,20 @@
 #include "lib/attach.h"
 #include "prefork/scoreboard.h"
 
-/* In the object's constructor: attach to the slot that the environment names, and remove from it what is ours. True:
- * this process is such a worker; the handler starts. Ends the process if it cannot be. */
+/* In the object's constructor: read what the environment says of us, and remove it. True: this process is a template,
+ * in which the handler starts. */
 bool service_prepare(char **environment);
 
-/* True between service_prepare() and the stop, in the worker's own process. */
+/* True between service_prepare() and the stop, in the template's own process. */
 bool service_is_expected(enum attach_stop stop);
 
-/* At the stop, once: move our descriptors above the program's, take over the signals, get ready to accept. Ends the
- * process if that fails. `environment`: what the copies get, and variables about their client; NULL: those are left
- * out. */
+/* At the stop, in the template, once: note what the program has set for itself, close the process to its handlers,
+ * block all signals, move our descriptors above the program's. Ends the process if that fails. */
+void service_stop(void);
+
+/* In a worker that has its slot, once: move our descriptors above the program's, take over the signals, get ready to
+ * accept. Ends the process if that fails. `environment`: what the copies get, and variables about their client; NULL:
+ * those are left out. */
 void service_begin(char **environment);
 
 /* In a copy, after service_enter(): the signal mask that the program had when it stopped. */
@@ -83,7 +88,7 @@ void service_note_end(int status, const struct rusage *usage);
 /* In the worker, in a shortage of processes or memory: warn once, and pause for a moment. */
 void service_endure(const char *what, int error);
 
-/* In the worker: it cannot serve. Report the stage and the errno (positive), and end. */
+/* In the template or the worker: it cannot serve. Report the stage and the errno (positive), and end. */
 _Noreturn void service_fail(enum prefork_stage stage, int error);
 
 /* In the worker: end with that code. */

@@ -1,6 +1,6 @@
-/* Internal to preload/service*: the state of a worker that has executed its handler. The files are: service (the begin
- * and the end of the worker), service_wait (until a request begins), service_enter (from there into the program),
- * service_collect (until the request has ended). */
+/* Internal to preload/service* and preload/template: the state of a template, or of a worker made of it. The files are:
+ * service (the begin and the end of the worker), service_wait (until a request begins), service_enter (from there into
+ * the program), service_collect (until the request has ended). */
 #pragma once
 
 #include <stdatomic.h>
@@ -41,8 +41,9 @@ struct service {
         struct service_note *note;
         struct acceptor acceptor;
         int listeners[LISTENERS_MAX];
-        int board_fd;                           /* until the stop */
+        int board_fd;                           /* until it is mapped */
         int log_fd, log_read_fd, log_socket_fd; /* -1: there is none */
+        int template_fd; /* in a template: its socket to the master; -1: this is none, or not any more */
         int first_own_fd;
         uint64_t program_mask;
         struct sys_sigaction program_actions[SAVED_MAX];

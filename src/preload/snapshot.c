@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdint.h>
 
-#include "base/address.h"
 #include "base/cleanup.h"
 #include "lib/door.h"
 #include "lib/sys.h"
@@ -18,9 +17,6 @@
 #include "preload/touch/touch.h"
 
 #define STDERR_FD 2
-
-/* How often listeners that are to have numbers in a row are tried at others. */
-#define ROW_TRIES 16
 
 static bool has_fd(int fd)
 {
@@ -56,26 +52,6 @@ static void make_way(int fd)
         record_set_targets(service.log_socket_fd, service.log_fd);
 }
 
-static bool is_row(void)
-{
-        for (size_t i = 1; i < service_listener_count(); i++)
-                if (service.listeners[i] != service.listeners[0] + (int)i)
-                        return false;
-        return true;
-}
-
-/* A program that is executed finds the listeners by the number of the first. */
-static void make_row(void)
-{
-        for (unsigned tries = 0; tries < ROW_TRIES && !is_row(); tries++) {
-                int highest = 0;
-                for (size_t i = 0; i < service_listener_count(); i++)
-                        highest = MAX_OF(highest, service.listeners[i]);
-                for (size_t i = 0; i < service_listener_count(); i++)
-                        own_fds_move(&service.listeners[i], highest + 1);
-        }
-}
-
 static void note(enum attach_variable variable, int fd)
 {
         if (fd >= 0)
@@ -86,26 +62,19 @@ static void pass_on(bool keep)
 {
         int *own[OWN_FDS_MAX];
 
-        if (keep)
-                make_row();
         size_t count = service_list_own(own);
         for (size_t i = 0; i < count; i++)
                 if (*own[i] >= 0)
                         SYS_3(__NR_fcntl, *own[i], F_SETFD, keep ? 0 : FD_CLOEXEC);
-        note(ATTACH_SCOREBOARD_FD, service.board_fd);
-        note(ATTACH_WAKE_FD, service.desk.slot.wake_fd);
-        note(ATTACH_STATM_FD, service.desk.recycling.statm_fd);
         note(ATTACH_LOG_FD, service.log_fd);
-        note(ATTACH_LOG_READ_FD, service.log_read_fd);
-        note(ATTACH_LOG_SOCKET_FD, service.log_socket_fd);
-        note(ATTACH_LISTEN_FD, service.listeners[0]);
+        note(ATTACH_TEMPLATE_FD, service.template_fd);
         environment_note(&service.attachment);
 }
 
 static void run(void *point, void (*enter)(void *point))
 {
         if (service_value(ATTACH_COPY) == ATTACH_COPY_ROLLBACK) {
-                service_begin(NULL);
+                copies_begin(NULL);
                 copies_rollback_run_at(point, enter);
         }
         copies_run(NULL);
@@ -136,14 +105,6 @@ static void refused(enum touch_refusal refusal)
         service_fail(PREFORK_STAGE_HANDLER, EOPNOTSUPP);
 }
 
-static int family_of_listener(void)
-{
-        struct address address = {.length = sizeof(address.un)};
-
-        return SYS_3(__NR_getsockname, service.listeners[0], &address.any, &address.length) < 0 ? AF_UNIX
-                                                                                                : address.any.sa_family;
-}
-
 void snapshot_begin(void)
 {
         static struct touch_host host = {.has_fd = has_fd,
@@ -156,7 +117,7 @@ void snapshot_begin(void)
                                          .refused = refused};
 
         host.kept_signals = sys_signal_bit(DOOR_SIGNAL);
-        host.family = family_of_listener();
+        host.family = (int)service.attachment.values[ATTACH_FAMILY];
         host.stderr_too = service.attachment.values[ATTACH_STDERR_SOCKET] != 0;
         int r = touch_begin(&host);
         if (r < 0)

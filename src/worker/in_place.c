@@ -43,21 +43,29 @@ int in_place_attach(struct words *variables, enum attach_variable variable, uint
         return in_place_add_number(variables, attach_variable_name(variable), value);
 }
 
+int in_place_attach_process(const struct worker_plan *plan, struct words *variables)
+{
+        int r = in_place_attach(variables, ATTACH_PID, (uint64_t)getpid());
+
+        if (r == 0)
+                r = in_place_attach(variables, ATTACH_MASTER_PID, (uint64_t)plan->master_pid);
+        return r < 0 ? r
+                     : in_place_attach(variables, ATTACH_ORPHAN_TIMEOUT_MS,
+                                       MIN_OF(plan->orphan_timeout_ms, (uint64_t)UINT32_MAX));
+}
+
 int in_place_attach_slot(const struct worker_plan *plan, int above, int statm_fd, struct words *variables)
 {
         const struct {
                 enum attach_variable variable;
                 uint64_t value;
         } rows[] = {
-                {ATTACH_PID, (uint64_t)getpid()},
-                {ATTACH_MASTER_PID, (uint64_t)plan->master_pid},
                 {ATTACH_SLOT, plan->slot},
                 {ATTACH_SCOREBOARD_FD, (uint64_t)above},
                 {ATTACH_WAKE_FD, (uint64_t)above + 1},
-                {ATTACH_ORPHAN_TIMEOUT_MS, MIN_OF(plan->orphan_timeout_ms, (uint64_t)UINT32_MAX)},
                 {ATTACH_STATM_FD, (uint64_t)above + 2},
         };
-        int r = 0;
+        int r = in_place_attach_process(plan, variables);
 
         for (size_t i = 0; i < ELEMENTS(rows) && r == 0; i++)
                 if (rows[i].variable != ATTACH_STATM_FD || statm_fd >= 0)

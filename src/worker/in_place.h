@@ -28,6 +28,9 @@ int in_place_add_number(struct words *variables, const char *name, uint64_t valu
 /* The same for a variable of lib/attach. */
 int in_place_attach(struct words *variables, enum attach_variable variable, uint64_t value);
 
+/* Add the variables that templates have as well: of this process and its master. 0 or -ENOMEM. */
+int in_place_attach_process(const struct worker_plan *plan, struct words *variables);
+
 /* Add the variables that every attached program has, for a scoreboard and a wake pipe at `above` and `above` + 1, and
  * what tells its memory at `above` + 2 unless `statm_fd` is negative. 0 or -ENOMEM. */
 int in_place_attach_slot(const struct worker_plan *plan, int above, int statm_fd, struct words *variables);

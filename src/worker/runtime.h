@@ -24,7 +24,7 @@ struct runtime_outcome {
 
 struct runtime_ops {
         /* Prepare to serve according to `plan`, which outlives the runtime. Called after the credentials were dropped.
-         * `log_read_fd` is worker_log_open_reader()'s, and stays open. 0 with the state in *ret, or -errno; -EAGAIN:
+         * `log_read_fd` is pipe_reader_open()'s, and stays open. 0 with the state in *ret, or -errno; -EAGAIN:
          * there is no room for the processes that would serve. */
         int (*prepare)(const struct worker_plan *plan, int log_read_fd, void **ret);
 

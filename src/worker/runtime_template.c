@@ -20,14 +20,13 @@
  * the program. */
 #define FIRST_OWN_FD 64
 
-enum own_fd { OWN_BOARD, OWN_WAKE, OWN_STATM, OWN_LOG, OWN_LOG_READ, OWN_LOG_SOCKET, OWN_LISTENERS };
+enum own_fd { OWN_TEMPLATE, OWN_LOG, OWN_COUNT };
 
 extern char **environ;
 
 struct program {
         const struct worker_plan *plan;
         char *path;
-        int log_read_fd;
         struct handler_limits limits; /* of the copies */
 };
 
@@ -41,12 +40,12 @@ static void end(void *runtime)
 
 static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
 {
+        (void)log_read_fd; /* each worker gets its own */
         struct program *program = calloc(1, sizeof(*program));
 
         if (!program)
                 return -ENOMEM;
         program->plan = plan;
-        program->log_read_fd = log_read_fd;
         handler_limits_plan(plan, &program->limits);
         int r = in_place_find(plan, &program->path);
         if (r == 0)
@@ -77,31 +76,28 @@ static int attach_limits(const struct handler_limits *limits, struct words *vari
         return r;
 }
 
-static int add_attachment(const struct program *program, int statm_fd, struct words *variables)
+static int add_attachment(const struct program *program, struct words *variables)
 {
         const struct worker_plan *plan = program->plan;
+        bool snapshot = plan->pool->start_method == START_SNAPSHOT;
         const struct {
                 enum attach_variable variable;
-                bool is_set;
                 uint64_t value;
         } rows[] = {
-                {ATTACH_LISTEN_FD, true, (uint64_t)number_of(OWN_LISTENERS)},
-                {ATTACH_LISTEN_FDS, true, plan->listener_count},
-                {ATTACH_STOP, true, plan->pool->start_method == START_SNAPSHOT ? ATTACH_STOP_TOUCH : ATTACH_STOP_MAIN},
-                {ATTACH_COPY, true, plan->pool->copy == COPY_ROLLBACK ? ATTACH_COPY_ROLLBACK : ATTACH_COPY_FORK},
-                {ATTACH_STRICT, true, plan->pool->rollback_check == ROLLBACK_CHECK_STRICT},
-                {ATTACH_FAST_EXIT, true, plan->pool->fast_exit == FAST_EXIT_PYTHON},
-                {ATTACH_PATIENCE_MS, true, MIN_OF(plan->pool->start_timeout_ms, (uint64_t)UINT32_MAX)},
-                {ATTACH_STDERR_SOCKET, true, plan->pool->stderr_mode == STDERR_SOCKET},
-                {ATTACH_LOG_FD, true, (uint64_t)number_of(OWN_LOG)},
-                {ATTACH_LOG_READ_FD, program->log_read_fd >= 0, (uint64_t)number_of(OWN_LOG_READ)},
-                {ATTACH_LOG_SOCKET_FD, plan->log_socket_fd >= 0, (uint64_t)number_of(OWN_LOG_SOCKET)},
+                {ATTACH_TEMPLATE_FD, (uint64_t)number_of(OWN_TEMPLATE)},
+                {ATTACH_FAMILY, (uint64_t)plan->family},
+                {ATTACH_STOP, snapshot ? ATTACH_STOP_TOUCH : ATTACH_STOP_MAIN},
+                {ATTACH_COPY, plan->pool->copy == COPY_ROLLBACK ? ATTACH_COPY_ROLLBACK : ATTACH_COPY_FORK},
+                {ATTACH_STRICT, plan->pool->rollback_check == ROLLBACK_CHECK_STRICT},
+                {ATTACH_FAST_EXIT, plan->pool->fast_exit == FAST_EXIT_PYTHON},
+                {ATTACH_PATIENCE_MS, MIN_OF(plan->pool->start_timeout_ms, (uint64_t)UINT32_MAX)},
+                {ATTACH_STDERR_SOCKET, plan->pool->stderr_mode == STDERR_SOCKET},
+                {ATTACH_LOG_FD, (uint64_t)number_of(OWN_LOG)},
         };
 
-        int r = in_place_attach_slot(plan, number_of(OWN_BOARD), statm_fd, variables);
+        int r = in_place_attach_process(plan, variables);
         for (size_t i = 0; i < ELEMENTS(rows) && r == 0; i++)
-                if (rows[i].is_set)
-                        r = in_place_attach(variables, rows[i].variable, rows[i].value);
+                r = in_place_attach(variables, rows[i].variable, rows[i].value);
         return r < 0 ? r : attach_limits(&program->limits, variables);
 }
 
@@ -118,7 +114,7 @@ static int add_bind_now(const struct pool_config *pool, struct words *variables)
         return r < 0 ? r : in_place_attach(variables, ATTACH_BIND_NOW, 1);
 }
 
-static int make_environment(const struct program *program, int statm_fd, struct handler_environment **ret)
+static int make_environment(const struct program *program, struct handler_environment **ret)
 {
         const struct pool_config *pool = program->plan->pool;
         const struct words own = secret_words_view(&pool->environment);
@@ -128,7 +124,7 @@ static int make_environment(const struct program *program, int statm_fd, struct 
         for (size_t i = 0; i < own.count && r == 0; i++)
                 r = words_add(&variables, own.list[i]);
         if (r == 0)
-                r = add_attachment(program, statm_fd, &variables);
+                r = add_attachment(program, &variables);
         if (r == 0)
                 r = add_bind_now(pool, &variables);
         if (r == 0)
@@ -136,28 +132,12 @@ static int make_environment(const struct program *program, int statm_fd, struct 
         return r < 0 ? r : handler_environment_new(&variables, pool->clear_environment ? NULL : environ, ret);
 }
 
-static int pass_descriptors(const struct program *program, int statm_fd, int *ret_log)
+static int pass_descriptors(const struct program *program, int *ret_log)
 {
         const struct worker_plan *plan = program->plan;
-        const struct passed own[] = {
-                {plan->board_fds[0], number_of(OWN_BOARD)},
-                {plan->wake_fd, number_of(OWN_WAKE)},
-                {statm_fd, number_of(OWN_STATM)},
-                {plan->log_write_fd, number_of(OWN_LOG)},
-                {program->log_read_fd, number_of(OWN_LOG_READ)},
-                {plan->log_socket_fd, number_of(OWN_LOG_SOCKET)},
-        };
-        _cleanup_(freep) struct passed *list = calloc(ELEMENTS(own) + plan->listener_count, sizeof(*list));
-        size_t count = 0;
+        struct passed own[] = {{plan->template_fd, number_of(OWN_TEMPLATE)}, {plan->log_write_fd, number_of(OWN_LOG)}};
 
-        if (!list)
-                return -ENOMEM;
-        for (size_t i = 0; i < ELEMENTS(own); i++)
-                if (own[i].fd >= 0)
-                        list[count++] = own[i];
-        for (size_t i = 0; i < plan->listener_count; i++)
-                list[count++] = (struct passed){plan->listeners[i], number_of(OWN_LISTENERS) + (int)i};
-        return in_place_pass(plan, list, count, number_of(OWN_LISTENERS) + (int)plan->listener_count, ret_log);
+        return in_place_pass(plan, own, ELEMENTS(own), number_of(OWN_COUNT), ret_log);
 }
 
 /* The signals of a worker wait for it: they mean nothing else before main(). What a program does after that may need
@@ -174,14 +154,15 @@ static int set_signals(const struct worker_plan *plan)
 
 static int become(void *runtime, int statm_fd)
 {
+        (void)statm_fd; /* each worker gets its own */
         const struct program *program = runtime;
         const struct worker_plan *plan = program->plan;
         struct handler_environment *environment = NULL;
         int log_fd = -1;
 
-        int r = make_environment(program, statm_fd, &environment);
+        int r = make_environment(program, &environment);
         if (r == 0)
-                r = pass_descriptors(program, statm_fd, &log_fd);
+                r = pass_descriptors(program, &log_fd);
         if (r == 0)
                 r = set_signals(plan);
         if (r == 0) {

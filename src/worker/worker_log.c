@@ -1,12 +1,10 @@
 #include "worker/worker_log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -63,18 +61,6 @@ static void write_record(void *context, const struct log_record *record)
                           dropped == 1 ? " was" : "s were");
         if (!send_line(log, line, (size_t)length))
                 atomic_fetch_add(&log->dropped, dropped);
-}
-
-int worker_log_open_reader(int write_fd)
-{
-        char path[32];
-
-        snprintf(path, sizeof(path), "/proc/self/fd/%d", write_fd);
-        int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-        /* It stays ours, so that handlers cannot change the mode back; and this needs no capability, as chown does. */
-        int ignored = fchmod(write_fd, S_IWUSR | S_IWGRP | S_IWOTH);
-        (void)ignored;
-        return fd;
 }
 
 void worker_log_start(struct worker_log *log)

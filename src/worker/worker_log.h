@@ -7,12 +7,6 @@
 
 #include <stdatomic.h>
 
-/* Open a reader of the pipe whose writing end is `write_fd`: an open file of the worker's own, which is non-blocking
- * and closed on execution. With it, a worker whose master was killed can read what its handler writes. Call it while
- * the worker still is the user that made the pipe. -1: there is none, because /proc is not mounted. From then on
- * whoever is given the pipe may open it again to write (/dev/stderr), but not to read, whatever its user. */
-int worker_log_open_reader(int write_fd);
-
 /* The descriptors are the caller's. */
 struct worker_log {
         int pipe_fd;   /* the writing end of the pipe */

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "os/clock.h"
+#include "os/log/pipe_reader.h"
 #include "os/process/stack.h"
 #include "os/scoreboard_memory.h"
 #include "worker/accept_loop.h"
@@ -14,6 +15,7 @@
 #include "worker/refuser.h"
 #include "worker/runtimes.h"
 #include "worker/team.h"
+#include "worker/template_process.h"
 #include "worker/worker_log.h"
 #include "worker/worker_setup.h"
 
@@ -101,7 +103,7 @@ static int set_up(struct server *server, struct prefork_scoreboard *board, struc
         recycling_begin(&loop->desk.recycling, recycling_open_memory(), clock_now_ns());
         loop->runtime_ops = runtime_of(plan->pool);
         server->own = (struct worker_fds){.statm = loop->desk.recycling.statm_fd,
-                                          .log_read = worker_log_open_reader(plan->log_write_fd),
+                                          .log_read = pipe_reader_open(plan->log_write_fd),
                                           .board = loop->runtime_ops->become ? plan->board_fds[0] : -1};
         return worker_setup(plan, &server->own, failure);
 }
@@ -200,7 +202,9 @@ int worker_main(const struct worker_plan *plan)
 {
         struct prefork_scoreboard *board = NULL;
 
-        stack_forget();                                            /* the master may have read a configuration there */
+        stack_forget(); /* the master may have read a configuration there */
+        if (plan->role == WORKER_ROLE_TEMPLATE)
+                return template_process_run(plan);
         if (scoreboard_memory_map(plan->board_fds[0], &board) < 0) /* there is no place to say why */
                 return PREFORK_EXIT_START_FAILED;
         return plan->role == WORKER_ROLE_REFUSE ? refuser_run(plan, board) : serve_connections(plan, board);

@@ -19,7 +19,7 @@
 
 static int close_foreign_fds(const struct worker_plan *plan, const struct worker_fds *own)
 {
-        size_t count = 0, most = plan->listener_count + 9;
+        size_t count = 0, most = plan->listener_count + 10;
         _cleanup_(freep) int *keep = calloc(most, sizeof(*keep));
 
         if (!keep)
@@ -30,6 +30,7 @@ static int close_foreign_fds(const struct worker_plan *plan, const struct worker
         keep[count++] = plan->wake_fd;
         keep[count++] = plan->log_write_fd;
         keep[count++] = plan->log_socket_fd; /* -1 keeps nothing */
+        keep[count++] = plan->template_fd;
         if (own) {
                 keep[count++] = own->statm;
                 keep[count++] = own->log_read;
@@ -168,7 +169,7 @@ int worker_setup(const struct worker_plan *plan, const struct worker_fds *own, s
 
         sigset_t waiting;
 
-        process_title_set("worker %s", plan->pool->name);
+        process_title_set(plan->role == WORKER_ROLE_TEMPLATE ? "template %s" : "worker %s", plan->pool->name);
         leave_terminal();
         until_handled(&waiting);
         signals_reset(plan->signals, &waiting);

@@ -12,7 +12,7 @@ struct worker_failure {
 /* Descriptors that a worker opens itself, before its root directory and credentials change. -1: it has none. */
 struct worker_fds {
         int statm;    /* recycling: its memory */
-        int log_read; /* its reader of the log pipe, see worker_log_open_reader() */
+        int log_read; /* its reader of the log pipe, see pipe_reader_open() */
         int board;    /* the scoreboard, for a program that it will execute in its place */
 };
 

@@ -807,18 +807,18 @@ class Daemon:
     def check_descriptors(self, timeout: float = 5.0) -> None:
         """Fail if the master has more open than at its start, for the same pools and listeners.
 
-        Pipes follow the number of workers and processes that end; all other kinds must be the same. What is being
-        drained may take a moment.
+        Pipes follow the number of workers and processes that end; a template has a socket. All other kinds must be the
+        same. What is being drained may take a moment.
         """
         at_start = self.descriptors_at_start
         if self.may_leak or at_start is None or self.layout() != self.layout_at_start:
             return
 
         def surplus() -> dict[str, int]:
-            pipes = 2 * len(children(self.pid)) + 2
+            templates = sum(options.get("start_method", "exec") != "exec" for options in self.pools.values())
+            more = {"pipe": 2 * len(children(self.pid)) + 2, "socket": templates}
             now = self.descriptors()
-            return {kind: count - at_start[kind] for kind, count in now.items()
-                    if count > at_start[kind] + (pipes if kind == "pipe" else 0)}
+            return {kind: count - at_start[kind] for kind, count in now.items() if count > at_start[kind] + more.get(kind, 0)}
 
         try:
             wait_until(lambda: not surplus(), "the master's descriptors as at its start", timeout)

@@ -54,6 +54,7 @@ TOLD = {
     "lines dropped": r"(\d+) lines? of stderr (?:was|were) dropped",
     "handler failed": r"handler failed after (\d+) ms: ",
     "others ended": r"(\d+) other requests? of its threads ended with it",
+    "strangers killed": r"killed (\d+) process(?:es)? that nobody ordered",
     "stderr closed": r"the stderr of (\d+) workers? that ha(?:s|ve) ended was closed",
 }
 

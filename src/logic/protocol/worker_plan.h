@@ -16,7 +16,8 @@ struct resource_limits;
 
 enum worker_role {
         WORKER_ROLE_SERVE,
-        WORKER_ROLE_REFUSE, /* closes connections unserved while no worker is idle (when_full = refuse) */
+        WORKER_ROLE_REFUSE,   /* closes connections unserved while no worker is idle (when_full = refuse) */
+        WORKER_ROLE_TEMPLATE, /* executes the handler, of which workers are made; it has no slot and no listeners */
 };
 
 struct worker_plan {
@@ -32,6 +33,8 @@ struct worker_plan {
         int wake_fd;       /* the writing end of the pool's pipe to the master */
         int log_write_fd;  /* that of the worker's: the handlers' stderr, and its own words where log_socket_fd is -1 */
         int log_socket_fd; /* a socket to the log process; -1: there is none */
+        int template_fd;   /* WORKER_ROLE_TEMPLATE: its socket to the master (lib/template_words); else -1 */
+        int family;        /* WORKER_ROLE_TEMPLATE: the address family of the connections */
         pid_t master_pid;
         uint64_t orphan_timeout_ms;             /* how long a request may go on after the master's death */
         const struct signals_taken *signals;    /* what to put back */

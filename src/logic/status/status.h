@@ -81,6 +81,15 @@ struct status_overlay {
         char *configured, *overlaid; /* as a file would write them */
 };
 
+/* The process that workers are made of. */
+struct status_template {
+        pid_t pid;
+        const char *state; /* "starting", "ready", "ending"; NULL: there is none */
+        uint64_t generation;
+        uint64_t age_ms;
+        uint64_t memory_bytes; /* resident; 0: unknown */
+};
+
 struct status_pool {
         const char *name;
         enum status_pool_state state;
@@ -88,6 +97,7 @@ struct status_pool {
         const char *accounting; /* how requests are known: "worker", or the pool's accounting */
         struct status_counts counts;
         struct scale_limits limits; /* those that hold, with what is laid over the configured ones */
+        struct status_template template;
         struct status_overlay *overlay;
         size_t overlay_count;
         unsigned failures;        /* failed starts in a row */

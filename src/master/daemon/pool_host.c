@@ -5,10 +5,12 @@
 #include "master/manager/fd_store.h"
 #include "master/manager/readiness.h"
 #include "master/pool/launcher_fork.h"
+#include "master/pool/launcher_template.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_turn.h"
 #include "master/reload/listener_repair.h"
 #include "master/status/report.h"
+#include "master/upgrade/upgrade.h"
 #include "os/process/usage.h"
 
 static void on_pool_changed(void *context, struct pool *pool)
@@ -17,6 +19,8 @@ static void on_pool_changed(void *context, struct pool *pool)
 
         (void)pool;
         readiness_touch(daemon->readiness);
+        if (daemon->template_traffic.held && daemon->template_traffic.in_flight == 0)
+                upgrade_look_again(daemon->upgrade);
 }
 
 static void on_listener_leaves(void *context, struct pool_listener *item)
@@ -70,6 +74,8 @@ void pool_host_open(struct daemon *daemon)
                 .reaper = daemon->reaper,
                 .outputs = &daemon->outputs,
                 .launcher = &launcher_fork,
+                .template_launcher = &launcher_template,
+                .templates = &daemon->template_traffic,
                 .worker_entry = setup->worker_entry,
                 .signals = &setup->signals,
                 .original_limits = &setup->original_limits,

@@ -50,6 +50,7 @@ struct daemon {
         uint64_t config_serial;           /* the number of configurations applied by this program */
         struct pool_table pools;          /* running and closing pools */
         struct pool_runtime pool_runtime; /* what pools need from the daemon */
+        struct template_traffic template_traffic;
         struct evloop *loop;
         int signal_fd;
         struct evloop_watch *signal_watch;

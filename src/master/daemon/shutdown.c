@@ -5,6 +5,7 @@
 #include "master/control/control_socket.h"
 #include "master/daemon/private.h"
 #include "master/loop/evloop.h"
+#include "master/daemon/upgrade_host.h"
 #include "master/manager/readiness.h"
 #include "master/pool/pool_orders.h"
 #include "master/reload/reload_queue.h"
@@ -27,6 +28,7 @@ void shutdown_begin(struct daemon *daemon, int exit_code, const char *why)
         daemon->exit_code = exit_code;
         reload_queue_close(daemon->reloads);
         upgrade_cancel(daemon->upgrade);
+        upgrade_host_release(daemon);
         readiness_stopping(daemon->readiness);
         control_outcome_fail(&daemon->control->clients, "stopping", "preforkd is stopping");
         for (size_t i = 0; i < daemon->pools.count; i++)

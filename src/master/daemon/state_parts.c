@@ -34,6 +34,7 @@ static const struct field daemon_fields[] = {
         FIELD(struct daemon, had_terminal, "had_terminal"),
         FIELD(struct daemon, started_ms, "started_ms"),
         WRITTEN(struct daemon, config, "config"),
+        DERIVED(struct daemon, template_traffic, "none is in flight during an upgrade"),
         DERIVED(struct daemon, config_serial, "counts within one program"),
         WRITTEN(struct daemon, pools, "pools"),
         DERIVED(struct daemon, loop, "made anew"),

@@ -11,22 +11,31 @@
 #include "master/daemon/state_parts.h"
 #include "master/manager/manager_link.h"
 #include "master/manager/readiness.h"
+#include "master/pool/launcher_template.h"
+#include "master/pool/pool.h"
 #include "master/reload/reload_queue.h"
 #include "master/upgrade/upgrade.h"
 #include "master/upgrade/way_back.h"
 
-/* An upgrade would lose a configuration that is being read, and the replies to the clients that wait for it. */
+/* An upgrade would lose a configuration that is being read, and the replies to the clients that wait for it; and
+ * workers that templates are about to make. */
 static bool is_busy(void *context)
 {
-        const struct daemon *daemon = context;
+        struct daemon *daemon = context;
 
-        return reload_queue_is_busy(daemon->reloads);
+        if (reload_queue_is_busy(daemon->reloads))
+                return true;
+        daemon->template_traffic.held = true;
+        return daemon->template_traffic.in_flight > 0;
 }
 
+/* The last moment before the execution. */
 static int set_environment(void *context)
 {
         const struct daemon *daemon = context;
 
+        for (size_t i = 0; i < daemon->pools.count; i++)
+                launcher_template_leave(daemon->pools.items[i]);
         return manager_link_set_environment(daemon->manager);
 }
 
@@ -36,14 +45,24 @@ static void clear_environment(void *context)
         manager_link_clear_environment();
 }
 
+void upgrade_host_release(struct daemon *daemon)
+{
+        if (!daemon->template_traffic.held)
+                return;
+        daemon->template_traffic.held = false;
+        for (size_t i = 0; i < daemon->pools.count; i++)
+                pool_touch(daemon->pools.items[i]);
+}
+
 static void on_failure(void *context, const struct problem_list *problems)
 {
-        const struct daemon *daemon = context;
+        struct daemon *daemon = context;
         const struct control_outcome outcome = {.what = CONTROL_WAIT_UPGRADE,
                                                 .load = UINT64_MAX,
                                                 .problems = problems,
                                                 .message = "not upgraded: the running program goes on"};
 
+        upgrade_host_release(daemon);
         log_problems(problems);
         log_event(MESSAGE_ID_UPGRADE_REFUSED, LOG_ERR, "%s", outcome.message);
         control_outcome_tell(&daemon->control->clients, &outcome);

@@ -19,3 +19,6 @@ void upgrade_host_take_over(struct daemon *daemon);
 /* This program was executed to take over and cannot: execute it again, or the previous one (way_back.h). Returns if
  * that fails too. */
 void upgrade_host_go_back(struct daemon *daemon);
+
+/* The upgrade that has kept templates from making workers will not be: they go on. */
+void upgrade_host_release(struct daemon *daemon);

@@ -271,6 +271,11 @@ int reaper_add_late(struct reaper *reaper, pid_t pid, uint64_t launched_ms, reap
         return 0;
 }
 
+bool reaper_knows(const struct reaper *reaper, pid_t pid)
+{
+        return find(reaper, pid);
+}
+
 void reaper_expect_stops(struct reaper *reaper, pid_t pid, reaper_stop_callback callback)
 {
         struct child *child = find(reaper, pid);

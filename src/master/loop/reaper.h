@@ -45,6 +45,9 @@ int reaper_add(struct reaper *reaper, pid_t pid, reaper_callback callback, void 
  * child. */
 int reaper_add_late(struct reaper *reaper, pid_t pid, uint64_t launched_ms, reaper_callback callback, void *context);
 
+/* True if a child is registered under that pid. */
+bool reaper_knows(const struct reaper *reaper, pid_t pid);
+
 /* Report when the child that is registered under that pid is stopped or continued, with the context of its
  * registration. Does nothing if there is no such child. */
 void reaper_expect_stops(struct reaper *reaper, pid_t pid, reaper_stop_callback callback);

@@ -55,7 +55,8 @@ static int settle(struct worker *worker, pid_t pid, int error)
                 worker_leave_idle_set(worker); /* it may have run before its pid was known */
                 worker_table_remove(worker);
                 board_renewal_end(pool);
-                health_note_launch_failure(pool, -error);
+                if (error != -ECANCELED)
+                        health_note_launch_failure(pool, -error);
                 return error;
         }
         worker_output_begin(output, pid);
@@ -81,13 +82,16 @@ static int expect(struct worker *worker, pid_t pid, bool is_own)
         return r;
 }
 
-void launcher_answer(struct worker *worker, pid_t pid, int error)
+int launcher_answer(struct worker *worker, pid_t pid, int error)
 {
         struct pool *pool = worker->pool;
 
-        settle(worker, pid, error < 0 ? error : expect(worker, pid, false));
+        if (error == 0 && expect(worker, pid, false) < 0)
+                error = -EPROTO;
+        int r = settle(worker, pid, error);
         reaper_end_launch(pool->runtime->reaper);
         pool_touch(pool);
+        return r;
 }
 
 /* The worker's socket to the log process, if there is one. Without it, for want of descriptors perhaps, the worker uses
@@ -102,6 +106,14 @@ static int open_log_socket(struct worker *worker)
                 return -1;
         worker->log_source_fd = pair[0];
         return pair[1];
+}
+
+static const struct launcher_ops *operations(const struct worker *worker)
+{
+        const struct pool *pool = worker->pool;
+
+        return worker_serves(worker) && pool_config_is_copied(pool->config) ? pool->runtime->template_launcher
+                                                                            : pool->launcher;
 }
 
 /* Create the process with its plan. Only that process has the writing end of the pipe afterwards. */
@@ -138,12 +150,13 @@ static int launch(struct worker *worker, const struct listener_set *listeners, p
                 .wake_fd = pool->wake.write_fd,
                 .log_write_fd = log_write_fd,
                 .log_socket_fd = log_socket_fd,
+                .template_fd = -1,
                 .master_pid = runtime->master_pid,
                 .orphan_timeout_ms = runtime->orphan_timeout_ms,
                 .signals = runtime->signals,
                 .original = runtime->original_limits,
         };
-        return pool->launcher->launch(worker, &plan, ret_pid);
+        return operations(worker)->launch(worker, &plan, ret_pid);
 }
 
 int launcher_start(struct pool *pool, enum worker_purpose purpose, const char *reason, struct worker **ret)

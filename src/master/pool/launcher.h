@@ -19,8 +19,9 @@ int launcher_start(struct pool *pool, enum worker_purpose purpose, const char *r
 
 /* Call this once when an asynchronous launch ends, after launcher_start() has returned. `error` 0: the process, a child
  * of the master, runs or ran as `pid`. `error` -errno: there is none, and the worker is freed; so it is if `pid` cannot
- * be the child of this launch. */
-void launcher_answer(struct worker *worker, pid_t pid, int error);
+ * be the child of this launch, and if `error` is -ECANCELED, which is no failure of the pool. Returns 0, or the error
+ * with which the launch has failed: `error`, or -EPROTO if `pid` cannot be. */
+int launcher_answer(struct worker *worker, pid_t pid, int error);
 
 /* Adopt a worker that the program before the upgrade has launched; `known` is copied. 0; -EINVAL: its slot is taken or
  * does not exist; -ENOMEM. */

@@ -218,6 +218,7 @@ void pool_free(struct pool *pool)
         listener_set_close(&pool->closing);
         listener_set_close(&pool->listening.missing);
         hangup_watch_close(&pool->listening.hangups);
+        templates_clear(&pool->templates);
         evloop_timer_free(pool->timer);
         wake_pipe_close(&pool->wake);
         boards_close(&pool->boards);

@@ -22,6 +22,7 @@
 #include "master/pool/hangup_watch.h"
 #include "master/pool/listener_set.h"
 #include "master/pool/pool_runtime.h"
+#include "master/pool/template.h"
 #include "master/pool/wake_pipe.h"
 #include "prefork/scoreboard.h"
 
@@ -120,6 +121,7 @@ struct pool {
         struct boards boards;
         struct wake_pipe wake; /* by which workers wake the master; written by wake_pipe */
         struct worker_table workers;
+        struct templates templates;  /* written by launcher_template */
         struct scaling_state scaler; /* written by logic/policy/scaling, in a turn, and by scaler */
         struct pool_health health;
         struct pool_counters counters;

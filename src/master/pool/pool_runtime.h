@@ -38,11 +38,19 @@ struct pool_log {
         void (*add_source)(const void *context, const char *pool, pid_t worker, int fd);
 };
 
+/* Orders to the templates of all pools. */
+struct template_traffic {
+        unsigned in_flight; /* without an answer; written by template */
+        bool held;          /* none is sent: an upgrade waits until there are none */
+};
+
 struct pool_runtime {
         struct evloop *loop;
         struct reaper *reaper;
         struct worker_outputs *outputs;
-        const struct launcher_ops *launcher;                 /* how worker processes are created */
+        const struct launcher_ops *launcher;          /* how worker processes are created */
+        const struct launcher_ops *template_launcher; /* … in pools that have a template */
+        struct template_traffic *templates;
         int (*worker_entry)(const struct worker_plan *plan); /* runs in the child; its result is the exit code */
         const struct signals_taken *signals;
         const struct resource_limits *original_limits; /* those preforkd was started with */

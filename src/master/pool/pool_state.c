@@ -59,6 +59,7 @@ static const struct field pool_fields[] = {
         DERIVED(struct pool, wake.context, "the pool"),
         WRITTEN(struct pool, workers.first, "workers"),
         DERIVED(struct pool, workers.count, "the number of workers"),
+        DERIVED(struct pool, templates, "ended before; the next program starts its own"),
         DERIVED(struct pool, workers.slots, "taken for the workers that are read"),
         WRITTEN(struct pool, workers.tallies, "tally"),
         DERIVED(struct pool, workers.tally_count, "as many as the highest slot needs"),
@@ -242,7 +243,7 @@ static json_t *write_worker(const struct worker *worker)
                 r = state_file_set(object, "tally", tally_state_write(worker_tally(worker, 0)));
         if (r == 0 && worker->slots > 1)
                 r = state_file_set(object, "tallies", write_more_tallies(worker));
-        if (r == 0 && worker->replacement)
+        if (r == 0 && worker->replacement && worker->replacement->pid > 0)
                 r = state_file_set(object, "replacement", json_integer(worker->replacement->pid));
         return state_file_finish(object, r);
 }
@@ -252,8 +253,10 @@ static json_t *write_workers(const struct pool *pool)
         json_t *array = json_array();
         int r = 0;
 
+        /* Those without a process wait for a template, and are launched again. */
         for (const struct worker *worker = pool->workers.first; r == 0 && worker; worker = worker->next)
-                r = state_file_append(array, write_worker(worker));
+                if (worker->pid > 0)
+                        r = state_file_append(array, write_worker(worker));
         return state_file_finish(array, r);
 }
 

@@ -3,6 +3,7 @@
 #include "logic/policy/policies.h"
 #include "master/pool/deadlines.h"
 #include "master/pool/health.h"
+#include "master/pool/launcher_template.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_counters.h"
 #include "master/pool/pool_snapshot.h"
@@ -16,7 +17,8 @@
 /* True if a closing pool has no process and no listener left. */
 static bool is_done(const struct pool *pool)
 {
-        return pool->mode != POOL_OPEN && pool->workers.count == 0 && pool->closing.count == 0;
+        return pool->mode != POOL_OPEN && pool->workers.count == 0 && pool->closing.count == 0 &&
+               !pool->templates.first;
 }
 
 static void decide_and_act(struct pool *pool, uint64_t now_ms)
@@ -44,6 +46,7 @@ void pool_turn_take(struct pool *pool)
         health_note_success(pool);
         pool_counters_note_rate(pool, now_ms, pool->health.requests_seen);
         decide_and_act(pool, now_ms);
+        launcher_template_tend(pool);
         if (pool->turn.again)
                 pool_touch(pool);
         if (is_done(pool))

@@ -5,25 +5,6 @@
 #include "master/pool/pool.h"
 #include "master/pool/worker.h"
 
-/* A program that should have stopped before it had a connection. */
-static const char *find_cause_of_copied(const struct worker *worker)
-{
-        bool snapshot = worker->pool->config->start_method == START_SNAPSHOT;
-
-        switch (atomic_load(&worker_slot(worker, 0)->attached)) {
-        case PREFORK_ATTACHED_NOBODY:
-                return "the handler runs without preforkd's preload object; a start_method other than exec is for "
-                       "programs that are dynamically linked with glibc and not setuid";
-        case PREFORK_ATTACHED_PRELOAD:
-                return snapshot
-                               ? "the handler has not touched its connection, for which start_method = snapshot waits; "
-                                 "expected forkserver or exec"
-                               : "the handler has not got to its main(); expected start_method = exec";
-        default:
-                return NULL;
-        }
-}
-
 static const char *find_cause(const struct worker *worker)
 {
         const struct prefork_slot *slot = worker_slot(worker, 0);
@@ -50,12 +31,11 @@ void program_explain(const struct worker *worker)
 {
         const struct log_fields fields = {
                 .pool = worker->pool->name, .worker_pid = worker->pid, .generation = worker->generation};
-        bool copied = worker_serves(worker) && pool_config_is_copied(worker->pool->config);
         const char *cause = NULL;
 
         if (worker_life_is_starting(&worker->life) &&
             atomic_load(&worker_slot(worker, 0)->start_stage) == PREFORK_STAGE_NONE)
-                cause = worker->is_program ? find_cause(worker) : copied ? find_cause_of_copied(worker) : NULL;
+                cause = worker->is_program ? find_cause(worker) : NULL;
 
         if (cause)
                 log_emit(LOG_ERR, &fields, "%s", cause);

@@ -295,8 +295,10 @@ static json_t *write_part(const void *owner, struct state_file *file)
         json_t *array = json_array();
         int r = 0;
 
+        /* A worker that waits for its launch has no process that writes. */
         for (const struct worker_output *output = outputs->first; r == 0 && output; output = output->next)
-                r = state_file_append(array, write_output(output, file));
+                if (output->worker_pid > 0)
+                        r = state_file_append(array, write_output(output, file));
         return state_file_finish(array, r);
 }
 

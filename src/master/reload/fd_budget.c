@@ -6,6 +6,13 @@
 #include "master/pool/pool_table.h"
 #include "os/process/resource.h"
 
+/* Of a template: its socket and pipe, what is open while an order is sent, and what is kept for workers that wait for
+ * theirs. */
+static uint64_t needed_by_template(const struct pool_config *pool)
+{
+        return pool_config_is_copied(pool) ? 3 + 2 * pool->max_workers : 0;
+}
+
 /* The descriptors that the master needs: its own, one pipe per process, as many pipes again that outlive their workers,
  * eight and its former scoreboards per pool, and two per listener, because a draining listener has a decoy as well. */
 static uint64_t needed_fds(const struct fd_budget *budget, const struct config *config)
@@ -14,7 +21,7 @@ static uint64_t needed_fds(const struct fd_budget *budget, const struct config *
 
         for (size_t i = 0; i < config->pool_count; i++)
                 needed += pool_config_process_limit(config->pools[i]) + config->pools[i]->max_workers +
-                          2 * config->pools[i]->listen.count + 8 + BOARDS_MAX;
+                          2 * config->pools[i]->listen.count + 8 + BOARDS_MAX + needed_by_template(config->pools[i]);
         /* Present listeners and workers may stay for a while: listeners that drain, workers of removed pools, and
          * workers above a lowered limit. */
         for (size_t i = 0; i < budget->pools->count; i++) {

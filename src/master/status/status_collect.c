@@ -203,6 +203,22 @@ static int collect_spread(const struct pool *pool, struct status_pool *status)
         return 0;
 }
 
+/* The one that makes workers, or has ended last. */
+static void collect_template(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
+{
+        const struct template *template = pool->templates.first;
+        struct process_usage usage = {0};
+
+        if (!template)
+                return;
+        process_usage_read(template->pid, &usage);
+        status->template = (struct status_template){.pid = template->pid,
+                                                    .state = template_state_name(template->state),
+                                                    .generation = template->generation,
+                                                    .age_ms = now_ms - MIN_OF(template->started_ms, now_ms),
+                                                    .memory_bytes = usage.resident_bytes};
+}
+
 /* How it is known what the workers do. */
 static const char *accounting_name(const struct pool_config *config)
 {
@@ -248,6 +264,7 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
 
         collect_totals(pool, &status);
         collect_attempts(pool, now_ms, &status);
+        collect_template(pool, now_ms, &status);
         status.rate = request_rate_of(&pool->counters.rate, now_ms, status.totals.requests);
         int r = collect_listeners(pool, &status);
         if (r == 0)

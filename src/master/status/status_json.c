@@ -114,11 +114,22 @@ static int append(json_t *array, json_t *value)
         return json_array_append_new(array, value);
 }
 
+static json_t *template_json(const struct status_template *template)
+{
+        if (!template->state)
+                return json_null();
+        return json_pack("{s:i, s:s, s:o, s:o, s:o}", "pid", (int)template->pid, "state", template->state, "generation",
+                         NUMBER(template->generation), "age_ms", NUMBER(template->age_ms), "memory_bytes",
+                         template->memory_bytes > 0 ? NUMBER(template->memory_bytes) : json_null());
+}
+
 static int add_lists(json_t *pool, const struct status_pool *status)
 {
         json_t *listeners = json_array(), *workers = status->workers ? json_array() : NULL;
         int r = json_object_set_new(pool, "listeners", listeners);
 
+        if (r == 0)
+                r = json_object_set_new(pool, "template", template_json(&status->template));
         for (size_t i = 0; i < status->listener_count && r == 0; i++)
                 r = append(listeners, listener_json(&status->listeners[i]));
         if (r == 0 && status->workers) {

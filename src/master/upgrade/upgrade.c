@@ -207,6 +207,12 @@ void upgrade_continue(struct upgrade *upgrade)
                 fail_to_execute(upgrade, upgrade->path, r);
 }
 
+void upgrade_look_again(struct upgrade *upgrade)
+{
+        if (upgrade->path && !upgrade->preflight)
+                evloop_timer_set(upgrade->timer, 0);
+}
+
 /* A program that others can write would run with our privileges. 0, -EPERM (the upgrade has failed, and it was said
  * why), or -errno. */
 static int check_writers(struct upgrade *upgrade)

@@ -52,6 +52,9 @@ bool upgrade_is_under_way(const struct upgrade *upgrade);
 /* The daemon is no longer busy (host.is_busy): continue. */
 void upgrade_continue(struct upgrade *upgrade);
 
+/* The same, in a turn of the loop of its own. */
+void upgrade_look_again(struct upgrade *upgrade);
+
 /* Cancel: the master stops. host.failed() is not called. */
 void upgrade_cancel(struct upgrade *upgrade);
 

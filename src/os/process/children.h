@@ -1,8 +1,11 @@
-/* The children of another process of ours, which only /proc knows.
+/* The children of a process, which only /proc knows.
  *
- * Owns nothing. The master uses it for a worker that cannot end its handler itself any more. */
+ * Owns nothing. The master uses it for a worker that cannot end its handler itself any more, and for children of its
+ * own that somebody else has made (CLONE_PARENT). */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* Kill (SIGKILL) every child of `parent`, and the process group of each that leads one. Call it while `parent` is a
@@ -12,3 +15,11 @@ int children_kill(pid_t parent);
 
 /* Send every child of `parent` that signal, under the same condition. 0; -errno as above. */
 int children_signal(pid_t parent, int number);
+
+/* When the process was made, in ticks since the boot; 0: there is none, or /proc is not mounted. */
+uint64_t children_born(pid_t pid);
+
+/* Kill (SIGKILL) every child of this process that `is_known` does not know, was made at `born` or later, and has that
+ * real user. Returns how many. */
+unsigned children_kill_strangers(uid_t uid, uint64_t born, bool (*is_known)(const void *context, pid_t pid),
+                                 const void *context);

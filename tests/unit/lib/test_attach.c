@@ -95,6 +95,25 @@ static void test_each_must_be_there_and_a_number(void **state)
         assert_int_equal(attach_read(environment->vector, 100, &attachment), -EINVAL);
 }
 
+/* A template has no slot and no listeners, and cannot take one. */
+static void test_a_template_has_no_slot(void **state)
+{
+        char pid[] = "PREFORK_PID=100", master[] = "PREFORK_MASTER_PID=1", fd[] = "PREFORK_TEMPLATE_FD=3";
+        char timeout[] = "PREFORK_ORPHAN_TIMEOUT_MS=30000";
+        char *vector[] = {pid, master, timeout, fd, NULL};
+        struct attachment attachment = {0};
+        struct request_desk desk = {0};
+
+        (void)state;
+        assert_int_equal(attach_read(vector, 100, &attachment), 0);
+        assert_true(attachment.has[ATTACH_TEMPLATE_FD]);
+        assert_false(attachment.has[ATTACH_SLOT]);
+        assert_int_equal(attachment.values[ATTACH_TEMPLATE_FD], 3);
+        assert_int_equal(attach_take(&attachment, &desk), -EINVAL);
+        master[0] = '_';
+        assert_int_equal(attach_read(vector, 100, &attachment), -EINVAL);
+}
+
 static void test_forget_leaves_all_others(void **state)
 {
         char **vector = environment_new()->vector;
@@ -153,6 +172,7 @@ int main(void)
                 cmocka_unit_test(test_memory_may_be_unknown),
                 cmocka_unit_test(test_is_for_one_process_only),
                 cmocka_unit_test(test_each_must_be_there_and_a_number),
+                cmocka_unit_test(test_a_template_has_no_slot),
                 cmocka_unit_test(test_forget_leaves_all_others),
                 cmocka_unit_test_setup_teardown(test_takes_no_other_descriptor, board_setup, board_teardown),
         };

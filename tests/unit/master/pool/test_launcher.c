@@ -40,7 +40,7 @@ static int wait_for_kill(void *context)
         return pause(); /* no handler returns from it */
 }
 
-static int launch(const struct worker *worker, const struct worker_plan *plan, pid_t *ret_pid)
+static int launch(struct worker *worker, const struct worker_plan *plan, pid_t *ret_pid)
 {
         (void)worker;
         (void)plan;
