@@ -267,7 +267,10 @@ static void add_worker(struct ctl_table *table, const json_t *worker)
 {
         char text[CTL_NUMBER_MAX];
 
-        ctl_table_number(table, ctl_number(worker, "pid"));
+        if (ctl_number(worker, "pid") > 0)
+                ctl_table_number(table, ctl_number(worker, "pid"));
+        else /* it is being launched */
+                ctl_table_cell(table, "-");
         ctl_table_state(table, ctl_string(worker, "state"));
         ctl_table_cell(table, ctl_duration(ctl_number(worker, "since_ms"), text));
         ctl_table_cell(table, ctl_duration(ctl_number(worker, "age_ms"), text));

@@ -57,7 +57,7 @@ class Pool:
 
     def workers(self) -> list[int]:
         """Their pids, whatever ps shows of them."""
-        return sorted(row["pid"] for row in self.rows())
+        return sorted(row["pid"] for row in self.rows() if row["pid"])
 
     def wait_workers(self, count: int) -> list[int]:
         """Wait until there are so many, and all of them have started."""
@@ -65,7 +65,7 @@ class Pool:
 
         def as_many() -> bool:
             found[:] = self.rows()
-            return len(found) == count and not [row for row in found if row["state"] in ("starting", "retiring")]
+            return len(found) == count and not [row for row in found if row["state"] in ("launching", "starting", "retiring")]
 
         wait_until(as_many, f"{count} workers", 20)
         return sorted(row["pid"] for row in found)

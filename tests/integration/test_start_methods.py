@@ -168,8 +168,8 @@ def waiting_copy(daemon: Daemon, worker: int) -> int:
 def daemon_workers(daemon: Daemon) -> list[int]:
     """The workers that are no longer being launched."""
     def find() -> list[int] | None:
-        pids = sorted(row["pid"] for row in control_of(daemon).pool(workers=True)["workers"])
-        return pids if all(pids) else None
+        pids = [row["pid"] for row in control_of(daemon).pool(workers=True)["workers"]]
+        return sorted(pids) if all(pids) else None
 
     return wait_until(find, "the workers' pids")
 

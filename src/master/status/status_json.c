@@ -101,10 +101,11 @@ static json_t *exit_json(const struct status_worker *worker)
 static json_t *worker_json(const struct status_worker *worker)
 {
         return json_pack(
-                "{s:i, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "pid", (int)worker->pid, "state",
-                status_worker_state_name(worker->state), "busy", worker->busy, "generation", NUMBER(worker->generation),
-                "age_ms", NUMBER(worker->age_ms), "since_ms", NUMBER(worker->since_ms), "requests",
-                NUMBER(worker->requests), "cpu_ms", NUMBER(worker->cpu_ms), "memory_bytes",
+                "{s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "pid",
+                worker->pid > 0 ? NUMBER(worker->pid) : json_null(), "state", status_worker_state_name(worker->state),
+                "busy", worker->busy, "generation", NUMBER(worker->generation), "age_ms", NUMBER(worker->age_ms),
+                "since_ms", NUMBER(worker->since_ms), "requests", NUMBER(worker->requests), "cpu_ms",
+                NUMBER(worker->cpu_ms), "memory_bytes",
                 worker->memory_bytes > 0 ? NUMBER(worker->memory_bytes) : json_null(), "last_exit", exit_json(worker));
 }
 
