@@ -54,7 +54,7 @@ static void tell_threads(void)
 
 void door_close(void)
 {
-        int saved_errno = errno;
+        int saved_errno = sys_keep_errno();
 
         atomic_store(&door.closed, true);
         if (atomic_load(&door.inside) == 0) /* else the last one replaces them */
@@ -66,7 +66,7 @@ void door_close(void)
                 atomic_store(&door.orphaned, true);
                 sys_alarm(door.orphan_timeout_ms);
         }
-        errno = saved_errno;
+        sys_restore_errno(saved_errno);
 }
 
 static void on_retire_signal(int signal_number)

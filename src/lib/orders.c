@@ -83,14 +83,14 @@ static void pass_on(void)
 
 static void on_order(int signal_number, siginfo_t *info, void *context)
 {
-        int saved_errno = errno;
+        int saved_errno = sys_keep_errno();
 
         (void)signal_number;
         (void)context;
         orders_look();
         if (info->si_code != SI_TKILL) /* one that was sent on is for this thread alone */
                 pass_on();
-        errno = saved_errno;
+        sys_restore_errno(saved_errno);
 }
 
 /* The master has died, and the time for requests in flight (shutdown_timeout) is over. An alarm that somebody else sent

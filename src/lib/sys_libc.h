@@ -27,6 +27,17 @@ static inline long sys_result(long result)
         return result < 0 ? -errno : result;
 }
 
+/* A signal handler leaves errno as it was. */
+static inline int sys_keep_errno(void)
+{
+        return errno;
+}
+
+static inline void sys_restore_errno(int kept)
+{
+        errno = kept;
+}
+
 static inline long sys_write(int fd, const void *data, size_t size)
 {
         return sys_result(write(fd, data, size));

@@ -58,6 +58,18 @@ static inline long sys_call(long number, long a, long b, long c, long d, long e,
 #define SYS_6(number, a, b, c, d, e, f)                                                                                \
         sys_call(number, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
+/* Nothing here touches errno, and nothing may: it lies in memory that a process of the handler may use at this moment.
+ */
+static inline int sys_keep_errno(void)
+{
+        return 0;
+}
+
+static inline void sys_restore_errno(int kept)
+{
+        (void)kept;
+}
+
 static inline long sys_write(int fd, const void *data, size_t size)
 {
         return SYS_3(__NR_write, fd, data, size);

@@ -18,12 +18,12 @@ from faults import ERRORS, INJECTOR, NAMES, Age, Faults, Role, needs_plain_build
 CANNOT_FAIL = set("""
     __assert_fail __asprintf_chk __ctype_b_loc __ctype_tolower_loc __cxa_finalize __dprintf_chk __environ __errno_location
     __tls_get_addr __explicit_bzero_chk __fprintf_chk __libc_start_main __memcpy_chk __memmove_chk __snprintf_chk __stack_chk_fail __vsnprintf_chk _exit abort alarm
-    asprintf clock_gettime dirfd dlerror dlopen dlsym dprintf environ explicit_bzero feof fprintf free getegid getenv geteuid getpid getppid getsid gettid glob64
+    asprintf clock_gettime dirfd dlerror dlopen dlsym dprintf environ explicit_bzero feof fprintf free getegid getenv geteuid getpid getppid getsid gettid getuid glob64
     globfree64 getauxval gmtime_r group_member if_indextoname inet_ntop inet_pton isatty localtime_r malloc_usable_size memchr
     memcmp memcpy memmove memrchr memset mktime nanosleep pthread_barrier_init pthread_barrier_wait
     pthread_join pthread_sigmask qsort qsort_r raise sched_yield setfsgid setfsuid sigaddset sigdelset sigemptyset
     sigfillset sigismember snprintf stderr stdout strcasecmp strchr strcmp strcspn strdup strerror strftime strlen
-    strncasecmp strncmp strndup strnlen strpbrk strptime strrchr strsignal strspn strstr strtok_r strtol strtoull sysconf tgkill time tzset umask
+    strncasecmp strncmp strndup strnlen strpbrk strptime strrchr strsignal strspn strstr strtok_r strtol strtoul strtoull sysconf tgkill time tzset umask
     unsetenv vsnprintf
 """.split())
 
