@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from control import control_of
-from daemon import Daemon, request, tcp4, wait_until
+from daemon import Daemon, alive, request, tcp4, wait_until
 
 Start = Callable[..., Daemon]
 
@@ -43,8 +43,9 @@ def test_a_link_that_was_switched(daemon: Daemon, tmp_path: Path) -> None:
     release(tmp_path, "second")
     switch(tmp_path, "second")
     assert control_of(daemon).verbs("reload --dry-run") == {"www": ("roll", ["directory"])}
+    old = daemon.wait_workers(2)
     assert control_of(daemon).verbs() == {"www": ("roll", ["directory"])}
-    wait_until(lambda: control_of(daemon).pool()["counts"]["old"] == 0, "the end of the old workers")
+    wait_until(lambda: not any(map(alive, old)), "the end of the old workers")
     for _ in range(6):
         assert answer(daemon) == b"second"
     assert control_of(daemon).verbs() == {"www": ("keep", [])}, "and only once"
@@ -68,8 +69,9 @@ def test_a_reload_of_the_same_keeps_its_workers(daemon: Daemon, tmp_path: Path) 
 def test_a_switch_before_an_upgrade_is_not_forgotten(daemon: Daemon, tmp_path: Path) -> None:
     release(tmp_path, "second")
     switch(tmp_path, "second")
+    old = daemon.wait_workers(2)
     daemon.send_signal(signal.SIGUSR2)
     daemon.wait_message("upgraded")
     assert control_of(daemon).verbs() == {"www": ("roll", ["directory"])}
-    wait_until(lambda: control_of(daemon).pool()["counts"]["old"] == 0, "the end of the old workers")
+    wait_until(lambda: not any(map(alive, old)), "the end of the old workers")
     assert answer(daemon) == b"second"
