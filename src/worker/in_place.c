@@ -13,11 +13,10 @@
 #include "base/text.h"
 #include "os/process/preload_object.h"
 #include "os/process/program.h"
-#include "worker/handler_environment.h"
 
 extern char **environ;
 
-int in_place_find(const struct worker_plan *plan, char **ret)
+static int find(const struct worker_plan *plan, char **ret)
 {
         const struct pool_config *pool = plan->pool;
         const struct words own = secret_words_view(&pool->environment);
@@ -28,6 +27,38 @@ int in_place_find(const struct worker_plan *plan, char **ret)
                 r = program_find("", pool->handler.list[0], handler_environment_search_path(environment), ret);
         handler_environment_free(environment);
         return r;
+}
+
+void in_place_end(void *runtime)
+{
+        struct in_place_program *program = runtime;
+
+        free(program->path);
+        free(program);
+}
+
+int in_place_prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
+{
+        (void)log_read_fd;
+        struct in_place_program *program = calloc(1, sizeof(*program));
+
+        if (!program)
+                return -ENOMEM;
+        program->plan = plan;
+        handler_limits_plan(plan, &program->limits);
+        int r = find(plan, &program->path);
+        if (r < 0) {
+                in_place_end(program);
+                return r;
+        }
+        *ret = program;
+        return 0;
+}
+
+int in_place_execute(const struct in_place_program *program, struct handler_environment *environment)
+{
+        execve(program->path, program->plan->pool->handler.list, handler_environment_fixed(environment));
+        return -errno;
 }
 
 int in_place_add_number(struct words *variables, const char *name, uint64_t value)

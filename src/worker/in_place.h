@@ -13,14 +13,27 @@
 #include "base/words.h"
 #include "lib/attach.h"
 #include "logic/protocol/worker_plan.h"
+#include "worker/handler_environment.h"
+#include "worker/handler_limits.h"
 
 /* A descriptor of the worker, and the number that the program finds it under. */
 struct passed {
         int fd, target;
 };
 
-/* Find the program of the pool, as it is executed. 0 with *ret to be freed, or -errno. */
-int in_place_find(const struct worker_plan *plan, char **ret);
+struct in_place_program {
+        const struct worker_plan *plan;
+        char *path;
+        struct handler_limits limits; /* a template's are those of its copies */
+};
+
+/* For runtime_ops: find the program of the pool, as it is executed, and plan its limits. *ret is then a struct
+ * in_place_program, which in_place_end() frees. 0 or -errno. The master's records are not read. */
+int in_place_prepare(const struct worker_plan *plan, int log_read_fd, void **ret);
+void in_place_end(void *runtime);
+
+/* Execute it. Returns only -errno. */
+int in_place_execute(const struct in_place_program *program, struct handler_environment *environment);
 
 /* Add NAME=VALUE. 0 or -ENOMEM. */
 int in_place_add_number(struct words *variables, const char *name, uint64_t value);

@@ -17,38 +17,6 @@
 
 extern char **environ;
 
-struct program {
-        const struct worker_plan *plan;
-        char *path;
-        struct handler_limits limits;
-};
-
-static void end(void *runtime)
-{
-        struct program *program = runtime;
-
-        free(program->path);
-        free(program);
-}
-
-static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
-{
-        struct program *program = calloc(1, sizeof(*program));
-
-        (void)log_read_fd; /* the program reads nothing of its master's */
-        if (!program)
-                return -ENOMEM;
-        program->plan = plan;
-        handler_limits_plan(plan, &program->limits);
-        int r = in_place_find(plan, &program->path);
-        if (r < 0) {
-                end(program);
-                return r;
-        }
-        *ret = program;
-        return 0;
-}
-
 /* The number of the first listener. */
 static int first_listener(const struct pool_config *pool)
 {
@@ -178,7 +146,7 @@ static int set_signals(const struct worker_plan *plan)
 
 static int become(void *runtime, int statm_fd)
 {
-        const struct program *program = runtime;
+        const struct in_place_program *program = runtime;
         const struct worker_plan *plan = program->plan;
         struct handler_environment *environment = NULL;
         int log_fd = -1;
@@ -190,14 +158,12 @@ static int become(void *runtime, int statm_fd)
                 r = handler_limits_apply(&program->limits);
         if (r == 0)
                 r = set_signals(plan);
-        if (r == 0) {
-                execve(program->path, plan->pool->handler.list, handler_environment_fixed(environment));
-                r = -errno;
-        }
+        if (r == 0)
+                r = in_place_execute(program, environment);
         in_place_failed(plan, log_fd);
         handler_environment_free(environment);
         return r;
 }
 
 const struct runtime_ops runtime_listener = {
-        .explain = explanation_of_program, .prepare = prepare, .become = become, .end = end};
+        .explain = explanation_of_program, .prepare = in_place_prepare, .become = become, .end = in_place_end};

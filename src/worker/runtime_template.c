@@ -1,9 +1,7 @@
 #include "worker/runtime_template.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -24,38 +22,19 @@ enum own_fd { OWN_TEMPLATE, OWN_LOG, OWN_COUNT };
 
 extern char **environ;
 
-struct program {
-        const struct worker_plan *plan;
-        char *path;
-        struct handler_limits limits; /* of the copies */
-};
-
-static void end(void *runtime)
-{
-        struct program *program = runtime;
-
-        free(program->path);
-        free(program);
-}
-
 static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
 {
-        (void)log_read_fd; /* each worker gets its own */
-        struct program *program = calloc(1, sizeof(*program));
+        void *program = NULL;
 
-        if (!program)
-                return -ENOMEM;
-        program->plan = plan;
-        handler_limits_plan(plan, &program->limits);
-        int r = in_place_find(plan, &program->path);
-        if (r == 0)
-                r = room_wait();
-        if (r < 0) {
-                end(program);
+        int r = in_place_prepare(plan, log_read_fd, &program);
+        if (r < 0)
                 return r;
-        }
-        *ret = program;
-        return 0;
+        r = room_wait();
+        if (r < 0)
+                in_place_end(program);
+        else
+                *ret = program;
+        return r;
 }
 
 static int number_of(enum own_fd own)
@@ -76,7 +55,7 @@ static int attach_limits(const struct handler_limits *limits, struct words *vari
         return r;
 }
 
-static int add_attachment(const struct program *program, struct words *variables)
+static int add_attachment(const struct in_place_program *program, struct words *variables)
 {
         const struct worker_plan *plan = program->plan;
         bool snapshot = plan->pool->start_method == START_SNAPSHOT;
@@ -114,7 +93,7 @@ static int add_bind_now(const struct pool_config *pool, struct words *variables)
         return r < 0 ? r : in_place_attach(variables, ATTACH_BIND_NOW, 1);
 }
 
-static int make_environment(const struct program *program, struct handler_environment **ret)
+static int make_environment(const struct in_place_program *program, struct handler_environment **ret)
 {
         const struct pool_config *pool = program->plan->pool;
         const struct words own = secret_words_view(&pool->environment);
@@ -132,7 +111,7 @@ static int make_environment(const struct program *program, struct handler_enviro
         return r < 0 ? r : handler_environment_new(&variables, pool->clear_environment ? NULL : environ, ret);
 }
 
-static int pass_descriptors(const struct program *program, int *ret_log)
+static int pass_descriptors(const struct in_place_program *program, int *ret_log)
 {
         const struct worker_plan *plan = program->plan;
         struct passed own[] = {{plan->template_fd, number_of(OWN_TEMPLATE)}, {plan->log_write_fd, number_of(OWN_LOG)}};
@@ -155,7 +134,7 @@ static int set_signals(const struct worker_plan *plan)
 static int become(void *runtime, int statm_fd)
 {
         (void)statm_fd; /* each worker gets its own */
-        const struct program *program = runtime;
+        const struct in_place_program *program = runtime;
         const struct worker_plan *plan = program->plan;
         struct handler_environment *environment = NULL;
         int log_fd = -1;
@@ -165,14 +144,12 @@ static int become(void *runtime, int statm_fd)
                 r = pass_descriptors(program, &log_fd);
         if (r == 0)
                 r = set_signals(plan);
-        if (r == 0) {
-                execve(program->path, plan->pool->handler.list, handler_environment_fixed(environment));
-                r = -errno;
-        }
+        if (r == 0)
+                r = in_place_execute(program, environment);
         in_place_failed(plan, log_fd);
         handler_environment_free(environment);
         return r;
 }
 
 const struct runtime_ops runtime_template = {
-        .explain = explanation_of_program, .prepare = prepare, .become = become, .end = end};
+        .explain = explanation_of_program, .prepare = prepare, .become = become, .end = in_place_end};
