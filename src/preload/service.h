@@ -1,8 +1,7 @@
 /* A worker that is a fork of a template: of its handler, an inetd-style program, that was stopped before it had a
  * connection. From there each connection gets a copy of the program: the worker's side of that, in the program's own
- * process. It does
- * what worker/accept_loop, worker/runtime_inetd and worker/worker_setup do for a program that is executed for each
- * connection: waiting, admission, reports, deadlines, records, limits, the environment.
+ * process. It does what worker/accept_loop, worker/runtime_inetd and worker/worker_setup do for a program that is
+ * executed for each connection: waiting, admission, reports, deadlines, records, limits, the environment.
  *
  * Called by preload/copies (and whatever else makes copies). What must stay true: nothing here calls libc or touches
  * errno; a copy has no descriptor, mapping or signal handler of ours when it goes on into the program. The state is

@@ -135,7 +135,7 @@ static void close_own(void)
         }
         if (SYS_3(__NR_close_range, service.first_own_fd, ~0U, 0) >= 0)
                 return;
-        for (int fd = service.first_own_fd; fd <= service.first_own_fd + LISTENERS_MAX + 8; fd++)
+        for (int fd = service.first_own_fd; fd <= service.first_own_fd + OWN_FDS_MAX; fd++)
                 sys_close(fd); /* before Linux 5.9 */
 }
 
