@@ -145,7 +145,7 @@ def test_an_unknown_pool(controlled: Start) -> None:
 
 def test_why(controlled: Start) -> None:
     daemon, control = controlled()
-    request(address_of(daemon), b"x")
+    daemon.wait_workers(2)  # a client that is there before the first decision gives it another reason
     pools = control.do("why")["pools"]
     assert [pool["name"] for pool in pools] == ["www"]
     first = pools[0]["decisions"][-1]
