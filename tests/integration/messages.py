@@ -54,6 +54,7 @@ TOLD = {
     "lines dropped": r"(\d+) lines? of stderr (?:was|were) dropped",
     "handler failed": r"handler failed after (\d+) ms: ",
     "others ended": r"(\d+) other requests? of its threads ended with it",
+    "template ready": r"template (\d+): ready after ",
     "strangers killed": r"killed (\d+) process(?:es)? that nobody ordered",
     "stderr closed": r"the stderr of (\d+) workers? that ha(?:s|ve) ended was closed",
 }
@@ -62,7 +63,7 @@ TOLD = {
 # Why a handler could not be copied, for now or at all, and how the copy that waited for a connection died. No other
 # interface has the reason.
 COPIES = {
-    "refused": r"start_method = snapshot cannot copy the handler: (.*); expected forkserver or exec$",
+    "refused": r"start_method = snapshot cannot copy the handler: (.*); expected (?:forkserver or )?exec$",
     "not rolled back": r"copy = rollback cannot be used with the handler: (.*); expected fork$",
     "end slowly": r"fast_exit = python has no effect: (.*)$",
     "no process": r"cannot make a process for (?:the next|a) connection: (.*); trying again until it is over$",

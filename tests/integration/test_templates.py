@@ -214,15 +214,18 @@ def test_a_crash_renews_it(preforkd: Start, tmp_path: Path, method: str) -> None
     www.control.do("scale www max_workers=5")
     www.workers(5)
     assert www.wait_template() == template
+    begin = time.monotonic()
     end_by("SEGV", 20)
     assert www.control.pool()["totals"]["handler_crashes"] == 20
     www.control.do("scale www max_workers=6")
     assert set(workers) < set(www.workers(6))
-    another = www.wait_template(template)
+    www.wait_template(template)
     end_by("SEGV", 20)
     www.control.do("scale www max_workers=7")
     www.workers(7)
-    assert www.wait_template() == another
+    www.wait_template()
+    ready = set(www.daemon.told("template ready")) - {template}
+    assert 1 <= len(ready) <= 1 + (time.monotonic() - begin)
 
 
 def test_a_start_that_takes_too_long(pool: Callable[..., Pool]) -> None:
