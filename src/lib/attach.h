@@ -26,8 +26,8 @@ enum attach_variable {
         /* Optional. */
         ATTACH_STATM_FD,
         ATTACH_PRELOAD, /* the program reports through the preload object: enum attach_retire */
-        /* Optional: the program is loaded once, and copies of it serve connections on stdin and stdout. */
-        ATTACH_STOP,          /* enum attach_stop */
+        /* Optional: the program is loaded once, and copies of it serve connections. */
+        ATTACH_STOP,          /* enum attach_stop; none of what follows but the descriptors if it is STOP_WAIT */
         ATTACH_COPY,          /* enum attach_copy */
         ATTACH_STRICT,        /* 1: rollback looks at everything after every connection */
         ATTACH_FAST_EXIT,     /* 1: Python ends quickly */
@@ -50,6 +50,7 @@ enum attach_variable {
 enum attach_stop {
         ATTACH_STOP_MAIN,  /* before main() */
         ATTACH_STOP_TOUCH, /* at its first touch of the connection */
+        ATTACH_STOP_WAIT,  /* it accepts itself: at its first wait for a connection. Its copies are workers */
         ATTACH_STOP_COUNT
 };
 

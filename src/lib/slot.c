@@ -127,8 +127,7 @@ unsigned slot_duration_bucket(uint64_t duration_ns)
         atomic_store_explicit(&(word), atomic_load_explicit(&(word), memory_order_relaxed) + (amount),                 \
                               memory_order_relaxed)
 
-/* A fault of the program, which may have been made by a client on purpose; not one that somebody sends. */
-static bool is_crash(int signal_number)
+bool slot_is_crash(int signal_number)
 {
         static const uint8_t crashes[] = {SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE, SIGSYS, SIGTRAP};
 
@@ -151,7 +150,7 @@ void slot_done(struct slot *slot, uint64_t now_ns, int handler_status, uint64_t 
         atomic_store_explicit(&words->handler_status, handler_status, memory_order_relaxed);
         if (died_of_signal)
                 ADD_OWN(words->handler_deaths, 1);
-        if (is_crash(handler_status & 0x7f))
+        if (slot_is_crash(handler_status & 0x7f))
                 ADD_OWN(words->handler_crashes, 1);
         if (failed)
                 ADD_OWN(words->handler_failures, 1);

@@ -34,6 +34,9 @@ void slot_unwatched(struct slot *slot, uint64_t now_ns);
 void slot_idle(struct slot *slot, uint64_t now_ns);
 void slot_busy(struct slot *slot, uint64_t now_ns);
 
+/* A signal that stands for a fault of the program, which a client may have caused on purpose. */
+bool slot_is_crash(int signal_number);
+
 /* The current request has ended: count it, its duration, and its handler process (wait status and CPU time). The worker
  * does not join the idle set. */
 void slot_done(struct slot *slot, uint64_t now_ns, int handler_status, uint64_t handler_cpu_us);

@@ -16,9 +16,24 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "lib/attach.h"
+#include "lib/request.h"
+
 /* Attach to the slot that the environment names, and remove from it what is ours. Off until then, and if there is no
  * slot for this process. */
 void accounting_begin(char **environment);
+
+/* What is done in a template. */
+struct accounting_template {
+        /* At the program's first wait for a connection. Returns in each worker that is made of it, and has filled the
+         * desk and described the worker's descriptors in the attachment by then. */
+        void (*stop)(struct attachment *attachment, struct request_desk *desk);
+        /* In a child of the program that waits for connections; it ends afterwards. */
+        void (*child_waits)(void);
+};
+
+/* In a template. False: it has too many listeners. `ops` must stay. */
+bool accounting_begin_template(const struct attachment *attachment, const struct accounting_template *ops);
 
 /* True in the program's own process; false in its children, and if there is no slot. */
 bool accounting_is_on(void);

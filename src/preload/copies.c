@@ -120,11 +120,16 @@ static pid_t make_copy_with_patience(bool is_first)
         }
 }
 
-void copies_begin(char **environment)
+void copies_make_workers(void)
 {
         learn_thread();
         if (template_is_expected())
                 template_run(make_worker);
+}
+
+void copies_begin(char **environment)
+{
+        copies_make_workers();
         service_begin(environment);
 }
 

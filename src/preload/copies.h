@@ -5,8 +5,10 @@
  * that ends before it has one ends its worker, so that nothing spins. */
 #pragma once
 
-/* In a template: wait for orders, and return in each worker that is made for one, which is ready to make copies
- * (service_begin()). */
+/* In a template: wait for orders, and return in each worker that is made for one, with all signals blocked. */
+void copies_make_workers(void);
+
+/* The same, and the worker is ready to make copies (service_begin()). */
 void copies_begin(char **environment);
 
 /* The same, and serve connections until the worker must end. Returns in each copy, which has its connection where the

@@ -12,6 +12,7 @@
 #include "preload/accounting.h"
 #include "preload/copies.h"
 #include "preload/fast_exit.h"
+#include "preload/listener_template.h"
 #include "preload/service.h"
 #include "preload/snapshot.h"
 
@@ -40,6 +41,8 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
                 service_note_fast_exit(fast_exit_begin());
         if (service_is_expected(ATTACH_STOP_TOUCH))
                 snapshot_begin();
+        if (service_is_expected(ATTACH_STOP_WAIT))
+                listener_template_begin();
 }
 
 /* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): a name of libc's */

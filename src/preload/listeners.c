@@ -1,8 +1,11 @@
 #include "preload/listeners.h"
 
+#include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "lib/sys.h"
+#include "preload/touch/proc_text.h"
 
 #define LISTENERS_MAX 128
 #define SETS_MAX 16
@@ -13,6 +16,12 @@ struct identity {
         ino_t inode;
 };
 
+/* A descriptor that is one of them. */
+struct place {
+        int fd, index;
+        bool closes_on_exec;
+};
+
 static struct {
         int numbers[LISTENERS_MAX];
         size_t count;
@@ -20,6 +29,8 @@ static struct {
         size_t identity_count;
         int sets[SETS_MAX];
         size_t set_count;
+        struct place places[LISTENERS_MAX]; /* of a template */
+        size_t place_count;
 } known;
 
 static bool identify(int fd, struct identity *ret)
@@ -65,20 +76,86 @@ bool listeners_lists(int fd)
         return false;
 }
 
-bool listeners_has(int fd)
+int listeners_index(int fd)
 {
         struct identity found;
 
+        if (!identify(fd, &found))
+                return -1;
+        for (size_t i = 0; i < known.identity_count; i++)
+                if (known.identities[i].inode == found.inode && known.identities[i].device == found.device)
+                        return (int)i;
+        return -1;
+}
+
+bool listeners_has(int fd)
+{
         if (listeners_lists(fd))
                 return true;
-        if (known.count == LISTENERS_MAX || !identify(fd, &found))
+        if (known.count == LISTENERS_MAX || listeners_index(fd) < 0)
                 return false;
+        known.numbers[known.count++] = fd;
+        return true;
+}
+
+size_t listeners_given(void)
+{
+        return known.identity_count;
+}
+
+static bool add_place(int fd, int index)
+{
+        if (known.place_count == LISTENERS_MAX)
+                return false;
+        known.places[known.place_count++] = (struct place){
+                .fd = fd, .index = index, .closes_on_exec = SYS_3(__NR_fcntl, fd, F_GETFD, 0) == FD_CLOEXEC};
+        return true;
+}
+
+static bool find_places(void)
+{
+        bool all = true;
+        struct proc_fds fds;
+
+        known.place_count = 0;
+        proc_fds_begin(&fds);
+        for (int fd = proc_fds_next(&fds); fd >= 0 && all; fd = proc_fds_next(&fds)) {
+                int index = listeners_index(fd);
+                if (index >= 0)
+                        all = listeners_has(fd) && add_place(fd, index);
+        }
+        proc_fds_end(&fds);
+        return all && known.place_count > 0;
+}
+
+static bool put(int fd, const struct place *place)
+{
+        return SYS_3(__NR_dup3, fd, place->fd, place->closes_on_exec ? O_CLOEXEC : 0) >= 0;
+}
+
+bool listeners_leave(void)
+{
+        bool done = find_places();
+
+        if (!done)
+                return false;
+        int none = (int)SYS_3(__NR_socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        for (size_t i = 0; i < known.place_count && done; i++)
+                done = none >= 0 && put(none, &known.places[i]);
+        if (none >= 0)
+                sys_close(none);
+        return done;
+}
+
+bool listeners_put(const int *fds)
+{
+        for (size_t i = 0; i < known.place_count; i++)
+                if (!put(fds[known.places[i].index], &known.places[i]))
+                        return false;
         for (size_t i = 0; i < known.identity_count; i++)
-                if (known.identities[i].inode == found.inode && known.identities[i].device == found.device) {
-                        known.numbers[known.count++] = fd;
-                        return true;
-                }
-        return false;
+                if (!identify(fds[i], &known.identities[i]))
+                        return false;
+        return true;
 }
 
 void listeners_note_set(int epoll_fd)

@@ -41,7 +41,8 @@ int own_fds_move(int *fd, int first)
         return 0;
 }
 
-static const enum attach_variable variables[] = {ATTACH_SCOREBOARD_FD, ATTACH_WAKE_FD, ATTACH_STATM_FD};
+static const enum attach_variable variables[] = {ATTACH_SCOREBOARD_FD, ATTACH_WAKE_FD, ATTACH_STATM_FD, ATTACH_LOG_FD,
+                                                 ATTACH_TEMPLATE_FD};
 
 static bool is_that(const struct attachment *attachment, enum attach_variable variable, int fd)
 {
@@ -77,7 +78,8 @@ void own_fds_make_way(struct attachment *attachment, struct request_desk *desk, 
                         if (moved >= 0)
                                 attachment->values[variables[i]] = (uint64_t)moved;
                 }
-        desk->slot.wake_fd = (int)attachment->values[ATTACH_WAKE_FD];
+        if (attachment->has[ATTACH_WAKE_FD])
+                desk->slot.wake_fd = (int)attachment->values[ATTACH_WAKE_FD];
         if (attachment->has[ATTACH_STATM_FD])
                 desk->recycling.statm_fd = (int)attachment->values[ATTACH_STATM_FD];
         door_make_way(fd);

@@ -17,7 +17,7 @@ struct service service = {.template_fd = -1};
 
 size_t service_listener_count(void)
 {
-        return (size_t)service.attachment.values[ATTACH_LISTEN_FDS];
+        return service.listener_count;
 }
 
 size_t service_list_saved(int signals[static SAVED_MAX])
@@ -163,6 +163,17 @@ size_t service_list_own(int *own[static OWN_FDS_MAX])
         for (size_t i = 0; i < service_listener_count(); i++)
                 own[count++] = &service.listeners[i];
         return count;
+}
+
+bool service_owns(int fd)
+{
+        int *own[OWN_FDS_MAX];
+        size_t count = service_list_own(own);
+
+        for (size_t i = 0; i < count; i++)
+                if (*own[i] == fd && fd >= 0)
+                        return true;
+        return false;
 }
 
 /* Our descriptors move above those of the program, which are few: what has to be copied for each process is small then,

@@ -36,6 +36,9 @@ void service_begin(char **environment);
 /* In a copy, after service_enter(): the signal mask that the program had when it stopped. */
 void service_restore_mask(void);
 
+/* In a copy: what service_stop() has taken of the program's attributes is as it was. */
+void service_give_attributes(void);
+
 /* The lowest number of a descriptor of ours; all above are ours, too. */
 int service_first_own_fd(void);
 

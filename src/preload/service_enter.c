@@ -139,7 +139,7 @@ static void close_own(void)
                 sys_close(fd); /* before Linux 5.9 */
 }
 
-static void give_attributes(void)
+void service_give_attributes(void)
 {
         sys_set_death_signal(service.death_signal);
         if (service.dumpable == DUMPABLE_BY_USER && !service.shares_memory)
@@ -159,7 +159,7 @@ char **service_enter(int connection, const struct address *peer)
                 restore_actions(false);
         }
         restore_actions(true);
-        give_attributes();
+        service_give_attributes();
         if (service.attachment.values[ATTACH_STOP] == ATTACH_STOP_TOUCH)
                 touch_put_connection(connection);
         else

@@ -41,6 +41,7 @@ struct service {
         struct service_note *note;
         struct acceptor acceptor;
         int listeners[LISTENERS_MAX];
+        size_t listener_count;                  /* of a worker: they come with its order */
         int board_fd;                           /* until it is mapped */
         int log_fd, log_read_fd, log_socket_fd; /* -1: there is none */
         int template_fd; /* in a template: its socket to the master; -1: this is none, or not any more */
@@ -65,6 +66,9 @@ size_t service_listener_count(void);
 /* The service's descriptors: where their numbers are. Those that there are not are negative. */
 #define OWN_FDS_MAX (LISTENERS_MAX + 8)
 size_t service_list_own(int *own[static OWN_FDS_MAX]);
+
+/* Is that descriptor one of them? */
+bool service_owns(int fd);
 
 /* The signals whose actions are the worker's, and are given back to copies. */
 size_t service_list_saved(int signals[static SAVED_MAX]);

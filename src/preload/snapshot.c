@@ -18,17 +18,6 @@
 
 #define STDERR_FD 2
 
-static bool has_fd(int fd)
-{
-        int *own[OWN_FDS_MAX];
-        size_t count = service_list_own(own);
-
-        for (size_t i = 0; i < count; i++)
-                if (*own[i] == fd && fd >= 0)
-                        return true;
-        return false;
-}
-
 static unsigned next_fd(unsigned first)
 {
         int *own[OWN_FDS_MAX];
@@ -107,7 +96,7 @@ static void refused(enum touch_refusal refusal)
 
 void snapshot_begin(void)
 {
-        static struct touch_host host = {.has_fd = has_fd,
+        static struct touch_host host = {.has_fd = service_owns,
                                          .next_fd = next_fd,
                                          .make_way = make_way,
                                          .pass_on = pass_on,

@@ -136,7 +136,7 @@ static void become_worker(const struct received *received)
                 own[i] = received->order.has >> i & 1 ? received->fds[at++] : -1;
         for (size_t i = 0; i < received->order.listeners; i++)
                 service.listeners[i] = received->fds[at++];
-        note(ATTACH_LISTEN_FDS, received->order.listeners);
+        service.listener_count = received->order.listeners;
         take_log(own[TEMPLATE_FD_LOG], own[TEMPLATE_FD_LOG_READ], own[TEMPLATE_FD_LOG_SOCKET]);
         if (take_slot(received->order.slot, own[TEMPLATE_FD_BOARD], own[TEMPLATE_FD_WAKE]) < 0)
                 sys_exit(PREFORK_EXIT_START_FAILED); /* there is no slot to say why */

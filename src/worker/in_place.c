@@ -104,6 +104,31 @@ int in_place_attach_slot(const struct worker_plan *plan, int above, int statm_fd
         return r;
 }
 
+static int add_bind_now(const struct pool_config *pool, struct words *variables)
+{
+        bool has_own = !pool->clear_environment && (getenv("LD_BIND_NOW") || getenv("LD_BIND_NOT"));
+
+        for (size_t i = 0; i < pool->environment.count; i++)
+                has_own |= text_starts_with(pool->environment.list[i], "LD_BIND_NO");
+        if (has_own)
+                return 0;
+        int r = words_add(variables, "LD_BIND_NOW=1");
+        return r < 0 ? r : in_place_attach(variables, ATTACH_BIND_NOW, 1);
+}
+
+int in_place_attach_template(const struct worker_plan *plan, int above, enum attach_stop stop, struct words *variables)
+{
+        int r = in_place_attach_process(plan, variables);
+
+        if (r == 0)
+                r = in_place_attach(variables, ATTACH_STOP, stop);
+        if (r == 0)
+                r = in_place_attach(variables, ATTACH_TEMPLATE_FD, (uint64_t)above + IN_PLACE_OWN_TEMPLATE);
+        if (r == 0)
+                r = in_place_attach(variables, ATTACH_LOG_FD, (uint64_t)above + IN_PLACE_OWN_LOG);
+        return r < 0 ? r : add_bind_now(plan->pool, variables);
+}
+
 /* The value of LD_PRELOAD as it would be without ours. */
 static const char *find_preload(const struct pool_config *pool)
 {

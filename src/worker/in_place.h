@@ -32,6 +32,11 @@ struct in_place_program {
 int in_place_prepare(const struct worker_plan *plan, int log_read_fd, void **ret);
 void in_place_end(void *runtime);
 
+/* The descriptors that a template has of ours, and the lowest number of them: above those that a program opens while it
+ * starts. The preload object moves them when it has stopped the program. */
+#define IN_PLACE_FIRST_OWN_FD 64
+enum in_place_own { IN_PLACE_OWN_TEMPLATE, IN_PLACE_OWN_LOG, IN_PLACE_OWN_COUNT };
+
 /* Execute it. Returns only -errno. */
 int in_place_execute(const struct in_place_program *program, struct handler_environment *environment);
 
@@ -47,6 +52,10 @@ int in_place_attach_process(const struct worker_plan *plan, struct words *variab
 /* Add the variables that every attached program has, for a scoreboard and a wake pipe at `above` and `above` + 1, and
  * what tells its memory at `above` + 2 unless `statm_fd` is negative. 0 or -ENOMEM. */
 int in_place_attach_slot(const struct worker_plan *plan, int above, int statm_fd, struct words *variables);
+
+/* Add the variables of a template that stops there; its own descriptors are at `above` and the next. All symbols are
+ * looked up before the stop, once, and not in every copy, unless the user decides about it. 0 or -ENOMEM. */
+int in_place_attach_template(const struct worker_plan *plan, int above, enum attach_stop stop, struct words *variables);
 
 /* Add LD_PRELOAD: the preload object comes first; what the pool or preforkd's own environment preloads stays. */
 int in_place_add_preload(const struct worker_plan *plan, struct words *variables);

@@ -30,10 +30,18 @@ static size_t passed_listeners(const struct worker_plan *plan)
         return plan->pool->listen_fd == LISTEN_FD_ZERO ? 1 : plan->listener_count;
 }
 
+/* A template is of the same program, which starts in it, and stops before it would serve (lib/attach). */
+static bool is_template(const struct worker_plan *plan)
+{
+        return plan->role == WORKER_ROLE_TEMPLATE;
+}
+
 /* The numbers above those of the listeners: what the program reports with. */
 static int first_above(const struct worker_plan *plan)
 {
-        return plan->pool->listen_fd == LISTEN_FD_ZERO ? LISTEN_FD : LISTEN_FD + (int)plan->listener_count;
+        int above = plan->pool->listen_fd == LISTEN_FD_ZERO ? LISTEN_FD : LISTEN_FD + (int)plan->listener_count;
+
+        return is_template(plan) ? MAX_OF(above, IN_PLACE_FIRST_OWN_FD) : above;
 }
 
 /* What preforkd sets. FastCGI's PHP must neither fork workers of its own nor end by itself, unless the pool says so. */
@@ -76,7 +84,8 @@ static enum attach_retire how_to_retire(const struct pool_config *pool)
 /* Where the program finds its slot, see lib/attach. */
 static int add_attachment(const struct worker_plan *plan, int statm_fd, struct words *variables)
 {
-        int r = in_place_attach_slot(plan, first_above(plan), statm_fd, variables);
+        int r = is_template(plan) ? in_place_attach_template(plan, first_above(plan), ATTACH_STOP_WAIT, variables)
+                                  : in_place_attach_slot(plan, first_above(plan), statm_fd, variables);
 
         if (r == 0)
                 r = in_place_attach(variables, ATTACH_LISTEN_FD, (uint64_t)first_listener(plan->pool));
@@ -105,22 +114,32 @@ static int make_environment(const struct worker_plan *plan, int statm_fd, struct
         return r < 0 ? r : handler_environment_new(&variables, pool->clear_environment ? NULL : environ, ret);
 }
 
+/* What the program, or the preload object in it, has of us, from `above` on. */
+static size_t list_own(const struct worker_plan *plan, int statm_fd, int above, struct passed *list)
+{
+        if (!reports(plan->pool))
+                return 0;
+        if (is_template(plan)) {
+                list[0] = (struct passed){plan->template_fd, above + IN_PLACE_OWN_TEMPLATE};
+                list[1] = (struct passed){plan->log_write_fd, above + IN_PLACE_OWN_LOG};
+                return IN_PLACE_OWN_COUNT;
+        }
+        list[0] = (struct passed){plan->board_fds[0], above};
+        list[1] = (struct passed){plan->wake_fd, above + 1};
+        if (statm_fd >= 0)
+                list[2] = (struct passed){statm_fd, above + 2};
+        return statm_fd >= 0 ? 3 : 2;
+}
+
 static size_t list_passed(const struct worker_plan *plan, int statm_fd, struct passed *list)
 {
-        int above = first_above(plan);
         size_t count = 0;
 
         for (size_t i = 0; i < passed_listeners(plan); i++)
                 list[count++] = (struct passed){plan->listeners[i], first_listener(plan->pool) + (int)i};
         if (pool_config_is_wait(plan->pool)) /* inetd has it there, too: as its output, where a datagram is answered */
                 list[count++] = (struct passed){plan->listeners[0], STDOUT_FILENO};
-        if (!reports(plan->pool))
-                return count;
-        list[count++] = (struct passed){plan->board_fds[0], above};
-        list[count++] = (struct passed){plan->wake_fd, above + 1};
-        if (statm_fd >= 0)
-                list[count++] = (struct passed){statm_fd, above + 2};
-        return count;
+        return count + list_own(plan, statm_fd, first_above(plan), list + count);
 }
 
 static int pass_descriptors(const struct worker_plan *plan, int statm_fd, int *ret_log)
@@ -141,7 +160,7 @@ static int set_signals(const struct worker_plan *plan)
         if (!reports(plan->pool))
                 return in_place_set_signals(plan, pool_config_retire_number(plan->pool), &blocked);
         door_signal_set(&blocked);
-        return in_place_set_signals(plan, SIGTERM, &blocked);
+        return in_place_set_signals(plan, is_template(plan) ? SIGKILL : SIGTERM, &blocked);
 }
 
 static int become(void *runtime, int statm_fd)

@@ -1,10 +1,8 @@
 #include "worker/runtime_template.h"
 
 #include <signal.h>
-#include <stdlib.h>
 
 #include "base/cleanup.h"
-#include "base/text.h"
 #include "lib/attach.h"
 #include "lib/door.h"
 #include "lib/orders.h"
@@ -13,12 +11,6 @@
 #include "worker/handler_limits.h"
 #include "worker/in_place.h"
 #include "worker/room.h"
-
-/* Ours have numbers above those that a program opens while it starts; the preload object moves them when it has stopped
- * the program. */
-#define FIRST_OWN_FD 64
-
-enum own_fd { OWN_TEMPLATE, OWN_LOG, OWN_COUNT };
 
 extern char **environ;
 
@@ -35,11 +27,6 @@ static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
         else
                 *ret = program;
         return r;
-}
-
-static int number_of(enum own_fd own)
-{
-        return FIRST_OWN_FD + (int)own;
 }
 
 static int attach_limits(const struct handler_limits *limits, struct words *variables)
@@ -63,34 +50,19 @@ static int add_attachment(const struct in_place_program *program, struct words *
                 enum attach_variable variable;
                 uint64_t value;
         } rows[] = {
-                {ATTACH_TEMPLATE_FD, (uint64_t)number_of(OWN_TEMPLATE)},
                 {ATTACH_FAMILY, (uint64_t)plan->family},
-                {ATTACH_STOP, snapshot ? ATTACH_STOP_TOUCH : ATTACH_STOP_MAIN},
                 {ATTACH_COPY, plan->pool->copy == COPY_ROLLBACK ? ATTACH_COPY_ROLLBACK : ATTACH_COPY_FORK},
                 {ATTACH_STRICT, plan->pool->rollback_check == ROLLBACK_CHECK_STRICT},
                 {ATTACH_FAST_EXIT, plan->pool->fast_exit == FAST_EXIT_PYTHON},
                 {ATTACH_PATIENCE_MS, MIN_OF(plan->pool->start_timeout_ms, (uint64_t)UINT32_MAX)},
                 {ATTACH_STDERR_SOCKET, plan->pool->stderr_mode == STDERR_SOCKET},
-                {ATTACH_LOG_FD, (uint64_t)number_of(OWN_LOG)},
         };
 
-        int r = in_place_attach_process(plan, variables);
+        int r = in_place_attach_template(plan, IN_PLACE_FIRST_OWN_FD, snapshot ? ATTACH_STOP_TOUCH : ATTACH_STOP_MAIN,
+                                         variables);
         for (size_t i = 0; i < ELEMENTS(rows) && r == 0; i++)
                 r = in_place_attach(variables, rows[i].variable, rows[i].value);
         return r < 0 ? r : attach_limits(&program->limits, variables);
-}
-
-/* All symbols are looked up before the stop, once, and not in every copy; unless the user decides about it. */
-static int add_bind_now(const struct pool_config *pool, struct words *variables)
-{
-        bool has_own = !pool->clear_environment && (getenv("LD_BIND_NOW") || getenv("LD_BIND_NOT"));
-
-        for (size_t i = 0; i < pool->environment.count; i++)
-                has_own |= text_starts_with(pool->environment.list[i], "LD_BIND_NO");
-        if (has_own)
-                return 0;
-        int r = words_add(variables, "LD_BIND_NOW=1");
-        return r < 0 ? r : in_place_attach(variables, ATTACH_BIND_NOW, 1);
 }
 
 static int make_environment(const struct in_place_program *program, struct handler_environment **ret)
@@ -105,8 +77,6 @@ static int make_environment(const struct in_place_program *program, struct handl
         if (r == 0)
                 r = add_attachment(program, &variables);
         if (r == 0)
-                r = add_bind_now(pool, &variables);
-        if (r == 0)
                 r = in_place_add_preload(program->plan, &variables);
         return r < 0 ? r : handler_environment_new(&variables, pool->clear_environment ? NULL : environ, ret);
 }
@@ -114,9 +84,10 @@ static int make_environment(const struct in_place_program *program, struct handl
 static int pass_descriptors(const struct in_place_program *program, int *ret_log)
 {
         const struct worker_plan *plan = program->plan;
-        struct passed own[] = {{plan->template_fd, number_of(OWN_TEMPLATE)}, {plan->log_write_fd, number_of(OWN_LOG)}};
+        struct passed own[] = {{plan->template_fd, IN_PLACE_FIRST_OWN_FD + IN_PLACE_OWN_TEMPLATE},
+                               {plan->log_write_fd, IN_PLACE_FIRST_OWN_FD + IN_PLACE_OWN_LOG}};
 
-        return in_place_pass(plan, own, ELEMENTS(own), number_of(OWN_COUNT), ret_log);
+        return in_place_pass(plan, own, ELEMENTS(own), IN_PLACE_FIRST_OWN_FD + IN_PLACE_OWN_COUNT, ret_log);
 }
 
 /* The signals of a worker wait for it: they mean nothing else before main(). What a program does after that may need

@@ -42,6 +42,8 @@ HANDLERS = BINARY.parents[2] / "tests/handlers"
 SLOW = float(os.environ.get("PREFORKD_TEST_SLOW", "1"))
 # How programs on stdin and stdout are started where a test does not say: what holds for one way holds for all.
 START_METHOD = os.environ.get("PREFORKD_TEST_START_METHOD", "")
+# The same for programs that accept themselves and are watched by the preloaded object, which can only be "snapshot".
+LISTENER_METHOD = START_METHOD if START_METHOD == "snapshot" else ""
 AS_ROOT = os.geteuid() == 0
 # Whom pools serve as where the master is root and the test does not care.
 POOL_USER = "nobody"
@@ -460,6 +462,9 @@ def format_config(pools: Pools, master: Mapping[str, Value] | None = None) -> st
         lines += ["", f"[{name}]"]
         if START_METHOD and options.get("handler_type", "inetd") == "inetd" and "start_method" not in options:
             lines.append(f"start_method = {START_METHOD}")
+        if (LISTENER_METHOD and options.get("handler_type") == "listener" and "start_method" not in options
+                and options.get("accounting", "preload") == "preload"):
+            lines.append(f"start_method = {LISTENER_METHOD}")
         if AS_ROOT and "user" not in options:
             lines.append(f"user = {POOL_USER}")
         lines += [f"{key} = {format_value(value)}" for key, value in options.items() if value is not None]
@@ -815,7 +820,7 @@ class Daemon:
             return
 
         def surplus() -> dict[str, int]:
-            templates = sum(options.get("start_method", "exec") != "exec" for options in self.pools.values())
+            templates = len(re.findall("^start_method = (?!exec)", self.config.read_text(), re.MULTILINE))
             more = {"pipe": 2 * len(children(self.pid)) + 2, "socket": templates}
             now = self.descriptors()
             return {kind: count - at_start[kind] for kind, count in now.items() if count > at_start[kind] + more.get(kind, 0)}

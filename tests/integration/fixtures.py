@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+import daemon as daemons_module
 from changed_tree import Programs
 from daemon import (AS_ROOT, SLOW, Daemon, Timeout, adopt_orphans, alive, children, claimed_ports, handler,
                     have_ipv6, title, wait_until, with_own_mounts)
@@ -121,6 +122,13 @@ def no_leaks(request: pytest.FixtureRequest, tmp_path: Path, deadline: None) -> 
         pytest.fail(f"processes left behind: {leaked}")
     descriptors = len(os.listdir("/proc/self/fd")) - claimed_ports()
     assert descriptors <= descriptors_before, "the test itself leaks descriptors"
+
+
+@pytest.fixture(params=["exec", "snapshot"])
+def listener_method(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Programs that accept themselves, and that the preloaded object watches, are started in this way."""
+    monkeypatch.setattr(daemons_module, "LISTENER_METHOD", "" if request.param == "exec" else request.param)
+    return request.param
 
 
 @pytest.fixture

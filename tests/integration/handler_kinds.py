@@ -46,11 +46,11 @@ def target() -> str:
     return _target
 
 
-def acceptor(name: str, way: str, accounting: str, is_watched: bool = True) -> Kind:
+def acceptor(name: str, way: str, accounting: str, is_watched: bool = True, **keys: object) -> Kind:
     """A program that accepts itself, tests/handlers/acceptor.c."""
     def runs(*what: str) -> Callable[[Path], Keys]:
         return lambda directory: {"handler_type": "listener", "accounting": accounting,
-                                  "handler": [handler("acceptor", directory), way, "3", *what]}
+                                  "handler": [handler("acceptor", directory), way, "3", *what], **keys}
 
     return Kind(name, runs("echo"), in_process=True, is_program=True, is_watched=is_watched,
                 wait=lambda directory, time: runs("wait", time)(directory), stubborn=runs("stubborn"))
@@ -79,6 +79,7 @@ KINDS = [
          behind=lambda _: {"target": {"handler_type": "builtin", "handler": "echo", "listen": target(),
                                       "max_workers": 200, "max_spare_workers": 8}}),
     acceptor("listener-preload", "all", "preload"),
+    acceptor("listener-snapshot", "all", "preload", start_method="snapshot"),
     acceptor("listener-api", "api", "api"),
     acceptor("listener-none", "polite", "none", is_watched=False),
 ]

@@ -133,6 +133,12 @@ bool pool_config_is_copied(const struct pool_config *pool)
         return pool->handler_type == HANDLER_INETD && pool->start_method != START_EXEC;
 }
 
+bool pool_config_has_template(const struct pool_config *pool)
+{
+        return pool_config_is_copied(pool) ||
+               (pool->handler_type == HANDLER_LISTENER && pool->start_method == START_SNAPSHOT);
+}
+
 bool pool_config_is_unwatched(const struct pool_config *pool)
 {
         return pool->handler_type == HANDLER_LISTENER && pool->accounting == ACCOUNTING_NONE;

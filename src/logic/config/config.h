@@ -256,6 +256,9 @@ enum retire_signal pool_config_retire_signal(const struct pool_config *pool);
 /* The handler is loaded once, and each connection gets a copy of its process. */
 bool pool_config_is_copied(const struct pool_config *pool);
 
+/* Workers are made of a template: a process that has loaded the handler, or started it. */
+bool pool_config_has_template(const struct pool_config *pool);
+
 bool pool_config_is_unwatched(const struct pool_config *pool);
 
 /* True for what inetd calls wait: a program that takes the socket over as descriptor 0, started when something waits

@@ -139,6 +139,24 @@ static void check_copy(const struct rules *rules, const struct pool_config *pool
                 rules_refuse(rules, pool, POOL_COPY, "rollback needs no_new_privileges = yes; expected fork");
 }
 
+static void check_start_method(const struct rules *rules, const struct pool_config *pool)
+{
+        if (rules_is_set(pool, POOL_START_METHOD) && !pool_config_uses(pool, POOL_START_METHOD))
+                rules_warn(rules, pool, POOL_START_METHOD, "no effect: the handler is no program");
+        else if (pool->start_method == START_FORKSERVER && pool->handler_type == HANDLER_LISTENER)
+                rules_refuse(rules, pool, POOL_START_METHOD,
+                             "a handler that accepts itself has no connections of which it could be given a copy; "
+                             "expected snapshot or exec");
+        else if (pool_config_has_template(pool) && pool->handler_type == HANDLER_LISTENER &&
+                 pool->accounting != ACCOUNTING_PRELOAD)
+                rules_refuse(rules, pool, POOL_START_METHOD,
+                             "snapshot needs accounting = preload, which sees the handler's first wait for a "
+                             "connection; expected that, or exec");
+        if (pool_config_has_template(pool) && pool->listen.count > POOL_COPIED_LISTEN_MAX)
+                rules_refuse(rules, pool, POOL_START_METHOD,
+                             "a handler is copied for at most %d addresses; expected exec", POOL_COPIED_LISTEN_MAX);
+}
+
 void config_check_handler(const struct rules *rules, const struct pool_config *pool)
 {
         static void (*const checks[HANDLER_TYPE_COUNT])(const struct rules *rules, const struct pool_config *pool) = {
@@ -157,13 +175,5 @@ void config_check_handler(const struct rules *rules, const struct pool_config *p
                         "only what is loaded into a worker can be served by threads; expected 1, or handler_type = "
                         "module or builtin");
         check_copy(rules, pool);
-        if (rules_is_set(pool, POOL_START_METHOD) && !pool_config_uses(pool, POOL_START_METHOD))
-                rules_warn(rules, pool, POOL_START_METHOD, "no effect: the handler is no program");
-        else if (pool->start_method != START_EXEC && pool->handler_type == HANDLER_LISTENER)
-                rules_refuse(rules, pool, POOL_START_METHOD,
-                             "a handler that accepts itself has no connections of which it could be given a copy; "
-                             "expected exec");
-        if (pool_config_is_copied(pool) && pool->listen.count > POOL_COPIED_LISTEN_MAX)
-                rules_refuse(rules, pool, POOL_START_METHOD,
-                             "a handler is copied for at most %d addresses; expected exec", POOL_COPIED_LISTEN_MAX);
+        check_start_method(rules, pool);
 }

@@ -17,7 +17,8 @@ struct resource_limits;
 enum worker_role {
         WORKER_ROLE_SERVE,
         WORKER_ROLE_REFUSE,   /* closes connections unserved while no worker is idle (when_full = refuse) */
-        WORKER_ROLE_TEMPLATE, /* executes the handler, of which workers are made; it has no slot and no listeners */
+        WORKER_ROLE_TEMPLATE, /* executes the handler, of which workers are made; it has no slot, and listeners only if
+                               * the handler accepts itself */
 };
 
 struct worker_plan {

@@ -112,8 +112,8 @@ static const struct launcher_ops *operations(const struct worker *worker)
 {
         const struct pool *pool = worker->pool;
 
-        return worker_serves(worker) && pool_config_is_copied(pool->config) ? pool->runtime->template_launcher
-                                                                            : pool->launcher;
+        return worker_serves(worker) && pool_config_has_template(pool->config) ? pool->runtime->template_launcher
+                                                                               : pool->launcher;
 }
 
 /* Create the process with its plan. Only that process has the writing end of the pipe afterwards. */
@@ -123,7 +123,6 @@ static int launch(struct worker *worker, const struct listener_set *listeners, p
         const struct pool_runtime *runtime = pool->runtime;
         _cleanup_(freep) int *fds = calloc(listeners->count + 1, sizeof(*fds));
         _cleanup_(fd_closep) int log_write_fd = -1;
-        size_t count = 0;
 
         if (!fds)
                 return -ENOMEM;
@@ -131,9 +130,6 @@ static int launch(struct worker *worker, const struct listener_set *listeners, p
         if (r < 0)
                 return r;
         _cleanup_(fd_closep) int log_socket_fd = open_log_socket(worker);
-        for (size_t i = 0; i < listeners->count; i++)
-                if (!listeners->items[i].dead)
-                        fds[count++] = listeners->items[i].listener.fd;
         const struct boards *boards = &pool->boards;
         int board_fds[BOARDS_MAX];
         for (unsigned i = 0; i < boards->count; i++)
@@ -146,7 +142,7 @@ static int launch(struct worker *worker, const struct listener_set *listeners, p
                 .slot = worker->slot,
                 .slots = worker->slots,
                 .listeners = fds,
-                .listener_count = count,
+                .listener_count = listener_set_list_live(listeners, fds, listeners->count),
                 .wake_fd = pool->wake.write_fd,
                 .log_write_fd = log_write_fd,
                 .log_socket_fd = log_socket_fd,

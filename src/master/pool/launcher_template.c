@@ -1,10 +1,6 @@
 #include "master/pool/launcher_template.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
@@ -18,6 +14,7 @@
 #include "master/pool/pool.h"
 #include "master/pool/tallies.h"
 #include "master/pool/template.h"
+#include "master/pool/template_launch.h"
 #include "master/pool/template_report.h"
 #include "master/pool/worker.h"
 #include "os/clock.h"
@@ -27,38 +24,11 @@
 #define RENEW_AFTER_MS 1000 /* from the start of one template to that of the next of its generation */
 #define ORDER_AGAIN_MS 50   /* after an order that could not be sent */
 
-struct template_launch {
-        struct template_launch *next;
-        struct worker *worker;
-        uint32_t number;
-        const struct template *template; /* that was ordered to; NULL: none yet */
-        /* Of the order, as far as they are the launch's own; -1. The writing end of the worker's pipe is kept until the
-         * answer: without it, the end of a template would be the end of the output. */
-        int fds[TEMPLATE_FD_COUNT];
-};
-
-static void free_launch(struct template_launch *launch)
-{
-        for (size_t i = 0; i < ELEMENTS(launch->fds); i++)
-                fd_closep(&launch->fds[i]);
-        free(launch);
-}
-
-static void unlink_launch(struct pool *pool, const struct template_launch *launch)
-{
-        struct template_launch **link = &pool->templates.launches;
-
-        while (*link != launch)
-                link = &(*link)->next;
-        *link = launch->next;
-}
-
 static int answer(struct pool *pool, struct template_launch *launch, pid_t pid, int error)
 {
         struct worker *worker = launch->worker;
 
-        unlink_launch(pool, launch);
-        free_launch(launch);
+        template_launch_remove(&pool->templates.launches, launch);
         return launcher_answer(worker, pid, error);
 }
 
@@ -74,15 +44,6 @@ static void cancel_launches(struct pool *pool, const struct template *template, 
         }
 }
 
-static struct template_launch *find_launch(const struct pool *pool, const struct template *template, uint32_t number)
-{
-        struct template_launch *launch = pool->templates.launches;
-
-        while (launch && (launch->number != number || launch->template != template))
-                launch = launch->next;
-        return launch;
-}
-
 /* The template that makes workers of the present generation; NULL: there is none. */
 static struct template *present(const struct pool *pool)
 {
@@ -90,6 +51,13 @@ static struct template *present(const struct pool *pool)
 
         return template && template->state != TEMPLATE_ENDING && template->generation == pool->generation ? template
                                                                                                           : NULL;
+}
+
+/* A handler that accepts itself knows how many addresses it has from its start on. */
+static bool has_places(const struct pool *pool, const struct template *template, const struct template_launch *launch)
+{
+        return pool->config->handler_type != HANDLER_LISTENER ||
+               listener_set_list_live(worker_listeners(launch->worker), NULL, SIZE_MAX) == template->listeners;
 }
 
 static int send_order(const struct pool *pool, struct template *template, const struct template_launch *launch)
@@ -110,12 +78,8 @@ static int send_order(const struct pool *pool, struct template *template, const 
                 fds[count++] = fd;
                 order.has |= 1U << i;
         }
-        for (size_t i = 0; i < listeners->count && order.listeners < TEMPLATE_LISTENERS_MAX; i++)
-                if (!listeners->items[i].dead) {
-                        fds[count++] = listeners->items[i].listener.fd;
-                        order.listeners++;
-                }
-        return template_order(template, &order, fds, count);
+        order.listeners = (uint32_t)listener_set_list_live(listeners, fds + count, TEMPLATE_LISTENERS_MAX);
+        return template_order(template, &order, fds, count + order.listeners);
 }
 
 static void look_again(struct pool *pool, uint64_t at_ms)
@@ -136,6 +100,11 @@ static void send_orders(struct pool *pool)
                         continue;
                 if (template->in_flight >= IN_FLIGHT_MAX)
                         return;
+                if (!has_places(pool, template, launch)) {
+                        if (template->in_flight == 0)
+                                template_end(template, TEMPLATE_END_ORDERED);
+                        return;
+                }
                 if (send_order(pool, template, launch) < 0) {
                         look_again(pool, clock_now_ms() + ORDER_AGAIN_MS);
                         return;
@@ -174,7 +143,7 @@ static void look_for_strangers(struct pool *pool)
 static int on_answer(void *context, struct template *template, uint32_t number, pid_t pid, int error)
 {
         struct pool *pool = context;
-        struct template_launch *launch = find_launch(pool, template, number);
+        struct template_launch *launch = template_launch_find(pool->templates.launches, template, number);
 
         if (!launch)
                 return -ESRCH;
@@ -231,20 +200,33 @@ static void on_gone(void *context, struct template *template)
         pool_touch(pool);
 }
 
-static int family_of(const struct pool *pool)
+static const struct listener_set *listeners_of(const struct pool *pool)
 {
-        const struct listener_set *set = pool->listeners.count > 0 ? &pool->listeners : &pool->closing;
+        const struct template_launch *launch = pool->templates.launches;
 
+        if (launch)
+                return worker_listeners(launch->worker);
+        return pool->listeners.count > 0 ? &pool->listeners : &pool->closing;
+}
+
+static int family_of(const struct listener_set *set)
+{
         return set->count > 0 ? set->items[0].listener.address.any.sa_family : AF_UNIX;
 }
 
 static int start_template(struct pool *pool)
 {
+        const struct listener_set *set = listeners_of(pool);
+        int fds[TEMPLATE_LISTENERS_MAX];
+        bool accepts = pool->config->handler_type == HANDLER_LISTENER;
         const struct template_setup setup = {.runtime = pool->runtime,
                                              .config = pool->config,
                                              .pool_name = pool->name,
                                              .generation = pool->generation,
-                                             .family = family_of(pool),
+                                             .family = family_of(set),
+                                             .listeners = fds,
+                                             .listener_count =
+                                                     accepts ? listener_set_list_live(set, fds, ELEMENTS(fds)) : 0,
                                              .host = {.context = pool,
                                                       .ready = on_ready,
                                                       .answered = on_answer,
@@ -298,28 +280,6 @@ static void on_timer(void *context)
         launcher_template_tend(context);
 }
 
-static int add_launch(struct pool *pool, struct worker *worker, const struct worker_plan *plan)
-{
-        struct template_launch **link = &pool->templates.launches, *launch = calloc(1, sizeof(*launch));
-
-        if (!launch)
-                return -ENOMEM;
-        *launch = (struct template_launch){
-                .worker = worker, .number = ++pool->templates.last_launch, .fds = {-1, -1, -1, -1, -1}};
-        launch->fds[TEMPLATE_FD_LOG] = fcntl(plan->log_write_fd, F_DUPFD_CLOEXEC, 0);
-        if (plan->log_socket_fd >= 0)
-                launch->fds[TEMPLATE_FD_LOG_SOCKET] = fcntl(plan->log_socket_fd, F_DUPFD_CLOEXEC, 0);
-        if (launch->fds[TEMPLATE_FD_LOG] < 0) {
-                int r = -errno;
-                free_launch(launch);
-                return r;
-        }
-        while (*link)
-                link = &(*link)->next;
-        *link = launch;
-        return 0;
-}
-
 static int launch(struct worker *worker, const struct worker_plan *plan, pid_t *ret_pid)
 {
         struct pool *pool = worker->pool;
@@ -332,7 +292,7 @@ static int launch(struct worker *worker, const struct worker_plan *plan, pid_t *
         if (r == 0)
                 r = require_template(pool);
         if (r == 0)
-                r = add_launch(pool, worker, plan);
+                r = template_launch_add(&pool->templates.launches, worker, plan, ++pool->templates.last_launch);
         if (r < 0)
                 return r;
         pool->templates.wanted = true;
@@ -357,7 +317,7 @@ static void end_former(struct pool *pool, bool all)
 /* The pool may need workers, of a template. */
 static bool is_needed(const struct pool *pool)
 {
-        return pool->templates.wanted && pool_config_is_copied(pool->config) &&
+        return pool->templates.wanted && pool_config_has_template(pool->config) &&
                (pool->templates.launches || (pool->mode == POOL_OPEN && !health_is_backing_off(pool, clock_now_ms())));
 }
 
@@ -365,7 +325,7 @@ void launcher_template_tend(struct pool *pool)
 {
         bool is_over = pool->mode == POOL_ENDING ||
                        (pool->mode == POOL_CLOSING && pool->workers.count == 0 && pool->closing.count == 0) ||
-                       !pool_config_is_copied(pool->config);
+                       !pool_config_has_template(pool->config);
 
         if (!pool->templates.wanted)
                 return;

@@ -168,6 +168,20 @@ uint32_t listener_set_queue_of(const struct pool_listener *item, bool *ret_exact
         return is_known ? length : poll(&poller, 1, 0) == 1 && (poller.revents & POLLIN);
 }
 
+size_t listener_set_list_live(const struct listener_set *set, int *ret_fds, size_t most)
+{
+        size_t count = 0;
+
+        for (size_t i = 0; i < set->count && count < most; i++) {
+                if (set->items[i].dead)
+                        continue;
+                if (ret_fds)
+                        ret_fds[count] = set->items[i].listener.fd;
+                count++;
+        }
+        return count;
+}
+
 unsigned listener_set_queued(const struct listener_set *set)
 {
         unsigned sum = 0;

@@ -65,6 +65,9 @@ struct pool_listener *listener_set_find(const struct listener_set *set, const ch
 struct pool_listener *listener_set_move(struct listener_set *from, struct pool_listener *item, struct listener_set *to);
 int listener_set_reserve(struct listener_set *set, size_t more);
 
+/* How many of them listen, and the descriptors of those, at most `most`, in `ret_fds` unless that is NULL. */
+size_t listener_set_list_live(const struct listener_set *set, int *ret_fds, size_t most);
+
 /* The length of a listener's queue in connections. If it cannot be measured, *ret_exact is false and the result is 1 if
  * any connection waits, else 0. */
 uint32_t listener_set_queue_of(const struct pool_listener *item, bool *ret_exact);

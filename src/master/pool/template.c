@@ -244,6 +244,8 @@ static int fork_template(const struct template_setup *setup, struct template *te
                 .log_socket_fd = -1,
                 .template_fd = other_fd,
                 .family = setup->family,
+                .listeners = setup->listeners,
+                .listener_count = setup->listener_count,
                 .master_pid = runtime->master_pid,
                 .orphan_timeout_ms = runtime->orphan_timeout_ms,
                 .signals = runtime->signals,
@@ -297,6 +299,7 @@ int template_start(const struct template_setup *setup, struct template **ret)
                                       .started_ms = clock_now_ms(),
                                       .timeout_ms = config->start_timeout_ms,
                                       .uid = config->user.name ? config->user.id : getuid(),
+                                      .listeners = setup->listener_count,
                                       .fd = -1};
         int r = start(setup, template);
         if (r < 0) {

@@ -87,6 +87,7 @@ struct template
         int status;
         uint32_t stage, error;
         unsigned in_flight; /* orders without an answer */
+        size_t listeners;   /* that it was started with: the program has places for as many */
         int fd;
         struct evloop_watch *watch;
         struct evloop_timer *timer;
@@ -98,7 +99,9 @@ struct template_setup {
         const struct pool_config *config;
         const char *pool_name;
         uint64_t generation;
-        int family; /* the address family of its connections */
+        int family;           /* the address family of its connections */
+        const int *listeners; /* of a handler that accepts itself; else there are none */
+        size_t listener_count;
         struct template_host host;
 };
 

@@ -45,6 +45,9 @@ static const char *find_cause(const struct pool *pool, const struct template *te
         if (!template->loaded)
                 return "the handler runs without preforkd's preload object; a start_method other than exec is for "
                        "programs that are dynamically linked with glibc and not setuid";
+        if (pool->config->handler_type == HANDLER_LISTENER)
+                return "the handler has not waited for a connection on a listener that it was given, for which "
+                       "start_method = snapshot waits; expected exec";
         return pool->config->start_method == START_SNAPSHOT
                        ? "the handler has not touched its connection, for which start_method = snapshot waits; "
                          "expected forkserver or exec"

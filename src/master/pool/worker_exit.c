@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/saturating.h"
+#include "lib/slot.h"
 #include "logic/protocol/worker_plan.h"
 #include "master/pool/board_renewal.h"
 #include "master/pool/drainer.h"
@@ -226,6 +227,13 @@ static void count_interrupted(const struct worker *worker, int status)
         sums->busy_ns = saturated_add(sums->busy_ns, (now_ms - worker_since_ms(worker, 0, now_ms)) * 1000000);
 }
 
+/* A program that accepts itself dies with its worker. */
+static void count_crash(const struct worker *worker, int status)
+{
+        if (worker->is_program && WIFSIGNALED(status) && slot_is_crash(WTERMSIG(status)))
+                pool_counters_note(worker->pool, COUNTER_handler_crashes);
+}
+
 static bool was_recycled(const struct worker *worker, int status)
 {
         if (worker->is_program)
@@ -275,6 +283,7 @@ void worker_exit_settle(void *context, pid_t pid, int status, const struct rusag
                 program_explain(worker);
         }
         count_interrupted(worker, status);
+        count_crash(worker, status);
         count_failure(worker, status, as_agreed);
         worker_leave_idle_set(worker);
         if (worker_serves(worker))

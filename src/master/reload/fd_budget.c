@@ -10,7 +10,7 @@
  * theirs. */
 static uint64_t needed_by_template(const struct pool_config *pool)
 {
-        return pool_config_is_copied(pool) ? 3 + 2 * pool->max_workers : 0;
+        return pool_config_has_template(pool) ? 3 + 2 * pool->max_workers : 0;
 }
 
 /* The descriptors that the master needs: its own, one pipe per process, as many pipes again that outlive their workers,

@@ -15,6 +15,11 @@ bool guard_has(int fd)
         return fd >= 0 && (fd == stand_in_far() || guarded->has_fd(fd));
 }
 
+bool guard_shares_temporary_files(void)
+{
+        return guarded->shares_temporary_files;
+}
+
 unsigned guard_next(unsigned first)
 {
         unsigned next = guarded->next_fd(first);

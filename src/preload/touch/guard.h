@@ -1,5 +1,5 @@
-/* The descriptors that the program does not know: the object's own, and the stand-in's other end. Used by touch/
- * alone. */
+/* The host, and the descriptors that the program does not know: the object's own, and the stand-in's other end. Used by
+ * touch/ alone, but for guard_begin(), which the host calls if nothing in touch/ does. */
 #pragma once
 
 #include "preload/touch/host.h"
@@ -7,6 +7,9 @@
 void guard_begin(const struct touch_host *host);
 
 bool guard_has(int fd);
+
+/* As host.shares_temporary_files. */
+bool guard_shares_temporary_files(void);
 
 /* The lowest from `first` on; UINT32_MAX: none. */
 unsigned guard_next(unsigned first);

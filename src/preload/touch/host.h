@@ -25,6 +25,9 @@ enum touch_refusal {
 struct touch_host {
         int family;      /* of the listener: AF_INET, AF_INET6, AF_UNIX */
         bool stderr_too; /* descriptor 2 is the connection, too */
+        /* A program that accepts connections itself forks its workers where there is no preforkd: a file without a
+         * name that it writes to is meant for all of them. */
+        bool shares_temporary_files;
 
         /* Signals (bits) that are blocked, and stay so until the stop whatever the program does: they are the object's.
          * For the program none of them was blocked at its start. */

@@ -100,6 +100,8 @@ static enum touch_refusal keep_file(int fd, const struct stat *status)
 
         if (!file)
                 return TOUCH_TOO_MANY;
+        bool is_temporary = status->st_nlink == 0 && (file->flags & O_ACCMODE) != O_RDONLY;
+
         if (file->flags & O_PATH) {
                 state.count--; /* it has no offset */
                 return TOUCH_FINE;
@@ -108,8 +110,12 @@ static enum touch_refusal keep_file(int fd, const struct stat *status)
                 return TOUCH_CLOSED_FILE;
         if (proc_line(info, "lock:"))
                 return TOUCH_LOCKS;
-        if (status->st_nlink == 0 && (file->flags & O_ACCMODE) != O_RDONLY)
+        if (is_temporary && !guard_shares_temporary_files())
                 return TOUCH_TEMPORARY_FILE;
+        if (is_temporary) {
+                state.count--; /* it stays the same open file */
+                return TOUCH_FINE;
+        }
         file->offset = SYS_3(__NR_lseek, fd, 0, SEEK_CUR);
         find_same(file);
         int again = open_again(fd, file->flags);

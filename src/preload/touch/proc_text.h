@@ -1,4 +1,5 @@
-/* What the kernel says in /proc about the process, without libc. Used by touch/ alone. */
+/* What the kernel says in /proc about the process, without libc. Used by touch/, and by preload/own_fds and
+ * preload/listeners. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,8 +1,5 @@
 #include "preload/touch/touch.h"
 
-#include <sched.h>
-#include <sys/wait.h>
-
 #include "base/cleanup.h"
 #include "lib/sys.h"
 #include "preload/touch/acts.h"
@@ -11,8 +8,8 @@
 #include "preload/touch/open_files.h"
 #include "preload/touch/signals.h"
 #include "preload/touch/stand_in.h"
+#include "preload/touch/standstill.h"
 #include "preload/touch/stub.h"
-#include "preload/touch/timers.h"
 
 static const char *const texts[] = {
         [TOUCH_FINE] = "it can be copied",
@@ -46,7 +43,6 @@ static volatile char selector;
 
 static struct {
         const struct touch_host *host;
-        int tid; /* of the template */
         uint64_t pending, mask;
 } state;
 
@@ -56,25 +52,13 @@ static int set_dispatch(bool on)
                           on ? stub_begin : NULL, on ? stub_end - stub_begin : 0, on ? &selector : NULL);
 }
 
-/* unshare(2) changes nothing here; it fails if somebody shares the memory. */
-static enum touch_refusal look_at_processes(void)
-{
-        siginfo_t info;
-
-        if (SYS_1(__NR_unshare, CLONE_VM) == -EINVAL)
-                return TOUCH_THREADS;
-        if (SYS_5(__NR_waitid, P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL, NULL) != -ECHILD)
-                return TOUCH_CHILDREN;
-        return stand_in_end() ? TOUCH_FINE : TOUCH_USED_BY_CHILD;
-}
-
 static enum touch_refusal look(void)
 {
         enum touch_refusal refusal = acts_refusal();
 
         if (refusal == TOUCH_FINE)
-                refusal = look_at_processes();
-        return refusal == TOUCH_FINE ? open_files_keep() : refusal;
+                refusal = standstill_keep();
+        return refusal == TOUCH_FINE && !stand_in_end() ? TOUCH_USED_BY_CHILD : refusal;
 }
 
 /* A signal that waits for the program to unblock it waits in each copy, too. */
@@ -100,10 +84,9 @@ void touch_renew(void)
         set_dispatch(false);
         signals_give_back();
         renew_pending();
-        if (!open_files_renew())
-                state.host->refused(TOUCH_CLOSED_FILE);
-        if (!timers_go_on(state.tid))
-                state.host->refused(TOUCH_TOO_MANY);
+        enum touch_refusal refusal = standstill_renew();
+        if (refusal != TOUCH_FINE)
+                state.host->refused(refusal);
 }
 
 /* Into the program, at the point that the frame of the signal says, from any stack: the frame is where the stack
@@ -126,11 +109,8 @@ static void stop(const struct call *call)
 {
         enum touch_refusal refusal = look();
 
-        if (refusal == TOUCH_FINE && !timers_stop())
-                refusal = TOUCH_TOO_MANY;
         if (refusal != TOUCH_FINE)
                 state.host->refused(refusal);
-        state.tid = sys_gettid();
         keep_pending(call);
         *call_mask(call) = state.mask;
         call_registers(call)[REG_RIP] -= SYSCALL_BYTES;
