@@ -99,6 +99,18 @@ int door_install(const int *listen_fds, size_t listen_count, pid_t parent, unsig
         return sys_getppid() == parent ? 0 : -ESRCH;
 }
 
+void door_uninstall(void)
+{
+        if (!door_is_installed())
+                return;
+        sys_handle_signal(DOOR_SIGNAL, SIG_DFL);
+        sys_close(door.door_fd);
+        door.door_fd = -1;
+        door.listen_fds = NULL;
+        door.listen_count = 0;
+        atomic_store(&door.closed, false);
+}
+
 void door_set_teller(void (*tell)(void))
 {
         door.tell = tell;

@@ -44,6 +44,9 @@ void door_set_threads(const _Atomic pid_t *tids, size_t count, bool in_sets);
 /* Before door_install(): call this when the door closes, too, from a signal handler perhaps. */
 void door_set_teller(void (*tell)(void));
 
+/* This process is a worker no more: undo door_install(). No effect if it has not been called. */
+void door_uninstall(void);
+
 /* In a process that the worker has forked, and that waits in its place: its parent is the worker. The end of that
  * closes its door, and means nothing else. 0; -ESRCH: the worker has ended; or -errno of prctl(2). */
 int door_follow(pid_t worker);

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#define TEMPLATE_VERSION 1
+#define TEMPLATE_VERSION 2
 #define TEMPLATE_LISTENERS_MAX 128
 
 /* The descriptors of an order, in this sequence; of the optional ones those that `has` has a bit for. The listeners
@@ -18,6 +18,8 @@ enum template_fd {
         TEMPLATE_FD_LOG, /* the writing end of the worker's pipe */
         TEMPLATE_FD_LOG_READ,
         TEMPLATE_FD_LOG_SOCKET,
+        TEMPLATE_FD_HEIR, /* the worker becomes a template itself after `heir_after` requests: its socket to the master
+                           */
         TEMPLATE_FD_COUNT
 };
 #define TEMPLATE_FDS_MAX (TEMPLATE_FD_COUNT + TEMPLATE_LISTENERS_MAX)
@@ -28,12 +30,15 @@ struct template_order {
         uint32_t slot;
         uint32_t has; /* a bit for each enum template_fd */
         uint32_t listeners;
+        uint32_t reserved;
+        uint64_t heir_after; /* snapshot_after; with TEMPLATE_FD_HEIR */
 };
 
 enum template_said {
         TEMPLATE_LOADED,       /* the preload object is in the program; `launch` is TEMPLATE_VERSION */
-        TEMPLATE_STOPPED,      /* the program has stopped at its point: orders are carried out */
-        TEMPLATE_FAILED,       /* there will be no template: `stage` and `error` say why */
+        TEMPLATE_STOPPED,      /* the program has stopped at its point: orders are carried out. Of an heir: it is no
+                                * worker any more */
+        TEMPLATE_FAILED,       /* there will be no template: `stage` and `error` say why. An heir serves on */
         TEMPLATE_LAUNCHED,     /* by the worker: here it is */
         TEMPLATE_NOT_LAUNCHED, /* `error`: there is no worker */
         TEMPLATE_SAID_COUNT

@@ -57,26 +57,44 @@ bool accounting_begin_template(const struct attachment *attachment, const struct
         sys_block_signal(DOOR_SIGNAL, true);
         accounting.attachment = *attachment;
         accounting.template = ops;
+        accounting.stops = true;
         accounting.pid = sys_getpid();
         return true;
+}
+
+/* In a worker that was just made of a template. */
+static void begin_worker(void)
+{
+        accounting.pid = sys_getpid();
+        accounting.ready = accounting.waiting = accounting.woken = false;
+        accounting.served = 0;
 }
 
 /* A template waits here, for orders; in the workers that are made of it this returns. */
 static void stop_template(void)
 {
-        const struct accounting_template *ops = accounting.template;
-
-        if (!ops)
+        if (!accounting.stops)
                 return;
-        accounting.template = NULL;
-        ops->stop(&accounting.attachment, &accounting.desk);
-        accounting.pid = sys_getpid();
+        accounting.stops = false;
+        accounting.heir_after = accounting.template->stop(&accounting.attachment, &accounting.desk);
+        begin_worker();
+}
+
+static void inherit_if_due(void)
+{
+        if (accounting.heir_after == 0 || accounting.served < accounting.heir_after || door_is_closed())
+                return;
+        accounting.heir_after = 0;
+        if (accounting.template->inherit(&accounting.attachment, &accounting.desk, &accounting.heir_after))
+                begin_worker();
 }
 
 static void end_request(void)
 {
-        if (accounting.connection >= 0)
+        if (accounting.connection >= 0) {
                 request_end(&accounting.desk, sys_now_ns(), 0, 0);
+                accounting.served++;
+        }
         accounting.connection = -1;
 }
 
@@ -99,6 +117,7 @@ bool accounting_begin_wait(void)
 
         stop_template();
         end_request();
+        inherit_if_due();
         if (!door_is_installed()) {
                 r = door_install(listeners_numbers(), listeners_count(),
                                  (pid_t)accounting.attachment.values[ATTACH_MASTER_PID],
@@ -181,7 +200,7 @@ static long accept_once(int fd, int flags, struct address *ret_peer)
  * nobody's worker, and ends. */
 static _Noreturn void end_child(void)
 {
-        if (accounting.template)
+        if (accounting.stops)
                 accounting.template->child_waits();
         else if (!accounting.ready)
                 atomic_store(&accounting.desk.slot.words->attached, PREFORK_ATTACHED_FORKS);
@@ -307,6 +326,11 @@ long accounting_execute(const char *path, char *const *arguments, char *const *e
 
         if (accounting.pid != 0 && !is_worker)
                 sys_block_signal(DOOR_SIGNAL, false);
+        if (is_worker && accounting.heir_after > 0) { /* what is executed is another program */
+                accounting.heir_after = 0;
+                accounting.attachment.has[ATTACH_TEMPLATE_FD] = accounting.attachment.has[ATTACH_LOG_FD] = false;
+                environment_note(&accounting.attachment);
+        }
         if (is_worker)
                 own_fds_pass_on(&accounting.attachment, true);
         long r = environment_execute(path, arguments, environment, is_worker, execute);

@@ -26,8 +26,12 @@ void accounting_begin(char **environment);
 /* What is done in a template. */
 struct accounting_template {
         /* At the program's first wait for a connection. Returns in each worker that is made of it, and has filled the
-         * desk and described the worker's descriptors in the attachment by then. */
-        void (*stop)(struct attachment *attachment, struct request_desk *desk);
+         * desk and described the worker's descriptors in the attachment by then. The result is after how many requests
+         * inherit() is to be called; 0: never. */
+        uint64_t (*stop)(struct attachment *attachment, struct request_desk *desk);
+        /* In a worker that has served so many, between two requests: it becomes a template. Returns as stop() does, in
+         * workers; or at once with false, if that cannot be: then it serves on. */
+        bool (*inherit)(struct attachment *attachment, struct request_desk *desk, uint64_t *ret_heir_after);
         /* In a child of the program that waits for connections; it ends afterwards. */
         void (*child_waits)(void);
 };

@@ -18,7 +18,9 @@ struct accounting {
         bool ready, waiting; /* it has been idle once; it is idle */
         bool polls, woken;   /* the program waits by poll and its kind; an epoll set has just woken it */
         unsigned refusals;
-        const struct accounting_template *template; /* it has not stopped yet */
+        const struct accounting_template *template; /* NULL: the program is no template, and of none */
+        bool stops;                                 /* it is one that has not stopped yet */
+        uint64_t served, heir_after;                /* requests; 0: never */
 };
 
 extern struct accounting accounting;

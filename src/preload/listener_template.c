@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "base/cleanup.h"
+#include "lib/door.h"
 #include "lib/sys.h"
 #include "preload/accounting.h"
 #include "preload/copies.h"
@@ -13,30 +14,39 @@
 #include "preload/record.h"
 #include "preload/service.h"
 #include "preload/service_private.h"
+#include "preload/template_link.h"
 #include "preload/touch/guard.h"
 #include "preload/touch/standstill.h"
 #include "preload/touch/touch.h"
 
+/* Of the process that stops: its own descriptors are listed there. */
+static const struct attachment *stopping;
+
 static bool is_not_the_programs(int fd)
 {
-        return service_owns(fd) || listeners_index(fd) >= 0;
+        return service_owns(fd) || own_fds_has(stopping, fd) || listeners_index(fd) >= 0;
 }
 
-static void say(const char *why)
+static void say(const char *what, const char *why, const char *then)
 {
         char text[RECORD_BYTES];
         struct line line = record_begin(text, RECORD_ERROR);
 
-        line_add(&line, "start_method = snapshot cannot copy the handler: ");
+        line_add(&line, what);
         line_add(&line, why);
-        line_add(&line, "; expected exec");
+        line_add(&line, then);
         record_write(&line);
+}
+
+static void say_refusal(const char *why)
+{
+        say("start_method = snapshot cannot copy the handler: ", why, "; expected exec");
 }
 
 /* In the template and in a worker. */
 static _Noreturn void refuse(const char *why)
 {
-        say(why);
+        say_refusal(why);
         if (service.template_fd >= 0) {
                 sys_set_mask(ALL_SIGNALS, NULL);
                 sys_kill(0, SIGTERM); /* its children are in its group */
@@ -47,6 +57,7 @@ static _Noreturn void refuse(const char *why)
 /* The program may have wanted their numbers for its own meanwhile. */
 static void find_own_fds(const struct attachment *attachment)
 {
+        stopping = attachment;
         service.template_fd = (int)attachment->values[ATTACH_TEMPLATE_FD];
         service.log_fd = attachment->has[ATTACH_LOG_FD] ? (int)attachment->values[ATTACH_LOG_FD] : -1;
         record_set_targets(-1, service.log_fd);
@@ -62,13 +73,15 @@ static void settle(enum attach_variable variable, int *fd, struct attachment *at
         attachment->values[variable] = (uint64_t)*fd;
 }
 
-/* The worker is from now on as if it had executed the program itself. */
+/* The worker is from now on as if it had executed the program itself; an heir keeps what it will need as a template. */
 static void describe(struct attachment *attachment, struct request_desk *desk)
 {
-        static const enum attach_variable of_template[] = {ATTACH_STOP, ATTACH_TEMPLATE_FD, ATTACH_LOG_FD};
-
-        for (size_t i = 0; i < ELEMENTS(of_template); i++)
-                attachment->has[of_template[i]] = false;
+        attachment->has[ATTACH_STOP] = attachment->has[ATTACH_TEMPLATE_FD] = attachment->has[ATTACH_LOG_FD] = false;
+        if (service.heir_fd >= 0) {
+                settle(ATTACH_TEMPLATE_FD, &service.heir_fd, attachment);
+                settle(ATTACH_LOG_FD, &service.log_fd, attachment);
+                service.heir_fd = service.log_fd = -1; /* they are the attachment's */
+        }
         attachment->has[ATTACH_SLOT] = true;
         attachment->values[ATTACH_SLOT] = service.desk.slot.index;
         attachment->values[ATTACH_PID] = (uint64_t)service.pid;
@@ -95,38 +108,96 @@ static void close_passed(void)
         service.listener_count = 0;
 }
 
-static void stop(struct attachment *attachment, struct request_desk *desk)
+/* Returns in each worker. */
+static uint64_t make_workers(struct attachment *attachment, struct request_desk *desk)
 {
-        find_own_fds(attachment);
-        enum touch_refusal refusal = standstill_keep();
-        if (refusal != TOUCH_FINE)
-                refuse(touch_refusal_text(refusal));
         if (!listeners_leave())
                 refuse("it has too many descriptors of its listeners");
         copies_make_workers();
         if (service.listener_count < listeners_given() || !listeners_put(service.listeners))
                 service_fail(PREFORK_STAGE_LISTENERS, EBADF);
-        refusal = standstill_renew();
+        enum touch_refusal refusal = standstill_renew();
         if (refusal != TOUCH_FINE)
                 refuse(touch_refusal_text(refusal));
+        uint64_t heir_after = service.heir_fd >= 0 ? service.heir_after : 0;
         describe(attachment, desk);
         close_passed();
         service_give_attributes();
         service_restore_mask();
+        return heir_after;
+}
+
+static uint64_t stop(struct attachment *attachment, struct request_desk *desk)
+{
+        find_own_fds(attachment);
+        enum touch_refusal refusal = standstill_keep();
+        if (refusal != TOUCH_FINE)
+                refuse(touch_refusal_text(refusal));
+        return make_workers(attachment, desk);
+}
+
+static void drop(struct attachment *attachment, enum attach_variable variable)
+{
+        if (attachment->has[variable])
+                sys_close((int)attachment->values[variable]);
+        attachment->has[variable] = false;
+}
+
+/* It stays a worker. */
+static bool decline(struct attachment *attachment)
+{
+        drop(attachment, ATTACH_TEMPLATE_FD);
+        drop(attachment, ATTACH_LOG_FD);
+        service.template_fd = service.log_fd = -1;
+        record_set_targets(-1, -1);
+        environment_note(attachment);
+        return false;
+}
+
+/* Nothing of the worker is left: neither its slot nor its door. */
+static void leave_rotation(struct attachment *attachment, struct request_desk *desk)
+{
+        slot_ending(&desk->slot);
+        door_uninstall();
+        sys_unmap(desk->slot.board, sizeof(struct prefork_scoreboard));
+        drop(attachment, ATTACH_SCOREBOARD_FD);
+        drop(attachment, ATTACH_WAKE_FD);
+        drop(attachment, ATTACH_STATM_FD);
+        attachment->has[ATTACH_SLOT] = false;
+        service.board_fd = service.desk.slot.wake_fd = service.desk.recycling.statm_fd = -1;
+        service.stopped = false;
+}
+
+/* After the first word the master may have changed its mind, or may not have lived: then nobody reads it. */
+static bool inherit(struct attachment *attachment, struct request_desk *desk, uint64_t *ret_heir_after)
+{
+        find_own_fds(attachment);
+        if (template_link_say(service.template_fd, TEMPLATE_LOADED, TEMPLATE_VERSION, 0, 0) < 0)
+                return decline(attachment);
+        enum touch_refusal refusal = standstill_keep();
+        if (refusal != TOUCH_FINE) {
+                say("snapshot_after: the worker cannot be copied: ", touch_refusal_text(refusal), "; it serves on");
+                template_link_say(service.template_fd, TEMPLATE_FAILED, 0, PREFORK_STAGE_HANDLER, EOPNOTSUPP);
+                return decline(attachment);
+        }
+        leave_rotation(attachment, desk);
+        *ret_heir_after = make_workers(attachment, desk);
+        return true;
 }
 
 /* The program would wait for its children for ever. */
 static void child_waits(void)
 {
-        say("it makes processes that accept connections");
+        say_refusal("it makes processes that accept connections");
         sys_kill(service.pid, SIGTERM);
 }
 
 void listener_template_begin(void)
 {
-        static const struct accounting_template ops = {.stop = stop, .child_waits = child_waits};
+        static const struct accounting_template ops = {.stop = stop, .inherit = inherit, .child_waits = child_waits};
         static const struct touch_host host = {.has_fd = is_not_the_programs, .shares_temporary_files = true};
 
+        stopping = &service.attachment;
         guard_begin(&host);
         if (!accounting_begin_template(&service.attachment, &ops))
                 refuse("it has too many listeners");

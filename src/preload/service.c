@@ -13,7 +13,7 @@
 #include "preload/service_private.h"
 #include "preload/template_link.h"
 
-struct service service = {.template_fd = -1};
+struct service service = {.template_fd = -1, .heir_fd = -1};
 
 size_t service_listener_count(void)
 {
@@ -160,6 +160,7 @@ size_t service_list_own(int *own[static OWN_FDS_MAX])
         own[count++] = &service.log_read_fd;
         own[count++] = &service.log_socket_fd;
         own[count++] = &service.template_fd;
+        own[count++] = &service.heir_fd;
         for (size_t i = 0; i < service_listener_count(); i++)
                 own[count++] = &service.listeners[i];
         return count;

@@ -45,6 +45,8 @@ struct service {
         int board_fd;                           /* until it is mapped */
         int log_fd, log_read_fd, log_socket_fd; /* -1: there is none */
         int template_fd; /* in a template: its socket to the master; -1: this is none, or not any more */
+        int heir_fd;     /* of a worker that will be one: the same; -1: it will not */
+        uint64_t heir_after;
         int first_own_fd;
         uint64_t program_mask;
         struct sys_sigaction program_actions[SAVED_MAX];

@@ -137,6 +137,8 @@ static void become_worker(const struct received *received)
         for (size_t i = 0; i < received->order.listeners; i++)
                 service.listeners[i] = received->fds[at++];
         service.listener_count = received->order.listeners;
+        service.heir_fd = own[TEMPLATE_FD_HEIR];
+        service.heir_after = received->order.heir_after;
         take_log(own[TEMPLATE_FD_LOG], own[TEMPLATE_FD_LOG_READ], own[TEMPLATE_FD_LOG_SOCKET]);
         if (take_slot(received->order.slot, own[TEMPLATE_FD_BOARD], own[TEMPLATE_FD_WAKE]) < 0)
                 sys_exit(PREFORK_EXIT_START_FAILED); /* there is no slot to say why */

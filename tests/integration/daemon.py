@@ -820,7 +820,7 @@ class Daemon:
             return
 
         def surplus() -> dict[str, int]:
-            templates = len(re.findall("^start_method = (?!exec)", self.config.read_text(), re.MULTILINE))
+            templates = len(re.findall("^start_method = (?!exec)", format_config(self.pools, self.master), re.MULTILINE))
             more = {"pipe": 2 * len(children(self.pid)) + 2, "socket": templates}
             now = self.descriptors()
             return {kind: count - at_start[kind] for kind, count in now.items() if count > at_start[kind] + more.get(kind, 0)}

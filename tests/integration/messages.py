@@ -64,6 +64,7 @@ TOLD = {
 # interface has the reason.
 COPIES = {
     "refused": r"start_method = snapshot cannot copy the handler: (.*); expected (?:forkserver or )?exec$",
+    "serves on": r"snapshot_after: the worker cannot be copied: (.*); it serves on$",
     "not rolled back": r"copy = rollback cannot be used with the handler: (.*); expected fork$",
     "end slowly": r"fast_exit = python has no effect: (.*)$",
     "no process": r"cannot make a process for (?:the next|a) connection: (.*); trying again until it is over$",

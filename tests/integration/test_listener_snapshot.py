@@ -18,6 +18,7 @@ from daemon import (Daemon, connect, listener_inode, read_all, request, run_pref
 from nginx import Nginx
 from programs import PYTHON, rows, wait_rows
 from test_preload import fastcgi
+from test_upgrade import upgrade
 
 Start = Callable[..., Daemon]
 
@@ -217,10 +218,128 @@ def test_what_is_refused_by_name(pool: Callable[..., Pool], program: str, reason
     (["--start-method=forkserver"], "expected snapshot or exec"),
     (["--start-method=snapshot", "--accounting=api"], "snapshot needs accounting = preload"),
     (["--start-method=snapshot", "--accounting=none"], "snapshot needs accounting = preload"),
+    (["--start-method=snapshot", "--snapshot-after=10", "--max-requests=10"], "no worker gets so far"),
 ])
 def test_what_cannot_be(keys: list[str], words: str) -> None:
     result = run_preforkd("-t", *user_arguments(), "--handler-type=listener", *keys, f"--listen={tcp4()}", "--", "/bin/cat")
     assert result.returncode != 0 and words in result.stderr, result.stderr
+
+
+# --- snapshot_after -------------------------------------------------------------------------------------------------
+
+WARMING = """
+served = []
+def answer():
+    served.append(os.getpid())
+    return f"{os.getpid()} {len(served)} {served[0]}"
+serve(answer)
+"""
+
+
+def warmed(www: Pool, not_pid: int = 0) -> dict[str, Any]:
+    """Ask until a worker has become the template; that."""
+    def find() -> dict[str, Any] | None:
+        www.ask()
+        template = www.control.pool()["template"]
+        return template if template and template["requests"] > 0 and template["pid"] != not_pid else None
+
+    return wait_until(find, "a template that has served", 20)
+
+
+def test_a_worker_that_has_served_becomes_the_template(pool: Callable[..., Pool]) -> None:
+    """All workers are replaced by forks of it, and the program has not started again. Nothing is lost."""
+    www = pool(WARMING, snapshot_after=20)
+    first = www.workers()
+    template = warmed(www)
+    assert template["pid"] in first and template["requests"] == 20 and template["generation"] == 2
+    wait_until(lambda: not set(www.workers()) & set(first), "others")
+    for text in www.ask_each().values():
+        count, pid = map(int, text.split())
+        assert count > 20 and pid == template["pid"]
+    assert len(www.starts()) == 1
+    pool_now = www.control.pool()
+    assert pool_now["template"]["pid"] == template["pid"] and pool_now["generation"] == 2
+    assert pool_now["totals"]["died"] == 0 and pool_now["totals"]["lost"] == 0
+    assert any(f"worker {template['pid']} has served 20 requests" in text for text in www.control.decisions())
+    os.kill(www.workers()[0], signal.SIGKILL)  # another comes from it
+    wait_until(lambda: {row["state"] for row in rows(www.daemon)} == {"idle"} and len(rows(www.daemon)) == 3, "another")
+    assert {text.split()[1] for text in www.ask_each().values()} == {str(template["pid"])}
+
+
+def test_requests_are_counted_once(pool: Callable[..., Pool]) -> None:
+    """Those of the worker that has become the template, too."""
+    www = pool(WARMING, snapshot_after=10)
+    www.workers()
+    asked = 0
+    while not (www.control.pool()["template"] or {}).get("requests"):
+        www.ask()
+        asked += 1
+    wait_until(lambda: www.control.pool()["totals"]["requests"] == asked, f"{asked} requests")
+
+
+def test_a_restart_begins_with_a_fresh_one(pool: Callable[..., Pool]) -> None:
+    www = pool(WARMING, snapshot_after=5)
+    www.workers()
+    used = warmed(www)
+    www.control.do("restart www")
+    wait_until(lambda: len(www.starts()) == 2 and www.control.pool()["template"]["requests"] == 0, "a fresh one")
+    assert warmed(www)["generation"] > used["generation"] + 1
+
+
+def test_an_upgrade_begins_with_a_fresh_one(pool: Callable[..., Pool]) -> None:
+    """… the worker that was to be the template serves on."""
+    www = pool(WARMING, snapshot_after=50)
+    workers = www.workers()
+    upgrade(www.daemon)
+    for _ in range(200):
+        www.ask()
+    assert set(www.workers()) == set(workers) and www.control.pool()["totals"]["died"] == 0
+    os.kill(workers[0], signal.SIGKILL)
+    assert warmed(www)["requests"] == 50
+    wait_until(lambda: not set(www.workers()) & set(workers), "others")
+
+
+def test_one_that_cannot_be_copied_serves_on(pool: Callable[..., Pool]) -> None:
+    www = pool("""
+held = []
+def answer():
+    held[:] = held or [os.pipe()]
+    return f"{os.getpid()} "
+serve(answer)
+""", snapshot_after=3)
+    workers = www.workers()
+    for _ in range(40):
+        www.ask()
+    assert www.daemon.wait_copies("serves on") == "it has a pipe, a connection or a timer open that all copies would share"
+    assert set(www.workers()) == set(workers)
+    state = www.control.pool()
+    assert state["generation"] == 1 and state["template"]["requests"] == 0 and state["totals"]["died"] == 0
+
+
+def test_one_that_dies_before_has_a_successor(pool: Callable[..., Pool]) -> None:
+    www = pool(WARMING, snapshot_after=8)
+    workers = www.workers()
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not set(www.workers()) & set(workers), "others")
+    assert warmed(www)["pid"] not in workers
+
+
+def test_php_that_has_served_has_compiled(preforkd: Start, tmp_path: Path) -> None:
+    """What a request has loaded is there in all workers."""
+    socket = tmp_path / "fastcgi.sock"
+    keys = fastcgi("php", tmp_path, socket, start_method="snapshot", snapshot_after=6, scaling="static", max_workers=3)
+    daemon = preforkd({"www": keys}, control=True)
+    wait_rows(daemon, 3)
+    with Nginx(tmp_path, {"/": socket}, tmp_path) as nginx:
+        first = {row["pid"] for row in rows(daemon)}
+
+        def replaced() -> bool:
+            assert nginx.get("/pid.php")[0] == 200
+            return not {row["pid"] for row in rows(daemon)} & first
+
+        wait_until(replaced, "others", 20)
+        assert control_of(daemon).pool()["template"]["requests"] == 6
 
 
 # --- php-cgi --------------------------------------------------------------------------------------------------------

@@ -183,6 +183,8 @@ bool pool_config_uses(const struct pool_config *pool, enum pool_option option)
         case POOL_ROLLBACK_CHECK:
         case POOL_FAST_EXIT:
                 return pool_config_is_copied(pool);
+        case POOL_SNAPSHOT_AFTER:
+                return pool_config_has_template(pool) && !pool_config_is_copied(pool);
         case POOL_LISTEN_FD:
         case POOL_ACCOUNTING:
                 return pool->handler_type == HANDLER_LISTENER;

@@ -102,7 +102,7 @@ struct origin {
 enum pool_option {
         POOL_LISTEN, POOL_BACKLOG, POOL_SOCKET_USER, POOL_SOCKET_GROUP, POOL_SOCKET_MODE, POOL_IPV6_ONLY,
         POOL_FREE_BIND, POOL_TCP_NODELAY, POOL_TCP_KEEPALIVE, POOL_DEFER_ACCEPT,
-        POOL_HANDLER_TYPE, POOL_HANDLER, POOL_THREADS_PER_WORKER, POOL_START_METHOD, POOL_COPY, POOL_ROLLBACK_CHECK, POOL_FAST_EXIT, POOL_LISTEN_FD, POOL_ACCOUNTING, POOL_RETIRE_SIGNAL,
+        POOL_HANDLER_TYPE, POOL_HANDLER, POOL_THREADS_PER_WORKER, POOL_START_METHOD, POOL_COPY, POOL_ROLLBACK_CHECK, POOL_FAST_EXIT, POOL_SNAPSHOT_AFTER, POOL_LISTEN_FD, POOL_ACCOUNTING, POOL_RETIRE_SIGNAL,
         POOL_USER, POOL_GROUP, POOL_SUPPLEMENTARY_GROUPS, POOL_UMASK, POOL_NICE, POOL_DIRECTORY, POOL_ROOT_DIRECTORY,
         POOL_ENVIRONMENT, POOL_CLEAR_ENVIRONMENT, POOL_OOM_SCORE_ADJ, POOL_LIMIT_NOFILE, POOL_LIMIT_AS,
         POOL_LIMIT_CORE, POOL_LIMIT_CPU, POOL_LIMIT_NPROC, POOL_NO_NEW_PRIVILEGES, POOL_STDERR,
@@ -138,13 +138,14 @@ struct pool_config {
         int handler_type; /* enum handler_type; int, because the schema stores every enum through one type */
         struct words handler;
         uint64_t threads_per_worker;
-        int start_method;   /* enum start_method */
-        int copy;           /* enum copy */
-        int rollback_check; /* enum rollback_check */
-        int fast_exit;      /* enum fast_exit */
-        int listen_fd;      /* enum listen_fd */
-        int accounting;     /* enum accounting */
-        int retire_signal;  /* enum retire_signal */
+        int start_method;        /* enum start_method */
+        int copy;                /* enum copy */
+        int rollback_check;      /* enum rollback_check */
+        int fast_exit;           /* enum fast_exit */
+        uint64_t snapshot_after; /* requests; 0: the template is the program as it started */
+        int listen_fd;           /* enum listen_fd */
+        int accounting;          /* enum accounting */
+        int retire_signal;       /* enum retire_signal */
 
         struct account user, group;
         struct account_list supplementary_groups;

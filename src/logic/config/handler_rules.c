@@ -139,6 +139,23 @@ static void check_copy(const struct rules *rules, const struct pool_config *pool
                 rules_refuse(rules, pool, POOL_COPY, "rollback needs no_new_privileges = yes; expected fork");
 }
 
+/* A worker that a client has got into its hands would hand itself on. */
+static void check_snapshot_after(const struct rules *rules, const struct pool_config *pool)
+{
+        if (rules_is_set(pool, POOL_SNAPSHOT_AFTER) && !pool_config_uses(pool, POOL_SNAPSHOT_AFTER))
+                rules_warn(rules, pool, POOL_SNAPSHOT_AFTER,
+                           "no effect: only with handler_type = listener and start_method = snapshot");
+        if (!pool_config_uses(pool, POOL_SNAPSHOT_AFTER) || pool->snapshot_after == 0)
+                return;
+        if (pool->user.name && pool->user.id == 0)
+                rules_refuse(rules, pool, POOL_SNAPSHOT_AFTER,
+                             "a used worker is no template for user = root; expected 0");
+        if (pool->max_requests > 0 && pool->snapshot_after >= pool->max_requests)
+                rules_refuse(rules, pool, POOL_SNAPSHOT_AFTER,
+                             "no worker gets so far with max_requests = %" PRIu64 "; expected fewer",
+                             pool->max_requests);
+}
+
 static void check_start_method(const struct rules *rules, const struct pool_config *pool)
 {
         if (rules_is_set(pool, POOL_START_METHOD) && !pool_config_uses(pool, POOL_START_METHOD))
@@ -176,4 +193,5 @@ void config_check_handler(const struct rules *rules, const struct pool_config *p
                         "module or builtin");
         check_copy(rules, pool);
         check_start_method(rules, pool);
+        check_snapshot_after(rules, pool);
 }

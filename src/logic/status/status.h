@@ -86,6 +86,7 @@ struct status_template {
         pid_t pid;
         const char *state; /* "starting", "ready", "ending"; NULL: there is none */
         uint64_t generation;
+        uint64_t requests; /* that it has served before */
         uint64_t age_ms;
         uint64_t memory_bytes; /* resident; 0: unknown */
 };

@@ -271,6 +271,18 @@ int reaper_add_late(struct reaper *reaper, pid_t pid, uint64_t launched_ms, reap
         return 0;
 }
 
+int reaper_move(struct reaper *reaper, pid_t pid, const void *context, reaper_callback callback, void *new_context)
+{
+        struct child *child = find(reaper, pid);
+
+        if (!child || child->context != context)
+                return -ESRCH;
+        child->callback = callback;
+        child->context = new_context;
+        child->on_stop = NULL;
+        return 0;
+}
+
 bool reaper_knows(const struct reaper *reaper, pid_t pid)
 {
         return find(reaper, pid);

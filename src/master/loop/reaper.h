@@ -45,6 +45,10 @@ int reaper_add(struct reaper *reaper, pid_t pid, reaper_callback callback, void 
  * child. */
 int reaper_add_late(struct reaper *reaper, pid_t pid, uint64_t launched_ms, reaper_callback callback, void *context);
 
+/* The child that is registered under that pid with `context` becomes another's: its end is told there. 0; -ESRCH: there
+ * is no such registration, or the child has ended and its status is not delivered yet. */
+int reaper_move(struct reaper *reaper, pid_t pid, const void *context, reaper_callback callback, void *new_context);
+
 /* True if a child is registered under that pid. */
 bool reaper_knows(const struct reaper *reaper, pid_t pid);
 

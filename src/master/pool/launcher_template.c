@@ -12,8 +12,10 @@
 #include "master/pool/launcher.h"
 #include "master/pool/launcher_ops.h"
 #include "master/pool/pool.h"
+#include "master/pool/pool_counters.h"
 #include "master/pool/tallies.h"
 #include "master/pool/template.h"
+#include "master/pool/template_heir.h"
 #include "master/pool/template_launch.h"
 #include "master/pool/template_report.h"
 #include "master/pool/worker.h"
@@ -60,11 +62,15 @@ static bool has_places(const struct pool *pool, const struct template *template,
                listener_set_list_live(worker_listeners(launch->worker), NULL, SIZE_MAX) == template->listeners;
 }
 
+/* What a template has from the pool; its callbacks send orders again. */
+static struct template_setup setup_of(struct pool *pool);
+
 static int send_order(const struct pool *pool, struct template *template, const struct template_launch *launch)
 {
         _cleanup_(fd_closep) int reader_fd = pipe_reader_open(launch->fds[TEMPLATE_FD_LOG]);
         const struct listener_set *listeners = worker_listeners(launch->worker);
-        struct template_order order = {.launch = launch->number, .slot = launch->worker->slot};
+        struct template_order order = {
+                .launch = launch->number, .slot = launch->worker->slot, .heir_after = pool->config->snapshot_after};
         int fds[TEMPLATE_FDS_MAX];
         size_t count = 0;
 
@@ -105,19 +111,36 @@ static void send_orders(struct pool *pool)
                                 template_end(template, TEMPLATE_END_ORDERED);
                         return;
                 }
+                struct template_setup heirs = setup_of(pool);
+                heirs.listener_count = template->listeners;
+                template_heir_expect(pool, &heirs, template, launch);
                 if (send_order(pool, template, launch) < 0) {
+                        template_heir_launched(pool, launch->number, 0);
                         look_again(pool, clock_now_ms() + ORDER_AGAIN_MS);
                         return;
                 }
                 launch->template = template;
                 fd_closep(&launch->fds[TEMPLATE_FD_LOG_SOCKET]);
+                fd_closep(&launch->fds[TEMPLATE_FD_HEIR]);
         }
+}
+
+static void begin(struct pool *pool, struct template *template)
+{
+        template->next = pool->templates.first;
+        pool->templates.first = template;
+        pool->templates.uid = template->uid;
+        pool->templates.crashes = tallies_totals(pool).handler_crashes;
+        if (pool->templates.born == 0)
+                pool->templates.born = template->born;
 }
 
 static void on_ready(void *context, struct template *template)
 {
         struct pool *pool = context;
 
+        if (template->is_heir)
+                begin(pool, template);
         template_report_ready(pool, template);
         health_note_launch(pool);
         send_orders(pool);
@@ -148,6 +171,7 @@ static int on_answer(void *context, struct template *template, uint32_t number, 
         if (!launch)
                 return -ESRCH;
         int r = answer(pool, launch, pid, error);
+        template_heir_launched(pool, number, r < 0 || error < 0 ? 0 : pid);
         send_orders(pool);
         pool->templates.suspects = true; /* of the next turn, when this answer is counted */
         return r < 0 && error == 0 ? -ECHILD : 0;
@@ -191,6 +215,8 @@ static void on_gone(void *context, struct template *template)
         struct pool *pool = context;
         struct template **link = &pool->templates.first;
 
+        if (template->is_heir)
+                pool_counters_inherit_program(pool, &template->usage);
         cancel_launches(pool, template, true);
         while (*link != template)
                 link = &(*link)->next;
@@ -214,35 +240,34 @@ static int family_of(const struct listener_set *set)
         return set->count > 0 ? set->items[0].listener.address.any.sa_family : AF_UNIX;
 }
 
+static struct template_setup setup_of(struct pool *pool)
+{
+        return (struct template_setup){.runtime = pool->runtime,
+                                       .config = pool->config,
+                                       .pool_name = pool->name,
+                                       .generation = pool->generation,
+                                       .host = {.context = pool,
+                                                .ready = on_ready,
+                                                .answered = on_answer,
+                                                .ending = on_ending,
+                                                .gone = on_gone}};
+}
+
 static int start_template(struct pool *pool)
 {
         const struct listener_set *set = listeners_of(pool);
         int fds[TEMPLATE_LISTENERS_MAX];
         bool accepts = pool->config->handler_type == HANDLER_LISTENER;
-        const struct template_setup setup = {.runtime = pool->runtime,
-                                             .config = pool->config,
-                                             .pool_name = pool->name,
-                                             .generation = pool->generation,
-                                             .family = family_of(set),
-                                             .listeners = fds,
-                                             .listener_count =
-                                                     accepts ? listener_set_list_live(set, fds, ELEMENTS(fds)) : 0,
-                                             .host = {.context = pool,
-                                                      .ready = on_ready,
-                                                      .answered = on_answer,
-                                                      .ending = on_ending,
-                                                      .gone = on_gone}};
+        struct template_setup setup = setup_of(pool);
         struct template *template;
 
+        setup.family = family_of(set);
+        setup.listeners = fds;
+        setup.listener_count = accepts ? listener_set_list_live(set, fds, ELEMENTS(fds)) : 0;
         int r = template_start(&setup, &template);
         if (r < 0)
                 return r;
-        template->next = pool->templates.first;
-        pool->templates.first = template;
-        pool->templates.uid = template->uid;
-        pool->templates.crashes = tallies_totals(pool).handler_crashes;
-        if (pool->templates.born == 0)
-                pool->templates.born = template->born;
+        begin(pool, template);
         template_report_start(pool, template);
         return 0;
 }
@@ -330,6 +355,7 @@ void launcher_template_tend(struct pool *pool)
         if (!pool->templates.wanted)
                 return;
         look_for_strangers(pool);
+        template_heir_tend(pool, is_over);
         cancel_launches(pool, NULL, is_over);
         end_former(pool, is_over);
         if (!is_over && is_needed(pool)) {
@@ -344,6 +370,7 @@ void launcher_template_tend(struct pool *pool)
 
 void launcher_template_leave(struct pool *pool)
 {
+        template_heir_tend(pool, true);
         end_former(pool, true);
         if (pool->templates.wanted)
                 template_kill_strangers(pool->runtime, pool->templates.uid, pool->templates.born);

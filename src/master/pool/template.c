@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include "master/loop/evloop.h"
 #include "master/loop/reaper.h"
 #include "master/pool/plan_fork.h"
+#include "master/pool/template_socket.h"
 #include "master/pool/worker_output.h"
 #include "os/clock.h"
 #include "os/process/children.h"
@@ -21,8 +21,10 @@
 #define WORDS_AT_ONCE 64
 #define LAST_WORDS_MS 1000 /* from its end until nothing more is expected */
 
-static const char *const state_names[] = {
-        [TEMPLATE_STARTING] = "starting", [TEMPLATE_READY] = "ready", [TEMPLATE_ENDING] = "ending"};
+static const char *const state_names[] = {[TEMPLATE_STARTING] = "starting",
+                                          [TEMPLATE_SERVING] = "serving",
+                                          [TEMPLATE_READY] = "ready",
+                                          [TEMPLATE_ENDING] = "ending"};
 static_assert(ELEMENTS(state_names) == TEMPLATE_STATE_COUNT, "a state without a name");
 
 const char *template_state_name(enum template_state state)
@@ -63,6 +65,10 @@ void template_end(struct template *template, enum template_end why)
 /* Must be the last: it may be freed by it. */
 static void conclude(struct template *template)
 {
+        if (template->declines) {
+                template->host.declined(template->host.context, template, template->refused);
+                return;
+        }
         if (template->reaped && (template->shut || template->over || template->in_flight == 0))
                 template->host.gone(template->host.context, template);
 }
@@ -100,10 +106,28 @@ static void take_answer(struct template *template, const struct template_word *w
                 evloop_timer_unset(template->timer);
 }
 
+/* The worker's process is the handler's: nothing is believed but that it stops or refuses. */
+static void take_heirs_word(struct template *template, const struct template_word *word, const struct ucred *sender)
+{
+        if (sender->pid != template->pid || word->said == TEMPLATE_LOADED)
+                return;
+        if (word->said != TEMPLATE_STOPPED || template->host.inherits(template->host.context, template) < 0) {
+                template->declines = true;
+                template->refused = word->said == TEMPLATE_FAILED;
+                return;
+        }
+        template->loaded = true;
+        note_ready(template);
+}
+
 static void take_word(struct template *template, const struct template_word *word, const struct ucred *sender)
 {
         bool by_itself = sender->pid == template->pid, starting = template->state == TEMPLATE_STARTING;
 
+        if (template->state == TEMPLATE_SERVING) {
+                take_heirs_word(template, word, sender);
+                return;
+        }
         if (word->said == TEMPLATE_LAUNCHED || (word->said == TEMPLATE_NOT_LAUNCHED && by_itself))
                 take_answer(template, word, sender);
         else if (template->state == TEMPLATE_ENDING)
@@ -120,40 +144,14 @@ static void take_word(struct template *template, const struct template_word *wor
                 template_end(template, TEMPLATE_END_LIED);
 }
 
-/* 0, or -errno: -EAGAIN: nothing is there; -EPIPE: nobody will say anything any more; -EPROTO: a lie. There is place
- * for the name of the sender alone, so nobody can send us descriptors. */
-static int receive(const struct template *template, struct template_word *ret, struct ucred *ret_sender)
-{
-        union {
-                struct cmsghdr header;
-                char bytes[CMSG_SPACE(sizeof(struct ucred))];
-        } control = {0};
-        struct iovec data = {.iov_base = ret, .iov_len = sizeof(*ret)};
-        struct msghdr message = {.msg_iov = &data,
-                                 .msg_iovlen = 1,
-                                 .msg_control = control.bytes,
-                                 .msg_controllen = sizeof(control.bytes)};
-
-        ssize_t length = recvmsg(template->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-        if (length < 0)
-                return errno == EINTR ? -EAGAIN : errno == ECONNRESET ? -EPIPE : -errno;
-        if (length == 0)
-                return -EPIPE;
-        const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        if (length != (ssize_t)sizeof(*ret) || message.msg_flags & MSG_TRUNC || !header ||
-            header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_CREDENTIALS ||
-            header->cmsg_len < CMSG_LEN(sizeof(*ret_sender)))
-                return -EPROTO;
-        memcpy(ret_sender, CMSG_DATA(header), sizeof(*ret_sender));
-        return 0;
-}
-
 /* Nobody has the other end: it has ended, most likely, and its status follows. */
 static void note_shut(struct template *template)
 {
         template->shut = true;
         evloop_watch_free(TAKE_PTR(template->watch));
-        if (template->state != TEMPLATE_ENDING)
+        if (template->state == TEMPLATE_SERVING)
+                template->declines = true; /* the worker has ended */
+        else if (template->state != TEMPLATE_ENDING)
                 set_deadline(template, LAST_WORDS_MS);
 }
 
@@ -162,10 +160,12 @@ static void take_words(struct template *template)
         struct template_word word = {0};
         struct ucred sender = {0};
 
-        for (unsigned i = 0; i < WORDS_AT_ONCE && !template->shut; i++) {
-                int r = receive(template, &word, &sender);
+        for (unsigned i = 0; i < WORDS_AT_ONCE && !template->shut && !template->declines; i++) {
+                int r = template_socket_receive(template->fd, &word, &sender);
                 if (r == 0)
                         take_word(template, &word, &sender);
+                else if (r == -EPROTO && template->state == TEMPLATE_SERVING)
+                        template->declines = true;
                 else if (r == -EPROTO)
                         template_end(template, TEMPLATE_END_LIED);
                 else if (r == -EPIPE)
@@ -198,7 +198,7 @@ static void on_exit_status(void *context, pid_t pid, int status, const struct ru
 {
         struct template *template = context;
 
-        (void)usage;
+        template->usage = *usage;
         template->reaped = true;
         template->status = status;
         worker_output_outlive(template->runtime->outputs, template->pool_name, pid, template->max_outlived);
@@ -215,16 +215,10 @@ static void on_stop(void *context, bool stopped)
 
 static int open_socket(struct template *template, int *ret_other)
 {
-        static const int yes = 1;
-        int pair[2];
+        int r = template_socket_open(&template->fd, ret_other);
 
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-                return -errno;
-        template->fd = pair[0];
-        *ret_other = pair[1];
-        if (setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes)) < 0)
-                return -errno;
-        return evloop_watch_new(template->runtime->loop, template->fd, on_readable, template, &template->watch);
+        return r < 0 ? r
+                     : evloop_watch_new(template->runtime->loop, template->fd, on_readable, template, &template->watch);
 }
 
 static int fork_template(const struct template_setup *setup, struct template *template, int other_fd)
@@ -284,23 +278,31 @@ static int start(const struct template_setup *setup, struct template *template)
         return 0;
 }
 
-int template_start(const struct template_setup *setup, struct template **ret)
+static struct template *new_template(const struct template_setup *setup)
 {
         const struct pool_config *config = setup->config;
         struct template *template = calloc(1, sizeof(*template));
 
+        if (template)
+                *template = (struct template){.host = setup->host,
+                                              .runtime = setup->runtime,
+                                              .pool_name = setup->pool_name,
+                                              .max_outlived = config->max_workers,
+                                              .generation = setup->generation,
+                                              .started_ms = clock_now_ms(),
+                                              .timeout_ms = config->start_timeout_ms,
+                                              .uid = config->user.name ? config->user.id : getuid(),
+                                              .listeners = setup->listener_count,
+                                              .fd = -1};
+        return template;
+}
+
+int template_start(const struct template_setup *setup, struct template **ret)
+{
+        struct template *template = new_template(setup);
+
         if (!template)
                 return -ENOMEM;
-        *template = (struct template){.host = setup->host,
-                                      .runtime = setup->runtime,
-                                      .pool_name = setup->pool_name,
-                                      .max_outlived = config->max_workers,
-                                      .generation = setup->generation,
-                                      .started_ms = clock_now_ms(),
-                                      .timeout_ms = config->start_timeout_ms,
-                                      .uid = config->user.name ? config->user.id : getuid(),
-                                      .listeners = setup->listener_count,
-                                      .fd = -1};
         int r = start(setup, template);
         if (r < 0) {
                 template_free(template);
@@ -310,24 +312,45 @@ int template_start(const struct template_setup *setup, struct template **ret)
         return 0;
 }
 
+int template_expect(const struct template_setup *setup, int *ret_fd, struct template **ret)
+{
+        struct template *template = new_template(setup);
+
+        if (!template)
+                return -ENOMEM;
+        template->state = TEMPLATE_SERVING;
+        template->is_heir = true;
+        int r = evloop_timer_new(setup->runtime->loop, on_deadline, template, &template->timer);
+        if (r == 0)
+                r = open_socket(template, ret_fd);
+        if (r < 0) {
+                template_free(template);
+                return r;
+        }
+        *ret = template;
+        return 0;
+}
+
+int template_take(struct template *template, const void *worker, uint64_t generation)
+{
+        struct reaper *reaper = template->runtime->reaper;
+
+        int r = reaper_move(reaper, template->pid, worker, on_exit_status, template);
+        if (r < 0)
+                return r;
+        reaper_expect_stops(reaper, template->pid, on_stop);
+        template->generation = generation;
+        template->started_ms = clock_now_ms();
+        template->born = children_born(template->pid);
+        return 0;
+}
+
 int template_order(struct template *template, const struct template_order *order, const int *fds, size_t count)
 {
-        union {
-                struct cmsghdr header;
-                char bytes[CMSG_SPACE(sizeof(int) * TEMPLATE_FDS_MAX)];
-        } control = {0};
-        struct iovec data = {.iov_base = (void *)(uintptr_t)order, .iov_len = sizeof(*order)};
-        struct msghdr message = {.msg_iov = &data,
-                                 .msg_iovlen = 1,
-                                 .msg_control = control.bytes,
-                                 .msg_controllen = CMSG_SPACE(sizeof(int) * count)};
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        int r = template_socket_send(template->fd, order, fds, count);
 
-        *header = (struct cmsghdr){
-                .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int) * count)};
-        memcpy(CMSG_DATA(header), fds, sizeof(int) * count);
-        if (sendmsg(template->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-                return -errno;
+        if (r < 0)
+                return r;
         if (template->in_flight++ == 0)
                 set_deadline(template, template->timeout_ms);
         template->runtime->templates->in_flight++;
@@ -345,6 +368,8 @@ void template_free(struct template *template)
 
 void templates_clear(struct templates *templates)
 {
+        if (templates->heir)
+                template_free(TAKE_PTR(templates->heir));
         while (templates->first) {
                 struct template *template = templates->first;
                 templates->first = template->next;

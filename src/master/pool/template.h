@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "lib/template_words.h"
@@ -30,14 +31,18 @@ struct templates {
         uid_t uid;                        /* of the last one */
         uint64_t crashes;                 /* of the pool's handlers, when the last one was started */
         uint32_t last_launch;
-        bool suspects; /* somebody may have made children of the master since the last look */
-        bool wanted;   /* there was a launch: a template is kept from then on */
+        struct template *heir; /* a worker that will be one; NULL: there is none */
+        uint32_t heir_launch;  /* by which it is made */
+        uint64_t heirless;     /* the last generation whose workers cannot be templates */
+        bool suspects;         /* somebody may have made children of the master since the last look */
+        bool wanted;           /* there was a launch: a template is kept from then on */
 };
 
 enum template_state {
         TEMPLATE_STARTING,
-        TEMPLATE_READY,  /* at its point: carries out orders */
-        TEMPLATE_ENDING, /* ended, or being ended; the answers to its last orders may still come */
+        TEMPLATE_SERVING, /* an heir: a worker so far */
+        TEMPLATE_READY,   /* at its point: carries out orders */
+        TEMPLATE_ENDING,  /* ended, or being ended; the answers to its last orders may still come */
         TEMPLATE_STATE_COUNT
 };
 
@@ -57,6 +62,11 @@ enum template_end {
 struct template_host {
         void *context;
         void (*ready)(void *context, struct template *template);
+        /* An heir has left the rotation: its worker is no more. 0: template_take() has been called; -errno: it is not
+         * wanted. */
+        int (*inherits)(void *context, struct template *template);
+        /* An heir serves on, because it cannot be copied (`refused`), or has gone: call template_free(). */
+        void (*declined)(void *context, struct template *template, bool refused);
         /* The launch of that number has a worker, `pid`, or has failed. 0; -ESRCH: nobody ordered it; -ECHILD: it
          * cannot be, and has failed. */
         int (*answered)(void *context, struct template *template, uint32_t launch, pid_t pid, int error);
@@ -80,7 +90,11 @@ struct template
         enum template_state state;
         enum template_end end;
         bool was_ready;
-        bool loaded; /* the preload object is in the program */
+        bool is_heir;
+        bool declines, refused;
+        uint64_t requests;   /* that an heir has served */
+        struct rusage usage; /* when it has ended */
+        bool loaded;         /* the preload object is in the program */
         bool reaped;
         bool shut; /* nobody else has its socket any more */
         bool over; /* its last answers have had their time */
@@ -108,6 +122,13 @@ struct template_setup {
 /* Start one. 0 or -errno. */
 int template_start(const struct template_setup *setup, struct template **ret);
 
+/* Expect that a worker becomes one; *ret_fd is what it says so with, and the caller's. 0 or -errno. */
+int template_expect(const struct template_setup *setup, int *ret_fd, struct template **ret);
+
+/* In host.inherits(): its process is registered with the reaper for `worker`, and from now on for it. 0; -ESRCH: it is
+ * not, or has ended. */
+int template_take(struct template *template, const void *worker, uint64_t generation);
+
 /* Order a worker; the descriptors stay the caller's. 0; -EAGAIN, -ETOOMANYREFS and others: not now. */
 int template_order(struct template *template, const struct template_order *order, const int *fds, size_t count);
 
@@ -124,5 +145,5 @@ void templates_clear(struct templates *templates);
  * order of any template is in flight. */
 unsigned template_kill_strangers(const struct pool_runtime *runtime, uid_t uid, uint64_t born);
 
-/* "starting", "ready", "ending". */
+/* "starting", "serving", "ready", "ending". */
 const char *template_state_name(enum template_state state);

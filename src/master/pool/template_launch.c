@@ -1,11 +1,14 @@
 #include "master/pool/template_launch.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
 #include "logic/protocol/worker_plan.h"
+
+static_assert(TEMPLATE_FD_COUNT == 6, "as many descriptors are none at first");
 
 static void free_launch(struct template_launch *launch)
 {
@@ -21,7 +24,7 @@ int template_launch_add(struct template_launch **list, struct worker *worker, co
 
         if (!launch)
                 return -ENOMEM;
-        *launch = (struct template_launch){.worker = worker, .number = number, .fds = {-1, -1, -1, -1, -1}};
+        *launch = (struct template_launch){.worker = worker, .number = number, .fds = {-1, -1, -1, -1, -1, -1}};
         launch->fds[TEMPLATE_FD_LOG] = fcntl(plan->log_write_fd, F_DUPFD_CLOEXEC, 0);
         if (plan->log_socket_fd >= 0)
                 launch->fds[TEMPLATE_FD_LOG_SOCKET] = fcntl(plan->log_socket_fd, F_DUPFD_CLOEXEC, 0);

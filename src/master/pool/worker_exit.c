@@ -267,6 +267,30 @@ static void tell_companions(const struct worker *worker, int status)
                          others == 1 ? "" : "s");
 }
 
+/* A killed worker must not hold places of its clients' sources for ever. */
+static void remove_worker(struct worker *worker)
+{
+        struct pool *pool = worker->pool;
+
+        for (uint32_t i = 0; i < worker->slots; i++)
+                atomic_store(&worker_slot(worker, i)->source, 0);
+        worker_table_remove(worker);
+        board_renewal_end(pool);
+        pool_touch(pool);
+}
+
+void worker_exit_leave(struct worker *worker)
+{
+        static const struct rusage none = {0}; /* its CPU time is told when the process ends */
+
+        worker_note_ready(worker, clock_now_ms());
+        tallies_look_at(worker);
+        worker_leave_idle_set(worker);
+        inherit(worker, &none);
+        worker_event(worker, WORKER_EVENT_EXITED, clock_now_ms());
+        remove_worker(worker);
+}
+
 void worker_exit_settle(void *context, pid_t pid, int status, const struct rusage *usage)
 {
         struct worker *worker = context;
@@ -296,10 +320,5 @@ void worker_exit_settle(void *context, pid_t pid, int status, const struct rusag
         if (!ended_by_us(worker)) /* perhaps it found that its listener does not listen any more */
                 pool_suspect_listeners(pool);
         worker_event(worker, WORKER_EVENT_EXITED, clock_now_ms());
-        /* A killed worker must not hold places of its clients' sources for ever. */
-        for (uint32_t i = 0; i < worker->slots; i++)
-                atomic_store(&worker_slot(worker, i)->source, 0);
-        worker_table_remove(worker);
-        board_renewal_end(pool);
-        pool_touch(pool);
+        remove_worker(worker);
 }

@@ -215,6 +215,7 @@ static void collect_template(const struct pool *pool, uint64_t now_ms, struct st
         status->template = (struct status_template){.pid = template->pid,
                                                     .state = template_state_name(template->state),
                                                     .generation = template->generation,
+                                                    .requests = template->requests,
                                                     .age_ms = now_ms - MIN_OF(template->started_ms, now_ms),
                                                     .memory_bytes = usage.resident_bytes};
 }

@@ -119,8 +119,9 @@ static json_t *template_json(const struct status_template *template)
 {
         if (!template->state)
                 return json_null();
-        return json_pack("{s:i, s:s, s:o, s:o, s:o}", "pid", (int)template->pid, "state", template->state, "generation",
-                         NUMBER(template->generation), "age_ms", NUMBER(template->age_ms), "memory_bytes",
+        return json_pack("{s:i, s:s, s:o, s:o, s:o, s:o}", "pid", (int)template->pid, "state", template->state,
+                         "generation", NUMBER(template->generation), "requests", NUMBER(template->requests), "age_ms",
+                         NUMBER(template->age_ms), "memory_bytes",
                          template->memory_bytes > 0 ? NUMBER(template->memory_bytes) : json_null());
 }
 

@@ -159,8 +159,8 @@ static void test_every_option_is_compared(void **state)
                 if (!value) { /* not built, of one value only, or of no effect here */
                         assert_true(pool_options[option].not_built || option == POOL_COPY ||
                                     option == POOL_ROLLBACK_CHECK || option == POOL_FAST_EXIT ||
-                                    option == POOL_LISTEN_FD || option == POOL_ACCOUNTING ||
-                                    option == POOL_RETIRE_SIGNAL);
+                                    option == POOL_SNAPSHOT_AFTER || option == POOL_LISTEN_FD ||
+                                    option == POOL_ACCOUNTING || option == POOL_RETIRE_SIGNAL);
                         continue;
                 }
                 covered++;

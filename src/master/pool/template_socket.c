@@ -1,0 +1,71 @@
+#include "master/pool/template_socket.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int template_socket_open(int *ret_fd, int *ret_other)
+{
+        static const int yes = 1;
+        int pair[2];
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                return -errno;
+        if (setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes)) < 0) {
+                int r = -errno;
+                close(pair[0]);
+                close(pair[1]);
+                return r;
+        }
+        *ret_fd = pair[0];
+        *ret_other = pair[1];
+        return 0;
+}
+
+/* There is place for the name of the sender alone. */
+int template_socket_receive(int fd, struct template_word *ret, struct ucred *ret_sender)
+{
+        union {
+                struct cmsghdr header;
+                char bytes[CMSG_SPACE(sizeof(struct ucred))];
+        } control = {0};
+        struct iovec data = {.iov_base = ret, .iov_len = sizeof(*ret)};
+        struct msghdr message = {.msg_iov = &data,
+                                 .msg_iovlen = 1,
+                                 .msg_control = control.bytes,
+                                 .msg_controllen = sizeof(control.bytes)};
+
+        ssize_t length = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        if (length < 0)
+                return errno == EINTR ? -EAGAIN : errno == ECONNRESET ? -EPIPE : -errno;
+        if (length == 0)
+                return -EPIPE;
+        const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        if (length != (ssize_t)sizeof(*ret) || message.msg_flags & MSG_TRUNC || !header ||
+            header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_CREDENTIALS ||
+            header->cmsg_len < CMSG_LEN(sizeof(*ret_sender)))
+                return -EPROTO;
+        memcpy(ret_sender, CMSG_DATA(header), sizeof(*ret_sender));
+        return 0;
+}
+
+int template_socket_send(int fd, const struct template_order *order, const int *fds, size_t count)
+{
+        union {
+                struct cmsghdr header;
+                char bytes[CMSG_SPACE(sizeof(int) * TEMPLATE_FDS_MAX)];
+        } control = {0};
+        struct iovec data = {.iov_base = (void *)(uintptr_t)order, .iov_len = sizeof(*order)};
+        struct msghdr message = {.msg_iov = &data,
+                                 .msg_iovlen = 1,
+                                 .msg_control = control.bytes,
+                                 .msg_controllen = CMSG_SPACE(sizeof(int) * count)};
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+        *header = (struct cmsghdr){
+                .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int) * count)};
+        memcpy(CMSG_DATA(header), fds, sizeof(int) * count);
+        return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
