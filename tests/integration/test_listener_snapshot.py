@@ -52,6 +52,14 @@ class Pool:
     def workers(self) -> list[int]:
         return wait_rows(self.daemon, 3)
 
+    def wait_others(self, than: list[int]) -> None:
+        """… than these workers, as many, and idle. Unlike workers() it bears that they die meanwhile."""
+        def found() -> bool:
+            now = rows(self.daemon)
+            return len(now) == 3 and all(row["state"] == "idle" and row["pid"] not in than for row in now)
+
+        wait_until(found, "other workers", 20)
+
     def starts(self) -> list[int]:
         return [int(line) for line in (self.directory / "starts").read_text().split()]
 
@@ -183,18 +191,19 @@ def test_a_crash_renews_it(pool: Callable[..., Pool]) -> None:
 
     wait_until(another, "another template")
     (www.directory / "crash").unlink()
-    wait_until(lambda: set(www.ask_each()) == set(www.workers()), "they serve")
+    www.ask_each()
     assert www.control.pool()["totals"]["handler_crashes"] >= 1
 
 
 def test_another_number_of_addresses(pool: Callable[..., Pool]) -> None:
     """The program knows how many it has from its start on: it starts again."""
     www = pool("serve(lambda: f\"{os.getpid()} {os.environ['LISTEN_FDS']}\")")
-    www.workers()
+    first = www.workers()
     assert set(www.ask_each().values()) == {"1"}
     www.daemon.pools["www"]["listen"] = [www.address, tcp4()]
     www.daemon.hup("reloaded")
-    wait_until(lambda: len(www.workers()) == 3 and set(www.ask_each().values()) == {"2"}, "programs with two")
+    www.wait_others(first)
+    assert set(www.ask_each().values()) == {"2"}
     assert len(www.starts()) == 2
 
 
@@ -252,7 +261,7 @@ def test_a_worker_that_has_served_becomes_the_template(pool: Callable[..., Pool]
     first = www.workers()
     template = warmed(www)
     assert template["pid"] in first and template["requests"] == 20 and template["generation"] == 2
-    wait_until(lambda: not set(www.workers()) & set(first), "others")
+    www.wait_others(first)
     for text in www.ask_each().values():
         count, pid = map(int, text.split())
         assert count > 20 and pid == template["pid"]
@@ -296,7 +305,7 @@ def test_an_upgrade_begins_with_a_fresh_one(pool: Callable[..., Pool]) -> None:
     assert set(www.workers()) == set(workers) and www.control.pool()["totals"]["died"] == 0
     os.kill(workers[0], signal.SIGKILL)
     assert warmed(www)["requests"] == 50
-    wait_until(lambda: not set(www.workers()) & set(workers), "others")
+    www.wait_others(workers)
 
 
 def test_one_that_cannot_be_copied_serves_on(pool: Callable[..., Pool]) -> None:
@@ -321,7 +330,7 @@ def test_one_that_dies_before_has_a_successor(pool: Callable[..., Pool]) -> None
     workers = www.workers()
     for pid in workers:
         os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not set(www.workers()) & set(workers), "others")
+    www.wait_others(workers)
     assert warmed(www)["pid"] not in workers
 
 
