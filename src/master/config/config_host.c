@@ -85,7 +85,7 @@ static void check_directory(const struct host *host)
         if (executable_check_directory(&host->place, path, &why) < 0)
                 report(host, false, POOL_DIRECTORY, "cannot use \"%s%s\"%s: %s", root ? root : "", path, host->user,
                        text_string(&why));
-        else if (executable_stat_directory(&host->place, path, &status) == 0)
+        else if (executable_stat(&host->place, path, &status) == 0)
                 host->pool->directory_id = id_of(&status);
 }
 
