@@ -293,8 +293,9 @@ static json_t *change_json(const void *context, size_t index)
         const struct reload_changes *changes = context;
         const struct reload_change *change = &changes->pools[index];
 
-        return json_pack("{s:o, s:s, s:o}", "pool", status_json_text(change->pool), "verb",
-                         reload_verb_name(change->verb), "options", status_json_words(&change->options));
+        return json_pack("{s:o, s:s, s:o, s:o}", "pool", status_json_text(change->pool), "verb",
+                         reload_verb_name(change->verb), "options", status_json_words(&change->options), "files",
+                         status_json_words(&change->files));
 }
 
 json_t *status_json_changes(const struct reload_changes *changes)
