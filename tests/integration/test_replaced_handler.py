@@ -117,6 +117,8 @@ KEPT = [
     pytest.param(by_script(INETD), [PERL], {"start_method": "snapshot"}, id="argument", marks=snapshot_only),
     pytest.param(by_script(ACCEPTS), [], {"handler_type": "listener"}, id="listener"),
     pytest.param(by_script(ACCEPTS), [PERL, "-w"], {"handler_type": "listener", "accounting": "none"}, id="unwatched"),
+    pytest.param(by_script(ACCEPTS), [], {"handler_type": "listener", "start_method": "snapshot"}, id="stopped listener",
+                 marks=snapshot_only),
     pytest.param(by_module, [], {"handler_type": "module"}, id="module"),
 ]
 
