@@ -43,7 +43,7 @@ int ctl_answer_why(const json_t *document, struct text *text)
         return r;
 }
 
-/* "max_workers, nice" */
+/* "max_workers, nice", after what is there. */
 static int append_words(const json_t *words, struct text *text)
 {
         const json_t *word;
@@ -52,7 +52,7 @@ static int append_words(const json_t *words, struct text *text)
 
         json_array_foreach (words, index, word)
                 if (r == 0)
-                        r = text_appendf(text, "%s%s", index > 0 ? ", " : "", json_string_value(word));
+                        r = text_appendf(text, "%s%s", text->length > 0 ? ", " : "", json_string_value(word));
         return r;
 }
 
@@ -77,6 +77,7 @@ int ctl_answer_reload(const json_t *document, struct text *text)
         json_array_foreach (ctl_at(document, "changes"), index, change) {
                 _cleanup_(text_clear) struct text options = {0};
                 r = r < 0 ? r : append_words(ctl_at(change, "options"), &options);
+                r = r < 0 ? r : append_words(ctl_at(change, "files"), &options);
                 ctl_table_cell(&table, ctl_string(change, "pool"));
                 ctl_table_cell(&table, ctl_string(change, "verb"));
                 ctl_table_cell(&table, text_string(&options));

@@ -8,13 +8,13 @@
 #include "base/cleanup.h"
 #include "ctl/format.h"
 
-static size_t count_workers(const json_t *document)
+static size_t count_processes(const json_t *document)
 {
         const json_t *pool;
         size_t index, count = 0;
 
         json_array_foreach (ctl_at(document, "pools"), index, pool)
-                count += json_array_size(ctl_at(pool, "workers"));
+                count += json_array_size(ctl_at(pool, "templates")) + json_array_size(ctl_at(pool, "workers"));
         return count;
 }
 
@@ -35,12 +35,21 @@ static double share_since(const struct ctl_row *row, const struct ctl_row *befor
         return (double)(row->cpu_ms - old->cpu_ms) * 100. / (double)passed_ms;
 }
 
+static struct ctl_row row_of(const json_t *pool, const json_t *process, bool is_template)
+{
+        return (struct ctl_row){.pool = pool,
+                                .worker = process,
+                                .is_template = is_template,
+                                .pid = ctl_number(process, "pid"),
+                                .cpu_ms = ctl_number(process, "cpu_ms")};
+}
+
 int ctl_rows_new(const json_t *document, uint64_t now_ms, const struct ctl_rows *before, struct ctl_rows *ret)
 {
         size_t old_count = before ? before->count : 0;
-        struct ctl_rows rows = {.items = calloc(count_workers(document) + 1, sizeof(*rows.items)), .time_ms = now_ms};
+        struct ctl_rows rows = {.items = calloc(count_processes(document) + 1, sizeof(*rows.items)), .time_ms = now_ms};
         _cleanup_(freep) struct ctl_row *old = calloc(old_count + 1, sizeof(*old));
-        const json_t *pool, *worker;
+        const json_t *pool, *process;
         size_t i, j;
 
         if (!rows.items || !old) {
@@ -52,15 +61,14 @@ int ctl_rows_new(const json_t *document, uint64_t now_ms, const struct ctl_rows 
                 qsort(old, old_count, sizeof(*old), compare_pids);
         }
         json_array_foreach (ctl_at(document, "pools"), i, pool) {
-                json_array_foreach (ctl_at(pool, "workers"), j, worker) {
-                        struct ctl_row *row = &rows.items[rows.count++];
-                        *row = (struct ctl_row){.pool = pool,
-                                                .worker = worker,
-                                                .pid = ctl_number(worker, "pid"),
-                                                .cpu_ms = ctl_number(worker, "cpu_ms")};
-                        row->share = share_since(row, old, old_count, before ? now_ms - before->time_ms : 0);
-                }
+                json_array_foreach (ctl_at(pool, "templates"), j, process)
+                        rows.items[rows.count++] = row_of(pool, process, true);
+                json_array_foreach (ctl_at(pool, "workers"), j, process)
+                        rows.items[rows.count++] = row_of(pool, process, false);
         }
+        for (i = 0; i < rows.count; i++)
+                rows.items[i].share =
+                        share_since(&rows.items[i], old, old_count, before ? now_ms - before->time_ms : 0);
         *ret = rows;
         return 0;
 }

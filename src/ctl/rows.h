@@ -1,5 +1,5 @@
-/* The workers of a status as rows that can be sorted, with the CPU usage of each since the last status. Pure; owned by
- * ctl/top. */
+/* The workers of a status, and the templates that they are made of, as rows that can be sorted, with the CPU usage of
+ * each since the last status. Pure; owned by ctl/top. */
 #pragma once
 
 #include <jansson.h>
@@ -19,6 +19,7 @@ enum ctl_sort {
 
 struct ctl_row {
         const json_t *pool, *worker; /* in the document, which must live as long as the row */
+        bool is_template;            /* `worker` is one */
         uint64_t pid, cpu_ms;
         double share; /* of one processor, in percent */
 };

@@ -263,7 +263,16 @@ const char *ctl_status_exit(const json_t *worker, char text[static 32])
         return text;
 }
 
-static void add_worker(struct ctl_table *table, const json_t *worker)
+const char *ctl_status_template(const json_t *template, char text[static 32])
+{
+        const char *state = ctl_string(template, "state");
+        bool is_ready = text_equal(state, "ready");
+
+        snprintf(text, 32, "template%s%s", is_ready ? "" : ", ", is_ready ? "" : state);
+        return text;
+}
+
+static void add_process(struct ctl_table *table, const json_t *worker, bool is_template)
 {
         char text[CTL_NUMBER_MAX];
 
@@ -271,11 +280,14 @@ static void add_worker(struct ctl_table *table, const json_t *worker)
                 ctl_table_number(table, ctl_number(worker, "pid"));
         else /* it is being launched */
                 ctl_table_cell(table, "-");
-        ctl_table_state(table, ctl_string(worker, "state"));
+        ctl_table_state(table, is_template ? ctl_status_template(worker, text) : ctl_string(worker, "state"));
         ctl_table_cell(table, ctl_duration(ctl_number(worker, "since_ms"), text));
         ctl_table_cell(table, ctl_duration(ctl_number(worker, "age_ms"), text));
         ctl_table_number(table, ctl_number(worker, "generation"));
-        ctl_table_number(table, ctl_number(worker, "requests"));
+        if (is_template)
+                ctl_table_cell(table, "-");
+        else
+                ctl_table_number(table, ctl_number(worker, "requests"));
         ctl_table_cell(table, ctl_duration(ctl_number(worker, "cpu_ms"), text));
         ctl_table_cell(table, ctl_number(worker, "memory_bytes") > 0
                                       ? ctl_size(ctl_number(worker, "memory_bytes"), text)
@@ -289,13 +301,15 @@ int ctl_status_workers(const json_t *pool, struct ctl_style style, struct text *
                                              "REQUESTS", "CPU",   "MEMORY", "LAST EXIT"};
         _cleanup_(ctl_table_clear) struct ctl_table table = {.style = style};
         uint64_t left_out = ctl_number(pool, "workers_left_out");
-        const json_t *worker;
+        const json_t *process;
         size_t index;
 
         for (size_t i = 0; i < ELEMENTS(titles); i++)
                 ctl_table_column(&table, titles[i], i != 1 && i + 1 < ELEMENTS(titles));
-        json_array_foreach (ctl_at(pool, "workers"), index, worker)
-                add_worker(&table, worker);
+        json_array_foreach (ctl_at(pool, "templates"), index, process)
+                add_process(&table, process, true);
+        json_array_foreach (ctl_at(pool, "workers"), index, process)
+                add_process(&table, process, false);
         int r = ctl_table_render(&table, 2, text);
         if (r == 0 && left_out > 0)
                 r = text_appendf(text, "  and %" PRIu64 " more\n", left_out);

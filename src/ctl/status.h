@@ -17,8 +17,12 @@ int ctl_status_pools(const json_t *document, struct ctl_style style, struct text
 /* Everything about one pool except its workers. */
 int ctl_status_pool(const json_t *pool, struct ctl_style style, struct text *text);
 
-/* Its workers. */
+/* Its processes: templates, then workers. */
 int ctl_status_workers(const json_t *pool, struct ctl_style style, struct text *text);
+
+/* What a template does, where workers have their state: "template" if it is ready, or "template, starting". Returns
+ * `text`. */
+const char *ctl_status_template(const json_t *template, char text[static 32]);
 
 /* How the last handler ended: "exit 1", "signal 9" or "-". Returns `text`. */
 const char *ctl_status_exit(const json_t *worker, char text[static 32]);

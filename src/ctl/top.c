@@ -107,10 +107,14 @@ static void add_row(struct ctl_table *table, const struct ctl_row *row)
 
         ctl_table_number(table, row->pid);
         ctl_table_cell(table, ctl_string(row->pool, "name"));
-        ctl_table_state(table, ctl_string(row->worker, "state"));
+        ctl_table_state(table,
+                        row->is_template ? ctl_status_template(row->worker, text) : ctl_string(row->worker, "state"));
         ctl_table_cell(table, ctl_duration(ctl_number(row->worker, "since_ms"), text));
         ctl_table_number(table, ctl_number(row->worker, "generation"));
-        ctl_table_number(table, ctl_number(row->worker, "requests"));
+        if (row->is_template)
+                ctl_table_cell(table, "-");
+        else
+                ctl_table_number(table, ctl_number(row->worker, "requests"));
         snprintf(text, sizeof(text), "%.1f", row->share);
         ctl_table_cell(table, text);
         ctl_table_cell(table, ctl_duration(row->cpu_ms, text));

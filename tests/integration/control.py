@@ -92,10 +92,10 @@ class Control:
 
         wait_until(all_idle, f"idle workers of {name}", timeout)
 
-    def decisions(self, name: str = "www") -> list[str]:
-        """What was decided about a pool, the newest first."""
+    def decisions(self, name: str = "www", template: bool = False) -> list[str]:
+        """What was decided about a pool, or about its templates, the newest first."""
         [pool] = self.do(f"why {name}")["pools"]
-        return [decision["text"] for decision in pool["decisions"]]
+        return [decision["text"] for decision in pool["decisions"] if decision["template"] == template]
 
     def verbs(self, line: str = "reload") -> dict[str, tuple[str, list[str]]]:
         """What a reload says that it does to each pool."""

@@ -16,8 +16,9 @@ import pytest
 
 from clients import ClientPool
 from control import control_of
-from daemon import Daemon, alive, burst, children, connect, handler, open_descriptors, request, status_value, tcp4, wait_until
+from daemon import Daemon, alive, burst, children, connect, handler, open_descriptors, request, status_value, tcp4, title, wait_until
 from programs import PYTHON
+from test_preforkctl import Ctl
 from test_upgrade import upgrade
 
 Start = Callable[..., Daemon]
@@ -196,6 +197,78 @@ def test_a_template_that_is_stopped(pool: Callable[..., Pool]) -> None:
     os.kill(workers[0], signal.SIGKILL)
     www.workers(without=(workers[0],))
     www.serves()
+
+
+def test_why_says_what_becomes_of_it(pool: Callable[..., Pool]) -> None:
+    """In the words of the log, among the decisions about the pool, also after an upgrade."""
+    www = pool()
+    expected: list[str] = []
+
+    def begins(pid: int, generation: int, between: list[str] | None = None) -> None:
+        expected.extend([rf"template {pid}: started, for generation {generation}", *(between or []),
+                         rf"template {pid}: ready after \d+ ms, for generation {generation}"])
+
+    def told() -> bool:
+        said = www.control.decisions(template=True)[::-1]
+        return len(said) == len(expected) and all(map(re.fullmatch, expected, said))
+
+    www.workers()
+    first = www.wait_template()
+    begins(first, 1)
+    wait_until(told, "the start")
+    os.kill(first, signal.SIGKILL)
+    second = www.wait_template(first)
+    expected.append(rf"template {first}: killed by signal 9 \(Killed\)")
+    begins(second, 1)
+    wait_until(told, "the end and another start")
+    www.control.do("restart www")
+    third = www.wait_template(second)
+    begins(third, 2, [rf"template {second}: ended with generation 1"])
+    www.workers()
+    wait_until(told, "the end of the generation")
+    upgrade(www.daemon)
+    expected.append(rf"template {third}: ended with the program that is replaced")
+    wait_until(told, "what the former program has said")
+    www.control.do(f"kill-worker {www.workers()[0]}")
+    begins(www.wait_template(third), 2)
+    wait_until(told, "the start of the next one")
+    assert "+4 workers (static 4)" in www.control.decisions()
+    both = [decision["text"] for decision in www.control.do("why www")["pools"][0]["decisions"]][::-1]
+    assert both.index("+4 workers (static 4)") < both.index(f"template {second}: ended with generation 1")
+    assert f"  template {first}: killed by signal 9 (Killed)\n" in Ctl(www.control.path).do("why", "www")
+
+
+def test_why_says_that_it_cannot_start(pool: Callable[..., Pool]) -> None:
+    www = pool(["DO=end"])
+    wait_until(lambda: any(re.fullmatch(r"template \d+: exited with code \d+ while starting", said)
+                           for said in www.control.decisions(template=True)), "its end")
+
+
+def test_it_is_listed_with_the_workers(pool: Callable[..., Pool]) -> None:
+    """For ps(1) shows the handler. It is none of them."""
+    www = pool()
+    workers, template = www.workers(), www.wait_template()
+    assert title(template) == title(workers[0]) == str(www.options["handler"])
+    [row] = www.control.pool(workers=True)["templates"]
+    assert (row["pid"], row["state"], row["generation"]) == (template, "ready", 1)
+    assert 0 <= row["since_ms"] <= row["age_ms"] and row["memory_bytes"] > 100_000
+    assert "templates" not in www.control.pool()
+    ctl = Ctl(www.control.path)
+    for command in (["status", "www", "--workers"], ["top", "www"]):
+        rows = re.findall(r"^ +(\d+) +(\S+) +\S+ +\S+ +(\d+) +(\S+) +\S+ +(\S+[KMG]) ", ctl.do(*command), re.MULTILINE)
+        assert [(int(pid), state) for pid, state, *_ in rows[:1]] == [(template, "template")], rows
+        assert [requests for *_, requests, _ in rows] == ["-", "0", "0", "0", "0"]
+        assert sorted(int(pid) for pid, *_ in rows[1:]) == workers
+
+
+def test_one_that_starts_is_listed_as_such(preforkd: Start, tmp_path: Path) -> None:
+    www = Pool(preforkd, tmp_path, "forkserver", ["DO=hang"], start_timeout="30s")
+    template = www.wait_template(state="starting")
+    assert re.search(rf"^ +{template} +template, starting ", Ctl(www.control.path).do("status", "www", "--workers"),
+                     re.MULTILINE)
+    www.options["environment"] = [f"STARTS={www.starts}"]
+    www.daemon.hup()
+    www.workers()
 
 
 def test_a_crash_renews_it(preforkd: Start, tmp_path: Path, method: str) -> None:

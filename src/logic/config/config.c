@@ -139,6 +139,12 @@ bool pool_config_has_template(const struct pool_config *pool)
                (pool->handler_type == HANDLER_LISTENER && pool->start_method == START_SNAPSHOT);
 }
 
+bool pool_config_keeps_handler(const struct pool_config *pool)
+{
+        return pool_config_is_copied(pool) || pool->handler_type == HANDLER_LISTENER ||
+               pool->handler_type == HANDLER_MODULE;
+}
+
 bool pool_config_is_unwatched(const struct pool_config *pool)
 {
         return pool->handler_type == HANDLER_LISTENER && pool->accounting == ACCOUNTING_NONE;

@@ -16,6 +16,7 @@
 #include "base/problem.h"
 #include "base/secret_words.h"
 #include "base/words.h"
+#include "logic/config/handler_files.h"
 
 enum log_target_kind { LOG_TARGET_AUTO, LOG_TARGET_JOURNAL, LOG_TARGET_SYSLOG, LOG_TARGET_STDERR, LOG_TARGET_FILE };
 enum log_time { LOG_TIME_AUTO, LOG_TIME_YES, LOG_TIME_NO };
@@ -117,9 +118,12 @@ enum pool_option {
 };
 /* clang-format on */
 
-/* Which directory a path leads to. In the canonical form it is a key of a pool that users cannot set: two numbers. */
+/* In the canonical form: keys of a pool that users cannot set. */
+#define CONFIG_HANDLER_FILES "handler_files"
 #define CONFIG_DIRECTORY_ID "directory_id"
 #define CONFIG_ROOT_DIRECTORY_ID "root_directory_id"
+
+/* Which directory a path leads to; two numbers. */
 struct directory_id {
         uint64_t device, inode; /* inode 0: not known */
 };
@@ -184,6 +188,8 @@ struct pool_config {
 
         /* What `directory` and `root_directory` led to when the configuration was read: deployments switch links. */
         struct directory_id directory_id, root_directory_id;
+        /* What the handler was then, if pool_config_keeps_handler(). */
+        struct handler_files handler_files;
 };
 
 enum master_option {
@@ -259,6 +265,10 @@ bool pool_config_is_copied(const struct pool_config *pool);
 
 /* Workers are made of a template: a process that has loaded the handler, or started it. */
 bool pool_config_has_template(const struct pool_config *pool);
+
+/* True if workers go on with the handler that they were started with: a file that is replaced on disk is not executed
+ * or loaded by the next connection. */
+bool pool_config_keeps_handler(const struct pool_config *pool);
 
 bool pool_config_is_unwatched(const struct pool_config *pool);
 

@@ -40,6 +40,7 @@ void pool_config_free(struct pool_config *pool)
                 return;
         for (int i = 0; i < POOL_OPTION_COUNT; i++)
                 option_value_clear(&pool_options[i], pool);
+        handler_files_clear(&pool->handler_files);
         free(pool->name);
         free(pool);
 }

@@ -168,7 +168,6 @@ static int on_section(void *context, const char *name, struct ini_place ini_plac
         return r;
 }
 
-/* Take a value of the canonical form that is no option. False: the key is none of them. */
 static bool take_directory_id(const struct parser *parser, const char *key, const char *value)
 {
         struct directory_id *id = text_equal(key, CONFIG_DIRECTORY_ID)        ? &parser->pool->directory_id
@@ -179,6 +178,15 @@ static bool take_directory_id(const struct parser *parser, const char *key, cons
         if (id && value && number_next(&value, &read.device) == 0 && number_next(&value, &read.inode) == 0)
                 *id = read;
         return id != NULL;
+}
+
+/* Take a value of the canonical form that is no option. 1; 0: the key is none of them; -ENOMEM. */
+static int take_noted(const struct parser *parser, const char *key, const char *value)
+{
+        if (!text_equal(key, CONFIG_HANDLER_FILES))
+                return take_directory_id(parser, key, value);
+        int r = value ? handler_files_parse(value, &parser->pool->handler_files) : 0;
+        return r == -ENOMEM ? r : 1;
 }
 
 static int on_value(void *context, const char *key, const char *value, struct ini_place ini_place)
@@ -199,8 +207,8 @@ static int on_value(void *context, const char *key, const char *value, struct in
                 setting.option = &pool_options[index];
                 setting.base = parser->pool;
                 setting.origin = &parser->pool->origins[index];
-        } else if (parser->canonical && parser->pool && take_directory_id(parser, key, value)) {
-                return 0;
+        } else if (parser->canonical && parser->pool && (r = take_noted(parser, key, value)) != 0) {
+                return r < 0 ? r : 0;
         } else {
                 return parser->in_master || parser->pool ? report_unknown_key(parser, key, place) : 0;
         }

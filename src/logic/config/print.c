@@ -71,6 +71,16 @@ static int print_configured(const struct printer *printer, const struct pool_con
 }
 
 /* What is no option, for those who read the canonical form: see parse.c. */
+static int print_handler_files(const struct printer *printer, const struct handler_files *files)
+{
+        _cleanup_(text_clear) struct text value = {0};
+
+        if (!printer->with_origins || files->count == 0)
+                return 0;
+        int r = handler_files_print(files, &value);
+        return r < 0 ? r : ini_write_value(printer->text, CONFIG_HANDLER_FILES, text_string(&value));
+}
+
 static int print_directory_id(const struct printer *printer, const char *key, const struct directory_id *id)
 {
         if (!printer->with_origins || id->inode == 0)
@@ -94,6 +104,8 @@ static int print_pool(const struct printer *printer, const struct pool_config *p
                         if (r == 0)
                                 r = print_option(printer, &pool_options[i], pool, &pool->origins[i]);
                 }
+        if (r == 0)
+                r = print_handler_files(printer, &pool->handler_files);
         if (r == 0)
                 r = print_directory_id(printer, CONFIG_DIRECTORY_ID, &pool->directory_id);
         return r == 0 ? print_directory_id(printer, CONFIG_ROOT_DIRECTORY_ID, &pool->root_directory_id) : r;

@@ -11,6 +11,8 @@
 static int add_step(struct reload_changes *changes, const struct reload_step *step)
 {
         struct reload_change *change = &changes->pools[changes->count];
+        const char *file;
+        size_t at = 0;
         int r = 0;
 
         change->verb = step->verb;
@@ -21,6 +23,8 @@ static int add_step(struct reload_changes *changes, const struct reload_step *st
         for (int i = 0; i < POOL_OPTION_COUNT && r == 0; i++)
                 if (step->changed[i])
                         r = words_add(&change->options, pool_options[i].name);
+        while (r == 0 && (file = reload_step_next_file(step, &at)))
+                r = words_add(&change->files, file);
         return r;
 }
 
@@ -48,6 +52,7 @@ void reload_changes_clear(struct reload_changes *changes)
         for (size_t i = 0; i < changes->count; i++) {
                 free(changes->pools[i].pool);
                 words_clear(&changes->pools[i].options);
+                words_clear(&changes->pools[i].files);
         }
         free(changes->pools);
         words_clear(&changes->master_options);

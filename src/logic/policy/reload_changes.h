@@ -11,6 +11,7 @@ struct reload_change {
         enum reload_verb verb;
         char *pool;
         struct words options; /* the names of those that differ */
+        struct words files;   /* of the handler, that were replaced */
 };
 
 struct reload_changes {

@@ -63,6 +63,30 @@ static void compare_directory(struct reload_step *step, enum pool_option option,
         step->verb = MAX_OF(step->verb, RELOAD_ROLL);
 }
 
+static const char *next_file(const struct reload_step *step, size_t *at)
+{
+        const struct handler_files *before = &step->old_pool->handler_files, *now = &step->new_pool->handler_files;
+
+        while (*at < now->count) {
+                const struct handler_file *file = &now->items[(*at)++];
+                if (handler_files_differ(before, file))
+                        return file->name;
+        }
+        return NULL;
+}
+
+/* Workers go on with the files that they have. If the handler is another one by its options, its files say nothing. */
+static void compare_files(struct reload_step *step)
+{
+        size_t at = 0;
+
+        if (step->changed[POOL_HANDLER] || step->changed[POOL_HANDLER_TYPE] || step->changed[POOL_ROOT_DIRECTORY])
+                return;
+        step->is_replaced = next_file(step, &at) != NULL;
+        if (step->is_replaced)
+                step->verb = MAX_OF(step->verb, RELOAD_ROLL);
+}
+
 static void compare_pools(struct reload_step *step)
 {
         static_assert(RELOAD_KEEP < RELOAD_LIMITS && RELOAD_LIMITS < RELOAD_ROLL && RELOAD_ROLL < RELOAD_REBIND,
@@ -79,6 +103,7 @@ static void compare_pools(struct reload_step *step)
         compare_directory(step, POOL_DIRECTORY, &step->old_pool->directory_id, &step->new_pool->directory_id);
         compare_directory(step, POOL_ROOT_DIRECTORY, &step->old_pool->root_directory_id,
                           &step->new_pool->root_directory_id);
+        compare_files(step);
 }
 
 /* The running pool that has the address. It is the pool itself or one that gives the address up in this reload, because
@@ -134,9 +159,15 @@ int reload_diff(const struct config *old_config, const struct config *new_config
         return 0;
 }
 
+const char *reload_step_next_file(const struct reload_step *step, size_t *at)
+{
+        return step->is_replaced ? next_file(step, at) : NULL;
+}
+
 int reload_step_describe(const struct reload_step *step, struct text *text)
 {
-        const char *separator = "";
+        const char *separator = "", *file;
+        size_t at = 0;
         int r = 0;
 
         for (int i = 0; i < POOL_OPTION_COUNT && r == 0; i++)
@@ -144,6 +175,10 @@ int reload_step_describe(const struct reload_step *step, struct text *text)
                         r = text_appendf(text, "%s%s", separator, pool_options[i].name);
                         separator = ", ";
                 }
+        while (r == 0 && (file = reload_step_next_file(step, &at))) {
+                r = text_appendf(text, "%s%s", separator, file);
+                separator = ", ";
+        }
         return r;
 }
 

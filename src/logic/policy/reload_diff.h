@@ -20,6 +20,7 @@ struct reload_step {
         const struct pool_config *old_pool; /* NULL for RELOAD_ADD */
         const struct pool_config *new_pool; /* NULL for RELOAD_REMOVE */
         bool changed[POOL_OPTION_COUNT];    /* which options differ (both pools present) */
+        bool is_replaced;                   /* a file of the handler, whose options are the same */
 };
 
 struct reload_plan {
@@ -33,7 +34,10 @@ struct reload_plan {
 int reload_diff(const struct config *old_config, const struct config *new_config, struct reload_plan *ret,
                 struct problem_list *problems);
 
-/* Append the names of the changed options, separated by ", ". 0 or -ENOMEM. */
+/* The names of replaced files, one after the other; *at is 0 before the first. NULL: there are no more. */
+const char *reload_step_next_file(const struct reload_step *step, size_t *at);
+
+/* Append the names of the changed options and of replaced files, separated by ", ". 0 or -ENOMEM. */
 struct text;
 int reload_step_describe(const struct reload_step *step, struct text *text);
 

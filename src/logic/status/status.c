@@ -93,6 +93,7 @@ void status_pool_clear(struct status_pool *pool)
                 free(pool->overlay[i].overlaid);
         }
         free(pool->overlay);
+        free(pool->templates);
         free(pool->listeners);
         free(pool->workers);
         *pool = (struct status_pool){0};

@@ -81,13 +81,14 @@ struct status_overlay {
         char *configured, *overlaid; /* as a file would write them */
 };
 
-/* The process that workers are made of. */
+/* A process that workers are made of. */
 struct status_template {
         pid_t pid;
-        const char *state; /* "starting", "ready", "ending"; NULL: there is none */
+        const char *state; /* "starting", "ready", "ending" */
         uint64_t generation;
-        uint64_t requests; /* that it has served before */
-        uint64_t age_ms;
+        uint64_t requests;         /* that it has served before */
+        uint64_t age_ms, since_ms; /* since its fork; in this state */
+        uint64_t cpu_ms;
         uint64_t memory_bytes; /* resident; 0: unknown */
 };
 
@@ -97,8 +98,9 @@ struct status_pool {
         uint64_t generation;
         const char *accounting; /* how requests are known: "worker", or the pool's accounting */
         struct status_counts counts;
-        struct scale_limits limits; /* those that hold, with what is laid over the configured ones */
-        struct status_template template;
+        struct scale_limits limits;        /* those that hold, with what is laid over the configured ones */
+        struct status_template *templates; /* newest first: the one that makes workers, or has ended last */
+        size_t template_count;
         struct status_overlay *overlay;
         size_t overlay_count;
         unsigned failures;        /* failed starts in a row */

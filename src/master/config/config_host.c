@@ -17,6 +17,7 @@
 #include "logic/config/schema.h"
 #include "master/config/module_check.h"
 #include "master/config/preload_check.h"
+#include "master/config/program_files.h"
 #include "os/net/listener.h"
 #include "os/process/capability.h"
 #include "os/process/credentials.h"
@@ -85,7 +86,7 @@ static void check_directory(const struct host *host)
         if (executable_check_directory(&host->place, path, &why) < 0)
                 report(host, false, POOL_DIRECTORY, "cannot use \"%s%s\"%s: %s", root ? root : "", path, host->user,
                        text_string(&why));
-        else if (executable_stat_directory(&host->place, path, &status) == 0)
+        else if (executable_stat(&host->place, path, &status) == 0)
                 host->pool->directory_id = id_of(&status);
 }
 
@@ -95,7 +96,9 @@ static int check_module(const struct host *host)
         const struct pool_config *pool = host->pool;
         _cleanup_(text_clear) struct text why = {0};
 
-        int r = module_check(pool, &host->place.user, &why);
+        int r = program_files_note(host->pool, &host->place, pool->handler.list[0], "");
+        if (r == 0)
+                r = module_check(pool, &host->place.user, &why);
         if (r == -ENOMEM || r == 0)
                 return r;
         report(host, false, POOL_HANDLER, "cannot load \"%s%s\"%s: %s",
@@ -128,6 +131,8 @@ static int check_program(const struct host *host)
                 if (text_starts_with(pool->environment.list[i], "PATH="))
                         search_path = pool->environment.list[i] + strlen("PATH=");
         int r = executable_find(&host->place, pool->handler.list[0], search_path, &path, &why);
+        if (r >= 0 && program_files_note(host->pool, &host->place, path, search_path) < 0)
+                r = -ENOMEM;
         if (r == -ENOMEM)
                 return r;
         if (r == 0)

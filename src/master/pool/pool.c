@@ -20,7 +20,7 @@
 
 void pool_record_event(struct pool *pool, enum message_id id, int priority, const char *format, ...)
 {
-        char text[160];
+        char text[DECISION_TEXT_SIZE];
         va_list arguments;
 
         va_start(arguments, format);

@@ -161,9 +161,16 @@ static const struct field worker_fields[] = {
 };
 
 static const struct field decision_fields[] = {
-        FIELD(struct decision, time_ms, "time_ms"),        WRITTEN(struct decision, text, "text"),
-        WRITTEN(struct decision_ring, items, "decisions"), DERIVED(struct decision_ring, count, "the number of items"),
-        WRITTEN(struct request_rate, samples, "rate"),     DERIVED(struct request_rate, count, "the number of samples"),
+        FIELD(struct decision, time_ms, "time_ms"),
+        DERIVED(struct decision, number, "its place in the list"),
+        FIELD(struct decision, of_template, "of_template"),
+        WRITTEN(struct decision, text, "text"),
+        WRITTEN(struct decision_ring, items, "decisions"),
+        DERIVED(struct decision_ring, of_templates, "among the items, which say so"),
+        DERIVED(struct decision_ring, count, "the number of items"),
+        DERIVED(struct decision_ring, template_count, "the number of items"),
+        WRITTEN(struct request_rate, samples, "rate"),
+        DERIVED(struct request_rate, count, "the number of samples"),
 };
 
 /* Enums are written as words, because their numbers may change between versions. */
@@ -496,7 +503,8 @@ static int read_decisions(struct state_file *file, const json_t *array, struct d
                         r = state_file_read_bytes(file, object, "text", &text);
                 if (r < 0)
                         return r;
-                decision_ring_add(ring, decision.time_ms, "%s", text_string(&text));
+                (decision.of_template ? decision_ring_add_template : decision_ring_add)(ring, decision.time_ms, "%s",
+                                                                                        text_string(&text));
         }
         return 0;
 }

@@ -51,11 +51,17 @@ static void kill_process(const struct template *template)
         reaper_kill(reaper, template->pid, template, SIGKILL);
 }
 
+static void enter(struct template *template, enum template_state state)
+{
+        template->state = state;
+        template->since_ms = clock_now_ms();
+}
+
 void template_end(struct template *template, enum template_end why)
 {
         if (template->state == TEMPLATE_ENDING)
                 return;
-        template->state = TEMPLATE_ENDING;
+        enter(template, TEMPLATE_ENDING);
         template->end = why;
         kill_process(template);
         set_deadline(template, LAST_WORDS_MS);
@@ -75,7 +81,7 @@ static void conclude(struct template *template)
 
 static void note_ready(struct template *template)
 {
-        template->state = TEMPLATE_READY;
+        enter(template, TEMPLATE_READY);
         template->was_ready = true;
         evloop_timer_unset(template->timer);
         template->host.ready(template->host.context, template);
@@ -282,6 +288,7 @@ static struct template *new_template(const struct template_setup *setup)
 {
         const struct pool_config *config = setup->config;
         struct template *template = calloc(1, sizeof(*template));
+        uint64_t now_ms = clock_now_ms();
 
         if (template)
                 *template = (struct template){.host = setup->host,
@@ -289,7 +296,8 @@ static struct template *new_template(const struct template_setup *setup)
                                               .pool_name = setup->pool_name,
                                               .max_outlived = config->max_workers,
                                               .generation = setup->generation,
-                                              .started_ms = clock_now_ms(),
+                                              .started_ms = now_ms,
+                                              .since_ms = now_ms,
                                               .timeout_ms = config->start_timeout_ms,
                                               .uid = config->user.name ? config->user.id : getuid(),
                                               .listeners = setup->listener_count,

@@ -84,6 +84,7 @@ struct template
         uint64_t max_outlived; /* pipes of the pool that stay */
         uint64_t generation;
         uint64_t started_ms, timeout_ms;
+        uint64_t since_ms; /* in its present state */
         pid_t pid;
         uid_t uid;
         uint64_t born; /* when it was forked, as children_born() */

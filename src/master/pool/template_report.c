@@ -11,32 +11,39 @@
 #include "master/pool/template.h"
 #include "os/clock.h"
 
-static struct log_fields fields_of(const struct pool *pool, const struct template *template)
+#define tell(pool, template, priority, ...) report(pool, template, MESSAGE_ID_NONE, priority, __VA_ARGS__)
+
+/* Log it, and keep it among the pool's decisions in the same words. Of no template: it is the pool's generation. */
+__attribute__((format(printf, 5, 6))) static void report(struct pool *pool, const struct template *template,
+                                                         enum message_id id, int priority, const char *format, ...)
 {
-        return (struct log_fields){.pool = pool->name, .generation = template->generation};
+        const struct log_fields fields = {
+                .message_id = id, .pool = pool->name, .generation = template ? template->generation : pool->generation};
+        char text[DECISION_TEXT_SIZE];
+        va_list arguments;
+
+        va_start(arguments, format);
+        vsnprintf(text, sizeof(text), format, arguments);
+        va_end(arguments);
+        decision_ring_add_template(&pool->decisions, clock_now_ms(), "%s", text);
+        log_emit(priority, &fields, "%s", text);
 }
 
-void template_report_start(const struct pool *pool, const struct template *template)
+void template_report_start(struct pool *pool, const struct template *template)
 {
-        const struct log_fields fields = fields_of(pool, template);
-
-        log_emit(LOG_DEBUG, &fields, "template %d: started, for generation %llu", (int)template->pid,
-                 (unsigned long long)template->generation);
+        tell(pool, template, LOG_DEBUG, "template %d: started, for generation %llu", (int)template->pid,
+             (unsigned long long)template->generation);
 }
 
-void template_report_ready(const struct pool *pool, const struct template *template)
+void template_report_ready(struct pool *pool, const struct template *template)
 {
-        const struct log_fields fields = fields_of(pool, template);
-
-        log_emit(LOG_INFO, &fields, "template %d: ready after %llu ms, for generation %llu", (int)template->pid,
-                 (unsigned long long)(clock_now_ms() - template->started_ms), (unsigned long long)template->generation);
+        tell(pool, template, LOG_INFO, "template %d: ready after %llu ms, for generation %llu", (int)template->pid,
+             (unsigned long long)(clock_now_ms() - template->started_ms), (unsigned long long)template->generation);
 }
 
-void template_report_strangers(const struct pool *pool, unsigned count)
+void template_report_strangers(struct pool *pool, unsigned count)
 {
-        const struct log_fields fields = {.pool = pool->name, .generation = pool->generation};
-
-        log_emit(LOG_WARNING, &fields, "killed %u process%s that nobody ordered", count, count == 1 ? "" : "es");
+        tell(pool, NULL, LOG_WARNING, "killed %u process%s that nobody ordered", count, count == 1 ? "" : "es");
 }
 
 /* Why it has not got to its point. */
@@ -54,11 +61,9 @@ static const char *find_cause(const struct pool *pool, const struct template *te
                        : "the handler has not got to its main(); expected start_method = exec";
 }
 
-static void explain(const struct pool *pool, const struct template *template)
+static void explain(struct pool *pool, const struct template *template)
 {
-        const struct log_fields fields = fields_of(pool, template);
-
-        log_emit(LOG_ERR, &fields, "template %d: %s", (int)template->pid, find_cause(pool, template));
+        tell(pool, template, LOG_ERR, "template %d: %s", (int)template->pid, find_cause(pool, template));
 }
 
 static void describe_exit(const struct template *template, char *text, size_t size)
@@ -72,13 +77,12 @@ static void describe_exit(const struct template *template, char *text, size_t si
                 snprintf(text, size, "exited with code %d%s", WEXITSTATUS(template->status), when);
 }
 
-static void report_exit(const struct pool *pool, const struct template *template)
+static void report_exit(struct pool *pool, const struct template *template)
 {
-        const struct log_fields fields = fields_of(pool, template);
         char text[128];
 
         describe_exit(template, text, sizeof(text));
-        log_emit(LOG_WARNING, &fields, "template %d: %s", (int)template->pid, text);
+        tell(pool, template, LOG_WARNING, "template %d: %s", (int)template->pid, text);
         if (!template->was_ready && WIFEXITED(template->status))
                 explain(pool, template);
 }
@@ -86,21 +90,28 @@ static void report_exit(const struct pool *pool, const struct template *template
 /* Of workers of the same pool, too. */
 static void report_failure(struct pool *pool, const struct template *template)
 {
-        struct log_fields fields = fields_of(pool, template);
         bool tells = health_tells(pool, template->stage, template->error);
 
-        fields.message_id = MESSAGE_ID_WORKER_DIED;
-        log_emit(tells ? LOG_ERR : LOG_DEBUG, &fields, "cannot serve: %s: %s (template %d)",
-                 worker_stage_name(template->stage), strerror((int)template->error), (int)template->pid);
+        report(pool, template, MESSAGE_ID_WORKER_DIED, tells ? LOG_ERR : LOG_DEBUG,
+               "cannot serve: %s: %s (template %d)", worker_stage_name(template->stage), strerror((int)template->error),
+               (int)template->pid);
+}
+
+static void report_order(struct pool *pool, const struct template *template)
+{
+        if (template->generation != pool->generation)
+                tell(pool, template, LOG_DEBUG, "template %d: ended with generation %llu", (int)template->pid,
+                     (unsigned long long)template->generation);
+        else
+                tell(pool, template, LOG_DEBUG, "template %d: ended with %s", (int)template->pid,
+                     pool->mode == POOL_OPEN ? "the program that is replaced" : "the pool");
 }
 
 void template_report_end(struct pool *pool, const struct template *template)
 {
-        struct log_fields fields = fields_of(pool, template);
-
         switch (template->end) {
         case TEMPLATE_END_ORDERED:
-                log_emit(LOG_DEBUG, &fields, "template %d: ended", (int)template->pid);
+                report_order(pool, template);
                 break;
         case TEMPLATE_END_EXITED:
                 report_exit(pool, template);
@@ -109,25 +120,25 @@ void template_report_end(struct pool *pool, const struct template *template)
                 report_failure(pool, template);
                 break;
         case TEMPLATE_END_LATE:
-                fields.message_id = MESSAGE_ID_WORKER_STUCK;
-                log_emit(LOG_ERR, &fields, "start_timeout: not ready after %llu ms: killed (template %d)",
-                         (unsigned long long)(clock_now_ms() - template->started_ms), (int)template->pid);
+                report(pool, template, MESSAGE_ID_WORKER_STUCK, LOG_ERR,
+                       "start_timeout: not ready after %llu ms: killed (template %d)",
+                       (unsigned long long)(clock_now_ms() - template->started_ms), (int)template->pid);
                 explain(pool, template);
                 break;
         case TEMPLATE_END_SILENT:
-                log_emit(LOG_WARNING, &fields, "template %d: does not answer: killed", (int)template->pid);
+                tell(pool, template, LOG_WARNING, "template %d: does not answer: killed", (int)template->pid);
                 break;
         case TEMPLATE_END_STOPPED:
-                log_emit(LOG_WARNING, &fields, "template %d: stopped by a signal: killed, another takes its place",
-                         (int)template->pid);
+                tell(pool, template, LOG_WARNING, "template %d: stopped by a signal: killed, another takes its place",
+                     (int)template->pid);
                 break;
         case TEMPLATE_END_RENEWED:
-                log_emit(LOG_INFO, &fields, "template %d: another takes its place, for a handler has crashed",
-                         (int)template->pid);
+                tell(pool, template, LOG_INFO, "template %d: another takes its place, for a handler has crashed",
+                     (int)template->pid);
                 break;
         case TEMPLATE_END_LIED:
-                log_emit(LOG_WARNING, &fields, "template %d: says what cannot be: killed, with what it has started",
-                         (int)template->pid);
+                tell(pool, template, LOG_WARNING, "template %d: says what cannot be: killed, with what it has started",
+                     (int)template->pid);
                 break;
         case TEMPLATE_END_COUNT:
                 break;

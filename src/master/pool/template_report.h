@@ -1,14 +1,14 @@
-/* What is logged about templates. Called by launcher_template. */
+/* What is logged about templates, and recorded among the pool's decisions. Called by launcher_template. */
 #pragma once
 
 struct pool;
 struct template;
 
-void template_report_start(const struct pool *pool, const struct template *template);
-void template_report_ready(const struct pool *pool, const struct template *template);
+void template_report_start(struct pool *pool, const struct template *template);
+void template_report_ready(struct pool *pool, const struct template *template);
 
 /* Why it ends. Call it before the failure is counted. */
 void template_report_end(struct pool *pool, const struct template *template);
 
 /* So many children that nobody has ordered were killed. */
-void template_report_strangers(const struct pool *pool, unsigned count);
+void template_report_strangers(struct pool *pool, unsigned count);

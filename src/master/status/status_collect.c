@@ -203,21 +203,33 @@ static int collect_spread(const struct pool *pool, struct status_pool *status)
         return 0;
 }
 
-/* The one that makes workers, or has ended last. */
-static void collect_template(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
+static struct status_template collect_template(const struct template *template, uint64_t now_ms)
 {
-        const struct template *template = pool->templates.first;
         struct process_usage usage = {0};
 
-        if (!template)
-                return;
         process_usage_read(template->pid, &usage);
-        status->template = (struct status_template){.pid = template->pid,
-                                                    .state = template_state_name(template->state),
-                                                    .generation = template->generation,
-                                                    .requests = template->requests,
-                                                    .age_ms = now_ms - MIN_OF(template->started_ms, now_ms),
-                                                    .memory_bytes = usage.resident_bytes};
+        return (struct status_template){.pid = template->pid,
+                                        .state = template_state_name(template->state),
+                                        .generation = template->generation,
+                                        .requests = template->requests,
+                                        .age_ms = now_ms - MIN_OF(template->started_ms, now_ms),
+                                        .since_ms = now_ms - MIN_OF(template->since_ms, now_ms),
+                                        .cpu_ms = usage.cpu_ms,
+                                        .memory_bytes = usage.resident_bytes};
+}
+
+static int collect_templates(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
+{
+        size_t count = 0;
+
+        for (const struct template *template = pool->templates.first; template; template = template->next)
+                count++;
+        status->templates = calloc(count + 1, sizeof(*status->templates));
+        if (!status->templates)
+                return -ENOMEM;
+        for (const struct template *template = pool->templates.first; template; template = template->next)
+                status->templates[status->template_count++] = collect_template(template, now_ms);
+        return 0;
 }
 
 /* How it is known what the workers do. */
@@ -265,9 +277,10 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
 
         collect_totals(pool, &status);
         collect_attempts(pool, now_ms, &status);
-        collect_template(pool, now_ms, &status);
         status.rate = request_rate_of(&pool->counters.rate, now_ms, status.totals.requests);
-        int r = collect_listeners(pool, &status);
+        int r = collect_templates(pool, now_ms, &status);
+        if (r == 0)
+                r = collect_listeners(pool, &status);
         if (r == 0)
                 r = collect_overlay(pool, &status);
         if (r == 0 && (detail & STATUS_WORKERS))

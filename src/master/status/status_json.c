@@ -117,31 +117,40 @@ static int append(json_t *array, json_t *value)
 
 static json_t *template_json(const struct status_template *template)
 {
-        if (!template->state)
-                return json_null();
-        return json_pack("{s:i, s:s, s:o, s:o, s:o, s:o}", "pid", (int)template->pid, "state", template->state,
-                         "generation", NUMBER(template->generation), "requests", NUMBER(template->requests), "age_ms",
-                         NUMBER(template->age_ms), "memory_bytes",
+        return json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "pid", (int)template->pid, "state",
+                         template->state, "generation", NUMBER(template->generation), "requests",
+                         NUMBER(template->requests), "age_ms", NUMBER(template->age_ms), "since_ms",
+                         NUMBER(template->since_ms), "cpu_ms", NUMBER(template->cpu_ms), "memory_bytes",
                          template->memory_bytes > 0 ? NUMBER(template->memory_bytes) : json_null());
+}
+
+/* The processes: lists that are there on request. */
+static int add_processes(json_t *pool, const struct status_pool *status)
+{
+        json_t *templates = json_array(), *workers = json_array();
+        int r = json_object_set_new(pool, "templates", templates);
+
+        for (size_t i = 0; i < status->template_count && r == 0; i++)
+                r = append(templates, template_json(&status->templates[i]));
+        int set = json_object_set_new(pool, "workers", workers);
+        r = r == 0 ? set : r;
+        for (size_t i = 0; i < status->worker_count && r == 0; i++)
+                r = append(workers, worker_json(&status->workers[i]));
+        return r == 0 ? json_object_set_new(pool, "workers_left_out", NUMBER(status->workers_left_out)) : r;
 }
 
 static int add_lists(json_t *pool, const struct status_pool *status)
 {
-        json_t *listeners = json_array(), *workers = status->workers ? json_array() : NULL;
+        json_t *listeners = json_array();
         int r = json_object_set_new(pool, "listeners", listeners);
 
         if (r == 0)
-                r = json_object_set_new(pool, "template", template_json(&status->template));
+                r = json_object_set_new(pool, "template",
+                                        status->template_count > 0 ? template_json(&status->templates[0])
+                                                                   : json_null());
         for (size_t i = 0; i < status->listener_count && r == 0; i++)
                 r = append(listeners, listener_json(&status->listeners[i]));
-        if (r == 0 && status->workers) {
-                r = json_object_set_new(pool, "workers", workers);
-                for (size_t i = 0; i < status->worker_count && r == 0; i++)
-                        r = append(workers, worker_json(&status->workers[i]));
-                if (r == 0)
-                        r = json_object_set_new(pool, "workers_left_out", NUMBER(status->workers_left_out));
-        }
-        return r;
+        return r == 0 && status->workers ? add_processes(pool, status) : r;
 }
 
 static uint64_t queue_of(const struct status_pool *status)
@@ -249,9 +258,9 @@ static json_t *decision_json(const void *context, size_t index)
         const struct decision *decision = decision_ring_at(decisions->ring, index);
         uint64_t age_ms = decisions->now_ms - MIN_OF(decision->time_ms, decisions->now_ms);
 
-        return json_pack("{s:o, s:o, s:o, s:o}", "time", status_json_time(decisions->wall_ms - age_ms), "time_ms",
-                         NUMBER(decisions->wall_ms - age_ms), "age_ms", NUMBER(age_ms), "text",
-                         status_json_text(decision->text));
+        return json_pack("{s:o, s:o, s:o, s:b, s:o}", "time", status_json_time(decisions->wall_ms - age_ms), "time_ms",
+                         NUMBER(decisions->wall_ms - age_ms), "age_ms", NUMBER(age_ms), "template",
+                         decision->of_template, "text", status_json_text(decision->text));
 }
 
 json_t *status_json_decisions(const struct decision_ring *ring, uint64_t now_ms, uint64_t wall_ms)
@@ -294,8 +303,9 @@ static json_t *change_json(const void *context, size_t index)
         const struct reload_changes *changes = context;
         const struct reload_change *change = &changes->pools[index];
 
-        return json_pack("{s:o, s:s, s:o}", "pool", status_json_text(change->pool), "verb",
-                         reload_verb_name(change->verb), "options", status_json_words(&change->options));
+        return json_pack("{s:o, s:s, s:o, s:o}", "pool", status_json_text(change->pool), "verb",
+                         reload_verb_name(change->verb), "options", status_json_words(&change->options), "files",
+                         status_json_words(&change->files));
 }
 
 json_t *status_json_changes(const struct reload_changes *changes)

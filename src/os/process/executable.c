@@ -218,15 +218,25 @@ static bool has_other_formats(void)
         return found;
 }
 
+/* A handle for reading the regular file of another handle, as ourselves. -errno: a program may be executable and not
+ * readable. */
+static int open_for_reading(int path_fd)
+{
+        char link[64];
+
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", path_fd);
+        int fd = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        return fd < 0 ? -errno : fd;
+}
+
 static int check_content(const struct executable_place *place, int path_fd, const struct stat *status, unsigned depth,
                          struct text *why)
 {
-        char link[64], head[HEAD_SIZE + 1] = "";
+        char head[HEAD_SIZE + 1] = "";
 
-        snprintf(link, sizeof(link), "/proc/self/fd/%d", path_fd);
-        _cleanup_(fd_closep) int fd = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        _cleanup_(fd_closep) int fd = open_for_reading(path_fd);
         ssize_t length = fd < 0 ? -1 : pread(fd, head, HEAD_SIZE, 0);
-        if (length < 0) /* a program may be executable and not readable */
+        if (length < 0)
                 return 0;
         if (text_starts_with(head, "#!"))
                 return check_script(place, path_fd, head + 2, depth, why);
@@ -337,14 +347,36 @@ int executable_check_directory(const struct executable_place *place, const char 
         return may(place, fd, X_OK) ? 0 : explain_mode(why, "it may not be entered", fd);
 }
 
-int executable_stat_directory(const struct executable_place *place, const char *path, struct stat *ret)
+int executable_stat(const struct executable_place *place, const char *path, struct stat *ret)
 {
-        _cleanup_(text_clear) struct text why = {0};
-        struct stat status = {0};
-        _cleanup_(fd_closep) int fd = look(place, path, &why, &status);
+        _cleanup_(fd_closep) int fd = open_path(place, path);
 
         if (fd < 0)
                 return fd;
-        *ret = status;
-        return 0;
+        return fstat(fd, ret) < 0 ? -errno : 0;
+}
+
+int executable_interpreter(const struct executable_place *place, const char *path, char **ret, char **ret_argument)
+{
+        _cleanup_(fd_closep) int path_fd = open_path(place, path);
+        char head[HEAD_SIZE + 1] = "", *name = head + 2;
+        struct stat status;
+
+        *ret = *ret_argument = NULL;
+        if (path_fd < 0 || fstat(path_fd, &status) < 0 || !S_ISREG(status.st_mode))
+                return 0;
+        _cleanup_(fd_closep) int fd = open_for_reading(path_fd);
+        if (fd < 0 || pread(fd, head, HEAD_SIZE, 0) < 0 || !text_starts_with(head, "#!"))
+                return 0;
+        name[strcspn(name, "\n")] = '\0';
+        name += strspn(name, " \t");
+        const char *end = name + strcspn(name, " \t"), *argument = end + strspn(end, " \t");
+        if (end == name)
+                return 0;
+        *ret_argument = strdup(argument);
+        *ret = *ret_argument ? strndup(name, (size_t)(end - name)) : NULL;
+        if (*ret)
+                return 0;
+        freep(ret_argument);
+        return -ENOMEM;
 }

@@ -34,5 +34,9 @@ bool executable_may_read(const struct executable_place *place, int fd);
 /* Could the directory be entered? 0; -errno with an explanation; -ENOMEM. */
 int executable_check_directory(const struct executable_place *place, const char *path, struct text *why);
 
-/* Which directory does the path lead to? 0 or -errno. */
-int executable_stat_directory(const struct executable_place *place, const char *path, struct stat *ret);
+/* What does the path lead to? 0 or -errno. */
+int executable_stat(const struct executable_place *place, const char *path, struct stat *ret);
+
+/* What the first line of a script names: its interpreter, and what follows that, "" if nothing does; both NULL: it is
+ * none, or nobody can tell. The caller frees them. 0 or -ENOMEM. */
+int executable_interpreter(const struct executable_place *place, const char *path, char **ret, char **ret_argument);

@@ -49,6 +49,28 @@ static void test_order(void **state)
         json_decref(json);
 }
 
+/* Templates are rows among them, by what they have: no requests, and no state of a worker. */
+static void test_templates(void **state)
+{
+        json_t *json = json_pack("{s:[{s:[{s:i, s:s, s:i, s:i, s:i}], s:[o, o]}]}", "pools", "templates", "pid", 15,
+                                 "state", "ready", "cpu_ms", 7, "memory_bytes", 5000, "since_ms", 1, "workers",
+                                 worker(20, "busy", 5, 0), worker(10, "idle", 5, 0));
+        struct ctl_rows rows;
+
+        (void)state;
+        assert_int_equal(ctl_rows_new(json, 1000, NULL, &rows), 0);
+        assert_int_equal(rows.count, 3);
+        check_order(&rows, CTL_SORT_PID, false, 10, 15, 20);
+        check_order(&rows, CTL_SORT_MEMORY, false, 15, 10, 20);
+        check_order(&rows, CTL_SORT_REQUESTS, false, 10, 20, 15);
+        check_order(&rows, CTL_SORT_STATE, false, 20, 10, 15);
+        assert_true(rows.items[2].is_template);
+        assert_int_equal(rows.items[2].cpu_ms, 7);
+        assert_false(rows.items[0].is_template || rows.items[1].is_template);
+        ctl_rows_clear(&rows);
+        json_decref(json);
+}
+
 static void test_shares(void **state)
 {
         json_t *one = document(50), *other = document(550), *back = document(0);
@@ -85,8 +107,8 @@ static void test_keys(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(test_order), cmocka_unit_test(test_shares),
-                                           cmocka_unit_test(test_keys)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(test_order), cmocka_unit_test(test_templates),
+                                           cmocka_unit_test(test_shares), cmocka_unit_test(test_keys)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -79,6 +79,52 @@ static void test_directories(void **state)
         check_directories(a, unknown, RELOAD_KEEP);
 }
 
+/* A pool whose handler was made of these files: names of one letter, each with a digit that stands for what it was. */
+static void with_files(struct config *config, const char *keys, const char *files)
+{
+        _cleanup_(text_clear) struct text text = {0};
+
+        assert_int_equal(text_appendf(&text, BASICS "%s", keys), 0);
+        load_good(config, "f", text_string(&text));
+        for (; *files != '\0'; files += 2) {
+                const struct file_id id = {.device = 1, .inode = (uint64_t)files[1]};
+                assert_int_equal(
+                        handler_files_add(&config->pools[0]->handler_files, (char[]){'/', files[0], '\0'}, &id), 0);
+        }
+}
+
+static void check_files(const char *old_files, const char *new_keys, const char *new_files, const char *expected)
+{
+        _cleanup_(config_clear) struct config old_config = {0}, new_config = {0};
+        _cleanup_(reload_plan_clear) struct reload_plan plan = {0};
+        _cleanup_(problem_list_clear) struct problem_list problems = {0};
+        _cleanup_(text_clear) struct text text = {0};
+
+        with_files(&old_config, "", old_files);
+        with_files(&new_config, new_keys, new_files);
+        assert_int_equal(reload_diff(&old_config, &new_config, &plan, &problems), 0);
+        assert_int_equal(text_appendf(&text, "%s ", reload_verb_name(plan.steps[0].verb)), 0);
+        assert_int_equal(reload_step_describe(&plan.steps[0], &text), 0);
+        assert_string_equal(text_string(&text), expected);
+}
+
+/* The same handler, made of other files. */
+static void test_files(void **state)
+{
+        (void)state;
+        check_files("a1", "", "a1", "keep ");
+        check_files("a1", "", "a2", "roll /a");
+        check_files("a1b1c1", "", "a2b1c2", "roll /a, /c");
+        check_files("a1", "", "a1b1", "roll /b"); /* it was not there, or another one was found */
+        check_files("a1b1", "", "a1", "keep ");   /* it cannot be looked at, which is no reason */
+        check_files("a1", "", "", "keep ");
+        check_files("", "", "a1", "keep "); /* nobody knows */
+        check_files("a1", "max_requests = 5\n", "a2", "roll max_requests, /a");
+        check_files("a1", "umask = 077\n", "a2", "roll umask, /a");
+        check_files("a1", "umask = 077\n", "a1", "roll umask");
+        check_files("a1", "handler_type = listener\n", "a2", "roll handler_type");
+}
+
 static void test_nothing_changed(void **state)
 {
         (void)state;
@@ -222,6 +268,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_nothing_changed),
                 cmocka_unit_test(test_directories),
+                cmocka_unit_test(test_files),
                 cmocka_unit_test(test_pools_come_and_go),
                 cmocka_unit_test(test_verbs_by_strength),
                 cmocka_unit_test(test_fitted_values_count_as_changes),

@@ -91,6 +91,36 @@ static void test_scripts(void **state)
         script("empty", "", -ENOEXEC, "it is empty");
 }
 
+static void interpreter(const char *name, const char *content, const char *expected, const char *expected_argument)
+{
+        _cleanup_(freep) char *found = NULL, *argument = NULL;
+
+        write_file(name, content, strlen(content), 0755);
+        assert_int_equal(executable_interpreter(&here, name_of(name), &found, &argument), 0);
+        assert_int_equal(!found, !argument);
+        assert_string_equal(found ? found : "none", expected);
+        assert_string_equal(argument ? argument : "none", expected_argument);
+}
+
+static void test_interpreters(void **state)
+{
+        _cleanup_(freep) char *found = NULL, *argument = NULL;
+
+        (void)state;
+        interpreter("bare", "#!/bin/sh\n", "/bin/sh", "");
+        interpreter("short", "#!/bin/sh", "/bin/sh", "");
+        interpreter("more", "#! \t/bin/env  -S perl -w\nuse strict\n", "/bin/env", "-S perl -w");
+        interpreter("relative", "#!good x\n", "good", "x");
+        interpreter("missing", "#!/no/such/interpreter\n", "/no/such/interpreter", "");
+        interpreter("nameless", "#! \n/bin/sh\n", "none", "none");
+        interpreter("none", "echo\n", "none", "none");
+        interpreter("empty", "", "none", "none");
+        assert_int_equal(executable_interpreter(&here, "/no/such/file", &found, &argument), 0);
+        assert_int_equal(executable_interpreter(&here, "/dev/tty", &found, &argument), 0);
+        assert_int_equal(executable_interpreter(&here, directory, &found, &argument), 0);
+        assert_true(!found && !argument);
+}
+
 static void test_no_mark(void **state)
 {
         _cleanup_(text_clear) struct text text = {0};
@@ -257,9 +287,9 @@ static int tear_down(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_programs), cmocka_unit_test(test_scripts),      cmocka_unit_test(test_no_mark),
-                cmocka_unit_test(test_elf),      cmocka_unit_test(test_rubbish),      cmocka_unit_test(test_search),
-                cmocka_unit_test(test_root),     cmocka_unit_test(test_another_user),
+                cmocka_unit_test(test_programs), cmocka_unit_test(test_scripts), cmocka_unit_test(test_interpreters),
+                cmocka_unit_test(test_no_mark),  cmocka_unit_test(test_elf),     cmocka_unit_test(test_rubbish),
+                cmocka_unit_test(test_search),   cmocka_unit_test(test_root),    cmocka_unit_test(test_another_user),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);
