@@ -77,6 +77,15 @@ def wait_until(condition: Callable[[], T], what: str, timeout: float = 10.0) -> 
         pause = min(pause * 1.5, 0.05)
 
 
+def slowness() -> float:
+    """How much longer than on an idle machine it takes just now to execute a program; at least 1. For limits of time that
+    a fault would exceed many times."""
+    begun = time.monotonic()
+    for _ in range(20):
+        subprocess.run(["/bin/true"], check=True)
+    return max(1.0, (time.monotonic() - begun) / 20 / 0.003)
+
+
 def stays(condition: Callable[[], T], what: str, duration: float) -> None:
     """Fail as soon as `condition` is false within `duration`: for what must *not* happen."""
     end = time.monotonic() + duration

@@ -20,6 +20,11 @@ from nginx import Nginx
 
 Start = Callable[..., Daemon]
 
+STARTED_ONCE = {
+    "report.pl": "use POSIX; use Data::Dumper; $| = 1; print 'perl ', scalar(<STDIN>);",
+    "score.py": "import json, os, sys\nprint('python', sys.stdin.readline(), end='')\n",
+    "page.php": "<?php echo 'php ', $_GET['word'];",
+}
 PAGE = "<?php echo 'round ', getenv('ROUND'), ' of ', getmypid(), ': ', strrev($_GET['word']), \"\\n\";"
 
 
@@ -92,3 +97,34 @@ def test_one_configuration(preforkd: Start, tmp_path: Path, as_root: None) -> No
         assert not failed, (failed, nginx.complaints())
         assert {"1", "2", "3", "4"} <= rounds
     daemon.assert_quiet()
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="a snapshot of programs on stdin and stdout is for x86-64")
+def test_what_starts_once(preforkd: Start, tmp_path: Path) -> None:
+    """A C program, a Perl script, a Python script and php-cgi, none of them changed, from one file, as README.md has it."""
+    if not shutil.which("php-cgi"):
+        pytest.skip("needs php-cgi")
+    for name, text in STARTED_ONCE.items():
+        (tmp_path / name).write_text(text)
+    c, perl, python, php = tcp4(), tcp4(), tcp4(), str(tmp_path / "php.sock")
+    pools = {
+        "c": {"listen": c, "handler": "/bin/cat", "start_method": "forkserver"},
+        "perl": {"listen": perl, "handler": ["/usr/bin/perl", str(tmp_path / "report.pl")], "start_method": "snapshot"},
+        "python": {"listen": python, "handler": ["/usr/bin/python3", str(tmp_path / "score.py")], "start_method": "snapshot",
+                   "copy": "rollback", "fast_exit": "python"},
+        "php": {"listen": php, "handler": shutil.which("php-cgi"), "handler_type": "listener", "listen_fd": 0,
+                "socket_mode": "0666", "start_method": "snapshot", "snapshot_after": 5, "scaling": "static", "max_workers": 2},
+    }
+    daemon = preforkd(pools, control=True)
+    control = control_of(daemon)
+    with Nginx(tmp_path, {"/": php}, tmp_path) as nginx:
+        for word in map(str, range(20)):
+            line = f"{word}\n".encode()
+            assert request(c, line) == line
+            assert request(perl, line) == b"perl " + line
+            assert request(python, line) == b"python " + line
+            assert nginx.get(f"/page.php?word={word}") == (200, f"php {word}".encode())
+        wait_until(lambda: control.pool("php")["template"]["requests"] == 5, "a template that has served")
+    for name in pools:
+        pool = control.pool(name)
+        assert pool["template"]["state"] == "ready" and pool["totals"]["requests"] >= 20, pool  # nginx asks when it starts

@@ -15,7 +15,7 @@ import pytest
 
 from control import control_of
 from daemon import (AS_ROOT, POOL_USER, Daemon, abstract, alive, burst, children, connect, exchange, listener_inode, read_all,
-                    request, run_preforkd, stays, status_value, tcp4, user_arguments, wait_until)
+                    request, run_preforkd, slowness, stays, status_value, tcp4, user_arguments, wait_until)
 from programs import begin, command, end, example, rows, talk_open, wait_rows, wait_total
 
 pytestmark = pytest.mark.usefixtures("listener_method")
@@ -142,7 +142,8 @@ def test_the_pool_grows_and_shrinks(preforkd: Start, acceptor: Callable[..., dic
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_no_connection_is_lost(preforkd: Start, acceptor: Callable[..., dict[str, Any]], way: str, count: int) -> None:
+def test_no_connection_is_lost(preforkd: Start, acceptor: Callable[..., dict[str, Any]], way: str, count: int,
+                               listener_method: str) -> None:
     """Retired, recycled and reloaded without end, under load."""
     if count > 1 and way != "api":
         count = 1
@@ -152,9 +153,10 @@ def test_no_connection_is_lost(preforkd: Start, acceptor: Callable[..., dict[str
                       control=True)
     wait_rows(daemon, 2)
     control, stop = control_of(daemon), threading.Event()
+    pause = 0.05 if listener_method == "exec" else 0.5 * slowness()  # so that a program gets ready
 
     def disturb() -> None:
-        while not stop.wait(0.05):
+        while not stop.wait(pause):
             control.do("restart www")
 
     thread = threading.Thread(target=disturb)
@@ -176,7 +178,7 @@ def test_a_busy_one_finishes_its_request(preforkd: Start, acceptor: Callable[...
     address = tcp4()
     daemon = preforkd({"www": acceptor(address, scaling="static", max_workers=1)}, control=True)
     [old] = wait_rows(daemon, 1)
-    client = begin(address, "sleep 400")
+    client = begin(address, "sleep 1500")
     assert client.recv(6) == b"begun\n"
     control_of(daemon).do("restart www")
     assert served_by(address) != old

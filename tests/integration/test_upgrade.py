@@ -411,14 +411,20 @@ def test_recycling_goes_on(controlled: Start) -> None:
 
 
 def test_a_line_begun_on_stderr_is_not_lost(controlled: Start) -> None:
+    """… if it is ended before its 200 ms are over, for which the upgrade must be quick."""
     daemon, _ = controlled({"www": {"handler": ["/bin/sh", "-c", "printf 'one half ' >&2; echo; read x;"
-                                                "echo 'the other' >&2"]}})
-    with connect(address_of(daemon)) as client:
-        assert client.recv(10) == b"\n"
-        upgrade(daemon)
-        client.sendall(b"\n")
-        assert read_all(client) == b""
-    daemon.wait_said("one half the other")
+                                                "echo 'the other' >&2; echo end"]}})
+    for _ in range(20):
+        with connect(address_of(daemon)) as client:
+            assert client.recv(10) == b"\n"
+            begun = time.monotonic()
+            upgrade(daemon)
+            client.sendall(b"\n")
+            assert read_all(client) == b"end\n"
+        if time.monotonic() - begun < 0.15:
+            daemon.wait_said("one half the other")
+            return
+    pytest.skip("an upgrade takes longer here than an unfinished line is kept")
 
 
 def test_a_refused_pool_goes_on_refusing(controlled: Start, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from control import Control, control_of
 from daemon import HANDLERS, SLOW, Daemon, tcp4, wait_until
-from handler_kinds import KINDS, Kind
+from handler_kinds import KINDS, Kind, acceptor
 
 pytestmark = [pytest.mark.long, pytest.mark.alone]
 
@@ -25,6 +25,8 @@ Start = Callable[..., Daemon]
 CONNECTIONS = int(os.environ.get("PREFORKD_TEST_VOLUME", "100000"))
 # Not more at once than the pool serves without waiting for long.
 AT_ONCE, MAX_WORKERS, MAX_REQUESTS = 8, 16, 10
+# … and one whose workers are forks of those that have served.
+HEIRS = acceptor("listener-snapshot-after", "all", "preload", start_method="snapshot", snapshot_after=6)
 
 
 class Unrest:
@@ -89,7 +91,7 @@ def connect_all(addresses: list[str], count: int) -> None:
 
 
 @pytest.mark.parametrize("listeners", [1, 2])
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [*KINDS, HEIRS], ids=lambda kind: kind.name)
 def test_none_is_lost(preforkd: Start, kind: Kind, listeners: int, tmp_path: Path) -> None:
     """On one listener a worker blocks in accept(2); on several it waits in another way, for which a part is enough."""
     count = CONNECTIONS if listeners == 1 else CONNECTIONS // 4

@@ -346,6 +346,13 @@ static bool is_needed(const struct pool *pool)
                (pool->templates.launches || (pool->mode == POOL_OPEN && !health_is_backing_off(pool, clock_now_ms())));
 }
 
+void launcher_template_note_generation(const struct pool *pool)
+{
+        for (struct template_launch *launch = pool->templates.launches; launch; launch = launch->next)
+                if (!launch->template)
+                        launch->worker->generation = pool->generation;
+}
+
 void launcher_template_tend(struct pool *pool)
 {
         bool is_over = pool->mode == POOL_ENDING ||

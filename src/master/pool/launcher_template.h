@@ -12,6 +12,9 @@ struct pool;
 
 extern const struct launcher_ops launcher_template;
 
+/* At the beginning of a turn: launches that no template has been ordered to carry out are of the present generation. */
+void launcher_template_note_generation(const struct pool *pool);
+
 /* At the end of a turn: cancel launches that are not wanted any more, end templates of former generations, start what
  * is missing, send orders. */
 void launcher_template_tend(struct pool *pool);

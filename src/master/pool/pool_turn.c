@@ -42,6 +42,7 @@ void pool_turn_take(struct pool *pool)
         uint64_t now_ms = clock_now_ms();
 
         pool_begin_turn(pool);
+        launcher_template_note_generation(pool);
         observer->changed(observer->context, pool);
         health_note_success(pool);
         pool_counters_note_rate(pool, now_ms, pool->health.requests_seen);

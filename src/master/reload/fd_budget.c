@@ -6,11 +6,11 @@
 #include "master/pool/pool_table.h"
 #include "os/process/resource.h"
 
-/* Of a template: its socket and pipe, what is open while an order is sent, and what is kept for workers that wait for
- * theirs. */
+/* Of a template: its socket and pipe, the socket of its heir, what is open while an order is sent, and what is kept for
+ * workers that wait for theirs. */
 static uint64_t needed_by_template(const struct pool_config *pool)
 {
-        return pool_config_has_template(pool) ? 3 + 2 * pool->max_workers : 0;
+        return pool_config_has_template(pool) ? 5 + 2 * pool->max_workers : 0;
 }
 
 /* The descriptors that the master needs: its own, one pipe per process, as many pipes again that outlive their workers,
