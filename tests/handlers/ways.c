@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -506,18 +507,58 @@ static void way_temporary(void)
         answer("temporary");
 }
 
+/* What `fd` gives at once, as a number; -1: nothing. */
+static int first_byte(int fd)
+{
+        uint64_t bytes = 0;
+
+        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+        return read(fd, &bytes, sizeof(bytes)) > 0 ? (int)(bytes & 0xff) : -1;
+}
+
+static void give(int fd, const void *data, size_t size)
+{
+        if (write(fd, data, size) != (ssize_t)size)
+                dprintf(1, "cannot write to %d\n", fd);
+}
+
+/* What it has open to talk to itself, of which each copy writes into its own and hears itself alone. */
+static void way_channels(void)
+{
+        const uint64_t one = 1;
+        int ends[2], pair[2], event = eventfd(3, EFD_CLOEXEC | EFD_NONBLOCK), errors = dup(2), set = epoll_create1(0);
+        struct epoll_event found = {0};
+
+        if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
+                return;
+        int again = dup(ends[1]), flags = fcntl(ends[0], F_GETFL);
+        epoll_ctl(set, EPOLL_CTL_ADD, ends[0], &(struct epoll_event){.events = EPOLLIN, .data.u32 = 5});
+        const char *words = line();
+        char byte = (char)(getpid() & 0x7f);
+        int before = first_byte(ends[0]), kept = first_byte(event), same_flags = fcntl(ends[0], F_GETFL) == flags;
+        give(again, &byte, 1);
+        give(pair[1], &byte, 1);
+        give(event, &one, sizeof(one));
+        give(errors, "to stderr\n", 10);
+        int ready = epoll_wait(set, &found, 1, 0);
+        dprintf(1, "%s %d %d %d %d %d %d %d %d\n", words, before, kept, same_flags, ready, (int)found.data.u32,
+                first_byte(ends[0]) == byte, first_byte(pair[0]) == byte, first_byte(event));
+}
+
+/* A child, or an earlier copy, would have taken it out. */
 static void way_pipe(void)
 {
         int ends[2];
 
-        answer(pipe(ends) == 0 ? "pipe" : "no pipe");
+        answer(pipe(ends) == 0 && write(ends[1], "x", 1) == 1 ? "pipe" : "no pipe");
 }
 
 static void way_socket(void)
 {
-        int ends[2];
+        int ends[2], r = socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
 
-        answer(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 ? "socket" : "no socket");
+        close(ends[1]);
+        answer(r == 0 ? "socket" : "no socket");
 }
 
 static void way_filter(void)
@@ -575,6 +616,7 @@ static const struct way {
         {"child_reads", way_child_reads},
         {"lock", way_lock},
         {"temporary", way_temporary},
+        {"channels", way_channels},
         {"pipe", way_pipe},
         {"socket", way_socket},
         {"filter", way_filter},

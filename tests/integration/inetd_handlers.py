@@ -166,7 +166,7 @@ async def main():
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), open(0, "rb", 0))
     print((await reader.readline()).decode(), end="")
 asyncio.run(main())
-""", LINE, refusal=SHARED),
+""", LINE),
     script("ruby", "ruby", 'require "json"; line = $stdin.gets; print JSON.generate([line]), "\\n"',
            rb'\["some words\\n"\]\n'),
     script("dash", "dash", 'read -r line\nprintf "dash %s\\n" "$line"\n', b"dash some words\n"),
@@ -239,6 +239,7 @@ echo "number $((RANDOM >= 0))"
     way("range_cloexec", b"some words 1 1\n"),
     way("offset", b"some words 6 aabbcc 1\n"),
     way("close", b"closed some words\n"),
+    way("channels", b"some words -1 3 1 1 5 1 1 1\n"),
     way("send_fd", b"some words received\n"),
     way("uring", b"read some words\n"),
     way("joined_thread", b"joined some words\n"),

@@ -163,6 +163,41 @@ serve(answer)
     assert [int(www.ask().split()[1]) for _ in range(9)] == list(range(1, 10))
 
 
+def test_a_server_on_an_event_loop(pool: Callable[..., Pool]) -> None:
+    """… waits in an epoll set, and wakes itself by a socket pair. Each worker has its own: it is woken by its own threads,
+    and by them alone."""
+    www = pool("""
+import selectors
+listener.setblocking(False)
+near, far = socket.socketpair()
+near.setblocking(False)
+loop = selectors.DefaultSelector()
+loop.register(listener, selectors.EVENT_READ)
+loop.register(near, selectors.EVENT_READ)
+waiting = []
+def wake():
+    far.sendall(os.getpid().to_bytes(4, "big"))
+while True:
+    for key, _ in loop.select():
+        if key.fileobj is listener:
+            try:
+                waiting.append(listener.accept()[0])
+                threading.Thread(target=wake).start()
+            except BlockingIOError:
+                pass
+        else:
+            text = f"{os.getpid()} {int.from_bytes(near.recv(4), 'big')}"
+            connection = waiting.pop()
+            connection.sendall(text.encode())
+            connection.close()
+""")
+    assert set(www.workers()) == set(www.ask_each())
+    for _ in range(20):
+        pid, woken_by = www.ask().split()
+        assert pid == woken_by
+    assert len(www.starts()) == 1
+
+
 def test_stderr_is_of_the_worker(pool: Callable[..., Pool]) -> None:
     www = pool("""
 os.write(2, b"starting\\n")
@@ -210,8 +245,9 @@ def test_another_number_of_addresses(pool: Callable[..., Pool]) -> None:
 @pytest.mark.parametrize(("program", "reason"), [
     ("threading.Thread(target=time.sleep, args=(60,), daemon=True).start()", "it has threads"),
     ("child = os.fork()\nif child == 0:\n    time.sleep(60)", "it has children that it has not waited for"),
-    ("pipe = os.pipe()", "it has a pipe, a connection or a timer open that all copies would share"),
-    ("peer = socket.socketpair()", "it has a pipe, a connection or a timer open that all copies would share"),
+    ("pipe = os.pipe()\nos.write(pipe[1], b'x')", "it has a pipe, a connection or a timer open that all copies would share"),
+    ("peer = socket.create_server(('127.0.0.1', 0))\nclient = socket.create_connection(peer.getsockname())\npeer.close()",
+     "it has a pipe, a connection or a timer open that all copies would share"),
     ("own = socket.create_server(('127.0.0.1', 0))",
      "it has a pipe, a connection or a timer open that all copies would share"),
     ("lock = open('lock', 'w')\nfcntl.lockf(lock, fcntl.LOCK_EX)", "it holds locks on files"),
@@ -312,7 +348,9 @@ def test_one_that_cannot_be_copied_serves_on(pool: Callable[..., Pool]) -> None:
     www = pool("""
 held = []
 def answer():
-    held[:] = held or [os.pipe()]
+    if not held:
+        held.extend(os.pipe())
+        os.close(held[0])
     return f"{os.getpid()} "
 serve(answer)
 """, snapshot_after=3)

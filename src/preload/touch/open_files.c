@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "lib/sys.h"
+#include "preload/touch/channels.h"
 #include "preload/touch/guard.h"
 #include "preload/touch/proc_text.h"
 #include "preload/touch/stand_in.h"
@@ -160,14 +161,16 @@ static enum touch_refusal keep_anonymous(int fd, const struct stat *status)
                 return keep_epoll(fd, status);
         if (proc_is(name, "anon_inode:[io_uring]"))
                 return TOUCH_RINGS;
+        if (proc_is(name, "anon_inode:[eventfd]"))
+                return channels_add(CHANNEL_EVENT, fd, status) ? TOUCH_FINE : TOUCH_TOO_MANY;
         /* A signalfd reads the signals of whoever reads it. */
         return proc_is(name, "anon_inode:[signalfd]") ? TOUCH_FINE : TOUCH_SHARED_OBJECT;
 }
 
 /* A datagram socket is syslog's, or a resolver's: each datagram is whole. */
-static enum touch_refusal keep_socket(int fd)
+static enum touch_refusal keep_socket(int fd, const struct stat *status)
 {
-        int type = 0;
+        int type = 0, domain = 0;
 
         if (stand_in_is_at(fd)) {
                 if (state.stand_in_count == STAND_INS_MAX)
@@ -175,7 +178,11 @@ static enum touch_refusal keep_socket(int fd)
                 state.stand_ins[state.stand_in_count++] = fd;
                 return TOUCH_FINE;
         }
-        return sys_socket_option(fd, SO_TYPE, &type) == 0 && type == SOCK_DGRAM ? TOUCH_FINE : TOUCH_SHARED_OBJECT;
+        if (sys_socket_option(fd, SO_TYPE, &type) == 0 && type == SOCK_DGRAM)
+                return TOUCH_FINE;
+        if (sys_socket_option(fd, SO_DOMAIN, &domain) < 0 || domain != AF_UNIX || !sys_has_peer(fd))
+                return TOUCH_SHARED_OBJECT;
+        return channels_add(CHANNEL_SOCKET, fd, status) ? TOUCH_FINE : TOUCH_TOO_MANY;
 }
 
 static enum touch_refusal keep(int fd)
@@ -184,17 +191,19 @@ static enum touch_refusal keep(int fd)
 
         if (fd < FIRST || guard_has(fd) || sys_fstat(fd, &status) != 0)
                 return TOUCH_FINE;
+        if (!S_ISCHR(status.st_mode) && !stand_in_is_at(fd) && channels_is_stderr(fd, &status))
+                return channels_add(CHANNEL_STDERR, fd, &status) ? TOUCH_FINE : TOUCH_TOO_MANY;
         switch (status.st_mode & S_IFMT) {
         case S_IFREG:
         case S_IFDIR:
                 return keep_file(fd, &status);
         case S_IFSOCK:
-                return keep_socket(fd);
+                return keep_socket(fd, &status);
         case S_IFCHR:
         case S_IFBLK:
                 return TOUCH_FINE;
         case S_IFIFO:
-                return TOUCH_SHARED_OBJECT;
+                return channels_add(CHANNEL_PIPE, fd, &status) ? TOUCH_FINE : TOUCH_TOO_MANY;
         default:
                 return keep_anonymous(fd, &status);
         }
@@ -206,12 +215,13 @@ enum touch_refusal open_files_keep(void)
         struct proc_fds fds;
 
         state.count = state.watch_count = state.stand_in_count = 0;
+        channels_begin();
         proc_fds_begin(&fds);
         for (int fd = proc_fds_next(&fds); fd >= 0 && refusal == TOUCH_FINE; fd = proc_fds_next(&fds))
                 if (fd != fds.directory)
                         refusal = keep(fd);
         proc_fds_end(&fds);
-        return refusal;
+        return refusal == TOUCH_FINE && !channels_settle() ? TOUCH_SHARED_OBJECT : refusal;
 }
 
 static bool renew(const struct file *file)
@@ -239,6 +249,8 @@ bool open_files_renew(void)
         for (int i = 0; i < state.count; i++)
                 if (!renew(&state.files[i]))
                         return false;
+        if (!channels_renew())
+                return false;
         for (int i = 0; i < state.watch_count; i++) {
                 const struct watch *watch = &state.watches[i];
                 SYS_4(__NR_epoll_ctl, watch->epoll_fd, EPOLL_CTL_ADD, watch->fd, &watch->event);

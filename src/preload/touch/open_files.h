@@ -1,9 +1,10 @@
 /* What the program has open besides the connection. A copy by fork(2) shares each open file with all others: its
  * offset, and what it waits for. Used by touch/ alone.
  *
- * Files and directories are opened again for each copy, at the offset of the stop, and epoll sets are made again.
- * Descriptors that belong together stay so. What cannot be had twice (pipes, connections, timerfds) is refused, as are
- * locks. 0, 1 and 2 were given by the daemon, and are no matter of this module. */
+ * Files and directories are opened again for each copy, at the offset of the stop; epoll sets, and channels to the
+ * program itself (touch/channels), are made again. Descriptors that belong together stay so. What cannot be had twice
+ * (connections, timerfds) is refused, as are locks. 0, 1 and 2 were given by the daemon, and are no matter of this
+ * module. */
 #pragma once
 
 #include "preload/touch/host.h"
