@@ -55,7 +55,7 @@ static const char *find_cause(const struct pool *pool, const struct template *te
         if (pool->config->handler_type == HANDLER_LISTENER)
                 return "the handler has not waited for a connection on a listener that it was given, for which "
                        "start_method = snapshot waits; expected exec";
-        return pool->config->start_method == START_SNAPSHOT
+        return pool_config_start_method(pool->config) == START_SNAPSHOT
                        ? "the handler has not touched its connection, for which start_method = snapshot waits; "
                          "expected forkserver or exec"
                        : "the handler has not got to its main(); expected start_method = exec";
