@@ -130,14 +130,33 @@ int service_end_code(void)
         return service.end_code;
 }
 
+bool service_is_auto(enum attach_auto what)
+{
+        return (service.attachment.values[ATTACH_AUTO] & what) != 0;
+}
+
+static _Noreturn void fail_template(enum touch_refusal refusal, enum prefork_stage stage, int error)
+{
+        template_link_say(service.template_fd, TEMPLATE_FAILED, refusal, stage, (uint32_t)error);
+        sys_exit(PREFORK_EXIT_START_FAILED);
+}
+
+void service_refuse(enum touch_refusal refusal)
+{
+        fail_template(refusal, PREFORK_STAGE_HANDLER, EOPNOTSUPP);
+}
+
+void service_note_obstacle(enum rollback_obstacle obstacle)
+{
+        atomic_store(&service.desk.slot.words->obstacle, obstacle);
+}
+
 void service_fail(enum prefork_stage stage, int error)
 {
         struct prefork_slot *words = service.desk.slot.words;
 
-        if (service.template_fd >= 0) {
-                template_link_say(service.template_fd, TEMPLATE_FAILED, 0, stage, (uint32_t)error);
-                sys_exit(PREFORK_EXIT_START_FAILED);
-        }
+        if (service.template_fd >= 0)
+                fail_template(TOUCH_FINE, stage, error);
         atomic_store(&words->start_errno, (uint32_t)error);
         atomic_store(&words->start_stage, stage);
         sys_exit(PREFORK_EXIT_START_FAILED);
