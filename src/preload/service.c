@@ -135,15 +135,13 @@ bool service_is_auto(enum attach_auto what)
         return (service.attachment.values[ATTACH_AUTO] & what) != 0;
 }
 
-static _Noreturn void fail_template(enum touch_refusal refusal, enum prefork_stage stage, int error)
-{
-        template_link_say(service.template_fd, TEMPLATE_FAILED, refusal, stage, (uint32_t)error);
-        sys_exit(PREFORK_EXIT_START_FAILED);
-}
-
+/* It is said before the signal: a thread of the program may not block it. */
 void service_refuse(enum touch_refusal refusal)
 {
-        fail_template(refusal, PREFORK_STAGE_HANDLER, EOPNOTSUPP);
+        template_link_say(service.template_fd, TEMPLATE_FAILED, refusal, PREFORK_STAGE_HANDLER, EOPNOTSUPP);
+        sys_set_mask(ALL_SIGNALS, NULL);
+        sys_kill(0, SIGTERM);
+        sys_exit(PREFORK_EXIT_START_FAILED);
 }
 
 void service_note_obstacle(enum rollback_obstacle obstacle)
@@ -155,8 +153,10 @@ void service_fail(enum prefork_stage stage, int error)
 {
         struct prefork_slot *words = service.desk.slot.words;
 
-        if (service.template_fd >= 0)
-                fail_template(TOUCH_FINE, stage, error);
+        if (service.template_fd >= 0) {
+                template_link_say(service.template_fd, TEMPLATE_FAILED, TOUCH_FINE, stage, (uint32_t)error);
+                sys_exit(PREFORK_EXIT_START_FAILED);
+        }
         atomic_store(&words->start_errno, (uint32_t)error);
         atomic_store(&words->start_stage, stage);
         sys_exit(PREFORK_EXIT_START_FAILED);

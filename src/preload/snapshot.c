@@ -91,7 +91,6 @@ static void refused(enum touch_refusal refusal)
                 end_copy(&line);
         if (!service_is_auto(ATTACH_AUTO_STOP))
                 record_write(&line);
-        sys_kill(0, SIGTERM); /* its children are in its group; for this process it is blocked */
         service_refuse(refusal);
 }
 

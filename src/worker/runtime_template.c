@@ -42,13 +42,6 @@ static int attach_limits(const struct handler_limits *limits, struct words *vari
         return r;
 }
 
-/* What the master finds another way for, if the program refuses it. */
-static uint64_t automatic(const struct pool_config *pool)
-{
-        return (pool->start_method == START_AUTO ? ATTACH_AUTO_STOP : 0) |
-               (pool->copy == COPY_AUTO ? ATTACH_AUTO_COPY : 0);
-}
-
 static int add_attachment(const struct in_place_program *program, struct words *variables)
 {
         const struct worker_plan *plan = program->plan;
@@ -60,7 +53,6 @@ static int add_attachment(const struct in_place_program *program, struct words *
         } rows[] = {
                 {ATTACH_FAMILY, (uint64_t)plan->family},
                 {ATTACH_COPY, rollback ? ATTACH_COPY_ROLLBACK : ATTACH_COPY_FORK},
-                {ATTACH_AUTO, automatic(plan->pool)},
                 {ATTACH_STRICT, plan->pool->rollback_check == ROLLBACK_CHECK_STRICT},
                 {ATTACH_FAST_EXIT, plan->pool->fast_exit == FAST_EXIT_PYTHON},
                 {ATTACH_PATIENCE_MS, MIN_OF(plan->pool->start_timeout_ms, (uint64_t)UINT32_MAX)},

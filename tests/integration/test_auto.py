@@ -19,6 +19,7 @@ from control import control_of
 from daemon import AS_ROOT, Daemon, connect, handler, preload_object, request, run_preforkd, tcp4, wait_until
 from forbidden import fail_prctl, needs_to_forbid
 from inetd_handlers import InetdHandler, refused, works
+from programs import PYTHON
 from test_start_methods import ask, daemon_workers
 from test_upgrade import upgrade
 
@@ -136,8 +137,8 @@ def test_a_kernel_that_cannot_watch_calls(preforkd: Start, tmp_path: Path) -> No
     assert f"explicit.conf:5: start_method: {TOUCHED}{why}; expected forkserver or exec" in result.stderr
 
 
-def test_modules_and_programs_that_accept(preforkd: Start) -> None:
-    """What is no program has no method."""
+def test_what_is_no_program(preforkd: Start) -> None:
+    """… has no method."""
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler_type": "builtin", "handler": "echo"}}, control=True)
     pool = control_of(daemon).pool()
@@ -262,6 +263,41 @@ def test_an_explicit_copy_is_kept(preforkd: Start, tmp_path: Path) -> None:
     replace(program, "/bin/cat")
     www.wait_new_workers()
     www.serves()
+
+
+ACCEPTS = """
+import fcntl, os, socket, sys
+listener = socket.socket(fileno=3)
+lock = open(sys.argv[1], "r+")
+exec(sys.argv[2])
+while True:
+    connection, _ = listener.accept()
+    connection.sendall(connection.recv(100))
+    connection.close()
+"""
+
+
+@pytest.mark.parametrize(("acts", "accounting", "used", "why"), [
+    ("", "preload", "snapshot", None),
+    ("fcntl.flock(lock, fcntl.LOCK_SH)", "preload", "exec", TOUCHED + "it holds locks on files"),
+    ("", "none", "exec", TOUCHED + "it needs accounting = preload"),
+], ids=["most", "refused", "unwatched"])
+def test_programs_that_accept(preforkd: Start, tmp_path: Path, acts: str, accounting: str, used: str, why: str | None) -> None:
+    """Started once for all workers, or executed for each: there is nothing between."""
+    lock = tmp_path / "lock"
+    lock.touch()
+    lock.chmod(0o666)
+    script, address = tmp_path / "program.py", tcp4()
+    script.write_text(ACCEPTS)
+    daemon = preforkd({"www": {"listen": address, "handler_type": "listener", "accounting": accounting, "start_method": "auto",
+                               "scaling": "static", "max_workers": 2, "handler": [PYTHON, str(script), str(lock), acts]}},
+                      control=True)
+    assert request(address, b"x") == b"x"
+    pool = control_of(daemon).pool()
+    assert pool["start_method"] == {"configured": "auto", "used": used, "why": why} and pool["copy"] is None
+    assert (pool["template"] is not None) == (used == "snapshot")
+    assert pool["totals"]["start_failures"] == 0
+    daemon.assert_quiet()
 
 
 # --- copies ---------------------------------------------------------------------------------------------------------
@@ -415,3 +451,36 @@ def test_clients_wait_for_the_way_that_works(preforkd: Start, tmp_path: Path) ->
         with client:
             assert client.recv(10) == b"x\n"
     assert www.start()[0] == "forkserver"
+
+
+def test_a_replaced_script_is_noticed(preforkd: Start, tmp_path: Path) -> None:
+    """… as with an explicit method: the choice is the same, and workers have the former one."""
+    script = tmp_path / "script.pl"
+    script.write_text("print 'one '; print scalar <STDIN>")
+    www = Pool(preforkd, ["/usr/bin/perl", str(script)])
+    assert request(www.address, b"x") == b"one x"
+    script.with_suffix(".new").write_text("print 'two '; print scalar <STDIN>")
+    script.with_suffix(".new").replace(script)
+    verb, options = www.control.verbs()["www"]
+    assert verb == "roll" and "start_method" not in options
+    www.wait_new_workers()
+    assert request(www.address, b"x") == b"two x" and www.start() == ("snapshot", None)
+
+
+def test_a_worker_that_has_served_becomes_the_template(preforkd: Start, tmp_path: Path) -> None:
+    """snapshot_after, where auto means snapshot."""
+    (tmp_path / "lock").touch()
+    (tmp_path / "lock").chmod(0o666)
+    script, address = tmp_path / "program.py", tcp4()
+    script.write_text(ACCEPTS)
+    daemon = preforkd({"www": {"listen": address, "handler_type": "listener", "start_method": "auto", "snapshot_after": 3,
+                               "scaling": "static", "max_workers": 2,
+                               "handler": [PYTHON, str(script), str(tmp_path / "lock"), ""]}}, control=True)
+
+    def has_served() -> bool:
+        assert request(address, b"x") == b"x"
+        template = control_of(daemon).pool()["template"]
+        return bool(template and template["requests"] >= 3)
+
+    wait_until(has_served, "a template that has served", 20)
+    daemon.assert_quiet()

@@ -49,18 +49,19 @@ static int set(struct pool_config *pool, enum pool_option option, int value, con
 
 static int choose_start_method(struct pool_config *pool, const struct choice_facts *facts)
 {
+        bool accepts = pool->handler_type == HANDLER_LISTENER;
         char many[64];
 
         if (pool->start_method != START_AUTO || !pool_config_uses(pool, POOL_START_METHOD))
                 return set(pool, POOL_START_METHOD, START_EXEC, NULL);
-        if (pool->handler_type != HANDLER_INETD)
-                return set(pool, POOL_START_METHOD, START_EXEC, "the handler accepts itself");
+        if (accepts && pool->accounting != ACCOUNTING_PRELOAD)
+                return set(pool, POOL_START_METHOD, START_EXEC, "it needs accounting = preload");
         snprintf(many, sizeof(many), "a handler is copied for at most %d addresses", POOL_COPIED_LISTEN_MAX);
         if (pool->listen.count > POOL_COPIED_LISTEN_MAX)
                 return set(pool, POOL_START_METHOD, START_EXEC, many);
         if (facts->no_load)
                 return set(pool, POOL_START_METHOD, START_EXEC, facts->no_load);
-        if (facts->no_dispatch)
+        if (facts->no_dispatch && !accepts)
                 return set(pool, POOL_START_METHOD, START_FORKSERVER, facts->no_dispatch);
         return set(pool, POOL_START_METHOD, START_SNAPSHOT, NULL);
 }
@@ -107,9 +108,24 @@ const char *choice_why(const struct pool_config *pool, enum pool_option option)
         return option == POOL_START_METHOD ? pool->choice.start_method_why : pool->choice.copy_why;
 }
 
+enum start_method choice_lesser(const struct pool_config *pool, enum start_method method)
+{
+        return method == START_SNAPSHOT && pool->handler_type != HANDLER_LISTENER ? START_FORKSERVER : START_EXEC;
+}
+
+/* The next value above the one that is used. */
+static int above(const struct pool_config *pool, enum pool_option option)
+{
+        int value = used(pool, option) + 1;
+
+        if (option == POOL_START_METHOD && value == START_FORKSERVER && pool->handler_type == HANDLER_LISTENER)
+                return START_SNAPSHOT;
+        return value;
+}
+
 int choice_explain(const struct pool_config *pool, enum pool_option option, const char *why, struct text *text)
 {
-        return text_appendf(text, "%s cannot be used: %s", choice_word(option, used(pool, option) + 1), why);
+        return text_appendf(text, "%s cannot be used: %s", choice_word(option, above(pool, option)), why);
 }
 
 int choice_describe(const struct pool_config *pool, enum pool_option option, const char *why, struct text *text)

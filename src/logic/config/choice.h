@@ -12,13 +12,17 @@ struct text;
 
 /* What prevents more than this; each a clause such as "it is statically linked", or NULL. */
 struct choice_facts {
-        const char *no_load;     /* forkserver: preforkd's object cannot be loaded into the handler */
-        const char *no_dispatch; /* snapshot: its calls cannot be watched */
+        const char *no_load;     /* all but exec: preforkd's object cannot be loaded into the handler */
+        const char *no_dispatch; /* snapshot of a handler on stdin and stdout: its calls cannot be watched */
         const char *no_rollback; /* rollback: the machine's memory cannot be put back */
 };
 
 /* Choose, and fit the default that depends on it. Accounts are resolved, defaults are set. 0 or -ENOMEM. */
 int choice_make(struct pool_config *pool, const struct choice_facts *facts);
+
+/* The next lesser method for such a handler: one that accepts itself has nothing that could be copied for a connection.
+ * EXEC has none, and gives itself. */
+enum start_method choice_lesser(const struct pool_config *pool, enum start_method method);
 
 /* The word of a value of POOL_START_METHOD or POOL_COPY. */
 const char *choice_word(enum pool_option option, int value);

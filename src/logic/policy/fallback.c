@@ -1,6 +1,7 @@
 #include "logic/policy/fallback.h"
 
 #include "base/cleanup.h"
+#include "logic/config/choice.h"
 
 /* A new worker takes about as long as twenty forks more than as many rollbacks. A few are no reason. */
 #define ENDS_MANY 10
@@ -25,11 +26,12 @@ bool fallback_start_method(struct fallback *fallback, const struct pool_config *
 {
         enum start_method method = pool_config_start_method(config);
         /* An explicit rollback needs a handler that is loaded once. */
-        enum start_method least = config->copy == COPY_ROLLBACK ? START_FORKSERVER : START_EXEC;
+        bool is_bound = config->copy == COPY_ROLLBACK && pool_config_is_copied(config);
+        enum start_method lesser = choice_lesser(config, method);
 
-        if (config->start_method != START_AUTO || method <= least)
+        if (config->start_method != START_AUTO || lesser == method || (is_bound && lesser == START_EXEC))
                 return false;
-        fallback->start_method = (unsigned)method - 1;
+        fallback->start_method = lesser;
         fallback->start_cause = cause;
         return true;
 }

@@ -32,18 +32,27 @@ static_assert((int)TOUCH_REFUSALS <= (int)CAUSE_OWN, "the numbers are not used t
 static const enum pool_option options[] = {POOL_START_METHOD, POOL_COPY};
 static_assert(ELEMENTS(options) == ELEMENTS(((struct pool *)NULL)->fallback_told), "a text for each");
 
-static const char *start_cause_text(unsigned cause, bool is_snapshot)
+/* Where it was to stop by the method that was given up. */
+enum stop { STOP_MAIN, STOP_TOUCH, STOP_WAIT };
+
+static const char *start_cause_text(unsigned cause, enum stop stop)
 {
+        static const char *const ended[] = {[STOP_MAIN] = "it ends before its main()",
+                                            [STOP_TOUCH] = "it ends before it touches its connection",
+                                            [STOP_WAIT] = "it ends before it waits for a connection"};
+        static const char *const late[] = {[STOP_MAIN] = "it does not get to its main() within start_timeout",
+                                           [STOP_TOUCH] = "it does not touch its connection within start_timeout",
+                                           [STOP_WAIT] = "it does not wait for a connection within start_timeout"};
+
         switch (cause) {
         case CAUSE_NO_DISPATCH:
                 return "the kernel does not let its system calls be watched";
         case CAUSE_NOT_LOADED:
                 return "preforkd's object is not loaded into it";
         case CAUSE_ENDED:
-                return is_snapshot ? "it ends before it touches its connection" : "it ends before its main()";
+                return ended[stop];
         case CAUSE_LATE:
-                return is_snapshot ? "it does not touch its connection within start_timeout"
-                                   : "it does not get to its main() within start_timeout";
+                return late[stop];
         case CAUSE_REFUSED:
                 return "it cannot be copied";
         default:
@@ -97,15 +106,20 @@ static int append_copy_cause(unsigned cause, struct text *text)
                             rollback_obstacle_text((enum rollback_obstacle)(cause & ~CAUSE_OFTEN)));
 }
 
+static enum stop former_stop(const struct pool_config *config)
+{
+        if (config->handler_type == HANDLER_LISTENER)
+                return STOP_WAIT;
+        return pool_config_start_method(config) == START_FORKSERVER ? STOP_TOUCH : STOP_MAIN;
+}
+
 int pool_fallback_why(const struct pool *pool, enum pool_option option, struct text *text)
 {
         const struct fallback *fallback = &pool->fallback;
         const char *chosen = choice_why(pool->config, option);
 
-        if (option == POOL_START_METHOD && pool->config->start_method == START_AUTO && fallback->start_cause != 0) {
-                bool is_snapshot = pool_config_start_method(pool->config) == START_FORKSERVER;
-                return text_append(text, start_cause_text(fallback->start_cause, is_snapshot));
-        }
+        if (option == POOL_START_METHOD && pool->config->start_method == START_AUTO && fallback->start_cause != 0)
+                return text_append(text, start_cause_text(fallback->start_cause, former_stop(pool->config)));
         if (option == POOL_COPY && pool->config->copy == COPY_AUTO && fallback->copy_cause != 0)
                 return append_copy_cause(fallback->copy_cause, text);
         return chosen ? text_append(text, chosen) : 0;

@@ -88,8 +88,12 @@ static void test_addresses_and_types(void **state)
         assert_int_equal(text_append(&text, "\n"), 0);
         check(text_string(&text), &fine,
               "exec; forkserver cannot be used: a handler is copied for at most 128 addresses", "fork");
-        check(POOL "handler_type = listener\nstart_method = auto\n", &fine,
-              "exec; forkserver cannot be used: the handler accepts itself", "fork");
+        check(POOL "handler_type = listener\nstart_method = auto\n", &(struct choice_facts){.no_dispatch = "D"},
+              "snapshot", "fork");
+        check(POOL "handler_type = listener\nstart_method = auto\n", &(struct choice_facts){.no_load = "L"},
+              "exec; snapshot cannot be used: L", "fork");
+        check(POOL "handler_type = listener\naccounting = api\nstart_method = auto\n", &fine,
+              "exec; snapshot cannot be used: it needs accounting = preload", "fork");
 }
 
 /* Before there is a choice, nothing is loaded once. */

@@ -53,6 +53,21 @@ static void test_what_is_explicit_is_kept(void **state)
         assert_true(fallback_start_method(&fallback, &explicit_copy, 1));
 }
 
+/* A program that accepts itself has no main() before which it could be copied for a connection. */
+static void test_programs_that_accept(void **state)
+{
+        struct pool_config used = chosen(START_SNAPSHOT, COPY_FORK);
+        struct fallback fallback = {0};
+
+        (void)state;
+        used.handler_type = HANDLER_LISTENER;
+        used.copy = COPY_ROLLBACK; /* without effect */
+        assert_true(fallback_start_method(&fallback, &used, 3));
+        fallback_apply(&fallback, &used);
+        assert_int_equal(pool_config_start_method(&used), START_EXEC);
+        assert_false(fallback_start_method(&fallback, &used, 4));
+}
+
 static void test_copies(void **state)
 {
         const struct pool_config configured = chosen(START_SNAPSHOT, COPY_ROLLBACK);
@@ -100,11 +115,9 @@ static void test_often(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_one_method_at_a_time),
-                cmocka_unit_test(test_what_is_explicit_is_kept),
-                cmocka_unit_test(test_copies),
-                cmocka_unit_test(test_no_more_than_is_chosen),
-                cmocka_unit_test(test_often),
+                cmocka_unit_test(test_one_method_at_a_time),   cmocka_unit_test(test_what_is_explicit_is_kept),
+                cmocka_unit_test(test_programs_that_accept),   cmocka_unit_test(test_copies),
+                cmocka_unit_test(test_no_more_than_is_chosen), cmocka_unit_test(test_often),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
