@@ -142,7 +142,8 @@ struct prefork_slot {
         _Atomic uint32_t lost;             /* requests that a shortage has kept from being served */
         _Atomic uint32_t attached;         /* enum prefork_attached */
         _Atomic uint32_t handler_crashes;  /* of handler_deaths, those by SIGSEGV and its kind */
-        uint32_t reserved_worker[3];
+        _Atomic uint32_t obstacle;         /* why the memory of its copies cannot be put back; a number of preforkd's */
+        uint32_t reserved_worker[2];
 
         /* Line 3: written by the master. */
         _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t incarnation; /* the slot's reuse counter */

@@ -181,6 +181,18 @@ static int append_template(const json_t *pool, struct text *text)
                             ctl_size(ctl_number(pool, "template.memory_bytes"), memory));
 }
 
+/* "start      forkserver (auto; snapshot cannot be used: it has threads)"; nothing if the configuration says it. */
+static int append_choice(const json_t *pool, const char *label, const char *member, struct text *text)
+{
+        const json_t *choice = ctl_at(pool, member);
+        const char *configured = ctl_string(choice, "configured"), *used = ctl_string(choice, "used");
+        const char *why = json_is_string(ctl_at(choice, "why")) ? ctl_string(choice, "why") : NULL;
+
+        if (!json_is_object(choice) || text_equal(configured, used))
+                return 0;
+        return text_appendf(text, "  %-10s %s (%s%s%s)\n", label, used, configured, why ? "; " : "", why ? why : "");
+}
+
 static int append_totals(const json_t *pool, struct text *text)
 {
         return text_appendf(
@@ -237,6 +249,10 @@ int ctl_status_pool(const json_t *pool, struct ctl_style style, struct text *tex
                 r = text_appendf(text, "  back-off   %" PRIu64 " failed starts in a row, the next in %s\n",
                                  ctl_number(pool, "backoff.failures"),
                                  ctl_duration(ctl_number(pool, "backoff.next_start_ms"), pause));
+        if (r == 0)
+                r = append_choice(pool, "start", "start_method", text);
+        if (r == 0)
+                r = append_choice(pool, "copy", "copy", text);
         if (r == 0 && ctl_number(pool, "template.pid") > 0)
                 r = append_template(pool, text);
         if (r == 0 && ctl_number(pool, "opening.next_attempt_ms") > 0)

@@ -37,6 +37,7 @@ enum attach_variable {
         ATTACH_LOG_FD,        /* the writing end of the pipe that the master reads */
         ATTACH_TEMPLATE_FD,   /* this is a template: its socket to the master (lib/template_words) … */
         ATTACH_FAMILY,        /* … and the address family of the first listener */
+        ATTACH_AUTO,          /* bits of enum attach_auto: what the master can do without */
         /* Limits of the copies: of each the soft one, and behind it the hard one. */
         ATTACH_LIMIT_NOFILE,
         ATTACH_LIMIT_AS = ATTACH_LIMIT_NOFILE + 2,
@@ -60,6 +61,9 @@ enum attach_copy {
         ATTACH_COPY_ROLLBACK, /* in the worker's memory, which is put back afterwards */
         ATTACH_COPY_COUNT
 };
+
+/* If that cannot be had, the master takes another way, and says so; nothing else needs to be said. */
+enum attach_auto { ATTACH_AUTO_STOP = 1, ATTACH_AUTO_COPY = 2 };
 
 /* The variable of a limit's soft value; `resource` is one of RLIMIT_NOFILE, AS, CORE, CPU and NPROC. */
 enum attach_variable attach_limit(int resource);

@@ -74,7 +74,9 @@ static void note_unfit(enum rollback_obstacle obstacle, long detail)
         line_add(&line, state.has_served ? "the worker ends: " : "copy = rollback cannot be used with the handler: ");
         add_reason(&line, obstacle, detail);
         line_add(&line, state.has_served ? NULL : "; expected fork");
-        record_write(&line);
+        if (state.has_served || !service_is_auto(ATTACH_AUTO_COPY) || rollback_obstacle_is_shortage(obstacle))
+                record_write(&line);
+        service_note_obstacle(obstacle);
         if (!state.has_served)
                 service_fail(PREFORK_STAGE_HANDLER, EOPNOTSUPP);
 }

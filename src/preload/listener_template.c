@@ -44,14 +44,15 @@ static void say_refusal(const char *why)
 }
 
 /* In the template and in a worker. */
-static _Noreturn void refuse(const char *why)
+static _Noreturn void refuse(enum touch_refusal refusal, const char *why)
 {
-        say_refusal(why);
-        if (service.template_fd >= 0) {
-                sys_set_mask(ALL_SIGNALS, NULL);
-                sys_kill(0, SIGTERM); /* its children are in its group */
+        if (service.template_fd < 0) {
+                say_refusal(why);
+                service_fail(PREFORK_STAGE_HANDLER, EOPNOTSUPP);
         }
-        service_fail(PREFORK_STAGE_HANDLER, EOPNOTSUPP);
+        if (!service_is_auto(ATTACH_AUTO_STOP))
+                say_refusal(why);
+        service_refuse(refusal);
 }
 
 /* The program may have wanted their numbers for its own meanwhile. */
@@ -112,13 +113,13 @@ static void close_passed(void)
 static uint64_t make_workers(struct attachment *attachment, struct request_desk *desk)
 {
         if (!listeners_leave())
-                refuse("it has too many descriptors of its listeners");
+                refuse(TOUCH_TOO_MANY, "it has too many descriptors of its listeners");
         copies_make_workers();
         if (service.listener_count < listeners_given() || !listeners_put(service.listeners))
                 service_fail(PREFORK_STAGE_LISTENERS, EBADF);
         enum touch_refusal refusal = standstill_renew();
         if (refusal != TOUCH_FINE)
-                refuse(touch_refusal_text(refusal));
+                refuse(refusal, touch_refusal_text(refusal));
         uint64_t heir_after = service.heir_fd >= 0 ? service.heir_after : 0;
         describe(attachment, desk);
         close_passed();
@@ -132,7 +133,7 @@ static uint64_t stop(struct attachment *attachment, struct request_desk *desk)
         find_own_fds(attachment);
         enum touch_refusal refusal = standstill_keep();
         if (refusal != TOUCH_FINE)
-                refuse(touch_refusal_text(refusal));
+                refuse(refusal, touch_refusal_text(refusal));
         return make_workers(attachment, desk);
 }
 
@@ -200,5 +201,5 @@ void listener_template_begin(void)
         stopping = &service.attachment;
         guard_begin(&host);
         if (!accounting_begin_template(&service.attachment, &ops))
-                refuse("it has too many listeners");
+                refuse(TOUCH_TOO_MANY, "it has too many listeners");
 }

@@ -130,12 +130,31 @@ int service_end_code(void)
         return service.end_code;
 }
 
+bool service_is_auto(enum attach_auto what)
+{
+        return (service.attachment.values[ATTACH_AUTO] & what) != 0;
+}
+
+/* It is said before the signal: a thread of the program may not block it. */
+void service_refuse(enum touch_refusal refusal)
+{
+        template_link_say(service.template_fd, TEMPLATE_FAILED, refusal, PREFORK_STAGE_HANDLER, EOPNOTSUPP);
+        sys_set_mask(ALL_SIGNALS, NULL);
+        sys_kill(0, SIGTERM);
+        sys_exit(PREFORK_EXIT_START_FAILED);
+}
+
+void service_note_obstacle(enum rollback_obstacle obstacle)
+{
+        atomic_store(&service.desk.slot.words->obstacle, obstacle);
+}
+
 void service_fail(enum prefork_stage stage, int error)
 {
         struct prefork_slot *words = service.desk.slot.words;
 
         if (service.template_fd >= 0) {
-                template_link_say(service.template_fd, TEMPLATE_FAILED, 0, stage, (uint32_t)error);
+                template_link_say(service.template_fd, TEMPLATE_FAILED, TOUCH_FINE, stage, (uint32_t)error);
                 sys_exit(PREFORK_EXIT_START_FAILED);
         }
         atomic_store(&words->start_errno, (uint32_t)error);

@@ -15,6 +15,8 @@
 
 #include "base/address.h"
 #include "lib/attach.h"
+#include "lib/rollback_obstacle.h"
+#include "lib/touch_refusal.h"
 #include "prefork/scoreboard.h"
 
 /* In the object's constructor: read what the environment says of us, and remove it. True: this process is a template,
@@ -92,6 +94,15 @@ void service_endure(const char *what, int error);
 
 /* In the template or the worker: it cannot serve. Report the stage and the errno (positive), and end. */
 _Noreturn void service_fail(enum prefork_stage stage, int error);
+
+/* The same in the template, for a program that cannot be copied. Its children, which are in its group, end with it. */
+_Noreturn void service_refuse(enum touch_refusal refusal);
+
+/* In the worker, before it ends: why. */
+void service_note_obstacle(enum rollback_obstacle obstacle);
+
+/* The master does without, and says why: bits of ATTACH_AUTO. */
+bool service_is_auto(enum attach_auto what);
 
 /* In the worker: end with that code. */
 _Noreturn void service_leave(int code);

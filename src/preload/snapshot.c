@@ -89,9 +89,9 @@ static void refused(enum touch_refusal refusal)
         line_add(&line, "; expected forkserver or exec");
         if (sys_getpid() != service.pid)
                 end_copy(&line);
-        record_write(&line);
-        sys_kill(0, SIGTERM); /* its children are in its group; for this process it is blocked */
-        service_fail(PREFORK_STAGE_HANDLER, EOPNOTSUPP);
+        if (!service_is_auto(ATTACH_AUTO_STOP))
+                record_write(&line);
+        service_refuse(refusal);
 }
 
 void snapshot_begin(void)

@@ -116,6 +116,13 @@ static int add_bind_now(const struct pool_config *pool, struct words *variables)
         return r < 0 ? r : in_place_attach(variables, ATTACH_BIND_NOW, 1);
 }
 
+/* What the master finds another way for, if the program refuses it. */
+static uint64_t automatic(const struct pool_config *pool)
+{
+        return (pool->start_method == START_AUTO ? ATTACH_AUTO_STOP : 0) |
+               (pool->copy == COPY_AUTO ? ATTACH_AUTO_COPY : 0);
+}
+
 int in_place_attach_template(const struct worker_plan *plan, int above, enum attach_stop stop, struct words *variables)
 {
         int r = in_place_attach_process(plan, variables);
@@ -126,6 +133,8 @@ int in_place_attach_template(const struct worker_plan *plan, int above, enum att
                 r = in_place_attach(variables, ATTACH_TEMPLATE_FD, (uint64_t)above + IN_PLACE_OWN_TEMPLATE);
         if (r == 0)
                 r = in_place_attach(variables, ATTACH_LOG_FD, (uint64_t)above + IN_PLACE_OWN_LOG);
+        if (r == 0)
+                r = in_place_attach(variables, ATTACH_AUTO, automatic(plan->pool));
         return r < 0 ? r : add_bind_now(plan->pool, variables);
 }
 

@@ -45,13 +45,14 @@ static int attach_limits(const struct handler_limits *limits, struct words *vari
 static int add_attachment(const struct in_place_program *program, struct words *variables)
 {
         const struct worker_plan *plan = program->plan;
-        bool snapshot = plan->pool->start_method == START_SNAPSHOT;
+        bool snapshot = pool_config_start_method(plan->pool) == START_SNAPSHOT;
+        bool rollback = pool_config_copy(plan->pool) == COPY_ROLLBACK;
         const struct {
                 enum attach_variable variable;
                 uint64_t value;
         } rows[] = {
                 {ATTACH_FAMILY, (uint64_t)plan->family},
-                {ATTACH_COPY, plan->pool->copy == COPY_ROLLBACK ? ATTACH_COPY_ROLLBACK : ATTACH_COPY_FORK},
+                {ATTACH_COPY, rollback ? ATTACH_COPY_ROLLBACK : ATTACH_COPY_FORK},
                 {ATTACH_STRICT, plan->pool->rollback_check == ROLLBACK_CHECK_STRICT},
                 {ATTACH_FAST_EXIT, plan->pool->fast_exit == FAST_EXIT_PYTHON},
                 {ATTACH_PATIENCE_MS, MIN_OF(plan->pool->start_timeout_ms, (uint64_t)UINT32_MAX)},
@@ -94,10 +95,11 @@ static int pass_descriptors(const struct in_place_program *program, int *ret_log
  * them; then only the retire signal waits. An end of the master ends the program at once. */
 static int set_signals(const struct worker_plan *plan)
 {
+        bool is_forkserver = pool_config_start_method(plan->pool) == START_FORKSERVER;
         sigset_t blocked;
 
         door_signal_set(&blocked);
-        for (size_t i = 0; i < orders_caught_count && plan->pool->start_method == START_FORKSERVER; i++)
+        for (size_t i = 0; i < orders_caught_count && is_forkserver; i++)
                 sigaddset(&blocked, orders_caught[i]);
         return in_place_set_signals(plan, SIGKILL, &blocked);
 }

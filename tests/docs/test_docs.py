@@ -425,7 +425,8 @@ def test_defaults_are_in_force(tmp_path: Path) -> None:
     file = tmp_path / "preforkd.conf"
     values: dict[str, str] = {}
     # Options that have an effect in one of them; of what is set here the last one has the default.
-    for more in ("start_method = forkserver", "handler_type = listener\nstart_method = snapshot", "handler_type = listener",
+    for more in ("start_method = forkserver\ncopy = rollback", "start_method = forkserver",
+                 "handler_type = listener\nstart_method = snapshot", "handler_type = listener",
                  "handler_type = inetd"):
         file.write_text(f"[p]\nlisten = [::1]:7007 {tmp_path}/socket\nhandler = /bin/cat\nuser = {USER}\n{more}\n")
         values |= dict(re.findall(r"^(\w+) = ?(.*)$", run("-T", "-c", file).stdout, re.MULTILINE))

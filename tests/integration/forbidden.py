@@ -61,6 +61,12 @@ def fail(error: int, *names: str) -> Callable[[], None]:
     return installer(program)
 
 
+def fail_prctl(error: int, option: int) -> Callable[[], None]:
+    """For preexec_fn: this option of prctl(2) fails with this error from here on."""
+    return installer([(LOAD, 0, 0, 0), (JUMP_EQUAL, 0, 3, SYSCALLS.get(platform.machine(), {}).get("prctl", 0)),
+                      (LOAD, 0, 0, 16), (JUMP_EQUAL, 0, 1, option), (RETURN, 0, 0, FAIL | error), (RETURN, 0, 0, ALLOW)])
+
+
 def forbid_family(family: int) -> Callable[[], None]:
     """For preexec_fn: no socket of this family can be opened from here on."""
     return installer([(LOAD, 0, 0, 0), (JUMP_EQUAL, 0, 3, SYSCALLS.get(platform.machine(), {}).get("socket", 0)),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import platform
 import re
 import resource
 import shutil
@@ -682,3 +683,21 @@ def test_the_report_remembers_workers_that_are_gone(preforkd: Start, upgraded: b
         request(address)
     wait_until(lambda: re.search(r"7 requests over 2 workers: 2\.\.5", report(daemon, "requests over")),
                "both workers in the report")
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="another method there")
+def test_what_auto_means(preforkd: Start, tmp_path: Path) -> None:
+    """At the start, and when less is taken; a reload that changes nothing of it says nothing."""
+    lock = tmp_path / "lock"
+    lock.touch()
+    lock.chmod(0o666)
+    keys = {"start_method": "auto", "copy": "auto", "scaling": "static", "max_workers": 1}
+    daemon = preforkd({"one": {"listen": tcp4(), "handler": "/bin/cat", **keys},
+                       "two": {"listen": tcp4(), **keys, "no_new_privileges": "no", "handler": [
+                           "/usr/bin/perl", "-e", f"open(my $lock, '+<', '{lock}') or die; flock($lock, 2); print scalar <STDIN>"]}})
+    daemon.wait_log(r"^preforkd: pool one: start_method = auto means snapshot$")
+    daemon.wait_log(r"^preforkd: pool one: copy = auto means rollback$")
+    daemon.wait_log(r"^preforkd: pool two: copy = auto means fork; rollback cannot be used: it needs no_new_privileges = yes$")
+    daemon.wait_log(r"^preforkd: pool two: start_method = auto means forkserver; snapshot cannot be used: it holds locks on files$")
+    daemon.hup("reloaded")
+    assert daemon.log().count(" = auto means ") == 5

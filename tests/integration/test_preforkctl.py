@@ -85,6 +85,16 @@ def test_status_of_one_pool(controlled: tuple[Daemon, Ctl]) -> None:
     assert sorted(map(int, pids)) == sorted(daemon.workers())
 
 
+def test_what_auto_means(preforkd: Start, tmp_path: Path) -> None:
+    """… is shown where it is not what the configuration says."""
+    path = tmp_path / "control.sock"
+    preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "start_method": "auto", "no_new_privileges": "no", "copy": "auto"},
+              "mail": {"listen": tcp4(), "handler": "/bin/cat", "start_method": "forkserver"}}, master={"control": path})
+    assert re.search(r"^  start      (?:snapshot|forkserver) \(auto.*\)\n  copy       fork \(auto; rollback cannot be used: .+\)$",
+                     Ctl(path).do("status", "www"), re.MULTILINE)
+    assert not re.search(r"^  (?:start|copy) ", Ctl(path).do("status", "mail"), re.MULTILINE)
+
+
 def test_durations_fit_what_clients_saw(preforkd: Start, tmp_path: Path) -> None:
     """Requests of 0.6 s are in the bucket from 0.52 to 1.05 s: neither its middle nor its bounds are their median."""
     address = tcp4()

@@ -128,15 +128,25 @@ enum retire_signal pool_config_retire_signal(const struct pool_config *pool)
                                                                                            : RETIRE_TERM;
 }
 
+enum start_method pool_config_start_method(const struct pool_config *pool)
+{
+        return (enum start_method)(pool->start_method == START_AUTO ? pool->choice.start_method : pool->start_method);
+}
+
+enum copy pool_config_copy(const struct pool_config *pool)
+{
+        return (enum copy)(pool->copy == COPY_AUTO ? pool->choice.copy : pool->copy);
+}
+
 bool pool_config_is_copied(const struct pool_config *pool)
 {
-        return pool->handler_type == HANDLER_INETD && pool->start_method != START_EXEC;
+        return pool->handler_type == HANDLER_INETD && pool_config_start_method(pool) != START_EXEC;
 }
 
 bool pool_config_has_template(const struct pool_config *pool)
 {
         return pool_config_is_copied(pool) ||
-               (pool->handler_type == HANDLER_LISTENER && pool->start_method == START_SNAPSHOT);
+               (pool->handler_type == HANDLER_LISTENER && pool_config_start_method(pool) == START_SNAPSHOT);
 }
 
 bool pool_config_keeps_handler(const struct pool_config *pool)
@@ -185,12 +195,13 @@ bool pool_config_uses(const struct pool_config *pool, enum pool_option option)
                 return pool->scaling != SCALING_STATIC;
         case POOL_START_METHOD:
                 return pool->handler_type == HANDLER_INETD || pool->handler_type == HANDLER_LISTENER;
-        case POOL_COPY:
         case POOL_ROLLBACK_CHECK:
-        case POOL_FAST_EXIT:
-                return pool_config_is_copied(pool);
+                return pool_config_uses(pool, POOL_COPY) && pool->copy != COPY_FORK;
+        case POOL_COPY:
+        case POOL_FAST_EXIT: /* also if auto has not been decided, or chooses exec on this machine */
+                return pool->handler_type == HANDLER_INETD && pool->start_method != START_EXEC;
         case POOL_SNAPSHOT_AFTER:
-                return pool_config_has_template(pool) && !pool_config_is_copied(pool);
+                return pool->handler_type == HANDLER_LISTENER && pool->start_method != START_EXEC;
         case POOL_LISTEN_FD:
         case POOL_ACCOUNTING:
                 return pool->handler_type == HANDLER_LISTENER;

@@ -37,8 +37,9 @@ enum retire_signal {
         RETIRE_USR1,
         RETIRE_USR2, /* none that is ignored by default: one that comes before the program has handlers must end it */
 };
-enum start_method { START_EXEC, START_FORKSERVER, START_SNAPSHOT };
-enum copy { COPY_FORK, COPY_ROLLBACK };
+/* In the order of what they save. AUTO is none of them: pool_config_start_method() and pool_config_copy() say which. */
+enum start_method { START_EXEC, START_FORKSERVER, START_SNAPSHOT, START_AUTO };
+enum copy { COPY_FORK, COPY_ROLLBACK, COPY_AUTO };
 enum rollback_check { ROLLBACK_CHECK_QUICK, ROLLBACK_CHECK_STRICT };
 enum fast_exit { FAST_EXIT_NO, FAST_EXIT_PYTHON };
 enum scaling { SCALING_DYNAMIC, SCALING_STATIC, SCALING_ONDEMAND };
@@ -128,6 +129,14 @@ struct directory_id {
         uint64_t device, inode; /* inode 0: not known */
 };
 
+/* What AUTO stands for, by logic/config/choice. Before the choice: the least. */
+struct pool_choice {
+        int start_method; /* enum start_method, not AUTO */
+        int copy;         /* enum copy, not AUTO */
+        /* Why not more: "it is statically linked". NULL: it is the most, or there was no choice. */
+        char *start_method_why, *copy_why;
+};
+
 struct pool_config {
         char *name;
         struct origin section; /* where the pool's section begins */
@@ -190,6 +199,7 @@ struct pool_config {
         struct directory_id directory_id, root_directory_id;
         /* What the handler was then, if pool_config_keeps_handler(). */
         struct handler_files handler_files;
+        struct pool_choice choice;
 };
 
 enum master_option {
@@ -259,7 +269,10 @@ const char *config_intern_file(struct config *config, const char *file);
 /* How workers are told to end: RETIRE_AUTO is resolved. */
 enum retire_signal pool_config_retire_signal(const struct pool_config *pool);
 
-/* True if its handlers accept themselves and report nothing. */
+/* What is used: never AUTO. */
+enum start_method pool_config_start_method(const struct pool_config *pool);
+enum copy pool_config_copy(const struct pool_config *pool);
+
 /* The handler is loaded once, and each connection gets a copy of its process. */
 bool pool_config_is_copied(const struct pool_config *pool);
 
@@ -270,6 +283,7 @@ bool pool_config_has_template(const struct pool_config *pool);
  * or loaded by the next connection. */
 bool pool_config_keeps_handler(const struct pool_config *pool);
 
+/* True if its handlers accept themselves and report nothing. */
 bool pool_config_is_unwatched(const struct pool_config *pool);
 
 /* True for what inetd calls wait: a program that takes the socket over as descriptor 0, started when something waits

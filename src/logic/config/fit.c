@@ -130,15 +130,16 @@ static void fit_delays(const struct rules *rules, struct pool_config *pool)
 }
 
 /* A handler that shares its worker's memory may stay there as long as the worker lives. */
-static void fit_requests(struct pool_config *pool)
+void config_fit_requests(struct pool_config *pool)
 {
-        if (!rules_is_set(pool, POOL_MAX_REQUESTS) && pool_config_is_copied(pool) && pool->copy == COPY_ROLLBACK)
+        if (!rules_is_set(pool, POOL_MAX_REQUESTS) && pool_config_is_copied(pool) &&
+            pool_config_copy(pool) == COPY_ROLLBACK)
                 pool->max_requests = ROLLBACK_MAX_REQUESTS;
 }
 
 void config_fit(const struct rules *rules, struct pool_config *pool)
 {
-        fit_requests(pool);
+        config_fit_requests(pool);
         fit_delays(rules, pool);
         if (pool->origins[POOL_SCALING].refused)
                 return; /* it is unknown which rules apply */

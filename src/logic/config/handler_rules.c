@@ -125,13 +125,12 @@ static void check_copy(const struct rules *rules, const struct pool_config *pool
         if (rules_is_set(pool, POOL_COPY) && !pool_config_uses(pool, POOL_COPY))
                 rules_warn(rules, pool, POOL_COPY,
                            "no effect: only a handler that is loaded once is copied, see start_method");
-        else if (rules_is_set(pool, POOL_ROLLBACK_CHECK) &&
-                 (!pool_config_uses(pool, POOL_ROLLBACK_CHECK) || pool->copy != COPY_ROLLBACK))
+        else if (rules_is_set(pool, POOL_ROLLBACK_CHECK) && !pool_config_uses(pool, POOL_ROLLBACK_CHECK))
                 rules_warn(rules, pool, POOL_ROLLBACK_CHECK, "no effect without copy = rollback");
         if (rules_is_set(pool, POOL_FAST_EXIT) && !pool_config_uses(pool, POOL_FAST_EXIT))
                 rules_warn(rules, pool, POOL_FAST_EXIT,
                            "no effect: only a handler that is loaded once, see start_method");
-        if (!pool_config_is_copied(pool) || pool->copy != COPY_ROLLBACK)
+        if (!pool_config_uses(pool, POOL_COPY) || pool->copy != COPY_ROLLBACK)
                 return;
         if (is_root)
                 rules_refuse(rules, pool, POOL_COPY, "rollback is not for user = root; expected fork");

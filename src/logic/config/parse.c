@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/number.h"
 #include "base/text.h"
+#include "logic/config/choice.h"
 #include "logic/config/config_options.h"
 #include "logic/config/foreign.h"
 #include "logic/config/ini_reader.h"
@@ -183,8 +184,10 @@ static bool take_directory_id(const struct parser *parser, const char *key, cons
 /* Take a value of the canonical form that is no option. 1; 0: the key is none of them; -ENOMEM. */
 static int take_noted(const struct parser *parser, const char *key, const char *value)
 {
+        if (take_directory_id(parser, key, value))
+                return 1;
         if (!text_equal(key, CONFIG_HANDLER_FILES))
-                return take_directory_id(parser, key, value);
+                return choice_take(parser->pool, key, value);
         int r = value ? handler_files_parse(value, &parser->pool->handler_files) : 0;
         return r == -ENOMEM ? r : 1;
 }

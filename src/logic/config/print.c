@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "logic/config/choice.h"
 #include "logic/config/ini_writer.h"
 #include "logic/config/option_value.h"
 #include "logic/config/schema.h"
@@ -11,12 +12,28 @@
 struct printer {
         struct text *text;
         bool with_origins;
-        bool masked; /* secret values are not shown */
+        bool masked;       /* secret values are not shown */
+        bool with_choices; /* what auto stands for is shown */
 };
 
 static int print_value(const struct printer *printer, const struct option *option, const void *base, struct text *text)
 {
         return printer->masked ? option_value_print_masked(option, base, text) : option_value_print(option, base, text);
+}
+
+/* `; start_method = auto means forkserver; snapshot cannot be used: …`, for people who ask what a file says. */
+static int print_choice(const struct printer *printer, const struct pool_config *pool, enum pool_option option)
+{
+        bool is_auto = (option == POOL_START_METHOD && pool->start_method == START_AUTO) ||
+                       (option == POOL_COPY && pool->copy == COPY_AUTO && pool_config_is_copied(pool));
+        int r = 0;
+
+        if (!is_auto || !printer->with_choices)
+                return 0;
+        r = text_appendf(printer->text, "; %s = auto means ", pool_options[option].name);
+        if (r == 0)
+                r = choice_describe(pool, option, choice_why(pool, option), printer->text);
+        return r == 0 ? text_append(printer->text, "\n") : r;
 }
 
 static int print_option(const struct printer *printer, const struct option *option, const void *base,
@@ -102,13 +119,17 @@ static int print_pool(const struct printer *printer, const struct pool_config *p
                 if (is_printed(pool, (enum pool_option)i)) {
                         r = print_configured(printer, pool, configured, (enum pool_option)i);
                         if (r == 0)
+                                r = print_choice(printer, pool, (enum pool_option)i);
+                        if (r == 0)
                                 r = print_option(printer, &pool_options[i], pool, &pool->origins[i]);
                 }
         if (r == 0)
                 r = print_handler_files(printer, &pool->handler_files);
         if (r == 0)
                 r = print_directory_id(printer, CONFIG_DIRECTORY_ID, &pool->directory_id);
-        return r == 0 ? print_directory_id(printer, CONFIG_ROOT_DIRECTORY_ID, &pool->root_directory_id) : r;
+        if (r == 0)
+                r = print_directory_id(printer, CONFIG_ROOT_DIRECTORY_ID, &pool->root_directory_id);
+        return r == 0 && printer->with_origins ? choice_print(pool, printer->text) : r;
 }
 
 /* `configured` may be NULL. */
@@ -126,7 +147,7 @@ static int print_all(const struct printer *printer, const struct config *config,
 
 int config_print(const struct config *config, bool with_origins, struct text *text)
 {
-        const struct printer printer = {.text = text, .with_origins = with_origins};
+        const struct printer printer = {.text = text, .with_origins = with_origins, .with_choices = !with_origins};
 
         return print_all(&printer, config, NULL);
 }

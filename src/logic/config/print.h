@@ -13,7 +13,7 @@ struct text;
 
 /* Append the whole configuration. With `with_origins`, `#line N "FILE"` directives let config_parse_canonical() report
  * problems at the places of the original files and tell defaults (`#line 0`) from what was set, and which directories
- * are meant is written, too. 0 or -ENOMEM. */
+ * are meant and what auto stands for is written, too. Without, comments say what auto stands for. 0 or -ENOMEM. */
 int config_print(const struct config *config, bool with_origins, struct text *text);
 
 /* The same without origins, for people: before each option of a pool that has another value in `configured` (whose

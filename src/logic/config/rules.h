@@ -1,7 +1,7 @@
 /* Internal to config_finish(): what its parts share.
  *
- * check.c and handler_rules.c have the rules, fit.c fits the numbers that depend on each other; nobody else includes
- * this. */
+ * check.c and handler_rules.c have the rules, fit.c fits the numbers that depend on each other; beside them overlay.c
+ * and choice.c, which change what these were about, include this. */
 #pragma once
 
 #include <stdbool.h>
@@ -37,6 +37,9 @@ void rules_refuse_order(const struct rules *rules, const struct pool_config *poo
 /* Fit min_spare_workers ≤ start_workers ≤ max_spare_workers ≤ max_workers and restart_delay_min ≤ restart_delay_max:
  * values that were set stay, the others move; set ones that disagree are problems. Defaults are in place. */
 void config_fit(const struct rules *rules, struct pool_config *pool);
+
+/* The default of max_requests depends on how connections get their copies, which a choice may change. */
+void config_fit_requests(struct pool_config *pool);
 
 /* All rules about `handler`, and about options whose meaning depends on handler_type. */
 void config_check_handler(const struct rules *rules, const struct pool_config *pool);

@@ -31,9 +31,13 @@ static const struct option_choice retire_signals[] = {{"auto", RETIRE_AUTO},    
                                                       {"QUIT", RETIRE_QUIT},     {"INT", RETIRE_INT},
                                                       {"HUP", RETIRE_HUP},       {"USR1", RETIRE_USR1},
                                                       {"USR2", RETIRE_USR2},     {0}};
-static const struct option_choice start_methods[] = {
-        {"exec", START_EXEC}, {"forkserver", START_FORKSERVER}, {"snapshot", START_SNAPSHOT}, {0}};
-static const struct option_choice copies[] = {{"fork", COPY_FORK}, {"rollback", COPY_ROLLBACK}, {0}};
+static const struct option_choice start_methods[] = {{"exec", START_EXEC},
+                                                     {"forkserver", START_FORKSERVER},
+                                                     {"snapshot", START_SNAPSHOT},
+                                                     {"auto", START_AUTO},
+                                                     {0}};
+static const struct option_choice copies[] = {
+        {"fork", COPY_FORK}, {"rollback", COPY_ROLLBACK}, {"auto", COPY_AUTO}, {0}};
 static const struct option_choice rollback_checks[] = {
         {"quick", ROLLBACK_CHECK_QUICK}, {"strict", ROLLBACK_CHECK_STRICT}, {0}};
 static const struct option_choice fast_exits[] = {{"no", FAST_EXIT_NO}, {"python", FAST_EXIT_PYTHON}, {0}};
@@ -107,9 +111,9 @@ const struct option pool_options[] = {
                 .max = THREADS_MAX, .effect = EFFECT_ROLL,
                 .help = "connections that a worker serves at once, each in a thread; the module must be thread-safe"},
         [POOL_START_METHOD] = {"start_method", OPTION_ENUM, POOL_FIELD(start_method), "exec",
-                .choices = start_methods, .effect = EFFECT_ROLL, .help = "exec: execute the handler for each connection; forkserver: load it once; snapshot: start it once"},
+                .choices = start_methods, .effect = EFFECT_ROLL, .help = "exec: execute the handler for each connection; forkserver: load it once; snapshot: start it once; auto: the most of these that it can"},
         [POOL_COPY] = {"copy", OPTION_ENUM, POOL_FIELD(copy), "fork",
-                .choices = copies, .effect = EFFECT_ROLL, .help = "how a connection gets its copy of the handler: fork, or rollback of the memory"},
+                .choices = copies, .effect = EFFECT_ROLL, .help = "how a connection gets its copy of the handler: fork, or rollback of the memory; auto: rollback if it can"},
         [POOL_ROLLBACK_CHECK] = {"rollback_check", OPTION_ENUM, POOL_FIELD(rollback_check), "quick",
                 .choices = rollback_checks, .effect = EFFECT_ROLL, .help = "what copy = rollback looks at after each connection: quick or strict"},
         [POOL_FAST_EXIT] = {"fast_exit", OPTION_ENUM, POOL_FIELD(fast_exit), "no",

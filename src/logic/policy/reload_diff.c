@@ -87,6 +87,18 @@ static void compare_files(struct reload_step *step)
                 step->verb = MAX_OF(step->verb, RELOAD_ROLL);
 }
 
+/* auto means something else now: the program was replaced, or the machine permits more or less. */
+static void compare_choice(struct reload_step *step)
+{
+        const struct pool_config *old_pool = step->old_pool, *new_pool = step->new_pool;
+        bool is_copied = pool_config_is_copied(old_pool) || pool_config_is_copied(new_pool);
+
+        step->changed[POOL_START_METHOD] |= pool_config_start_method(old_pool) != pool_config_start_method(new_pool);
+        step->changed[POOL_COPY] |= is_copied && pool_config_copy(old_pool) != pool_config_copy(new_pool);
+        if (step->changed[POOL_START_METHOD] || step->changed[POOL_COPY])
+                step->verb = MAX_OF(step->verb, RELOAD_ROLL);
+}
+
 static void compare_pools(struct reload_step *step)
 {
         static_assert(RELOAD_KEEP < RELOAD_LIMITS && RELOAD_LIMITS < RELOAD_ROLL && RELOAD_ROLL < RELOAD_REBIND,
@@ -103,6 +115,7 @@ static void compare_pools(struct reload_step *step)
         compare_directory(step, POOL_DIRECTORY, &step->old_pool->directory_id, &step->new_pool->directory_id);
         compare_directory(step, POOL_ROOT_DIRECTORY, &step->old_pool->root_directory_id,
                           &step->new_pool->root_directory_id);
+        compare_choice(step);
         compare_files(step);
 }
 

@@ -94,6 +94,8 @@ void status_pool_clear(struct status_pool *pool)
         }
         free(pool->overlay);
         free(pool->templates);
+        free(pool->start_method.why);
+        free(pool->copy.why);
         free(pool->listeners);
         free(pool->workers);
         *pool = (struct status_pool){0};

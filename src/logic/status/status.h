@@ -92,13 +92,20 @@ struct status_template {
         uint64_t memory_bytes; /* resident; 0: unknown */
 };
 
+/* start_method or copy. */
+struct status_choice {
+        const char *configured, *used; /* words of the configuration; NULL: the pool has none */
+        char *why; /* why auto is not more than `used`; NULL: nothing prevents more, or it is not auto */
+};
+
 struct status_pool {
         const char *name;
         enum status_pool_state state;
         uint64_t generation;
         const char *accounting; /* how requests are known: "worker", or the pool's accounting */
         struct status_counts counts;
-        struct scale_limits limits;        /* those that hold, with what is laid over the configured ones */
+        struct scale_limits limits; /* those that hold, with what is laid over the configured ones */
+        struct status_choice start_method, copy;
         struct status_template *templates; /* newest first: the one that makes workers, or has ended last */
         size_t template_count;
         struct status_overlay *overlay;

@@ -106,13 +106,15 @@ static int check_module(const struct host *host)
         return 0;
 }
 
-/* Can the preload object be loaded into the program? */
+/* Can the preload object be loaded into the program, as far as that is known? */
 static int check_preload(const struct host *host, const char *path)
 {
         _cleanup_(text_clear) struct text why = {0};
         enum pool_option option;
 
-        int r = preload_check(host->pool, &host->place, path, &option, &why);
+        int r = path ? preload_check(host->pool, &host->place, path, &option, &why) : 0;
+        if (r == 0)
+                r = preload_choose(host->pool, &host->place, path, &option, &why);
         if (r > 0)
                 report(host, false, option, "%s", text_string(&why));
         return r < 0 ? r : 0;
@@ -131,16 +133,14 @@ static int check_program(const struct host *host)
                 if (text_starts_with(pool->environment.list[i], "PATH="))
                         search_path = pool->environment.list[i] + strlen("PATH=");
         int r = executable_find(&host->place, pool->handler.list[0], search_path, &path, &why);
-        if (r >= 0 && program_files_note(host->pool, &host->place, path, search_path) < 0)
-                r = -ENOMEM;
         if (r == -ENOMEM)
                 return r;
-        if (r == 0)
-                return check_preload(host, path);
-        report(host, r > 0, POOL_HANDLER, "cannot execute \"%s%s\"%s: %s",
-               path && pool->root_directory ? pool->root_directory : "", path ? path : pool->handler.list[0],
-               host->user, text_string(&why));
-        return 0;
+        if (r != 0)
+                report(host, r > 0, POOL_HANDLER, "cannot execute \"%s%s\"%s: %s",
+                       path && pool->root_directory ? pool->root_directory : "", path ? path : pool->handler.list[0],
+                       host->user, text_string(&why));
+        int checked = check_preload(host, r == 0 ? path : NULL); /* decides who keeps the handler's files */
+        return checked == 0 && r >= 0 ? program_files_note(host->pool, &host->place, path, search_path) : checked;
 }
 
 static int check_handler(const struct host *host)

@@ -13,6 +13,7 @@
 #include "master/pool/launcher_ops.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_counters.h"
+#include "master/pool/pool_fallback.h"
 #include "master/pool/tallies.h"
 #include "master/pool/template.h"
 #include "master/pool/template_heir.h"
@@ -141,6 +142,7 @@ static void on_ready(void *context, struct template *template)
 
         if (template->is_heir)
                 begin(pool, template);
+        pool->templates.proven = template->generation;
         template_report_ready(pool, template);
         health_note_launch(pool);
         send_orders(pool);
@@ -197,10 +199,16 @@ static void on_ending(void *context, struct template *template)
 {
         struct pool *pool = context;
         uint64_t now_ms = clock_now_ms();
+        unsigned cause = is_failure(template) ? pool_fallback_cause(pool, template) : 0;
 
-        template_report_end(pool, template);
+        template_report_end(pool, template, cause != 0);
         if (template->end == TEMPLATE_END_ORDERED || template->end == TEMPLATE_END_RENEWED)
                 return;
+        if (cause != 0) {
+                pool_fallback_give_up(pool, cause);
+                cancel_launches(pool, NULL, true);
+                return;
+        }
         pool->templates.not_before_ms = MAX_OF(now_ms, saturated_add(template->started_ms, RENEW_AFTER_MS));
         if (is_failure(template)) {
                 health_note_failure(pool);

@@ -190,18 +190,28 @@ void pool_apply_config(struct pool *pool)
         pool_touch(pool);
 }
 
+void pool_use_config(struct pool *pool)
+{
+        pool->config = overlay_is_empty(&pool->overlay) ? pool->configured : &pool->overlay.limits;
+        if (!fallback_is_any(&pool->fallback))
+                return;
+        pool->lesser = *pool->config; /* borrows what it points to */
+        fallback_apply(&pool->fallback, &pool->lesser);
+        pool->config = &pool->lesser;
+}
+
 void pool_set_config(struct pool *pool, const struct pool_config *config)
 {
         overlay_clear(&pool->overlay);
         pool->configured = config;
-        pool->config = config;
+        pool_use_config(pool);
 }
 
 void pool_set_overlay(struct pool *pool, const struct overlay *overlay)
 {
         overlay_clear(&pool->overlay);
         pool->overlay = *overlay;
-        pool->config = overlay_is_empty(&pool->overlay) ? pool->configured : &pool->overlay.limits;
+        pool_use_config(pool);
 }
 
 struct scale_limits pool_scale_limits(const struct pool *pool)

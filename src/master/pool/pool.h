@@ -13,6 +13,7 @@
 #include "logic/config/config.h"
 #include "logic/config/overlay.h"
 #include "logic/policy/backoff.h"
+#include "logic/policy/fallback.h"
 #include "logic/policy/scale.h"
 #include "logic/policy/turn.h"
 #include "logic/status/counters.h"
@@ -104,7 +105,8 @@ struct pool {
         const struct pool_config *configured; /* the configuration from the files: part of the running one, or
                                                * own_config */
         struct overlay overlay;               /* limits set over it until the next reload */
-        const struct pool_config *config;     /* the one in use: `configured`, or overlay.limits */
+        const struct pool_config *config;     /* the one in use: `configured`, overlay.limits, or `lesser` */
+        struct pool_config lesser;            /* one of these without what was given up */
         struct pool_config *own_config;
         uint64_t generation;
         enum pool_mode mode;     /* written by pool_orders */
@@ -124,6 +126,8 @@ struct pool {
         struct templates templates;  /* written by launcher_template */
         struct scaling_state scaler; /* written by logic/policy/scaling, in a turn, and by scaler */
         struct pool_health health;
+        struct fallback fallback;   /* written by pool_fallback, as is what was said of it last: */
+        char fallback_told[2][160]; /* of start_method and copy */
         struct pool_counters counters;
         struct decision_ring decisions;
         struct turn turn; /* the present one, or the last; written by pool_snapshot and logic/policy */
@@ -159,6 +163,9 @@ void pool_set_config(struct pool *pool, const struct pool_config *config);
 
 /* Replace the overlay by `overlay`, which is owned from here on; call pool_apply_config() next. */
 void pool_set_overlay(struct pool *pool, const struct overlay *overlay);
+
+/* Put the configuration in use together again: what was given up has changed. */
+void pool_use_config(struct pool *pool);
 
 /* Begin a new generation: a roll replaces the present workers. */
 void pool_begin_generation(struct pool *pool);

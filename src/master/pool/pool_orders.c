@@ -6,6 +6,7 @@
 #include "master/pool/listener_health.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_counters.h"
+#include "master/pool/pool_fallback.h"
 #include "master/pool/pool_table.h"
 #include "master/pool/scaler.h"
 #include "master/pool/worker.h"
@@ -24,6 +25,7 @@ void pool_order_restart(struct pool *pool, const char *by)
         pool_begin_generation(pool);
         board_renewal_begin(pool);
         pool_record(pool, LOG_NOTICE, "generation %llu (restarted by %s)", (unsigned long long)pool->generation, by);
+        pool_fallback_renew(pool);
         listener_health_examine_twice(pool);
 }
 

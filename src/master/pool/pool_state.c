@@ -12,6 +12,7 @@
 #include "master/pool/board_state.h"
 #include "master/pool/launcher.h"
 #include "master/pool/pool.h"
+#include "master/pool/pool_fallback.h"
 #include "master/pool/pool_orders.h"
 #include "master/pool/tallies.h"
 #include "master/pool/worker.h"
@@ -23,7 +24,8 @@ static const struct field pool_fields[] = {
         DERIVED(struct pool, runtime, "set by the reader"),
         DERIVED(struct pool, launcher, "the runtime's"),
         WRITTEN(struct pool, name, "name"),
-        DERIVED(struct pool, config, "the configured one, or the overlay's"),
+        DERIVED(struct pool, config, "the configured one, the overlay's, or the lesser"),
+        DERIVED(struct pool, lesser, "made anew from the fallback"),
         WRITTEN(struct pool, own_config, "config"),
         DERIVED(struct pool, configured, "own_config, or the one of its name"),
         WRITTEN(struct pool, overlay.values, "overlay"),
@@ -85,6 +87,11 @@ static const struct field pool_fields[] = {
         FIELD(struct pool, health.launch_failing, "launch_failing"),
         FIELD(struct pool, health.told_stage, "told_stage"),
         FIELD(struct pool, health.told_error, "told_error"),
+        FIELD(struct pool, fallback.start_cause, "start_cause"),
+        FIELD(struct pool, fallback.start_method, "start_method"),
+        FIELD(struct pool, fallback.copy_cause, "copy_cause"),
+        DERIVED(struct pool, fallback.ends, "begins anew"),
+        DERIVED(struct pool, fallback_told, "the former program has said it"),
         WRITTEN(struct pool, counters.sums, "totals"),
         WRITTEN(struct pool, counters.gone, "gone"),
         WRITTEN(struct pool, counters.rate, "rate"),
@@ -634,7 +641,10 @@ int pool_state_read(const struct pool_state_context *context, struct state_file 
         if (r == 0)
                 r = read_decisions(file, state_file_array(object, "decisions"), &pool->decisions);
         read_rate(state_file_array(object, "rate"), &pool->counters.rate);
-        if (r == 0)
+        if (r == 0) {
+                pool_use_config(pool);
+                pool_fallback_adopt(pool);
                 *ret = pool;
+        }
         return r;
 }

@@ -145,6 +145,7 @@ static void take_word(struct template *template, const struct template_word *wor
         else if (word->said == TEMPLATE_FAILED && by_itself && starting) {
                 template->stage = word->stage;
                 template->error = word->error;
+                template->refusal = word->launch;
                 template_end(template, TEMPLATE_END_FAILED);
         } else
                 template_end(template, TEMPLATE_END_LIED);

@@ -29,6 +29,7 @@ struct templates {
         uint64_t not_before_ms;           /* no template is started earlier */
         uint64_t born;                    /* when the first was forked, as children_born() */
         uid_t uid;                        /* of the last one */
+        uint64_t proven;                  /* the generation in which one was ready last; 0: none was */
         uint64_t crashes;                 /* of the pool's handlers, when the last one was started */
         uint32_t last_launch;
         struct template *heir; /* a worker that will be one; NULL: there is none */
@@ -101,6 +102,7 @@ struct template
         bool over; /* its last answers have had their time */
         int status;
         uint32_t stage, error;
+        uint32_t refusal;   /* enum touch_refusal, as it says */
         unsigned in_flight; /* orders without an answer */
         size_t listeners;   /* that it was started with: the program has places for as many */
         int fd;

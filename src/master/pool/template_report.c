@@ -55,7 +55,7 @@ static const char *find_cause(const struct pool *pool, const struct template *te
         if (pool->config->handler_type == HANDLER_LISTENER)
                 return "the handler has not waited for a connection on a listener that it was given, for which "
                        "start_method = snapshot waits; expected exec";
-        return pool->config->start_method == START_SNAPSHOT
+        return pool_config_start_method(pool->config) == START_SNAPSHOT
                        ? "the handler has not touched its connection, for which start_method = snapshot waits; "
                          "expected forkserver or exec"
                        : "the handler has not got to its main(); expected start_method = exec";
@@ -77,20 +77,20 @@ static void describe_exit(const struct template *template, char *text, size_t si
                 snprintf(text, size, "exited with code %d%s", WEXITSTATUS(template->status), when);
 }
 
-static void report_exit(struct pool *pool, const struct template *template)
+static void report_exit(struct pool *pool, const struct template *template, bool is_given_up)
 {
         char text[128];
 
         describe_exit(template, text, sizeof(text));
         tell(pool, template, LOG_WARNING, "template %d: %s", (int)template->pid, text);
-        if (!template->was_ready && WIFEXITED(template->status))
+        if (!template->was_ready && WIFEXITED(template->status) && !is_given_up)
                 explain(pool, template);
 }
 
 /* Of workers of the same pool, too. */
-static void report_failure(struct pool *pool, const struct template *template)
+static void report_failure(struct pool *pool, const struct template *template, bool is_given_up)
 {
-        bool tells = health_tells(pool, template->stage, template->error);
+        bool tells = !is_given_up && health_tells(pool, template->stage, template->error);
 
         report(pool, template, MESSAGE_ID_WORKER_DIED, tells ? LOG_ERR : LOG_DEBUG,
                "cannot serve: %s: %s (template %d)", worker_stage_name(template->stage), strerror((int)template->error),
@@ -107,23 +107,24 @@ static void report_order(struct pool *pool, const struct template *template)
                      pool->mode == POOL_OPEN ? "the program that is replaced" : "the pool");
 }
 
-void template_report_end(struct pool *pool, const struct template *template)
+void template_report_end(struct pool *pool, const struct template *template, bool is_given_up)
 {
         switch (template->end) {
         case TEMPLATE_END_ORDERED:
                 report_order(pool, template);
                 break;
         case TEMPLATE_END_EXITED:
-                report_exit(pool, template);
+                report_exit(pool, template, is_given_up);
                 break;
         case TEMPLATE_END_FAILED:
-                report_failure(pool, template);
+                report_failure(pool, template, is_given_up);
                 break;
         case TEMPLATE_END_LATE:
                 report(pool, template, MESSAGE_ID_WORKER_STUCK, LOG_ERR,
                        "start_timeout: not ready after %llu ms: killed (template %d)",
                        (unsigned long long)(clock_now_ms() - template->started_ms), (int)template->pid);
-                explain(pool, template);
+                if (!is_given_up)
+                        explain(pool, template);
                 break;
         case TEMPLATE_END_SILENT:
                 tell(pool, template, LOG_WARNING, "template %d: does not answer: killed", (int)template->pid);

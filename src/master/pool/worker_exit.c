@@ -15,6 +15,7 @@
 #include "master/pool/health.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_counters.h"
+#include "master/pool/pool_fallback.h"
 #include "master/pool/program.h"
 #include "master/pool/tallies.h"
 #include "master/pool/worker.h"
@@ -298,7 +299,8 @@ void worker_exit_settle(void *context, pid_t pid, int status, const struct rusag
 
         worker_note_ready(worker, clock_now_ms()); /* it may have served and ended before the master saw it ready */
         tallies_look_at(worker);
-        bool as_agreed = ended_as_agreed(worker, status);
+        bool is_given_up = pool_fallback_note_worker(worker, status);
+        bool as_agreed = ended_as_agreed(worker, status) || is_given_up;
         if (as_agreed)
                 tell_companions(worker, status);
         else {

@@ -13,6 +13,7 @@
 #include "master/pool/drainer.h"
 #include "master/pool/listener_health.h"
 #include "master/pool/pool.h"
+#include "master/pool/pool_fallback.h"
 #include "master/pool/pool_orders.h"
 #include "master/pool/pool_table.h"
 #include "master/reload/listener_moves.h"
@@ -305,6 +306,7 @@ static void roll(const struct carrying *at)
 
         pool_set_config(pool, at->step->new_pool);
         pool_begin_generation(pool);
+        pool_fallback_renew(pool);
         if (at->step->verb == RELOAD_REBIND)
                 rebind(at->changes->sources.pools, pool, at->prepared);
         adjust_listeners(pool);
@@ -344,6 +346,8 @@ static void carry_out(const struct pool_changes *changes, const struct reload_co
         at.changed = changed.length > 0 ? text_string(&changed) : "nothing";
         at.pool = at.prepared->pool ? at.prepared->pool : running_pool(changes, at.step);
         verbs[at.step->verb](&at);
+        if (at.step->verb != RELOAD_REMOVE)
+                pool_fallback_announce(at.pool);
 }
 
 /* Move listeners between running pools. This is done for all pools before any listener is closed, because two pools may

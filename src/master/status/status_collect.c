@@ -6,11 +6,13 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "logic/config/choice.h"
 #include "logic/config/print.h"
 #include "logic/config/schema.h"
 #include "master/pool/health.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_counters.h"
+#include "master/pool/pool_fallback.h"
 #include "master/pool/pool_table.h"
 #include "master/pool/tallies.h"
 #include "master/pool/worker.h"
@@ -241,6 +243,42 @@ static const char *accounting_name(const struct pool_config *config)
         return config->handler_type == HANDLER_LISTENER ? names[config->accounting] : "worker";
 }
 
+static int collect_choice(const struct pool *pool, enum pool_option option, int configured, int used,
+                          struct status_choice *ret)
+{
+        _cleanup_(text_clear) struct text why = {0}, text = {0};
+        int r = pool_fallback_why(pool, option, &why);
+
+        *ret = (struct status_choice){.configured = choice_word(option, configured), .used = choice_word(option, used)};
+        if (r < 0 || why.length == 0)
+                return r;
+        r = choice_explain(pool->config, option, text_string(&why), &text);
+        ret->why = r == 0 ? text_take(&text) : NULL;
+        return ret->why ? 0 : -ENOMEM;
+}
+
+/* Of handlers that are programs; copies are made of those that are loaded once. */
+static int collect_choices(const struct pool *pool, struct status_pool *status)
+{
+        const struct pool_config *config = pool->config;
+        int r = 0;
+
+        if (pool_config_uses(config, POOL_START_METHOD))
+                r = collect_choice(pool, POOL_START_METHOD, config->start_method, (int)pool_config_start_method(config),
+                                   &status->start_method);
+        if (r == 0 && pool_config_is_copied(config))
+                r = collect_choice(pool, POOL_COPY, config->copy, (int)pool_config_copy(config), &status->copy);
+        return r;
+}
+
+/* Where the configuration alone does not say what holds. */
+static int collect_settings(const struct pool *pool, struct status_pool *status)
+{
+        int r = collect_choices(pool, status);
+
+        return r < 0 ? r : collect_overlay(pool, status);
+}
+
 static enum status_pool_state state_of(const struct pool *pool, bool backing_off)
 {
         const struct status_pool_context context = {.closing = pool->mode != POOL_OPEN,
@@ -282,7 +320,7 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
         if (r == 0)
                 r = collect_listeners(pool, &status);
         if (r == 0)
-                r = collect_overlay(pool, &status);
+                r = collect_settings(pool, &status);
         if (r == 0 && (detail & STATUS_WORKERS))
                 r = collect_workers(pool, &status);
         if (r == 0 && (detail & STATUS_SPREAD))

@@ -139,11 +139,23 @@ static int add_processes(json_t *pool, const struct status_pool *status)
         return r == 0 ? json_object_set_new(pool, "workers_left_out", NUMBER(status->workers_left_out)) : r;
 }
 
+static json_t *choice_json(const struct status_choice *choice)
+{
+        if (!choice->used)
+                return json_null();
+        return json_pack("{s:s, s:s, s:o}", "configured", choice->configured, "used", choice->used, "why",
+                         choice->why ? status_json_text(choice->why) : json_null());
+}
+
 static int add_lists(json_t *pool, const struct status_pool *status)
 {
         json_t *listeners = json_array();
         int r = json_object_set_new(pool, "listeners", listeners);
 
+        if (r == 0)
+                r = json_object_set_new(pool, "start_method", choice_json(&status->start_method));
+        if (r == 0)
+                r = json_object_set_new(pool, "copy", choice_json(&status->copy));
         if (r == 0)
                 r = json_object_set_new(pool, "template",
                                         status->template_count > 0 ? template_json(&status->templates[0])

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -18,8 +19,10 @@
 #define DEPTH_MAX 4
 #if defined(__x86_64__)
 #define OWN_LOADER "ld-linux-x86-64.so.2"
+#define OTHER_MACHINE NULL
 #else
 #define OWN_LOADER "ld-linux-aarch64.so.1"
+#define OTHER_MACHINE "it is for x86-64 alone"
 #endif
 
 const char *preload_object_path(void)
@@ -147,4 +150,19 @@ int preload_object_check(const struct executable_place *place, const char *path,
         int r = check_object(place, why);
 
         return r < 0 ? r : check_program(place, path, 0, may_gain_privileges, why);
+}
+
+/* To switch off what is off succeeds, where it exists. */
+const char *preload_object_no_dispatch(void)
+{
+        if (OTHER_MACHINE)
+                return OTHER_MACHINE;
+        return prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_OFF, 0, 0, 0) == 0
+                       ? NULL
+                       : "it needs Syscall User Dispatch (Linux 5.11), which the kernel does not have, or refuses";
+}
+
+const char *preload_object_no_rollback(void)
+{
+        return OTHER_MACHINE;
 }

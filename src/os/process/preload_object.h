@@ -1,5 +1,5 @@
-/* The object that is loaded into programs that accept themselves (src/preload): where it is, and which programs it
- * cannot be loaded into.
+/* The object that is loaded into handlers (src/preload): where it is, which programs it cannot be loaded into, and what
+ * it needs of the machine.
  *
  * The configuration child and the worker ask. Nothing is loaded here. */
 #pragma once
@@ -19,3 +19,10 @@ const char *preload_object_path(void);
  * later whether it was loaded. */
 int preload_object_check(const struct executable_place *place, const char *path, bool may_gain_privileges,
                          struct text *why);
+
+/* Can it watch a program's system calls, up to the first touch of its connection? NULL: it can; else why not. */
+const char *preload_object_no_dispatch(void);
+
+/* Can it put memory back, on such a machine? NULL: it can; else why not. Whether the kernel tracks writes is for each
+ * worker to find out, which does without for small programs. */
+const char *preload_object_no_rollback(void);

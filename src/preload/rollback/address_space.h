@@ -12,7 +12,7 @@
 #include "preload/rollback/checkpoint.h"
 #include "preload/rollback/mappings.h"
 #include "preload/rollback/memory_calls.h"
-#include "preload/rollback/obstacle.h"
+#include "lib/rollback_obstacle.h"
 
 struct address_space {
         int maps_fd, statm_fd;

@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 #include "base/address.h"
-#include "preload/rollback/obstacle.h"
+#include "lib/rollback_obstacle.h"
 
 /* Where the program goes on. `enter` is called in the new process, on a small stack of ours, after host.enter(): it
  * sets the program's signal mask, changes to the program's own stack and does not return. A program that unwinds its

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "preload/rollback/obstacle.h"
+#include "lib/rollback_obstacle.h"
 
 struct memory_attributes {
         long dumpable, huge_pages_off, merging, write_execute;

@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 #include "preload/rollback/host.h"
-#include "preload/rollback/obstacle.h"
+#include "lib/rollback_obstacle.h"
 #include "preload/rollback/thread_state.h"
 
 enum rollback_way {

@@ -1,6 +1,5 @@
 #include "preload/touch/touch.h"
 
-#include "base/cleanup.h"
 #include "lib/sys.h"
 #include "preload/touch/acts.h"
 #include "preload/touch/call.h"
@@ -10,26 +9,6 @@
 #include "preload/touch/stand_in.h"
 #include "preload/touch/standstill.h"
 #include "preload/touch/stub.h"
-
-static const char *const texts[] = {
-        [TOUCH_FINE] = "it can be copied",
-        [TOUCH_THREADS] = "it has threads",
-        [TOUCH_CHILDREN] = "it has children that it has not waited for",
-        [TOUCH_USED_BY_CHILD] = "a child has used the connection",
-        [TOUCH_FILTER] = "it has installed a filter of system calls, or Landlock rules",
-        [TOUCH_RINGS] = "it uses asynchronous I/O",
-        [TOUCH_LOCKS] = "it holds locks on files",
-        [TOUCH_TEMPORARY_FILE] = "it writes to a file that has no name",
-        [TOUCH_CLOSED_FILE] = "it has a file open that cannot be opened again",
-        [TOUCH_SHARED_OBJECT] = "it has a pipe, a connection or a timer open that all copies would share",
-        [TOUCH_TOO_MANY] = "it has too many open files or timers",
-};
-_Static_assert(ELEMENTS(texts) == TOUCH_REFUSALS, "each refusal has a text");
-
-const char *touch_refusal_text(enum touch_refusal refusal)
-{
-        return texts[refusal];
-}
 
 #if defined(__x86_64__)
 #define DISPATCHED 2 /* SYS_USER_DISPATCH */

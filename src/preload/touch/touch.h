@@ -14,9 +14,6 @@
 
 #include "preload/touch/host.h"
 
-/* For the log: "it has threads". */
-const char *touch_refusal_text(enum touch_refusal refusal);
-
 /* Put the stand-in on 0 and 1 (and 2 if `stderr_too`), and begin to watch. `host` must stay. 0; -ENOSYS, -EINVAL: the
  * kernel or machine has no dispatch; others of socket(2). */
 int touch_begin(const struct touch_host *host);

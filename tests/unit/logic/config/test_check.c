@@ -343,6 +343,24 @@ static void test_privileged_helpers_are_warned_about(void **state)
         check("[a]\nlisten = /x\nhandler = /usr/bin/sudoku\n", "");
 }
 
+static void test_auto(void **state)
+{
+        (void)state;
+        check("[a]\nlisten = /x\nhandler = cat\nstart_method = auto\ncopy = auto\nrollback_check = strict\nfast_exit = "
+              "python\n",
+              "");
+        check("[a]\nlisten = /x\nhandler = cat\nhandler_type = listener\nstart_method = auto\n", "");
+        check("[a]\nlisten = /x\nhandler = cat\nstart_method = auto\ncopy = auto\nno_new_privileges = no\n", "");
+        check("[a]\nlisten = /x\nhandler = cat\nstart_method = auto\ncopy = rollback\nno_new_privileges = no\n",
+              "f:5: copy: rollback needs no_new_privileges = yes; expected fork");
+        check("[a]\nlisten = /x\nhandler = cat\ncopy = auto\n",
+              "warning: f:4: copy: no effect: only a handler that is loaded once is copied, see start_method");
+        check("[a]\nlisten = /x\nhandler = cat\nstart_method = forkserver\nrollback_check = strict\n",
+              "warning: f:5: rollback_check: no effect without copy = rollback");
+        check("[a]\nlisten = /a\nhandler_type = module\nhandler = /m.so\nstart_method = auto\n",
+              "warning: f:5: start_method: no effect: the handler is no program");
+}
+
 static void test_handlers_that_are_no_programs(void **state)
 {
         (void)state;
@@ -401,6 +419,7 @@ int main(void)
                 cmocka_unit_test(test_others_serve_as_themselves),
                 cmocka_unit_test(test_what_has_no_effect_is_told),
                 cmocka_unit_test(test_privileged_helpers_are_warned_about),
+                cmocka_unit_test(test_auto),
                 cmocka_unit_test(test_handlers_that_are_no_programs),
                 cmocka_unit_test(test_command_line_speaks_of_options),
         };

@@ -125,7 +125,8 @@ static void test_choices(void **state)
         check_bad(POOL_HANDLER_TYPE, "wait",
                   "\"wait\" is not a known word; expected inetd, listener, module or builtin");
         check_good(POOL_START_METHOD, "snapshot", "snapshot");
-        check_bad(POOL_START_METHOD, "spawn", "\"spawn\" is not a known word; expected exec, forkserver or snapshot");
+        check_bad(POOL_START_METHOD, "spawn",
+                  "\"spawn\" is not a known word; expected exec, forkserver, snapshot or auto");
 }
 
 static void test_log_levels(void **state)

@@ -138,6 +138,39 @@ static void test_nothing_changed(void **state)
         check(BASICS, "[preforkd]\nlog_level = debug\n" BASICS, "keep a", "");
 }
 
+static void check_choice(const struct pool_choice *old_choice, const struct pool_choice *new_choice,
+                         const char *changed)
+{
+        _cleanup_(config_clear) struct config old_config = {0}, new_config = {0};
+        _cleanup_(reload_plan_clear) struct reload_plan plan = {0};
+        _cleanup_(problem_list_clear) struct problem_list problems = {0};
+        _cleanup_(text_clear) struct text changes = {0};
+
+        load_good(&old_config, "f", BASICS "start_method = auto\ncopy = auto\n");
+        load_good(&new_config, "f", BASICS "start_method = auto\ncopy = auto\n");
+        old_config.pools[0]->choice = *old_choice;
+        new_config.pools[0]->choice = *new_choice;
+        assert_int_equal(reload_diff(&old_config, &new_config, &plan, &problems), 0);
+        assert_int_equal(plan.steps[0].verb, changed[0] != '\0' ? RELOAD_ROLL : RELOAD_KEEP);
+        assert_int_equal(reload_step_describe(&plan.steps[0], &changes), 0);
+        assert_string_equal(text_string(&changes), changed);
+}
+
+/* auto means something else than it did. */
+static void test_choices(void **state)
+{
+        const struct pool_choice exec = {.start_method = START_EXEC}, fork = {.start_method = START_SNAPSHOT},
+                                 rollback = {.start_method = START_SNAPSHOT, .copy = COPY_ROLLBACK};
+
+        (void)state;
+        check_choice(&rollback, &rollback, "");
+        check_choice(&rollback, &fork, "copy");
+        check_choice(&fork, &rollback, "copy");
+        check_choice(&exec, &fork, "start_method");
+        check_choice(&rollback, &exec, "start_method, copy");
+        check_choice(&exec, &exec, "");
+}
+
 static void test_pools_come_and_go(void **state)
 {
         (void)state;
@@ -269,6 +302,7 @@ int main(void)
                 cmocka_unit_test(test_nothing_changed),
                 cmocka_unit_test(test_directories),
                 cmocka_unit_test(test_files),
+                cmocka_unit_test(test_choices),
                 cmocka_unit_test(test_pools_come_and_go),
                 cmocka_unit_test(test_verbs_by_strength),
                 cmocka_unit_test(test_fitted_values_count_as_changes),

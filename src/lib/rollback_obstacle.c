@@ -1,4 +1,4 @@
-#include "preload/rollback/obstacle.h"
+#include "lib/rollback_obstacle.h"
 
 static const char *const texts[] = {
 #define X(name, text) [ROLLBACK_##name] = (text),
@@ -9,4 +9,9 @@ static const char *const texts[] = {
 const char *rollback_obstacle_text(enum rollback_obstacle obstacle)
 {
         return obstacle < ROLLBACK_OBSTACLE_COUNT ? texts[obstacle] : "an unknown reason";
+}
+
+bool rollback_obstacle_is_shortage(enum rollback_obstacle obstacle)
+{
+        return obstacle == ROLLBACK_NO_MEMORY || obstacle == ROLLBACK_NO_PROCESS;
 }

@@ -1,6 +1,9 @@
-/* Why memory cannot be rolled back, or why a worker cannot go on: the reasons by name. Called by all of rollback/, and
- * by those who report them. */
+/* Why memory cannot be rolled back, or why a worker cannot go on: the reasons by name. Found by preload/rollback;
+ * reported by the worker to the master, as a number in its slot, and by both to people. New ones are added at the
+ * end. */
 #pragma once
+
+#include <stdbool.h>
 
 #define ROLLBACK_OBSTACLES(X)                                                                                          \
         X(NO_OBSTACLE, "nothing prevents it")                                                                          \
@@ -35,3 +38,6 @@ enum rollback_obstacle {
 
 /* In words, as the end of "cannot be rolled back: …". */
 const char *rollback_obstacle_text(enum rollback_obstacle obstacle);
+
+/* True of what passes, and says nothing about the program. */
+bool rollback_obstacle_is_shortage(enum rollback_obstacle obstacle);
