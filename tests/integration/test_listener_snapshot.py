@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from control import control_of
-from daemon import (Daemon, connect, listener_inode, read_all, request, run_preforkd, status_value, tcp4, user_arguments,
+from daemon import (Daemon, connect, listener_inode, open_descriptors, read_all, request, run_preforkd, status_value, tcp4, user_arguments,
                     wait_until)
 from nginx import Nginx
 from programs import PYTHON, rows, wait_rows
@@ -228,6 +228,15 @@ def test_a_crash_renews_it(pool: Callable[..., Pool]) -> None:
     (www.directory / "crash").unlink()
     www.ask_each()
     assert www.control.pool()["totals"]["handler_crashes"] >= 1
+
+
+def test_a_restart_while_it_starts(pool: Callable[..., Pool]) -> None:
+    """The workers that waited for the template have slots in the former scoreboard, which goes with them."""
+    www = pool("time.sleep(0.7)\nserve(lambda: f'{os.getpid()} ')")
+    www.control.do("restart www")
+    wait_until(lambda: www.control.pool()["counts"]["old"] == 0 and www.workers(), "workers of the second generation", 20)
+    wait_until(lambda: sum("memfd:preforkd:www" in link for link in open_descriptors(www.daemon.pid).values()) == 1,
+               "one scoreboard")
 
 
 def test_another_number_of_addresses(pool: Callable[..., Pool]) -> None:

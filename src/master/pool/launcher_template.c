@@ -357,7 +357,7 @@ static bool is_needed(const struct pool *pool)
 void launcher_template_note_generation(const struct pool *pool)
 {
         for (struct template_launch *launch = pool->templates.launches; launch; launch = launch->next)
-                if (!launch->template)
+                if (!launch->template && launch->worker->board == boards_present(&pool->boards))
                         launch->worker->generation = pool->generation;
 }
 

@@ -12,7 +12,8 @@ struct pool;
 
 extern const struct launcher_ops launcher_template;
 
-/* At the beginning of a turn: launches that no template has been ordered to carry out are of the present generation. */
+/* At the beginning of a turn: launches that no template has been ordered to carry out are of the present generation,
+ * unless a restart has given the pool another scoreboard: their slots are in the former one. */
 void launcher_template_note_generation(const struct pool *pool);
 
 /* At the end of a turn: cancel launches that are not wanted any more, end templates of former generations, start what
