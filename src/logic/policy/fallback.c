@@ -5,7 +5,7 @@
 
 /* A new worker takes about as long as twenty forks more than as many rollbacks. A few are no reason. */
 #define ENDS_MANY 10
-#define ENDS_WITHIN_REQUESTS (20 * ENDS_MANY)
+#define ENDS_WITHIN_REQUESTS (20ULL * ENDS_MANY)
 
 bool fallback_is_any(const struct fallback *fallback)
 {
