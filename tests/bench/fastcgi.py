@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """fastcgi: programs that accept themselves, behind nginx, with `accounting = preload`.
 
-Three figures. The CPU time of a PHP request, of php-cgi here against php-fpm with as many workers and the same opcache:
-measured in turn within one run, by the scheduler's account of the workers alone. A burst of 64 scripts of 200 ms at a
-pool with 2 spare workers. And retirements under load, of php-cgi, fcgiwrap and a Perl program: none may cost a request,
+The CPU time of a PHP request and the memory that a worker has for itself, of php-cgi here, executed for each worker and
+started once (start_method = snapshot), against php-fpm with as many workers and the same opcache: measured in turn within
+one run, by the scheduler's account of the workers alone. A burst of 64 scripts of 200 ms at a pool with 2 spare workers.
+And retirements under load, of php-cgi, fcgiwrap and a Perl program: none may cost a request,
 hang, or cut a sleep short.
 """
 
@@ -11,11 +12,12 @@ from __future__ import annotations
 
 import argparse
 import random
+import re
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import bench
@@ -24,8 +26,10 @@ from control import control_of
 from nginx import Nginx
 from test_preload import CGI, PERL
 
-GOAL_CPU = 1.3
-GOAL_BURST_SECONDS = 1.2
+METHODS = ("exec", "snapshot")
+GOAL_CPU = {"exec": 1.3, "snapshot": 1.0}
+GOAL_PRIVATE_MB = 0.6  # of a worker under a snapshot
+GOAL_BURST_SECONDS = {"exec": 1.2, "snapshot": 0.3}
 WORKERS = 8
 
 SCRIPTS = {
@@ -74,6 +78,13 @@ def cpu_ns(parent: int) -> int:
     return sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in bench.child_pids(parent))
 
 
+def private_mb(parent: int) -> float:
+    """What a child has of its own, in the middle."""
+    sizes = [sum(int(found) for found in re.findall(r"^Private_\w+: +(\d+) kB", text, re.MULTILINE)) / 1024
+             for text in (Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in bench.child_pids(parent))]
+    return bench.median(sizes)
+
+
 def ab(nginx: Nginx, path: str, count: int, clients: int = WORKERS) -> bench.LoadResult:
     done = subprocess.run(["ab", "-q", "-s", "60", "-n", str(count), "-c", str(clients), f"http://127.0.0.1:{nginx.port}{path}"],
                           capture_output=True, text=True, check=True)
@@ -83,41 +94,49 @@ def ab(nginx: Nginx, path: str, count: int, clients: int = WORKERS) -> bench.Loa
     return result
 
 
-def compare_cpu(figures: bench.Bench, rounds: int, requests: int) -> None:
+def compare_with_fpm(figures: bench.Bench, rounds: int, requests: int) -> None:
     directory = figures.directory
-    ours = directory / "ours.sock"
-    with php_fpm(directory) as fpm, figures.daemon({"www": pool(ours, ["php-cgi"], scaling="static", max_workers=WORKERS)},
-                                                   control=True) as daemon, \
-            Nginx(directory, {"/ours/": ours, "/fpm/": directory / "fpm.sock"}, directory) as nginx:
-        for name in ("ours", "fpm"):
+    sockets = {name: directory / f"{name}.sock" for name in METHODS}
+    with ExitStack() as stack:
+        parents = {name: stack.enter_context(figures.daemon(
+            {"www": pool(sockets[name], ["php-cgi"], scaling="static", max_workers=WORKERS, start_method=name)}, control=True)).pid
+                   for name in METHODS}
+        parents["fpm"] = stack.enter_context(php_fpm(directory))
+        nginx = stack.enter_context(Nginx(directory, {f"/{name}/": directory / f"{name}.sock" for name in parents}, directory))
+        for name in parents:
             (directory / name).mkdir()
             for script, text in SCRIPTS.items():
                 (directory / name / script).write_text(text)
-        parents = {"ours": daemon.pid, "fpm": fpm}
         for script in ("hello.php", "work.php"):
-            ratios, costs = [], []
-            for name in parents:
-                ab(nginx, f"/{name}/{script}", 400)
-            for _ in range(rounds):
-                used = {}
-                for name in random.sample(list(parents), 2):
-                    before = cpu_ns(parents[name])
-                    ab(nginx, f"/{name}/{script}", requests)
-                    used[name] = (cpu_ns(parents[name]) - before) / requests / 1000
-                ratios.append(used["ours"] / used["fpm"])
-                costs.append(used["ours"])
-            figures.say(f"{script}: {bench.spread(costs, 0)} µs a request; against php-fpm {bench.spread(ratios, 2)}")
-            figures.figure(f"CPU of a request, {script}, against php-fpm", bench.median(ratios), "×", at_most=GOAL_CPU)
+            compare_cpu(figures, nginx, parents, script, rounds, requests)
+        memory = {name: private_mb(parent) for name, parent in parents.items()}
+        figures.say("private memory of a worker: " + ", ".join(f"{name} {size:.2f} MB" for name, size in memory.items()))
+        figures.figure("private memory of a php-cgi worker, snapshot", memory["snapshot"], "MB", at_most=GOAL_PRIVATE_MB)
 
 
-def one_burst(figures: bench.Bench, clients: int) -> float:
+def compare_cpu(figures: bench.Bench, nginx: Nginx, parents: dict[str, int], script: str, rounds: int, requests: int) -> None:
+    costs: dict[str, list[float]] = {name: [] for name in parents}
+    for name in parents:
+        ab(nginx, f"/{name}/{script}", 400)
+    for _ in range(rounds):
+        for name in random.sample(list(parents), len(parents)):
+            before = cpu_ns(parents[name])
+            ab(nginx, f"/{name}/{script}", requests)
+            costs[name].append((cpu_ns(parents[name]) - before) / requests / 1000)
+    for name in METHODS:
+        ratios = [ours / theirs for ours, theirs in zip(costs[name], costs["fpm"], strict=True)]
+        figures.say(f"{script}, {name}: {bench.spread(costs[name], 0)} µs a request; against php-fpm {bench.spread(ratios, 2)}")
+        figures.figure(f"CPU of a request, {script}, {name}, against php-fpm", bench.median(ratios), "×", at_most=GOAL_CPU[name])
+
+
+def one_burst(figures: bench.Bench, method: str, clients: int) -> float:
     directory = Path(figures.directory) / f"burst-{random.getrandbits(32):x}"
     directory.mkdir()
     directory.chmod(0o755)
     (directory / "sleep.php").write_text(SCRIPTS["sleep.php"])
     socket = directory / "burst.sock"
     with figures.daemon({"www": pool(socket, ["php-cgi"], min_spare_workers=2, max_spare_workers=2, start_workers=2,
-                                     max_workers=120)}, control=True), \
+                                     max_workers=120, start_method=method)}, control=True), \
             Nginx(directory, {"/": socket}, directory) as nginx:
         ab(nginx, "/sleep.php", 2, 1)
         begun = time.monotonic()
@@ -179,12 +198,12 @@ def main() -> None:
         if options.only in (None, "cpu") and not list(Path("/usr/sbin").glob("php-fpm*")):
             figures.not_measured("CPU of a request, against php-fpm", "php-fpm is missing")
         elif options.only in (None, "cpu"):
-            compare_cpu(figures, options.rounds, options.requests)
-        if options.only in (None, "burst"):
-            makespans = [one_burst(figures, 64) for _ in range(min(options.rounds, 5))]
-            figures.say(f"makespan: {bench.spread(makespans)} s")
-            figures.figure("64 scripts of 200 ms, from 2 workers", bench.median(makespans), "s",
-                           at_most=GOAL_BURST_SECONDS, digits=3)
+            compare_with_fpm(figures, options.rounds, options.requests)
+        for method in METHODS if options.only in (None, "burst") else ():
+            makespans = [one_burst(figures, method, 64) for _ in range(min(options.rounds, 5))]
+            figures.say(f"makespan, {method}: {bench.spread(makespans)} s")
+            figures.figure(f"64 scripts of 200 ms, from 2 workers, {method}", bench.median(makespans), "s",
+                           at_most=GOAL_BURST_SECONDS[method], digits=3)
         if options.only in (None, "retire"):
             retire(figures, "php-cgi", ["php-cgi"], ("/hello.php", "/sleep.php"), options.retirements)
             retire(figures, "fcgiwrap", ["/usr/sbin/fcgiwrap"], ("/script.cgi", "/script.cgi?sleep"), options.retirements)
