@@ -111,6 +111,8 @@ handler = {program('probe')} one
 {USER}
 environment = A="first value"
     B=second "C=with ; semicolon"
+[preforkd]
+control =
 """)
     report = json.loads(request(address))
     assert report["argv"][1:] == ["one", "two ; three", "four # five", "six seven"]
@@ -135,7 +137,8 @@ def test_long_lines_are_whole(preforkd: Start, tmp_path: Path, program: Callable
     long = ("ä b;#" * length)[:length]
     handler = ["a", long, *(f"w{number}" for number in range(length // 20)), "z"]
     path = tmp_path / "long.conf"
-    path.write_text(f"[www]\nlisten = {address}\nhandler = {program('probe')} {shlex.join(handler)} ; the end\n"
+    path.write_text("[preforkd]\ncontrol =\n"  # else those of two processes have the same
+                    f"[www]\nlisten = {address}\nhandler = {program('probe')} {shlex.join(handler)} ; the end\n"
                     f"environment = {shlex.quote(f'A={long}')} B='2'\n{USER}")
     dump = run_preforkd("-T", "-c", path)
     assert (dump.returncode, dump.stderr) == (0, "")
