@@ -100,6 +100,21 @@ static inline int sys_dup3(int from, int to)
         return (int)SYS_3(__NR_dup3, from, to, O_CLOEXEC);
 }
 
+/* dup3(2) to a number that has these descriptor flags, as F_GETFD gives them. Only here. */
+static inline int sys_put(int from, int to, long descriptor_flags)
+{
+        return (int)SYS_3(__NR_dup3, from, to, descriptor_flags & FD_CLOEXEC ? O_CLOEXEC : 0);
+}
+
+/* How many bytes can be read; -1: unknown. Only here. */
+static inline int sys_readable_bytes(int fd)
+{
+        int bytes = -1;
+
+        SYS_3(__NR_ioctl, fd, FIONREAD, &bytes);
+        return bytes;
+}
+
 static inline int sys_move_up(int fd)
 {
         int moved = (int)SYS_3(__NR_fcntl, fd, F_DUPFD_CLOEXEC, fd + 1);

@@ -19,7 +19,7 @@ struct identity {
 /* A descriptor that is one of them. */
 struct place {
         int fd, index;
-        bool closes_on_exec;
+        long descriptor_flags;
 };
 
 static struct {
@@ -107,8 +107,8 @@ static bool add_place(int fd, int index)
 {
         if (known.place_count == LISTENERS_MAX)
                 return false;
-        known.places[known.place_count++] = (struct place){
-                .fd = fd, .index = index, .closes_on_exec = SYS_3(__NR_fcntl, fd, F_GETFD, 0) == FD_CLOEXEC};
+        known.places[known.place_count++] =
+                (struct place){.fd = fd, .index = index, .descriptor_flags = SYS_3(__NR_fcntl, fd, F_GETFD, 0)};
         return true;
 }
 
@@ -130,7 +130,7 @@ static bool find_places(void)
 
 static bool put(int fd, const struct place *place)
 {
-        return SYS_3(__NR_dup3, fd, place->fd, place->closes_on_exec ? O_CLOEXEC : 0) >= 0;
+        return sys_put(fd, place->fd, place->descriptor_flags) >= 0;
 }
 
 bool listeners_leave(void)

@@ -1,7 +1,5 @@
 #include "preload/touch/channels.h"
 
-#include <sys/ioctl.h>
-
 #include "base/cleanup.h"
 #include "lib/sys.h"
 #include "preload/touch/proc_text.h"
@@ -56,14 +54,6 @@ bool channels_add(enum channel_kind kind, int fd, const struct stat *status)
                                                          .device = status->st_dev,
                                                          .inode = status->st_ino};
         return true;
-}
-
-static int waits_at(int fd)
-{
-        int bytes = -1;
-
-        SYS_3(__NR_ioctl, fd, FIONREAD, &bytes);
-        return bytes;
 }
 
 /* An older kernel says less: then two descriptors of one eventfd are taken for two, and none for a semaphore. */
@@ -127,7 +117,7 @@ static bool settle_pipe(struct channel *first)
                 else
                         *end = other;
         }
-        if (!ends[0] || !ends[1] || has_name(first->fd) || waits_at(ends[1]->fd) != 0)
+        if (!ends[0] || !ends[1] || has_name(first->fd) || sys_readable_bytes(ends[1]->fd) != 0)
                 return false;
         ends[1]->partner = ends[0]->fd;
         return true;
@@ -143,7 +133,7 @@ static bool is_own(const struct channel *channel)
         socklen_t size = sizeof(peer);
 
         return SYS_5(__NR_getsockopt, channel->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-               peer.pid == sys_getpid() && waits_at(channel->fd) == 0;
+               peer.pid == sys_getpid() && sys_readable_bytes(channel->fd) == 0;
 }
 
 static bool is_free(const struct channel *channel)
@@ -160,7 +150,7 @@ static struct channel *find_partner(const struct channel *first)
         if (SYS_6(__NR_sendto, first->fd, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL, 0, 0) != 1)
                 return NULL;
         for (struct channel *other = state.channels; other < state.channels + state.count && !found; other++)
-                if (is_free(other) && !is_same(first, other) && waits_at(other->fd) == 1 &&
+                if (is_free(other) && !is_same(first, other) && sys_readable_bytes(other->fd) == 1 &&
                     SYS_6(__NR_recvfrom, other->fd, &byte, 1, MSG_DONTWAIT, 0, 0) == 1)
                         found = other;
         return found;
@@ -215,7 +205,7 @@ bool channels_settle(void)
 
 static bool put(int fd, const struct channel *channel)
 {
-        return SYS_3(__NR_dup3, fd, channel->fd, channel->descriptor_flags & FD_CLOEXEC ? O_CLOEXEC : 0) >= 0;
+        return sys_put(fd, channel->fd, channel->descriptor_flags) >= 0;
 }
 
 static const struct channel *find(int fd)

@@ -101,8 +101,6 @@ static enum touch_refusal keep_file(int fd, const struct stat *status)
 
         if (!file)
                 return TOUCH_TOO_MANY;
-        bool is_temporary = status->st_nlink == 0 && (file->flags & O_ACCMODE) != O_RDONLY;
-
         if (file->flags & O_PATH) {
                 state.count--; /* it has no offset */
                 return TOUCH_FINE;
@@ -111,11 +109,9 @@ static enum touch_refusal keep_file(int fd, const struct stat *status)
                 return TOUCH_CLOSED_FILE;
         if (proc_line(info, "lock:"))
                 return TOUCH_LOCKS;
-        if (is_temporary && !guard_shares_temporary_files())
-                return TOUCH_TEMPORARY_FILE;
-        if (is_temporary) {
+        if (status->st_nlink == 0 && (file->flags & O_ACCMODE) != O_RDONLY) {
                 state.count--; /* it stays the same open file */
-                return TOUCH_FINE;
+                return guard_shares_temporary_files() ? TOUCH_FINE : TOUCH_TEMPORARY_FILE;
         }
         file->offset = SYS_3(__NR_lseek, fd, 0, SEEK_CUR);
         find_same(file);
@@ -238,7 +234,7 @@ static bool renew(const struct file *file)
                 return false;
         if (file->kind == KIND_FILE && file->same_as < 0)
                 SYS_3(__NR_lseek, again, file->offset, SEEK_SET);
-        SYS_3(__NR_dup3, again, file->fd, file->descriptor_flags & FD_CLOEXEC ? O_CLOEXEC : 0);
+        sys_put(again, file->fd, file->descriptor_flags);
         if (file->same_as < 0)
                 sys_close(again);
         return true;

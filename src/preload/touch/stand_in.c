@@ -2,7 +2,6 @@
 
 #include <netinet/in.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "lib/sys.h"
@@ -108,17 +107,9 @@ void stand_in_make_way(int fd)
         }
 }
 
-static int waits_at(int fd)
-{
-        int bytes = -1;
-
-        SYS_3(__NR_ioctl, fd, FIONREAD, &bytes);
-        return bytes;
-}
-
 bool stand_in_end(void)
 {
-        bool untouched = waits_at(0) == 1 && (state.far < 0 || waits_at(state.far) == 0);
+        bool untouched = sys_readable_bytes(0) == 1 && (state.far < 0 || sys_readable_bytes(state.far) == 0);
 
         if (state.far >= 0)
                 sys_close(state.far);
@@ -137,8 +128,7 @@ static void put(int connection, int fd)
 {
         if (fd == connection || !stand_in_is_at(fd))
                 return;
-        long flags = SYS_3(__NR_fcntl, fd, F_GETFD, 0);
-        SYS_3(__NR_dup3, connection, fd, flags > 0 && flags & FD_CLOEXEC ? O_CLOEXEC : 0);
+        sys_put(connection, fd, SYS_3(__NR_fcntl, fd, F_GETFD, 0));
 }
 
 void stand_in_put(int connection, const int *others, int count)
