@@ -15,6 +15,12 @@
 
 static const enum pool_option chosen[] = {POOL_START_METHOD, POOL_COPY};
 
+bool choice_is_made(const struct pool_config *pool, enum pool_option option)
+{
+        return option == POOL_START_METHOD ? pool->start_method == START_AUTO
+                                           : pool->copy == COPY_AUTO && pool_config_is_copied(pool);
+}
+
 static bool is_auto(const struct pool_config *pool, enum pool_option option)
 {
         return option == POOL_START_METHOD ? pool->start_method == START_AUTO : pool->copy == COPY_AUTO;
@@ -69,11 +75,9 @@ static int choose_start_method(struct pool_config *pool, const struct choice_fac
 /* The rules are those that refuse an explicit rollback (handler_rules). */
 static int choose_copy(struct pool_config *pool, const struct choice_facts *facts)
 {
-        bool is_root = pool->user.name && pool->user.id == 0;
-
         if (pool->copy != COPY_AUTO || !pool_config_is_copied(pool))
                 return set(pool, POOL_COPY, COPY_FORK, NULL);
-        if (is_root)
+        if (pool_config_is_root(pool))
                 return set(pool, POOL_COPY, COPY_FORK, "it is not for user = root");
         if (!pool->no_new_privileges)
                 return set(pool, POOL_COPY, COPY_FORK, "it needs no_new_privileges = yes");

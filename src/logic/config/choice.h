@@ -20,6 +20,10 @@ struct choice_facts {
 /* Choose, and fit the default that depends on it. Accounts are resolved, defaults are set. 0 or -ENOMEM. */
 int choice_make(struct pool_config *pool, const struct choice_facts *facts);
 
+/* True if POOL_START_METHOD or POOL_COPY is auto, and what was chosen has an effect: without a handler that is copied
+ * nothing was chosen for POOL_COPY. */
+bool choice_is_made(const struct pool_config *pool, enum pool_option option);
+
 /* The next lesser method for such a handler: one that accepts itself has nothing that could be copied for a connection.
  * EXEC has none, and gives itself. */
 enum start_method choice_lesser(const struct pool_config *pool, enum start_method method);

@@ -138,6 +138,11 @@ enum copy pool_config_copy(const struct pool_config *pool)
         return (enum copy)(pool->copy == COPY_AUTO ? pool->choice.copy : pool->copy);
 }
 
+bool pool_config_is_root(const struct pool_config *pool)
+{
+        return pool->user.name && pool->user.id == 0;
+}
+
 bool pool_config_is_copied(const struct pool_config *pool)
 {
         return pool->handler_type == HANDLER_INETD && pool_config_start_method(pool) != START_EXEC;

@@ -273,6 +273,9 @@ enum retire_signal pool_config_retire_signal(const struct pool_config *pool);
 enum start_method pool_config_start_method(const struct pool_config *pool);
 enum copy pool_config_copy(const struct pool_config *pool);
 
+/* The pool serves as root. The account is resolved, or it is not known. */
+bool pool_config_is_root(const struct pool_config *pool);
+
 /* The handler is loaded once, and each connection gets a copy of its process. */
 bool pool_config_is_copied(const struct pool_config *pool);
 

@@ -120,8 +120,6 @@ static void check_builtin(const struct rules *rules, const struct pool_config *p
 /* What shares its memory with the worker must have no more rights than it, and nothing may give it any. */
 static void check_copy(const struct rules *rules, const struct pool_config *pool)
 {
-        bool is_root = pool->user.name && pool->user.id == 0;
-
         if (rules_is_set(pool, POOL_COPY) && !pool_config_uses(pool, POOL_COPY))
                 rules_warn(rules, pool, POOL_COPY,
                            "no effect: only a handler that is loaded once is copied, see start_method");
@@ -132,7 +130,7 @@ static void check_copy(const struct rules *rules, const struct pool_config *pool
                            "no effect: only a handler that is loaded once, see start_method");
         if (!pool_config_uses(pool, POOL_COPY) || pool->copy != COPY_ROLLBACK)
                 return;
-        if (is_root)
+        if (pool_config_is_root(pool))
                 rules_refuse(rules, pool, POOL_COPY, "rollback is not for user = root; expected fork");
         if (!pool->no_new_privileges)
                 rules_refuse(rules, pool, POOL_COPY, "rollback needs no_new_privileges = yes; expected fork");
@@ -146,7 +144,7 @@ static void check_snapshot_after(const struct rules *rules, const struct pool_co
                            "no effect: only with handler_type = listener and start_method = snapshot");
         if (!pool_config_uses(pool, POOL_SNAPSHOT_AFTER) || pool->snapshot_after == 0)
                 return;
-        if (pool->user.name && pool->user.id == 0)
+        if (pool_config_is_root(pool))
                 rules_refuse(rules, pool, POOL_SNAPSHOT_AFTER,
                              "a used worker is no template for user = root; expected 0");
         if (pool->max_requests > 0 && pool->snapshot_after >= pool->max_requests)

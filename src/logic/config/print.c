@@ -24,13 +24,11 @@ static int print_value(const struct printer *printer, const struct option *optio
 /* `; start_method = auto means forkserver; snapshot cannot be used: …`, for people who ask what a file says. */
 static int print_choice(const struct printer *printer, const struct pool_config *pool, enum pool_option option)
 {
-        bool is_auto = (option == POOL_START_METHOD && pool->start_method == START_AUTO) ||
-                       (option == POOL_COPY && pool->copy == COPY_AUTO && pool_config_is_copied(pool));
-        int r = 0;
+        bool can_be_auto = option == POOL_START_METHOD || option == POOL_COPY;
 
-        if (!is_auto || !printer->with_choices)
+        if (!can_be_auto || !choice_is_made(pool, option) || !printer->with_choices)
                 return 0;
-        r = text_appendf(printer->text, "; %s = auto means ", pool_options[option].name);
+        int r = text_appendf(printer->text, "; %s = auto means ", pool_options[option].name);
         if (r == 0)
                 r = choice_describe(pool, option, choice_why(pool, option), printer->text);
         return r == 0 ? text_append(printer->text, "\n") : r;

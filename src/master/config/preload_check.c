@@ -103,7 +103,8 @@ int preload_choose(struct pool_config *pool, const struct executable_place *plac
                                      .no_rollback = preload_object_no_rollback()};
         _cleanup_(text_clear) struct text reason = {0};
 
-        int r = path ? preload_object_check(place, path, !pool->no_new_privileges, &reason) : 0;
+        bool is_asked = path && pool->start_method == START_AUTO; /* an explicit method: by preload_check() */
+        int r = is_asked ? preload_object_check(place, path, !pool->no_new_privileges, &reason) : 0;
         if (r == -ENOMEM)
                 return r;
         if (r < 0)

@@ -129,12 +129,11 @@ int pool_fallback_why(const struct pool *pool, enum pool_option option, struct t
 static void describe(const struct pool *pool, enum pool_option option, char *text, size_t size)
 {
         const struct pool_config *config = pool->config;
-        bool is_auto = option == POOL_START_METHOD ? config->start_method == START_AUTO
-                                                   : config->copy == COPY_AUTO && pool_config_is_copied(config);
         _cleanup_(text_clear) struct text why = {0}, words = {0};
 
         text[0] = '\0';
-        if (!is_auto || !pool_config_uses(config, option) || pool_fallback_why(pool, option, &why) < 0)
+        if (!choice_is_made(config, option) || !pool_config_uses(config, option) ||
+            pool_fallback_why(pool, option, &why) < 0)
                 return;
         if (choice_describe(config, option, why.length > 0 ? text_string(&why) : NULL, &words) == 0)
                 snprintf(text, size, "%s = auto means %s", option == POOL_COPY ? "copy" : "start_method",
