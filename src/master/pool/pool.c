@@ -18,17 +18,24 @@
 #include "os/clock.h"
 #include "os/scoreboard_memory.h"
 
-void pool_record_event(struct pool *pool, enum message_id id, int priority, const char *format, ...)
+void pool_record_fields(struct pool *pool, const struct log_fields *fields, bool of_template, int priority,
+                        const char *format, va_list arguments)
 {
         char text[DECISION_TEXT_SIZE];
+
+        vsnprintf(text, sizeof(text), format, arguments);
+        (of_template ? decision_ring_add_template : decision_ring_add)(&pool->decisions, clock_now_ms(), "%s", text);
+        log_emit(priority, fields, "%s", text);
+}
+
+void pool_record_event(struct pool *pool, enum message_id id, int priority, const char *format, ...)
+{
+        const struct log_fields fields = {.message_id = id, .pool = pool->name, .generation = pool->generation};
         va_list arguments;
 
         va_start(arguments, format);
-        vsnprintf(text, sizeof(text), format, arguments);
+        pool_record_fields(pool, &fields, false, priority, format, arguments);
         va_end(arguments);
-        decision_ring_add(&pool->decisions, clock_now_ms(), "%s", text);
-        const struct log_fields fields = {.message_id = id, .pool = pool->name, .generation = pool->generation};
-        log_emit(priority, &fields, "%s", text);
 }
 
 static void on_timer(void *context)

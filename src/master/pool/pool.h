@@ -5,6 +5,7 @@
  * leads to pool_touch(); the next iteration of the loop then runs the `turn` of its runtime (pool_turn). */
 #pragma once
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -31,6 +32,7 @@
 #define POOL_GONE_WORKERS_KEPT 1024
 
 struct launcher_ops;
+struct log_fields;
 struct slot_allocator;
 struct tally;
 struct worker;
@@ -195,6 +197,10 @@ struct scale_limits pool_scale_limits(const struct pool *pool);
 #define pool_record(pool, priority, ...) pool_record_event(pool, MESSAGE_ID_NONE, priority, __VA_ARGS__)
 void pool_record_event(struct pool *pool, enum message_id id, int priority, const char *format, ...)
         __attribute__((format(printf, 4, 5)));
+
+/* The same with other fields, or among the decisions about templates. */
+void pool_record_fields(struct pool *pool, const struct log_fields *fields, bool of_template, int priority,
+                        const char *format, va_list arguments) __attribute__((format(printf, 5, 0)));
 
 /* Free a pool that has no workers any more. */
 void pool_free(struct pool *pool);

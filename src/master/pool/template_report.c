@@ -19,14 +19,11 @@ __attribute__((format(printf, 5, 6))) static void report(struct pool *pool, cons
 {
         const struct log_fields fields = {
                 .message_id = id, .pool = pool->name, .generation = template ? template->generation : pool->generation};
-        char text[DECISION_TEXT_SIZE];
         va_list arguments;
 
         va_start(arguments, format);
-        vsnprintf(text, sizeof(text), format, arguments);
+        pool_record_fields(pool, &fields, true, priority, format, arguments);
         va_end(arguments);
-        decision_ring_add_template(&pool->decisions, clock_now_ms(), "%s", text);
-        log_emit(priority, &fields, "%s", text);
 }
 
 void template_report_start(struct pool *pool, const struct template *template)
