@@ -26,12 +26,11 @@ enum template_fd {
 
 /* Make a worker. */
 struct template_order {
-        uint32_t launch; /* a number, for the answer */
+        uint64_t heir_after; /* snapshot_after; with TEMPLATE_FD_HEIR */
+        uint32_t launch;     /* a number, for the answer */
         uint32_t slot;
         uint32_t has; /* a bit for each enum template_fd */
         uint32_t listeners;
-        uint32_t reserved;
-        uint64_t heir_after; /* snapshot_after; with TEMPLATE_FD_HEIR */
 };
 
 enum template_said {

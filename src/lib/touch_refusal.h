@@ -1,6 +1,6 @@
-/* Why a program cannot be copied at its first touch of the connection: the reasons by name. Found by preload/touch;
- * reported by the template to the master, as a number (lib/template_words), and by both to people. New ones are added
- * at the end. */
+/* Why a program cannot be copied at its first touch of the connection, or at its first wait for one: the reasons by
+ * name. Found by preload/touch; reported by the template to the master, as a number (lib/template_words), and by both
+ * to people. New ones are added at the end. */
 #pragma once
 
 /* Why a program cannot be copied at the point where it has stopped. */

@@ -178,7 +178,7 @@ static bool inherit(struct attachment *attachment, struct request_desk *desk, ui
         enum touch_refusal refusal = standstill_keep();
         if (refusal != TOUCH_FINE) {
                 say("snapshot_after: the worker cannot be copied: ", touch_refusal_text(refusal), "; it serves on");
-                template_link_say(service.template_fd, TEMPLATE_FAILED, 0, PREFORK_STAGE_HANDLER, EOPNOTSUPP);
+                template_link_say(service.template_fd, TEMPLATE_FAILED, refusal, PREFORK_STAGE_HANDLER, EOPNOTSUPP);
                 return decline(attachment);
         }
         leave_rotation(attachment, desk);

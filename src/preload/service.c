@@ -15,11 +15,6 @@
 
 struct service service = {.template_fd = -1, .heir_fd = -1};
 
-size_t service_listener_count(void)
-{
-        return service.listener_count;
-}
-
 size_t service_list_saved(int signals[static SAVED_MAX])
 {
         size_t count = 0;
@@ -180,7 +175,7 @@ size_t service_list_own(int *own[static OWN_FDS_MAX])
         own[count++] = &service.log_socket_fd;
         own[count++] = &service.template_fd;
         own[count++] = &service.heir_fd;
-        for (size_t i = 0; i < service_listener_count(); i++)
+        for (size_t i = 0; i < service.listener_count; i++)
                 own[count++] = &service.listeners[i];
         return count;
 }
@@ -277,8 +272,7 @@ static int take_signals(void)
         if (r < 0)
                 return r;
         door_set_teller(tell_copy);
-        r = door_install(service.listeners, service_listener_count(),
-                         (pid_t)service.attachment.values[ATTACH_MASTER_PID],
+        r = door_install(service.listeners, service.listener_count, (pid_t)service.attachment.values[ATTACH_MASTER_PID],
                          (unsigned)service.attachment.values[ATTACH_ORPHAN_TIMEOUT_MS]);
         return r < 0 ? r : settle_door();
 }

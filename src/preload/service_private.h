@@ -63,8 +63,6 @@ struct service {
 
 extern struct service service;
 
-size_t service_listener_count(void);
-
 /* The service's descriptors: where their numbers are. Those that there are not are negative. */
 #define OWN_FDS_MAX (LISTENERS_MAX + 8)
 size_t service_list_own(int *own[static OWN_FDS_MAX]);

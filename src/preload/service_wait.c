@@ -13,7 +13,7 @@
 
 int service_join(void)
 {
-        return acceptor_join(&service.acceptor, service.listeners, service_listener_count());
+        return acceptor_join(&service.acceptor, service.listeners, service.listener_count);
 }
 
 void service_endure(const char *what, int error)

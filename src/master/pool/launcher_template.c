@@ -117,6 +117,7 @@ static void send_orders(struct pool *pool)
                 template_heir_expect(pool, &heirs, template, launch);
                 if (send_order(pool, template, launch) < 0) {
                         template_heir_launched(pool, launch->number, 0);
+                        fd_closep(&launch->fds[TEMPLATE_FD_HEIR]); /* the next attempt has another */
                         look_again(pool, clock_now_ms() + ORDER_AGAIN_MS);
                         return;
                 }

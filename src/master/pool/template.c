@@ -329,10 +329,12 @@ int template_expect(const struct template_setup *setup, int *ret_fd, struct temp
                 return -ENOMEM;
         template->state = TEMPLATE_SERVING;
         template->is_heir = true;
+        *ret_fd = -1;
         int r = evloop_timer_new(setup->runtime->loop, on_deadline, template, &template->timer);
         if (r == 0)
                 r = open_socket(template, ret_fd);
         if (r < 0) {
+                fd_closep(ret_fd);
                 template_free(template);
                 return r;
         }
