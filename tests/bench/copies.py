@@ -6,16 +6,18 @@ against tcpserver of ucspi-tcp (as the same user; no limits, no log, no look-ups
 (no user, no limits, no log) and preforkd's own `start_method = exec`. Handlers: tests/handlers/hello.c, a Perl script with
 five modules, a Python script with six imports, also with
 fast_exit = python. In each round ab(1) meets each server once, in another order every round;
-the figures are medians of the rounds' ratios.
+the figures are medians of the rounds' ratios: connections a second, in which ab(1) itself has a part, and the
+processor time of a connection by control group, in which it has none.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import bench
-from bench import tests
+from bench import Cgroup, tests
 from exec import CONFIGURATION as EXEC
 from exec import peer_commands
 
@@ -49,41 +51,75 @@ def program(figures: bench.Bench, name: str, text: str) -> str:
     return str(path)
 
 
-def measure(ports: dict[str, int], clients: int, rounds: int, requests: dict[str, int]) -> dict[str, list[float]]:
-    """Connections a second of each server in each round."""
-    names = list(ports)
-    rates: dict[str, list[float]] = {name: [] for name in names}
+@dataclass
+class Server:
+    """One that is measured, and what was found in each round."""
+
+    port: int
+    requests: int
+    group: Cgroup | None
+    rates: list[float] = field(default_factory=list)  # connections a second
+    costs: list[float] = field(default_factory=list)  # µs of processor time a connection; empty: there is no group
+
+
+def measure(servers: dict[str, Server], clients: int, rounds: int) -> None:
+    names = list(servers)
+    for server in servers.values():
+        server.rates, server.costs = [], []
     for number in range(rounds):
         for name in names[number % len(names):] + names[:number % len(names)]:
-            rates[name].append(bench.load(ports[name], clients, requests[name]).per_second)
-    return rates
+            server = servers[name]
+            before = server.group.cpu_us() if server.group else 0
+            server.rates.append(bench.load(server.port, clients, server.requests).per_second)
+            if server.group:
+                server.costs.append((server.group.cpu_us() - before) / server.requests)
+
+
+def start(figures: bench.Bench, handler: str, requests: int) -> dict[str, Server]:
+    """The pools and their peers, each in a control group if we may make one."""
+    keys, text = HANDLERS[handler]
+    path = program(figures, handler, text)
+    pools: dict[str, dict[str, str]] = {FORK: {**keys, "copy": FORK}, ROLLBACK: {**keys, "copy": ROLLBACK}, "exec": {}}
+    names = [*pools, "tcpserver", "systemd-socket-activate"]
+    servers = {}
+    for name in names:
+        group = figures.stack.enter_context(Cgroup.new(f"{handler}-{name}"))
+        count = requests if name in (FORK, ROLLBACK) or not text else max(requests // 20, 16)
+        servers[name] = Server(tests.free_port(), count, group)
+    commands = peer_commands(path, {name: server.port for name, server in servers.items()})
+    for name, server in servers.items():
+        if name in pools:
+            pool = {"handler": path, "scaling": "static", "max_workers": 8, **EXEC, **pools[name],
+                    "listen": tests.tcp4(server.port)}
+            popen = {"preexec_fn": server.group.enter} if server.group else {}
+            figures.stack.enter_context(figures.daemon({name: pool}, popen=popen))
+        else:
+            figures.stack.enter_context(figures.peer(commands[name], server.port, server.group))
+    return servers
+
+
+def say(figures: bench.Bench, handler: str, clients: int, servers: dict[str, Server]) -> None:
+    many = f"{clients} client{'s' if clients > 1 else ''}"
+    for name, server in servers.items():
+        cost = f", {bench.spread(server.costs, 0)} µs of processor time" if server.costs else ""
+        figures.say(f"{handler}, {many}, {name}: {bench.spread(server.rates, 0)} connections/s{cost}")
+    for copy in (FORK, ROLLBACK):
+        for other in ("tcpserver", "systemd-socket-activate", "exec"):
+            one, two = servers[copy], servers[other]
+            goals = {"tcpserver": GOALS, "systemd-socket-activate": GOALS_OVER_SYSTEMD}.get(other, {})
+            ratios = [a / b for a, b in zip(one.rates, two.rates)]
+            figures.figure(f"{handler}, {copy} over {other}, {many} ({min(ratios):.1f} to {max(ratios):.1f})",
+                           bench.median(ratios), "×", at_least=goals.get((handler, copy, clients)))
+            if one.costs and two.costs:
+                figures.figure(f"{handler}, processor time of {other} over {copy}, {many}",
+                               bench.median([b / a for a, b in zip(one.costs, two.costs)]), "×")
 
 
 def compare(figures: bench.Bench, handler: str, rounds: int, requests: int) -> None:
-    keys, text = HANDLERS[handler]
-    path = program(figures, handler, text)
-    own = {copy: tests.free_port() for copy in (FORK, ROLLBACK)}
-    ports = {**own, "exec": tests.free_port(), "tcpserver": tests.free_port(), "systemd-socket-activate": tests.free_port()}
-    common = {"handler": path, "scaling": "static", "max_workers": 8, **EXEC}
-    pools = {copy: {**common, "listen": tests.tcp4(port), **keys, "copy": copy} for copy, port in own.items()}
-    pools["exec"] = {**common, "listen": tests.tcp4(ports["exec"])}
-    slow = text != ""
-    counts = {name: requests if name in own or not slow else max(requests // 20, 16) for name in ports}
-    with figures.daemon(pools):
-        peers = peer_commands(path, ports)
-        with figures.peer(peers["tcpserver"], ports["tcpserver"]), \
-                figures.peer(peers["systemd-socket-activate"], ports["systemd-socket-activate"]):
-            for clients in (1, 8):
-                rates = measure(ports, clients, rounds, counts)
-                many = f"{clients} client{'s' if clients > 1 else ''}"
-                for name, values in rates.items():
-                    figures.say(f"{handler}, {many}, {name}: {bench.spread(values, 0)} connections/s")
-                for copy in own:
-                    for other in ("tcpserver", "systemd-socket-activate", "exec"):
-                        ratios = [a / b for a, b in zip(rates[copy], rates[other])]
-                        goals = {"tcpserver": GOALS, "systemd-socket-activate": GOALS_OVER_SYSTEMD}.get(other, {})
-                        figures.figure(f"{handler}, {copy} over {other}, {many} ({min(ratios):.1f} to {max(ratios):.1f})",
-                                       bench.median(ratios), "×", at_least=goals.get((handler, copy, clients)))
+    servers = start(figures, handler, requests)
+    for clients in (1, 8):
+        measure(servers, clients, rounds)
+        say(figures, handler, clients, servers)
 
 
 def main() -> None:
