@@ -67,7 +67,7 @@ static char **become_program(void)
         int connection = service_wait(&peer);
         if (connection < 0)
                 sys_exit(service_end_code());
-        return service_enter(connection, &peer);
+        return service_enter(connection, &peer, false);
 }
 
 /* The copy has ended without a request. Until then it only executes our code, so its exit code is ours. */

@@ -29,9 +29,9 @@ static long wait_for_connection(struct address *ret_peer)
         return service_wait(ret_peer);
 }
 
-static void enter_service(int connection, const struct address *peer)
+static void enter_service(int connection, const struct address *peer, bool is_cleared)
 {
-        state.environment = service_enter(connection, peer);
+        state.environment = service_enter(connection, peer, is_cleared);
 }
 
 static bool endure(const struct address *peer, long error)
@@ -114,6 +114,7 @@ static void begin(struct rollback_options *options)
                                              .first_fd = service_first_own_fd(),
                                              .image_fd = -1,
                                              .copying_most = COPYING_MOST,
+                                             .clears_handlers = service_saves_all_handlers(),
                                              .strict = service_value(ATTACH_STRICT) != 0};
         enum rollback_obstacle obstacle = rollback_check(options, &finding);
         if (obstacle != ROLLBACK_NO_OBSTACLE)

@@ -25,6 +25,23 @@ size_t service_list_saved(int signals[static SAVED_MAX])
         return count;
 }
 
+bool service_saves_all_handlers(void)
+{
+        int signals[SAVED_MAX];
+        size_t count = service_list_saved(signals);
+        uint64_t saved = 0;
+
+        for (size_t i = 0; i < count; i++)
+                saved |= sys_signal_bit(signals[i]);
+        for (int number = 1; number < NSIG; number++) {
+                struct sys_sigaction action = {0};
+                if (!(saved & sys_signal_bit(number)) && sys_get_action(number, &action) == 0 &&
+                    action.handler != SIG_DFL && action.handler != SIG_IGN)
+                        return false;
+        }
+        return true;
+}
+
 int service_end_with(int code)
 {
         service.end_code = code;
@@ -324,6 +341,9 @@ void service_begin(char **environment)
                 service_fail(PREFORK_STAGE_MEMORY, -r);
         service.has_peer_variables = environment != NULL;
         service.acceptor = (struct acceptor){.epoll_fd = -1, .signal_fd = -1}; /* a worker does not wait itself */
+        r = service_choose_limits();
+        if (r < 0)
+                service_fail(PREFORK_STAGE_LIMITS, -r);
         r = take_signals();
         if (r == -ESRCH)
                 service_leave(PREFORK_EXIT_ORPHANED);

@@ -58,6 +58,10 @@ int service_join(void);
 /* What fast_exit_begin() has returned: if the program that stops is not the one that was meant, the log says so. */
 void service_note_fast_exit(int result);
 
+/* In a worker: does service_enter() set every signal that has a handler? It does not if the program has set one for a
+ * signal that the worker has no use for. */
+bool service_saves_all_handlers(void);
+
 /* In the worker, before it makes copies: they share its memory. What they fork has nothing of ours in it. */
 void service_share_memory(void);
 
@@ -68,8 +72,9 @@ uint64_t service_value(enum attach_variable variable);
 void service_lose(const struct address *peer, int error);
 
 /* In the process that is the copy: put the connection where the program has it, close what is ours, set limits and
- * signals. Returns the environment, or NULL: it is as it was. The program's signal mask is the caller's to set. */
-char **service_enter(int connection, const struct address *peer);
+ * signals. `is_cleared`: no signal has a handler any more (CLONE_CLEAR_SIGHAND). Returns the environment, or NULL: it
+ * is as it was. The program's signal mask is the caller's to set. */
+char **service_enter(int connection, const struct address *peer, bool is_cleared);
 
 /* In the worker. May it go on with another connection? False: it must end, with service_end_code(). Waits for the
  * master's answer if it has asked to be recycled. */

@@ -23,13 +23,20 @@ static bool is_of_wait(int number)
         return number == DOOR_SIGNAL || number == SIGPIPE;
 }
 
-static void restore_actions(bool of_wait)
+/* As clone3(2) has left it that clears handlers. */
+static bool is_default(const struct sys_sigaction *action)
+{
+        return action->handler == SIG_DFL && action->flags == 0 && action->mask == 0;
+}
+
+/* `is_cleared`: the actions of all these signals are as by default now. */
+static void restore_actions(bool of_wait, bool is_cleared)
 {
         int signals[SAVED_MAX];
         size_t count = service_list_saved(signals);
 
         for (size_t i = 0; i < count; i++)
-                if (is_of_wait(signals[i]) == of_wait)
+                if (is_of_wait(signals[i]) == of_wait && !(is_cleared && is_default(&service.program_actions[i])))
                         sys_set_action(signals[i], &service.program_actions[i]);
 }
 
@@ -46,7 +53,7 @@ static int join_with_patience(void)
 void service_follow(void)
 {
         SYS_2(__NR_setpgid, 0, 0);
-        restore_actions(false);
+        restore_actions(false, false);
         sys_set_action(SIGPIPE, &(struct sys_sigaction){.handler = SIG_IGN}); /* so that none waits for the program */
         int r = door_follow(service.pid);
         sys_set_mask(ALL_SIGNALS & ~sys_signal_bit(DOOR_SIGNAL), NULL);
@@ -91,23 +98,49 @@ void service_note_limits(void)
                 SYS_4(__NR_prlimit64, 0, limited[i], NULL, &service.limits[i]);
 }
 
-/* The pool's limits. Where the program has set some itself, the lower ones. */
-static int set_limit(int resource, const struct service_limit *at_start)
+static bool has_limit(size_t i)
 {
-        enum attach_variable soft = attach_limit(resource), hard = soft + 1;
+        enum attach_variable soft = attach_limit(limited[i]), hard = soft + 1;
+
+        return service.attachment.has[soft] && service.attachment.has[hard];
+}
+
+static int choose_limit(size_t i)
+{
+        enum attach_variable soft = attach_limit(limited[i]), hard = soft + 1;
+        const struct service_limit *at_start = &service.limits[i];
         struct service_limit limit = {.soft = service.attachment.values[soft], .hard = service.attachment.values[hard]};
         struct service_limit own = {0};
+        int r = (int)SYS_4(__NR_prlimit64, 0, limited[i], NULL, &own);
 
-        if (!service.attachment.has[soft] || !service.attachment.has[hard])
-                return 0;
-        int r = (int)SYS_4(__NR_prlimit64, 0, resource, NULL, &own);
         if (r < 0)
                 return r;
         if (own.soft != at_start->soft || own.hard != at_start->hard) {
                 limit.hard = MIN_OF(limit.hard, own.hard);
                 limit.soft = MIN_OF(MIN_OF(limit.soft, own.soft), limit.hard);
         }
-        return (int)SYS_4(__NR_prlimit64, 0, resource, &limit, NULL);
+        service.copy_limits[i] = limit;
+        return 0;
+}
+
+int service_choose_limits(void)
+{
+        for (size_t i = 0; i < SERVICE_LIMITS; i++) {
+                int r = has_limit(i) ? choose_limit(i) : 0;
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int set_limit(size_t i)
+{
+        int r = (int)SYS_4(__NR_prlimit64, 0, limited[i], &service.copy_limits[i], NULL);
+
+        if (r != -EPERM)
+                return r;
+        r = choose_limit(i); /* somebody has lowered the worker's own by prlimit(1) since */
+        return r < 0 ? r : (int)SYS_4(__NR_prlimit64, 0, limited[i], &service.copy_limits[i], NULL);
 }
 
 /* A program does not run without its limits. */
@@ -116,7 +149,7 @@ static void set_limits(void)
         char text[RECORD_BYTES];
 
         for (size_t i = 0; i < SERVICE_LIMITS; i++) {
-                int r = set_limit(limited[i], &service.limits[i]);
+                int r = has_limit(i) ? set_limit(i) : 0;
                 if (r == 0)
                         continue;
                 struct line line = record_begin(text, RECORD_ERROR);
@@ -148,7 +181,7 @@ void service_give_attributes(void)
                 SYS_5(__NR_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 }
 
-char **service_enter(int connection, const struct address *peer)
+char **service_enter(int connection, const struct address *peer, bool is_cleared)
 {
         char **environment = service.has_peer_variables ? peer_variables_set(peer, connection) : NULL;
         bool is_stderr = service.attachment.values[ATTACH_STDERR_SOCKET] != 0;
@@ -156,9 +189,9 @@ char **service_enter(int connection, const struct address *peer)
         sys_set_mask(ALL_SIGNALS, NULL);
         if (service.shares_memory) {
                 SYS_2(__NR_setpgid, 0, 0);
-                restore_actions(false);
+                restore_actions(false, is_cleared);
         }
-        restore_actions(true);
+        restore_actions(true, is_cleared);
         service_give_attributes();
         if (service.attachment.values[ATTACH_STOP] == ATTACH_STOP_TOUCH)
                 touch_put_connection(connection);

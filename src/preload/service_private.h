@@ -50,7 +50,8 @@ struct service {
         int first_own_fd;
         uint64_t program_mask;
         struct sys_sigaction program_actions[SAVED_MAX];
-        struct service_limit limits[SERVICE_LIMITS]; /* that the program was started with */
+        struct service_limit limits[SERVICE_LIMITS];      /* that the program was started with */
+        struct service_limit copy_limits[SERVICE_LIMITS]; /* of a worker: what a copy gets */
         /* Of the program, see prctl(2): a fork does not inherit them, or they are not for its worker. */
         long dumpable;
         int death_signal, subreaper;
@@ -75,6 +76,10 @@ size_t service_list_saved(int signals[static SAVED_MAX]);
 
 /* When the program starts: which limits it has. */
 void service_note_limits(void);
+
+/* When a worker starts: which limits its copies get, the pool's. Where the program has set some itself, the lower ones.
+ * Returns 0 or -errno. */
+int service_choose_limits(void);
 
 /* This process must end with that code. Returns -1. */
 int service_end_with(int code);

@@ -58,11 +58,12 @@ static long wait_for_connection(struct address *ret_peer)
         return r;
 }
 
-static void enter(int connection, const struct address *peer)
+static void enter(int connection, const struct address *peer, bool is_cleared)
 {
         uint64_t none = 0;
 
         (void)peer;
+        (void)is_cleared;
         SYS_3(__NR_dup3, connection, 0, 0);
         SYS_3(__NR_dup3, connection, 1, 0);
         SYS_1(__NR_close, connection);
@@ -154,7 +155,7 @@ static __attribute__((noreturn)) void fork_each(void)
                 long connection = wait_for_connection(&peer);
                 long pid = SYS_5(__NR_clone, CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD, 0, 0, thread.id, 0);
                 if (pid == 0) {
-                        enter((int)connection, &peer);
+                        enter((int)connection, &peer, false);
                         enter_main(&resume);
                 }
                 SYS_1(__NR_close, connection);

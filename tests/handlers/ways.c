@@ -82,6 +82,24 @@ static void way_mask(void)
                 sigismember(&set, SIGSYS), action.sa_handler == note, seen == SIGUSR1);
 }
 
+/* Handlers of signals that the worker has uses of its own for, and of others. */
+static void way_handlers(void)
+{
+        const int numbers[] = {SIGTERM, SIGALRM,  SIGUSR2, SIGPIPE,      SIGCHLD, SIGSEGV,
+                               SIGBUS,  SIGWINCH, SIGTSTP, SIGRTMIN + 3, SIGRTMAX};
+        struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART}, found;
+
+        for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+                sigaction(numbers[i], &action, NULL);
+        const char *text = line();
+        dprintf(1, "%s without:", text);
+        for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+                if (sigaction(numbers[i], NULL, &found) < 0 || found.sa_handler != note ||
+                    !(found.sa_flags & SA_RESTART))
+                        dprintf(1, " %d", numbers[i]);
+        dprintf(1, "\n");
+}
+
 /* Everything is blocked, SIGSYS with it, also in the eyes of the program. */
 static void way_block_all(void)
 {
@@ -584,6 +602,7 @@ static const struct way {
         {"stdio", way_stdio},
         {"speak", way_speak},
         {"mask", way_mask},
+        {"handlers", way_handlers},
         {"block_all", way_block_all},
         {"full_handler", way_full_handler},
         {"own_sigsys", way_own_sigsys},

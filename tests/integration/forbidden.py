@@ -15,10 +15,10 @@ from collections.abc import Callable
 import pytest
 
 # The numbers of system calls, by machine.
-SYSCALLS = {"x86_64": {"accept4": 288, "close_range": 436, "memfd_create": 319, "prctl": 157, "setgroups": 116, "socket": 41,
-                       "userfaultfd": 323},
-            "aarch64": {"accept4": 242, "close_range": 436, "memfd_create": 279, "prctl": 167, "setgroups": 159, "socket": 198,
-                        "userfaultfd": 282}}
+SYSCALLS = {"x86_64": {"accept4": 288, "clone3": 435, "close_range": 436, "memfd_create": 319, "prctl": 157, "setgroups": 116,
+                       "socket": 41, "userfaultfd": 323},
+            "aarch64": {"accept4": 242, "clone3": 435, "close_range": 436, "memfd_create": 279, "prctl": 167,
+                        "setgroups": 159, "socket": 198, "userfaultfd": 282}}
 SETSOCKOPT = {"x86_64": 54, "aarch64": 208}
 GETSOCKOPT = {"x86_64": 55, "aarch64": 209}
 ATTACH_FILTER = (socket.SOL_SOCKET, 26)

@@ -215,6 +215,7 @@ echo "number $((RANDOM >= 0))"
     # C.
     way("stdio", LINE),
     way("speak", b"hello\nand some words\n"),
+    way("handlers", b"some words without:\n"),
     way("mask", b"some words term 1 sys 0 handler 1 seen 1\n"),
     way("block_all", b"some words 1 1\n"),
     way("full_handler", b"some words 1 1 1\n"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import socket
@@ -12,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from control import control_of
-from daemon import Daemon, abstract, connect, open_descriptors, read_all, request, tcp4, wait_until
+from daemon import Daemon, abstract, connect, handler, open_descriptors, read_all, request, tcp4, wait_until
 from forbidden import GETSOCKOPT, TCP_INFO, fail, forbid, forbid_family, needs_to_forbid
+from test_start_methods import X86
 
 Start = Callable[..., Daemon]
 
@@ -35,6 +37,19 @@ def test_without_close_range(preforkd: Start, error: int) -> None:
     assert foreign not in open_descriptors(worker).values()
     assert request(address, b"x") == b"x"
     daemon.hup("reloaded")
+    daemon.assert_quiet()
+
+
+@needs_to_forbid
+@pytest.mark.skipif(not X86, reason="x86-64 alone")
+def test_without_clone3(preforkd: Start, tmp_path: Path) -> None:
+    """A copy by rollback has none of the worker's handlers of signals."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": handler("probe", tmp_path), "start_method": "forkserver",
+                               "copy": "rollback", "scaling": "static", "max_workers": 1}},
+                      popen={"preexec_fn": fail(errno.ENOSYS, "clone3")})
+    for _ in range(3):
+        assert json.loads(request(address))["caught"] == []
     daemon.assert_quiet()
 
 

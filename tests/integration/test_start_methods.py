@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 
 from control import control_of
-from daemon import (AS_ROOT, POOL_USER, Daemon, alive, children, connect, context_switches, preload_object, read_all,
-                    request, run_preforkd, stat_fields, tcp4, wait_until)
+from daemon import (AS_ROOT, POOL_USER, Daemon, alive, children, connect, context_switches, handler, preload_object,
+                    read_all, request, run_preforkd, stat_fields, tcp4, wait_until)
 from inetd_handlers import InetdHandler, refused, works
 from test_touch_stop import converse
 
@@ -542,6 +542,19 @@ def test_a_worker_that_was_stopped(preforkd: Start, method: Method) -> None:
     daemon.hup()
     wait_until(lambda: not alive(other), "the end of the other", 20)
     wait_until(lambda: not alive(first), "the end of the stopped one", 30)
+
+
+def test_limits_that_are_lowered_from_outside_hold(preforkd: Start, tmp_path: Path, copied: Method) -> None:
+    """prlimit(1) upon a worker: its copies get no more, and serve."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": handler("probe", tmp_path), "limit_nofile": "300:400",
+                               "scaling": "static", "max_workers": 1, **copied.keys}}, control=True)
+    assert json.loads(request(address))["limits"]["nofile"] == [300, 400]
+    [worker] = daemon_workers(daemon)
+    group = pwd.getpwnam(POOL_USER).pw_gid
+    of_pool: dict[str, Any] = {"user": POOL_USER, "group": group, "extra_groups": []} if AS_ROOT else {}
+    subprocess.run(["prlimit", f"--pid={worker}", "--nofile=200:250"], check=True, **of_pool)
+    wait_until(lambda: json.loads(request(address))["limits"]["nofile"] == [200, 250], "copies that have less")
 
 
 def test_a_worker_that_was_stopped_and_continued(preforkd: Start, forked: Method) -> None:

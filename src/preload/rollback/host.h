@@ -24,8 +24,9 @@ struct rollback_host {
         /* The next admitted connection; negative: the worker must end. */
         long (*wait)(struct address *ret_peer);
         /* In the new process, with all signals blocked: connection to 0 and 1, environment, signals, limits,
-         * descriptors of ours closed. The signals are the worker's still. */
-        void (*enter)(int connection, const struct address *peer);
+         * descriptors of ours closed. The signals are the worker's still; with `is_cleared`, those that had a handler
+         * are as by default. */
+        void (*enter)(int connection, const struct address *peer, bool is_cleared);
         /* In the worker, with all signals blocked: that process serves the connection. Unblocks what it wants. */
         void (*made)(pid_t pid);
         /* In the worker, with all signals blocked: no process could be made (-errno); wait for a moment. True: try

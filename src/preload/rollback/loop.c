@@ -1,7 +1,7 @@
 #include "preload/rollback/loop.h"
 
 #include <errno.h>
-#include <sched.h>
+#include <linux/sched.h>
 #include <sys/wait.h>
 
 #include "lib/sys.h"
@@ -21,13 +21,47 @@ _Noreturn void loop_give_up(const struct loop *loop, enum rollback_obstacle obst
 /* The new process, on a stack of its own; all signals are blocked. */
 static _Noreturn void begin_process(struct loop *loop)
 {
-        loop->host->enter((int)loop->next.connection, &loop->next.peer);
+        loop->host->enter((int)loop->next.connection, &loop->next.peer, loop->clears_handlers);
         thread_state_attach(&loop->thread);
         loop->resume->enter(loop->resume);
 }
 
-/* clone(2) as fork(2) does it, but in this memory and on another stack. Returns the pid or -errno. */
-static long make_process(struct loop *loop)
+/* As fork(2) makes one, but in this memory, on another stack, and with the actions of signals that have a handler as by
+ * default. Returns the pid or -errno. */
+static long clone_cleared(struct loop *loop)
+{
+#if defined(__x86_64__)
+        struct clone_args arguments = {
+                .flags = CLONE_VM | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_CLEAR_SIGHAND,
+                .child_tid = (uintptr_t)loop->thread.id,
+                .exit_signal = SIGCHLD,
+                .stack = (uintptr_t)loop->process_stack,
+                .stack_size = sizeof(loop->process_stack),
+        };
+        register struct loop *argument __asm__("r12") = loop;
+        long pid;
+
+        __asm__ volatile("syscall\n\t"
+                         "testq %%rax, %%rax\n\t"
+                         "jnz 1f\n\t"
+                         "xorl %%ebp, %%ebp\n\t"
+                         "movq %%r12, %%rdi\n\t"
+                         "callq *%[begin]\n\t"
+                         "1:"
+                         : "=a"(pid)
+                         : "a"(__NR_clone3), "D"(&arguments), "S"(sizeof(arguments)),
+                           "r"(argument), [begin] "r"(begin_process)
+                         : "rcx", "r11", "memory");
+        return pid;
+#else
+        (void)begin_process;
+        return loop ? -ENOSYS : 0;
+#endif
+}
+
+/* The same with all actions of signals as they are, where clone3(2) is not to be had (before Linux 5.5, in a sandbox).
+ */
+static long clone_plain(struct loop *loop)
 {
 #if defined(__x86_64__)
         unsigned long flags = CLONE_VM | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD;
@@ -52,6 +86,17 @@ static long make_process(struct loop *loop)
         (void)begin_process;
         return loop ? -ENOSYS : 0;
 #endif
+}
+
+static long make_process(struct loop *loop)
+{
+        if (loop->clears_handlers) {
+                long pid = clone_cleared(loop);
+                if (pid != -ENOSYS && pid != -EPERM && pid != -EINVAL)
+                        return pid;
+                loop->clears_handlers = false;
+        }
+        return clone_plain(loop);
 }
 
 static enum rollback_obstacle put_back(struct loop *loop, int status)

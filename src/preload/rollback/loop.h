@@ -23,6 +23,7 @@ struct loop {
         struct open_files files;
         struct memory_attributes attributes;
         bool verify;
+        bool clears_handlers; /* a new process has none: as was asked for, until it is known that clone3(2) cannot */
         char process_stack[LOOP_STACK_BYTES] __attribute__((aligned(16))); /* where a new process begins */
         struct {
                 long connection;

@@ -174,5 +174,6 @@ _Noreturn void rollback_run(const struct rollback_options *options, const struct
         rollback->loop.resume = resume;
         rollback->loop.thread = *options->thread;
         rollback->loop.verify = options->verify;
+        rollback->loop.clears_handlers = options->clears_handlers;
         change_stack(rollback);
 }

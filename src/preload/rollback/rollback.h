@@ -25,11 +25,13 @@ struct rollback_options {
         const struct rollback_host *host;
         const struct thread_state *thread; /* as thread_state_read() found it before the worker was forked */
         enum rollback_way way;
-        int first_fd;        /* descriptors of ours get this number or a higher one */
-        int image_fd;        /* what rollback_image() has made; -1: none, every worker keeps a copy of its own */
-        size_t copying_most; /* bytes of writable memory that are put back by copying; 0: no limit */
-        bool strict;         /* all mappings and their flags are looked at after every connection */
-        bool verify;         /* all memory is compared with the checkpoint after every connection: for tests */
+        int first_fd;         /* descriptors of ours get this number or a higher one */
+        int image_fd;         /* what rollback_image() has made; -1: none, every worker keeps a copy of its own */
+        size_t copying_most;  /* bytes of writable memory that are put back by copying; 0: no limit */
+        bool clears_handlers; /* host->enter() sets all signals that have a handler: a new process need not inherit them
+                               */
+        bool strict;          /* all mappings and their flags are looked at after every connection */
+        bool verify;          /* all memory is compared with the checkpoint after every connection: for tests */
 };
 
 /* What rollback_check() has found out. */
