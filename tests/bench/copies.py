@@ -4,19 +4,21 @@
 preforkd with `start_method` and `copy`, and what a service wants besides (a user, resource limits, stderr in the log),
 against tcpserver of ucspi-tcp (as the same user; no limits, no log, no look-ups), systemd-socket-activate --accept --inetd
 (no user, no limits, no log) and preforkd's own `start_method = exec`. Handlers: tests/handlers/hello.c, a Perl script with
-five modules, a Python script with six imports, also with
-fast_exit = python. In each round ab(1) meets each server once, in another order every round;
-the figures are medians of the rounds' ratios: connections a second, in which ab(1) itself has a part, and the
-processor time of a connection by control group, in which it has none.
+five modules, a Python script with six imports, also with fast_exit = python; rollback also where the kernel does not say
+what was written. In each round ab(1) meets each server once, in another order every round; the figures are medians of the
+rounds' ratios: connections a second, in which ab(1) itself has a part, and the processor time of a connection by control
+group, in which it has none.
 """
 
 from __future__ import annotations
 
 import argparse
+import errno
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import bench
+import forbidden
 from bench import Cgroup, tests
 from exec import CONFIGURATION as EXEC
 from exec import peer_commands
@@ -32,11 +34,14 @@ while sys.stdin.buffer.readline() not in (b"\\r\\n", b"\\n", b""): pass
 sys.stdout.write("HTTP/1.0 200 OK\\r\\nContent-Length: 3\\r\\nConnection: close\\r\\n\\r\\nhi\\n")
 """
 FORK, ROLLBACK = "fork", "rollback"
+COPYING = "rollback by copying"  # as before Linux 6.7, or in a sandbox that refuses userfaultfd(2)
 # Handler → (the keys of its pool, the text of a script); and the goals over tcpserver: (handler, copy, clients) → ratio.
 HANDLERS: dict[str, tuple[dict[str, str], str]] = {
     "C": ({"start_method": "forkserver"}, ""), "Perl": ({"start_method": "snapshot"}, PERL),
     "Python": ({"start_method": "snapshot"}, PYTHON),
     "Python-fast_exit": ({"start_method": "snapshot", "fast_exit": "python"}, PYTHON)}
+OWN = (FORK, ROLLBACK, COPYING)
+COPYABLE = ("C", "Perl")  # the memory of others is more than is copied after each connection
 GOALS = {("C", FORK, 8): 2.0, ("C", FORK, 1): 2.5, ("C", ROLLBACK, 8): 5.0, ("C", ROLLBACK, 1): 5.5, ("Perl", FORK, 8): 16.0,
          ("Perl", ROLLBACK, 8): 45.0, ("Python", FORK, 8): 3.5, ("Python-fast_exit", ROLLBACK, 8): 50.0}
 GOALS_OVER_SYSTEMD = {("C", FORK, 8): 2.8}
@@ -79,20 +84,26 @@ def start(figures: bench.Bench, handler: str, requests: int) -> dict[str, Server
     """The pools and their peers, each in a control group if we may make one."""
     keys, text = HANDLERS[handler]
     path = program(figures, handler, text)
-    pools: dict[str, dict[str, str]] = {FORK: {**keys, "copy": FORK}, ROLLBACK: {**keys, "copy": ROLLBACK}, "exec": {}}
+    pools: dict[str, dict[str, str]] = {FORK: {**keys, "copy": FORK}, ROLLBACK: {**keys, "copy": ROLLBACK},
+                                        COPYING: {**keys, "copy": ROLLBACK}, "exec": {}}
+    if not forbidden.can_forbid() or handler not in COPYABLE:
+        del pools[COPYING]
     names = [*pools, "tcpserver", "systemd-socket-activate"]
     servers = {}
     for name in names:
-        group = figures.stack.enter_context(Cgroup.new(f"{handler}-{name}"))
-        count = requests if name in (FORK, ROLLBACK) or not text else max(requests // 20, 16)
+        group = figures.stack.enter_context(Cgroup.new(f"{handler}-{name.replace(' ', '-')}"))
+        count = requests if name in OWN or not text else max(requests // 20, 16)
         servers[name] = Server(tests.free_port(), count, group)
     commands = peer_commands(path, {name: server.port for name, server in servers.items()})
     for name, server in servers.items():
         if name in pools:
             pool = {"handler": path, "scaling": "static", "max_workers": 8, **EXEC, **pools[name],
                     "listen": tests.tcp4(server.port)}
-            popen = {"preexec_fn": server.group.enter} if server.group else {}
-            figures.stack.enter_context(figures.daemon({name: pool}, popen=popen))
+            before = [server.group.enter] if server.group else []
+            if name == COPYING:
+                before.append(forbidden.fail(errno.EPERM, "userfaultfd"))
+            popen = {"preexec_fn": lambda before=before: [step() for step in before]}
+            figures.stack.enter_context(figures.daemon({"www": pool}, popen=popen))
         else:
             figures.stack.enter_context(figures.peer(commands[name], server.port, server.group))
     return servers
@@ -103,7 +114,7 @@ def say(figures: bench.Bench, handler: str, clients: int, servers: dict[str, Ser
     for name, server in servers.items():
         cost = f", {bench.spread(server.costs, 0)} µs of processor time" if server.costs else ""
         figures.say(f"{handler}, {many}, {name}: {bench.spread(server.rates, 0)} connections/s{cost}")
-    for copy in (FORK, ROLLBACK):
+    for copy in (copy for copy in OWN if copy in servers):
         for other in ("tcpserver", "systemd-socket-activate", "exec"):
             one, two = servers[copy], servers[other]
             goals = {"tcpserver": GOALS, "systemd-socket-activate": GOALS_OVER_SYSTEMD}.get(other, {})
