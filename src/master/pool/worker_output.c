@@ -21,8 +21,8 @@ struct worker_output {
         struct evloop *loop;
         struct worker_output *next, **link;
         struct output_group *group; /* those of the same pool */
-        pid_t worker_pid;
-        bool outlives; /* the worker has ended */
+        pid_t worker_pid;           /* 0: not known yet */
+        bool outlives;              /* the worker has ended */
         int fd;
         struct evloop_watch *watch;
         struct evloop_timer *timer;       /* of an unfinished line, or of a failed read; created when first needed */
@@ -128,7 +128,9 @@ static void on_readable(void *context)
         struct worker_output *output = context;
         ssize_t length;
 
-        if (has_paused(output))
+        if (output->worker_pid == 0)
+                evloop_watch_pause(output->watch); /* a template has made the worker, and has yet to say so */
+        if (output->worker_pid == 0 || has_paused(output))
                 return;
         if (!read_some(output, &length))
                 output_free(output);
@@ -197,12 +199,7 @@ int worker_output_open(struct worker_outputs *outputs, const struct pool_config 
 void worker_output_begin(struct worker_output *output, pid_t worker_pid)
 {
         output->worker_pid = worker_pid;
-}
-
-void worker_output_cancel(struct worker_output *output)
-{
-        if (output)
-                output_free(output);
+        evloop_watch_resume(output->watch);
 }
 
 static void set_outlives(struct worker_output *output)
@@ -220,6 +217,14 @@ static bool read_rest(struct worker_output *output)
         for (int bite = 0; bite < 5 && is_held && length > 0; bite++)
                 is_held = read_some(output, &length);
         return is_held;
+}
+
+void worker_output_cancel(struct worker_output *output)
+{
+        if (!output)
+                return;
+        read_rest(output);
+        output_free(output);
 }
 
 /* The list begins with the youngest. */

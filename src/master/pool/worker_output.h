@@ -31,10 +31,10 @@ struct worker_outputs {
 int worker_output_open(struct worker_outputs *outputs, const struct pool_config *pool, struct worker_output **ret,
                        int *ret_write_fd);
 
-/* The worker was launched. */
+/* The worker was launched. What it has written before is read from now on, as its own. */
 void worker_output_begin(struct worker_output *output, pid_t worker_pid);
 
-/* The worker was not launched: close the pipe. NULL is ignored. */
+/* The worker was not launched, as far as is known: log what was written and close the pipe. NULL is ignored. */
 void worker_output_cancel(struct worker_output *output);
 
 /* The limits of a pool have changed. */

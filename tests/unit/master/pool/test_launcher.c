@@ -3,7 +3,9 @@
 #include "config_helpers.h"
 
 #include "logic/config/config_options.h"
+#include "base/log.h"
 #include "lib/idle_set.h"
+#include "logic/protocol/worker_plan.h"
 #include "master/loop/evloop.h"
 #include "master/loop/reaper.h"
 #include "master/pool/launcher.h"
@@ -22,6 +24,9 @@ static struct {
         struct pool_runtime runtime;
         struct pool *pool;
         unsigned turns;
+        int log_fd; /* the writing end of the pipe of the last launch */
+        pid_t said_by;
+        unsigned said;
 } world;
 
 /* What the next launch does. */
@@ -43,10 +48,20 @@ static int wait_for_kill(void *context)
 static int launch(struct worker *worker, const struct worker_plan *plan, pid_t *ret_pid)
 {
         (void)worker;
-        (void)plan;
+        fd_closep(&world.log_fd);
+        world.log_fd = dup(plan->log_write_fd);
         if (launch_result == 0)
                 *ret_pid = child_start(launch_body, NULL);
         return launch_result;
+}
+
+static void note_record(void *context, const struct log_record *record)
+{
+        (void)context;
+        if (record->priority > LOG_WARNING)
+                return;
+        world.said++;
+        world.said_by = record->fields.worker_pid;
 }
 
 static const struct launcher_ops ops = {.launch = launch};
@@ -73,6 +88,8 @@ static int setup(void **state)
                                               .master_pid = getpid(),
                                               .turn = take_turn};
         world.turns = 0;
+        world.log_fd = -1;
+        world.said = 0;
         launch_result = 0;
         launch_body = wait_for_kill;
         return pool_new(&world.runtime, world.config.pools[0], &world.pool);
@@ -112,6 +129,8 @@ static int teardown(void **state)
 {
         (void)state;
         assert_no_launch();
+        log_set_sink(NULL, 0);
+        fd_closep(&world.log_fd);
         worker_output_finish_all(&world.outputs);
         pool_free(world.pool);
         reaper_free(world.reaper);
@@ -212,6 +231,39 @@ static void test_an_answer_makes_it_run(void **state)
         end(worker);
 }
 
+static const struct log_sink sink = {.write = note_record};
+
+/* A worker may have said something before its number comes. */
+static void test_what_it_said_has_its_number(void **state)
+{
+        struct worker *worker = start_later();
+
+        (void)state;
+        log_set_sink(&sink, LOG_WARNING);
+        assert_int_equal(write(world.log_fd, "<4>first\n", 9), 9);
+        turn();
+        assert_int_equal(world.said, 0);
+        launcher_answer(worker, child_start(wait_for_kill, NULL), 0);
+        turn();
+        assert_int_equal(world.said, 1);
+        assert_int_equal(world.said_by, worker->pid);
+        end(worker);
+}
+
+/* It is not lost if no number comes, as when who was to tell it has died. */
+static void test_what_it_said_is_logged_without_a_number(void **state)
+{
+        struct worker *worker = start_later();
+
+        (void)state;
+        log_set_sink(&sink, LOG_WARNING);
+        assert_int_equal(write(world.log_fd, "<4>first\n", 9), 9);
+        turn();
+        launcher_answer(worker, 0, -ECANCELED);
+        assert_int_equal(world.said, 1);
+        assert_int_equal(world.said_by, 0);
+}
+
 static void test_an_answer_may_be_a_failure(void **state)
 {
         (void)state;
@@ -303,6 +355,8 @@ int main(void)
                 TEST(test_a_forked_worker_that_ends_at_once_is_told_of_later),
                 TEST(test_a_launch_that_fails_leaves_nothing),
                 TEST(test_an_answer_makes_it_run),
+                TEST(test_what_it_said_has_its_number),
+                TEST(test_what_it_said_is_logged_without_a_number),
                 TEST(test_an_answer_may_be_a_failure),
                 TEST(test_a_worker_may_have_ended_before_its_number_comes),
                 TEST(test_what_a_launching_worker_was_told_reaches_no_stranger),
