@@ -153,6 +153,14 @@ def alive(pid: int) -> bool:
     return fields is not None and fields[0] not in "ZX"
 
 
+def kill_worker(pid: int) -> None:
+    """Kill a worker, and see the end of the copy that waits for its next connection: until it has run once more, a process
+    that was killed in accept(2) may take a connection with it."""
+    below = descendants(pid)
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not any(alive(process) for process in (pid, *below)), "the end of a worker and its copy")
+
+
 def title(pid: int) -> str:
     """What ps shows of a process; empty for one that is gone."""
     try:

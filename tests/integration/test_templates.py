@@ -16,7 +16,8 @@ import pytest
 
 from clients import ClientPool
 from control import control_of
-from daemon import Daemon, alive, burst, children, connect, handler, open_descriptors, request, status_value, tcp4, title, wait_until
+from daemon import (Daemon, alive, burst, children, connect, handler, kill_worker, open_descriptors, request, status_value,
+                    tcp4, title, wait_until)
 from programs import PYTHON
 from test_preforkctl import Ctl
 from test_upgrade import upgrade
@@ -92,7 +93,7 @@ def test_workers_share_one_start(pool: Callable[..., Pool]) -> None:
     for worker in workers:
         assert int(status_value(worker, "PPid")) == www.daemon.pid
         assert os.getsid(worker) == worker
-    os.kill(workers[0], signal.SIGKILL)
+    kill_worker(workers[0])
     later = www.workers(without=(workers[0],))
     assert set(workers[1:]) < set(later)
     assert www.started() == 1 and www.wait_template() == template
@@ -194,7 +195,7 @@ def test_a_template_that_is_stopped(pool: Callable[..., Pool]) -> None:
     www.wait_template(template)
     wait_until(lambda: not alive(template), "the end of the stopped one")
     assert www.workers() == workers
-    os.kill(workers[0], signal.SIGKILL)
+    kill_worker(workers[0])
     www.workers(without=(workers[0],))
     www.serves()
 
