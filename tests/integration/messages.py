@@ -27,6 +27,7 @@ WORDING = {
     "backing off": r"backing off: ",
     "worker died": r"(?:killed by signal|exited with code|cannot serve: )",
     "worker stuck": r"(?:start_timeout|does not retire): ",
+    "request slow": r"request_slowlog_timeout: ",
     "request timed out": r"request_timeout: ",
     "request killed": r"kill_timeout: ",
     "connections at risk": r"cannot keep new connections from |closed \S+ with clients that wait there: ",

@@ -417,6 +417,22 @@ def test_kill_timeout(pool: Pool, watched: None) -> None:
     daemon.assert_quiet()
 
 
+def test_a_slow_request_is_logged_once(pool: Pool, talk: Talk, watched: None) -> None:
+    """It goes on; the next one has its own time."""
+    daemon = pool.serve(scaling="static", max_workers=1, request_slowlog_timeout="200ms")
+    for number in (1, 2):
+        client = talk(pool.address)
+        daemon.wait_messages(number, "request slow", "www")
+        stays(lambda count=number: len(daemon.messages("request slow", "www")) == count, "it is logged once", 0.3)
+        says(client)
+        end(client)
+        pool.wait_requests(number)
+    assert request(pool.address, b"x") == b"x"
+    pool.wait_requests(3)
+    assert pool.totals()["slow"] == 2
+    daemon.assert_none(["request timed out", "worker died", "backing off"])
+
+
 def test_detach_after(pool: Pool, talk: Talk, watched: None) -> None:
     daemon = pool.serve(detach_after="100ms", scaling="static", max_workers=1)
     [worker] = pool.wait_workers(1)

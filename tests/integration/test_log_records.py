@@ -24,7 +24,8 @@ import pytest
 
 from boards import SLOTS, scoreboard
 from control import control_of
-from daemon import Daemon, abstract, binary_for_everybody, burst, connect, free_port, request, run_preforkd, tcp4, wait_until
+from daemon import (Daemon, abstract, binary_for_everybody, burst, connect, free_port, request, run_preforkd, stat_fields,
+                    tcp4, wait_until)
 from forbidden import POWERLESS, fail, needs_to_forbid
 from manager import Manager
 from messages import total_pattern
@@ -227,6 +228,35 @@ def test_saturation(preforkd: Start) -> None:
     with in_conversation(address), in_conversation(address), connect(address):
         daemon.wait_log(r"^preforkd: warning: pool www: saturated: 2 workers are all in use, 1 connection waits")
     daemon.wait_log("^preforkd: pool www: no longer saturated", 20)
+
+
+def test_what_a_slow_request_does(preforkd: Start) -> None:
+    """Its processes, the eldest first; their number is the kernel's."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": ["/bin/sh", "-c", "read word; sleep 60 & wait; cat"],
+                               "request_slowlog_timeout": "300ms", **{key: value for key, value in static(1).items()
+                                                                      if key != "handler"}}})
+    [worker] = daemon.wait_workers(1)
+    with connect(address) as client:
+        client.send(b"x\n")
+        said = daemon.wait_log(rf"^preforkd: warning: pool www: worker {worker}: request_slowlog_timeout: busy for (\d+) ms: "
+                               r"sh (\d+) \(S, (?:in [\w.]+, )?(\S+) s old, CPU 0\.\d\d s\), sleep (\d+) \(S, .*\)$")
+        assert 300 <= int(said[1]) < 20000 and 0.2 < float(said[3]) < 30
+        assert int(stat_fields(int(said[2]))[1]) == worker and int(stat_fields(int(said[4]))[1]) == int(said[2])
+        os.kill(int(said[4]), signal.SIGKILL)
+
+
+def test_names_of_slow_processes_are_made_readable(preforkd: Start) -> None:
+    """A name is what its process wants it to be; there may be very many."""
+    address = tcp4()
+    program = ("import ctypes, subprocess, sys; ctypes.CDLL(None).prctl(15, b'many\\n) R 1'); "
+               "others = [subprocess.Popen(['sleep', '60']) for _ in range(20)]; sys.stdin.read(); "
+               "[(other.kill(), other.wait()) for other in others]")
+    daemon = preforkd({"www": {"listen": address, "handler": ["/usr/bin/python3", "-c", program],
+                               "request_slowlog_timeout": "2s", "scaling": "static", "max_workers": 1}})
+    with connect(address):
+        said = daemon.wait_log(r"request_slowlog_timeout: busy for \d+ ms: (.*)$", 30)[1]
+    assert said.startswith("many?) R 1 ") and said.endswith("), …") and said.count("s old") == 12
 
 
 def test_the_death_of_workers(preforkd: Start) -> None:

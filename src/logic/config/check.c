@@ -186,6 +186,10 @@ static void warn_unused(const struct rules *rules, const struct pool_config *poo
                         rules_warn(rules, pool, unused[i].option, "no effect: the pool listens on %s", unused[i].why);
         if (rules_is_set(pool, POOL_SPARE_TIMEOUT) && !pool_config_uses(pool, POOL_SPARE_TIMEOUT))
                 rules_warn(rules, pool, POOL_SPARE_TIMEOUT, "no effect: scaling is static");
+        if (rules_is_set(pool, POOL_REQUEST_SLOWLOG_TIMEOUT) && pool->request_timeout_ms > 0 &&
+            pool->request_slowlog_timeout_ms >= pool->request_timeout_ms)
+                rules_warn(rules, pool, POOL_REQUEST_SLOWLOG_TIMEOUT,
+                           "no effect: request_timeout ends a request before; expected a shorter time");
 }
 
 static void check_retirement(const struct rules *rules, const struct pool_config *pool)
@@ -205,8 +209,12 @@ static void check_retirement(const struct rules *rules, const struct pool_config
 /* What rests on knowing when a worker is busy. */
 static void warn_unknown(const struct rules *rules, const struct pool_config *pool)
 {
-        static const enum pool_option options[] = {POOL_MAX_CONNECTIONS_PER_SOURCE, POOL_MAX_REQUESTS,
-                                                   POOL_MAX_WORKER_MEMORY, POOL_MAX_WORKER_AGE, POOL_DETACH_AFTER};
+        static const enum pool_option options[] = {POOL_MAX_CONNECTIONS_PER_SOURCE,
+                                                   POOL_MAX_REQUESTS,
+                                                   POOL_MAX_WORKER_MEMORY,
+                                                   POOL_MAX_WORKER_AGE,
+                                                   POOL_DETACH_AFTER,
+                                                   POOL_REQUEST_SLOWLOG_TIMEOUT};
 
         for (size_t i = 0; i < ELEMENTS(options); i++)
                 if (rules_is_set(pool, options[i]))

@@ -113,7 +113,7 @@ enum pool_option {
         POOL_SPARE_TIMEOUT, POOL_WHEN_FULL, POOL_MAX_CONNECTIONS_PER_SOURCE,
         POOL_MAX_REQUESTS, POOL_MAX_REQUESTS_JITTER, POOL_MAX_WORKER_AGE, POOL_MAX_WORKER_MEMORY,
         POOL_MAX_RECYCLING, POOL_RELOAD_SURGE,
-        POOL_START_TIMEOUT, POOL_REQUEST_TIMEOUT, POOL_KILL_TIMEOUT, POOL_DETACH_AFTER, POOL_MAX_DETACHED_WORKERS,
+        POOL_START_TIMEOUT, POOL_REQUEST_TIMEOUT, POOL_REQUEST_SLOWLOG_TIMEOUT, POOL_KILL_TIMEOUT, POOL_DETACH_AFTER, POOL_MAX_DETACHED_WORKERS,
         POOL_RESTART_DELAY_MIN, POOL_RESTART_DELAY_MAX,
         POOL_OPTION_COUNT
 };
@@ -189,7 +189,8 @@ struct pool_config {
         uint64_t reload_surge_percent;
 
         uint64_t start_timeout_ms;
-        uint64_t request_timeout_ms; /* 0: none */
+        uint64_t request_timeout_ms;         /* 0: none */
+        uint64_t request_slowlog_timeout_ms; /* 0: never */
         uint64_t kill_timeout_ms;
         uint64_t detach_after_ms; /* 0: never */
         uint64_t max_detached_workers;

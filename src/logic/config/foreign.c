@@ -73,7 +73,6 @@ const struct foreign_word foreign_words[] = {
         {"php-fpm", "pm.status_listen", NULL, "preforkctl status shows it"},
         {"php-fpm", "ping.path", NULL, "preforkctl status shows it"},
         {"php-fpm", "request_terminate_timeout", "request_timeout", NULL},
-        {"php-fpm", "request_slowlog_timeout", "detach_after", "it logs slow requests, and lets them go on beside the others"},
         {"php-fpm", "slowlog", NULL, "what is slow is in the log"},
         {"php-fpm", "listen.backlog", "backlog", NULL},
         {"php-fpm", "listen.owner", "socket_user", NULL},

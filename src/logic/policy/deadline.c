@@ -31,12 +31,27 @@ static void end_request(struct turn *turn, uint32_t row)
         turn->again = true;
 }
 
+/* A request that takes long is told of once. */
+static void check_slow(struct turn *turn, uint32_t row, bool *armed)
+{
+        const struct worker_row *item = &turn->rows.items[row];
+        uint64_t slow_ms = turn->config->request_slowlog_timeout_ms;
+
+        if (slow_ms == 0 || (item->request == item->slow_request && item->thread == item->slow_thread))
+                return;
+        if (turn_is_due(turn, saturated_add(item->since_ms, slow_ms)))
+                turn_tell_slow(turn, row);
+        else
+                *armed = true;
+}
+
 /* A request that is being served. */
 static void check_request(struct turn *turn, uint32_t row, bool *armed)
 {
         const struct worker_row *item = &turn->rows.items[row];
         uint64_t timeout_ms = turn->config->request_timeout_ms, detach_ms = turn->config->detach_after_ms;
 
+        check_slow(turn, row, armed);
         if (timeout_ms > 0 && turn_is_due(turn, saturated_add(item->since_ms, timeout_ms))) {
                 escalate(turn, row, WORKER_EVENT_REQUEST_TIMEOUT, "request_timeout: TERM to the handler");
                 turn->again |= worker_row_slots(item) > 1; /* the next snapshot shows what else it serves */
@@ -153,7 +168,10 @@ static void check(struct turn *turn, uint32_t row, bool *armed)
 
 void deadline_decide(struct turn *turn)
 {
-        bool wanted = turn->config->request_timeout_ms > 0 || turn->config->detach_after_ms > 0, armed = false;
+        const struct pool_config *config = turn->config;
+        bool wanted =
+                config->request_timeout_ms > 0 || config->detach_after_ms > 0 || config->request_slowlog_timeout_ms > 0;
+        bool armed = false;
         uint32_t count = turn->rows.count;
 
         for (uint32_t i = 0; i < count; i++) {

@@ -35,6 +35,7 @@ enum order_kind {
         ORDER_RECORD,            /* record and log a decision about the pool */
         ORDER_TELL_SATURATED,    /* … and count an episode of saturation */
         ORDER_TELL_RELIEVED,     /* … and note the end of the episode */
+        ORDER_TELL_SLOW,         /* log what the worker does, whose request has run for `duration_ms` */
         ORDER_TELL_WORKER,       /* log `reason` about the worker, with `duration_ms`; `event` selects the record */
         ORDER_KIND_COUNT
 };

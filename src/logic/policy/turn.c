@@ -202,6 +202,17 @@ void turn_interrupt(struct turn *turn, uint32_t row)
         turn->again |= add(turn, (struct order){.kind = ORDER_INTERRUPT, .row = row}, NULL);
 }
 
+void turn_tell_slow(struct turn *turn, uint32_t row)
+{
+        struct worker_row *item = &turn->rows.items[row];
+        const struct order order = {.kind = ORDER_TELL_SLOW, .row = row, .duration_ms = turn->now_ms - item->since_ms};
+
+        if (!add(turn, order, NULL))
+                return;
+        item->slow_request = item->request;
+        item->slow_thread = item->thread;
+}
+
 void turn_close(struct turn *turn, size_t closing)
 {
         if (add(turn, (struct order){.kind = ORDER_CLOSE, .row = (uint32_t)closing}, NULL))

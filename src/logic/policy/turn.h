@@ -139,6 +139,7 @@ void turn_retire(struct turn *turn, uint32_t row, const char *reason);
 void turn_let_go(struct turn *turn, uint32_t row, const char *reason);
 void turn_serve_on(struct turn *turn, uint32_t row);
 void turn_interrupt(struct turn *turn, uint32_t row);
+void turn_tell_slow(struct turn *turn, uint32_t row);
 void turn_settle(struct turn *turn, uint32_t row);
 void turn_feed(struct turn *turn, uint32_t row, enum worker_event event);
 void turn_close(struct turn *turn, size_t closing);

@@ -68,6 +68,8 @@ struct worker_row {
 
         uint64_t escalated_request; /* the request that was escalated or detached last … */
         uint32_t escalated_thread;  /* … and whose it was */
+        uint64_t slow_request;      /* the request that was told of last, because it was slow … */
+        uint32_t slow_thread;       /* … and whose it was */
 };
 
 /* Everything is counted in slots: a worker with four threads is four workers here, and its threads are idle or busy.

@@ -40,6 +40,8 @@ enum counter_unit {
           "how often clients waited or were refused at max_workers")                                                   \
         X(request_timeouts, "request_timeouts", COUNTER_NUMBER, NONE, NONE, "request timeouts",                        \
           "requests ended because they took longer than request_timeout")                                              \
+        X(slow, "slow", COUNTER_NUMBER, NONE, NONE, "slow",                                                            \
+          "requests that were logged for request_slowlog_timeout")                                                     \
         X(detached, "detached", COUNTER_NUMBER, NONE, NONE, "detached",                                                \
           "requests that took longer than detach_after and left max_workers")                                          \
         X(aborted, "aborted", COUNTER_NUMBER, NONE, NONE, "aborted",                                                   \

@@ -2,13 +2,16 @@
 
 #include <stddef.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "master/pool/health.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_counters.h"
 #include "master/pool/program.h"
 #include "master/pool/worker.h"
 #include "master/pool/worker_slots.h"
+#include "os/process/process_tree.h"
 
 static void count(struct pool *pool, enum worker_event event)
 {
@@ -59,6 +62,23 @@ void deadlines_tell(const struct worker *worker, const struct order *order)
         log_emit(order->priority, &fields, "%s after %llu ms", order->reason, (unsigned long long)order->duration_ms);
         if (order->event == WORKER_EVENT_START_TIMEOUT)
                 program_explain(worker);
+}
+
+void deadlines_tell_slow(struct worker *worker, const struct order *order, const struct worker_row *row)
+{
+        const struct log_fields fields = {.message_id = MESSAGE_ID_REQUEST_SLOW,
+                                          .pool = worker->pool->name,
+                                          .worker_pid = worker->pid,
+                                          .generation = worker->generation,
+                                          .request_duration_us = order->duration_ms * 1000};
+        _cleanup_(text_clear) struct text tree = {0};
+
+        worker->slow_request = row->request;
+        worker->slow_thread = row->thread;
+        pool_counters_note(worker->pool, COUNTER_slow);
+        int r = process_tree_describe(worker->pid, &tree);
+        log_emit(LOG_WARNING, &fields, "request_slowlog_timeout: busy for %llu ms: %s",
+                 (unsigned long long)order->duration_ms, r < 0 ? "its processes are not known" : text_string(&tree));
 }
 
 static void set_notify_busy(struct pool *pool, uint32_t value)

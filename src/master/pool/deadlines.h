@@ -21,6 +21,10 @@ void deadlines_interrupt(struct worker *worker, const struct worker_request *req
 /* Log what the order is about to do to the worker. */
 void deadlines_tell(const struct worker *worker, const struct order *order);
 
+/* Log and count a request that takes long: the processes that serve it, as the kernel shows them. Its number is that of
+ * the row. */
+void deadlines_tell_slow(struct worker *worker, const struct order *order, const struct worker_row *row);
+
 /* Before the snapshot: clear notify_busy. */
 void deadlines_hush(struct pool *pool);
 

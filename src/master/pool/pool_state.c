@@ -164,6 +164,8 @@ static const struct field worker_fields[] = {
         FIELD(struct worker, forked_ms, "forked_ms"),
         FIELD(struct worker, escalated_request, "escalated_request"),
         FIELD(struct worker, escalated_thread, "escalated_thread"),
+        FIELD(struct worker, slow_request, "slow_request"),
+        FIELD(struct worker, slow_thread, "slow_thread"),
         DERIVED(struct worker, row, "of a snapshot"),
 };
 

@@ -136,6 +136,11 @@ static void tell_relieved(struct carrying *at)
                           orders_text(&at->pool->turn.orders, at->order));
 }
 
+static void tell_slow(struct carrying *at)
+{
+        deadlines_tell_slow(at->worker, at->order, &at->pool->turn.rows.items[at->order->row]);
+}
+
 static void tell_worker(struct carrying *at)
 {
         deadlines_tell(at->worker, at->order);
@@ -159,6 +164,7 @@ static const struct {
         [ORDER_RECORD] = {record, false},
         [ORDER_TELL_SATURATED] = {tell_saturated, false},
         [ORDER_TELL_RELIEVED] = {tell_relieved, false},
+        [ORDER_TELL_SLOW] = {tell_slow, true},
         [ORDER_TELL_WORKER] = {tell_worker, true},
 };
 static_assert(ELEMENTS(kinds) == ORDER_KIND_COUNT, "an order that nobody carries out");

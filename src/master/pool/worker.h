@@ -47,6 +47,8 @@ struct worker {
         uint64_t forked_ms;
         uint64_t escalated_request; /* the request that was escalated or detached last … */
         uint32_t escalated_thread;  /* … and whose it was: the number of a slot among its own */
+        uint64_t slow_request;      /* the request that was told of last, because it was slow … */
+        uint32_t slow_thread;       /* … and whose it was */
         uint32_t row;               /* its number in the last snapshot */
 };
 

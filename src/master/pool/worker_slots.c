@@ -187,7 +187,9 @@ struct worker_row worker_row_of(struct worker *worker, uint64_t now_ms)
                                  .launched_ms = worker->forked_ms,
                                  .recycling = worker->recycling,
                                  .escalated_request = worker->escalated_request,
-                                 .escalated_thread = worker->escalated_thread};
+                                 .escalated_thread = worker->escalated_thread,
+                                 .slow_request = worker->slow_request,
+                                 .slow_thread = worker->slow_thread};
 
         if (worker_serves(worker))
                 read_worker(worker, now_ms, &row);

@@ -76,7 +76,7 @@ static void signal_child(pid_t parent, pid_t pid, int number)
         pidfd_send_signal(fd, number, NULL, 0);
 }
 
-static int each_child(pid_t parent, void (*look)(void *context, pid_t pid), void *context)
+int children_each(pid_t parent, void (*look)(void *context, pid_t pid), void *context)
 {
         char path[48];
 
@@ -107,7 +107,7 @@ int children_signal(pid_t parent, int number)
 {
         struct signalling signalling = {.parent = parent, .number = number};
 
-        return each_child(parent, signal_one, &signalling);
+        return children_each(parent, signal_one, &signalling);
 }
 
 int children_kill(pid_t parent)
@@ -139,6 +139,6 @@ unsigned children_kill_strangers(uid_t uid, uint64_t born, bool (*is_known)(cons
 {
         struct strangers strangers = {.uid = uid, .born = born, .is_known = is_known, .context = context};
 
-        each_child(getpid(), kill_stranger, &strangers);
+        children_each(getpid(), kill_stranger, &strangers);
         return strangers.count;
 }

@@ -1,7 +1,7 @@
 /* The children of a process, which only /proc knows.
  *
  * Owns nothing. The master uses it for a worker that cannot end its handler itself any more, and for children of its
- * own that somebody else has made (CLONE_PARENT). */
+ * own that somebody else has made (CLONE_PARENT); os/process/process_tree walks through them. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,6 +15,9 @@ int children_kill(pid_t parent);
 
 /* Send every child of `parent` that signal, under the same condition. 0; -errno as above. */
 int children_signal(pid_t parent, int number);
+
+/* Call `look` for every child of `parent` that its main thread has made. 0; -errno as above: none was looked at. */
+int children_each(pid_t parent, void (*look)(void *context, pid_t pid), void *context);
 
 /* When the process was made, in ticks since the boot; 0: there is none, or /proc is not mounted. */
 uint64_t children_born(pid_t pid);

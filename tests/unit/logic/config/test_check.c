@@ -120,6 +120,9 @@ static void test_static(void **state)
 static void test_delays(void **state)
 {
         (void)state;
+        check(BASICS "request_timeout = 5s\nrequest_slowlog_timeout = 5s\n",
+              "warning: f:5: request_slowlog_timeout: no effect: request_timeout ends a request before; expected a "
+              "shorter time");
         _cleanup_(config_clear) struct config a = {0}, b = {0};
 
         load_good(&a, "f", BASICS "restart_delay_min = 1m\n");

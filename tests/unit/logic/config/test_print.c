@@ -296,7 +296,7 @@ static void test_random_configurations_come_back(void **state)
                 }
                 assert_problems(&problems, "");
                 assert_int_equal(config_finish(&config, &own_user, &problems), 0);
-                if (problem_list_refuses(&problems)) /* delays that disagree */
+                if (problems.count > 0) /* delays that disagree, or of which one has no effect */
                         continue;
                 check_comes_back(&config);
         }

@@ -77,6 +77,31 @@ static void requests_are_news_only_while_none_is_watched(void **state)
              "2s a busy -> at 7s");
 }
 
+static void a_slow_request_is_told_of_once(void **state)
+{
+        (void)state;
+        PLAY(deadline_decide, "pool slowlog 5s",
+             "1s a busy; b -> at 6s",
+             "6s -> slow a after 5s news",
+             "7s -> news",
+             "8s b busy -> at 13s",
+             "# The next one has its own time.",
+             "9s a idle -> at 13s",
+             "10s a busy -> at 13s",
+             "13s -> slow b after 5s at 15s",
+             "15s -> slow a after 5s news");
+        PLAY(deadline_decide, "pool slowlog 2s request-timeout 5s kill-timeout 2s",
+             "1s a busy -> at 3s",
+             "3s -> slow a after 2s at 6s",
+             "6s -> tell a request_timeout: TERM to the handler after 5s; feed a request timeout at 8s news",
+             "# It is not told of what ends it.",
+             "7s -> at 8s news");
+        PLAY(deadline_decide, "pool slowlog 5s detach-after 5s max-detached 1",
+             "1s a busy -> at 6s",
+             "6s -> slow a after 5s; tell a detached after 5s; feed a detach again news",
+             "7s -> news");
+}
+
 static void a_detached_request_still_has_its_timeout(void **state)
 {
         (void)state;
@@ -118,6 +143,7 @@ int main(void)
                 cmocka_unit_test(the_way_of_a_request_that_does_not_end),
                 cmocka_unit_test(a_request_that_ended_after_all),
                 cmocka_unit_test(requests_are_news_only_while_none_is_watched),
+                cmocka_unit_test(a_slow_request_is_told_of_once),
                 cmocka_unit_test(a_detached_request_still_has_its_timeout),
                 cmocka_unit_test(a_worker_that_does_not_go),
                 cmocka_unit_test(one_that_refuses_has_no_deadline),

@@ -369,6 +369,7 @@ static void random_config(struct sim *s)
         config->reload_surge_percent = random_below(s, 101);
         config->start_timeout_ms = 2000;
         config->request_timeout_ms = times[random_below(s, 5)];
+        config->request_slowlog_timeout_ms = times[random_below(s, 5)];
         config->kill_timeout_ms = 500;
         config->detach_after_ms = times[random_below(s, 5)];
         config->max_detached_workers = 1 + random_below(s, 3);

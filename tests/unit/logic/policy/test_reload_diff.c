@@ -222,6 +222,7 @@ static void test_every_option_is_compared(void **state)
                 {POOL_MAX_CONNECTIONS_PER_SOURCE, "7"}, {POOL_MAX_REQUESTS, "7"}, {POOL_MAX_REQUESTS_JITTER, "7%"},
                 {POOL_MAX_WORKER_AGE, "7s"}, {POOL_MAX_WORKER_MEMORY, "7"}, {POOL_MAX_RECYCLING, "7"},
                 {POOL_RELOAD_SURGE, "7%"}, {POOL_START_TIMEOUT, "7s"}, {POOL_REQUEST_TIMEOUT, "7s"},
+                {POOL_REQUEST_SLOWLOG_TIMEOUT, "7s"},
                 {POOL_KILL_TIMEOUT, "7s"}, {POOL_DETACH_AFTER, "7s"}, {POOL_MAX_DETACHED_WORKERS, "7"},
                 {POOL_RESTART_DELAY_MIN, "7ms"}, {POOL_RESTART_DELAY_MAX, "7s"},
                 /* clang-format on */

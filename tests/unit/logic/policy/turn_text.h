@@ -7,18 +7,17 @@
  *     # …                                    a remark
  *
  * Words of a pool: max N, spare MIN MAX, start N, spare-timeout T, recycling N, surge N (percent), age T, start-timeout
- * T, request-timeout T, kill-timeout T, detach-after T, max-detached N, dynamic, static, ondemand, wait (of inetd),
- * refuse, processes N
- *     (the limit, in slots), threads N, generation N, backoff T (until when), delay-min T, delay-max T, closing-down,
- * paused, queued N, accepted N, refused N, water N, faulty N, missing N (listeners), deaf, hears, look-again, hurry.
- * `pool …` may also stand among what has happened. Words of a worker (a letter; one that is new is ready, idle and of
- * the pool's generation): the states; idle, busy (a request begins), waiting (neither), unwatched (reports nothing);
- * stopped, continued; asks, asks-memory, asks-age, quiet; gen N; launched T; since T; request N; serve, refuse, drain,
- * roll; gone (reaped); failed (it could not be launched). With threads: slots N; part N (so many threads idle, the
- * others busy); thread N (whose request is shown), interrupted (it was, already), other T (another one, since when),
- * alone (no other). Words of a closing listener (a capital): gen FIRST LAST, queued N, unknown, settled (no
- * handshakes), stays, enough N (accepted), closing T (since when), gone. Behind the arrow stand all orders, in order,
- * separated by
+ * T, request-timeout T, slowlog T, kill-timeout T, detach-after T, max-detached N, dynamic, static, ondemand, wait (of
+ * inetd), refuse, processes N (the limit, in slots), threads N, generation N, backoff T (until when), delay-min T,
+ * delay-max T, closing-down, paused, queued N, accepted N, refused N, water N, faulty N, missing N (listeners), deaf,
+ * hears, look-again, hurry. `pool …` may also stand among what has happened. Words of a worker (a letter; one that is
+ * new is ready, idle and of the pool's generation): the states; idle, busy (a request begins), waiting (neither),
+ * unwatched (reports nothing); stopped, continued; asks, asks-memory, asks-age, quiet; gen N; launched T; since T;
+ * request N; serve, refuse, drain, roll; gone (reaped); failed (it could not be launched). With threads: slots N; part
+ * N (so many threads idle, the others busy); thread N (whose request is shown), interrupted (it was, already), other T
+ * (another one, since when), alone (no other). Words of a closing listener (a capital): gen FIRST LAST, queued N,
+ * unknown, settled (no handshakes), stays, enough N (accepted), closing T (since when), gone. Behind the arrow stand
+ * all orders, in order, separated by
  * "; ", and then what is published or asked for: again, at T, news (notify_busy), low N, high N, reset, watch. */
 #pragma once
 
@@ -103,6 +102,7 @@ static inline bool read_pool_number(struct world *w, const char *word, char **wo
           times[] = {{"age", &w->config.max_worker_age_ms},
                      {"start-timeout", &w->config.start_timeout_ms},
                      {"request-timeout", &w->config.request_timeout_ms},
+                     {"slowlog", &w->config.request_slowlog_timeout_ms},
                      {"kill-timeout", &w->config.kill_timeout_ms},
                      {"detach-after", &w->config.detach_after_ms},
                      {"spare-timeout", &w->config.spare_timeout_ms},
@@ -453,6 +453,10 @@ static inline void write_order(const struct world *w, const struct order *order,
                 break;
         case ORDER_TELL_SATURATED:
                 text_appendf(text, "warn %s", orders_text(&w->turn.orders, order));
+                break;
+        case ORDER_TELL_SLOW:
+                text_appendf(text, "slow %c after ", worker);
+                number_format_duration_ms(text, order->duration_ms);
                 break;
         case ORDER_TELL_WORKER:
                 text_appendf(text, "tell %c %s after ", worker, order->reason);
