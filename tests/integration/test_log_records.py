@@ -253,7 +253,7 @@ def test_names_of_slow_processes_are_made_readable(preforkd: Start) -> None:
                "others = [subprocess.Popen(['sleep', '60']) for _ in range(20)]; sys.stdin.read(); "
                "[(other.kill(), other.wait()) for other in others]")
     daemon = preforkd({"www": {"listen": address, "handler": ["/usr/bin/python3", "-c", program],
-                               "request_slowlog_timeout": "2s", "scaling": "static", "max_workers": 1}})
+                               "request_slowlog_timeout": "5s", "scaling": "static", "max_workers": 1}})
     with connect(address):
         said = daemon.wait_log(r"request_slowlog_timeout: busy for \d+ ms: (.*)$", 30)[1]
     assert said.startswith("many?) R 1 ") and said.endswith("), …") and said.count("s old") == 12
