@@ -46,6 +46,12 @@ static const struct {
         [ATTACH_LIMIT_CPU + 1] = {"PREFORK_LIMIT_CPU_HARD", UINT64_MAX},
         [ATTACH_LIMIT_NPROC] = {"PREFORK_LIMIT_NPROC_SOFT", UINT64_MAX},
         [ATTACH_LIMIT_NPROC + 1] = {"PREFORK_LIMIT_NPROC_HARD", UINT64_MAX},
+        [ATTACH_LIMIT_DATA] = {"PREFORK_LIMIT_DATA_SOFT", UINT64_MAX},
+        [ATTACH_LIMIT_DATA + 1] = {"PREFORK_LIMIT_DATA_HARD", UINT64_MAX},
+        [ATTACH_LIMIT_STACK] = {"PREFORK_LIMIT_STACK_SOFT", UINT64_MAX},
+        [ATTACH_LIMIT_STACK + 1] = {"PREFORK_LIMIT_STACK_HARD", UINT64_MAX},
+        [ATTACH_LIMIT_FSIZE] = {"PREFORK_LIMIT_FSIZE_SOFT", UINT64_MAX},
+        [ATTACH_LIMIT_FSIZE + 1] = {"PREFORK_LIMIT_FSIZE_HARD", UINT64_MAX},
 };
 static_assert(ELEMENTS(variables) == ATTACH_COUNT, "a row for every enum attach_variable");
 
@@ -65,6 +71,12 @@ enum attach_variable attach_limit(int resource)
                 return ATTACH_LIMIT_CORE;
         case RLIMIT_CPU:
                 return ATTACH_LIMIT_CPU;
+        case RLIMIT_DATA:
+                return ATTACH_LIMIT_DATA;
+        case RLIMIT_STACK:
+                return ATTACH_LIMIT_STACK;
+        case RLIMIT_FSIZE:
+                return ATTACH_LIMIT_FSIZE;
         default:
                 return ATTACH_LIMIT_NPROC;
         }

@@ -44,7 +44,10 @@ enum attach_variable {
         ATTACH_LIMIT_CORE = ATTACH_LIMIT_AS + 2,
         ATTACH_LIMIT_CPU = ATTACH_LIMIT_CORE + 2,
         ATTACH_LIMIT_NPROC = ATTACH_LIMIT_CPU + 2,
-        ATTACH_COUNT = ATTACH_LIMIT_NPROC + 2
+        ATTACH_LIMIT_DATA = ATTACH_LIMIT_NPROC + 2,
+        ATTACH_LIMIT_STACK = ATTACH_LIMIT_DATA + 2,
+        ATTACH_LIMIT_FSIZE = ATTACH_LIMIT_STACK + 2,
+        ATTACH_COUNT = ATTACH_LIMIT_FSIZE + 2
 };
 
 /* Where a program stops that is loaded once. */

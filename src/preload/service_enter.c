@@ -90,7 +90,8 @@ static void reset_stderr(void)
                 SYS_3(__NR_fcntl, STDERR_FD, F_SETFL, flags & ~changed);
 }
 
-static const int limited[SERVICE_LIMITS] = {RLIMIT_NOFILE, RLIMIT_AS, RLIMIT_CORE, RLIMIT_CPU, RLIMIT_NPROC};
+static const int limited[SERVICE_LIMITS] = {RLIMIT_NOFILE, RLIMIT_AS,   RLIMIT_CORE,  RLIMIT_CPU,
+                                            RLIMIT_NPROC,  RLIMIT_DATA, RLIMIT_STACK, RLIMIT_FSIZE};
 
 void service_note_limits(void)
 {

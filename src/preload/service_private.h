@@ -28,7 +28,7 @@ struct service_note {
 };
 
 /* As prlimit(2) has it. */
-#define SERVICE_LIMITS 5
+#define SERVICE_LIMITS 8
 struct service_limit {
         uint64_t soft, hard;
 };

@@ -1,6 +1,8 @@
 #include "worker/runtime_template.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include "base/cleanup.h"
 #include "lib/attach.h"
@@ -104,6 +106,16 @@ static int set_signals(const struct worker_plan *plan)
         return in_place_set_signals(plan, SIGKILL, &blocked);
 }
 
+/* The limits of the pool are those of copies. That of the stack counts when a program is executed, too: the kernel
+ * leaves so much room below the stack, and libc gives threads stacks of that size. */
+static int set_stack_limit(const struct worker_plan *plan)
+{
+        const struct limit_value *limit = &plan->pool->limits[LIMIT_STACK];
+        const struct rlimit value = {limit->soft, limit->hard};
+
+        return limit->set && setrlimit(RLIMIT_STACK, &value) < 0 ? -errno : 0;
+}
+
 static int become(void *runtime, int statm_fd)
 {
         (void)statm_fd; /* each worker gets its own */
@@ -117,6 +129,8 @@ static int become(void *runtime, int statm_fd)
                 r = pass_descriptors(program, &log_fd);
         if (r == 0)
                 r = set_signals(plan);
+        if (r == 0)
+                r = set_stack_limit(plan);
         if (r == 0)
                 r = in_place_execute(program, environment);
         in_place_failed(plan, log_fd);

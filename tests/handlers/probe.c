@@ -98,8 +98,8 @@ static void put_limits(void)
                 const char *name;
                 int resource;
         } limits[] = {
-                {"nofile", RLIMIT_NOFILE}, {"as", RLIMIT_AS},       {"core", RLIMIT_CORE},
-                {"cpu", RLIMIT_CPU},       {"nproc", RLIMIT_NPROC}, {"stack", RLIMIT_STACK},
+                {"nofile", RLIMIT_NOFILE}, {"as", RLIMIT_AS},       {"core", RLIMIT_CORE}, {"cpu", RLIMIT_CPU},
+                {"nproc", RLIMIT_NPROC},   {"stack", RLIMIT_STACK}, {"data", RLIMIT_DATA}, {"fsize", RLIMIT_FSIZE},
         };
         const size_t count = sizeof(limits) / sizeof(limits[0]);
 

@@ -295,6 +295,8 @@ def copy_with_libraries(binary: str, jail: Path) -> None:
     ("limit_nofile", "100:200", "nofile", [100, 200]), ("limit_nofile", "150", "nofile", [150, 150]),
     ("limit_core", "0", "core", [0, 0]), ("limit_cpu", "60:70", "cpu", [60, 70]),
     ("limit_as", "512M:1G", "as", [512 << 20, 1 << 30]), ("limit_nproc", "900:1000", "nproc", [900, 1000]),
+    ("limit_data", "256M:512M", "data", [256 << 20, 512 << 20]), ("limit_stack", "4M:16M", "stack", [4 << 20, 16 << 20]),
+    ("limit_fsize", "1M:2M", "fsize", [1 << 20, 2 << 20]),
 ])
 def test_limits(look: Callable[..., dict[str, Any]], key: str, value: str, name: str, seen: list[int]) -> None:
     hard = resource.getrlimit(getattr(resource, f"RLIMIT_{name.upper()}"))[1]
@@ -307,7 +309,7 @@ def test_limits_by_default_are_those_preforkd_was_started_with(look: Callable[..
     """Whatever preforkd raises for itself: programs that use select() need the small soft limit."""
     report = look(popen={"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (300, 4000))})
     assert report["limits"]["nofile"] == [300, 4000]
-    for name in ("core", "as", "cpu", "nproc", "stack"):
+    for name in ("core", "as", "cpu", "nproc", "stack", "data", "fsize"):
         unlimited = [-1 if value == resource.RLIM_INFINITY else value
                      for value in resource.getrlimit(getattr(resource, f"RLIMIT_{name.upper()}"))]
         assert report["limits"][name] == unlimited, name

@@ -135,6 +135,7 @@ def comparable(report: Any) -> Any:
 @pytest.mark.parametrize("copy", ["fork", *(["rollback"] if X86 else [])])
 @pytest.mark.parametrize("keys", [
     {}, {"umask": "027", "nice": 3}, {"limit_nofile": "50:60", "limit_core": "0", "limit_cpu": "7:9", "limit_as": "900M"},
+    {"limit_data": "700M:800M", "limit_stack": "4M:16M", "limit_fsize": "1M:2M"},
     {"environment": ["ONE=1", "LD_BIND_NOT=1"], "clear_environment": "yes"}, {"stderr": "socket"}, {"directory": "/usr"},
 ], ids=lambda keys: " ".join(keys) or "defaults")
 def test_a_handler_sees_the_same(probe: Callable[..., dict[str, Any]], keys: dict[str, Any], copy: str) -> None:
@@ -464,6 +465,33 @@ def test_limits_that_a_handler_has_lowered_itself(preforkd: Start, method: Metho
                       "handler": ["/bin/sh", "-c", "ulimit -S -n 120; ulimit -c 0; read line; "
                                   "ulimit -S -n; ulimit -H -n; ulimit -c; ulimit -S -t; ulimit -H -t"]}})
     assert request(address, b"\n").split() == [b"120", b"200", b"0", b"7", b"9"]
+
+
+def test_the_stack_of_a_thread(preforkd: Start, method: Method) -> None:
+    """libc looks at the limit when a program is executed: a template has it, too."""
+    address = tcp4()
+    preforkd({"www": {"listen": address, **method.keys, "scaling": "static", "max_workers": 1, "limit_stack": "3M:16M",
+                      "handler": ["/usr/bin/python3", "-I", "-S", "-c", "import ctypes, sys; libc = ctypes.CDLL(None);"
+                                  "attributes = ctypes.create_string_buffer(56); size = ctypes.c_size_t();"
+                                  "libc.pthread_getattr_default_np(attributes);"
+                                  "libc.pthread_attr_getstacksize(attributes, ctypes.byref(size));"
+                                  "sys.stdin.readline(); print(size.value)"]}})
+    assert request(address, b"\n") == b"%d\n" % (3 << 20)
+
+
+def test_a_file_that_grows_too_large(preforkd: Start, method: Method, tmp_path: Path) -> None:
+    """… ends the handler; its connection is no file, and the next one is served."""
+    address, path = tcp4(), tmp_path / "written"
+    tmp_path.chmod(0o777)
+    daemon = preforkd({"www": {"listen": address, **method.keys, "scaling": "static", "max_workers": 1, "limit_fsize": "64K",
+                               "handler": ["/usr/bin/perl", "-e", "$| = 1; $_ = <STDIN>; print 'x' x 100000;"
+                                           f"if (/write/) {{ open(my $file, '>', '{path}') or die; print $file 'y' x 100000;"
+                                           " close $file; print 'end' }"]}}, control=True)
+    assert len(request(address, b"nothing\n")) == 100000
+    assert len(request(address, b"write\n")) == 100000
+    assert path.stat().st_size == 64 << 10
+    wait_until(lambda: control_of(daemon).pool()["totals"]["handler_deaths"] == 1, "a death")
+    assert len(request(address, b"nothing\n")) == 100000
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="needs another user")

@@ -9,11 +9,10 @@
 
 int limit_resource(enum limit limit)
 {
-        static const int resources[LIMIT_COUNT] = {[LIMIT_NOFILE] = RLIMIT_NOFILE,
-                                                   [LIMIT_AS] = RLIMIT_AS,
-                                                   [LIMIT_CORE] = RLIMIT_CORE,
-                                                   [LIMIT_CPU] = RLIMIT_CPU,
-                                                   [LIMIT_NPROC] = RLIMIT_NPROC};
+        static const int resources[LIMIT_COUNT] = {
+                [LIMIT_NOFILE] = RLIMIT_NOFILE, [LIMIT_AS] = RLIMIT_AS,       [LIMIT_CORE] = RLIMIT_CORE,
+                [LIMIT_CPU] = RLIMIT_CPU,       [LIMIT_NPROC] = RLIMIT_NPROC, [LIMIT_DATA] = RLIMIT_DATA,
+                [LIMIT_STACK] = RLIMIT_STACK,   [LIMIT_FSIZE] = RLIMIT_FSIZE};
 
         return resources[limit];
 }

@@ -259,7 +259,7 @@ static void check_nice(const struct host *host)
 
 static void check_limits(const struct host *host)
 {
-        static_assert(POOL_LIMIT_NPROC - POOL_LIMIT_NOFILE + 1 == (int)LIMIT_COUNT, "options in the order of limits");
+        static_assert(POOL_LIMIT_FSIZE - POOL_LIMIT_NOFILE + 1 == (int)LIMIT_COUNT, "options in the order of limits");
         for (enum limit i = 0; i < LIMIT_COUNT; i++) {
                 const struct limit_value *wanted = &host->pool->limits[i];
                 __rlimit_resource_t resource = (__rlimit_resource_t)limit_resource(i);

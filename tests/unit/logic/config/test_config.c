@@ -17,6 +17,9 @@ static void test_limits_have_resources(void **state)
         assert_int_equal(limit_resource(LIMIT_CORE), RLIMIT_CORE);
         assert_int_equal(limit_resource(LIMIT_CPU), RLIMIT_CPU);
         assert_int_equal(limit_resource(LIMIT_NPROC), RLIMIT_NPROC);
+        assert_int_equal(limit_resource(LIMIT_DATA), RLIMIT_DATA);
+        assert_int_equal(limit_resource(LIMIT_STACK), RLIMIT_STACK);
+        assert_int_equal(limit_resource(LIMIT_FSIZE), RLIMIT_FSIZE);
 }
 
 static void test_pools_are_found_by_name(void **state)

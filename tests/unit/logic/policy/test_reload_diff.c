@@ -215,6 +215,7 @@ static void test_every_option_is_compared(void **state)
                 {POOL_DIRECTORY, "/7"}, {POOL_ROOT_DIRECTORY, "/7"}, {POOL_ENVIRONMENT, "A=7"},
                 {POOL_CLEAR_ENVIRONMENT, "no"}, {POOL_OOM_SCORE_ADJ, "0"}, {POOL_LIMIT_NOFILE, "7"},
                 {POOL_LIMIT_AS, "7"}, {POOL_LIMIT_CORE, "7"}, {POOL_LIMIT_CPU, "7"}, {POOL_LIMIT_NPROC, "7:8"},
+                {POOL_LIMIT_DATA, "7"}, {POOL_LIMIT_STACK, "7"}, {POOL_LIMIT_FSIZE, "7"},
                 {POOL_NO_NEW_PRIVILEGES, "no"}, {POOL_STDERR, "null"}, {POOL_STDERR_RATE_LIMIT, "7/s"},
                 {POOL_THREADS_PER_WORKER, "7"}, {POOL_SCALING, "static"},
                 {POOL_MIN_SPARE_WORKERS, "3"}, {POOL_MAX_SPARE_WORKERS, "7"}, {POOL_START_WORKERS, "7"},
