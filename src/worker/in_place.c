@@ -57,7 +57,11 @@ int in_place_prepare(const struct worker_plan *plan, int log_read_fd, void **ret
 
 int in_place_execute(const struct in_place_program *program, struct handler_environment *environment)
 {
-        execve(program->path, program->plan->pool->handler.list, handler_environment_fixed(environment));
+        _cleanup_(freep) char **arguments = pool_config_arguments(program->plan->pool);
+
+        if (!arguments)
+                return -ENOMEM;
+        execve(program->path, arguments, handler_environment_fixed(environment));
         return -errno;
 }
 

@@ -31,7 +31,7 @@ extern char **environ;
 
 struct handler {
         char *path;
-        char *const *arguments;
+        char **arguments;
         struct handler_environment *environment;
         struct handler_limits limits;
         bool stderr_is_connection;
@@ -61,6 +61,7 @@ static void end(void *runtime)
         struct handler *handler = runtime;
 
         handler_environment_free(handler->environment);
+        free(handler->arguments);
         free(handler->path);
         free(handler);
 }
@@ -72,12 +73,15 @@ static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
 
         if (!handler)
                 return -ENOMEM;
-        handler->arguments = pool->handler.list;
+        handler->arguments = pool_config_arguments(pool);
         handler->stderr_is_connection = pool->stderr_mode == STDERR_SOCKET;
         handler->log_read_fd = log_read_fd;
         handler_limits_plan(plan, &handler->limits);
         const struct words variables = secret_words_view(&pool->environment);
-        int r = handler_environment_new(&variables, pool->clear_environment ? NULL : environ, &handler->environment);
+        int r = handler->arguments ? 0 : -ENOMEM;
+        if (r == 0)
+                r = handler_environment_new(&variables, pool->clear_environment ? NULL : environ,
+                                            &handler->environment);
         if (r == 0) {
                 const char *search_path = handler_environment_search_path(handler->environment);
                 r = program_find("", pool->handler.list[0], search_path, &handler->path);

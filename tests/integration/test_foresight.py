@@ -54,6 +54,10 @@ def test_more_than_a_program_can_be_given(tmp_path: Path) -> None:
     code, errors = try_config(tmp_path, environment=environment(most // each + 1))
     assert code == BAD_CONFIG and f"; the kernel takes at most {most}, " in errors
     assert try_config(tmp_path, environment=environment(most // each - 10))[0] == 0
+    code, errors = try_config(tmp_path, environment=environment(300), limit_stack="1M")
+    assert code == 0, errors
+    code, errors = try_config(tmp_path, environment=environment(4000), limit_stack="1M")
+    assert code == BAD_CONFIG and "; the kernel takes at most 262144, " in errors
 
 
 def make_handler(directory: Path, kind: str) -> Path:
@@ -152,6 +156,18 @@ def test_links_lead_inside_the_root_directory(open_path: Path, as_root: None) ->
     shutil.copy("/bin/cat", root / "bin/interpreter")
     code, errors = try_config(open_path, root_directory=root, handler="/alternatives/h")
     assert code == BAD_CONFIG and 'its interpreter "/bin/interpreter": its loader "/lib' in errors, errors
+
+
+def test_a_name_that_a_script_does_not_get(open_path: Path) -> None:
+    script = open_path / "script"
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    code, errors = try_config(open_path, handler=script, argv0="another")
+    assert code == 0 and f"warning: {open_path}/preforkd.conf:" in errors and f"argv0: no effect: {script} is a script" in errors
+    code, errors = try_config(open_path, handler="echo", handler_type="builtin", argv0="another")
+    assert code == 0 and "argv0: no effect: the handler is no program" in errors
+    code, errors = try_config(open_path, argv0="another")
+    assert code == 0 and "argv0" not in errors
 
 
 def test_addresses_that_exclude_each_other(tmp_path: Path) -> None:

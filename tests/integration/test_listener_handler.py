@@ -377,3 +377,9 @@ def test_a_burst(preforkd: Start, acceptor: Callable[..., dict[str, Any]]) -> No
     wait_total(control_of(daemon), "requests", 60)
     assert listener_inode(address)
     daemon.assert_quiet()
+
+
+def test_the_name_of_a_program(preforkd: Start, acceptor: Callable[..., dict[str, Any]]) -> None:
+    daemon = preforkd({"www": acceptor(tcp4(), scaling="static", max_workers=1, argv0="in.acceptd")}, control=True)
+    [pid] = wait_rows(daemon, 1)
+    assert Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"in.acceptd\0")

@@ -467,6 +467,19 @@ def test_limits_that_a_handler_has_lowered_itself(preforkd: Start, method: Metho
     assert request(address, b"\n").split() == [b"120", b"200", b"0", b"7", b"9"]
 
 
+def test_the_name_of_a_handler(preforkd: Start, method: Method) -> None:
+    """The first word says what is executed, argv0 what that sees as its name."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, **method.keys, "scaling": "static", "max_workers": 1,
+                               "argv0": "'two words'",
+                               "handler": ["/usr/bin/perl", "-e", "$_ = <STDIN>; open(my $file, '<', '/proc/self/cmdline');"
+                                           "print((split /\\0/, <$file>)[0])", "-"]}})
+    assert request(address, b"\n") == b"two words"
+    daemon.pools["www"]["argv0"] = "another"
+    daemon.hup("reloaded")
+    wait_until(lambda: request(address, b"\n") == b"another", "the next generation")
+
+
 def test_the_stack_of_a_thread(preforkd: Start, method: Method) -> None:
     """libc looks at the limit when a program is executed: a template has it, too."""
     address = tcp4()

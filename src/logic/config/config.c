@@ -197,6 +197,7 @@ bool pool_config_uses(const struct pool_config *pool, enum pool_option option)
         case POOL_START_WORKERS:
         case POOL_SPARE_TIMEOUT:
                 return pool->scaling != SCALING_STATIC;
+        case POOL_ARGV0:
         case POOL_START_METHOD:
                 return pool->handler_type == HANDLER_INETD || pool->handler_type == HANDLER_LISTENER;
         case POOL_ROLLBACK_CHECK:
@@ -214,6 +215,15 @@ bool pool_config_uses(const struct pool_config *pool, enum pool_option option)
         default:
                 return true;
         }
+}
+
+char **pool_config_arguments(const struct pool_config *pool)
+{
+        char **arguments = calloc(pool->handler.count + 1, sizeof(*arguments));
+
+        for (size_t i = 0; arguments && i < pool->handler.count; i++)
+                arguments[i] = i == 0 && pool->argv0 ? pool->argv0 : pool->handler.list[i];
+        return arguments;
 }
 
 uint64_t pool_config_surge(const struct pool_config *pool)

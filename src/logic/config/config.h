@@ -114,7 +114,7 @@ struct origin {
 enum pool_option {
         POOL_LISTEN, POOL_BACKLOG, POOL_SOCKET_USER, POOL_SOCKET_GROUP, POOL_SOCKET_MODE, POOL_IPV6_ONLY,
         POOL_FREE_BIND, POOL_TCP_NODELAY, POOL_TCP_KEEPALIVE, POOL_DEFER_ACCEPT,
-        POOL_HANDLER_TYPE, POOL_HANDLER, POOL_THREADS_PER_WORKER, POOL_START_METHOD, POOL_COPY, POOL_ROLLBACK_CHECK, POOL_FAST_EXIT, POOL_SNAPSHOT_AFTER, POOL_LISTEN_FD, POOL_ACCOUNTING, POOL_RETIRE_SIGNAL,
+        POOL_HANDLER_TYPE, POOL_HANDLER, POOL_ARGV0, POOL_THREADS_PER_WORKER, POOL_START_METHOD, POOL_COPY, POOL_ROLLBACK_CHECK, POOL_FAST_EXIT, POOL_SNAPSHOT_AFTER, POOL_LISTEN_FD, POOL_ACCOUNTING, POOL_RETIRE_SIGNAL,
         POOL_USER, POOL_GROUP, POOL_SUPPLEMENTARY_GROUPS, POOL_UMASK, POOL_NICE, POOL_DIRECTORY, POOL_ROOT_DIRECTORY,
         POOL_ENVIRONMENT, POOL_CLEAR_ENVIRONMENT, POOL_OOM_SCORE_ADJ, POOL_LIMIT_NOFILE, POOL_LIMIT_AS,
         POOL_LIMIT_CORE, POOL_LIMIT_CPU, POOL_LIMIT_NPROC, POOL_LIMIT_DATA, POOL_LIMIT_STACK, POOL_LIMIT_FSIZE,
@@ -161,6 +161,7 @@ struct pool_config {
 
         int handler_type; /* enum handler_type; int, because the schema stores every enum through one type */
         struct words handler;
+        char *argv0; /* NULL: the first word of the handler */
         uint64_t threads_per_worker;
         int start_method;        /* enum start_method */
         int copy;                /* enum copy */
@@ -317,6 +318,10 @@ unsigned pool_config_threads(const struct pool_config *pool);
 
 /* How many slots a roll may add before old ones end: reload_surge of max_workers, rounded up to whole workers. */
 uint64_t pool_config_surge(const struct pool_config *pool);
+
+/* The arguments that a program is executed with: a list that ends with NULL, for the caller to free(), of words that
+ * belong to the configuration. NULL: out of memory. */
+char **pool_config_arguments(const struct pool_config *pool);
 
 /* Upper bound of the slots of the pool's processes at one time: max_workers, detached workers, and the replacements
  * that recycling and a roll start early. Saturates at POOL_SLOTS; config_finish() refuses a pool that reaches it. */

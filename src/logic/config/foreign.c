@@ -30,7 +30,7 @@ const struct foreign_word foreign_words[] = {
         {"xinetd", "rlimit_data", "limit_data", NULL},
         {"xinetd", "rlimit_stack", "limit_stack", NULL},
         {"xinetd", "rlimit_files", "limit_nofile", NULL},
-        {"xinetd", "flags", "tcp_keepalive", "KEEPALIVE; tcp_nodelay is NODELAY"},
+        {"xinetd", "flags", "tcp_keepalive", "KEEPALIVE; tcp_nodelay is NODELAY, argv0 is NAMEINARGS"},
         {"xinetd", "disable", NULL, "a section that is not there is not served"},
         {"xinetd", "only_from", NULL, firewall},
         {"xinetd", "no_access", NULL, firewall},

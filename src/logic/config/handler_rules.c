@@ -153,6 +153,12 @@ static void check_snapshot_after(const struct rules *rules, const struct pool_co
                              pool->max_requests);
 }
 
+static void check_argv0(const struct rules *rules, const struct pool_config *pool)
+{
+        if (rules_is_set(pool, POOL_ARGV0) && !pool_config_uses(pool, POOL_ARGV0))
+                rules_warn(rules, pool, POOL_ARGV0, "no effect: the handler is no program");
+}
+
 static void check_start_method(const struct rules *rules, const struct pool_config *pool)
 {
         if (rules_is_set(pool, POOL_START_METHOD) && !pool_config_uses(pool, POOL_START_METHOD))
@@ -188,6 +194,7 @@ void config_check_handler(const struct rules *rules, const struct pool_config *p
                         rules, pool, POOL_THREADS_PER_WORKER,
                         "only what is loaded into a worker can be served by threads; expected 1, or handler_type = "
                         "module or builtin");
+        check_argv0(rules, pool);
         check_copy(rules, pool);
         check_start_method(rules, pool);
         check_snapshot_after(rules, pool);

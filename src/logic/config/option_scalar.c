@@ -309,28 +309,30 @@ const struct option_operations option_enum = {.noun = "a known word",
                                               .equal = enum_equal,
                                               .clear = enum_clear};
 
-/* Absolute paths. */
+/* Strings: absolute paths, and names. */
 
-static int path_parse(const struct option *option, void *base, const struct words *words, struct text *error)
+static int string_set(char **field, const char *value)
 {
-        char **field = OPTION_FIELD(option, base, char *);
-        (void)error;
+        char *copy = strdup(value);
 
-        if (words->list[0][0] != '/')
-                return -EINVAL;
-        char *path = strdup(words->list[0]);
-        if (!path)
+        if (!copy)
                 return -ENOMEM;
         free(*field);
-        *field = path;
+        *field = copy;
         return 0;
 }
 
-static int path_print(const struct option *option, const void *base, struct text *text)
+static int path_parse(const struct option *option, void *base, const struct words *words, struct text *error)
 {
-        const char *path = *OPTION_FIELD_CONST(option, base, char *);
+        (void)error;
+        return words->list[0][0] == '/' ? string_set(OPTION_FIELD(option, base, char *), words->list[0]) : -EINVAL;
+}
 
-        return path ? words_quote(text, path) : 0;
+static int string_print(const struct option *option, const void *base, struct text *text)
+{
+        const char *string = *OPTION_FIELD_CONST(option, base, char *);
+
+        return string ? words_quote(text, string) : 0;
 }
 
 static int path_expectation(const struct option *option, struct text *text)
@@ -339,21 +341,40 @@ static int path_expectation(const struct option *option, struct text *text)
         return text_append(text, "an absolute path");
 }
 
-static bool path_equal(const struct option *option, const void *a, const void *b)
+static bool string_equal(const struct option *option, const void *a, const void *b)
 {
-        const char *path_a = *OPTION_FIELD_CONST(option, a, char *), *path_b = *OPTION_FIELD_CONST(option, b, char *);
+        const char *left = *OPTION_FIELD_CONST(option, a, char *), *right = *OPTION_FIELD_CONST(option, b, char *);
 
-        return path_a && path_b ? text_equal(path_a, path_b) : path_a == path_b;
+        return left && right ? text_equal(left, right) : left == right;
 }
 
-static void path_clear(const struct option *option, void *base)
+static void string_clear(const struct option *option, void *base)
 {
         freep(OPTION_FIELD(option, base, char *));
 }
 
 const struct option_operations option_path = {.noun = "an absolute path",
                                               .parse = path_parse,
-                                              .print = path_print,
+                                              .print = string_print,
                                               .expectation = path_expectation,
-                                              .equal = path_equal,
-                                              .clear = path_clear};
+                                              .equal = string_equal,
+                                              .clear = string_clear};
+
+static int name_parse(const struct option *option, void *base, const struct words *words, struct text *error)
+{
+        (void)error;
+        return words->list[0][0] != '\0' ? string_set(OPTION_FIELD(option, base, char *), words->list[0]) : -EINVAL;
+}
+
+static int name_expectation(const struct option *option, struct text *text)
+{
+        (void)option;
+        return text_append(text, "one word");
+}
+
+const struct option_operations option_name = {.noun = "a name",
+                                              .parse = name_parse,
+                                              .print = string_print,
+                                              .expectation = name_expectation,
+                                              .equal = string_equal,
+                                              .clear = string_clear};

@@ -19,6 +19,7 @@ static const struct option_operations *const operations[] = {
         [OPTION_PERCENT] = &option_percent,
         [OPTION_ENUM] = &option_enum,
         [OPTION_PATH] = &option_path,
+        [OPTION_NAME] = &option_name,
         [OPTION_WORDS] = &option_words,
         [OPTION_LISTEN] = &option_listen,
         [OPTION_ENVIRONMENT] = &option_environment,

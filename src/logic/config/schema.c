@@ -107,6 +107,8 @@ const struct option pool_options[] = {
                 .help = "inetd: a program on stdin and stdout; listener: it accepts itself; module: loaded; builtin: preforkd's own"},
         [POOL_HANDLER] = {"handler", OPTION_WORDS, POOL_FIELD(handler), .effect = EFFECT_ROLL,
                 .help = "the program, module or builtin that serves connections, and its arguments (required)"},
+        [POOL_ARGV0] = {"argv0", OPTION_NAME, POOL_FIELD(argv0), .optional = true, .effect = EFFECT_ROLL,
+                .help = "what the handler sees as its own name; unset: the program as handler has it"},
         [POOL_THREADS_PER_WORKER] = {"threads_per_worker", OPTION_NUMBER, POOL_FIELD(threads_per_worker), "1", .min = 1,
                 .max = THREADS_MAX, .effect = EFFECT_ROLL,
                 .help = "connections that a worker serves at once, each in a thread; the module must be thread-safe"},
@@ -232,23 +234,12 @@ const struct option pool_options[] = {
 static_assert(ELEMENTS(pool_options) == POOL_OPTION_COUNT, "a row for every enum pool_option");
 
 static const char *const type_names[] = {
-        [OPTION_BOOL] = "yes/no",
-        [OPTION_NUMBER] = "number",
-        [OPTION_SIGNED] = "number",
-        [OPTION_MODE] = "mode",
-        [OPTION_DURATION] = "duration",
-        [OPTION_SIZE] = "size",
-        [OPTION_PERCENT] = "percentage",
-        [OPTION_ENUM] = "word",
-        [OPTION_PATH] = "path",
-        [OPTION_WORDS] = "command",
-        [OPTION_ENVIRONMENT] = "variables",
-        [OPTION_LISTEN] = "addresses",
-        [OPTION_ACCOUNT] = "account",
-        [OPTION_ACCOUNT_LIST] = "accounts",
-        [OPTION_LIMIT] = "limit",
-        [OPTION_LIMIT_SIZE] = "limit",
-        [OPTION_LOG_TARGET] = "target",
+        [OPTION_BOOL] = "yes/no",        [OPTION_NUMBER] = "number",     [OPTION_SIGNED] = "number",
+        [OPTION_MODE] = "mode",          [OPTION_DURATION] = "duration", [OPTION_SIZE] = "size",
+        [OPTION_PERCENT] = "percentage", [OPTION_ENUM] = "word",         [OPTION_PATH] = "path",
+        [OPTION_NAME] = "name",          [OPTION_WORDS] = "command",     [OPTION_ENVIRONMENT] = "variables",
+        [OPTION_LISTEN] = "addresses",   [OPTION_ACCOUNT] = "account",   [OPTION_ACCOUNT_LIST] = "accounts",
+        [OPTION_LIMIT] = "limit",        [OPTION_LIMIT_SIZE] = "limit",  [OPTION_LOG_TARGET] = "target",
         [OPTION_RATE] = "rate",
 };
 static_assert(ELEMENTS(type_names) == OPTION_TYPE_COUNT, "a name for every enum option_type");

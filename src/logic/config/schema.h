@@ -20,6 +20,7 @@ enum option_type {
         OPTION_PERCENT,
         OPTION_ENUM,
         OPTION_PATH,
+        OPTION_NAME, /* any one word */
         OPTION_WORDS,
         OPTION_ENVIRONMENT,
         OPTION_LISTEN,

@@ -15,6 +15,8 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "logic/config/schema.h"
+#include "master/config/host_arguments.h"
+#include "master/config/host_private.h"
 #include "master/config/module_check.h"
 #include "master/config/preload_check.h"
 #include "master/config/program_files.h"
@@ -24,17 +26,7 @@
 #include "os/process/executable.h"
 #include "os/process/program.h"
 
-/* A pool on this machine. */
-struct host {
-        struct pool_config *pool;
-        struct problem_list *problems;
-        struct executable_place place;
-        const char *user; /* ` as user "nobody"`, or nothing */
-};
-
-/* `OPTION: …` at the place where it was set, or else where the pool begins. */
-__attribute__((format(printf, 4, 5))) static void report(const struct host *host, bool warning, enum pool_option option,
-                                                         const char *format, ...)
+void host_report(const struct host *host, bool warning, enum pool_option option, const char *format, ...)
 {
         const struct pool_config *pool = host->pool;
         const struct origin *place = pool->origins[option].line > 0 ? &pool->origins[option] : &pool->section;
@@ -63,13 +55,13 @@ static bool check_root_directory(const struct host *host)
         if (!root)
                 return true;
         if (!capability_is_effective(CAP_SYS_CHROOT)) {
-                report(host, false, POOL_ROOT_DIRECTORY, "only root (CAP_SYS_CHROOT) can change it: %s",
-                       strerror(EPERM));
+                host_report(host, false, POOL_ROOT_DIRECTORY, "only root (CAP_SYS_CHROOT) can change it: %s",
+                            strerror(EPERM));
                 return false;
         }
         int error = stat(root, &status) < 0 ? errno : S_ISDIR(status.st_mode) ? 0 : ENOTDIR;
         if (error != 0)
-                report(host, false, POOL_ROOT_DIRECTORY, "cannot use \"%s\": %s", root, strerror(error));
+                host_report(host, false, POOL_ROOT_DIRECTORY, "cannot use \"%s\": %s", root, strerror(error));
         else
                 host->pool->root_directory_id = id_of(&status);
         return error == 0;
@@ -84,8 +76,8 @@ static void check_directory(const struct host *host)
         if (!path)
                 return;
         if (executable_check_directory(&host->place, path, &why) < 0)
-                report(host, false, POOL_DIRECTORY, "cannot use \"%s%s\"%s: %s", root ? root : "", path, host->user,
-                       text_string(&why));
+                host_report(host, false, POOL_DIRECTORY, "cannot use \"%s%s\"%s: %s", root ? root : "", path,
+                            host->user, text_string(&why));
         else if (executable_stat(&host->place, path, &status) == 0)
                 host->pool->directory_id = id_of(&status);
 }
@@ -101,8 +93,9 @@ static int check_module(const struct host *host)
                 r = module_check(pool, &host->place.user, &why);
         if (r == -ENOMEM || r == 0)
                 return r;
-        report(host, false, POOL_HANDLER, "cannot load \"%s%s\"%s: %s",
-               pool->root_directory ? pool->root_directory : "", pool->handler.list[0], host->user, text_string(&why));
+        host_report(host, false, POOL_HANDLER, "cannot load \"%s%s\"%s: %s",
+                    pool->root_directory ? pool->root_directory : "", pool->handler.list[0], host->user,
+                    text_string(&why));
         return 0;
 }
 
@@ -116,7 +109,7 @@ static int check_preload(const struct host *host, const char *path)
         if (r == 0)
                 r = preload_choose(host->pool, &host->place, path, &option, &why);
         if (r > 0)
-                report(host, false, option, "%s", text_string(&why));
+                host_report(host, false, option, "%s", text_string(&why));
         return r < 0 ? r : 0;
 }
 
@@ -136,10 +129,12 @@ static int check_program(const struct host *host)
         if (r == -ENOMEM)
                 return r;
         if (r != 0)
-                report(host, r > 0, POOL_HANDLER, "cannot execute \"%s%s\"%s: %s",
-                       path && pool->root_directory ? pool->root_directory : "", path ? path : pool->handler.list[0],
-                       host->user, text_string(&why));
-        int checked = check_preload(host, r == 0 ? path : NULL); /* decides who keeps the handler's files */
+                host_report(host, r > 0, POOL_HANDLER, "cannot execute \"%s%s\"%s: %s",
+                            path && pool->root_directory ? pool->root_directory : "",
+                            path ? path : pool->handler.list[0], host->user, text_string(&why));
+        int checked = r == 0 ? host_arguments_check_script(host, path) : 0;
+        if (checked == 0)
+                checked = check_preload(host, r == 0 ? path : NULL); /* decides who keeps the handler's files */
         return checked == 0 && r >= 0 ? program_files_note(host->pool, &host->place, path, search_path) : checked;
 }
 
@@ -156,45 +151,6 @@ static int check_handler(const struct host *host)
         return check && host->pool->handler.count > 0 ? check(host) : 0;
 }
 
-/* Report words that execve(2) does not take: it would fail for every connection. */
-static void check_lengths(const struct host *host, enum pool_option option, const struct words *words)
-{
-        size_t most = 32 * (size_t)sysconf(_SC_PAGESIZE) - 1; /* the kernel's MAX_ARG_STRLEN, without the NUL */
-
-        for (size_t i = 0; i < words->count; i++) {
-                size_t length = strlen(words->list[i]);
-                if (length > most)
-                        report(host, false, option,
-                               "word %zu has %zu bytes; the kernel takes at most %zu in an argument or variable", i + 1,
-                               length, most);
-        }
-}
-
-static size_t total_bytes(const struct words *words)
-{
-        size_t total = 0;
-
-        for (size_t i = 0; i < words->count; i++)
-                total += strlen(words->list[i]) + 1 + sizeof(char *);
-        return total;
-}
-
-/* Report words that execve(2) does not take together, as execve(2) describes it. */
-static void check_total(const struct host *host, const struct words *variables)
-{
-        struct rlimit stack = {.rlim_cur = RLIM_INFINITY};
-        size_t total = total_bytes(&host->pool->handler) + total_bytes(variables);
-
-        getrlimit(RLIMIT_STACK, &stack); /* or it is as if it were unlimited */
-        size_t most = MAX_OF(MIN_OF((size_t)stack.rlim_cur / 4, (size_t)6 << 20), (size_t)131072);
-        if (total > most)
-                report(host, false, POOL_ENVIRONMENT,
-                       "the handler's arguments and these variables have %zu bytes with their pointers; the kernel "
-                       "takes at "
-                       "most %zu, a quarter of the limit on the stack (ulimit -s)",
-                       total, most);
-}
-
 /* What becoming another user takes. Nothing is asked for where nothing changes. */
 static void check_ids(const struct host *host)
 {
@@ -205,21 +161,22 @@ static void check_ids(const struct host *host)
         if (geteuid() != 0)
                 return; /* logic/config/check has spoken */
         if (has_other_user && !capability_is_effective(CAP_SETUID))
-                report(host, false, POOL_USER, "preforkd is root without CAP_SETUID, and so cannot run workers as %s",
-                       pool->user.name);
+                host_report(host, false, POOL_USER,
+                            "preforkd is root without CAP_SETUID, and so cannot run workers as %s", pool->user.name);
         if (has_other_user && !capability_is_effective(CAP_KILL))
-                report(host, false, POOL_USER,
-                       "preforkd is root without CAP_KILL, and so can neither retire nor end workers of %s",
-                       pool->user.name);
+                host_report(host, false, POOL_USER,
+                            "preforkd is root without CAP_KILL, and so can neither retire nor end workers of %s",
+                            pool->user.name);
         if (capability_is_effective(CAP_SETGID))
                 return;
         if (pool->group.resolved && pool->group.id != getegid())
-                report(host, false, POOL_GROUP, "preforkd is root without CAP_SETGID, and so cannot run workers in %s",
-                       pool->group.name);
+                host_report(host, false, POOL_GROUP,
+                            "preforkd is root without CAP_SETGID, and so cannot run workers in %s", pool->group.name);
         if (wanted->change && !credentials_has_groups(wanted->groups, wanted->group_count))
-                report(host, false, POOL_SUPPLEMENTARY_GROUPS,
-                       "preforkd is root without CAP_SETGID, and so cannot set the groups of workers; expected its own "
-                       "groups");
+                host_report(host, false, POOL_SUPPLEMENTARY_GROUPS,
+                            "preforkd is root without CAP_SETGID, and so cannot set the groups of workers; expected "
+                            "its own "
+                            "groups");
 }
 
 static bool is_own_group(gid_t group)
@@ -235,12 +192,12 @@ static void check_socket_owner(const struct host *host)
         if (capability_is_effective(CAP_CHOWN) || !pool_config_uses(pool, POOL_SOCKET_USER))
                 return;
         if (pool->socket_user.resolved && pool->socket_user.id != geteuid())
-                report(host, true, POOL_SOCKET_USER, "preforkd has no CAP_CHOWN, and so cannot give its sockets to %s",
-                       pool->socket_user.name);
+                host_report(host, true, POOL_SOCKET_USER,
+                            "preforkd has no CAP_CHOWN, and so cannot give its sockets to %s", pool->socket_user.name);
         if (pool->socket_group.resolved && !is_own_group(pool->socket_group.id))
-                report(host, true, POOL_SOCKET_GROUP,
-                       "preforkd has no CAP_CHOWN, and is no member of %s, to which its sockets shall belong",
-                       pool->socket_group.name);
+                host_report(host, true, POOL_SOCKET_GROUP,
+                            "preforkd has no CAP_CHOWN, and is no member of %s, to which its sockets shall belong",
+                            pool->socket_group.name);
 }
 
 /* Try what a worker will do, because only the kernel knows whether it permits that, and undo it. */
@@ -251,8 +208,8 @@ static void check_nice(const struct host *host)
         if (!host->pool->nice_set || wanted >= own) /* lowering oneself needs no privilege, and cannot be undone */
                 return;
         if (setpriority(PRIO_PROCESS, 0, wanted) < 0)
-                report(host, false, POOL_NICE, "%d is less than preforkd's own %d; that needs CAP_SYS_NICE: %s", wanted,
-                       own, strerror(errno));
+                host_report(host, false, POOL_NICE, "%d is less than preforkd's own %d; that needs CAP_SYS_NICE: %s",
+                            wanted, own, strerror(errno));
         else
                 setpriority(PRIO_PROCESS, 0, own);
 }
@@ -271,10 +228,11 @@ static void check_limits(const struct host *host)
                 if (setrlimit(resource, &higher) == 0)
                         setrlimit(resource, &own);
                 else
-                        report(host, false, POOL_LIMIT_NOFILE + (enum pool_option)i,
-                               "preforkd may not set it: its own hard limit is %llu%s: %s",
-                               (unsigned long long)own.rlim_max,
-                               i == LIMIT_NOFILE ? " (fs.nr_open is the most for everybody)" : "", strerror(errno));
+                        host_report(host, false, POOL_LIMIT_NOFILE + (enum pool_option)i,
+                                    "preforkd may not set it: its own hard limit is %llu%s: %s",
+                                    (unsigned long long)own.rlim_max,
+                                    i == LIMIT_NOFILE ? " (fs.nr_open is the most for everybody)" : "",
+                                    strerror(errno));
         }
 }
 
@@ -289,9 +247,9 @@ static void check_oom_score(const struct host *host)
         if (host->pool->oom_score_adj >= own)
                 return;
         if (credentials_set_oom_score_adj((int)host->pool->oom_score_adj) == -EACCES)
-                report(host, false, POOL_OOM_SCORE_ADJ,
-                       "%lld is less than preforkd's own %d; that needs CAP_SYS_RESOURCE: %s",
-                       (long long)host->pool->oom_score_adj, own, strerror(EACCES));
+                host_report(host, false, POOL_OOM_SCORE_ADJ,
+                            "%lld is less than preforkd's own %d; that needs CAP_SYS_RESOURCE: %s",
+                            (long long)host->pool->oom_score_adj, own, strerror(EACCES));
         else
                 credentials_set_oom_score_adj(own);
 }
@@ -307,34 +265,32 @@ static void check_address(const struct host *host, const struct listen_address *
                 return;
         int r = listener_try(&listen->address, &options);
         if (r == -EADDRNOTAVAIL)
-                report(host, false, POOL_LISTEN,
-                       "%s: no interface of this machine has that address; free_bind = yes does not need one",
-                       listen->text);
+                host_report(host, false, POOL_LISTEN,
+                            "%s: no interface of this machine has that address; free_bind = yes does not need one",
+                            listen->text);
         else if (r == -EACCES && !is_unix)
-                report(host, false, POOL_LISTEN, "%s: only root (CAP_NET_BIND_SERVICE) can use port %u: %s",
-                       listen->text, address_port(&listen->address), strerror(EACCES));
+                host_report(host, false, POOL_LISTEN, "%s: only root (CAP_NET_BIND_SERVICE) can use port %u: %s",
+                            listen->text, address_port(&listen->address), strerror(EACCES));
         else if (r == -ENOTSOCK)
-                report(host, false, POOL_LISTEN, "%s: the path exists and is not a socket", listen->text);
+                host_report(host, false, POOL_LISTEN, "%s: the path exists and is not a socket", listen->text);
         else if (r == -EACCES)
-                report(host, false, POOL_LISTEN, "%s: preforkd may not make a socket in that directory: %s",
-                       listen->text, strerror(EACCES));
+                host_report(host, false, POOL_LISTEN, "%s: preforkd may not make a socket in that directory: %s",
+                            listen->text, strerror(EACCES));
         else if ((r == -ENOENT || r == -ENOTDIR) && is_unix) /* the service manager may make it (RuntimeDirectory=) */
-                report(host, true, POOL_LISTEN, "%s: the directory cannot be used now: %s", listen->text, strerror(-r));
+                host_report(host, true, POOL_LISTEN, "%s: the directory cannot be used now: %s", listen->text,
+                            strerror(-r));
 }
 
 static int check_pool(struct host *host, bool is_test)
 {
         const struct pool_config *pool = host->pool;
-        const struct words variables = secret_words_view(&pool->environment);
 
         check_ids(host);
         check_socket_owner(host);
         check_nice(host);
         check_limits(host);
         check_oom_score(host);
-        check_lengths(host, POOL_HANDLER, &pool->handler);
-        check_lengths(host, POOL_ENVIRONMENT, &variables);
-        check_total(host, &variables);
+        host_arguments_check(host);
         for (size_t i = 0; is_test && i < pool->listen.count; i++)
                 check_address(host, &pool->listen.items[i]);
         if (!check_root_directory(host))

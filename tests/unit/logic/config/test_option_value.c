@@ -189,6 +189,17 @@ static void test_rates(void **state)
         }
 }
 
+static void test_names(void **state)
+{
+        (void)state;
+        check_good(POOL_ARGV0, "-bash", "-bash");
+        check_good(POOL_ARGV0, "'two words'", "'two words'");
+        check_good(POOL_ARGV0, "", "");
+        check_bad(POOL_ARGV0, "''", "\"''\" is not a name; expected one word");
+        check_bad(POOL_ARGV0, "two words",
+                  "\"two words\" is more than one word (quotes make it one); expected one word");
+}
+
 static void test_paths(void **state)
 {
         (void)state;
@@ -404,6 +415,7 @@ int main(void)
                 cmocka_unit_test(test_log_levels),
                 cmocka_unit_test(test_log_targets),
                 cmocka_unit_test(test_rates),
+                cmocka_unit_test(test_names),
                 cmocka_unit_test(test_paths),
                 cmocka_unit_test(test_handlers),
                 cmocka_unit_test(test_environments),

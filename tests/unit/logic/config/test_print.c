@@ -248,6 +248,9 @@ static void append_random_value(struct text *value, const struct option *option)
         case OPTION_PATH:
                 append_word(value, "/");
                 break;
+        case OPTION_NAME:
+                append_word(value, "n");
+                break;
         case OPTION_WORDS:
                 append_word(value, "/");
                 for (uint32_t i = random_below(20); i > 0; i--)

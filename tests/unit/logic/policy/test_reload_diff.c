@@ -210,7 +210,7 @@ static void test_every_option_is_compared(void **state)
                 {POOL_LISTEN, "/y"}, {POOL_BACKLOG, "7"}, {POOL_SOCKET_USER, "7"}, {POOL_SOCKET_GROUP, "7"},
                 {POOL_SOCKET_MODE, "0600"}, {POOL_IPV6_ONLY, "yes"}, {POOL_FREE_BIND, "yes"}, {POOL_TCP_NODELAY, "yes"},
                 {POOL_TCP_KEEPALIVE, "yes"}, {POOL_DEFER_ACCEPT, "yes"}, {POOL_HANDLER_TYPE, "listener"},
-                {POOL_HANDLER, "cat -n"}, {POOL_START_METHOD, "forkserver"}, {POOL_USER, "7"},
+                {POOL_HANDLER, "cat -n"}, {POOL_ARGV0, "dog"}, {POOL_START_METHOD, "forkserver"}, {POOL_USER, "7"},
                 {POOL_GROUP, "7"}, {POOL_SUPPLEMENTARY_GROUPS, "7 8"}, {POOL_UMASK, "7"}, {POOL_NICE, "7"},
                 {POOL_DIRECTORY, "/7"}, {POOL_ROOT_DIRECTORY, "/7"}, {POOL_ENVIRONMENT, "A=7"},
                 {POOL_CLEAR_ENVIRONMENT, "no"}, {POOL_OOM_SCORE_ADJ, "0"}, {POOL_LIMIT_NOFILE, "7"},
