@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "logic/config/peer_variables.h"
+#include "logic/config/variables.h"
 #include "os/process/program.h"
 
 #define PEER_VARIABLES_MAX 9
@@ -22,49 +23,9 @@ struct handler_environment {
         char peer[PEER_VARIABLES_MAX][PEER_VARIABLE_SIZE];
 };
 
-/* Variables that the service manager set for preforkd and that handlers must not see: with NOTIFY_SOCKET a handler
- * could notify the service manager in our name, and with LISTEN_FDS it would take its connection for a listening
- * socket. */
-static const char *const withheld[] = {
-        "NOTIFY_SOCKET",
-        "LISTEN_PID",
-        "LISTEN_FDS",
-        "LISTEN_FDNAMES",
-        "LISTEN_PIDFDID",
-        "WATCHDOG_PID",
-        "WATCHDOG_USEC",
-        "JOURNAL_STREAM",
-        "LOG_NAMESPACE",
-        "INVOCATION_ID",
-        "CREDENTIALS_DIRECTORY",
-        "RUNTIME_DIRECTORY",
-        "STATE_DIRECTORY",
-        "CACHE_DIRECTORY",
-        "LOGS_DIRECTORY",
-        "CONFIGURATION_DIRECTORY",
-        "SYSTEMD_EXEC_PID",
-        "MAINPID",
-        "MANAGERPID",
-        "SERVICE_RESULT",
-        "EXIT_CODE",
-        "EXIT_STATUS",
-        "MONITOR_SERVICE_RESULT",
-        "MEMORY_PRESSURE_WATCH",
-        "MEMORY_PRESSURE_WRITE",
-        "FDSTORE",
-        "PREFORKD_PRELOAD",
-};
-
 static size_t name_length(const char *variable)
 {
         return strcspn(variable, "=");
-}
-
-static bool same_name(const char *a, const char *b)
-{
-        size_t length = name_length(a);
-
-        return length == name_length(b) && strncmp(a, b, length) == 0;
 }
 
 /* May a handler see this string of preforkd's environment? execve(2) accepts any strings; one without a name or without
@@ -75,10 +36,7 @@ static bool is_passed_on(const char *variable)
 
         if (length == 0 || variable[length] != '=')
                 return false;
-        for (size_t i = 0; i < ELEMENTS(withheld); i++)
-                if (same_name(variable, withheld[i]))
-                        return false;
-        return !peer_variables_contain(variable);
+        return !variables_are_withheld(variable) && !peer_variables_contain(variable);
 }
 
 /* A variable on its way into the fixed part. Environments can be large: they are sorted, not searched. */
@@ -234,7 +192,7 @@ char **handler_environment_fixed(struct handler_environment *environment)
 const char *handler_environment_get(const struct handler_environment *environment, const char *name)
 {
         for (size_t i = 0; i < environment->fixed.count; i++)
-                if (same_name(environment->fixed.list[i], name))
+                if (variables_same_name(environment->fixed.list[i], name))
                         return environment->fixed.list[i] + name_length(name) + 1;
         return NULL;
 }

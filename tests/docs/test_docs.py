@@ -242,7 +242,7 @@ def test_message_ids_name_fields_that_exist() -> None:
 
 
 def test_variables_that_are_withheld() -> None:
-    table = re.search(r"withheld\[\] = \{(.*?)\};", source("worker"), re.DOTALL)
+    table = re.search(r"withheld\[\] = \{(.*?)\};", source("logic/config"), re.DOTALL)
     assert table
     withheld = set(re.findall(r'"(\w+)"', table.group(1)))
     text = page("preforkd.conf.5") + page("preforkd-handler.7")

@@ -260,3 +260,33 @@ def maps_of(pid: int) -> str:
         return Path(f"/proc/{pid}/maps").read_text()
     except OSError:  # it has ended
         return ""
+
+
+def test_values_of_environment_files(preforkd: Start, tmp_path: Path) -> None:
+    """… are as secret, also after a reload that reads them again."""
+    secrets = [Secret(64), Secret(64)]
+    path = tmp_path / "variables"
+    path.write_text(f"PASSWORD={secrets[0].value}\n")
+    pools = {name: {"listen": tcp4(), "handler": ["/bin/sh", "-c", 'read x; echo "$PASSWORD"'], "scaling": "static",
+                    "max_workers": 1} for name in ("own", "other")}
+    pools["own"]["environment_file"] = path
+    daemon = preforkd(pools, control=True)
+    if is_sanitized(daemon.pid):
+        pytest.skip("a sanitizer keeps what was freed")
+
+    def check(at: int) -> None:
+        for name, worker in ((name, daemon.wait_workers(1, name)[0]) for name in pools):
+            places = [place for place, content in memory_of(worker).items() if secrets[at].is_in(content)]
+            assert bool(places) == (name == "own"), (name, places)
+
+    check(0)
+    path.write_text(f"PASSWORD={secrets[1].value}\n")
+    daemon.hup("reloaded")
+    wait_until(lambda: request(str(pools["own"]["listen"]), b"x\n") == secrets[1].value.encode() + b"\n", "the new value")
+    wait_until(lambda: not control_of(daemon).pool("own")["counts"]["old"], "the end of the old workers")
+    control_of(daemon).do("restart other")
+    wait_until(lambda: (counts := control_of(daemon).pool("other")["counts"])["idle"] == 1 and not counts["old"]
+               and not counts["retiring"], "new workers")
+    check(1)
+    assert not [place for worker in daemon.wait_workers(1, "other") for place, content in memory_of(worker).items()
+                if secrets[0].is_in(content)]

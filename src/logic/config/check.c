@@ -13,6 +13,7 @@
 #include "logic/config/rules.h"
 #include "logic/config/schema.h"
 #include "logic/config/peer_variables.h"
+#include "logic/config/variables.h"
 
 const char *rules_label(const struct rules *rules, enum pool_option option, char label[static OPTION_LABEL_MAX])
 {
@@ -255,6 +256,18 @@ static void check_environment(const struct rules *rules, const struct pool_confi
                         rules_refuse(rules, pool, POOL_ENVIRONMENT,
                                      "%.*s is set by preforkd for every connection; expected another name",
                                      (int)strcspn(pool->environment.list[i], "="), pool->environment.list[i]);
+        for (size_t i = 0; i < pool->pass_environment.count; i++) {
+                const char *name = pool->pass_environment.list[i];
+                if (peer_variables_contain(name))
+                        rules_refuse(rules, pool, POOL_PASS_ENVIRONMENT,
+                                     "%s is set by preforkd for every connection; expected another name", name);
+                else if (variables_are_withheld(name))
+                        rules_refuse(rules, pool, POOL_PASS_ENVIRONMENT,
+                                     "%s is for preforkd alone, and no handler gets it", name);
+        }
+        if (pool->pass_environment.count > 0 && !pool->clear_environment)
+                rules_warn(rules, pool, POOL_PASS_ENVIRONMENT,
+                           "no effect: with clear_environment = no handlers get all variables");
 }
 
 /* Two addresses at which not both can be listened: one of this pool, and an earlier one. */

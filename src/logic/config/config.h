@@ -116,7 +116,7 @@ enum pool_option {
         POOL_FREE_BIND, POOL_TCP_NODELAY, POOL_TCP_KEEPALIVE, POOL_DEFER_ACCEPT,
         POOL_HANDLER_TYPE, POOL_HANDLER, POOL_ARGV0, POOL_THREADS_PER_WORKER, POOL_START_METHOD, POOL_COPY, POOL_ROLLBACK_CHECK, POOL_FAST_EXIT, POOL_SNAPSHOT_AFTER, POOL_LISTEN_FD, POOL_ACCOUNTING, POOL_RETIRE_SIGNAL,
         POOL_USER, POOL_GROUP, POOL_SUPPLEMENTARY_GROUPS, POOL_UMASK, POOL_NICE, POOL_DIRECTORY, POOL_ROOT_DIRECTORY,
-        POOL_ENVIRONMENT, POOL_CLEAR_ENVIRONMENT, POOL_OOM_SCORE_ADJ, POOL_LIMIT_NOFILE, POOL_LIMIT_AS,
+        POOL_ENVIRONMENT, POOL_ENVIRONMENT_FILE, POOL_PASS_ENVIRONMENT, POOL_CLEAR_ENVIRONMENT, POOL_OOM_SCORE_ADJ, POOL_LIMIT_NOFILE, POOL_LIMIT_AS,
         POOL_LIMIT_CORE, POOL_LIMIT_CPU, POOL_LIMIT_NPROC, POOL_LIMIT_DATA, POOL_LIMIT_STACK, POOL_LIMIT_FSIZE,
         POOL_NO_NEW_PRIVILEGES, POOL_STDERR,
         POOL_STDERR_RATE_LIMIT,
@@ -132,6 +132,7 @@ enum pool_option {
 
 /* In the canonical form: keys of a pool that users cannot set. */
 #define CONFIG_HANDLER_FILES "handler_files"
+#define CONFIG_FILE_VARIABLES "file_variables"
 #define CONFIG_DIRECTORY_ID "directory_id"
 #define CONFIG_ROOT_DIRECTORY_ID "root_directory_id"
 
@@ -178,7 +179,10 @@ struct pool_config {
         bool nice_set;
         int64_t nice;
         char *directory, *root_directory; /* root_directory NULL: none */
-        struct secret_words environment;  /* NAME=VALUE each; complete after `user` was resolved */
+        /* NAME=VALUE each. Complete when the files of `environment_file` have been read, the variables of
+         * `pass_environment` been added, and `user` been resolved. */
+        struct secret_words environment;
+        struct words environment_file, pass_environment;
         bool clear_environment;
         bool oom_score_adj_set;
         int64_t oom_score_adj;
@@ -208,6 +212,8 @@ struct pool_config {
         uint64_t max_detached_workers;
         uint64_t restart_delay_min_ms, restart_delay_max_ms;
 
+        /* The names of the variables whose values are those of environment_file. */
+        struct words file_variables;
         /* What `directory` and `root_directory` led to when the configuration was read: deployments switch links. */
         struct directory_id directory_id, root_directory_id;
         /* What the handler was then, if pool_config_keeps_handler(). */

@@ -41,6 +41,7 @@ void pool_config_free(struct pool_config *pool)
         for (int i = 0; i < POOL_OPTION_COUNT; i++)
                 option_value_clear(&pool_options[i], pool);
         handler_files_clear(&pool->handler_files);
+        words_clear(&pool->file_variables);
         free(pool->choice.start_method_why);
         free(pool->choice.copy_why);
         free(pool->name);

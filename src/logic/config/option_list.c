@@ -1,5 +1,4 @@
 /* The types that are lists of words: commands, environments, listen addresses. */
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -8,6 +7,7 @@
 #include "logic/config/advice.h"
 #include "logic/config/option_types.h"
 #include "logic/config/option_value.h"
+#include "logic/config/variables.h"
 
 /* Words: a program and its arguments. */
 
@@ -85,11 +85,9 @@ const struct option_operations option_words = {.takes_list = true,
 /* Length of the variable's name, or 0 if the word is no assignment. */
 static size_t name_length(const char *word)
 {
-        size_t length = 0;
+        size_t length = variables_name_length(word);
 
-        while (isalnum((unsigned char)word[length]) || word[length] == '_')
-                length++;
-        return word[length] != '=' || isdigit((unsigned char)word[0]) ? 0 : length;
+        return word[length] == '=' ? length : 0;
 }
 
 /* By their names, `=` included, so that one name is not the beginning of another. */
@@ -184,6 +182,72 @@ const struct option_operations option_environment = {.takes_list = true,
                                                      .expectation = environment_expectation,
                                                      .equal = environment_equal,
                                                      .clear = environment_clear};
+
+/* Names of variables, and environment files: lists of words as a command is. */
+
+static int names_parse(const struct option *option, void *base, const struct words *words, struct text *error)
+{
+        for (size_t i = 0; i < words->count; i++) {
+                const char *word = words->list[i];
+                size_t length = variables_name_length(word);
+                if (length > 0 && word[length] == '\0')
+                        continue;
+                if (length > 0 && word[length] == '=') /* the value may be a secret */
+                        return text_appendf(error, "%.*s has a value; expected its name alone, or environment",
+                                            (int)length, word) < 0
+                                       ? -ENOMEM
+                                       : -EINVAL;
+                int r = option_quote_excerpt(error, word);
+                if (r == 0)
+                        r = text_append(error, " is not the name of a variable");
+                return r < 0 ? r : -EINVAL;
+        }
+        return words_replace(option, base, words);
+}
+
+static int names_expectation(const struct option *option, struct text *text)
+{
+        (void)option;
+        return text_append(text, "names of variables");
+}
+
+const struct option_operations option_variable_names = {.takes_list = true,
+                                                        .noun = "a list of names",
+                                                        .parse = names_parse,
+                                                        .print = command_print,
+                                                        .expectation = names_expectation,
+                                                        .equal = command_equal,
+                                                        .clear = command_clear};
+
+static int files_parse(const struct option *option, void *base, const struct words *words, struct text *error)
+{
+        for (size_t i = 0; i < words->count; i++) {
+                const char *word = words->list[i];
+                if (word[0] == '/' || (word[0] == '-' && word[1] == '/'))
+                        continue;
+                int r = option_quote_excerpt(error, word);
+                if (r == 0)
+                        r = text_append(error, " is not an absolute path; expected ");
+                if (r == 0)
+                        r = option_value_expectation(option, error);
+                return r < 0 ? r : -EINVAL;
+        }
+        return words_replace(option, base, words);
+}
+
+static int files_expectation(const struct option *option, struct text *text)
+{
+        (void)option;
+        return text_append(text, "absolute paths, with - in front of one that need not exist");
+}
+
+const struct option_operations option_files = {.takes_list = true,
+                                               .noun = "a list of files",
+                                               .parse = files_parse,
+                                               .print = command_print,
+                                               .expectation = files_expectation,
+                                               .equal = command_equal,
+                                               .clear = command_clear};
 
 /* Listen addresses. */
 

@@ -33,9 +33,10 @@ struct option_operations {
 };
 
 extern const struct option_operations option_bool, option_number, option_signed, option_mode, option_duration,
-        option_size, option_percent, option_enum, option_path, option_name;            /* option_scalar.c */
-extern const struct option_operations option_limit, option_limit_size;                 /* option_limit.c */
-extern const struct option_operations option_words, option_environment, option_listen; /* option_list.c */
-extern const struct option_operations option_log_target;                               /* option_log.c */
-extern const struct option_operations option_rate;                                     /* option_rate.c */
-extern const struct option_operations option_account, option_account_list;             /* option_account.c */
+        option_size, option_percent, option_enum, option_path, option_name; /* option_scalar.c */
+extern const struct option_operations option_limit, option_limit_size;      /* option_limit.c */
+extern const struct option_operations option_words, option_environment, option_listen, option_variable_names,
+        option_files;                                                      /* option_list.c */
+extern const struct option_operations option_log_target;                   /* option_log.c */
+extern const struct option_operations option_rate;                         /* option_rate.c */
+extern const struct option_operations option_account, option_account_list; /* option_account.c */

@@ -186,6 +186,10 @@ static int take_noted(const struct parser *parser, const char *key, const char *
 {
         if (take_directory_id(parser, key, value))
                 return 1;
+        if (text_equal(key, CONFIG_FILE_VARIABLES)) {
+                words_clear(&parser->pool->file_variables);
+                return value && words_split(value, &parser->pool->file_variables) == -ENOMEM ? -ENOMEM : 1;
+        }
         if (!text_equal(key, CONFIG_HANDLER_FILES))
                 return choice_take(parser->pool, key, value);
         int r = value ? handler_files_parse(value, &parser->pool->handler_files) : 0;

@@ -8,6 +8,7 @@
 #include "logic/config/ini_writer.h"
 #include "logic/config/option_value.h"
 #include "logic/config/schema.h"
+#include "logic/config/variables.h"
 
 struct printer {
         struct text *text;
@@ -103,6 +104,55 @@ static int print_directory_id(const struct printer *printer, const char *key, co
         return text_appendf(printer->text, "%s = %" PRIu64 " %" PRIu64 "\n", key, id->device, id->inode);
 }
 
+static bool is_of_file(const struct pool_config *pool, const char *variable)
+{
+        for (size_t i = 0; i < pool->file_variables.count; i++)
+                if (variables_same_name(pool->file_variables.list[i], variable))
+                        return true;
+        return false;
+}
+
+/* For people: the variables without those of files, which are told apart, and without their values. */
+static int print_environment(const struct printer *printer, const struct pool_config *pool)
+{
+        struct pool_config shown = *pool;
+        _cleanup_(words_clear) struct words own = {0};
+        const struct option *option = &pool_options[POOL_ENVIRONMENT];
+        int r = 0;
+
+        shown.environment = (struct secret_words){0};
+        for (size_t i = 0; i < pool->environment.count && r == 0; i++)
+                if (!is_of_file(pool, pool->environment.list[i]))
+                        r = words_add(&own, pool->environment.list[i]);
+        if (r == 0)
+                r = secret_words_set(&shown.environment, &own);
+        if (r == 0)
+                r = print_option(printer, option, &shown, &pool->origins[POOL_ENVIRONMENT]);
+        secret_words_clear(&shown.environment);
+        for (size_t i = 0; i < pool->file_variables.count && r == 0; i++)
+                r = text_appendf(printer->text, "%s%s=***%s", i == 0 ? "; of environment_file: " : " ",
+                                 pool->file_variables.list[i], i + 1 == pool->file_variables.count ? "\n" : "");
+        return r;
+}
+
+/* In the canonical form as it is. */
+static int print_pool_option(const struct printer *printer, const struct pool_config *pool, enum pool_option option)
+{
+        if (option == POOL_ENVIRONMENT && !printer->with_origins && pool->file_variables.count > 0)
+                return print_environment(printer, pool);
+        return print_option(printer, &pool_options[option], pool, &pool->origins[option]);
+}
+
+static int print_file_variables(const struct printer *printer, const struct words *names)
+{
+        _cleanup_(text_clear) struct text value = {0};
+
+        if (!printer->with_origins || names->count == 0)
+                return 0;
+        int r = words_join(&value, names);
+        return r < 0 ? r : ini_write_value(printer->text, CONFIG_FILE_VARIABLES, text_string(&value));
+}
+
 static int print_pool(const struct printer *printer, const struct pool_config *pool,
                       const struct pool_config *configured)
 {
@@ -119,8 +169,10 @@ static int print_pool(const struct printer *printer, const struct pool_config *p
                         if (r == 0)
                                 r = print_choice(printer, pool, (enum pool_option)i);
                         if (r == 0)
-                                r = print_option(printer, &pool_options[i], pool, &pool->origins[i]);
+                                r = print_pool_option(printer, pool, (enum pool_option)i);
                 }
+        if (r == 0)
+                r = print_file_variables(printer, &pool->file_variables);
         if (r == 0)
                 r = print_handler_files(printer, &pool->handler_files);
         if (r == 0)

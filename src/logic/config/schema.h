@@ -23,6 +23,8 @@ enum option_type {
         OPTION_NAME, /* any one word */
         OPTION_WORDS,
         OPTION_ENVIRONMENT,
+        OPTION_VARIABLE_NAMES,
+        OPTION_FILES, /* paths, perhaps with a - in front */
         OPTION_LISTEN,
         OPTION_ACCOUNT,
         OPTION_ACCOUNT_LIST,

@@ -12,6 +12,7 @@
 #include "logic/config/config_options.h"
 #include "logic/config/parse.h"
 #include "master/config/config_accounts.h"
+#include "master/config/config_environment.h"
 #include "master/config/config_files.h"
 #include "master/config/config_host.h"
 #include "master/config/config_log.h"
@@ -42,6 +43,8 @@ int config_read(const struct config_source *source, struct config *ret, struct p
         r = source->file ? config_files_read(ret, source->file, problems) : read_options(source, ret, problems);
         if (r == 0)
                 r = config_set_defaults(ret);
+        if (r == 0)
+                r = config_environment_complete(ret, problems);
         if (r == 0)
                 r = config_accounts_resolve(ret, problems);
         if (r == 0)

@@ -200,6 +200,19 @@ static void test_names(void **state)
                   "\"two words\" is more than one word (quotes make it one); expected one word");
 }
 
+static void test_lists_of_names_and_files(void **state)
+{
+        (void)state;
+        check_good(POOL_PASS_ENVIRONMENT, " LANG  'TZ' ", "LANG TZ");
+        check_good(POOL_PASS_ENVIRONMENT, "", "");
+        check_bad(POOL_PASS_ENVIRONMENT, "LANG 1A", "\"1A\" is not the name of a variable");
+        check_bad(POOL_PASS_ENVIRONMENT, "A=b", "A has a value; expected its name alone, or environment");
+        check_good(POOL_ENVIRONMENT_FILE, "/a '-/b c'", "/a '-/b c'");
+        check_bad(
+                POOL_ENVIRONMENT_FILE, "/a -b",
+                "\"-b\" is not an absolute path; expected absolute paths, with - in front of one that need not exist");
+}
+
 static void test_paths(void **state)
 {
         (void)state;
@@ -416,6 +429,7 @@ int main(void)
                 cmocka_unit_test(test_log_targets),
                 cmocka_unit_test(test_rates),
                 cmocka_unit_test(test_names),
+                cmocka_unit_test(test_lists_of_names_and_files),
                 cmocka_unit_test(test_paths),
                 cmocka_unit_test(test_handlers),
                 cmocka_unit_test(test_environments),

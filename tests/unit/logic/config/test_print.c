@@ -262,6 +262,13 @@ static void append_random_value(struct text *value, const struct option *option)
                         append_word(value, prefix);
                 }
                 break;
+        case OPTION_VARIABLE_NAMES:
+                for (uint32_t i = random_below(20); i > 0; i--)
+                        (void)text_appendf(value, "V%u ", i);
+                break;
+        case OPTION_FILES:
+                append_word(value, random_below(2) ? "-/" : "/");
+                break;
         case OPTION_LIMIT:
                 (void)text_appendf(value, "%u:%s", 3 + random_below(1000), random_below(2) ? "infinity" : "2000");
                 break;
@@ -287,8 +294,8 @@ static void test_random_configurations_come_back(void **state)
                 for (int i = 0; i < POOL_OPTION_COUNT; i++) {
                         _cleanup_(text_clear) struct text value = {0};
                         bool chain = i >= POOL_SCALING && i <= POOL_MAX_WORKERS;
-                        if (i == POOL_LISTEN || pool_options[i].not_built || chain ||
-                            i == POOL_SNAPSHOT_AFTER || /* of no effect here, which is a warning */
+                        if (i == POOL_LISTEN || pool_options[i].not_built || chain || i == POOL_SNAPSHOT_AFTER ||
+                            i == POOL_PASS_ENVIRONMENT || /* perhaps of no effect: a warning */
                             (i != POOL_HANDLER && random_below(3) == 0))
                                 continue;
                         append_random_value(&value, &pool_options[i]);

@@ -213,6 +213,7 @@ static void test_every_option_is_compared(void **state)
                 {POOL_HANDLER, "cat -n"}, {POOL_ARGV0, "dog"}, {POOL_START_METHOD, "forkserver"}, {POOL_USER, "7"},
                 {POOL_GROUP, "7"}, {POOL_SUPPLEMENTARY_GROUPS, "7 8"}, {POOL_UMASK, "7"}, {POOL_NICE, "7"},
                 {POOL_DIRECTORY, "/7"}, {POOL_ROOT_DIRECTORY, "/7"}, {POOL_ENVIRONMENT, "A=7"},
+                {POOL_ENVIRONMENT_FILE, "/7"}, {POOL_PASS_ENVIRONMENT, "A7"},
                 {POOL_CLEAR_ENVIRONMENT, "no"}, {POOL_OOM_SCORE_ADJ, "0"}, {POOL_LIMIT_NOFILE, "7"},
                 {POOL_LIMIT_AS, "7"}, {POOL_LIMIT_CORE, "7"}, {POOL_LIMIT_CPU, "7"}, {POOL_LIMIT_NPROC, "7:8"},
                 {POOL_LIMIT_DATA, "7"}, {POOL_LIMIT_STACK, "7"}, {POOL_LIMIT_FSIZE, "7"},
