@@ -40,8 +40,10 @@ static void report(const struct rules *rules, bool warning, const struct pool_co
                 rules->problems->out_of_memory = true;
                 return;
         }
-        (warning ? problem_warn : problem_add)(rules->problems, place->file, place->line, "%s: %s",
-                                               rules_label(rules, option, label), text_string(&text));
+        const char *name = place->of_defaults ? pool->name : NULL;
+        (warning ? problem_warn : problem_add)(rules->problems, place->file, place->line, "%s: %s%s%s%s",
+                                               rules_label(rules, option, label), text_string(&text),
+                                               name ? " (pool \"" : "", name ? name : "", name ? "\")" : "");
 }
 
 void rules_refuse(const struct rules *rules, const struct pool_config *pool, enum pool_option option,

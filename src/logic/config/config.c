@@ -57,6 +57,19 @@ struct pool_config *config_add_pool(struct config *config, const char *name, str
         return config->pools[config->pool_count++] = TAKE_PTR(pool);
 }
 
+struct pool_config *config_make_defaults(struct config *config, struct origin section)
+{
+        _cleanup_(freep) struct pool_config *defaults = config->defaults ? NULL : calloc(1, sizeof(*defaults));
+
+        if (config->defaults)
+                return config->defaults;
+        if (!defaults)
+                return NULL;
+        defaults->name = strdup(CONFIG_DEFAULTS_SECTION);
+        defaults->section = section;
+        return defaults->name ? config->defaults = TAKE_PTR(defaults) : NULL;
+}
+
 struct pool_config *config_take_pool(struct config *config, const char *name)
 {
         for (size_t i = 0; i < config->pool_count; i++) {

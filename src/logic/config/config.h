@@ -106,7 +106,8 @@ struct listen_list {
 struct origin {
         const char *file; /* owned by config->files; NULL: the command line (line is 1 then) */
         unsigned line;
-        bool refused; /* its value was refused: rules treat it as neither missing nor set */
+        bool refused;     /* its value was refused: rules treat it as neither missing nor set */
+        bool of_defaults; /* a pool's: the value is that of [defaults] */
 };
 
 /* Every option of a pool, in the order of the manual. The schema's table is indexed by it. */
@@ -129,6 +130,9 @@ enum pool_option {
         POOL_OPTION_COUNT
 };
 /* clang-format on */
+
+/* The section with what pools take that do not say otherwise. */
+#define CONFIG_DEFAULTS_SECTION "defaults"
 
 /* In the canonical form: keys of a pool that users cannot set. */
 #define CONFIG_HANDLER_FILES "handler_files"
@@ -250,7 +254,8 @@ struct config {
         struct master_config master;
         struct pool_config **pools; /* in the order of the files */
         size_t pool_count;
-        char **files; /* every file that was read; origins point here */
+        struct pool_config *defaults; /* what [defaults] sets; NULL: there is no such section */
+        char **files;                 /* every file that was read; origins point here */
         size_t file_count;
 };
 
@@ -281,6 +286,9 @@ struct pool_config *config_find_pool(const struct config *config, const char *na
 
 /* Add an empty pool (everything zero) at the end. NULL: out of memory. */
 struct pool_config *config_add_pool(struct config *config, const char *name, struct origin section);
+
+/* The pool that stands for [defaults], which is made when it is asked for first. NULL: out of memory. */
+struct pool_config *config_make_defaults(struct config *config, struct origin section);
 
 /* The config's own copy of a file's name, for origins; the same pointer for the same name. NULL: out of memory. */
 const char *config_intern_file(struct config *config, const char *file);

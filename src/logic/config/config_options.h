@@ -5,7 +5,8 @@
 
 #include "logic/config/config.h"
 
-/* Set every option that was not set, or was refused, to its default. config_finish() does so too; call this before it
+/* Set every option that was not set, or was refused, to its default: that of [defaults], unless it has no effect in the
+ * pool, or that of the table. config_finish() does so too; call this before it
  * if something between parsing and finishing needs the defaults. 0 or -ENOMEM. */
 int config_set_defaults(struct config *config);
 

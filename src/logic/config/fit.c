@@ -137,8 +137,33 @@ void config_fit_requests(struct pool_config *pool)
                 pool->max_requests = ROLLBACK_MAX_REQUESTS;
 }
 
+/* Of two values that disagree, one of them of [defaults]: that one counts as not set, and moves. */
+static void give_way(struct pool_config *pool, enum pool_option a, enum pool_option b)
+{
+        bool a_is_default = pool->origins[a].of_defaults, b_is_default = pool->origins[b].of_defaults;
+
+        if (rules_is_set(pool, a) && rules_is_set(pool, b) && a_is_default != b_is_default)
+                pool->origins[a_is_default ? a : b] = (struct origin){0};
+}
+
+/* What a pool says itself is not wrong because of what is said for all pools. */
+static void fit_defaults(struct pool_config *pool)
+{
+        if (pool->scaling == SCALING_ONDEMAND && !pool->origins[POOL_SCALING].of_defaults) {
+                give_way(pool, POOL_SCALING, POOL_MIN_SPARE_WORKERS);
+                give_way(pool, POOL_SCALING, POOL_START_WORKERS);
+        }
+        for (size_t i = 0; i < ELEMENTS(chain); i++)
+                for (size_t j = i + 1; j < ELEMENTS(chain); j++)
+                        if (*worker_count(pool, chain[i]) > *worker_count(pool, chain[j]))
+                                give_way(pool, chain[i], chain[j]);
+        if (pool->restart_delay_min_ms > pool->restart_delay_max_ms)
+                give_way(pool, POOL_RESTART_DELAY_MIN, POOL_RESTART_DELAY_MAX);
+}
+
 void config_fit(const struct rules *rules, struct pool_config *pool)
 {
+        fit_defaults(pool);
         config_fit_requests(pool);
         fit_delays(rules, pool);
         if (pool->origins[POOL_SCALING].refused)

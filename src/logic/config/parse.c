@@ -154,6 +154,10 @@ static int on_section(void *context, const char *name, struct ini_place ini_plac
         parser->in_master = text_equal(name, MASTER_SECTION);
         if (r < 0 || parser->in_master || name[0] == '\0')
                 return r;
+        if (text_equal(name, CONFIG_DEFAULTS_SECTION)) {
+                parser->pool = config_make_defaults(parser->config, place);
+                return parser->pool ? 0 : -ENOMEM;
+        }
         const struct pool_config *known = config_find_pool(parser->config, name);
         if (known && known->section.file)
                 problem_add(parser->problems, place.file, place.line, "pool \"%s\" is already defined at %s:%u", name,
@@ -214,6 +218,13 @@ static int on_value(void *context, const char *key, const char *value, struct in
                 setting.option = &pool_options[index];
                 setting.base = parser->pool;
                 setting.origin = &parser->pool->origins[index];
+                if (parser->pool == parser->config->defaults && setting.option->no_default) {
+                        problem_add(parser->problems, place.file, place.line,
+                                    "%s: each pool has its own; expected it in "
+                                    "the sections of pools",
+                                    key);
+                        return 0;
+                }
         } else if (parser->canonical && parser->pool && (r = take_noted(parser, key, value)) != 0) {
                 return r < 0 ? r : 0;
         } else {

@@ -80,7 +80,7 @@ static_assert(ELEMENTS(master_options) == MASTER_OPTION_COUNT, "a row for every 
 
 /* clang-format off */
 const struct option pool_options[] = {
-        [POOL_LISTEN] = {"listen", OPTION_LISTEN, POOL_FIELD(listen), .effect = EFFECT_REBIND,
+        [POOL_LISTEN] = {"listen", OPTION_LISTEN, POOL_FIELD(listen), .no_default = true, .effect = EFFECT_REBIND,
                 .help = "addresses to accept connections on (required)"},
         [POOL_BACKLOG] = {"backlog", OPTION_NUMBER, POOL_FIELD(backlog), "511", .min = 1, .max = INT32_MAX,
                 .effect = EFFECT_LISTENER,
@@ -105,9 +105,9 @@ const struct option pool_options[] = {
         [POOL_HANDLER_TYPE] = {"handler_type", OPTION_ENUM, POOL_FIELD(handler_type), "inetd",
                 .choices = handler_types, .effect = EFFECT_ROLL,
                 .help = "inetd: a program on stdin and stdout; listener: it accepts itself; module: loaded; builtin: preforkd's own"},
-        [POOL_HANDLER] = {"handler", OPTION_WORDS, POOL_FIELD(handler), .effect = EFFECT_ROLL,
+        [POOL_HANDLER] = {"handler", OPTION_WORDS, POOL_FIELD(handler), .no_default = true, .effect = EFFECT_ROLL,
                 .help = "the program, module or builtin that serves connections, and its arguments (required)"},
-        [POOL_ARGV0] = {"argv0", OPTION_NAME, POOL_FIELD(argv0), .optional = true, .effect = EFFECT_ROLL,
+        [POOL_ARGV0] = {"argv0", OPTION_NAME, POOL_FIELD(argv0), .no_default = true, .optional = true, .effect = EFFECT_ROLL,
                 .help = "what the handler sees as its own name; unset: the program as handler has it"},
         [POOL_THREADS_PER_WORKER] = {"threads_per_worker", OPTION_NUMBER, POOL_FIELD(threads_per_worker), "1", .min = 1,
                 .max = THREADS_MAX, .effect = EFFECT_ROLL,

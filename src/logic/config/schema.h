@@ -59,6 +59,7 @@ struct option {
         size_t set_offset;                   /* OPTION_SIGNED, optional: of the bool "is set" beside the field */
         const struct option_choice *choices; /* OPTION_ENUM, OPTION_LOG_TARGET; ends with a NULL word */
         enum reload_effect effect;
+        bool no_default;  /* of pools: each has its own, so [defaults] cannot set it */
         bool not_built;   /* the key as a whole is refused with "not available yet" */
         const char *help; /* one line, no final period */
 };

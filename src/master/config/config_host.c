@@ -37,8 +37,10 @@ void host_report(const struct host *host, bool warning, enum pool_option option,
         if (text_appendv(&text, format, arguments) < 0)
                 host->problems->out_of_memory = true;
         va_end(arguments);
-        (warning ? problem_warn : problem_add)(host->problems, place->file, place->line, "%s: %s",
-                                               pool_options[option].name, text_string(&text));
+        const char *name = place->of_defaults ? pool->name : NULL;
+        (warning ? problem_warn : problem_add)(host->problems, place->file, place->line, "%s: %s%s%s%s",
+                                               pool_options[option].name, text_string(&text), name ? " (pool \"" : "",
+                                               name ? name : "", name ? "\")" : "");
 }
 
 static struct directory_id id_of(const struct stat *status)
