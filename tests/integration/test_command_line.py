@@ -21,7 +21,7 @@ START_FAILED, USAGE, NOTHING_TO_SERVE, BAD_CONFIG = 1, 2, 3, 78
 
 # Every key of a pool that is built, as the design spells them.
 POOL_KEYS = """
-    listen backlog socket_user socket_group socket_mode ipv6_only free_bind tcp_nodelay tcp_keepalive defer_accept
+    listen backlog socket_user socket_group socket_mode ipv6_only free_bind bind_to_device tcp_nodelay tcp_keepalive defer_accept
     handler_type handler argv0 start_method copy rollback_check fast_exit snapshot_after listen_fd accounting retire_signal user group
     supplementary_groups umask nice directory root_directory environment environment_file pass_environment oom_score_adj limit_nofile limit_as limit_core limit_cpu limit_nproc
     limit_data limit_stack limit_fsize clear_environment no_new_privileges scaling

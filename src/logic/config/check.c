@@ -178,6 +178,7 @@ static void warn_unused(const struct rules *rules, const struct pool_config *poo
                 {POOL_SOCKET_MODE, "no UNIX socket with a path"},
                 {POOL_IPV6_ONLY, "no IPv6 address"},
                 {POOL_FREE_BIND, "no TCP address"},
+                {POOL_BIND_TO_DEVICE, "no address of TCP or UDP that it opens itself"},
                 {POOL_TCP_NODELAY, "no TCP address"},
                 {POOL_TCP_KEEPALIVE, "no TCP address"},
                 {POOL_DEFER_ACCEPT, "no TCP address"},
@@ -248,6 +249,20 @@ static void check_listener(const struct rules *rules, const struct pool_config *
                 rules_refuse(rules, pool, POOL_STDERR,
                              "a handler of the type listener has no connection when it starts; expected log, inherit "
                              "or null");
+}
+
+/* As the kernel takes the names of interfaces. */
+static void check_device(const struct rules *rules, const struct pool_config *pool)
+{
+        const char *name = pool->bind_to_device;
+        const size_t most = 15;
+
+        if (!name)
+                return;
+        if (strlen(name) > most || strpbrk(name, "/: \t") || text_equal(name, ".") || text_equal(name, ".."))
+                rules_refuse(rules, pool, POOL_BIND_TO_DEVICE,
+                             "not the name of a network interface; expected at most %zu bytes, without blanks, / and :",
+                             most);
 }
 
 /* Variables that preforkd sets for each connection cannot be set here. */
@@ -359,6 +374,7 @@ int config_finish(struct config *config, const struct config_context *context, s
                 struct pool_config *pool = config->pools[p];
                 check_required(&rules, pool);
                 check_accounts(&rules, pool);
+                check_device(&rules, pool);
                 check_environment(&rules, pool);
                 datagram_rules_derive(pool);
                 datagram_rules_check(&rules, pool);

@@ -119,6 +119,8 @@ static bool concerns(enum pool_option option, const struct address *address)
                 return address->any.sa_family == AF_INET6;
         case POOL_FREE_BIND:
                 return !is_unix;
+        case POOL_BIND_TO_DEVICE: /* a socket of the service manager keeps what its unit says */
+                return !is_unix && address->any.sa_family != AF_UNSPEC;
         default: /* those of TCP */
                 return !is_unix && !address->datagram;
         }
@@ -200,6 +202,7 @@ bool pool_config_uses(const struct pool_config *pool, enum pool_option option)
         case POOL_SOCKET_MODE:
         case POOL_IPV6_ONLY:
         case POOL_FREE_BIND:
+        case POOL_BIND_TO_DEVICE:
         case POOL_TCP_NODELAY:
         case POOL_TCP_KEEPALIVE:
         case POOL_DEFER_ACCEPT:

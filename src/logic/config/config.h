@@ -114,7 +114,7 @@ struct origin {
 /* clang-format off */
 enum pool_option {
         POOL_LISTEN, POOL_BACKLOG, POOL_SOCKET_USER, POOL_SOCKET_GROUP, POOL_SOCKET_MODE, POOL_IPV6_ONLY,
-        POOL_FREE_BIND, POOL_TCP_NODELAY, POOL_TCP_KEEPALIVE, POOL_DEFER_ACCEPT,
+        POOL_FREE_BIND, POOL_BIND_TO_DEVICE, POOL_TCP_NODELAY, POOL_TCP_KEEPALIVE, POOL_DEFER_ACCEPT,
         POOL_HANDLER_TYPE, POOL_HANDLER, POOL_ARGV0, POOL_THREADS_PER_WORKER, POOL_START_METHOD, POOL_COPY, POOL_ROLLBACK_CHECK, POOL_FAST_EXIT, POOL_SNAPSHOT_AFTER, POOL_LISTEN_FD, POOL_ACCOUNTING, POOL_RETIRE_SIGNAL,
         POOL_USER, POOL_GROUP, POOL_SUPPLEMENTARY_GROUPS, POOL_UMASK, POOL_NICE, POOL_DIRECTORY, POOL_ROOT_DIRECTORY,
         POOL_ENVIRONMENT, POOL_ENVIRONMENT_FILE, POOL_PASS_ENVIRONMENT, POOL_CLEAR_ENVIRONMENT, POOL_OOM_SCORE_ADJ, POOL_LIMIT_NOFILE, POOL_LIMIT_AS,
@@ -163,6 +163,7 @@ struct pool_config {
         struct account socket_user, socket_group;
         mode_t socket_mode;
         bool ipv6_only, free_bind, tcp_nodelay, tcp_keepalive, defer_accept;
+        char *bind_to_device; /* NULL: any */
 
         int handler_type; /* enum handler_type; int, because the schema stores every enum through one type */
         struct words handler;

@@ -132,6 +132,7 @@ const struct foreign_word foreign_words[] = {
         {"systemd", "DeferAcceptSec", "defer_accept", NULL},
         {"systemd", "BindIPv6Only", "ipv6_only", NULL},
         {"systemd", "FreeBind", "free_bind", NULL},
+        {"systemd", "BindToDevice", "bind_to_device", NULL},
         {"systemd", "SocketUser", "socket_user", NULL},
         {"systemd", "SocketGroup", "socket_group", NULL},
         {"systemd", "SocketMode", "socket_mode", NULL},

@@ -95,6 +95,8 @@ const struct option pool_options[] = {
                 .help = "IPv6 sockets refuse IPv4 connections"},
         [POOL_FREE_BIND] = {"free_bind", OPTION_BOOL, POOL_FIELD(free_bind), "no", .effect = EFFECT_LISTENER,
                 .help = "listen on addresses that no interface has yet (IP_FREEBIND)"},
+        [POOL_BIND_TO_DEVICE] = {"bind_to_device", OPTION_NAME, POOL_FIELD(bind_to_device), .optional = true,
+                .effect = EFFECT_REBIND, .help = "only clients that come through this network interface (SO_BINDTODEVICE)"},
         [POOL_TCP_NODELAY] = {"tcp_nodelay", OPTION_BOOL, POOL_FIELD(tcp_nodelay), "no", .effect = EFFECT_LISTENER,
                 .help = "send small segments at once (TCP_NODELAY)"},
         [POOL_TCP_KEEPALIVE] = {"tcp_keepalive", OPTION_BOOL, POOL_FIELD(tcp_keepalive), "no",

@@ -34,8 +34,9 @@ static enum reload_effect change_effect(const struct pool_config *old_pool, cons
         /* The same addresses in another order: the sockets stay, but workers got them in the old order. */
         if (option == POOL_LISTEN && same_set)
                 return EFFECT_ROLL;
-        /* Neither pool has an IPv6 address: the option affects nothing. */
-        if (option == POOL_IPV6_ONLY && !pool_config_uses(old_pool, option) && !pool_config_uses(new_pool, option))
+        /* Neither pool has an address of that kind: the option affects nothing. */
+        if ((option == POOL_IPV6_ONLY || option == POOL_BIND_TO_DEVICE) && !pool_config_uses(old_pool, option) &&
+            !pool_config_uses(new_pool, option))
                 return EFFECT_IN_PLACE;
         return pool_options[option].effect;
 }
@@ -129,21 +130,32 @@ static const struct pool_config *find_owner(const struct config *config, const s
         return NULL;
 }
 
-/* ipv6_only is fixed by bind(2): it cannot change while the socket stays open. */
-static void check_ipv6_only(const struct config *old_config, const struct pool_config *pool,
-                            struct problem_list *problems)
+static bool differs(const struct pool_config *a, const struct pool_config *b, enum pool_option option,
+                    const struct listen_address *item)
 {
-        const struct origin *set = &pool->origins[POOL_IPV6_ONLY];
+        sa_family_t family = item->address.any.sa_family;
+
+        if (option == POOL_IPV6_ONLY ? family != AF_INET6 : family != AF_INET && family != AF_INET6)
+                return false;
+        return !pool_option_equal(a, b, option);
+}
+
+/* Some options are fixed by bind(2): they cannot change while the socket stays open. (The device could be changed, but
+ * clients who came through another one would be in the queue still; and going back may not be permitted.) */
+static void check_fixed(const struct config *old_config, const struct pool_config *pool, enum pool_option option,
+                        struct problem_list *problems)
+{
+        const struct origin *set = &pool->origins[option];
         const struct origin *place = set->line > 0 ? set : &pool->section;
 
         for (size_t i = 0; i < pool->listen.count; i++) {
                 const struct listen_address *item = &pool->listen.items[i];
                 const struct pool_config *owner = find_owner(old_config, item);
-                if (owner && item->address.any.sa_family == AF_INET6 && owner->ipv6_only != pool->ipv6_only)
+                if (owner && differs(owner, pool, option, item))
                         problem_add(problems, place->file, place->line,
-                                    "ipv6_only: cannot change in a reload while %s stays open; restart, or remove the "
+                                    "%s: cannot change in a reload while %s stays open; restart, or remove the "
                                     "address in one reload and add it in the next",
-                                    item->text);
+                                    pool_options[option].name, item->text);
         }
 }
 
@@ -162,7 +174,8 @@ int reload_diff(const struct config *old_config, const struct config *new_config
                 step->verb = RELOAD_ADD;
                 if (step->old_pool)
                         compare_pools(step);
-                check_ipv6_only(old_config, step->new_pool, problems);
+                check_fixed(old_config, step->new_pool, POOL_IPV6_ONLY, problems);
+                check_fixed(old_config, step->new_pool, POOL_BIND_TO_DEVICE, problems);
         }
         for (size_t i = 0; i < old_config->pool_count; i++)
                 if (!config_find_pool(new_config, old_config->pools[i]->name))

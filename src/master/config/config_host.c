@@ -260,13 +260,19 @@ static void check_oom_score(const struct host *host)
 static void check_address(const struct host *host, const struct listen_address *listen)
 {
         const struct listener_options options = {.ipv6_only = host->pool->ipv6_only,
-                                                 .free_bind = host->pool->free_bind};
+                                                 .free_bind = host->pool->free_bind,
+                                                 .device = host->pool->bind_to_device};
         bool is_unix = listen->address.any.sa_family == AF_UNIX;
 
         if (listen_address_socket_name(listen))
                 return;
         int r = listener_try(&listen->address, &options);
-        if (r == -EADDRNOTAVAIL)
+        if (r == -ENODEV && options.device)
+                host_report(host, false, POOL_BIND_TO_DEVICE, "there is no network interface \"%s\"", options.device);
+        else if (r == -EPERM && options.device)
+                host_report(host, false, POOL_BIND_TO_DEVICE, "preforkd needs CAP_NET_RAW for it here: %s",
+                            strerror(EPERM));
+        else if (r == -EADDRNOTAVAIL)
                 host_report(host, false, POOL_LISTEN,
                             "%s: no interface of this machine has that address; free_bind = yes does not need one",
                             listen->text);

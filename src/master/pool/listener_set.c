@@ -25,6 +25,7 @@ struct listener_options listener_set_options(const struct pool_config *pool)
         return (struct listener_options){
                 .backlog = (unsigned)pool->backlog,
                 .free_bind = pool->free_bind,
+                .device = pool->bind_to_device,
                 .ipv6_only = pool->ipv6_only,
                 .tcp_nodelay = pool->tcp_nodelay,
                 .tcp_keepalive = pool->tcp_keepalive,
@@ -85,13 +86,23 @@ const char *listener_set_error_text(int error)
         }
 }
 
+const char *listener_set_device_error(int error)
+{
+        return error == ENODEV ? "there is no network interface of that name" : "bind_to_device needs CAP_NET_RAW here";
+}
+
 static int cannot_open(const struct pool_config *pool, const struct listen_address *address, int error,
                        struct problem_list *problems)
 {
         const struct origin *origin = &pool->origins[POOL_LISTEN];
+        const char *device = address->address.any.sa_family == AF_UNIX ? NULL : pool->bind_to_device;
 
-        problem_add(problems, origin->file, origin->line, "pool %s: listen: cannot open %s: %s", pool->name,
-                    address->text, listener_set_error_text(-error));
+        if (device && (error == -ENODEV || error == -EPERM))
+                problem_add(problems, origin->file, origin->line, "pool %s: listen: cannot open %s on %s: %s",
+                            pool->name, address->text, device, listener_set_device_error(-error));
+        else
+                problem_add(problems, origin->file, origin->line, "pool %s: listen: cannot open %s: %s", pool->name,
+                            address->text, listener_set_error_text(-error));
         return error;
 }
 

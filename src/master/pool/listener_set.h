@@ -81,6 +81,9 @@ struct listener_mark listener_set_mark(const struct listener_set *set);
 /* Why an address could not be opened, for people. */
 const char *listener_set_error_text(int error);
 
+/* The same for ENODEV and EPERM of bind_to_device. */
+const char *listener_set_device_error(int error);
+
 /* Close (and unlink) one listener or all; frees the watches. */
 void listener_set_close_one(struct listener_set *set, struct pool_listener *item);
 void listener_set_close(struct listener_set *set);

@@ -1,6 +1,7 @@
 #include "os/net/listener.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -200,6 +201,19 @@ bool listener_is_for(const struct address *bound, const struct address *address)
         return is_stand_in || address_equal(bound, address);
 }
 
+static bool has_device(int fd, const struct address *bound, const char *device)
+{
+        char name[IF_NAMESIZE] = "";
+        socklen_t length = sizeof(name);
+
+        if (bound->any.sa_family == AF_UNIX ||
+            (bound->any.sa_family == AF_INET6 && bound->in6.sin6_scope_id != 0 && !device)) /* bind(2) has set it */
+                return true;
+        if (getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &length) < 0)
+                return !device;
+        return strcmp(name, device ? device : "") == 0;
+}
+
 /* Can a stored socket still serve as the address that it was stored for? */
 static int check_stored(int fd, const struct address *bound, const struct listener_options *options,
                         struct listener *listener)
@@ -214,7 +228,7 @@ static int check_stored(int fd, const struct address *bound, const struct listen
                 return -ESTALE;
         if (bound->any.sa_family == AF_INET && listener->address.any.sa_family == AF_INET6 && options->ipv6_only)
                 return -ESTALE;
-        return 0;
+        return has_device(fd, bound, options->device) ? 0 : -ESTALE;
 }
 
 int listener_adopt(int fd, const struct address *bound, const struct address *address, enum listener_origin origin,

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <sys/socket.h>
 
 static int set_flag(int fd, int level, int option, int value)
@@ -34,6 +35,9 @@ int listener_socket_prepare(int fd, const struct address *address, const struct 
         int r = address->datagram ? 0 : set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1);
         if (r == 0 && options->shares_port)
                 r = set_flag(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+        if (r == 0 && options->device &&
+            setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, options->device, (socklen_t)strlen(options->device)) < 0)
+                r = -errno;
         if (r == 0 && address->any.sa_family == AF_INET6)
                 r = set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, options->ipv6_only);
         if (r == 0 && options->free_bind && address->any.sa_family == AF_INET6)

@@ -16,7 +16,8 @@ enum {
 
 struct listener_options {
         unsigned backlog;
-        bool free_bind; /* also an address that no interface has; read when the listener is opened */
+        bool free_bind;     /* also an address that no interface has; read when the listener is opened */
+        const char *device; /* only packets of this network interface; NULL: of all */
         bool ipv6_only, tcp_nodelay, tcp_keepalive, defer_accept;
         bool shares_port; /* with a listener of our own that has listener_share_port() on, and will drain */
         bool nonblocking; /* for listeners in the epoll sets of several processes; never cleared on an open listener */
@@ -30,7 +31,8 @@ struct listener_options {
  * Returns a descriptor that the caller owns, or -errno. */
 int listener_socket_open(struct address *address, const struct listener_options *options);
 
-/* Set what has to be set before bind(2). 0 or -errno. */
+/* Set what has to be set before bind(2). 0; of the device: -ENODEV: there is none of that name, -EPERM; other -errno.
+ */
 int listener_socket_prepare(int fd, const struct address *address, const struct listener_options *options);
 
 /* Set the options of a TCP listener that can change while it is open, except those in `spared` (LISTENER_…). 0 or

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -72,6 +73,19 @@ static int attach_program(int fd)
         return attach(fd, SO_ATTACH_REUSEPORT_CBPF, steps, ELEMENTS(steps));
 }
 
+/* Sockets share a port only if they are of the same device. bind(2) to a link-local address sets it. */
+static int copy_device(int fd, const struct address *address, int decoy)
+{
+        char name[IF_NAMESIZE] = "";
+        socklen_t length = sizeof(name);
+
+        if (address->any.sa_family == AF_INET6 && address->in6.sin6_scope_id != 0)
+                return 0;
+        if (getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &length) < 0 || name[0] == '\0')
+                return 0;
+        return setsockopt(decoy, SOL_SOCKET, SO_BINDTODEVICE, name, length) < 0 ? -errno : 0;
+}
+
 /* Open a socket that drops what it gets, bound to the address of `fd` and ready to listen. */
 static int open_decoy(int fd)
 {
@@ -97,6 +111,8 @@ static int open_decoy(int fd)
                 r = set_option(decoy, SOL_SOCKET, SO_REUSEADDR, 1); /* the first socket has connections there */
         if (r == 0)
                 r = set_option(decoy, SOL_SOCKET, SO_REUSEPORT, 1);
+        if (r == 0)
+                r = copy_device(fd, &address, decoy);
         if (r == 0 && bind(decoy, &address.any, address.length) < 0)
                 r = -errno;
         return r < 0 ? r : TAKE_FD(decoy);

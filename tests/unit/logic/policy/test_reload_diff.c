@@ -208,7 +208,7 @@ static void test_every_option_is_compared(void **state)
         } others[] = {
                 /* clang-format off */
                 {POOL_LISTEN, "/y"}, {POOL_BACKLOG, "7"}, {POOL_SOCKET_USER, "7"}, {POOL_SOCKET_GROUP, "7"},
-                {POOL_SOCKET_MODE, "0600"}, {POOL_IPV6_ONLY, "yes"}, {POOL_FREE_BIND, "yes"}, {POOL_TCP_NODELAY, "yes"},
+                {POOL_SOCKET_MODE, "0600"}, {POOL_IPV6_ONLY, "yes"}, {POOL_FREE_BIND, "yes"}, {POOL_BIND_TO_DEVICE, "lo"}, {POOL_TCP_NODELAY, "yes"},
                 {POOL_TCP_KEEPALIVE, "yes"}, {POOL_DEFER_ACCEPT, "yes"}, {POOL_HANDLER_TYPE, "listener"},
                 {POOL_HANDLER, "cat -n"}, {POOL_ARGV0, "dog"}, {POOL_START_METHOD, "forkserver"}, {POOL_USER, "7"},
                 {POOL_GROUP, "7"}, {POOL_SUPPLEMENTARY_GROUPS, "7 8"}, {POOL_UMASK, "7"}, {POOL_NICE, "7"},
@@ -284,6 +284,18 @@ static void test_ipv6_only_holds_from_the_start(void **state)
               "rebind a (listen, ipv6_only)", "");
 }
 
+static void test_the_device_holds_from_the_start(void **state)
+{
+        (void)state;
+        check("[a]\nlisten = 127.0.0.1:1 /x\nhandler = cat\n",
+              "[a]\nlisten = 127.0.0.1:1 /x\nhandler = cat\nbind_to_device = lo\n", "rebind a (bind_to_device)",
+              "new:4: bind_to_device: cannot change in a reload while 127.0.0.1:1 stays open; restart, or remove the "
+              "address in one reload and add it in the next");
+        check("[a]\nlisten = 127.0.0.1:1 /x\nhandler = cat\nbind_to_device = lo\n",
+              "[a]\nlisten = 127.0.0.1:2 /x\nhandler = cat\nbind_to_device = eth0\n",
+              "rebind a (listen, bind_to_device)", "");
+}
+
 static void test_ipv6_only_without_ipv6(void **state)
 {
         (void)state;
@@ -312,6 +324,7 @@ int main(void)
                 cmocka_unit_test(test_every_option_is_compared),
                 cmocka_unit_test(test_addresses_move),
                 cmocka_unit_test(test_ipv6_only_holds_from_the_start),
+                cmocka_unit_test(test_the_device_holds_from_the_start),
                 cmocka_unit_test(test_ipv6_only_without_ipv6),
         };
 

@@ -793,9 +793,10 @@ static void serve_in_any_order(const struct listener *listener, const int *clien
 
 /* While it drains, new clients wait and accepted connections are served; after listener_undrain() all clients get
  * through. */
-static void keeps_away(const struct address *listen, const struct address *connect_address)
+static void keeps_away(const struct address *listen, const struct address *connect_address,
+                       const struct listener_options *options)
 {
-        struct listener listener = open_listener(listen, &defaults);
+        struct listener listener = open_listener(listen, options);
         int queued[2] = {connect_to(connect_address, CLIENT_MS), connect_to(connect_address, CLIENT_MS)};
 
         for (unsigned round = 0; round < 2; round++) {
@@ -827,7 +828,7 @@ static void test_decoy(void **state)
         struct address address = unique_address(AF_INET);
 
         (void)state;
-        keeps_away(&address, &address);
+        keeps_away(&address, &address, &defaults);
 }
 
 static void test_decoy_tcp6(void **state)
@@ -848,8 +849,18 @@ static void test_decoy_tcp6(void **state)
                 struct address listen = address_of(text);
                 snprintf(text, sizeof(text), "%s:%u", hosts[i], port);
                 struct address client = address_of(text);
-                keeps_away(&listen, &client);
+                keeps_away(&listen, &client, &defaults);
         }
+}
+
+static void test_decoy_on_a_device(void **state)
+{
+        struct address address = unique_address(AF_INET);
+        struct listener_options options = defaults;
+
+        (void)state;
+        options.device = "lo";
+        keeps_away(&address, &address, &options);
 }
 
 /* The decoy would not drop a SYN with TTL 255, so the program must send it to the listener, which serves it. */
@@ -948,6 +959,27 @@ static void test_adopt_undrains(void **state)
         assert_true(reaches(&address, &adopted));
         adopted.origin = LISTENER_OWN;
         listener_close(&adopted);
+}
+
+/* A stored socket of another device would get other clients. */
+static void test_adopt_looks_at_the_device(void **state)
+{
+        struct address address = unique_address(AF_INET);
+        struct listener_options on_device = defaults;
+        struct listener adopted;
+
+        (void)state;
+        on_device.device = "lo";
+        struct listener listener = open_listener(&address, &on_device);
+        assert_int_equal(listener_adopt(listener.fd, &address, &address, LISTENER_STORED, &defaults, &adopted),
+                         -ESTALE);
+        assert_int_equal(listener_adopt(listener.fd, &address, &address, LISTENER_STORED, &on_device, &adopted), 0);
+        listener_close(&listener);
+        listener = open_listener(&address, &defaults);
+        assert_int_equal(listener_adopt(listener.fd, &address, &address, LISTENER_STORED, &on_device, &adopted),
+                         -ESTALE);
+        assert_int_equal(listener_adopt(listener.fd, &address, &address, LISTENER_STORED, &defaults, &adopted), 0);
+        listener_close(&listener);
 }
 
 static void drain_unix(struct address address)
@@ -1065,6 +1097,8 @@ int main(void)
                 cmocka_unit_test(test_drain_waits_for_handshakes_dual_stack),
                 cmocka_unit_test(test_decoy),
                 cmocka_unit_test(test_decoy_tcp6),
+                cmocka_unit_test(test_decoy_on_a_device),
+                cmocka_unit_test(test_adopt_looks_at_the_device),
                 cmocka_unit_test(test_decoy_is_passed_by),
                 cmocka_unit_test(test_decoy_goes_with_its_listener),
                 cmocka_unit_test(test_decoy_goes_although_a_child_has_it),

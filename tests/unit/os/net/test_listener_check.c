@@ -75,6 +75,9 @@ static void test_honest_ones_are_not_suspected(void **state)
         (void)state;
         honest(unique_address(AF_INET), options);
         honest(unique_address(AF_UNIX), options);
+        options.device = "lo";
+        honest(unique_address(AF_INET), options);
+        options.device = NULL;
         snprintf(path, sizeof(path), "/tmp/preforkd-test-%d.sock", (int)getpid());
         struct address address = {0};
         assert_int_equal(address_parse(path, &address), 0);
