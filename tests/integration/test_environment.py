@@ -181,3 +181,17 @@ def test_of_modules(preforkd: Start, tmp_path: Path, variables: Path) -> None:
     keys = {**pool(environment_file=variables), "handler_type": "module", "handler": [module("serve", tmp_path), "look"]}
     preforkd({"www": keys})
     assert b"environ PASSWORD=hunter 2\n" in request(str(keys["listen"]))
+
+
+def test_an_upgrade(preforkd: Start, variables: Path) -> None:
+    """… takes the values along, and that they are shown to nobody; the next reload finds nothing new."""
+    keys = pool(environment_file=variables)
+    daemon = preforkd({"www": keys}, control=True)
+    control = control_of(daemon)
+    workers = daemon.wait_workers(1)
+    control.do("upgrade")
+    assert say(keys["listen"])["PASSWORD"] == "hunter 2"
+    text = control.do("config")["config"]
+    assert "hunter" not in text and "PASSWORD=***" in text
+    daemon.hup("reloaded")
+    assert daemon.wait_workers(1) == workers

@@ -383,3 +383,12 @@ def test_the_name_of_a_program(preforkd: Start, acceptor: Callable[..., dict[str
     daemon = preforkd({"www": acceptor(tcp4(), scaling="static", max_workers=1, argv0="in.acceptd")}, control=True)
     [pid] = wait_rows(daemon, 1)
     assert Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"in.acceptd\0")
+
+
+def test_the_limits_of_a_program(preforkd: Start, acceptor: Callable[..., dict[str, Any]]) -> None:
+    daemon = preforkd({"www": acceptor(tcp4(), scaling="static", max_workers=1, limit_data="700M:800M", limit_stack="4M:16M",
+                                       limit_fsize="1M:2M")}, control=True)
+    [pid] = wait_rows(daemon, 1)
+    limits = Path(f"/proc/{pid}/limits").read_text()
+    for name, soft, hard in (("data size", 700, 800), ("stack size", 4, 16), ("file size", 1, 2)):
+        assert re.search(rf"^Max {name} +{soft << 20} +{hard << 20} ", limits, re.MULTILINE), limits
