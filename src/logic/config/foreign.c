@@ -113,6 +113,7 @@ const struct foreign_word foreign_words[] = {
         {"Apache", "RLimitMEM", "limit_as", NULL},
         {"Apache", "RLimitNPROC", "limit_nproc", NULL},
         {"Apache", "SetEnv", "environment", NULL},
+        {"Apache", "PassEnv", "pass_environment", NULL},
         {"Apache", "ErrorLog", "log_target", "in [preforkd]"},
         {"Apache", "PidFile", NULL, unnamed},
         {"Apache", "IncludeOptional", NULL, "pools.d/*.conf beside the file is always read"},
