@@ -121,8 +121,9 @@ class Manager:
         """A program that arranges descriptors from 3 on, says whose they are, and becomes preforkd."""
         program = self.path.with_name(f"start{len(self.messages)}")
         program.write_text(f"""#!/usr/bin/python3 -IS
-import os, sys
-high = [os.dup2(fd, 500 + number, inheritable=False) for number, fd in enumerate({list(fds)})]
+import fcntl, os, sys
+above = max({[3 + len(fds), *fds]}) + 1  # a test that has run for long has many descriptors
+high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, above) for fd in {list(fds)}]
 for fd in {list(fds)}:
     os.close(fd)
 for number, fd in enumerate(high):
