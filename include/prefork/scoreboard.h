@@ -82,6 +82,12 @@ enum prefork_record {
         PREFORK_RECORD_COUNT
 };
 
+/* The same, for what admission refuses besides (board.admission_records). */
+enum prefork_admission_record {
+        PREFORK_ADMISSION_RECORD_ACCESS, /* a client that may not connect */
+        PREFORK_ADMISSION_RECORD_COUNT
+};
+
 /* What reports in the slot, after the worker has executed a program that accepts itself. */
 enum prefork_attached {
         PREFORK_ATTACHED_NOBODY,
@@ -143,7 +149,8 @@ struct prefork_slot {
         _Atomic uint32_t attached;         /* enum prefork_attached */
         _Atomic uint32_t handler_crashes;  /* of handler_deaths, those by SIGSEGV and its kind */
         _Atomic uint32_t obstacle;         /* why the memory of its copies cannot be put back; a number of preforkd's */
-        uint32_t reserved_worker[2];
+        _Atomic uint32_t refused_access;   /* connections closed unserved because of access rules */
+        uint32_t reserved_worker[1];
 
         /* Line 3: written by the master. */
         _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t incarnation; /* the slot's reuse counter */
@@ -182,6 +189,8 @@ struct prefork_scoreboard {
         uint32_t reserved_limit;
 
         _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t wake[PREFORK_WAKE_COUNT];
+        /* On a line that workers write, too: as `records`. */
+        _Atomic uint64_t admission_records[PREFORK_ADMISSION_RECORD_COUNT];
 
         /* Shared, written by workers. */
         _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t low_water; /* fewest idle workers since the master set it */

@@ -37,6 +37,7 @@ enum attach_variable {
         ATTACH_LOG_FD,        /* the writing end of the pipe that the master reads */
         ATTACH_TEMPLATE_FD,   /* this is a template: its socket to the master (lib/template_words) … */
         ATTACH_FAMILY,        /* … and the address family of the first listener */
+        ATTACH_ACCESS_FD,     /* … and the memory of the pool's access rules (base/access_table), sealed */
         ATTACH_AUTO,          /* bits of enum attach_auto: what the master can do without */
         /* Limits of the copies: of each the soft one, and behind it the hard one. */
         ATTACH_LIMIT_NOFILE,

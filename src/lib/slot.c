@@ -239,6 +239,11 @@ bool slot_enter_source(struct slot *slot, uint64_t source)
         return false;
 }
 
+void slot_refused_access(struct slot *slot)
+{
+        ADD_OWN(slot->words->refused_access, 1);
+}
+
 void slot_leave_source(struct slot *slot)
 {
         if (atomic_load_explicit(&slot->words->source, memory_order_relaxed) != 0)

@@ -61,6 +61,9 @@ enum prefork_answer slot_wait_recycle(struct slot *slot, unsigned timeout_ms);
 bool slot_enter_source(struct slot *slot, uint64_t source);
 void slot_leave_source(struct slot *slot);
 
+/* Count a connection that access rules refuse. Before slot_busy(), too. */
+void slot_refused_access(struct slot *slot);
+
 /* Set a wake flag, and wake the master if the flag was clear. */
 void slot_wake(struct slot *slot, enum prefork_wake reason);
 

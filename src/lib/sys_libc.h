@@ -98,6 +98,12 @@ static inline int sys_socket_option(int fd, int option, int *ret)
         return (int)sys_result(getsockopt(fd, SOL_SOCKET, option, ret, &length));
 }
 
+/* As getsockopt(2) of SOL_SOCKET, for any value. */
+static inline int sys_socket_value(int fd, int option, void *ret, socklen_t *length)
+{
+        return (int)sys_result(getsockopt(fd, SOL_SOCKET, option, ret, length));
+}
+
 /* It is a connected socket. */
 static inline bool sys_has_peer(int fd)
 {

@@ -142,6 +142,12 @@ static inline int sys_socket_option(int fd, int option, int *ret)
         return (int)SYS_5(__NR_getsockopt, fd, SOL_SOCKET, option, ret, &length);
 }
 
+/* As getsockopt(2) of SOL_SOCKET, for any value. */
+static inline int sys_socket_value(int fd, int option, void *ret, socklen_t *length)
+{
+        return (int)SYS_5(__NR_getsockopt, fd, SOL_SOCKET, option, ret, length);
+}
+
 static inline bool sys_has_peer(int fd)
 {
         struct sockaddr_storage peer;
@@ -212,6 +218,17 @@ static inline long sys_read(int fd, void *data, size_t size)
 static inline int sys_map_shared(int fd, size_t size, void **ret)
 {
         long r = SYS_6(__NR_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+        if (r < 0 && r > -4096)
+                return (int)r;
+        __builtin_memcpy(ret, &r, sizeof(r));
+        return 0;
+}
+
+/* Of a file that is only read. */
+static inline int sys_map_readable(int fd, size_t size, const void **ret)
+{
+        long r = SYS_6(__NR_mmap, 0, size, PROT_READ, MAP_SHARED, fd, 0);
 
         if (r < 0 && r > -4096)
                 return (int)r;

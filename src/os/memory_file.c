@@ -1,6 +1,7 @@
 #include "os/memory_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -8,7 +9,7 @@
 
 int memory_file_open(const char *name, int *ret_fd)
 {
-        int fd = memfd_create(name, MFD_CLOEXEC);
+        int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
         if (fd < 0)
                 return -errno;
@@ -28,6 +29,11 @@ int memory_file_write(int fd, const char *bytes, size_t length)
                 }
         }
         return 0;
+}
+
+int memory_file_seal(int fd)
+{
+        return fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0 ? -errno : 0;
 }
 
 int memory_file_map(int fd, const char **ret_bytes, size_t *ret_length)

@@ -13,7 +13,7 @@
 #include "preload/service_private.h"
 #include "preload/template_link.h"
 
-struct service service = {.template_fd = -1, .heir_fd = -1};
+struct service service = {.template_fd = -1, .heir_fd = -1, .access_fd = -1};
 
 size_t service_list_saved(int signals[static SAVED_MAX])
 {
@@ -68,6 +68,7 @@ static void prepare(void)
         service.log_read_fd = service.log_socket_fd = -1;
         service.log_fd = attachment->has[ATTACH_LOG_FD] ? (int)attachment->values[ATTACH_LOG_FD] : -1;
         service.template_fd = (int)attachment->values[ATTACH_TEMPLATE_FD];
+        service.access_fd = attachment->has[ATTACH_ACCESS_FD] ? (int)attachment->values[ATTACH_ACCESS_FD] : -1;
         keep_from_children();
         service_note_limits();
         record_set_targets(-1, service.log_fd);
@@ -130,6 +131,8 @@ void service_share_memory(void)
         service.shares_memory = true;
         SYS_3(__NR_madvise, service.note, sizeof(*service.note), MADV_DONTFORK);
         SYS_3(__NR_madvise, service.desk.slot.board, sizeof(struct prefork_scoreboard), MADV_DONTFORK);
+        if (service.gate.access)
+                SYS_3(__NR_madvise, service.gate.access, service.gate.access->bytes, MADV_DONTFORK);
 }
 
 uint64_t service_value(enum attach_variable variable)
@@ -185,6 +188,7 @@ size_t service_list_own(int *own[static OWN_FDS_MAX])
         size_t count = 0;
 
         own[count++] = &service.board_fd;
+        own[count++] = &service.access_fd;
         own[count++] = &service.desk.slot.wake_fd;
         own[count++] = &service.desk.recycling.statm_fd;
         own[count++] = &service.log_fd;

@@ -207,6 +207,8 @@ char **service_enter(int connection, const struct address *peer, bool is_cleared
         if (!service.shares_memory) {
                 sys_unmap(service.note, sizeof(*service.note));
                 sys_unmap(service.desk.slot.board, sizeof(struct prefork_scoreboard));
+                if (service.gate.access)
+                        SYS_2(__NR_munmap, service.gate.access, service.gate.access->bytes);
         }
         return environment;
 }

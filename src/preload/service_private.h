@@ -11,6 +11,7 @@
 
 #include "lib/acceptor.h"
 #include "lib/attach.h"
+#include "lib/gate.h"
 #include "lib/request.h"
 #include "lib/sys.h"
 
@@ -41,8 +42,10 @@ struct service {
         struct service_note *note;
         struct acceptor acceptor;
         int listeners[LISTENERS_MAX];
-        size_t listener_count;                  /* of a worker: they come with its order */
-        int board_fd;                           /* until it is mapped */
+        size_t listener_count; /* of a worker: they come with its order */
+        int board_fd;          /* until it is mapped */
+        int access_fd;         /* in a template: the memory of the access rules; -1: there are none, or it is mapped */
+        struct gate gate;
         int log_fd, log_read_fd, log_socket_fd; /* -1: there is none */
         int template_fd; /* in a template: its socket to the master; -1: this is none, or not any more */
         int heir_fd;     /* of a worker that will be one: the same; -1: it will not */
@@ -65,7 +68,7 @@ struct service {
 extern struct service service;
 
 /* The service's descriptors: where their numbers are. Those that there are not are negative. */
-#define OWN_FDS_MAX (LISTENERS_MAX + 8)
+#define OWN_FDS_MAX (LISTENERS_MAX + 9)
 size_t service_list_own(int *own[static OWN_FDS_MAX]);
 
 /* Is that descriptor one of them? */

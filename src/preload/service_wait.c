@@ -5,7 +5,6 @@
 
 #include "lib/door.h"
 #include "lib/host_text.h"
-#include "lib/record_limit.h"
 #include "lib/refusal.h"
 #include "lib/text_of.h"
 #include "preload/record.h"
@@ -32,23 +31,18 @@ void service_endure(const char *what, int error)
         acceptor_pause(&service.acceptor);
 }
 
-static void refuse(int connection, const struct address *peer)
+static void refuse(enum gate_answer answer, int connection, const struct address *peer)
 {
         struct prefork_scoreboard *board = service.desk.slot.board;
-        char text[RECORD_BYTES], more_text[RECORD_LIMIT_TEXT_MAX];
+        char text[RECORD_BYTES];
         uint32_t more;
 
+        if (gate_may_log(board, answer, &more)) {
+                struct line line = record_begin(text, RECORD_NOTICE);
+                gate_explain(&line, board, answer, peer, connection, more);
+                record_write(&line);
+        }
         refusal_close(connection);
-        if (!record_limit_take(&board->records[PREFORK_RECORD_REFUSED], sys_now_ns(), &more))
-                return;
-        struct line line = record_begin(text, RECORD_NOTICE);
-        line_add(&line, "refused a connection from ");
-        host_text_add(&line, peer, service.listeners[0]);
-        line_add(&line, ": it has ");
-        line_add_number(&line, atomic_load(&board->max_connections_per_source));
-        line_add(&line, " already (max_connections_per_source)");
-        line_add(&line, record_limit_text(more, more_text));
-        record_write(&line);
 }
 
 static void log_failed_listener(int error)
@@ -124,13 +118,14 @@ int service_wait(struct address *ret_peer)
                 if (is_abandoned())
                         return service_end_with(PREFORK_EXIT_ORPHANED);
                 service.warned = false;
-                if (request_admit(&service.desk, ret_peer)) {
+                enum gate_answer answer = gate_decide(&service.gate, &service.desk, ret_peer, connection);
+                if (answer == GATE_ADMITTED) {
                         forget_signals(); /* before the first that can be an order about the request */
                         uint64_t now_ns = sys_now_ns();
                         atomic_store(&service.note->begun_ns, now_ns);
                         request_begin(&service.desk, now_ns);
                         return connection;
                 }
-                refuse(connection, ret_peer);
+                refuse(answer, connection, ret_peer);
         }
 }

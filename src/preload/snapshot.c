@@ -57,6 +57,7 @@ static void pass_on(bool keep)
                         SYS_3(__NR_fcntl, *own[i], F_SETFD, keep ? 0 : FD_CLOEXEC);
         note(ATTACH_LOG_FD, service.log_fd);
         note(ATTACH_TEMPLATE_FD, service.template_fd);
+        note(ATTACH_ACCESS_FD, service.access_fd);
         environment_note(&service.attachment);
 }
 

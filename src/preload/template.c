@@ -119,6 +119,27 @@ static int take_slot(uint32_t number, int board_fd, int wake_fd)
         return 0;
 }
 
+/* The access rules of the pool. A worker that does not find them serves nobody. */
+static int take_access(void)
+{
+        struct stat status;
+        const void *memory = NULL;
+
+        if (!service.attachment.has[ATTACH_ACCESS_FD])
+                return 0;
+        int r = sys_fstat(service.access_fd, &status);
+        if (r == 0 && (size_t)status.st_size < sizeof(struct access_table))
+                r = -EPROTO;
+        if (r == 0)
+                r = sys_map_readable(service.access_fd, (size_t)status.st_size, &memory);
+        if (r < 0)
+                return r;
+        service.gate.access = memory;
+        sys_close(service.access_fd);
+        service.access_fd = -1;
+        return access_is_whole(service.gate.access, (size_t)status.st_size) ? 0 : -EPROTO;
+}
+
 /* In the worker. The master takes it for one from its first word on. */
 static void become_worker(const struct received *received)
 {
@@ -142,6 +163,9 @@ static void become_worker(const struct received *received)
         take_log(own[TEMPLATE_FD_LOG], own[TEMPLATE_FD_LOG_READ], own[TEMPLATE_FD_LOG_SOCKET]);
         if (take_slot(received->order.slot, own[TEMPLATE_FD_BOARD], own[TEMPLATE_FD_WAKE]) < 0)
                 sys_exit(PREFORK_EXIT_START_FAILED); /* there is no slot to say why */
+        int r = take_access();
+        if (r < 0)
+                service_fail(PREFORK_STAGE_MEMORY, -r);
 }
 
 void template_run(pid_t (*fork_worker)(void))

@@ -11,10 +11,10 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "lib/door.h"
-#include "lib/refusal.h"
 #include "os/clock.h"
 #include "lib/orders.h"
 #include "lib/record_limit.h"
+#include "worker/admission.h"
 
 #define CPU_LOOK_NS 1000000
 
@@ -28,18 +28,6 @@ static bool may_log(const struct accept_loop *loop, enum prefork_record kind, ui
                 return false;
         record_limit_text(more, text);
         return true;
-}
-
-/* Log a connection that is closed unserved because its client has enough of them. */
-static void log_refusal(const struct accept_loop *loop, const struct address *peer)
-{
-        char host[ADDRESS_TEXT_MAX], more[RECORD_LIMIT_TEXT_MAX];
-
-        if (!may_log(loop, PREFORK_RECORD_REFUSED, clock_now_ns(), more))
-                return;
-        address_format_host(peer, host, sizeof(host));
-        log_notice("refused a connection from %s: it has %u already (max_connections_per_source)%s", host,
-                   atomic_load(&loop->desk.slot.board->max_connections_per_source), more);
 }
 
 /* Log a handler that a signal killed. Its exit code has no meaning for us. */
@@ -269,15 +257,14 @@ static int serve_until_end(struct accept_loop *loop, enum prefork_stage *stage)
                 loop->warned_of_accept = false;
                 *stage = loop->runtime_ops->in_process ? PREFORK_STAGE_HANDLER : PREFORK_STAGE_EXEC;
                 int damage = take_from_own_fds(loop, &connection);
-                /* Before the connection becomes a request: one too many of its source is closed unserved. */
-                if (!request_admit(&loop->desk, &peer)) {
-                        if (connection >= 0) /* a datagram is dropped */
-                                refusal_close(connection);
-                        log_refusal(loop, &peer);
-                } else if ((r = serve(loop, connection, &peer)) < 0)
-                        return r;
-                else if (!request_next(&loop->desk))
-                        return PREFORK_EXIT_RECYCLED;
+                /* Before the connection becomes a request: who is refused costs none. */
+                if (admission_admits(&loop->gate, &loop->desk, &peer, connection)) {
+                        r = serve(loop, connection, &peer);
+                        if (r < 0)
+                                return r;
+                        if (!request_next(&loop->desk))
+                                return PREFORK_EXIT_RECYCLED;
+                }
                 if (damage > 0)
                         return -damage;
         }

@@ -2,13 +2,14 @@
  * for all handler types.
  *
  * Called by worker_main. What must stay true: an accepted connection is served, or the failure is reported; only
- * connections beyond max_connections_per_source, and those whose handler a shortage has kept from starting for the
+ * connections that admission refuses, and those whose handler a shortage has kept from starting for the
  * whole patience, are closed unserved. A shortage ends no worker. */
 #pragma once
 
 #include <stdbool.h>
 
 #include "lib/acceptor.h"
+#include "lib/gate.h"
 #include "lib/request.h"
 #include "worker/own_fds.h"
 #include "worker/runtime.h"
@@ -17,6 +18,7 @@
 /* Filled in by worker_main. */
 struct accept_loop {
         struct request_desk desk;
+        struct gate gate; /* of the pool */
         struct acceptor acceptor;
         const struct runtime_ops *runtime_ops;
         void *runtime;

@@ -35,7 +35,12 @@ void in_place_end(void *runtime);
 /* The descriptors that a template has of ours, and the lowest number of them: above those that a program opens while it
  * starts. The preload object moves them when it has stopped the program. */
 #define IN_PLACE_FIRST_OWN_FD 64
-enum in_place_own { IN_PLACE_OWN_TEMPLATE, IN_PLACE_OWN_LOG, IN_PLACE_OWN_COUNT };
+enum in_place_own {
+        IN_PLACE_OWN_TEMPLATE,
+        IN_PLACE_OWN_LOG,
+        IN_PLACE_OWN_ACCESS, /* not of a program that accepts itself */
+        IN_PLACE_OWN_COUNT
+};
 
 /* Execute it. Returns only -errno. */
 int in_place_execute(const struct in_place_program *program, struct handler_environment *environment);

@@ -69,8 +69,11 @@ static uint64_t count_taken_in(const struct prefork_scoreboard *board)
         uint32_t limit = MIN_OF(atomic_load(&board->slot_limit), (uint32_t)PREFORK_SCOREBOARD_SLOTS);
         uint64_t sum = 0;
 
-        for (uint32_t i = 0; i < limit; i++)
-                sum += atomic_load(&board->slots[i].requests_begun) + atomic_load(&board->slots[i].refused);
+        for (uint32_t i = 0; i < limit; i++) {
+                const struct prefork_slot *slot = &board->slots[i];
+                sum += atomic_load(&slot->requests_begun) + atomic_load(&slot->refused) +
+                       atomic_load(&slot->refused_access);
+        }
         return sum;
 }
 

@@ -122,7 +122,7 @@ static size_t list_own(const struct worker_plan *plan, int statm_fd, int above, 
         if (is_template(plan)) {
                 list[0] = (struct passed){plan->template_fd, above + IN_PLACE_OWN_TEMPLATE};
                 list[1] = (struct passed){plan->log_write_fd, above + IN_PLACE_OWN_LOG};
-                return IN_PLACE_OWN_COUNT;
+                return IN_PLACE_OWN_LOG + 1;
         }
         list[0] = (struct passed){plan->board_fds[0], above};
         list[1] = (struct passed){plan->wake_fd, above + 1};

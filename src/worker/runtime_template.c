@@ -8,6 +8,7 @@
 #include "lib/attach.h"
 #include "lib/door.h"
 #include "lib/orders.h"
+#include "os/memory_file.h"
 #include "worker/explanation.h"
 #include "worker/handler_environment.h"
 #include "worker/handler_limits.h"
@@ -44,6 +45,23 @@ static int attach_limits(const struct handler_limits *limits, struct words *vari
         return r;
 }
 
+/* The memory of the pool's access rules, for all workers that the template makes. -1: it has none. */
+static int open_access(const struct access_table *table, int *ret_fd)
+{
+        _cleanup_(fd_closep) int fd = -1;
+
+        if (!table)
+                return 0;
+        int r = memory_file_open("preforkd access", &fd);
+        if (r == 0)
+                r = memory_file_write(fd, (const char *)table, table->bytes);
+        if (r == 0)
+                r = memory_file_seal(fd);
+        if (r == 0)
+                *ret_fd = TAKE_FD(fd);
+        return r;
+}
+
 static int add_attachment(const struct in_place_program *program, struct words *variables)
 {
         const struct worker_plan *plan = program->plan;
@@ -65,6 +83,8 @@ static int add_attachment(const struct in_place_program *program, struct words *
                                          variables);
         for (size_t i = 0; i < ELEMENTS(rows) && r == 0; i++)
                 r = in_place_attach(variables, rows[i].variable, rows[i].value);
+        if (r == 0 && plan->pool->access.table)
+                r = in_place_attach(variables, ATTACH_ACCESS_FD, IN_PLACE_FIRST_OWN_FD + IN_PLACE_OWN_ACCESS);
         return r < 0 ? r : attach_limits(&program->limits, variables);
 }
 
@@ -87,10 +107,16 @@ static int make_environment(const struct in_place_program *program, struct handl
 static int pass_descriptors(const struct in_place_program *program, int *ret_log)
 {
         const struct worker_plan *plan = program->plan;
-        struct passed own[] = {{plan->template_fd, IN_PLACE_FIRST_OWN_FD + IN_PLACE_OWN_TEMPLATE},
-                               {plan->log_write_fd, IN_PLACE_FIRST_OWN_FD + IN_PLACE_OWN_LOG}};
+        _cleanup_(fd_closep) int access_fd = -1;
 
-        return in_place_pass(plan, own, ELEMENTS(own), IN_PLACE_FIRST_OWN_FD + IN_PLACE_OWN_COUNT, ret_log);
+        int r = open_access(plan->pool->access.table, &access_fd);
+        if (r < 0)
+                return r;
+        struct passed own[] = {{plan->template_fd, IN_PLACE_FIRST_OWN_FD + IN_PLACE_OWN_TEMPLATE},
+                               {plan->log_write_fd, IN_PLACE_FIRST_OWN_FD + IN_PLACE_OWN_LOG},
+                               {access_fd, IN_PLACE_FIRST_OWN_FD + IN_PLACE_OWN_ACCESS}};
+        size_t count = ELEMENTS(own) - (access_fd < 0 ? 1 : 0);
+        return in_place_pass(plan, own, count, IN_PLACE_FIRST_OWN_FD + IN_PLACE_OWN_COUNT, ret_log);
 }
 
 /* The signals of a worker wait for it: they mean nothing else before main(). What a program does after that may need

@@ -10,6 +10,7 @@
 #include "os/process/stack.h"
 #include "os/scoreboard_memory.h"
 #include "worker/accept_loop.h"
+#include "worker/admission.h"
 #include "worker/explanation.h"
 #include "lib/orders.h"
 #include "worker/refuser.h"
@@ -175,6 +176,7 @@ static int serve_connections(const struct worker_plan *plan, struct prefork_scor
 {
         struct server server = {.plan = *plan,
                                 .log = {.pipe_fd = plan->log_write_fd, .socket_fd = plan->log_socket_fd},
+                                .loop.gate = admission_gate(plan->pool),
                                 .loop.patience_ns = plan->pool->start_timeout_ms * 1000000};
         struct accept_loop *loop = &server.loop;
         struct worker_failure failure;

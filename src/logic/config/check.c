@@ -382,6 +382,9 @@ int config_finish(struct config *config, const struct config_context *context, s
                 config_check_limits(&rules, pool);
                 warn_unused(&rules, pool);
                 config_check_handler(&rules, pool);
+                r = config_check_access(&rules, pool);
+                if (r < 0)
+                        return r;
                 for (size_t i = 0; i < pool->listen.count; i++)
                         check_address(&rules, config, p, i);
         }

@@ -82,6 +82,7 @@ void pool_config_free(struct pool_config *pool)
                 option_value_clear(&pool_options[i], pool);
         handler_files_clear(&pool->handler_files);
         words_clear(&pool->file_variables);
+        pool_access_clear(&pool->access);
         free(pool->choice.start_method_why);
         free(pool->choice.copy_why);
         free(pool->name);

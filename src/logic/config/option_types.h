@@ -40,3 +40,4 @@ extern const struct option_operations option_words, option_environment, option_l
 extern const struct option_operations option_log_target;                   /* option_log.c */
 extern const struct option_operations option_rate;                         /* option_rate.c */
 extern const struct option_operations option_account, option_account_list; /* option_account.c */
+extern const struct option_operations option_clients;                      /* option_clients.c */

@@ -31,6 +31,7 @@ static const struct option_operations *const operations[] = {
         [OPTION_LIMIT_SIZE] = &option_limit_size,
         [OPTION_LOG_TARGET] = &option_log_target,
         [OPTION_RATE] = &option_rate,
+        [OPTION_CLIENTS] = &option_clients,
 };
 static_assert(ELEMENTS(operations) == OPTION_TYPE_COUNT, "operations for every enum option_type");
 

@@ -188,15 +188,20 @@ static bool take_directory_id(const struct parser *parser, const char *key, cons
 /* Take a value of the canonical form that is no option. 1; 0: the key is none of them; -ENOMEM. */
 static int take_noted(const struct parser *parser, const char *key, const char *value)
 {
+        int r;
+
         if (take_directory_id(parser, key, value))
                 return 1;
         if (text_equal(key, CONFIG_FILE_VARIABLES)) {
                 words_clear(&parser->pool->file_variables);
                 return value && words_split(value, &parser->pool->file_variables) == -ENOMEM ? -ENOMEM : 1;
         }
-        if (!text_equal(key, CONFIG_HANDLER_FILES))
+        if (text_equal(key, CONFIG_HANDLER_FILES))
+                r = value ? handler_files_parse(value, &parser->pool->handler_files) : 0;
+        else if (text_equal(key, CONFIG_ACCESS))
+                r = value ? pool_access_take(&parser->pool->access, value) : 0;
+        else
                 return choice_take(parser->pool, key, value);
-        int r = value ? handler_files_parse(value, &parser->pool->handler_files) : 0;
         return r == -ENOMEM ? r : 1;
 }
 

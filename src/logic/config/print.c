@@ -97,6 +97,16 @@ static int print_handler_files(const struct printer *printer, const struct handl
         return r < 0 ? r : ini_write_value(printer->text, CONFIG_HANDLER_FILES, text_string(&value));
 }
 
+static int print_access(const struct printer *printer, const char *key, const struct pool_access *access)
+{
+        _cleanup_(text_clear) struct text value = {0};
+
+        if (!printer->with_origins || !access->is_known)
+                return 0;
+        int r = access_rules_print(&access->rules, &value);
+        return r < 0 ? r : ini_write_value(printer->text, key, text_string(&value));
+}
+
 static int print_directory_id(const struct printer *printer, const char *key, const struct directory_id *id)
 {
         if (!printer->with_origins || id->inode == 0)
@@ -175,6 +185,8 @@ static int print_pool(const struct printer *printer, const struct pool_config *p
                 r = print_file_variables(printer, &pool->file_variables);
         if (r == 0)
                 r = print_handler_files(printer, &pool->handler_files);
+        if (r == 0)
+                r = print_access(printer, CONFIG_ACCESS, &pool->access);
         if (r == 0)
                 r = print_directory_id(printer, CONFIG_DIRECTORY_ID, &pool->directory_id);
         if (r == 0)

@@ -44,5 +44,8 @@ void config_fit_requests(struct pool_config *pool);
 /* All rules about `handler`, and about options whose meaning depends on handler_type. */
 void config_check_handler(const struct rules *rules, const struct pool_config *pool);
 
+/* Complete what `allow` and `deny` mean, and check it. 0 or -ENOMEM. */
+int config_check_access(const struct rules *rules, struct pool_config *pool);
+
 /* All rules about values that apply in place: fits them, and checks the bound of processes. */
 void config_check_limits(const struct rules *rules, struct pool_config *pool);

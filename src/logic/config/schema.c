@@ -204,6 +204,10 @@ const struct option pool_options[] = {
         [POOL_MAX_CONNECTIONS_PER_SOURCE] = {"max_connections_per_source", OPTION_NUMBER,
                 POOL_FIELD(max_connections_per_source), "0", .max = WORKERS_MAX,
                 .help = "maximum number of connections of one client address; 0: no limit"},
+        [POOL_ALLOW] = {"allow", OPTION_CLIENTS, POOL_FIELD(allow), .optional = true, .effect = EFFECT_ROLL,
+                .help = "networks, addresses, users and lists of such that may connect; unset: all but those of deny"},
+        [POOL_DENY] = {"deny", OPTION_CLIENTS, POOL_FIELD(deny), .optional = true, .effect = EFFECT_ROLL,
+                .help = "networks, addresses, users and lists of such that may not connect"},
 
         [POOL_MAX_REQUESTS] = {"max_requests", OPTION_NUMBER, POOL_FIELD(max_requests), "0", .max = NUMBER_MAX,
                 .help = "a worker is replaced after this many requests; 0: never"},
@@ -262,6 +266,7 @@ static const char *const type_names[] = {
         [OPTION_LIMIT_SIZE] = "limit",
         [OPTION_LOG_TARGET] = "target",
         [OPTION_RATE] = "rate",
+        [OPTION_CLIENTS] = "clients",
 };
 static_assert(ELEMENTS(type_names) == OPTION_TYPE_COUNT, "a name for every enum option_type");
 

@@ -32,6 +32,7 @@ enum option_type {
         OPTION_LIMIT_SIZE, /* soft[:hard], in plain numbers or in sizes */
         OPTION_LOG_TARGET,
         OPTION_RATE,
+        OPTION_CLIENTS,
         OPTION_TYPE_COUNT
 };
 

@@ -100,6 +100,18 @@ static void compare_choice(struct reload_step *step)
                 step->verb = MAX_OF(step->verb, RELOAD_ROLL);
 }
 
+/* A list has other lines now, or a name another number. */
+static void compare_access(struct reload_step *step)
+{
+        const struct pool_config *new_pool = step->new_pool;
+
+        if (access_table_equal(step->old_pool->access.table, new_pool->access.table) || step->changed[POOL_ALLOW] ||
+            step->changed[POOL_DENY])
+                return;
+        step->changed[new_pool->allow.count > 0 ? POOL_ALLOW : POOL_DENY] = true;
+        step->verb = MAX_OF(step->verb, RELOAD_ROLL);
+}
+
 static void compare_pools(struct reload_step *step)
 {
         static_assert(RELOAD_KEEP < RELOAD_LIMITS && RELOAD_LIMITS < RELOAD_ROLL && RELOAD_ROLL < RELOAD_REBIND,
@@ -117,6 +129,7 @@ static void compare_pools(struct reload_step *step)
         compare_directory(step, POOL_ROOT_DIRECTORY, &step->old_pool->root_directory_id,
                           &step->new_pool->root_directory_id);
         compare_choice(step);
+        compare_access(step);
         compare_files(step);
 }
 

@@ -40,13 +40,16 @@ void tally_read(struct tally_words *ret, const struct prefork_slot *slot)
 bool tally_read_busy(struct tally_words *ret, const struct prefork_slot *slot, const struct tally *tally)
 {
         const struct counters *said = &tally->said.counters;
-        uint64_t refused = atomic_load(&slot->refused);
+        uint64_t refused_source = atomic_load(&slot->refused), refused_access = atomic_load(&slot->refused_access);
+        uint64_t refused = refused_source + refused_access;
 
         if (atomic_load(&slot->requests_begun) == tally->said.begun &&
             atomic_load(&slot->requests_ended) == said->requests && refused == said->refused)
                 return false;
         *ret = tally->said;
-        ret->counters.refused = ret->counters.refused_source = refused;
+        ret->counters.refused = refused;
+        ret->counters.refused_source = refused_source;
+        ret->counters.refused_access = refused_access;
         read_requests(ret, slot);
         return true;
 }

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "logic/config/config_options.h"
 #include "logic/config/parse.h"
+#include "master/config/config_access.h"
 #include "master/config/config_accounts.h"
 #include "master/config/config_environment.h"
 #include "master/config/config_files.h"
@@ -47,6 +48,8 @@ int config_read(const struct config_source *source, struct config *ret, struct p
                 r = config_environment_complete(ret, problems);
         if (r == 0)
                 r = config_accounts_resolve(ret, problems);
+        if (r == 0)
+                r = config_access_resolve(ret, problems);
         if (r == 0)
                 r = config_finish(ret, &context, problems);
         if (r == 0)

@@ -84,13 +84,14 @@ uint64_t tallies_requests(struct pool *pool)
 
 uint64_t tallies_accepted(struct pool *pool)
 {
-        uint64_t sum = pool->counters.sums.requests + pool->counters.sums.refused_source;
+        const struct counters *sums = &pool->counters.sums;
+        uint64_t sum = sums->requests + sums->refused - sums->refused_full;
 
         for (struct worker *worker = pool->workers.first; worker; worker = worker->next) {
                 look_at_requests(worker);
                 for (uint32_t i = 0; i < worker->slots; i++) {
                         const struct tally_words *counted = &worker_tally(worker, i)->counted;
-                        sum += counted->begun + counted->counters.refused_source;
+                        sum += counted->begun + counted->counters.refused;
                 }
         }
         return sum;

@@ -98,10 +98,9 @@ static void test_unknown_keys(void **state)
         check_refused("[a]\nmax-requests = 1\n", "f:2: unknown key 'max-requests'; did you mean 'max_requests'?");
         check_refused("[a]\npm.max_children = 1\n",
                       "f:2: unknown key 'pm.max_children': php-fpm's pm.max_children is max_workers here");
-        check_refused(
-                "[a]\nonly_from = 1\n",
-                "f:2: unknown key 'only_from': xinetd's only_from has no counterpart here: a firewall decides who may "
-                "connect");
+        check_refused("[a]\naccess_times = 1\n", "f:2: unknown key 'access_times': xinetd's access_times has no "
+                                                 "counterpart here: a firewall decides who "
+                                                 "may connect");
         check_refused("[a]\nMAXREQUESTWORKERS 3\n",
                       "f:2: Apache's MaxRequestWorkers is max_workers here; lines are 'key = value'");
         check_refused(
