@@ -122,7 +122,7 @@ static int take_slot(uint32_t number, int board_fd, int wake_fd)
 /* The access rules of the pool. A worker that does not find them serves nobody. */
 static int take_access(void)
 {
-        struct stat status;
+        struct stat status = {0};
         const void *memory = NULL;
 
         if (!service.attachment.has[ATTACH_ACCESS_FD])
