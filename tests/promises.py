@@ -55,13 +55,14 @@ PROMISES = [
                 "integration/test_control.py", "integration/test_logging.py", "integration/test_handler_stderr.py",
                 "integration/test_service_manager.py", "integration/test_file_size.py", "unit/logic/policy/test_wake_limit.c",
                 "unit/os/test_reserve.c", "fuzz/fuzz_lines.c", "fuzz/fuzz_request.c", "fuzz/fuzz_activation.c",
-                "fuzz/fuzz_address.c", "faults: ")),
+                "fuzz/fuzz_address.c", "fuzz/fuzz_proxy.c", "faults: ")),
     Promise("A bad configuration never replaces a good one: every problem is reported with its file and line. What cannot be "
             "read is an error.", (
                 "integration/test_reload.py", "integration/test_configuration.py", "integration/test_config_files.py",
                 "integration/test_foresight.py", "integration/test_failed_start.py", "unit/logic/config/test_check.c",
                 "unit/logic/config/test_parse.c", "unit/master/reload/test_participant.c", "fuzz/fuzz_config.c",
-                "fuzz/fuzz_canonical.c", "fuzz/fuzz_option.c", "fuzz/fuzz_environment.c", "faults: reload", "faults: check")),
+                "fuzz/fuzz_canonical.c", "fuzz/fuzz_option.c", "fuzz/fuzz_environment.c", "fuzz/fuzz_access.c",
+                "faults: reload", "faults: check")),
     Promise("An idle daemon does not wake: the master has no tick.", (
         "integration/test_scaling.py::test_an_idle_master_sleeps", "unit/master/loop/test_evloop.c",
         "unit/logic/policy/test_policies_random.c")),

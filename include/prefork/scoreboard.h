@@ -53,6 +53,7 @@ enum prefork_activity {
         PREFORK_WAITING, /* has served its last request and waits for the master's answer about its recycling */
         PREFORK_ENDING,
         PREFORK_UNWATCHED, /* executes a program that reports nothing */
+        PREFORK_HOLDING,   /* has accepted a connection that is no request yet: its PROXY header is waited for */
 };
 
 /* Why a worker asks to be recycled. */
@@ -85,6 +86,7 @@ enum prefork_record {
 /* The same, for what admission refuses besides (board.admission_records). */
 enum prefork_admission_record {
         PREFORK_ADMISSION_RECORD_ACCESS, /* a client that may not connect */
+        PREFORK_ADMISSION_RECORD_PROXY,  /* a connection of a proxy without a good PROXY header */
         PREFORK_ADMISSION_RECORD_COUNT
 };
 
@@ -150,7 +152,7 @@ struct prefork_slot {
         _Atomic uint32_t handler_crashes;  /* of handler_deaths, those by SIGSEGV and its kind */
         _Atomic uint32_t obstacle;         /* why the memory of its copies cannot be put back; a number of preforkd's */
         _Atomic uint32_t refused_access;   /* connections closed unserved because of access rules */
-        uint32_t reserved_worker[1];
+        _Atomic uint32_t refused_proxy;    /* connections closed unserved because of their PROXY header */
 
         /* Line 3: written by the master. */
         _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t incarnation; /* the slot's reuse counter */

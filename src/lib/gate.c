@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "lib/host_text.h"
+#include "lib/proxy_reader.h"
 #include "lib/record_limit.h"
 #include "lib/sys.h"
 
@@ -45,24 +46,75 @@ static enum gate_answer check_access(const struct access_table *table, const str
         return answer == ACCESS_DENY ? GATE_DENIED : GATE_NOT_ALLOWED;
 }
 
-enum gate_answer gate_decide(const struct gate *gate, struct request_desk *desk, const struct address *peer,
-                             int connection)
+/* A proxy that is trusted must say whose connection it is; from others nothing is looked for. */
+static enum gate_answer read_header(const struct access_table *proxies, struct slot *slot, struct client *client,
+                                    int connection, enum proxy_result *ret_reason)
 {
-        enum gate_answer answer = gate->access ? check_access(gate->access, peer, connection) : GATE_ADMITTED;
+        const struct proxy_header *header = &client->header;
 
+        *ret_reason = PROXY_DONE;
+        if (connection < 0 || check_access(proxies, &client->peer, connection) != GATE_ADMITTED)
+                return GATE_ADMITTED;
+        *ret_reason = proxy_reader_read(connection, GATE_PROXY_TIMEOUT_MS, slot, &client->header);
+        if (*ret_reason != PROXY_DONE)
+                return GATE_NOT_PROXIED;
+        client->is_announced = header->has_addresses;
+        if (client->is_announced) {
+                client->proxy = client->peer;
+                client->peer = header->source;
+        }
+        return GATE_ADMITTED;
+}
+
+static enum gate_answer decide(const struct gate *gate, struct request_desk *desk, struct client *client,
+                               int connection, enum proxy_result *ret_reason)
+{
+        enum gate_answer answer = GATE_ADMITTED;
+
+        if (gate->proxies)
+                answer = read_header(gate->proxies, &desk->slot, client, connection, ret_reason);
+        if (answer != GATE_ADMITTED) {
+                slot_refused_proxy(&desk->slot);
+                return answer;
+        }
+        if (gate->access)
+                answer = check_access(gate->access, &client->peer, connection);
         if (answer != GATE_ADMITTED) {
                 slot_refused_access(&desk->slot);
                 return answer;
         }
-        return request_admit(desk, peer) ? GATE_ADMITTED : GATE_TOO_MANY;
+        return request_admit(desk, &client->peer) ? GATE_ADMITTED : GATE_TOO_MANY;
 }
 
-bool gate_may_log(struct prefork_scoreboard *board, enum gate_answer answer, uint32_t *ret_more)
+enum gate_answer gate_decide(const struct gate *gate, struct request_desk *desk, struct client *client, int connection,
+                             enum proxy_result *ret_reason)
 {
-        _Atomic uint64_t *word = answer == GATE_TOO_MANY ? &board->records[PREFORK_RECORD_REFUSED]
-                                                         : &board->admission_records[PREFORK_ADMISSION_RECORD_ACCESS];
+        client->header.version = 0;
+        client->is_announced = false;
+        enum gate_answer answer = decide(gate, desk, client, connection, ret_reason);
 
-        return record_limit_take(word, sys_now_ns(), ret_more);
+        if (answer != GATE_ADMITTED && atomic_load(&desk->slot.words->activity) == PREFORK_HOLDING)
+                slot_idle(&desk->slot, sys_now_ns());
+        return answer;
+}
+
+static _Atomic uint64_t *record_of(struct prefork_scoreboard *board, enum gate_answer answer)
+{
+        switch (answer) {
+        case GATE_TOO_MANY:
+                return &board->records[PREFORK_RECORD_REFUSED];
+        case GATE_NOT_PROXIED:
+                return &board->admission_records[PREFORK_ADMISSION_RECORD_PROXY];
+        default:
+                return &board->admission_records[PREFORK_ADMISSION_RECORD_ACCESS];
+        }
+}
+
+bool gate_may_log(struct prefork_scoreboard *board, const struct gate_refusal *refusal, uint32_t *ret_more)
+{
+        if (refusal->answer == GATE_NOT_PROXIED && refusal->reason == PROXY_CLOSED)
+                return false;
+        return record_limit_take(record_of(board, refusal->answer), sys_now_ns(), ret_more);
 }
 
 static void add_client(struct line *line, const struct address *peer, int connection)
@@ -79,21 +131,37 @@ static void add_client(struct line *line, const struct address *peer, int connec
                 line_add_number(line, user.uid);
 }
 
-void gate_explain(struct line *line, const struct prefork_scoreboard *board, enum gate_answer answer,
-                  const struct address *peer, int connection, uint32_t more)
+static void add_reason(struct line *line, const struct prefork_scoreboard *board, const struct gate_refusal *refusal)
 {
-        const char *what = is_unix(peer) ? "user or group" : "address";
+        switch (refusal->answer) {
+        case GATE_TOO_MANY:
+                line_add(line, "it has ");
+                line_add_number(line, atomic_load(&board->max_connections_per_source));
+                line_add(line, " already (max_connections_per_source)");
+                break;
+        case GATE_NOT_PROXIED:
+                line_add(line, proxy_result_text(refusal->reason));
+                line_add(line, " (proxy_protocol)");
+                break;
+        default:
+                line_add(line, refusal->answer == GATE_DENIED ? "deny has its " : "allow does not have its ");
+                line_add(line, is_unix(&refusal->client->peer) ? "user or group" : "address");
+        }
+}
+
+void gate_explain(struct line *line, const struct prefork_scoreboard *board, const struct gate_refusal *refusal,
+                  uint32_t more)
+{
+        const struct client *client = refusal->client;
         char more_text[RECORD_LIMIT_TEXT_MAX];
 
         line_add(line, "refused a connection from ");
-        add_client(line, peer, connection);
-        if (answer == GATE_TOO_MANY) {
-                line_add(line, ": it has ");
-                line_add_number(line, atomic_load(&board->max_connections_per_source));
-                line_add(line, " already (max_connections_per_source)");
-        } else {
-                line_add(line, answer == GATE_DENIED ? ": deny has its " : ": allow does not have its ");
-                line_add(line, what);
+        add_client(line, &client->peer, refusal->connection);
+        if (client->is_announced) {
+                line_add(line, ", announced by ");
+                add_client(line, &client->proxy, refusal->connection);
         }
+        line_add(line, ": ");
+        add_reason(line, board, refusal);
         line_add(line, record_limit_text(more, more_text));
 }

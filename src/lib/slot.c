@@ -99,17 +99,30 @@ static void lower_low_water(struct prefork_scoreboard *board, uint32_t idle)
                 ;
 }
 
-void slot_busy(struct slot *slot, uint64_t now_ns)
+/* Leave the idle set for that activity. */
+static void leave_idle_set(struct slot *slot, enum prefork_activity activity, uint64_t now_ns)
 {
         struct prefork_scoreboard *board = slot->board;
 
-        atomic_fetch_add_explicit(&slot->words->requests_begun, 1, memory_order_relaxed);
-        set_activity(slot, PREFORK_BUSY, now_ns);
+        set_activity(slot, activity, now_ns);
         idle_set_remove(board, slot->index);
         uint32_t idle = idle_set_count(board);
         lower_low_water(board, idle);
         if (idle < atomic_load(&board->low_below))
                 slot_wake(slot, PREFORK_WAKE_LOW);
+}
+
+void slot_hold(struct slot *slot, uint64_t now_ns)
+{
+        leave_idle_set(slot, PREFORK_HOLDING, now_ns);
+}
+
+void slot_busy(struct slot *slot, uint64_t now_ns)
+{
+        const struct prefork_scoreboard *board = slot->board;
+
+        atomic_fetch_add_explicit(&slot->words->requests_begun, 1, memory_order_relaxed);
+        leave_idle_set(slot, PREFORK_BUSY, now_ns);
         if (atomic_load(&board->notify_busy))
                 slot_wake(slot, PREFORK_WAKE_BUSY);
 }
@@ -242,6 +255,11 @@ bool slot_enter_source(struct slot *slot, uint64_t source)
 void slot_refused_access(struct slot *slot)
 {
         ADD_OWN(slot->words->refused_access, 1);
+}
+
+void slot_refused_proxy(struct slot *slot)
+{
+        ADD_OWN(slot->words->refused_proxy, 1);
 }
 
 void slot_leave_source(struct slot *slot)

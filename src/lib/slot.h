@@ -61,8 +61,13 @@ enum prefork_answer slot_wait_recycle(struct slot *slot, unsigned timeout_ms);
 bool slot_enter_source(struct slot *slot, uint64_t source);
 void slot_leave_source(struct slot *slot);
 
-/* Count a connection that access rules refuse. Before slot_busy(), too. */
+/* Count a connection that access rules refuse, or its PROXY header. Before slot_busy(), too. */
 void slot_refused_access(struct slot *slot);
+void slot_refused_proxy(struct slot *slot);
+
+/* An idle worker has a connection that is no request yet: leave the idle set, without a request. slot_busy() or
+ * slot_idle() is next. */
+void slot_hold(struct slot *slot, uint64_t now_ns);
 
 /* Set a wake flag, and wake the master if the flag was clear. */
 void slot_wake(struct slot *slot, enum prefork_wake reason);

@@ -135,6 +135,12 @@ static inline long sys_receive_now(int fd, void *data, size_t size)
         return sys_result(recv(fd, data, size, MSG_DONTWAIT));
 }
 
+/* The same, and it stays there. */
+static inline long sys_peek_now(int fd, void *data, size_t size)
+{
+        return sys_result(recv(fd, data, size, MSG_DONTWAIT | MSG_PEEK));
+}
+
 /* accept4(2) with SOCK_CLOEXEC; `length` as there. */
 static inline int sys_accept(int fd, struct sockaddr *peer, socklen_t *length)
 {

@@ -176,6 +176,11 @@ static inline long sys_receive_now(int fd, void *data, size_t size)
         return SYS_6(__NR_recvfrom, fd, data, size, MSG_DONTWAIT, 0, 0);
 }
 
+static inline long sys_peek_now(int fd, void *data, size_t size)
+{
+        return SYS_6(__NR_recvfrom, fd, data, size, MSG_DONTWAIT | MSG_PEEK, 0, 0);
+}
+
 static inline int sys_accept(int fd, struct sockaddr *peer, socklen_t *length)
 {
         return (int)SYS_4(__NR_accept4, fd, peer, length, SOCK_CLOEXEC);

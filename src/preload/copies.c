@@ -61,13 +61,11 @@ static pid_t make_worker(void)
 /* In the copy: wait for a connection, and leave nothing of ours behind. */
 static char **become_program(void)
 {
-        struct address peer;
-
         service_follow();
-        int connection = service_wait(&peer);
+        int connection = service_wait();
         if (connection < 0)
                 sys_exit(service_end_code());
-        return service_enter(connection, &peer, false);
+        return service_enter(connection, false);
 }
 
 /* The copy has ended without a request. Until then it only executes our code, so its exit code is ours. */

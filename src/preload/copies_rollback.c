@@ -23,18 +23,18 @@ static struct {
         bool has_served;
 } state;
 
-static long wait_for_connection(struct address *ret_peer)
+static long wait_for_connection(void)
 {
         service_note_copy(0); /* unblocks the worker's signals */
-        return service_wait(ret_peer);
+        return service_wait();
 }
 
-static void enter_service(int connection, const struct address *peer, bool is_cleared)
+static void enter_service(int connection, bool is_cleared)
 {
-        state.environment = service_enter(connection, peer, is_cleared);
+        state.environment = service_enter(connection, is_cleared);
 }
 
-static bool endure(const struct address *peer, long error)
+static bool endure(long error)
 {
         uint64_t patience_ns = service_value(ATTACH_PATIENCE_MS) * 1000000;
 
@@ -44,7 +44,7 @@ static bool endure(const struct address *peer, long error)
                 sys_set_mask(UINT64_MAX, NULL);
                 return true;
         }
-        service_lose(peer, (int)error);
+        service_lose((int)error);
         return false;
 }
 

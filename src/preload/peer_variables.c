@@ -3,8 +3,8 @@
 #include "lib/host_text.h"
 #include "lib/sys.h"
 
-#define VARIABLES_MAX 9
-#define VARIABLE_SIZE (ADDRESS_TEXT_MAX + 24)
+#define VARIABLES_MAX 18
+#define VARIABLE_SIZE (PROXY_VALUE_MAX + 24)
 
 static struct {
         char **vector; /* the program's variables, those of the peer, NULL */
@@ -93,17 +93,50 @@ static void describe_unix(const struct address *peer, const struct address *loca
         add_number("UNIXREMOTEEGID=", credentials.gid);
 }
 
-char **peer_variables_set(const struct address *peer, int connection)
+static void add_if(const char *name, const char *value)
+{
+        if (value[0] != '\0')
+                add_text(name, value);
+}
+
+/* What a proxy has said, and which. */
+static void describe_proxy(const struct client *client, int connection)
+{
+        const struct proxy_header *header = &client->header;
+        const struct address *proxy = client_socket_peer(client);
+        char host[ADDRESS_TEXT_MAX];
+        struct line text = line_begin(host, sizeof(host));
+
+        add_number("PROXY_VERSION=", header->version);
+        host_text_add(&text, proxy, connection);
+        add_if("PROXY_ADDR=", host);
+        if (host[0] != '\0')
+                add_number("PROXY_PORT=", host_text_port(proxy));
+        add_if("PROXY_AUTHORITY=", header->authority);
+        add_if("PROXY_UNIQUE_ID=", header->unique_id);
+        if (!header->is_ssl)
+                return;
+        add_text("PROXY_SSL=", header->ssl_version[0] != '\0' ? header->ssl_version : "unknown");
+        add_if("PROXY_SSL_CIPHER=", header->ssl_cipher);
+        if (header->is_certified) /* others can call themselves what they like */
+                add_if("PROXY_SSL_NAME=", header->ssl_name);
+}
+
+char **peer_variables_set(const struct client *client, int connection)
 {
         struct address local = {.length = sizeof(local.un)};
 
         variables.count = 0;
-        if (SYS_3(__NR_getsockname, connection, &local.any, &local.length) == 0) {
+        if (client->is_announced)
+                describe_tcp(&client->peer, &client->header.target, connection);
+        else if (SYS_3(__NR_getsockname, connection, &local.any, &local.length) == 0) {
                 if (local.any.sa_family == AF_UNIX)
-                        describe_unix(peer, &local, connection);
+                        describe_unix(&client->peer, &local, connection);
                 else
-                        describe_tcp(peer, &local, connection);
+                        describe_tcp(&client->peer, &local, connection);
         }
+        if (client->header.version > 0)
+                describe_proxy(client, connection);
         variables.vector[variables.fixed_count + variables.count] = NULL;
         return variables.vector;
 }

@@ -5,11 +5,11 @@
  * those that the program had. */
 #pragma once
 
-#include "base/address.h"
+#include "lib/client.h"
 
 /* Make room for them behind the variables of `environment`, of which this takes the pointers. 0 or -errno of mmap(2).
  */
 int peer_variables_begin(char *const *environment);
 
 /* Set them for a connection. Returns the environment. */
-char **peer_variables_set(const struct address *peer, int connection);
+char **peer_variables_set(const struct client *client, int connection);

@@ -132,7 +132,7 @@ void service_share_memory(void)
         SYS_3(__NR_madvise, service.note, sizeof(*service.note), MADV_DONTFORK);
         SYS_3(__NR_madvise, service.desk.slot.board, sizeof(struct prefork_scoreboard), MADV_DONTFORK);
         if (service.gate.access)
-                SYS_3(__NR_madvise, service.gate.access, service.gate.access->bytes, MADV_DONTFORK);
+                SYS_3(__NR_madvise, service.gate.access, service.gate_bytes, MADV_DONTFORK);
 }
 
 uint64_t service_value(enum attach_variable variable)

@@ -47,7 +47,7 @@ int service_first_own_fd(void);
 /* In the process that accepts: a fork of the worker (with all signals blocked), or the worker itself. Join the idle
  * set, wait for a connection, admit it and begin its request. Returns the descriptor, or -1: this process must end,
  * with service_end_code(). */
-int service_wait(struct address *ret_peer);
+int service_wait(void);
 int service_end_code(void);
 
 /* In a fork of the worker, with all signals blocked, before service_wait(): wait in its place. In a worker that waits
@@ -69,12 +69,12 @@ void service_share_memory(void);
 uint64_t service_value(enum attach_variable variable);
 
 /* In the worker: the request of the connection that it holds is lost, because nothing can serve it. */
-void service_lose(const struct address *peer, int error);
+void service_lose(int error);
 
 /* In the process that is the copy: put the connection where the program has it, close what is ours, set limits and
  * signals. `is_cleared`: no signal has a handler any more (CLONE_CLEAR_SIGHAND). Returns the environment, or NULL: it
  * is as it was. The program's signal mask is the caller's to set. */
-char **service_enter(int connection, const struct address *peer, bool is_cleared);
+char **service_enter(int connection, bool is_cleared);
 
 /* In the worker. May it go on with another connection? False: it must end, with service_end_code(). Waits for the
  * master's answer if it has asked to be recycled. */

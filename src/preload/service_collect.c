@@ -82,14 +82,14 @@ void service_note_end(int status, const struct rusage *usage)
         request_end(&service.desk, ended_ns, status, time_us(&usage->ru_utime) + time_us(&usage->ru_stime));
 }
 
-void service_lose(const struct address *peer, int error)
+void service_lose(int error)
 {
         uint64_t begun_ns = atomic_exchange(&service.note->begun_ns, 0), ended_ns = sys_now_ns();
         char text[RECORD_BYTES];
         struct line line = record_begin(text, RECORD_ERROR);
 
         line_add(&line, "closed a connection of ");
-        host_text_add(&line, peer, service.listeners[0]);
+        host_text_add(&line, &service.client.peer, service.listeners[0]);
         line_add(&line, " unserved: its handler could not be started for ");
         line_add_number(&line, (ended_ns - begun_ns) / 1000000);
         line_add(&line, " ms: ");

@@ -182,9 +182,9 @@ void service_give_attributes(void)
                 SYS_5(__NR_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 }
 
-char **service_enter(int connection, const struct address *peer, bool is_cleared)
+char **service_enter(int connection, bool is_cleared)
 {
-        char **environment = service.has_peer_variables ? peer_variables_set(peer, connection) : NULL;
+        char **environment = service.has_peer_variables ? peer_variables_set(&service.client, connection) : NULL;
         bool is_stderr = service.attachment.values[ATTACH_STDERR_SOCKET] != 0;
 
         sys_set_mask(ALL_SIGNALS, NULL);
@@ -208,7 +208,7 @@ char **service_enter(int connection, const struct address *peer, bool is_cleared
                 sys_unmap(service.note, sizeof(*service.note));
                 sys_unmap(service.desk.slot.board, sizeof(struct prefork_scoreboard));
                 if (service.gate.access)
-                        SYS_2(__NR_munmap, service.gate.access, service.gate.access->bytes);
+                        SYS_2(__NR_munmap, service.gate.access, service.gate_bytes);
         }
         return environment;
 }

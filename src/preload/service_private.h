@@ -45,7 +45,9 @@ struct service {
         size_t listener_count; /* of a worker: they come with its order */
         int board_fd;          /* until it is mapped */
         int access_fd;         /* in a template: the memory of the access rules; -1: there are none, or it is mapped */
-        struct gate gate;
+        struct gate gate;      /* in a worker … */
+        size_t gate_bytes;     /* … and the bytes of both tables, from the first on */
+        struct client client;  /* of the present request, from service_wait() on */
         int log_fd, log_read_fd, log_socket_fd; /* -1: there is none */
         int template_fd; /* in a template: its socket to the master; -1: this is none, or not any more */
         int heir_fd;     /* of a worker that will be one: the same; -1: it will not */

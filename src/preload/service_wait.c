@@ -31,18 +31,18 @@ void service_endure(const char *what, int error)
         acceptor_pause(&service.acceptor);
 }
 
-static void refuse(enum gate_answer answer, int connection, const struct address *peer)
+static void refuse(const struct gate_refusal *refusal)
 {
         struct prefork_scoreboard *board = service.desk.slot.board;
         char text[RECORD_BYTES];
         uint32_t more;
 
-        if (gate_may_log(board, answer, &more)) {
+        if (gate_may_log(board, refusal, &more)) {
                 struct line line = record_begin(text, RECORD_NOTICE);
-                gate_explain(&line, board, answer, peer, connection, more);
+                gate_explain(&line, board, refusal, more);
                 record_write(&line);
         }
-        refusal_close(connection);
+        refusal_close(refusal->connection);
 }
 
 static void log_failed_listener(int error)
@@ -95,8 +95,9 @@ static bool is_abandoned(void)
         return door_is_closed() && sys_getpid() != service.pid && sys_getppid() != service.pid;
 }
 
-int service_wait(struct address *ret_peer)
+int service_wait(void)
 {
+        struct client *client = &service.client;
         struct slot *slot = &service.desk.slot;
 
         if (atomic_load(&slot->words->activity) == PREFORK_STARTING)
@@ -106,7 +107,7 @@ int service_wait(struct address *ret_peer)
         for (;;) {
                 int connection;
 
-                int r = acceptor_wait(&service.acceptor, ret_peer, &connection);
+                int r = acceptor_wait(&service.acceptor, &client->peer, &connection);
                 if (acceptor_is_shortage(r) || acceptor_is_passing(r)) {
                         service_endure("accept", r);
                         continue;
@@ -118,14 +119,15 @@ int service_wait(struct address *ret_peer)
                 if (is_abandoned())
                         return service_end_with(PREFORK_EXIT_ORPHANED);
                 service.warned = false;
-                enum gate_answer answer = gate_decide(&service.gate, &service.desk, ret_peer, connection);
-                if (answer == GATE_ADMITTED) {
+                struct gate_refusal refusal = {.client = client, .connection = connection};
+                refusal.answer = gate_decide(&service.gate, &service.desk, client, connection, &refusal.reason);
+                if (refusal.answer == GATE_ADMITTED) {
                         forget_signals(); /* before the first that can be an order about the request */
                         uint64_t now_ns = sys_now_ns();
                         atomic_store(&service.note->begun_ns, now_ns);
                         request_begin(&service.desk, now_ns);
                         return connection;
                 }
-                refuse(answer, connection, ret_peer);
+                refuse(&refusal);
         }
 }

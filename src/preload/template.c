@@ -119,25 +119,29 @@ static int take_slot(uint32_t number, int board_fd, int wake_fd)
         return 0;
 }
 
-/* The access rules of the pool. A worker that does not find them serves nobody. */
+/* Who may come in, and who announces others: two tables, one behind the other. A worker that does not find them serves
+ * nobody. */
 static int take_access(void)
 {
+        struct gate *gate = &service.gate;
         struct stat status = {0};
         const void *memory = NULL;
 
         if (!service.attachment.has[ATTACH_ACCESS_FD])
                 return 0;
         int r = sys_fstat(service.access_fd, &status);
-        if (r == 0 && (size_t)status.st_size < sizeof(struct access_table))
-                r = -EPROTO;
         if (r == 0)
                 r = sys_map_readable(service.access_fd, (size_t)status.st_size, &memory);
         if (r < 0)
                 return r;
-        service.gate.access = memory;
         sys_close(service.access_fd);
         service.access_fd = -1;
-        return access_is_whole(service.gate.access, (size_t)status.st_size) ? 0 : -EPROTO;
+        service.gate_bytes = (size_t)status.st_size;
+        gate->access = memory;
+        if (!access_is_whole(gate->access, service.gate_bytes))
+                return -EPROTO;
+        gate->proxies = (const void *)((const char *)memory + gate->access->bytes);
+        return access_is_whole(gate->proxies, service.gate_bytes - gate->access->bytes) ? 0 : -EPROTO;
 }
 
 /* In the worker. The master takes it for one from its first word on. */

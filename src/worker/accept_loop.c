@@ -65,12 +65,12 @@ static bool is_handler_shortage(int error)
 
 /* Serve one connection, or the datagram (-1). In a shortage, hold it and try again for start_timeout, unless the master
  * orders the end of the request. 0 with *ret filled in; -errno: it was not served. */
-static int serve_with_patience(struct accept_loop *loop, int connection, const struct address *peer, uint64_t begun_ns,
+static int serve_with_patience(struct accept_loop *loop, int connection, const struct client *client, uint64_t begun_ns,
                                struct runtime_outcome *ret)
 {
         for (bool is_first = true;; is_first = false) {
                 int r = connection < 0 ? loop->runtime_ops->serve_datagram(loop->runtime, loop->datagram, ret)
-                                       : loop->runtime_ops->serve(loop->runtime, connection, peer, ret);
+                                       : loop->runtime_ops->serve(loop->runtime, connection, client, ret);
                 if (!is_handler_shortage(r)) {
                         if (is_first)
                                 loop->warned_of_handler = false;
@@ -82,13 +82,13 @@ static int serve_with_patience(struct accept_loop *loop, int connection, const s
         }
 }
 
-static void log_loss(const struct address *peer, uint64_t duration_ms, int error)
+static void log_loss(const struct client *client, uint64_t duration_ms, int error)
 {
-        char client[ADDRESS_TEXT_MAX];
+        char text[ADDRESS_TEXT_MAX];
 
-        address_format(peer, client, sizeof(client));
+        address_format(&client->peer, text, sizeof(text));
         log_error("closed a connection%s%s unserved: its handler could not be started for %llu ms: %s",
-                  client[0] ? " of " : "", client, (unsigned long long)duration_ms, strerror(-error));
+                  text[0] ? " of " : "", text, (unsigned long long)duration_ms, strerror(-error));
 }
 
 /* Log a request that its handler, which is no process, could not serve. */
@@ -117,20 +117,20 @@ static uint64_t take_cpu_us(struct accept_loop *loop, uint64_t now_ns)
 
 /* Serve one accepted connection or the datagram (-1), which request_admit() has admitted, and close it. 0: the request
  * has ended, or was lost in a shortage; -errno: this worker cannot serve. */
-static int serve(struct accept_loop *loop, int connection, const struct address *peer)
+static int serve(struct accept_loop *loop, int connection, const struct client *client)
 {
         struct runtime_outcome outcome = {0};
         uint64_t begun_ns = clock_now_ns();
 
         request_begin(&loop->desk, begun_ns);
-        int r = serve_with_patience(loop, connection, peer, begun_ns, &outcome);
+        int r = serve_with_patience(loop, connection, client, begun_ns, &outcome);
         uint64_t ended_ns = clock_now_ns();
         if (r < 0) {
                 if (connection >= 0)
                         close(connection);
                 if (!is_handler_shortage(r))
                         return r;
-                log_loss(peer, (ended_ns - begun_ns) / 1000000, r);
+                log_loss(client, (ended_ns - begun_ns) / 1000000, r);
                 slot_lost(&loop->desk.slot);
         }
         log_outcome(loop, &outcome, begun_ns, ended_ns);
@@ -235,11 +235,11 @@ void accept_loop_clear(struct accept_loop *loop)
 static int serve_until_end(struct accept_loop *loop, enum prefork_stage *stage)
 {
         for (;;) {
-                struct address peer;
+                struct client client;
                 int connection;
 
                 *stage = PREFORK_STAGE_LISTENERS;
-                int r = acceptor_wait(&loop->acceptor, &peer, &connection);
+                int r = acceptor_wait(&loop->acceptor, &client.peer, &connection);
                 if (has_leaked_fds(loop, r)) {
                         *stage = PREFORK_STAGE_HANDLER;
                         return r;
@@ -258,8 +258,8 @@ static int serve_until_end(struct accept_loop *loop, enum prefork_stage *stage)
                 *stage = loop->runtime_ops->in_process ? PREFORK_STAGE_HANDLER : PREFORK_STAGE_EXEC;
                 int damage = take_from_own_fds(loop, &connection);
                 /* Before the connection becomes a request: who is refused costs none. */
-                if (admission_admits(&loop->gate, &loop->desk, &peer, connection)) {
-                        r = serve(loop, connection, &peer);
+                if (admission_admits(&loop->gate, &loop->desk, &client, connection)) {
+                        r = serve(loop, connection, &client);
                         if (r < 0)
                                 return r;
                         if (!request_next(&loop->desk))

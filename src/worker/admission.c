@@ -7,29 +7,29 @@
 
 struct gate admission_gate(const struct pool_config *pool)
 {
-        return (struct gate){.access = pool->access.table};
+        return (struct gate){.access = pool->access.table, .proxies = pool->proxies.table};
 }
 
-static void log_refusal(struct prefork_scoreboard *board, enum gate_answer answer, const struct address *peer,
-                        int connection)
+static void log_refusal(struct prefork_scoreboard *board, const struct gate_refusal *refusal)
 {
         char text[TEXT_MAX];
         struct line line = line_begin(text, sizeof(text));
         uint32_t more;
 
-        if (!gate_may_log(board, answer, &more))
+        if (!gate_may_log(board, refusal, &more))
                 return;
-        gate_explain(&line, board, answer, peer, connection, more);
+        gate_explain(&line, board, refusal, more);
         log_notice("%s", text);
 }
 
-bool admission_admits(const struct gate *gate, struct request_desk *desk, const struct address *peer, int connection)
+bool admission_admits(const struct gate *gate, struct request_desk *desk, struct client *client, int connection)
 {
-        enum gate_answer answer = gate_decide(gate, desk, peer, connection);
+        struct gate_refusal refusal = {.client = client, .connection = connection};
 
-        if (answer == GATE_ADMITTED)
+        refusal.answer = gate_decide(gate, desk, client, connection, &refusal.reason);
+        if (refusal.answer == GATE_ADMITTED)
                 return true;
-        log_refusal(desk->slot.board, answer, peer, connection);
+        log_refusal(desk->slot.board, &refusal);
         if (connection >= 0) /* a datagram is dropped */
                 refusal_close(connection);
         return false;

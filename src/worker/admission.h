@@ -13,5 +13,5 @@
 /* What the pool asks of its clients; valid as long as the configuration. */
 struct gate admission_gate(const struct pool_config *pool);
 
-/* Admit a connection of this client, or the datagram (-1). False: it was refused, counted, logged and closed. */
-bool admission_admits(const struct gate *gate, struct request_desk *desk, const struct address *peer, int connection);
+/* Admit a connection, or the datagram (-1), as gate_decide(). False: it was refused, counted, logged and closed. */
+bool admission_admits(const struct gate *gate, struct request_desk *desk, struct client *client, int connection);

@@ -13,8 +13,8 @@
 #include "logic/config/variables.h"
 #include "os/process/program.h"
 
-#define PEER_VARIABLES_MAX 9
-#define PEER_VARIABLE_SIZE (ADDRESS_TEXT_MAX + 24)
+#define PEER_VARIABLES_MAX 18
+#define PEER_VARIABLE_SIZE (PROXY_VALUE_MAX + 24)
 
 struct handler_environment {
         struct words fixed;
@@ -124,6 +124,7 @@ static void add_peer(struct handler_environment *environment, const char *format
         va_list arguments;
 
         va_start(arguments, format);
+        /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): the line above */
         vsnprintf(variable, PEER_VARIABLE_SIZE, format, arguments);
         va_end(arguments);
         environment->vector[environment->fixed.count + environment->peer_count++] = variable;
@@ -166,19 +167,50 @@ static void describe_unix(struct handler_environment *environment, const struct 
         add_peer(environment, "UNIXREMOTEEGID=%u", credentials.gid);
 }
 
-char *const *handler_environment_set_peer(struct handler_environment *environment, const struct address *peer,
+static void add_if(struct handler_environment *environment, const char *name, const char *value)
+{
+        if (value[0] != '\0')
+                add_peer(environment, "%s=%s", name, value);
+}
+
+/* What a proxy has said, and which. */
+static void describe_proxy(struct handler_environment *environment, const struct client *client)
+{
+        const struct proxy_header *header = &client->header;
+        const struct address *proxy = client_socket_peer(client);
+        char host[ADDRESS_TEXT_MAX];
+
+        add_peer(environment, "PROXY_VERSION=%u", header->version);
+        address_format_host(proxy, host, sizeof(host));
+        add_if(environment, "PROXY_ADDR", host);
+        if (host[0] != '\0')
+                add_peer(environment, "PROXY_PORT=%u", address_port(proxy));
+        add_if(environment, "PROXY_AUTHORITY", header->authority);
+        add_if(environment, "PROXY_UNIQUE_ID", header->unique_id);
+        if (!header->is_ssl)
+                return;
+        add_peer(environment, "PROXY_SSL=%s", header->ssl_version[0] != '\0' ? header->ssl_version : "unknown");
+        add_if(environment, "PROXY_SSL_CIPHER", header->ssl_cipher);
+        if (header->is_certified) /* others can call themselves what they like */
+                add_if(environment, "PROXY_SSL_NAME", header->ssl_name);
+}
+
+char *const *handler_environment_set_peer(struct handler_environment *environment, const struct client *client,
                                           int connection)
 {
-        struct address local = {0};
+        struct address local = {.length = sizeof(local.un)};
 
-        local.length = sizeof(local.un);
         environment->peer_count = 0;
-        if (getsockname(connection, &local.any, &local.length) == 0) {
+        if (client->is_announced)
+                describe_tcp(environment, &client->peer, &client->header.target);
+        else if (getsockname(connection, &local.any, &local.length) == 0) {
                 if (local.any.sa_family == AF_UNIX)
-                        describe_unix(environment, peer, &local, connection);
+                        describe_unix(environment, &client->peer, &local, connection);
                 else
-                        describe_tcp(environment, peer, &local);
+                        describe_tcp(environment, &client->peer, &local);
         }
+        if (client->header.version > 0)
+                describe_proxy(environment, client);
         environment->vector[environment->fixed.count + environment->peer_count] = NULL;
         return environment->vector;
 }

@@ -5,8 +5,8 @@
  * and xinetd; preforkd-handler(7) defines the values. */
 #pragma once
 
-#include "base/address.h"
 #include "base/words.h"
+#include "lib/client.h"
 
 struct handler_environment;
 
@@ -14,10 +14,10 @@ struct handler_environment;
  * override them. 0 or -ENOMEM. */
 int handler_environment_new(const struct words *variables, char *const *inherited, struct handler_environment **ret);
 
-/* Set the variables of one connection: `peer` is the address from accept(2), and `connection` the descriptor, from
- * which the local address and, for UNIX sockets, the peer's credentials are read. Returns the vector for execve(2),
- * which is valid until the next call. */
-char *const *handler_environment_set_peer(struct handler_environment *environment, const struct address *peer,
+/* Set the variables of one connection: of its client, and what a proxy has said of it; from `connection`, the
+ * descriptor, the local address and, for UNIX sockets, the peer's credentials are read, unless a proxy has announced
+ * others. Returns the vector for execve(2), which is valid until the next call. */
+char *const *handler_environment_set_peer(struct handler_environment *environment, const struct client *client,
                                           int connection);
 
 /* The fixed part as a vector, for execve(2) or for a handler in this process; valid until the next call of set_peer(),

@@ -275,13 +275,13 @@ static int call(struct module_host *host, const struct request *request)
         return result;
 }
 
-int module_host_serve(void *runtime, int connection, const struct address *peer, struct runtime_outcome *ret)
+int module_host_serve(void *runtime, int connection, const struct client *client, struct runtime_outcome *ret)
 {
         struct module_host *host = runtime;
         struct request request;
 
-        begin_request(&request, connection, peer);
-        present.id = connection_identify(connection, peer);
+        begin_request(&request, connection, &client->peer);
+        present.id = connection_identify(connection, client_socket_peer(client));
         int result = call(host, &request);
         if (connection_is(connection, &present.id)) /* otherwise the module has closed it, and may have its number */
                 close(connection);

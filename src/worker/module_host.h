@@ -21,7 +21,7 @@ int module_host_new(const struct worker_plan *plan, struct module_host **ret);
 int module_host_start(struct module_host *host, const struct prefork_module *module);
 
 /* Operations for the table of runtimes. */
-int module_host_serve(void *host, int connection, const struct address *peer, struct runtime_outcome *ret);
+int module_host_serve(void *host, int connection, const struct client *client, struct runtime_outcome *ret);
 int module_host_serve_datagram(void *host, const struct datagram *datagram, struct runtime_outcome *ret);
 int module_host_interrupt(int signal_number);
 int module_host_enter(void *host);

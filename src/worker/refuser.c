@@ -72,7 +72,7 @@ static uint64_t count_taken_in(const struct prefork_scoreboard *board)
         for (uint32_t i = 0; i < limit; i++) {
                 const struct prefork_slot *slot = &board->slots[i];
                 sum += atomic_load(&slot->requests_begun) + atomic_load(&slot->refused) +
-                       atomic_load(&slot->refused_access);
+                       atomic_load(&slot->refused_access) + atomic_load(&slot->refused_proxy);
         }
         return sum;
 }

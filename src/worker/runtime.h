@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/address.h"
+#include "lib/client.h"
 #include "lib/slot.h"
 #include "logic/protocol/worker_plan.h"
 #include "os/net/datagram.h"
@@ -31,7 +31,7 @@ struct runtime_ops {
         /* Serve one connection. 0 with *ret filled in: it was served, and is closed. -errno: nothing has begun, and the
          * connection is still the caller's. Of these, -EAGAIN, -ENOMEM, -EMFILE, -ENFILE and -ETXTBSY are a shortage
          * that may pass: the caller may call again. */
-        int (*serve)(void *runtime, int connection, const struct address *peer, struct runtime_outcome *ret);
+        int (*serve)(void *runtime, int connection, const struct client *client, struct runtime_outcome *ret);
 
         /* Serve one datagram. 0 with *ret filled in, or -errno as serve(). NULL: this handler cannot. */
         int (*serve_datagram)(void *runtime, const struct datagram *datagram, struct runtime_outcome *ret);

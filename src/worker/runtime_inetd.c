@@ -136,13 +136,13 @@ static uint64_t timeval_us(const struct timeval *time)
         return (uint64_t)time->tv_sec * 1000000 + (uint64_t)time->tv_usec;
 }
 
-static int serve(void *runtime, int connection, const struct address *peer, struct runtime_outcome *ret)
+static int serve(void *runtime, int connection, const struct client *client, struct runtime_outcome *ret)
 {
         struct handler *handler = runtime;
         const struct spawn_program program = {
                 .path = handler->path,
                 .arguments = handler->arguments,
-                .environment = handler_environment_set_peer(handler->environment, peer, connection),
+                .environment = handler_environment_set_peer(handler->environment, client, connection),
                 .limits = handler->limits.items,
                 .limit_count = handler->limits.count,
                 .connection = connection,

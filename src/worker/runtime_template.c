@@ -45,16 +45,33 @@ static int attach_limits(const struct handler_limits *limits, struct words *vari
         return r;
 }
 
-/* The memory of the pool's access rules, for all workers that the template makes. -1: it has none. */
-static int open_access(const struct access_table *table, int *ret_fd)
+static int write_table(int fd, const struct access_table *table, const struct access_table *otherwise)
 {
+        table = table ? table : otherwise;
+        return memory_file_write(fd, (const char *)table, table->bytes);
+}
+
+static bool has_gate(const struct pool_config *pool)
+{
+        return pool->access.table || pool->proxies.table;
+}
+
+/* The memory of the pool's gate, for all workers that the template makes: who may come in, and who announces others.
+ * -1: it has none. */
+static int open_gate(const struct pool_config *pool, int *ret_fd)
+{
+        static const struct access_table everybody = {.version = ACCESS_TABLE_VERSION, .bytes = sizeof(everybody)};
+        static const struct access_table nobody = {
+                .version = ACCESS_TABLE_VERSION, .bytes = sizeof(nobody), .is_closed = true};
         _cleanup_(fd_closep) int fd = -1;
 
-        if (!table)
+        if (!has_gate(pool))
                 return 0;
         int r = memory_file_open("preforkd access", &fd);
         if (r == 0)
-                r = memory_file_write(fd, (const char *)table, table->bytes);
+                r = write_table(fd, pool->access.table, &everybody);
+        if (r == 0)
+                r = write_table(fd, pool->proxies.table, &nobody);
         if (r == 0)
                 r = memory_file_seal(fd);
         if (r == 0)
@@ -83,7 +100,7 @@ static int add_attachment(const struct in_place_program *program, struct words *
                                          variables);
         for (size_t i = 0; i < ELEMENTS(rows) && r == 0; i++)
                 r = in_place_attach(variables, rows[i].variable, rows[i].value);
-        if (r == 0 && plan->pool->access.table)
+        if (r == 0 && has_gate(plan->pool))
                 r = in_place_attach(variables, ATTACH_ACCESS_FD, IN_PLACE_FIRST_OWN_FD + IN_PLACE_OWN_ACCESS);
         return r < 0 ? r : attach_limits(&program->limits, variables);
 }
@@ -109,7 +126,7 @@ static int pass_descriptors(const struct in_place_program *program, int *ret_log
         const struct worker_plan *plan = program->plan;
         _cleanup_(fd_closep) int access_fd = -1;
 
-        int r = open_access(plan->pool->access.table, &access_fd);
+        int r = open_gate(plan->pool, &access_fd);
         if (r < 0)
                 return r;
         struct passed own[] = {{plan->template_fd, IN_PLACE_FIRST_OWN_FD + IN_PLACE_OWN_TEMPLATE},

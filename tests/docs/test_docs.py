@@ -188,7 +188,7 @@ def test_exit_codes() -> None:
 # --- preforkd-handler(7) --------------------------------------------------------------------------------------------
 
 def test_variables_of_a_connection() -> None:
-    given = set(re.findall(r'add_peer\(environment, "(\w+)=', source("worker")))
+    given = set(re.findall(r'add_(?:peer|if)\(environment, "(\w+)', source("worker")))
     entries = re.findall(r"^\.It Ev (.*)$", section(page("preforkd-handler.7"), "ENVIRONMENT"), re.MULTILINE)
     assert {name for entry in entries for name in entry.split(" , ")} == given
 

@@ -1,4 +1,4 @@
-/* The rules about `allow` and `deny`, and the last step to what they mean. */
+/* The rules about `allow`, `deny` and `proxy_protocol`, and the last step to what they mean. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -19,24 +19,31 @@ static bool add_plain(const struct words *words, enum access_answer answer, stru
         return true;
 }
 
-static int complete(const struct rules *rules, struct pool_config *pool)
+/* Make the table, if there are words; `deny` may be none. */
+static int complete(const struct rules *rules, const struct pool_config *pool, enum pool_option option,
+                    struct pool_access *access)
 {
-        struct pool_access *access = &pool->access;
+        static const struct words none = {0};
+        bool is_of_proxies = option == POOL_PROXY_PROTOCOL;
+        const struct words *allow = is_of_proxies ? &pool->proxy_protocol : &pool->allow;
+        const struct words *deny = is_of_proxies ? &none : &pool->deny;
         int r = 0;
 
+        if (allow->count == 0 && deny->count == 0)
+                return 0;
         if (!access->is_known) {
                 access_rules_clear(&access->rules);
-                access->is_known = add_plain(&pool->allow, ACCESS_ALLOW, &access->rules, &r) &&
-                                   add_plain(&pool->deny, ACCESS_DENY, &access->rules, &r);
+                access->is_known = add_plain(allow, ACCESS_ALLOW, &access->rules, &r) &&
+                                   add_plain(deny, ACCESS_DENY, &access->rules, &r);
         }
         if (r < 0)
                 return r;
         if (!access->is_known)
-                rules_refuse(rules, pool, pool->allow.count > 0 ? POOL_ALLOW : POOL_DENY,
+                rules_refuse(rules, pool, allow->count > 0 ? option : POOL_DENY,
                              "its lists and names are not known here");
         free(access->table);
         access->table = NULL;
-        return access_table_build(&access->rules, pool->allow.count > 0, &access->table);
+        return access_table_build(&access->rules, allow->count > 0, &access->table);
 }
 
 /* Who sends a datagram over a UNIX socket is not known. */
@@ -58,7 +65,8 @@ static bool names_users(const struct access_rules *rules)
         return false;
 }
 
-static void check(const struct rules *rules, const struct pool_config *pool, enum pool_option option)
+static void check(const struct rules *rules, const struct pool_config *pool, enum pool_option option,
+                  const struct pool_access *access)
 {
         if (!rules_is_set(pool, option))
                 return;
@@ -66,18 +74,24 @@ static void check(const struct rules *rules, const struct pool_config *pool, enu
                 rules_refuse(rules, pool, option,
                              "a handler that accepts itself takes its connections before preforkd sees their clients; "
                              "expected another handler_type, or rules in the handler or a firewall");
-        if (has_unknown_senders(pool) && names_users(&pool->access.rules))
+        if (has_unknown_senders(pool) && names_users(&access->rules))
                 rules_refuse(rules, pool, option,
                              "who sends a datagram over a UNIX socket is not known; expected no uid: and gid:");
 }
 
 int config_check_access(const struct rules *rules, struct pool_config *pool)
 {
-        int r = pool_config_has_access_rules(pool) ? complete(rules, pool) : 0;
+        int r = complete(rules, pool, POOL_ALLOW, &pool->access);
 
+        if (r == 0)
+                r = complete(rules, pool, POOL_PROXY_PROTOCOL, &pool->proxies);
         if (r < 0)
                 return r;
-        check(rules, pool, POOL_ALLOW);
-        check(rules, pool, POOL_DENY);
+        check(rules, pool, POOL_ALLOW, &pool->access);
+        check(rules, pool, POOL_DENY, &pool->access);
+        check(rules, pool, POOL_PROXY_PROTOCOL, &pool->proxies);
+        if (rules_is_set(pool, POOL_PROXY_PROTOCOL) && datagram_rules_apply(pool))
+                rules_refuse(rules, pool, POOL_PROXY_PROTOCOL,
+                             "datagrams have no PROXY header; expected addresses for connections alone");
         return 0;
 }

@@ -184,11 +184,6 @@ bool pool_config_is_wait(const struct pool_config *pool)
         return pool_config_is_unwatched(pool) && pool->listen_fd == LISTEN_FD_ZERO && pool->scaling == SCALING_ONDEMAND;
 }
 
-bool pool_config_has_access_rules(const struct pool_config *pool)
-{
-        return pool->allow.count > 0 || pool->deny.count > 0;
-}
-
 int pool_config_retire_number(const struct pool_config *pool)
 {
         static const int numbers[] = {

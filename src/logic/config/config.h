@@ -124,7 +124,7 @@ enum pool_option {
         POOL_STDERR_RATE_LIMIT,
         POOL_SCALING, POOL_MIN_SPARE_WORKERS, POOL_MAX_SPARE_WORKERS, POOL_START_WORKERS, POOL_MAX_WORKERS,
         POOL_SPARE_TIMEOUT, POOL_WHEN_FULL, POOL_MAX_CONNECTIONS_PER_SOURCE,
-        POOL_ALLOW, POOL_DENY,
+        POOL_ALLOW, POOL_DENY, POOL_PROXY_PROTOCOL,
         POOL_MAX_REQUESTS, POOL_MAX_REQUESTS_JITTER, POOL_MAX_WORKER_AGE, POOL_MAX_WORKER_MEMORY,
         POOL_MAX_RECYCLING, POOL_RELOAD_SURGE,
         POOL_START_TIMEOUT, POOL_REQUEST_TIMEOUT, POOL_REQUEST_SLOWLOG_TIMEOUT, POOL_KILL_TIMEOUT, POOL_DETACH_AFTER, POOL_MAX_DETACHED_WORKERS,
@@ -140,6 +140,7 @@ enum pool_option {
 #define CONFIG_HANDLER_FILES "handler_files"
 #define CONFIG_FILE_VARIABLES "file_variables"
 #define CONFIG_ACCESS "access"
+#define CONFIG_PROXIES "proxies"
 #define CONFIG_DIRECTORY_ID "directory_id"
 #define CONFIG_ROOT_DIRECTORY_ID "root_directory_id"
 
@@ -207,6 +208,9 @@ struct pool_config {
 
         struct words allow, deny;  /* as they were written … */
         struct pool_access access; /* … and what they mean, complete after config_finish() */
+
+        struct words proxy_protocol; /* the same for proxies that announce clients */
+        struct pool_access proxies;
 
         uint64_t max_requests; /* 0: never */
         uint64_t max_requests_jitter_percent;
@@ -326,9 +330,6 @@ bool pool_config_is_unwatched(const struct pool_config *pool);
 /* True for what inetd calls wait: a program that takes the socket over as descriptor 0, started when something waits
  * there, that serves as much as it likes, and ends when it likes. */
 bool pool_config_is_wait(const struct pool_config *pool);
-
-/* True if not everybody may come in. */
-bool pool_config_has_access_rules(const struct pool_config *pool);
 
 /* The number of the signal that this is; 0: it is none. */
 int pool_config_retire_number(const struct pool_config *pool);

@@ -83,6 +83,7 @@ void pool_config_free(struct pool_config *pool)
         handler_files_clear(&pool->handler_files);
         words_clear(&pool->file_variables);
         pool_access_clear(&pool->access);
+        pool_access_clear(&pool->proxies);
         free(pool->choice.start_method_why);
         free(pool->choice.copy_why);
         free(pool->name);

@@ -200,6 +200,8 @@ static int take_noted(const struct parser *parser, const char *key, const char *
                 r = value ? handler_files_parse(value, &parser->pool->handler_files) : 0;
         else if (text_equal(key, CONFIG_ACCESS))
                 r = value ? pool_access_take(&parser->pool->access, value) : 0;
+        else if (text_equal(key, CONFIG_PROXIES))
+                r = value ? pool_access_take(&parser->pool->proxies, value) : 0;
         else
                 return choice_take(parser->pool, key, value);
         return r == -ENOMEM ? r : 1;

@@ -188,6 +188,8 @@ static int print_pool(const struct printer *printer, const struct pool_config *p
         if (r == 0)
                 r = print_access(printer, CONFIG_ACCESS, &pool->access);
         if (r == 0)
+                r = print_access(printer, CONFIG_PROXIES, &pool->proxies);
+        if (r == 0)
                 r = print_directory_id(printer, CONFIG_DIRECTORY_ID, &pool->directory_id);
         if (r == 0)
                 r = print_directory_id(printer, CONFIG_ROOT_DIRECTORY_ID, &pool->root_directory_id);

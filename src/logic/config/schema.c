@@ -208,6 +208,9 @@ const struct option pool_options[] = {
                 .help = "networks, addresses, users and lists of such that may connect; unset: all but those of deny"},
         [POOL_DENY] = {"deny", OPTION_CLIENTS, POOL_FIELD(deny), .optional = true, .effect = EFFECT_ROLL,
                 .help = "networks, addresses, users and lists of such that may not connect"},
+        [POOL_PROXY_PROTOCOL] = {"proxy_protocol", OPTION_CLIENTS, POOL_FIELD(proxy_protocol), .optional = true,
+                .effect = EFFECT_ROLL,
+                .help = "proxies, as clients in allow, that announce their clients by a PROXY header, and must"},
 
         [POOL_MAX_REQUESTS] = {"max_requests", OPTION_NUMBER, POOL_FIELD(max_requests), "0", .max = NUMBER_MAX,
                 .help = "a worker is replaced after this many requests; 0: never"},

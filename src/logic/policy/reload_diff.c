@@ -103,13 +103,15 @@ static void compare_choice(struct reload_step *step)
 /* A list has other lines now, or a name another number. */
 static void compare_access(struct reload_step *step)
 {
-        const struct pool_config *new_pool = step->new_pool;
+        const struct pool_config *old_pool = step->old_pool, *new_pool = step->new_pool;
+        bool is_other = !access_table_equal(old_pool->access.table, new_pool->access.table);
+        bool has_other_proxies = !access_table_equal(old_pool->proxies.table, new_pool->proxies.table);
 
-        if (access_table_equal(step->old_pool->access.table, new_pool->access.table) || step->changed[POOL_ALLOW] ||
-            step->changed[POOL_DENY])
-                return;
-        step->changed[new_pool->allow.count > 0 ? POOL_ALLOW : POOL_DENY] = true;
-        step->verb = MAX_OF(step->verb, RELOAD_ROLL);
+        if (is_other && !step->changed[POOL_ALLOW] && !step->changed[POOL_DENY])
+                step->changed[new_pool->allow.count > 0 ? POOL_ALLOW : POOL_DENY] = true;
+        step->changed[POOL_PROXY_PROTOCOL] |= has_other_proxies;
+        if (is_other || has_other_proxies)
+                step->verb = MAX_OF(step->verb, RELOAD_ROLL);
 }
 
 static void compare_pools(struct reload_step *step)

@@ -40,8 +40,9 @@ void tally_read(struct tally_words *ret, const struct prefork_slot *slot)
 bool tally_read_busy(struct tally_words *ret, const struct prefork_slot *slot, const struct tally *tally)
 {
         const struct counters *said = &tally->said.counters;
-        uint64_t refused_source = atomic_load(&slot->refused), refused_access = atomic_load(&slot->refused_access);
-        uint64_t refused = refused_source + refused_access;
+        uint64_t refused_source = atomic_load(&slot->refused), refused_access = atomic_load(&slot->refused_access),
+                 refused_proxy = atomic_load(&slot->refused_proxy);
+        uint64_t refused = refused_source + refused_access + refused_proxy;
 
         if (atomic_load(&slot->requests_begun) == tally->said.begun &&
             atomic_load(&slot->requests_ended) == said->requests && refused == said->refused)
@@ -50,6 +51,7 @@ bool tally_read_busy(struct tally_words *ret, const struct prefork_slot *slot, c
         ret->counters.refused = refused;
         ret->counters.refused_source = refused_source;
         ret->counters.refused_access = refused_access;
+        ret->counters.refused_proxy = refused_proxy;
         read_requests(ret, slot);
         return true;
 }

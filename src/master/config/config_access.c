@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "logic/config/option_value.h"
+#include "logic/config/schema.h"
 #include "master/config/config_file.h"
 #include "os/account.h"
 
@@ -129,10 +130,8 @@ static int add_option(const struct pool_config *pool, enum pool_option option, c
                       enum access_answer answer, struct access_rules *rules, struct problem_list *problems)
 {
         const struct origin *origin = &pool->origins[option];
-        const struct place place = {.file = origin->file,
-                                    .line = origin->line,
-                                    .key = option == POOL_ALLOW ? "allow" : "deny",
-                                    .answer = answer};
+        const struct place place = {
+                .file = origin->file, .line = origin->line, .key = pool_options[option].name, .answer = answer};
         int r = 0;
 
         for (size_t i = 0; i < words->count && r == 0; i++) {
@@ -150,12 +149,14 @@ int config_access_resolve(struct config *config, struct problem_list *problems)
         for (size_t i = 0; i < config->pool_count && r == 0; i++) {
                 struct pool_config *pool = config->pools[i];
                 struct pool_access *access = &pool->access;
-                if (!pool_config_has_access_rules(pool))
-                        continue;
                 r = add_option(pool, POOL_ALLOW, &pool->allow, ACCESS_ALLOW, &access->rules, problems);
                 if (r == 0)
                         r = add_option(pool, POOL_DENY, &pool->deny, ACCESS_DENY, &access->rules, problems);
-                access->is_known = true;
+                if (r == 0)
+                        r = add_option(pool, POOL_PROXY_PROTOCOL, &pool->proxy_protocol, ACCESS_ALLOW,
+                                       &pool->proxies.rules, problems);
+                access->is_known = pool->allow.count > 0 || pool->deny.count > 0;
+                pool->proxies.is_known = pool->proxy_protocol.count > 0;
         }
         return r;
 }

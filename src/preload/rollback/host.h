@@ -22,16 +22,16 @@ struct resume {
  * leave there nothing that the worker must not find. The worker has no children but those made here. */
 struct rollback_host {
         /* The next admitted connection; negative: the worker must end. */
-        long (*wait)(struct address *ret_peer);
+        long (*wait)(void);
         /* In the new process, with all signals blocked: connection to 0 and 1, environment, signals, limits,
          * descriptors of ours closed. The signals are the worker's still; with `is_cleared`, those that had a handler
          * are as by default. */
-        void (*enter)(int connection, const struct address *peer, bool is_cleared);
+        void (*enter)(int connection, bool is_cleared);
         /* In the worker, with all signals blocked: that process serves the connection. Unblocks what it wants. */
         void (*made)(pid_t pid);
         /* In the worker, with all signals blocked: no process could be made (-errno); wait for a moment. True: try
          * again. False: the connection was told; the worker must end. */
-        bool (*endure)(const struct address *peer, long error);
+        bool (*endure)(long error);
         /* In the worker: wait for its end. */
         void (*collect)(pid_t pid, int *ret_status, struct rusage *ret_usage);
         /* In the worker: it has ended. False: the worker must end. */

@@ -21,7 +21,7 @@ _Noreturn void loop_give_up(const struct loop *loop, enum rollback_obstacle obst
 /* The new process, on a stack of its own; all signals are blocked. */
 static _Noreturn void begin_process(struct loop *loop)
 {
-        loop->host->enter((int)loop->next.connection, &loop->next.peer, loop->clears_handlers);
+        loop->host->enter((int)loop->connection, loop->clears_handlers);
         thread_state_attach(&loop->thread);
         loop->resume->enter(loop->resume);
 }
@@ -134,9 +134,9 @@ static pid_t begin(struct loop *loop)
 
         SYS_4(__NR_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof(all));
         long pid = make_process(loop);
-        while (pid < 0 && loop->host->endure(&loop->next.peer, pid))
+        while (pid < 0 && loop->host->endure(pid))
                 pid = make_process(loop);
-        SYS_1(__NR_close, loop->next.connection);
+        SYS_1(__NR_close, loop->connection);
         if (pid < 0)
                 loop_give_up(loop, ROLLBACK_NO_PROCESS, pid);
         loop->host->made((pid_t)pid);
@@ -156,8 +156,8 @@ _Noreturn void loop_run(struct loop *loop)
         int status = 0;
 
         for (;;) {
-                loop->next.connection = loop->host->wait(&loop->next.peer);
-                if (loop->next.connection < 0)
+                loop->connection = loop->host->wait();
+                if (loop->connection < 0)
                         loop->host->leave();
                 pid_t pid = begin(loop);
                 loop->host->collect(pid, &status, &usage);

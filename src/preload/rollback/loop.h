@@ -25,10 +25,7 @@ struct loop {
         bool verify;
         bool clears_handlers; /* a new process has none: as was asked for, until it is known that clone3(2) cannot */
         char process_stack[LOOP_STACK_BYTES] __attribute__((aligned(16))); /* where a new process begins */
-        struct {
-                long connection;
-                struct address peer;
-        } next; /* what it begins with */
+        long connection;                                                   /* what it begins with */
 };
 
 /* Until the worker must end. */

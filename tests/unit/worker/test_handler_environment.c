@@ -1,6 +1,13 @@
 #include "unit/socket_helpers.h"
 #include "worker/handler_environment.h"
 
+static char *const *set_peer(struct handler_environment *environment, const struct address *peer, int connection)
+{
+        const struct client client = {.peer = *peer};
+
+        return handler_environment_set_peer(environment, &client, connection);
+}
+
 static struct words fixed; /* the pool's variables */
 static char directory[] = "/tmp/preforkd-test-XXXXXX";
 
@@ -97,7 +104,7 @@ static void test_tcp(void **state)
         own.in.sin_addr.s_addr = htonl(0x7f090807);
         assert_int_equal(bind(client, &own.any, sizeof(own.in)), 0);
         struct link link = connect_both(listener, client, &address);
-        char *const *vector = handler_environment_set_peer(environment, &link.peer, link.connection);
+        char *const *vector = set_peer(environment, &link.peer, link.connection);
         address_format_host(&address, local, sizeof(local));
         expect_tcp(vector, &link, local, port, "127.9.8.7");
         assert_int_equal(count_of(vector), 8);
@@ -122,7 +129,7 @@ static void test_ipv6_and_mapped(void **state)
         snprintf(port, sizeof(port), "%u", address_port(&address));
         address.in6.sin6_addr = in6addr_loopback;
         struct link link = connect_both(listener, socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0), &address);
-        expect_tcp(handler_environment_set_peer(environment, &link.peer, link.connection), &link, "::1", port, "::1");
+        expect_tcp(set_peer(environment, &link.peer, link.connection), &link, "::1", port, "::1");
         end_link(&link);
 
         struct address four = {.in = {.sin_family = AF_INET, .sin_port = address.in6.sin6_port},
@@ -130,8 +137,7 @@ static void test_ipv6_and_mapped(void **state)
         four.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         link = connect_both(listener, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), &four);
         assert_int_equal(link.peer.any.sa_family, AF_INET6);
-        expect_tcp(handler_environment_set_peer(environment, &link.peer, link.connection), &link, "127.0.0.1", port,
-                   "127.0.0.1");
+        expect_tcp(set_peer(environment, &link.peer, link.connection), &link, "127.0.0.1", port, "127.0.0.1");
         end_link(&link);
         close(listener);
         handler_environment_free(environment);
@@ -163,7 +169,7 @@ static void test_unix(void **state)
         assert_int_equal(address_parse(path, &address), 0);
         int listener = listen_on(&address, 0);
         struct link link = connect_both(listener, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), &address);
-        char *const *vector = handler_environment_set_peer(environment, &link.peer, link.connection);
+        char *const *vector = set_peer(environment, &link.peer, link.connection);
         expect_credentials(vector);
         expect(vector, "UNIXLOCALPATH", path);
         assert_null(value_of(vector, "UNIXREMOTEPATH")); /* clients have no name as a rule */
@@ -176,7 +182,7 @@ static void test_unix(void **state)
         int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         assert_int_equal(bind(client, &own.any, own.length), 0);
         link = connect_both(listener, client, &address);
-        vector = handler_environment_set_peer(environment, &link.peer, link.connection);
+        vector = set_peer(environment, &link.peer, link.connection);
         expect_credentials(vector);
         expect(vector, "UNIXREMOTEPATH", client_path);
         end_link(&link);
@@ -197,7 +203,7 @@ static void test_abstract(void **state)
         address_format(&address, name, sizeof(name));
         assert_true(name[0] == '@');
         struct link link = connect_both(listener, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), &address);
-        char *const *vector = handler_environment_set_peer(environment, &link.peer, link.connection);
+        char *const *vector = set_peer(environment, &link.peer, link.connection);
         expect_credentials(vector);
         expect(vector, "UNIXLOCALPATH", name);
         end_link(&link);
@@ -219,7 +225,7 @@ static void test_longest_names(void **state)
         int listener = listen_on(&address, 0), client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         assert_int_equal(bind(client, &own.any, own.length), 0);
         struct link link = connect_both(listener, client, &address);
-        char *const *vector = handler_environment_set_peer(environment, &link.peer, link.connection);
+        char *const *vector = set_peer(environment, &link.peer, link.connection);
         address_format(&address, text, sizeof(text));
         assert_int_equal(strlen(text), sizeof(address.un.sun_path));
         expect(vector, "UNIXLOCALPATH", text);
@@ -239,16 +245,16 @@ static void test_never_stale(void **state)
         struct link link = connect_both(tcp_listener, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), &tcp);
 
         (void)state;
-        assert_int_equal(count_of(handler_environment_set_peer(environment, &link.peer, link.connection)), 8);
+        assert_int_equal(count_of(set_peer(environment, &link.peer, link.connection)), 8);
         struct address tcp_peer = link.peer;
         end_link(&link);
         link = connect_both(unix_listener, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), &local);
-        char *const *vector = handler_environment_set_peer(environment, &link.peer, link.connection);
+        char *const *vector = set_peer(environment, &link.peer, link.connection);
         expect_credentials(vector);
         assert_int_equal(count_of(vector), 5);
         int closed = link.connection;
         end_link(&link);
-        assert_int_equal(count_of(handler_environment_set_peer(environment, &tcp_peer, closed)), 0);
+        assert_int_equal(count_of(set_peer(environment, &tcp_peer, closed)), 0);
         close(tcp_listener);
         close(unix_listener);
         handler_environment_free(environment);
@@ -285,7 +291,7 @@ static void test_fixed_part(void **state)
         assert_int_equal(words_add(&fixed, "HOME=/home/z"), 0); /* later ones win */
         struct handler_environment *environment = new_environment(inherited);
         words_clear(&fixed);
-        char *const *vector = handler_environment_set_peer(environment, &(struct address){0}, -1);
+        char *const *vector = set_peer(environment, &(struct address){0}, -1);
         expect(vector, "PATH", "/bin");
         expect(vector, "HOME", "/home/z");
         expect(vector, "LANG", "C.UTF-8");
@@ -310,7 +316,7 @@ static void test_inherited_nonsense(void **state)
         (void)state;
         assert_null(handler_environment_get(environment, "PATH"));
         assert_string_equal(handler_environment_get(environment, "A"), "1");
-        char *const *vector = handler_environment_set_peer(environment, &(struct address){0}, -1);
+        char *const *vector = set_peer(environment, &(struct address){0}, -1);
         assert_int_equal(count_of(vector), 1);
         handler_environment_free(environment);
 }
@@ -346,7 +352,7 @@ static void test_the_last_of_a_name_counts(void **state)
         assert_string_equal(handler_environment_get(environment, "B"), "6");
         assert_string_equal(handler_environment_get(environment, "C"), "A=7");
         const struct address peer = {.any.sa_family = AF_UNSPEC};
-        assert_int_equal(count_of(handler_environment_set_peer(environment, &peer, -1)), 5);
+        assert_int_equal(count_of(set_peer(environment, &peer, -1)), 5);
         handler_environment_free(environment);
 }
 

@@ -145,13 +145,22 @@ static enum access_answer naive(const struct access_rules *rules, const unsigned
         return answer;
 }
 
+/* A sequence that is the same in every run. */
+static unsigned random_below(unsigned limit)
+{
+        static uint64_t state = 11;
+
+        state = state * UINT64_C(6364136223846793005) + 1442695040888963407;
+        return (unsigned)(state >> 33) % limit;
+}
+
 /* An address out of few, so that networks lie within each other; at the ends of the space, too. */
 static void draw(unsigned char *bytes, unsigned size)
 {
         static const unsigned char some[] = {0, 0, 0, 1, 0x80, 0xff, 0xff};
 
         for (unsigned i = 0; i < size; i++)
-                bytes[i] = some[(size_t)rand() % sizeof(some)];
+                bytes[i] = some[random_below(sizeof(some))];
 }
 
 static void compare(const struct access_rules *rules, const struct access_table *table)
@@ -174,19 +183,18 @@ static void compare(const struct access_rules *rules, const struct access_table 
 static void test_random_rules(void **state)
 {
         (void)state;
-        srand(11);
         for (unsigned round = 0; round < 2000; round++) {
                 _cleanup_(access_rules_clear) struct access_rules rules = {0};
                 _cleanup_(freep) struct access_table *table = NULL;
-                for (unsigned count = (unsigned)rand() % 40; count > 0; count--) {
+                for (unsigned count = random_below(40); count > 0; count--) {
                         char text[NETWORK_TEXT_MAX];
                         struct access_rule rule = {.kind = ACCESS_OF_NETWORK,
-                                                   .answer = rand() % 2 ? ACCESS_ALLOW : ACCESS_DENY};
-                        bool is_v6 = rand() % 2;
+                                                   .answer = random_below(2) ? ACCESS_ALLOW : ACCESS_DENY};
+                        bool is_v6 = random_below(2);
                         unsigned char bytes[16] = {0};
                         draw(bytes, is_v6 ? 16 : 4);
                         assert_non_null(inet_ntop(is_v6 ? AF_INET6 : AF_INET, bytes, text, sizeof(text)));
-                        unsigned prefix = (unsigned)rand() % (is_v6 ? 129 : 33);
+                        unsigned prefix = random_below(is_v6 ? 129 : 33);
                         snprintf(text + strlen(text), 8, "/%u", prefix);
                         network_parse(text, &rule.network); /* with bits beyond the prefix: without them */
                         assert_int_equal(access_rules_add(&rules, &rule), 0);
@@ -215,12 +223,11 @@ static void test_many(void **state)
         unsigned admitted = 0;
 
         (void)state;
-        srand(12);
         for (unsigned i = 0; i < 2 * MANY; i++) {
                 struct access_rule rule = {.kind = ACCESS_OF_NETWORK, .answer = i % 3 ? ACCESS_DENY : ACCESS_ALLOW};
                 rule.network = (struct network){.is_v6 = i % 2, .prefix = i % 2 ? 64 : 24};
                 for (unsigned byte = 0; byte < (i % 2 ? 8 : 3); byte++)
-                        rule.network.bytes[byte] = (unsigned char)rand();
+                        rule.network.bytes[byte] = (unsigned char)random_below(256);
                 assert_int_equal(access_rules_add(&rules, &rule), 0);
         }
         assert_int_equal(access_table_build(&rules, true, &table), 0);

@@ -154,8 +154,9 @@ static void test_effects(void **state)
         assert_int_equal(pool_options[POOL_LIMIT_CPU].effect, EFFECT_ROLL);
         /* What scales and what times applies in place; workers take who may connect with them. */
         for (int i = POOL_SCALING; i < POOL_OPTION_COUNT; i++)
-                assert_int_equal(pool_options[i].effect,
-                                 i == POOL_ALLOW || i == POOL_DENY ? EFFECT_ROLL : EFFECT_IN_PLACE);
+                assert_int_equal(pool_options[i].effect, i == POOL_ALLOW || i == POOL_DENY || i == POOL_PROXY_PROTOCOL
+                                                                 ? EFFECT_ROLL
+                                                                 : EFFECT_IN_PLACE);
 }
 
 int main(void)

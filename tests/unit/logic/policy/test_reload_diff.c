@@ -221,7 +221,7 @@ static void test_every_option_is_compared(void **state)
                 {POOL_THREADS_PER_WORKER, "7"}, {POOL_SCALING, "static"},
                 {POOL_MIN_SPARE_WORKERS, "3"}, {POOL_MAX_SPARE_WORKERS, "7"}, {POOL_START_WORKERS, "7"},
                 {POOL_MAX_WORKERS, "77"}, {POOL_SPARE_TIMEOUT, "7s"}, {POOL_WHEN_FULL, "refuse"},
-                {POOL_MAX_CONNECTIONS_PER_SOURCE, "7"}, {POOL_ALLOW, "192.0.2.7"}, {POOL_DENY, "192.0.2.7"}, {POOL_MAX_REQUESTS, "7"}, {POOL_MAX_REQUESTS_JITTER, "7%"},
+                {POOL_MAX_CONNECTIONS_PER_SOURCE, "7"}, {POOL_ALLOW, "192.0.2.7"}, {POOL_DENY, "192.0.2.7"}, {POOL_PROXY_PROTOCOL, "192.0.2.7"}, {POOL_MAX_REQUESTS, "7"}, {POOL_MAX_REQUESTS_JITTER, "7%"},
                 {POOL_MAX_WORKER_AGE, "7s"}, {POOL_MAX_WORKER_MEMORY, "7"}, {POOL_MAX_RECYCLING, "7"},
                 {POOL_RELOAD_SURGE, "7%"}, {POOL_START_TIMEOUT, "7s"}, {POOL_REQUEST_TIMEOUT, "7s"},
                 {POOL_REQUEST_SLOWLOG_TIMEOUT, "7s"},
