@@ -55,6 +55,10 @@ def tell(address: str, *pieces: bytes, pause: float = 0.0) -> bytes:
             return b""
 
 
+def counts(daemon: Daemon) -> dict[str, int]:
+    return dict(control_of(daemon).pool()["counts"])
+
+
 def totals(daemon: Daemon) -> dict[str, int]:
     return dict(control_of(daemon).pool()["totals"])
 
@@ -123,14 +127,14 @@ def test_a_slow_header(preforkd: Start) -> None:
     with connect(address) as slow:
         slow.sendall(V1[:10])
         begun = time.monotonic()
-        wait_until(lambda: control_of(daemon).pool()["counts"]["total"] == 2, "another spare worker")
+        wait_until(lambda: counts(daemon)["total"] == 2, "another spare worker")
         assert totals(daemon)["requests"] == 0
         assert tell(address, V1 + b"x") == b"x"
         assert read_all(slow) == b""
         assert 2.5 < time.monotonic() - begun < 8
     wait_until(lambda: totals(daemon)["refused_proxy"] == 1, "refused")
     daemon.wait_said("refused a connection from 127.0.0.1: it did not send its PROXY header in time (proxy_protocol)")
-    wait_until(lambda: control_of(daemon).pool()["counts"]["idle"] >= 2, "all idle again")
+    wait_until(lambda: counts(daemon)["idle"] == counts(daemon)["total"] >= 2, "all idle again")
     assert totals(daemon)["requests"] == 1 and totals(daemon)["request_timeouts"] == 0
 
 
@@ -141,7 +145,7 @@ def test_nobody_is_lost_in_a_reload(preforkd: Start) -> None:
                                "scaling": "static", "max_workers": 1}}, control=True)
     with connect(address) as client:
         client.sendall(V1[:10])
-        wait_until(lambda: control_of(daemon).pool()["counts"]["idle"] == 0, "it waits for the rest")
+        wait_until(lambda: counts(daemon)["idle"] == 0, "it waits for the rest")
         daemon.pools["www"]["umask"] = "0077"  # type: ignore[index]
         daemon.hup()
         client.sendall(V1[10:] + b"hello")
