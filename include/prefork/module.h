@@ -48,7 +48,8 @@ struct prefork_request {
         int32_t connection; /* a connected stream socket, blocking and close-on-exec; the worker closes it; -1: it is a
                              * datagram */
 
-        const struct sockaddr *peer; /* the client's address, as accept(2) gave it; UNIX clients mostly have no name */
+        /* The client's address, as accept(2) gave it, or as a proxy announced it; UNIX clients mostly have no name. */
+        const struct sockaddr *peer;
         socklen_t peer_length;
 
         /* The address that the client has connected to, and its length; NULL: it is not known. It is looked up by the

@@ -187,8 +187,12 @@ static void show_signals(void)
 
         for (int i = 1; i < 65; i++) {
                 struct sigaction action = {0};
-                if (sigaction(i, NULL, &action) == 0)
-                        actions = hash(actions, &action, sizeof(action));
+                if (sigaction(i, NULL, &action) < 0)
+                        continue;
+                /* Of the mask what the kernel has; glibc leaves in the rest what has been on the stack. */
+                actions = hash(actions, &action.sa_handler, sizeof(action.sa_handler));
+                actions = hash(actions, &action.sa_mask, sizeof(uint64_t));
+                actions = hash(actions, &action.sa_flags, sizeof(action.sa_flags));
         }
         sigprocmask(0, NULL, &mask);
         sigpending(&pending);

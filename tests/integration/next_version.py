@@ -66,10 +66,10 @@ static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
         return 0;
 }
 
-static int serve(void *runtime, int connection, const struct address *peer, struct runtime_outcome *ret)
+static int serve(void *runtime, int connection, const struct client *client, struct runtime_outcome *ret)
 {
         (void)runtime;
-        (void)peer;
+        (void)client;
         ssize_t sent = send(connection, "hello\\n", 6, MSG_NOSIGNAL);
         *ret = (struct runtime_outcome){.status = sent == 6 ? 0 : 1};
         close(connection);
