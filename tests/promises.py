@@ -62,6 +62,7 @@ PROMISES = [
                 "integration/test_foresight.py", "integration/test_failed_start.py", "unit/logic/config/test_check.c",
                 "unit/logic/config/test_parse.c", "unit/master/reload/test_participant.c", "fuzz/fuzz_config.c",
                 "fuzz/fuzz_canonical.c", "fuzz/fuzz_option.c", "fuzz/fuzz_environment.c", "fuzz/fuzz_access.c",
+                "fuzz/fuzz_import.c",
                 "faults: reload", "faults: check")),
     Promise("An idle daemon does not wake: the master has no tick.", (
         "integration/test_scaling.py::test_an_idle_master_sleeps", "unit/master/loop/test_evloop.c",

@@ -11,6 +11,7 @@
 #include "base/words.h"
 #include "ctl/answers.h"
 #include "ctl/client.h"
+#include "ctl/import.h"
 #include "ctl/logs.h"
 #include "ctl/option.h"
 #include "ctl/output.h"
@@ -41,6 +42,8 @@ static const char help[] = "Usage: preforkctl [-s SOCKET] [--timeout SECONDS] [-
                            "  stop [--now]               stop gracefully, or at once\n"
                            "  upgrade [PATH]             replace the running program without a restart\n"
                            "  config                     print the configuration in force\n"
+                           "  import FORMAT FILE...      make a configuration of files of another program;\n"
+                           "                             needs no daemon\n"
                            "  version                    print the versions of preforkctl and preforkd\n"
                            "  help                       print this\n"
                            "\n"
@@ -91,6 +94,12 @@ static enum action find_action(const char *argument)
         return text_equal(argument, "-V") || text_equal(argument, "--version") ? ACTION_VERSION : ACTION_NONE;
 }
 
+/* What follows `import` is for it: the options of tcpserver are among that. */
+static bool is_import(const struct arguments *arguments)
+{
+        return arguments->request.count > 0 && text_equal(arguments->request.list[0], "import");
+}
+
 /* preforkctl's own options may appear anywhere; everything else goes into the request. --help and --version end the
  * parsing: a user who writes `stop --help` does not want to stop anything. 0 or -ENOMEM. */
 static int parse(char **argv, struct arguments *arguments)
@@ -100,6 +109,10 @@ static int parse(char **argv, struct arguments *arguments)
 
         for (int i = 1; argv[i] && r == 0 && !arguments->wrong; i++) {
                 const char *argument = argv[i];
+                if (is_import(arguments)) {
+                        r = words_add(&arguments->request, argument);
+                        continue;
+                }
                 arguments->action = find_action(argument);
                 if (arguments->action != ACTION_NONE)
                         return 0;
@@ -268,6 +281,9 @@ static int run(struct arguments *arguments)
                 return (int)ctl_output(help, NULL);
         if (!command)
                 return fail_usage("expected a command");
+        if (text_equal(command, "import"))
+                return arguments->json ? fail_usage("import prints no JSON")
+                                       : (int)ctl_import_run(&arguments->request.list[1]);
         if (text_equal(command, "top"))
                 return run_top(arguments);
         if (arguments->interval_ms > 0)

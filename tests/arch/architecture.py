@@ -25,6 +25,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "logic/policy": {"base", "logic/config"},
     "logic/status": {"base", "logic/config", "logic/policy"},
     "logic/protocol": {"base", "logic/config"},
+    "logic/import": {"base", "logic/config"},
     "os": {"base"},
     "os/process": {"base", "os"},
     "os/net": {"base", "os"},

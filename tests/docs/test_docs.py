@@ -277,10 +277,42 @@ def test_commands_are_described() -> None:
     assert protocol == table
     described = entries(section(page("preforkctl.1"), "COMMANDS"))
     assert {name: takes for name, takes in described.items() if name in table} == table
-    assert described.keys() - table.keys() == {"top", "logs", "help"}
+    assert described.keys() - table.keys() == {"top", "logs", "import", "help"}
     said = subprocess.run([BUILD / "src/ctl/preforkctl", "help"], capture_output=True, text=True, check=True).stdout
     for name, takes in table.items():
         assert f"  {name} {takes} ".replace("  ", " ") in said.replace("  ", " "), name
+
+
+def import_table(program: str) -> dict[str, str]:
+    """What `preforkctl import` knows of a program: its directives, and our key or `-`."""
+    said = subprocess.run([BUILD / "src/ctl/preforkctl", "import", program, "--table"], capture_output=True, text=True, check=True)
+    return {line.split()[0]: line.split()[1] for line in said.stdout.splitlines()}
+
+
+def migration_table(heading: str) -> dict[str, str]:
+    """What preforkd(8) says about a program: its directives, and the text beside them."""
+    rows: dict[str, str] = {}
+    table = section(page("preforkd.8"), "MIGRATION").split(f".Ss From {heading}\n")[1].split("\n.El")[0]
+    words: list[str] = []
+    for line in re.findall(r"^\.It (.*)$", table, re.MULTILINE)[1:]:
+        theirs, ours = line.split("Ta ", 1)
+        if theirs.strip():
+            plain = re.sub(r"\b(Li|Fl|Ar|Ns|No|Cm) ", "", theirs)
+            words = [re.split(r"[ =\[]", word.strip())[0] for word in plain.split(" , ")]
+        for word in words:
+            rows[word] = rows.get(word, "") + " " + ours
+    return rows
+
+
+@pytest.mark.parametrize("program, heading", [("xinetd", "xinetd")])
+def test_migration_tables(program: str, heading: str) -> None:
+    """The manual and the importer say the same about each directive."""
+    code, manual = import_table(program), migration_table(heading)
+    assert manual.keys() - {"defaults"} <= code.keys(), manual.keys() - code.keys()
+    options = set(re.findall(r"^(\w+)", run("--help-config").stdout, re.MULTILINE))
+    for word, ours in code.items():
+        if ours in options:
+            assert word in manual and re.search(rf"\bIc {ours}\b|, {ours}\b", manual[word]), f"{word} is {ours}"
 
 
 def test_errors_are_described() -> None:

@@ -1,0 +1,63 @@
+#include "logic/import/import.h"
+
+#include <errno.h>
+
+#include "base/cleanup.h"
+#include "logic/import/lines.h"
+#include "logic/import/xinetd.h"
+
+const struct import_format import_formats[] = {
+        {"xinetd", "FILE|DIRECTORY...", "xinetd.conf", xinetd_rows, &xinetd_row_count, xinetd_convert},
+};
+const size_t import_format_count = ELEMENTS(import_formats);
+
+const struct import_format *import_format_find(const char *name)
+{
+        for (size_t i = 0; i < import_format_count; i++)
+                if (text_equal(import_formats[i].name, name))
+                        return &import_formats[i];
+        return NULL;
+}
+
+int import_convert(const struct import_format *format, const struct import_input *input, struct text *text,
+                   bool *ret_undecided)
+{
+        struct draft draft = {0};
+
+        draft_note(&draft, NULL,
+                   "Made by preforkctl import %s. Check it with preforkd -t, and read what is marked with !.",
+                   format->name);
+        int r = format->convert(&draft, input);
+        if (r == 0 && draft.pool_count == 0)
+                draft_ask(&draft, NULL, "nothing was found that could be served");
+        if (r == 0)
+                r = draft_print(&draft, text);
+        *ret_undecided = draft.undecided;
+        draft_clear(&draft);
+        return r;
+}
+
+int import_table(const struct import_format *format, struct text *text)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < *format->row_count && r == 0; i++) {
+                const struct import_row *row = &format->rows[i];
+                r = text_appendf(text, "%-28s %-28s %s\n", row->word, row->ours ? row->ours : "-",
+                                 row->advice ? row->advice : "");
+                while (r == 0 && text->length > 1 && text->bytes[text->length - 2] == ' ') {
+                        text_cut(text, text->length - 2);
+                        r = text_append(text, "\n");
+                }
+        }
+        return r;
+}
+
+bool import_has_rules(const struct import_source *source)
+{
+        struct import_lines lines = {.source = source};
+        bool found = import_lines_next(&lines, "#") != NULL;
+
+        import_lines_clear(&lines);
+        return found;
+}

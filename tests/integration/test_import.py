@@ -1,0 +1,139 @@
+"""`preforkctl import`: files of other programs become a configuration that preforkd takes, and services that serve."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from daemon import AS_ROOT, BINARY, Daemon, free_port, request, run_preforkd, tcp4
+
+CTL = BINARY.parents[1] / "ctl/preforkctl"
+USER = "nobody" if AS_ROOT else pwd.getpwuid(os.geteuid()).pw_name
+Start = Callable[..., Daemon]
+
+
+def run_import(*arguments: str | Path, status: int = 0) -> str:
+    result = subprocess.run([CTL, "import", *arguments], capture_output=True, text=True, timeout=20)
+    assert result.returncode == status, result.stderr + result.stdout
+    return result.stdout
+
+
+def accepted(tmp_path: Path, text: str) -> Path:
+    """The file with the configuration, which `preforkd -t` takes."""
+    file = tmp_path / "imported.conf"
+    file.write_text(text)
+    result = run_preforkd("-t", "-c", file)
+    assert result.returncode == 0, result.stderr + text
+    return file
+
+
+# --- xinetd ---------------------------------------------------------------------------------------------------------
+
+XINETD = """\
+# What a machine had.
+defaults
+{{
+\tinstances       = 30
+\tlog_type        = SYSLOG daemon info
+\tlog_on_failure  = HOST
+\tbind            = 127.0.0.1
+\tflags           = NOLIBWRAP
+}}
+includedir {directory}
+"""
+# A name, what its service says, what a client sends, what it gets.
+SERVICES: list[tuple[str, str, bytes, bytes]] = [
+    ("echo-here", "type = INTERNAL UNLISTED\nid = echo-here", b"hello", b"hello"),
+    ("cat", "server = /bin/cat\nuser = {user}", b"as it is", b"as it is"),
+    ("upper", "server = /usr/bin/tr\nserver_args = a-z A-Z\nuser = {user}\ncps = 50 10", b"abc", b"ABC"),
+    ("environment", "server = /bin/sh\nserver_args = -c 'echo $ONE $TWO'\nenv = ONE=1\nenv += TWO=2\nuser = {user}", b"",
+     b"1 2\n"),
+    ("umask", "server = /bin/sh\nserver_args = -c umask\numask = 027\nuser = {user}", b"", b"0027\n"),
+    ("nice", "server = /usr/bin/nice\nnice = 7\nuser = {user}", b"", b"7\n"),
+    ("files", "server = /bin/sh\nserver_args = -c 'ulimit -n'\nrlimit_files = 77\nuser = {user}", b"", b"77\n"),
+    ("space", "server = /bin/sh\nserver_args = -c 'ulimit -v'\nrlimit_as = 512M\nuser = {user}", b"", b"524288\n"),
+    ("forward", "redirect = 127.0.0.1 {cat}\nflags += NODELAY KEEPALIVE\nper_source = 4\nuser = {user}", b"on", b"on"),
+    ("waits", "server = {one}\nwait = yes\nuser = {user}", b"", b"one\n"),
+]
+ACCEPTS_ONE = """\
+#!/usr/bin/python3
+import os, socket
+listener = socket.socket(fileno=0)
+while True:
+    client, _ = listener.accept()
+    client.sendall(b"one\\n")
+    client.close()
+"""
+
+
+def write_xinetd(tmp_path: Path) -> tuple[Path, dict[str, str]]:
+    directory = tmp_path / "xinetd.d"
+    directory.mkdir()
+    one = tmp_path / "one"
+    one.write_text(ACCEPTS_ONE)
+    one.chmod(0o755)
+    ports = {name: free_port() for name, *_ in SERVICES}
+    for name, attributes, *_ in SERVICES:
+        wait = "" if "wait" in attributes else "wait = no\n"
+        text = attributes.format(user=USER, cat=ports["cat"], one=one)
+        service = "echo" if "INTERNAL" in text else name
+        (directory / name).write_text(f"service {service}\n{{\nport = {ports[name]}\nsocket_type = stream\n{wait}{text}\n}}\n")
+    (directory / "off").write_text("service off\n{\n disable = yes\n port = 1\n server = /bin/cat\n}\n")
+    (directory / "left.dpkg-old").write_text("service cat\n{\n}\n")
+    file = tmp_path / "xinetd.conf"
+    file.write_text(XINETD.format(directory=directory))
+    return file, {name: tcp4(port) for name, port in ports.items()}
+
+
+def test_ten_services_of_xinetd(preforkd: Start, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    file, addresses = write_xinetd(tmp_path)
+    text = run_import("xinetd", file)
+    assert "# cps = 50 10: " in text or "rate_limit = 50/s" in text
+    assert text.count("\nwhen_full = refuse\n") == 9 and "\n# it was disabled\n" in text
+    preforkd(arguments=["-c", str(accepted(tmp_path, text))])
+    for name, _, sent, expected in SERVICES:
+        assert request(addresses[name], sent) == expected, name
+
+
+def test_a_directory_of_xinetd(tmp_path: Path) -> None:
+    file, _ = write_xinetd(tmp_path)
+    text = run_import("xinetd", file.parent / "xinetd.d")
+    assert text.count("\n[") == len(SERVICES) and "\n# [off]\n" in text
+
+
+@pytest.mark.parametrize("rule", ["only_from = trusted.example.com", "access_times = 8:00-18:00"])
+def test_a_lost_rule_closes_the_service(preforkd: Start, tmp_path: Path, rule: str) -> None:
+    address = tcp4()
+    file = tmp_path / "xinetd.conf"
+    file.write_text(f"service x\n{{\n port = {address.rsplit(':')[1]}\n bind = 127.0.0.1\n user = {USER}\n"
+                    f" server = /bin/cat\n {rule}\n}}\n"
+                    f"service y\n{{\n port = {free_port()}\n user = {USER}\n server = /bin/cat\n}}\n")
+    text = run_import("xinetd", file, status=1)
+    assert "closed: " in text
+    preforkd(arguments=["-c", str(accepted(tmp_path, text))])
+    try:
+        assert request(address, b"let me in") == b""
+    except OSError:
+        pass
+
+
+def test_what_cannot_be_read(tmp_path: Path) -> None:
+    result = subprocess.run([CTL, "import", "xinetd", tmp_path / "nothing"], capture_output=True, text=True, timeout=20)
+    assert result.returncode == 1 and f"{tmp_path}/nothing: cannot be read: No such file" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["xinetd"], ["apache", "x"], ["--help"]])
+def test_usage(arguments: list[str]) -> None:
+    result = subprocess.run([CTL, "import", *arguments], capture_output=True, text=True, timeout=20)
+    assert result.returncode == 2 and "import xinetd FILE|DIRECTORY..." in result.stderr
+
+
+def test_options_stand_in_front() -> None:
+    result = subprocess.run([CTL, "--json", "import", "xinetd", "x"], capture_output=True, text=True, timeout=20)
+    assert result.returncode == 2 and "prints no JSON" in result.stderr
