@@ -16,6 +16,7 @@ static const struct reader {
         int (*read)(struct import_files *files, const char *argument);
 } readers[] = {
         {"xinetd", import_files_read_xinetd},
+        {"inetd", import_files_read},
 };
 
 static enum ctl_exit fail_usage(void)

@@ -304,7 +304,7 @@ def migration_table(heading: str) -> dict[str, str]:
     return rows
 
 
-@pytest.mark.parametrize("program, heading", [("xinetd", "xinetd")])
+@pytest.mark.parametrize("program, heading", [("xinetd", "xinetd"), ("inetd", "inetd")])
 def test_migration_tables(program: str, heading: str) -> None:
     """The manual and the importer say the same about each directive."""
     code, manual = import_table(program), migration_table(heading)

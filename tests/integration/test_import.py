@@ -123,6 +123,21 @@ def test_a_lost_rule_closes_the_service(preforkd: Start, tmp_path: Path, rule: s
         pass
 
 
+# --- inetd ----------------------------------------------------------------------------------------------------------
+
+def test_services_of_inetd(preforkd: Start, tmp_path: Path) -> None:
+    echo, cat, sums = (free_port() for _ in range(3))
+    file = tmp_path / "inetd.conf"
+    file.write_text(f"#:OTHER: what was here\n127.0.0.1:\n{cat} stream tcp nowait {USER} /bin/cat cat\n"
+                    f"{sums} stream tcp nowait.40 {USER} /bin/sh sh -c 'echo $((1 + 2))'\n"
+                    f"{echo} stream tcp nowait {USER} internal\n")
+    text = run_import("inetd", file, status=1)
+    assert "preforkd itself serves no" in text  # a number is no name of a service
+    preforkd(arguments=["-c", str(accepted(tmp_path, text))])
+    assert request(tcp4(cat), b"as it is") == b"as it is"
+    assert request(tcp4(sums)) == b"3\n"
+
+
 def test_what_cannot_be_read(tmp_path: Path) -> None:
     result = subprocess.run([CTL, "import", "xinetd", tmp_path / "nothing"], capture_output=True, text=True, timeout=20)
     assert result.returncode == 1 and f"{tmp_path}/nothing: cannot be read: No such file" in result.stderr

@@ -3,11 +3,13 @@
 #include <errno.h>
 
 #include "base/cleanup.h"
+#include "logic/import/inetd.h"
 #include "logic/import/lines.h"
 #include "logic/import/xinetd.h"
 
 const struct import_format import_formats[] = {
         {"xinetd", "FILE|DIRECTORY...", "xinetd.conf", xinetd_rows, &xinetd_row_count, xinetd_convert},
+        {"inetd", "FILE...", "inetd.conf", inetd_rows, &inetd_row_count, inetd_convert},
 };
 const size_t import_format_count = ELEMENTS(import_formats);
 

@@ -45,6 +45,14 @@ static bool read_line(struct import_lines *lines)
         return !lines->out_of_memory;
 }
 
+static bool next_is_folded(const struct import_lines *lines)
+{
+        const char *start = lines->source->bytes + lines->at;
+
+        return lines->at < lines->source->length && (*start == ' ' || *start == '\t') && lines->text.length > 0 &&
+               lines->text.bytes[0] != '#';
+}
+
 char *import_lines_next(struct import_lines *lines, const char *marks)
 {
         for (;;) {
@@ -57,6 +65,9 @@ char *import_lines_next(struct import_lines *lines, const char *marks)
                         if (!read_line(lines))
                                 break;
                 }
+                while (lines->folds && next_is_folded(lines))
+                        if (text_append(&lines->text, " ") < 0 || !read_line(lines))
+                                break;
                 if (lines->out_of_memory)
                         return NULL;
                 char *line = lines->text.bytes ? import_trim(lines->text.bytes) : NULL;

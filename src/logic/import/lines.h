@@ -11,6 +11,7 @@
 struct import_lines {
         const struct import_source *source;
         bool joins; /* a line that ends in a backslash goes on in the next one */
+        bool folds; /* a line that begins with a blank belongs to the one before it */
         size_t at;
         unsigned number, next_number;
         bool out_of_memory;

@@ -240,8 +240,10 @@ static void convert_service(const struct service *service)
                 service_builtin(service->draft, service->pool, service->block->service);
         else
                 convert_server(service);
-        service_user(service->draft, service->pool,
-                     user.found ? text_string(&user.value) : (is_internal || redirect.found ? "nobody" : "root"));
+        /* xinetd itself serves these, whoever is named; here that need not be root. */
+        bool needs_no_root =
+                (is_internal || redirect.found) && (!user.found || text_equal(text_string(&user.value), "root"));
+        service_user(service->draft, service->pool, needs_no_root ? "nobody" : text_string(&user.value));
         convert_rows(service);
         if (!has_word(service, "flags", "NOLIBWRAP"))
                 service_wrapped(service->draft, service->pool, service->input);

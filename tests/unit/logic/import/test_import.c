@@ -181,6 +181,60 @@ static void test_rules_are_carried_over(void **state)
                                         : "10.0.0.0/8 192.168.1.0/24 192.168.2.0/24 1.2.3.4 172.16.0.0/12");
 }
 
+static void test_inetd(void **state)
+{
+        _cleanup_(text_clear) struct text text = {0};
+
+        (void)state;
+        assert_true(convert("inetd",
+                            "#<off># ssh stream tcp nowait root /bin/cat cat\n"
+                            "echo stream tcp nowait root internal\n"
+                            "::1:\n"
+                            "ssh stream tcp nowait nobody.nogroup /bin/cat cat -u\n\t'a b'\n"
+                            "*:\n"
+                            "tftp dgram udp wait root /usr/sbin/in.tftpd in.tftpd -s /srv\n"
+                            "[::1],10.0.0.1:8022 stream tcp nowait/10/20/5 www:web/daemon /bin/cat other-name\n"
+                            ":root:wheel:0600:/run/x.sock stream unix nowait root /bin/cat cat\n"
+                            "99 stream tcp46 nowait.400 root /bin/cat cat\n"
+                            "rstatd/1-3 dgram rpc/udp wait root /bin/cat cat\n"
+                            "echo stream tcp6 maybe root internal\n",
+                            false, &text));
+        assert_null(strstr(text_string(&text), "off"));
+        expect(&text, "\n[echo]\nlisten = 0.0.0.0:7\nhandler_type = builtin\nhandler = echo\nuser = nobody\n");
+        expect(&text, "\n[ssh]\nlisten = [::1]:22\nhandler = /bin/cat -u 'a b'\nuser = nobody\ngroup = nogroup\n");
+        expect(&text, "\nlisten = udp:0.0.0.0:69\nhandler_type = listener\nhandler = /usr/sbin/in.tftpd -s /srv\n"
+                      "listen_fd = 0\naccounting = none\n");
+        expect(&text, "\nlisten = [::1]:8022 10.0.0.1:8022\n");
+        expect(&text, "\nmax_workers = 10\nmax_connections_per_source = 5\n");
+        expect(&text, is_built("argv0") ? "\nargv0 = other-name\n" : "\n# not carried over as argv0 = other-name: ");
+        expect(&text, "\n# login-class = daemon: ");
+        expect(&text,
+               is_built("rate_limit") ? "rate_limit = 400/m" : "\n# max = 400: not carried over as rate_limit = 400/m");
+        expect(&text, "\nlisten = /run/x.sock\nsocket_user = root\nsocket_group = wheel\nsocket_mode = 0600\n");
+        expect(&text, "\nlisten = [::]:99\n");
+        expect(&text, "\n# [rstatd-1-3]\n");
+        expect(&text, "# ! not understood: /etc/x:12: echo stream tcp6 maybe root internal\n");
+}
+
+/* tcpd asks libwrap itself, and knows what to execute by its name alone. */
+static void test_inetd_rules(void **state)
+{
+        static const char tcpd[] = "ssh stream tcp nowait root /usr/sbin/tcpd /usr/sbin/sshd -i\n";
+        static const char ipsec[] =
+                "#@ in ipsec\n99 stream tcp nowait root /bin/cat cat\n#@\n98 stream tcp nowait root "
+                "/bin/cat cat\n";
+        _cleanup_(text_clear) struct text text = {0}, closed = {0}, policy = {0};
+
+        (void)state;
+        assert_int_equal(convert("inetd", tcpd, true, &text), !is_built("argv0"));
+        expect(&text,
+               is_built("argv0") ? "\nargv0 = /usr/sbin/sshd\n" : "\n# ! left out: it needs argv0 = /usr/sbin/sshd: ");
+        assert_true(convert("inetd", "99 stream tcp nowait root /bin/cat cat\n", true, &closed));
+        assert_true(convert("inetd", ipsec, false, &policy));
+        expect(&policy, "\n# ! ipsec = in ipsec: closed: ");
+        expect(&policy, "\n[98]\n");
+}
+
 /* A file cannot write lines of its own into the configuration. */
 static void test_nothing_escapes(void **state)
 {
@@ -247,6 +301,8 @@ int main(void)
                 cmocka_unit_test(test_lost_rules_close),
                 cmocka_unit_test(test_libwrap),
                 cmocka_unit_test(test_rules_are_carried_over),
+                cmocka_unit_test(test_inetd),
+                cmocka_unit_test(test_inetd_rules),
                 cmocka_unit_test(test_nothing_escapes),
                 cmocka_unit_test(test_rows),
         };
