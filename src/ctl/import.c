@@ -10,13 +10,15 @@
 #include "ctl/output.h"
 #include "logic/import/import.h"
 
-/* How the arguments of a format become files. 0 or -ENOMEM. */
+/* How an argument of a format becomes files. 0 or -ENOMEM. */
 static const struct reader {
         const char *format;
         int (*read)(struct import_files *files, const char *argument);
 } readers[] = {
         {"xinetd", import_files_read_xinetd},
         {"inetd", import_files_read},
+        {"systemd", import_files_read_systemd},
+        {"php-fpm", import_files_read_php_fpm},
 };
 
 static enum ctl_exit fail_usage(void)
@@ -81,6 +83,17 @@ static enum ctl_exit convert(const struct import_format *format, const struct im
         return undecided || files->problems.count > 0 ? CTL_EXIT_FAILURE : printed;
 }
 
+/* The arguments are the command line itself. */
+static int take_command_line(struct import_files *files, char *const *arguments)
+{
+        _cleanup_(words_clear) struct words words = {0};
+        int r = 0;
+
+        for (size_t i = text_equal(arguments[0], "--") ? 1 : 0; arguments[i] && r == 0; i++)
+                r = words_add(&words, arguments[i]);
+        return r == 0 ? import_files_take(files, "command line", &words) : r;
+}
+
 enum ctl_exit ctl_import_run(char *const *arguments)
 {
         _cleanup_(import_files_clear) struct import_files files = {0};
@@ -91,6 +104,8 @@ enum ctl_exit ctl_import_run(char *const *arguments)
                 return fail_usage();
         if (text_equal(arguments[1], "--table"))
                 return print_table(format);
+        if (text_equal(format->name, "tcpserver"))
+                r = take_command_line(&files, arguments + 1);
         for (size_t i = 0; i < ELEMENTS(readers); i++)
                 for (size_t a = 1; text_equal(readers[i].format, format->name) && arguments[a] && r == 0; a++)
                         r = readers[i].read(&files, arguments[a]);

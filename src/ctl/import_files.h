@@ -23,4 +23,14 @@ int import_files_read_if_there(struct import_files *files, const char *path);
 /* Read xinetd's files: a file and all that it includes, or all of a directory. 0 or -ENOMEM. */
 int import_files_read_xinetd(struct import_files *files, const char *path);
 
+/* The same for php-fpm's files. */
+int import_files_read_php_fpm(struct import_files *files, const char *path);
+
+/* Read a socket unit with its drop-ins and its service: a path, or a name that is looked for where systemd looks. 0 or
+ * -ENOMEM. */
+int import_files_read_systemd(struct import_files *files, const char *name);
+
+/* Take the words themselves as the source. 0 or -ENOMEM. */
+int import_files_take(struct import_files *files, const char *name, const struct words *words);
+
 void import_files_clear(struct import_files *files);

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon import AS_ROOT, BINARY, Daemon, free_port, request, run_preforkd, tcp4
+from daemon import (AS_ROOT, BINARY, Daemon, clean_environment, free_port, preload_object, request, run_preforkd,
+                    tcp4)
+from nginx import Nginx
 
 CTL = BINARY.parents[1] / "ctl/preforkctl"
 USER = "nobody" if AS_ROOT else pwd.getpwuid(os.geteuid()).pw_name
@@ -27,7 +29,7 @@ def accepted(tmp_path: Path, text: str) -> Path:
     """The file with the configuration, which `preforkd -t` takes."""
     file = tmp_path / "imported.conf"
     file.write_text(text)
-    result = run_preforkd("-t", "-c", file)
+    result = run_preforkd("-t", "-c", file, env=clean_environment(**preload_object(tmp_path)))
     assert result.returncode == 0, result.stderr + text
     return file
 
@@ -136,6 +138,52 @@ def test_services_of_inetd(preforkd: Start, tmp_path: Path) -> None:
     preforkd(arguments=["-c", str(accepted(tmp_path, text))])
     assert request(tcp4(cat), b"as it is") == b"as it is"
     assert request(tcp4(sums)) == b"3\n"
+
+
+# --- the others -----------------------------------------------------------------------------------------------------
+
+def test_a_socket_of_systemd(preforkd: Start, tmp_path: Path) -> None:
+    stream, other = free_port(), free_port()
+    (tmp_path / "cat.socket").write_text(f"[Socket]\nListenStream=127.0.0.1:{stream}\nAccept=yes\nMaxConnections=3\n")
+    (tmp_path / "cat.socket.d").mkdir()
+    (tmp_path / "cat.socket.d/more.conf").write_text(f"[Socket]\nListenStream=127.0.0.1:{other}\n")
+    (tmp_path / "cat@.service").write_text(f"[Service]\nExecStart=-/bin/sh -c 'cat; echo $$0' ${{WORD}}\nEnvironment=WORD=end\n"
+                                           f"StandardInput=socket\nStandardError=journal\nUser={USER}\nPrivateTmp=yes\n")
+    text = run_import("systemd", tmp_path / "cat.socket")
+    assert "\n# PrivateTmp = yes: " in text and "\nmax_workers = 3\nwhen_full = refuse\n" in text
+    preforkd(arguments=["-c", str(accepted(tmp_path, text))])
+    for port in (stream, other):
+        assert request(tcp4(port), b"as it is\n") == b"as it is\nend\n"
+
+
+def test_a_command_line_of_tcpserver(preforkd: Start, tmp_path: Path) -> None:
+    port = free_port()
+    text = run_import("tcpserver", "--", "tcpserver", "-v", "-c5", "-u", USER, "127.0.0.1", str(port), "/bin/sh", "-c", "echo a b")
+    assert "\nmax_workers = 5\n" in text
+    preforkd(arguments=["-c", str(accepted(tmp_path, text))])
+    assert request(tcp4(port)) == b"a b\n"
+
+
+def test_pools_of_php_fpm(preforkd: Start, tmp_path: Path) -> None:
+    """What Debian's package has, served behind nginx."""
+    if not Path("/usr/bin/php-cgi").exists():
+        pytest.skip("needs php-cgi")
+    tmp_path.chmod(0o755)
+    pools = tmp_path / "pool.d"
+    pools.mkdir()
+    (pools / "www.conf").write_text(f"[www]\nuser = {USER}\nlisten = {tmp_path}/$pool.sock\nlisten.owner = {USER}\npm = dynamic\n"
+                                    "pm.max_children = 5\npm.start_servers = 2\npm.min_spare_servers = 1\n"
+                                    "pm.max_spare_servers = 3\n;pm.max_requests = 500\nphp_admin_flag[log_errors] = on\n"
+                                    "php_value[user_agent] = My agent; x\n")
+    file = tmp_path / "php-fpm.conf"
+    file.write_text(f"[global]\npid = /run/php/php-fpm.pid\nerror_log = /var/log/php-fpm.log\ninclude={pools}/*.conf\n")
+    text = run_import("php-fpm", file)
+    assert f"\nlisten = {tmp_path}/www.sock\n" in text and "\nhandler = /usr/bin/php-cgi -d log_errors=on -d 'user_agent=" in text
+    assert "\n# pid = /run/php/php-fpm.pid: " in text
+    (tmp_path / "hello.php").write_text("<?php echo 'hello', ini_get('log_errors'), ini_get('user_agent');")
+    preforkd(arguments=["-c", str(accepted(tmp_path, text))])
+    with Nginx(tmp_path, {"/": tmp_path / "www.sock"}, tmp_path) as nginx:
+        assert nginx.ask("/hello.php") == "hello1My agent; x"
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:

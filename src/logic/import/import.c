@@ -5,11 +5,17 @@
 #include "base/cleanup.h"
 #include "logic/import/inetd.h"
 #include "logic/import/lines.h"
+#include "logic/import/php_fpm.h"
+#include "logic/import/systemd.h"
+#include "logic/import/tcpserver.h"
 #include "logic/import/xinetd.h"
 
 const struct import_format import_formats[] = {
         {"xinetd", "FILE|DIRECTORY...", "xinetd.conf", xinetd_rows, &xinetd_row_count, xinetd_convert},
         {"inetd", "FILE...", "inetd.conf", inetd_rows, &inetd_row_count, inetd_convert},
+        {"systemd", "NAME.socket...", "x.socket", systemd_rows, &systemd_row_count, systemd_convert},
+        {"tcpserver", "-- COMMAND LINE", "command line", tcpserver_rows, &tcpserver_row_count, tcpserver_convert},
+        {"php-fpm", "FILE|DIRECTORY...", "www.conf", php_fpm_rows, &php_fpm_row_count, php_fpm_convert},
 };
 const size_t import_format_count = ELEMENTS(import_formats);
 

@@ -1,14 +1,23 @@
 #include "logic/import/import_row.h"
 
 #include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/number.h"
 #include "base/text.h"
 
-static bool is_same(const char *a, const char *b, bool any_case)
+#define SECONDS_MAX 31536000U
+
+static bool is_same(const char *pattern, const char *word, bool any_case)
 {
-        return any_case ? strcasecmp(a, b) == 0 : text_equal(a, b);
+        size_t length = strlen(pattern);
+
+        if (length > 0 && pattern[length - 1] == '*')
+                return strncmp(pattern, word, length - 1) == 0;
+        return any_case ? strcasecmp(pattern, word) == 0 : text_equal(pattern, word);
 }
 
 const struct import_row *import_row_find(const struct import_row *rows, size_t count, const char *word, bool any_case)
@@ -101,4 +110,53 @@ IMPORT_TAKE(import_take_limit)
                 draft->out_of_memory = true;
         else
                 draft_set(draft, pool, row->ours, text_string(&value));
+}
+
+/* Append the time span (`1min 30s`, `infinity`) as a duration; infinity is 0. 0, -EINVAL or -ENOMEM. */
+static int convert_time(const char *value, struct text *duration)
+{
+        static const struct {
+                const char *unit;
+                uint64_t ms;
+        } units[] = {
+                {"", 1000},         {"s", 1000},       {"sec", 1000},      {"second", 1000},  {"seconds", 1000},
+                {"ms", 1},          {"msec", 1},       {"m", 60000},       {"min", 60000},    {"minute", 60000},
+                {"minutes", 60000}, {"h", 3600000},    {"hr", 3600000},    {"hour", 3600000}, {"hours", 3600000},
+                {"d", 86400000},    {"day", 86400000}, {"days", 86400000},
+        };
+        uint64_t total = 0;
+
+        if (text_equal(value, "infinity"))
+                return text_append(duration, "0");
+        while (*value != '\0') {
+                uint64_t number = 0;
+                if (!isdigit((unsigned char)*value))
+                        return -EINVAL;
+                for (; isdigit((unsigned char)*value); value++)
+                        if ((number = number * 10 + (uint64_t)(*value - '0')) > SECONDS_MAX)
+                                return -EINVAL;
+                value += strspn(value, " \t");
+                size_t length = strspn(value, "abcdefghijklmnopqrstuvwxyz"), u = 0;
+                while (u < ELEMENTS(units) &&
+                       (strlen(units[u].unit) != length || strncmp(units[u].unit, value, length) != 0))
+                        u++;
+                if (u == ELEMENTS(units))
+                        return -EINVAL;
+                total += number * units[u].ms;
+                value += length + strspn(value + length, " \t");
+        }
+        return number_format_duration_ms(duration, total);
+}
+
+IMPORT_TAKE(import_take_time)
+{
+        _cleanup_(text_clear) struct text duration = {0};
+        int r = convert_time(directive->value, &duration);
+
+        if (r == -ENOMEM)
+                draft->out_of_memory = true;
+        else if (r < 0)
+                draft_ask(draft, pool, "not carried over as %s: no time", row->ours);
+        else
+                draft_set(draft, pool, row->ours, text_string(&duration));
 }

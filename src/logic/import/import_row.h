@@ -23,7 +23,8 @@ struct import_row {
                      const struct import_directive *directive);
 };
 
-/* The row of the word, with or without regard to case; NULL. */
+/* The first row of the word, with or without regard to case; or one whose word ends in `*`, and the word begins so.
+ * NULL: there is none. */
 const struct import_row *import_row_find(const struct import_row *rows, size_t count, const char *word, bool any_case);
 
 /* Take a directive; a word without a row is noted as unknown, for somebody to decide. */
@@ -42,6 +43,7 @@ IMPORT_TAKE(import_take_note);    /* a comment with the advice */
 IMPORT_TAKE(import_take_ask);     /* the same, and somebody has to decide */
 IMPORT_TAKE(import_take_close);   /* a rule about who may connect that is lost */
 IMPORT_TAKE(import_take_limit);   /* a resource limit: UNLIMITED, infinity, K and M, soft:hard */
+IMPORT_TAKE(import_take_time);    /* a time span, in the units of systemd and php */
 IMPORT_TAKE(import_take_nothing); /* says nothing that is not so anyway */
 
 /* True for yes, on, true, 1; in any case. */

@@ -69,7 +69,11 @@ void service_builtin(struct draft *draft, struct draft_pool *pool, const char *n
 
 void service_user(struct draft *draft, struct draft_pool *pool, const char *user)
 {
-        draft_require(draft, pool, "user", user && user[0] != '\0' ? user : "root");
+        const char *name = user && user[0] != '\0' ? user : "root";
+
+        draft_require(draft, pool, "user", name);
+        if (text_equal(name, "root") || text_equal(name, "0"))
+                draft_set(draft, pool, "no_new_privileges", "no");
 }
 
 void service_wrapped(struct draft *draft, struct draft_pool *pool, const struct import_input *input)
@@ -113,4 +117,13 @@ void service_instances(struct draft *draft, struct draft_pool *pool, const char 
         else
                 draft_note(draft, pool,
                            "every pool has a limit; max_workers is 64 unless you set it, and more connections wait");
+}
+
+void service_unread(struct draft *draft, struct draft_pool *pool, const struct text *lines)
+{
+        for (const char *at = text_string(lines); *at != '\0';) {
+                size_t length = strcspn(at, "\n");
+                draft_ask(draft, pool, "not understood: %.*s", (int)length, at);
+                at += length + (at[length] == '\n');
+        }
 }

@@ -19,7 +19,8 @@ void service_wait(struct draft *draft, struct draft_pool *pool);
 /* A service that the daemon itself serves; left out if preforkd has none of the name. */
 void service_builtin(struct draft *draft, struct draft_pool *pool, const char *name);
 
-/* Set a user, which root is if none is given: only root can become others. */
+/* Set a user, which root is if none is given. What runs as root may give sessions to people, who call setuid programs
+ * in them: it gets no_new_privileges = no. */
 void service_user(struct draft *draft, struct draft_pool *pool, const char *user);
 
 /* Close the pool if the rules of libwrap held for it. A program that asks libwrap itself (tcpd) needs none of this. */
@@ -30,3 +31,6 @@ void service_named_handler(struct draft *draft, struct draft_pool *pool, const c
 
 /* Set max_workers to a number of instances; a word instead of a number is no limit. */
 void service_instances(struct draft *draft, struct draft_pool *pool, const char *number);
+
+/* Note the lines that were not understood, for somebody to decide. */
+void service_unread(struct draft *draft, struct draft_pool *pool, const struct text *lines);

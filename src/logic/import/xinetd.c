@@ -286,11 +286,7 @@ int xinetd_convert(struct draft *draft, const struct import_input *input)
 
         for (size_t i = 0; i < input->count && r == 0; i++)
                 r = xinetd_file_read(&file, &input->sources[i]);
-        for (char *at = file.unread.bytes; r == 0 && at && *at != '\0';) {
-                size_t length = strcspn(at, "\n");
-                draft_ask(draft, NULL, "not understood: %.*s", (int)length, at);
-                at += length + 1;
-        }
+        service_unread(draft, NULL, &file.unread);
         if (r == 0)
                 note_defaults(draft, &file);
         draft_note(draft, NULL,

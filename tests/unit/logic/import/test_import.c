@@ -13,6 +13,7 @@
 #include "logic/config/parse.h"
 #include "logic/config/schema.h"
 #include "logic/import/import.h"
+#include "logic/import/systemd.h"
 
 static const char services[] = "# comment\necho 7/tcp\necho 7/udp\ntftp 69/udp\nssh 22/tcp secure-shell # x\nbad\n";
 
@@ -22,11 +23,11 @@ static struct import_source source(const char *name, const char *bytes)
 }
 
 /* The configuration, which preforkd takes. */
-static bool convert(const char *format, const char *file, bool wrapped, struct text *text)
+static bool convert_all(const char *format, const struct import_source *sources, size_t count, bool wrapped,
+                        struct text *text)
 {
-        const struct import_source sources[] = {source("/etc/x", file)};
         const struct import_input input = {
-                .sources = sources, .count = 1, .services = source("/etc/services", services), .wrapped = wrapped};
+                .sources = sources, .count = count, .services = source("/etc/services", services), .wrapped = wrapped};
         const struct config_context context = {.is_root = true};
         struct problem_list problems = {0};
         struct config config = {0};
@@ -40,6 +41,13 @@ static bool convert(const char *format, const char *file, bool wrapped, struct t
         config_clear(&config);
         problem_list_clear(&problems);
         return undecided;
+}
+
+static bool convert(const char *format, const char *file, bool wrapped, struct text *text)
+{
+        const struct import_source sources[] = {source("/etc/x", file)};
+
+        return convert_all(format, sources, 1, wrapped, text);
 }
 
 static bool is_built(const char *option)
@@ -91,7 +99,7 @@ static void test_xinetd_wait(void **state)
                 "xinetd", "service tftp\n{\n socket_type = dgram\n wait = yes\n instances = 5\n server = /bin/cat\n}\n",
                 false, &text));
         expect(&text, "\nlisten = udp:0.0.0.0:69\nhandler_type = listener\nhandler = /bin/cat\nlisten_fd = 0\n"
-                      "accounting = none\nuser = root\nscaling = ondemand\nmax_workers = 1\n");
+                      "accounting = none\nuser = root\nno_new_privileges = no\nscaling = ondemand\nmax_workers = 1\n");
 }
 
 static void test_xinetd_builtins(void **state)
@@ -235,6 +243,165 @@ static void test_inetd_rules(void **state)
         expect(&policy, "\n[98]\n");
 }
 
+static void test_systemd_accept(void **state)
+{
+        const struct import_source sources[] = {
+                source("/lib/s/shell.socket",
+                       "[Unit]\nDescription=Shells\n[Socket]\nListenStream=22\nListenStream=[::1]:23\nAccept=yes\n"
+                       "MaxConnections=9\nMaxConnectionsPerSource=2\nNoDelay=true\nBacklog=4294967295\nWritable=yes\n"),
+                source("/etc/s/shell.socket.d/a.conf", "[Socket]\nListenStream=\nListenStream=127.0.0.1:24\n"),
+                source("/lib/s/shell@.service",
+                       "[Service]\nType=simple\nExecStart=-/usr/sbin/sshd -i $OPTIONS \\\n  ${WHERE}/x $MANY 100%%\n"
+                       "EnvironmentFile=-/etc/default/ssh\nEnvironment=WHERE=/srv MANY='a b'\nStandardInput=socket\n"
+                       "RuntimeMaxSec=1min 30s\nLimitNOFILE=100:200\nProtectSystem=strict\nNonsense\n"),
+        };
+        _cleanup_(text_clear) struct text text = {0};
+
+        (void)state;
+        assert_true(convert_all("systemd", sources, ELEMENTS(sources), false, &text)); /* $OPTIONS */
+        expect(&text, "\n[shell]\nlisten = 127.0.0.1:24\ntcp_nodelay = yes\n");
+        expect(&text, "\nhandler = /usr/sbin/sshd -i /srv/x a b 100%\n");
+        expect(&text, "\nmax_workers = 9\nwhen_full = refuse\nmax_connections_per_source = 2\n");
+        expect(&text, "\nrequest_timeout = 90s\n");
+        expect(&text, "\nlimit_nofile = 100:200\n");
+        expect(&text, "not set in the unit, and left out here: OPTIONS.");
+        expect(&text, "\n# ProtectSystem = strict: no sandbox");
+        expect(&text, "\n# [Unit] Description = Shells: ");
+        expect(&text, "\n# Writable = yes: ");
+        expect(&text, "not understood: /lib/s/shell@.service:11: Nonsense\n");
+}
+
+static void test_systemd_listener(void **state)
+{
+        static const struct {
+                const char *socket, *service, *expected;
+        } cases[] = {
+                {"ListenStream=%t/x.sock\nSocketMode=0600", "User=www", "\nlisten = /run/x.sock\nsocket_mode = 0600\n"},
+                {"ListenDatagram=69", "", "\nlisten = udp:*:69\n"},
+                {"ListenStream=@name", "", "\nlisten = @name\n"},
+                {"ListenStream=80", "", "\nscaling = ondemand\nmax_workers = 1\n"},
+                {"ListenStream=vsock::22", "", "\n# ! left out: ListenStream=vsock::22: "},
+                {"ListenFIFO=/run/x", "", "\n# ! ListenFIFO = /run/x: left out: "},
+                {"ListenStream=80", "Type=forking", "\n# ! left out: Type=forking: "},
+                {"ListenStream=80", "ExecStart=/bin/true", "\n# ! left out: ExecStart has several commands\n"},
+                {"ListenStream=80\nAccept=yes", "", "\n# ! left out: without StandardInput=socket it expects"},
+                {"ListenStream=80", "DynamicUser=yes", "\n# ! DynamicUser=yes: there is none"},
+                {"ListenStream=80", "StandardError=null", "\nstderr = null\n"},
+                {"ListenStream=80", "ExecStart=\nExecStart=@/bin/cat dog %i",
+                 "ExecStart=@/bin/cat dog %i: %i stands for"},
+                {"ListenStream=80", "ExecStart=\nExecStart=:/bin/cat $A", "\nhandler = /bin/cat '$A'\n"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                _cleanup_(text_clear) struct text socket = {0}, service = {0}, text = {0};
+                assert_int_equal(text_appendf(&socket, "[Socket]\n%s\n", cases[i].socket), 0);
+                assert_int_equal(text_appendf(&service, "[Service]\nExecStart=/bin/cat\n%s\n", cases[i].service), 0);
+                const struct import_source sources[] = {source("x.socket", text_string(&socket)),
+                                                        source("x.service", text_string(&service))};
+                convert_all("systemd", sources, ELEMENTS(sources), false, &text);
+                expect(&text, cases[i].expected);
+        }
+}
+
+static void test_systemd_access(void **state)
+{
+        static const struct {
+                const char *rules, *expected;
+                bool closes;
+        } cases[] = {
+                {"IPAddressDeny=any\nIPAddressAllow=localhost 10.0.0.0/8", "allow = 127.0.0.0/8 ::1 10.0.0.0/8", false},
+                {"IPAddressDeny=10.0.0.0/8", "deny = 10.0.0.0/8", false},
+                {"IPAddressDeny=10.0.0.0/8\nIPAddressAllow=10.1.0.0/16", "one is an exception to the other", true},
+                {"IPAddressAllow=localhost", "shuts out nobody", false},
+                {"BindToDevice=eth0", "bind_to_device = eth0", false},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                _cleanup_(text_clear) struct text socket = {0}, text = {0};
+                assert_int_equal(text_appendf(&socket, "[Socket]\nListenStream=80\nAccept=yes\n%s\n", cases[i].rules),
+                                 0);
+                const struct import_source sources[] = {
+                        source("x.socket", text_string(&socket)),
+                        source("x@.service", "[Service]\nExecStart=/bin/cat\nStandardInput=socket\n")};
+                bool undecided = convert_all("systemd", sources, ELEMENTS(sources), false, &text);
+                expect(&text, cases[i].expected);
+                if (cases[i].closes)
+                        assert_true(undecided);
+        }
+}
+
+static void test_systemd_service_name(void **state)
+{
+        static const struct {
+                const char *socket, *service;
+        } cases[] = {{"", "x.service"}, {"Accept=yes", "x@.service"}, {"Accept=yes\nService=y.service", "y.service"}};
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                _cleanup_(text_clear) struct text socket = {0}, name = {0};
+                assert_int_equal(text_appendf(&socket, "[Socket]\n%s\n", cases[i].socket), 0);
+                const struct import_source it = source("x.socket", text_string(&socket));
+                assert_int_equal(systemd_service_name("x.socket", &it, 1, &name), 0);
+                assert_string_equal(text_string(&name), cases[i].service);
+        }
+}
+
+static void test_tcpserver(void **state)
+{
+        _cleanup_(text_clear) struct text text = {0}, closed = {0}, chain = {0}, named = {0};
+
+        (void)state;
+        assert_false(convert("tcpserver", "tcpserver -vDRHl0 -c50 -b 100 -u nobody -g nogroup 0 ssh /bin/cat -u 'a b'",
+                             false, &text));
+        expect(&text,
+               "\nlisten = 0.0.0.0:22\nbacklog = 100\ntcp_nodelay = yes\nhandler = /bin/cat -u 'a b'\nuser = nobody\n"
+               "group = nogroup\nclear_environment = no\nstderr = inherit\nmax_workers = 50\n");
+        expect(&text, "\n# v = yes: in [preforkd]: debug\n");
+        expect(&text, "\n# l = 0: names are not looked up");
+        assert_true(convert("tcpserver", "-x /etc/rules.cdb -u 7 127.0.0.1 25 /bin/cat", false, &closed));
+        expect(&closed, "# ! x = /etc/rules.cdb: closed: ");
+        assert_true(
+                convert("tcpserver", "softlimit -m 9 /bin/setuidgid alias tcpserver ::1 25 /bin/cat", false, &chain));
+        expect(&chain, "\nlisten = [::1]:25\nhandler = /bin/cat\nuser = alias\n");
+        expect(&chain, "# ! softlimit -m 9 /bin/setuidgid tcpserver: what stands in front");
+        expect(&chain, "\nmax_workers = 40\n");
+        assert_true(convert("tcpserver", "mail.example.com 25 cat", false, &named));
+        expect(&named, "# ! left out: mail.example.com is no address");
+}
+
+static void test_php_fpm(void **state)
+{
+        _cleanup_(text_clear) struct text text = {0};
+
+        (void)state;
+        assert_true(convert("php-fpm",
+                            "; comment\n[global]\npid = /run/x\nprocess_control_timeout = 10s\n[www]\nuser = www-data\n"
+                            "listen = /run/php/$pool.sock\nlisten.owner = a\nlisten.mode = 0600\n"
+                            "pm.start_servers = 3\npm.min_spare_servers = 2\npm.max_spare_servers = 4\npm = dynamic\n"
+                            "pm.max_children = 9\npm.max_requests = 500\npm.process_idle_timeout = 10s\n"
+                            "request_terminate_timeout = 2m\nenv[TMP] = \"/tmp/a b\"\nclear_env = no\n"
+                            "php_admin_value[error_log] = /var/log/$pool.log\nphp_flag[display_errors] = off\n"
+                            "rlimit_core = unlimited\nsecurity.limit_extensions = .php\n"
+                            "[two]\nuser = two\nlisten = 9000\nlisten.allowed_clients = 127.0.0.1,::1\npm = static\n"
+                            "pm.max_children = 2\npm.start_servers = 1\nsurprise = 1\n[three]\nlisten = 9001\n",
+                            false, &text));
+        expect(&text,
+               "\n[www]\nlisten = /run/php/www.sock\nsocket_user = a\nsocket_mode = 0600\nhandler_type = listener\n"
+               "handler = /usr/bin/php-cgi -d 'error_log=\"/var/log/www.log\"' -d display_errors=off\nlisten_fd = 0\n"
+               "user = www-data\nenvironment = 'TMP=/tmp/a b'\nclear_environment = no\nlimit_core = infinity\n"
+               "scaling = dynamic\nmin_spare_workers = 2\nmax_spare_workers = 4\nstart_workers = 3\n"
+               "max_workers = 9\nmax_requests = 500\nrequest_timeout = 2m\n");
+        expect(&text, "\n# security.limit_extensions = .php: ");
+        expect(&text, "\n# process_control_timeout = 10s: shutdown_timeout, ");
+        expect(&text, "\n[two]\nlisten = *:9000\n");
+        expect(&text, "\nenvironment = FCGI_WEB_SERVER_ADDRS=127.0.0.1,::1\n");
+        expect(&text, "\n# pm.start_servers = 1: it says nothing without pm = dynamic\n");
+        expect(&text, "\n# ! surprise = 1: unknown here (/etc/x:31)");
+        expect(&text, "\n# ! left out: it has no user\n");
+}
+
 /* A file cannot write lines of its own into the configuration. */
 static void test_nothing_escapes(void **state)
 {
@@ -303,6 +470,12 @@ int main(void)
                 cmocka_unit_test(test_rules_are_carried_over),
                 cmocka_unit_test(test_inetd),
                 cmocka_unit_test(test_inetd_rules),
+                cmocka_unit_test(test_systemd_accept),
+                cmocka_unit_test(test_systemd_listener),
+                cmocka_unit_test(test_systemd_access),
+                cmocka_unit_test(test_systemd_service_name),
+                cmocka_unit_test(test_tcpserver),
+                cmocka_unit_test(test_php_fpm),
                 cmocka_unit_test(test_nothing_escapes),
                 cmocka_unit_test(test_rows),
         };

@@ -1,0 +1,156 @@
+/* The table of the directives of socket and service units. A word that ends in `*` stands for all that begin so. */
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/number.h"
+#include "logic/import/systemd.h"
+
+static const char no_socket[] = "no such option of sockets";
+static const char instance[] = "no sandbox of a handler alone; set it in preforkd.service, where it holds for all";
+static const char service[] = "the unit is preforkd.service now";
+static const char connection[] = "the connection is the handler's stdin and stdout";
+static const char trigger[] = "no limit closes a service";
+static const char probes[] = "the kernel's values, see tcp(7)";
+static const char commands[] = "no commands beside the handler; put them into preforkd.service, or a script";
+
+static IMPORT_TAKE(take_left_out)
+{
+        (void)directive;
+        draft_leave_out(draft, pool, "%s", row->advice);
+}
+
+static IMPORT_TAKE(take_backlog)
+{
+        uint64_t number;
+
+        if (number_parse(directive->value, &number) < 0 ||
+            number <= INT32_MAX) /* more is systemd's word for as many as can be */
+                draft_set(draft, pool, row->ours, directive->value);
+}
+
+static IMPORT_TAKE(take_ipv6_only)
+{
+        draft_set(draft, pool, row->ours, text_equal(directive->value, "ipv6-only") ? "yes" : "no");
+}
+
+static IMPORT_TAKE(take_defer)
+{
+        draft_set(draft, pool, row->ours, text_equal(directive->value, "0") ? "no" : "yes");
+}
+
+static IMPORT_TAKE(take_device)
+{
+        draft_restrict(draft, pool, row->ours, directive->value);
+}
+
+static IMPORT_TAKE(take_stderr)
+{
+        if (text_equal(directive->value, "null") || text_equal(directive->value, "socket"))
+                draft_set(draft, pool, row->ours, directive->value);
+        else if (text_equal(directive->value, "inherit"))
+                draft_note(draft, pool, "it is logged; stderr = socket sends it to the client");
+        else if (!text_equal(directive->value, "journal"))
+                draft_note(draft, pool, "it is logged where preforkd logs");
+}
+
+/* clang-format off */
+const struct import_row systemd_rows[] = {
+        {"ListenStream", "listen", "* is every address", NULL},
+        {"ListenDatagram", "listen", "udp:ADDRESS:PORT or unixgram:PATH", NULL},
+        {"ListenSequentialPacket", NULL, "no such sockets", take_left_out},
+        {"ListenFIFO", NULL, "no such sockets", take_left_out},
+        {"ListenSpecial", NULL, "no such sockets", take_left_out},
+        {"ListenNetlink", NULL, "no such sockets", take_left_out},
+        {"ListenMessageQueue", NULL, "no such sockets", take_left_out},
+        {"ListenUSBFunction", NULL, "no such sockets", take_left_out},
+        {"SocketProtocol", NULL, "no such sockets", take_left_out},
+        {"Accept", "handler_type", "yes is inetd; no is listener, with accounting = none, scaling = ondemand and max_workers "
+                   "= 1", NULL},
+        {"Backlog", "backlog", NULL, take_backlog},
+        {"BindIPv6Only", "ipv6_only", NULL, take_ipv6_only},
+        {"BindToDevice", "bind_to_device", "who may connect depends on it", take_device},
+        {"SocketUser", "socket_user", NULL, import_take_word},
+        {"SocketGroup", "socket_group", NULL, import_take_word},
+        {"SocketMode", "socket_mode", NULL, import_take_same},
+        {"DirectoryMode", NULL, "the directory of a socket has to be there", import_take_note},
+        {"MaxConnections", "max_workers", "and when_full = refuse", NULL},
+        {"MaxConnectionsPerSource", "max_connections_per_source", NULL, NULL},
+        {"KeepAlive", "tcp_keepalive", NULL, import_take_yes_no},
+        {"KeepAlive*", NULL, probes, import_take_note},
+        {"NoDelay", "tcp_nodelay", NULL, import_take_yes_no},
+        {"DeferAcceptSec", "defer_accept", NULL, take_defer},
+        {"FreeBind", "free_bind", NULL, import_take_yes_no},
+        {"IPAddressAllow", "allow", "where IPAddressDeny=any shuts out the rest", NULL},
+        {"IPAddressDeny", "deny", NULL, NULL},
+        {"TriggerLimit*", NULL, trigger, import_take_note},
+        {"PollLimit*", NULL, trigger, import_take_note},
+        {"FileDescriptorName", NULL, "descriptors have no names", import_take_note},
+        {"RemoveOnStop", NULL, "preforkd removes its sockets when it stops", import_take_note},
+        {"Symlinks", NULL, "make them by tmpfiles.d", import_take_note},
+        {"Service", NULL, "that unit is read with it", import_take_nothing},
+        {"FlushPending", NULL, no_socket, import_take_note},
+        {"Writable", NULL, no_socket, import_take_note},
+        {"Transparent", NULL, no_socket, import_take_note},
+        {"Broadcast", NULL, no_socket, import_take_note},
+        {"Pass*", NULL, no_socket, import_take_note},
+        {"Timestamping", NULL, no_socket, import_take_note},
+        {"ReceiveBuffer", NULL, no_socket, import_take_note},
+        {"SendBuffer", NULL, no_socket, import_take_note},
+        {"IPTOS", NULL, no_socket, import_take_note},
+        {"IPTTL", NULL, no_socket, import_take_note},
+        {"Mark", NULL, no_socket, import_take_note},
+        {"Priority", NULL, no_socket, import_take_note},
+        {"PipeSize", NULL, no_socket, import_take_note},
+        {"ReusePort", NULL, no_socket, import_take_note},
+        {"TCPCongestion", NULL, no_socket, import_take_note},
+        {"SELinux*", NULL, instance, import_take_note},
+        {"Smack*", NULL, instance, import_take_note},
+
+        {"ExecStart", "handler", "what systemd puts in for variables is put in here", NULL},
+        {"Exec*", NULL, commands, import_take_note},
+        {"Type", NULL, service, NULL},
+        {"User", "user", NULL, NULL},
+        {"Group", "group", NULL, import_take_word},
+        {"DynamicUser", NULL, "there is none; name a user", NULL},
+        {"SupplementaryGroups", "supplementary_groups", NULL, import_take_same},
+        {"Environment", "environment", NULL, import_take_same},
+        {"EnvironmentFile", "environment_file", NULL, import_take_same},
+        {"PassEnvironment", "pass_environment", NULL, import_take_same},
+        {"UMask", "umask", NULL, import_take_same},
+        {"Nice", "nice", NULL, import_take_same},
+        {"WorkingDirectory", "directory", NULL, import_take_word},
+        {"RootDirectory", "root_directory", NULL, import_take_word},
+        {"OOMScoreAdjust", "oom_score_adj", NULL, import_take_same},
+        {"NoNewPrivileges", "no_new_privileges", NULL, import_take_yes_no},
+        {"LimitNOFILE", "limit_nofile", NULL, import_take_limit},
+        {"LimitAS", "limit_as", NULL, import_take_limit},
+        {"LimitCORE", "limit_core", NULL, import_take_limit},
+        {"LimitCPU", "limit_cpu", NULL, import_take_limit},
+        {"LimitNPROC", "limit_nproc", NULL, import_take_limit},
+        {"LimitDATA", "limit_data", NULL, import_take_limit},
+        {"LimitSTACK", "limit_stack", NULL, import_take_limit},
+        {"LimitFSIZE", "limit_fsize", NULL, import_take_limit},
+        {"Limit*", NULL, "no such limit of handlers; set it in preforkd.service", import_take_note},
+        {"StandardInput", NULL, connection, NULL},
+        {"StandardOutput", NULL, connection, import_take_nothing},
+        {"StandardError", "stderr", NULL, take_stderr},
+        {"RuntimeMaxSec", "request_timeout", NULL, import_take_time},
+        {"TimeoutStartSec", "start_timeout", NULL, import_take_time},
+        {"TimeoutStopSec", "kill_timeout", NULL, import_take_time},
+        {"TimeoutSec", "kill_timeout", NULL, import_take_time},
+        {"RestartSec", "restart_delay_min", NULL, import_take_time},
+        {"Restart*", NULL, "workers that end are replaced", import_take_note},
+        {"Success*", NULL, "no exit status of a handler is a failure of the pool", import_take_note},
+        {"Kill*", NULL, "SIGTERM, and after kill_timeout SIGKILL", import_take_note},
+        {"Memory*", NULL, "limit_as bounds a handler, max_worker_memory replaces a worker; or set it in preforkd.service",
+         import_take_note},
+        {"Log*", NULL, "log_level and stderr_rate_limit bound what is logged", import_take_note},
+        {"Syslog*", NULL, "the log names the pool", import_take_note},
+        {"Delegate", NULL, instance, import_take_note},
+        {"Slice", NULL, instance, import_take_note},
+        {"RuntimeDirectory*", NULL, "make it by tmpfiles.d, or in preforkd.service", import_take_note},
+        {"StateDirectory*", NULL, "make it by tmpfiles.d, or in preforkd.service", import_take_note},
+        {"*", NULL, instance, import_take_note},
+};
+/* clang-format on */
+const size_t systemd_row_count = ELEMENTS(systemd_rows);

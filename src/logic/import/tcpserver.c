@@ -1,0 +1,196 @@
+#include "logic/import/tcpserver.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/words.h"
+#include "logic/import/service.h"
+
+#define WITH_VALUE "cxbBugltIi"
+
+static const char names[] = "names are not looked up, and ident is not asked";
+
+static IMPORT_TAKE(take_nodelay)
+{
+        draft_set(draft, pool, row->ours, directive->word[0] == 'D' ? "yes" : "no");
+}
+
+static IMPORT_TAKE(take_banner)
+{
+        _cleanup_(text_clear) struct text quoted = {0};
+
+        if (words_quote(&quoted, directive->value) < 0)
+                draft->out_of_memory = true;
+        draft_set(draft, pool, row->ours, text_string(&quoted));
+}
+
+static IMPORT_TAKE(take_device)
+{
+        draft_restrict(draft, pool, row->ours, directive->value);
+}
+
+/* clang-format off */
+const struct import_row tcpserver_rows[] = {
+        {"host", "listen", "names are not looked up; 0 is every IPv4 address", NULL},
+        {"port", "listen", NULL, NULL},
+        {"program", "handler", "and its arguments", NULL},
+        {"c", "max_workers", NULL, import_take_same},
+        {"b", "backlog", NULL, import_take_same},
+        {"u", "user", NULL, NULL},
+        {"g", "group", NULL, import_take_word},
+        {"U", "user", "there is no envuidgid: name the user", NULL},
+        {"d", "tcp_nodelay", NULL, take_nodelay},
+        {"D", "tcp_nodelay", NULL, take_nodelay},
+        {"x", NULL, "write the text from which tcprules made the file as allow and deny, and what it sets as environment",
+         import_take_close},
+        {"X", NULL, "-x decides", import_take_note},
+        {"B", "banner", "the handler says what is to be said", take_banner},
+        {"v", "log_level", "in [preforkd]: debug", import_take_note},
+        {"q", "log_level", "in [preforkd]: err", import_take_note},
+        {"Q", "log_level", "in [preforkd]: as it is", import_take_note},
+        {"h", NULL, names, import_take_note},
+        {"H", NULL, names, import_take_nothing},
+        {"p", NULL, names, import_take_note},
+        {"P", NULL, names, import_take_nothing},
+        {"l", NULL, names, import_take_note},
+        {"r", NULL, names, import_take_note},
+        {"R", NULL, names, import_take_nothing},
+        {"t", NULL, names, import_take_note},
+        {"o", NULL, "IP options of a connection stay as they are", import_take_note},
+        {"O", NULL, "IP options of a connection stay as they are", import_take_note},
+        {"1", NULL, "no port is printed", import_take_note},
+        {"4", NULL, "the address decides", import_take_note},
+        {"6", NULL, "the address decides", import_take_note},
+        {"I", "bind_to_device", "who may connect depends on it", take_device},
+        {"i", "bind_to_device", "who may connect depends on it", take_device},
+        {"environment", "clear_environment", "= no", NULL},
+        {"stderr", "stderr", "= inherit", NULL},
+};
+/* clang-format on */
+const size_t tcpserver_row_count = ELEMENTS(tcpserver_rows);
+
+struct command {
+        struct draft *draft;
+        struct draft_pool *pool;
+        const struct import_input *input;
+        struct words words;
+        size_t at;        /* the next word */
+        const char *user; /* of -u, setuidgid or envuidgid; NULL: none */
+};
+
+static const char *base_name(const char *path)
+{
+        const char *slash = strrchr(path, '/');
+
+        return slash ? slash + 1 : path;
+}
+
+/* The programs in front of tcpserver, of a chain: those that name a user are known. */
+static void take_chain(struct command *command)
+{
+        size_t server = 0;
+
+        while (server < command->words.count && !text_equal(base_name(command->words.list[server]), "tcpserver"))
+                server++;
+        if (server == command->words.count) /* only what follows tcpserver was given */
+                return;
+        _cleanup_(text_clear) struct text chain = {0};
+        bool known = true;
+        for (size_t i = 0; i < server; i++) {
+                const char *name = base_name(command->words.list[i]);
+                bool is_account = text_equal(name, "setuidgid") || text_equal(name, "envuidgid");
+                known = known && (is_account || text_equal(name, "exec"));
+                if (text_appendf(&chain, "%s ", command->words.list[i]) < 0)
+                        command->draft->out_of_memory = true;
+                if (is_account && i + 1 < server)
+                        command->user = command->words.list[++i];
+        }
+        if (!known)
+                draft_ask(
+                        command->draft, command->pool,
+                        "%stcpserver: what stands in front is left out; set limits by limit_as and such, variables by "
+                        "environment",
+                        text_string(&chain));
+        command->at = server + 1;
+}
+
+static void take_option(struct command *command, char letter, const char *value)
+{
+        const char word[] = {letter, '\0'};
+        const struct import_directive directive = {.word = word, .value = value, .file = "command line", .line = 1};
+
+        if (letter == 'u')
+                command->user = value;
+        import_row_take(command->draft, command->pool,
+                        import_row_find(tcpserver_rows, tcpserver_row_count, word, false), &directive);
+}
+
+/* The options, as getopt(3) would read them: letters together, values behind or in the next word. */
+static void take_options(struct command *command)
+{
+        for (; command->at < command->words.count; command->at++) {
+                const char *word = command->words.list[command->at];
+                if (word[0] != '-' || word[1] == '\0')
+                        return;
+                if (text_equal(word, "--")) {
+                        command->at++;
+                        return;
+                }
+                for (const char *letter = word + 1; *letter != '\0'; letter++) {
+                        if (!strchr(WITH_VALUE, *letter)) {
+                                take_option(command, *letter, "yes");
+                                continue;
+                        }
+                        bool is_behind = letter[1] != '\0', has_next = command->at + 1 < command->words.count;
+                        const char *next = has_next ? command->words.list[command->at + 1] : "";
+                        take_option(command, *letter, is_behind ? letter + 1 : next);
+                        command->at += !is_behind && has_next;
+                        break;
+                }
+        }
+}
+
+static void take_server(struct command *command)
+{
+        const size_t left = command->words.count - command->at;
+        char *const *words = command->words.list + command->at;
+
+        if (left < 3) {
+                draft_leave_out(command->draft, command->pool, "expected a host, a port and a program");
+                return;
+        }
+        bool is_every = text_equal(words[0], "0");
+        service_listen(command->draft, command->pool, command->input, is_every ? "" : words[0], words[1], false);
+        const struct words argv = {.list = command->words.list + command->at + 2, .count = left - 2};
+        service_named_handler(command->draft, command->pool, words[2], &argv);
+        service_user(command->draft, command->pool, command->user);
+        if (!command->user)
+                draft_ask(command->draft, command->pool, "no user was named; it ran as whoever started tcpserver");
+}
+
+int tcpserver_convert(struct draft *draft, const struct import_input *input)
+{
+        int r = 0;
+
+        draft_note(draft, NULL, "Rules of -x are compiled; look for the text that they were made from.");
+        for (size_t i = 0; i < input->count && r == 0; i++) {
+                struct command command = {.draft = draft, .input = input};
+                r = words_split(input->sources[i].bytes, &command.words);
+                if (r == -EINVAL)
+                        draft_ask(draft, NULL, "not understood: %s: an unclosed quote", input->sources[i].name);
+                if (r < 0) {
+                        r = r == -EINVAL ? 0 : r;
+                        continue;
+                }
+                command.pool = draft_add_pool(draft, "tcpserver", input->sources[i].name, 1);
+                draft_set(draft, command.pool, "max_workers", "40"); /* what it is without -c */
+                draft_set(draft, command.pool, "clear_environment", "no");
+                draft_set(draft, command.pool, "stderr", "inherit");
+                take_chain(&command);
+                take_options(&command);
+                take_server(&command);
+                words_clear(&command.words);
+        }
+        return r;
+}
