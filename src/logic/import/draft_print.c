@@ -136,16 +136,32 @@ static int check(const struct text *text, struct problem_list *problems)
         return r < 0 || problems->out_of_memory ? -ENOMEM : 0;
 }
 
+/* True if there is no pool that is served, which is now noted. */
+static bool note_nothing(struct draft *draft, bool *noted)
+{
+        bool serves = false;
+
+        for (size_t i = 0; i < draft->pool_count; i++)
+                serves = serves || !draft->pools[i]->left_out;
+        if (serves || *noted)
+                return false;
+        *noted = true;
+        draft_ask(draft, NULL, "nothing is left that could be served");
+        return true;
+}
+
 int draft_print(struct draft *draft, struct text *text)
 {
-        /* Each round leaves out a pool, or is the last. */
-        for (size_t round = 0; round <= draft->pool_count; round++) {
+        bool nothing_noted = false;
+
+        /* Each round leaves out a pool, or notes that none is left, or is the last. */
+        for (size_t round = 0; round <= draft->pool_count + 1; round++) {
                 _cleanup_(text_clear) struct text written = {0};
                 struct problem_list problems = {0};
                 int r = print_all(draft, &written);
                 if (r == 0)
                         r = check(&written, &problems);
-                bool again = r == 0 && leave_out(draft, &problems);
+                bool again = r == 0 && (leave_out(draft, &problems) || note_nothing(draft, &nothing_noted));
                 problem_list_clear(&problems);
                 if (r < 0 || draft->out_of_memory)
                         return r < 0 ? r : -ENOMEM;

@@ -36,8 +36,6 @@ int import_convert(const struct import_format *format, const struct import_input
                    "Made by preforkctl import %s. Check it with preforkd -t, and read what is marked with !.",
                    format->name);
         int r = format->convert(&draft, input);
-        if (r == 0 && draft.pool_count == 0)
-                draft_ask(&draft, NULL, "nothing was found that could be served");
         if (r == 0)
                 r = draft_print(&draft, text);
         *ret_undecided = draft.undecided;

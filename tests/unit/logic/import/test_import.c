@@ -141,6 +141,19 @@ static void test_nothing_is_dropped(void **state)
         expect(&text, "\n[y]\n");
 }
 
+static void test_nothing_to_serve(void **state)
+{
+        static const char *const files[] = {"", "service z\n{\n disable = yes\n port = 1\n server = /bin/cat\n}\n",
+                                            "service z\n{\n port = 1\n}\n"};
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(files); i++) {
+                _cleanup_(text_clear) struct text text = {0};
+                assert_true(convert("xinetd", files[i], false, &text));
+                expect(&text, "\n# ! nothing is left that could be served\n");
+        }
+}
+
 static void test_lost_rules_close(void **state)
 {
         static const char *const rules[] = {
@@ -465,6 +478,7 @@ int main(void)
                 cmocka_unit_test(test_xinetd_wait),
                 cmocka_unit_test(test_xinetd_builtins),
                 cmocka_unit_test(test_nothing_is_dropped),
+                cmocka_unit_test(test_nothing_to_serve),
                 cmocka_unit_test(test_lost_rules_close),
                 cmocka_unit_test(test_libwrap),
                 cmocka_unit_test(test_rules_are_carried_over),
