@@ -99,7 +99,7 @@ static IMPORT_TAKE(take_env)
 /* php-cgi asks for itself who may connect. */
 static IMPORT_TAKE(take_clients)
 {
-        _cleanup_(text_clear) struct text variable = {0}, error = {0};
+        _cleanup_(text_clear) struct text variable = {0};
 
         (void)row;
         if (text_appendf(&variable, "FCGI_WEB_SERVER_ADDRS=%s", directive->value) < 0)

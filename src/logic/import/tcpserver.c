@@ -154,12 +154,12 @@ static void take_options(struct command *command)
 static void take_server(struct command *command)
 {
         const size_t left = command->words.count - command->at;
-        char *const *words = command->words.list + command->at;
 
         if (left < 3) {
                 draft_leave_out(command->draft, command->pool, "expected a host, a port and a program");
                 return;
         }
+        char *const *words = command->words.list + command->at;
         bool is_every = text_equal(words[0], "0");
         service_listen(command->draft, command->pool, command->input, is_every ? "" : words[0], words[1], false);
         const struct words argv = {.list = command->words.list + command->at + 2, .count = left - 2};

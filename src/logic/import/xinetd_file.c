@@ -94,26 +94,42 @@ static int begin_block(struct xinetd_file *file, char *line, const struct import
         return add_block(file, is_service ? rest : NULL, lines->source->name, lines->number) ? 0 : -ENOMEM;
 }
 
+/* Where the reader is. What stands in a block whose beginning was not understood belongs to no other. */
+struct place {
+        bool inside; /* between braces */
+        bool known;  /* of the last block of the file */
+};
+
+/* 0, -EINVAL (not understood) or -ENOMEM. */
+static int read_line(struct xinetd_file *file, char *line, const struct import_lines *lines, struct place *place)
+{
+        if (text_equal(line, "{")) {
+                place->inside = true;
+                return 0;
+        }
+        if (text_equal(line, "}")) {
+                *place = (struct place){0};
+                return 0;
+        }
+        if (place->inside)
+                return place->known ? add_attribute(&file->blocks[file->count - 1], line, lines->number) : -EINVAL;
+        if (include_value(line, "include") || include_value(line, "includedir"))
+                return 0;
+        place->inside = strchr(line, '{') != NULL;
+        int r = begin_block(file, line, lines);
+        place->known = r == 0;
+        return r;
+}
+
 int xinetd_file_read(struct xinetd_file *file, const struct import_source *source)
 {
         struct import_lines lines = {.source = source};
-        bool inside = false;
+        struct place place = {0};
         int r = 0;
 
         for (char *line; r == 0 && (line = import_lines_next(&lines, "#"));) {
                 _cleanup_(freep) char *whole = strdup(line);
-                if (!whole)
-                        r = -ENOMEM;
-                else if (text_equal(line, "{"))
-                        inside = file->count > 0;
-                else if (text_equal(line, "}"))
-                        inside = false;
-                else if (inside)
-                        r = add_attribute(&file->blocks[file->count - 1], line, lines.number);
-                else if (!include_value(line, "include") && !include_value(line, "includedir")) {
-                        inside = strchr(line, '{') != NULL;
-                        r = begin_block(file, line, &lines);
-                }
+                r = whole ? read_line(file, line, &lines, &place) : -ENOMEM;
                 if (r == -EINVAL)
                         r = text_appendf(&file->unread, "%s:%u: %s\n", source->name, lines.number, whole);
         }

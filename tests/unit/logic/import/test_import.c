@@ -141,6 +141,22 @@ static void test_nothing_is_dropped(void **state)
         expect(&text, "\n[y]\n");
 }
 
+/* What belongs to no block is not taken for a part of another one. */
+static void test_xinetd_blocks(void **state)
+{
+        _cleanup_(text_clear) struct text text = {0}, alone = {0};
+
+        (void)state;
+        assert_true(convert(
+                "xinetd",
+                "service x\n{\n port = 1\n server = /bin/cat\n}\nservise y {\n user = nobody\n}\n{\n nice = 3\n}\n",
+                false, &text));
+        expect(&text, "\nuser = root\n");
+        expect(&text, "# ! not understood: /etc/x:6: servise y {\n# ! not understood: /etc/x:7: user = nobody\n"
+                      "# ! not understood: /etc/x:10: nice = 3\n");
+        assert_true(convert("xinetd", "x {\n a = b\n}\n{\n c = d\n", false, &alone));
+}
+
 static void test_nothing_to_serve(void **state)
 {
         static const char *const files[] = {"", "service z\n{\n disable = yes\n port = 1\n server = /bin/cat\n}\n",
@@ -478,6 +494,7 @@ int main(void)
                 cmocka_unit_test(test_xinetd_wait),
                 cmocka_unit_test(test_xinetd_builtins),
                 cmocka_unit_test(test_nothing_is_dropped),
+                cmocka_unit_test(test_xinetd_blocks),
                 cmocka_unit_test(test_nothing_to_serve),
                 cmocka_unit_test(test_lost_rules_close),
                 cmocka_unit_test(test_libwrap),
