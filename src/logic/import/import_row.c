@@ -28,6 +28,13 @@ const struct import_row *import_row_find(const struct import_row *rows, size_t c
         return NULL;
 }
 
+static bool is_one_of(const char *value, const char *const *words)
+{
+        while (*words && strcasecmp(value, *words) != 0)
+                words++;
+        return *words != NULL;
+}
+
 void import_row_take(struct draft *draft, struct draft_pool *pool, const struct import_row *row,
                      const struct import_directive *directive)
 {
@@ -42,12 +49,7 @@ void import_row_take(struct draft *draft, struct draft_pool *pool, const struct 
 
 bool import_is_yes(const char *value)
 {
-        static const char *const yes[] = {"yes", "on", "true", "1", "y", "t"};
-
-        for (size_t i = 0; i < ELEMENTS(yes); i++)
-                if (strcasecmp(value, yes[i]) == 0)
-                        return true;
-        return false;
+        return is_one_of(value, (const char *const[]){"yes", "on", "true", "1", "y", "t", NULL});
 }
 
 IMPORT_TAKE(import_take_same)
@@ -62,7 +64,12 @@ IMPORT_TAKE(import_take_word)
 
 IMPORT_TAKE(import_take_yes_no)
 {
-        draft_set(draft, pool, row->ours, import_is_yes(directive->value) ? "yes" : "no");
+        if (import_is_yes(directive->value))
+                draft_set(draft, pool, row->ours, "yes");
+        else if (is_one_of(directive->value, (const char *const[]){"no", "off", "false", "0", "n", "f", "none", NULL}))
+                draft_set(draft, pool, row->ours, "no");
+        else
+                draft_ask(draft, pool, "neither yes nor no");
 }
 
 IMPORT_TAKE(import_take_note)

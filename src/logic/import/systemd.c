@@ -133,8 +133,6 @@ static void convert_command(const struct unit *unit)
 /* What Accept= decides. */
 static void convert_kind(const struct unit *unit)
 {
-        const char *connections = find(unit, "MaxConnections"), *per_source = find(unit, "MaxConnectionsPerSource");
-
         if (!unit->accepts) {
                 draft_set(unit->draft, unit->pool, "handler_type", "listener");
                 draft_set(unit->draft, unit->pool, "accounting", "none");
@@ -152,10 +150,8 @@ static void convert_kind(const struct unit *unit)
                 draft_leave_out(unit->draft, unit->pool,
                                 "without StandardInput=socket it expects the connection as "
                                 "descriptor 3; it gets it as stdin and stdout");
-        draft_set(unit->draft, unit->pool, "max_workers", connections[0] == '\0' ? "64" : connections);
+        draft_set(unit->draft, unit->pool, "max_workers", "64"); /* what it is without MaxConnections= */
         draft_set(unit->draft, unit->pool, "when_full", "refuse");
-        if (per_source[0] != '\0')
-                draft_set(unit->draft, unit->pool, "max_connections_per_source", per_source);
 }
 
 static void convert_user(const struct unit *unit)

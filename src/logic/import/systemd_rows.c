@@ -38,6 +38,21 @@ static IMPORT_TAKE(take_defer)
         draft_set(draft, pool, row->ours, text_equal(directive->value, "0") ? "no" : "yes");
 }
 
+/* A service that accepts itself has one process. */
+static IMPORT_TAKE(take_connections)
+{
+        if (text_equal(draft_value(pool, "handler_type"), "listener"))
+                draft_note(draft, pool, "it says nothing without Accept=yes");
+        else
+                draft_set(draft, pool, row->ours, directive->value);
+}
+
+static IMPORT_TAKE(take_stdin)
+{
+        if (!text_equal(directive->value, "socket"))
+                draft_note(draft, pool, "%s", row->advice);
+}
+
 static IMPORT_TAKE(take_device)
 {
         draft_restrict(draft, pool, row->ours, directive->value);
@@ -73,8 +88,8 @@ const struct import_row systemd_rows[] = {
         {"SocketGroup", "socket_group", NULL, import_take_word},
         {"SocketMode", "socket_mode", NULL, import_take_same},
         {"DirectoryMode", NULL, "the directory of a socket has to be there", import_take_note},
-        {"MaxConnections", "max_workers", "and when_full = refuse", NULL},
-        {"MaxConnectionsPerSource", "max_connections_per_source", NULL, NULL},
+        {"MaxConnections", "max_workers", "and when_full = refuse", take_connections},
+        {"MaxConnectionsPerSource", "max_connections_per_source", NULL, take_connections},
         {"KeepAlive", "tcp_keepalive", NULL, import_take_yes_no},
         {"KeepAlive*", NULL, probes, import_take_note},
         {"NoDelay", "tcp_nodelay", NULL, import_take_yes_no},
@@ -108,10 +123,10 @@ const struct import_row systemd_rows[] = {
 
         {"ExecStart", "handler", "what systemd puts in for variables is put in here", NULL},
         {"Exec*", NULL, commands, import_take_note},
-        {"Type", NULL, service, NULL},
+        {"Type", NULL, service, import_take_note},
         {"User", "user", NULL, NULL},
         {"Group", "group", NULL, import_take_word},
-        {"DynamicUser", NULL, "there is none; name a user", NULL},
+        {"DynamicUser", NULL, "there is none; a pool names a user", import_take_note},
         {"SupplementaryGroups", "supplementary_groups", NULL, import_take_same},
         {"Environment", "environment", NULL, import_take_same},
         {"EnvironmentFile", "environment_file", NULL, import_take_same},
@@ -131,7 +146,7 @@ const struct import_row systemd_rows[] = {
         {"LimitSTACK", "limit_stack", NULL, import_take_limit},
         {"LimitFSIZE", "limit_fsize", NULL, import_take_limit},
         {"Limit*", NULL, "no such limit of handlers; set it in preforkd.service", import_take_note},
-        {"StandardInput", NULL, connection, NULL},
+        {"StandardInput", NULL, connection, take_stdin},
         {"StandardOutput", NULL, connection, import_take_nothing},
         {"StandardError", "stderr", NULL, take_stderr},
         {"RuntimeMaxSec", "request_timeout", NULL, import_take_time},

@@ -119,19 +119,33 @@ static bool is_udp(const struct service *service)
         return has_word(service, "socket_type", "dgram") || has_word(service, "protocol", "udp");
 }
 
-/* What of a service preforkd cannot be told. */
+/* The words that some attributes may have; other words are of services that preforkd cannot serve. */
 static void leave_out_kinds(const struct service *service)
 {
-        static const char *const kinds[] = {"RPC", "TCPMUX", "TCPMUXPLUS"};
-        static const char *const sockets[] = {"raw", "rdm", "seqpacket"};
+        static const struct {
+                const char *attribute;
+                const char *words[3];
+        } known[] = {
+                {"type", {"INTERNAL", "UNLISTED"}}, {"socket_type", {"stream", "dgram"}},
+                {"protocol", {"tcp", "udp"}},       {"wait", {"yes", "no"}},
+                {"disable", {"yes", "no"}},         {"v6only", {"yes", "no"}},
+        };
 
-        for (size_t i = 0; i < ELEMENTS(kinds); i++)
-                if (has_word(service, "type", kinds[i]))
-                        draft_leave_out(service->draft, service->pool, "type = %s: such services are not served here",
-                                        kinds[i]);
-        for (size_t i = 0; i < ELEMENTS(sockets); i++)
-                if (has_word(service, "socket_type", sockets[i]))
-                        draft_leave_out(service->draft, service->pool, "socket_type = %s: no such sockets", sockets[i]);
+        for (size_t k = 0; k < ELEMENTS(known); k++) {
+                _cleanup_(attribute_clear) struct attribute attribute = find(service, known[k].attribute);
+                _cleanup_(words_clear) struct words words = {0};
+                if (words_split(text_string(&attribute.value), &words) < 0)
+                        draft_leave_out(service->draft, service->pool, "%s: an unclosed quote", known[k].attribute);
+                for (size_t i = 0; i < words.count; i++) {
+                        bool found = false;
+                        for (size_t w = 0; known[k].words[w]; w++)
+                                found = found || strcasecmp(known[k].words[w], words.list[i]) == 0;
+                        if (!found)
+                                draft_leave_out(service->draft, service->pool,
+                                                "%s = %s: such services are not served here", known[k].attribute,
+                                                words.list[i]);
+                }
+        }
         if (has_word(service, "flags", "SENSOR"))
                 draft_leave_out(service->draft, service->pool,
                                 "flags = SENSOR: it serves nobody, and clients are not shut out for having come to it");

@@ -134,7 +134,7 @@ const struct import_row xinetd_rows[] = {
         {"access_times", NULL, "no rule depends on the time; a firewall has such rules, or a timer that pauses the pool",
          import_take_close},
         {"deny_time", NULL, "there are no sensors", import_take_note},
-        {"libwrap", NULL, "hosts.allow and hosts.deny are not read", NULL},
+        {"libwrap", NULL, "hosts.allow and hosts.deny are not read", import_take_note},
         {"redirect", "handler", "= redirect ADDRESS:PORT, with handler_type = builtin", NULL},
         {"banner", "banner", "no file is sent; the handler says what is to be said", import_take_note},
         {"banner_success", "banner", "no file is sent; the handler says what is to be said", import_take_note},

@@ -446,6 +446,42 @@ static void test_nothing_escapes(void **state)
         expect(&text, "[preforkd-2]\n");
 }
 
+/* Whatever a directive says, one can see in the result that it was there. */
+static void test_every_row_leaves_a_trace(void **state)
+{
+        static const struct {
+                const char *format, *begin, *end;
+        } cases[] = {
+                {"xinetd", "service x\n{\n port = 1\n server = /bin/cat\n", "}\n"},
+                {"systemd", "[Socket]\nListenStream=1\nAccept=yes\n[Service]\nExecStart=/bin/cat\n", ""},
+                {"php-fpm", "[x]\nlisten = 1\nuser = a\npm = dynamic\n", ""},
+        };
+
+        (void)state;
+        for (size_t c = 0; c < ELEMENTS(cases); c++) {
+                const struct import_format *format = import_format_find(cases[c].format);
+                _cleanup_(text_clear) struct text bare = {0}, nothing = {0};
+                assert_int_equal(text_appendf(&bare, "%s%s", cases[c].begin, cases[c].end), 0);
+                convert(cases[c].format, text_string(&bare), false, &nothing);
+                for (size_t i = 0; i < *format->row_count; i++) {
+                        const struct import_row *row = &format->rows[i];
+                        _cleanup_(text_clear) struct text file = {0}, text = {0};
+                        bool is_pattern = row->word[strlen(row->word) - 1] == '*';
+                        bool is_global =
+                                text_equal(cases[c].format, "php-fpm") && !row->take && !text_equal(row->word, "user");
+                        if (row->take == import_take_nothing || text_equal(row->word, "disabled") || is_global)
+                                continue;
+                        assert_int_equal(text_appendf(&file, "%s%.*s%s = 7\n%s", cases[c].begin,
+                                                      (int)(strlen(row->word) - is_pattern), row->word,
+                                                      is_pattern ? "[X]" : "", cases[c].end),
+                                         0);
+                        convert(cases[c].format, text_string(&file), false, &text);
+                        if (text_equal(text_string(&text), text_string(&nothing)))
+                                fail_msg("%s: %s leaves no trace", cases[c].format, row->word);
+                }
+        }
+}
+
 /* A row leads somewhere, and to where `foreign` leads people. */
 static void test_rows(void **state)
 {
@@ -508,6 +544,7 @@ int main(void)
                 cmocka_unit_test(test_tcpserver),
                 cmocka_unit_test(test_php_fpm),
                 cmocka_unit_test(test_nothing_escapes),
+                cmocka_unit_test(test_every_row_leaves_a_trace),
                 cmocka_unit_test(test_rows),
         };
 
