@@ -506,6 +506,9 @@ static void test_rows(void **state)
         for (size_t f = 0; f < import_format_count; f++)
                 for (size_t i = 0; i < *import_formats[f].row_count; i++) {
                         const struct import_row *row = &import_formats[f].rows[i];
+                        if (import_row_find(import_formats[f].rows, *import_formats[f].row_count, row->word, false) !=
+                            row)
+                                fail_msg("%s is hidden by an earlier row", row->word);
                         bool known =
                                 !row->ours || pool_option_find(row->ours) >= 0 || master_option_find(row->ours) >= 0;
                         for (size_t n = 0; n < ELEMENTS(to_come); n++)
