@@ -7,7 +7,7 @@
 #include "base/words.h"
 #include "logic/import/service.h"
 
-#define WITH_VALUE "cxbBugltIi"
+#define WITH_VALUE "cxbBugltI"
 
 static const char names[] = "names are not looked up, and ident is not asked";
 
@@ -63,7 +63,6 @@ const struct import_row tcpserver_rows[] = {
         {"4", NULL, "the address decides", import_take_note},
         {"6", NULL, "the address decides", import_take_note},
         {"I", "bind_to_device", "who may connect depends on it", take_device},
-        {"i", "bind_to_device", "who may connect depends on it", take_device},
         {"environment", "clear_environment", "= no", NULL},
         {"stderr", "stderr", "= inherit", NULL},
 };
