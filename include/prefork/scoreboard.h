@@ -164,8 +164,9 @@ struct prefork_slot {
         /* Lines 4 and 5: written by the worker: the duration of requests. */
         _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t durations[PREFORK_DURATION_BUCKETS];
 
-        /* Lines 6 and 7: written by the worker: how long connections waited until they were accepted. */
-        _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t reserved_waits[PREFORK_DURATION_BUCKETS];
+        /* Lines 6 and 7: written by the worker: how long connections had waited when they were accepted, where that is
+         * known. */
+        _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t waits[PREFORK_DURATION_BUCKETS];
 
         /* Line 8: for workers with several threads, which have a slot for each thread. */
         _Alignas(PREFORK_SCOREBOARD_LINE) uint64_t reserved_thread[8];
@@ -218,8 +219,7 @@ PREFORK_SCOREBOARD_ASSERT(offsetof(struct prefork_slot, incarnation) == 2 * PREF
                           "slot layout changed");
 PREFORK_SCOREBOARD_ASSERT(offsetof(struct prefork_slot, durations) == 3 * PREFORK_SCOREBOARD_LINE,
                           "slot layout changed");
-PREFORK_SCOREBOARD_ASSERT(offsetof(struct prefork_slot, reserved_waits) == 5 * PREFORK_SCOREBOARD_LINE,
-                          "slot layout changed");
+PREFORK_SCOREBOARD_ASSERT(offsetof(struct prefork_slot, waits) == 5 * PREFORK_SCOREBOARD_LINE, "slot layout changed");
 PREFORK_SCOREBOARD_ASSERT(offsetof(struct prefork_slot, reserved_thread) == 7 * PREFORK_SCOREBOARD_LINE,
                           "slot layout changed");
 PREFORK_SCOREBOARD_ASSERT(offsetof(struct prefork_scoreboard, low_below) == 1 * PREFORK_SCOREBOARD_LINE,

@@ -161,6 +161,19 @@ static int append_durations(const json_t *pool, struct text *text)
                             ctl_microseconds(ctl_number(pool, "duration_us.p99"), p99));
 }
 
+/* Of connections where the kernel says it, TCP's. */
+static int append_waits(const json_t *pool, struct text *text)
+{
+        char p50[CTL_NUMBER_MAX], p90[CTL_NUMBER_MAX], p99[CTL_NUMBER_MAX];
+
+        if (ctl_number(pool, "wait_us.measured") == 0)
+                return 0;
+        return text_appendf(text, "  waits      median ~%s, 90%% within ~%s, 99%% within ~%s\n",
+                            ctl_microseconds(ctl_number(pool, "wait_us.p50"), p50),
+                            ctl_microseconds(ctl_number(pool, "wait_us.p90"), p90),
+                            ctl_microseconds(ctl_number(pool, "wait_us.p99"), p99));
+}
+
 static int append_requests(const json_t *pool, struct text *text)
 {
         char rate[CTL_NUMBER_MAX], cpu[CTL_NUMBER_MAX];
@@ -168,7 +181,9 @@ static int append_requests(const json_t *pool, struct text *text)
                              ctl_number(pool, "totals.requests"), ctl_rate(ctl_real(pool, "requests_per_second"), rate),
                              ctl_duration(ctl_number(pool, "totals.handler_cpu_ms"), cpu));
 
-        return r < 0 ? r : append_durations(pool, text);
+        if (r == 0)
+                r = append_durations(pool, text);
+        return r < 0 ? r : append_waits(pool, text);
 }
 
 /* "template   4711 ready for 3h, 2.1 MB". */

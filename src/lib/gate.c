@@ -83,7 +83,7 @@ static enum gate_answer decide(const struct gate *gate, struct request_desk *des
                 slot_refused_access(&desk->slot);
                 return answer;
         }
-        return request_admit(desk, &client->peer) ? GATE_ADMITTED : GATE_TOO_MANY;
+        return request_admit(desk, &client->peer, connection) ? GATE_ADMITTED : GATE_TOO_MANY;
 }
 
 enum gate_answer gate_decide(const struct gate *gate, struct request_desk *desk, struct client *client, int connection,

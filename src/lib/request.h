@@ -15,11 +15,12 @@
 struct request_desk {
         struct slot slot;
         struct recycling recycling;
+        unsigned wait_pass; /* so many connections are not asked how long they have waited */
 };
 
-/* Admit a connection of this client. False: it has as many as max_connections_per_source allows; this one was counted
- * as refused, and the caller closes it unserved. */
-bool request_admit(struct request_desk *desk, const struct address *peer);
+/* Admit a connection of this client (-1: a datagram), and count how long it has waited. False: it has as many as
+ * max_connections_per_source allows; this one was counted as refused, and the caller closes it unserved. */
+bool request_admit(struct request_desk *desk, const struct address *peer, int connection);
 
 /* The request of an admitted connection begins. */
 void request_begin(struct request_desk *desk, uint64_t now_ns);

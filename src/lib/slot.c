@@ -140,6 +140,11 @@ unsigned slot_duration_bucket(uint64_t duration_ns)
         atomic_store_explicit(&(word), atomic_load_explicit(&(word), memory_order_relaxed) + (amount),                 \
                               memory_order_relaxed)
 
+void slot_waited(struct slot *slot, uint64_t wait_ns)
+{
+        ADD_OWN(slot->words->waits[slot_duration_bucket(wait_ns)], 1);
+}
+
 bool slot_is_crash(int signal_number)
 {
         static const uint8_t crashes[] = {SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE, SIGSYS, SIGTRAP};

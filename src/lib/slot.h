@@ -69,8 +69,11 @@ void slot_refused_proxy(struct slot *slot);
  * slot_idle() is next. */
 void slot_hold(struct slot *slot, uint64_t now_ns);
 
+/* Count how long a connection had waited when it was accepted. Before slot_busy(), too. */
+void slot_waited(struct slot *slot, uint64_t wait_ns);
+
 /* Set a wake flag, and wake the master if the flag was clear. */
 void slot_wake(struct slot *slot, enum prefork_wake reason);
 
-/* The bucket of a duration in slot.durations. */
+/* The bucket of a duration in slot.durations or slot.waits. */
 unsigned slot_duration_bucket(uint64_t duration_ns);

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -102,6 +104,12 @@ static inline int sys_socket_option(int fd, int option, int *ret)
 static inline int sys_socket_value(int fd, int option, void *ret, socklen_t *length)
 {
         return (int)sys_result(getsockopt(fd, SOL_SOCKET, option, ret, length));
+}
+
+/* TCP_INFO. 0 or -errno; an older kernel fills in less, and *length says how much. */
+static inline int sys_tcp_info(int fd, struct tcp_info *ret, socklen_t *length)
+{
+        return (int)sys_result(getsockopt(fd, IPPROTO_TCP, TCP_INFO, ret, length));
 }
 
 /* It is a connected socket. */

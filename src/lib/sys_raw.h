@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/auxv.h>
@@ -146,6 +148,11 @@ static inline int sys_socket_option(int fd, int option, int *ret)
 static inline int sys_socket_value(int fd, int option, void *ret, socklen_t *length)
 {
         return (int)SYS_5(__NR_getsockopt, fd, SOL_SOCKET, option, ret, length);
+}
+
+static inline int sys_tcp_info(int fd, struct tcp_info *ret, socklen_t *length)
+{
+        return (int)SYS_5(__NR_getsockopt, fd, IPPROTO_TCP, TCP_INFO, ret, length);
 }
 
 static inline bool sys_has_peer(int fd)

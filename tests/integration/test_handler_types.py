@@ -375,6 +375,37 @@ def test_sigkill_from_outside(pool: Pool, talk: Talk) -> None:
     daemon.assert_none(["backing off"])
 
 
+# --- waiting --------------------------------------------------------------------------------------------------------
+
+def test_waits_are_measured(pool: Pool, talk: Talk, watched: None) -> None:
+    """How long a connection was in the queue, to the kernel's tick. The sums survive an upgrade, and the worker."""
+    daemon = pool.serve(scaling="static", max_workers=1)
+    pool.wait_workers(1)
+    first = talk(pool.address)
+    with connect(pool.address) as second:
+        second.sendall(b"x")
+        second.shutdown(socket.SHUT_WR)
+        time.sleep(0.5)  # what is measured
+        says(first)
+        end(first)
+        assert read_all(second) == b"x"
+    pool.wait_requests(2)
+
+    def check() -> None:
+        waits = pool.control.pool()["wait_us"]
+        assert waits["measured"] == 2
+        assert 250_000 <= waits["p99"] < 20_000_000 and waits["p50"] < 250_000
+
+    check()
+    assert pool.control.ask("upgrade", timeout=30)["ok"]
+    check()
+    pool.control.do("restart www")
+    wait_until(lambda: pool.control.pool()["totals"]["retired"] >= 1, "the worker is replaced")
+    pool.wait_workers(1)
+    check()
+    daemon.assert_quiet()
+
+
 # --- deadlines ------------------------------------------------------------------------------------------------------
 
 def ended(client: socket.socket) -> bool:

@@ -95,6 +95,18 @@ def test_what_auto_means(preforkd: Start, tmp_path: Path) -> None:
     assert not re.search(r"^  (?:start|copy) ", Ctl(path).do("status", "mail"), re.MULTILINE)
 
 
+def test_waits_are_shown_where_they_are_known(preforkd: Start, tmp_path: Path) -> None:
+    pools = {"tcp": tcp4(), "unix": str(tmp_path / "www.sock")}
+    preforkd({name: {"listen": address, "handler": "/bin/cat", "scaling": "static", "max_workers": 1}
+              for name, address in pools.items()}, master={"control": tmp_path / "control.sock"})
+    ctl = Ctl(tmp_path / "control.sock")
+    for name, address in pools.items():
+        assert "waits" not in ctl.do("status", name)
+        assert request(address, b"x") == b"x"
+    assert re.search(r"^  waits      median ~\S+, 90% within ~\S+, 99% within ~\S+$", ctl.do("status", "tcp"), re.MULTILINE)
+    assert "waits" not in ctl.do("status", "unix")
+
+
 def test_durations_fit_what_clients_saw(preforkd: Start, tmp_path: Path) -> None:
     """Requests of 0.6 s are in the bucket from 0.52 to 1.05 s: neither its middle nor its bounds are their median."""
     address = tcp4()

@@ -35,6 +35,9 @@ struct request_durations {
 
 void request_durations_add(struct request_durations *sum, const uint32_t buckets[REQUEST_DURATION_BUCKETS]);
 
+/* Set the total to what it is if requests are spread evenly within each bucket: where it was not measured. */
+void request_durations_spread_evenly(struct request_durations *durations);
+
 /* How many requests it counts. */
 uint64_t request_durations_count(const struct request_durations *durations);
 

@@ -117,6 +117,7 @@ struct status_pool {
         struct counters totals;   /* since the pool was made */
         struct request_rate_value rate;
         struct request_durations durations;
+        struct request_durations waits;                    /* before requests, as far as they are known */
         struct request_summary requests_each, cpu_ms_each; /* how workers share; STATUS_SPREAD */
         struct status_listener *listeners;
         size_t listener_count;

@@ -31,8 +31,10 @@ void tally_read(struct tally_words *ret, const struct prefork_slot *slot)
 {
         *ret = (struct tally_words){0};
         counters_read_slot(&ret->counters, slot);
-        for (size_t i = 0; i < PREFORK_DURATION_BUCKETS; i++)
+        for (size_t i = 0; i < PREFORK_DURATION_BUCKETS; i++) {
                 ret->durations[i] = atomic_load(&slot->durations[i]);
+                ret->waits[i] = atomic_load(&slot->waits[i]);
+        }
         /* Once more, after everything that is counted once a request, and which may not be ahead by more than one. */
         read_requests(ret, slot);
 }
@@ -110,24 +112,25 @@ static void count_counter(struct tally *tally, enum counter_id id, const struct 
                    counter_table[id].name, lie);
 }
 
-/* All buckets together hold each request once. */
-static void count_durations(struct tally *tally, const uint32_t *now, struct tally_lie *lie)
+/* All buckets together hold each request at most once. */
+static void count_buckets(const struct tally *tally, uint32_t *said, uint32_t *counted, const uint32_t *now,
+                          const char *name, struct tally_lie *lie)
 {
-        uint64_t counted = 0, growth = 0;
+        uint64_t before = 0, growth = 0;
         bool backwards = false;
 
         for (size_t i = 0; i < PREFORK_DURATION_BUCKETS; i++) {
-                counted += tally->counted.durations[i];
-                growth += now[i] - tally->said.durations[i];
-                backwards |= now[i] < tally->said.durations[i];
+                before += counted[i];
+                growth += now[i] - said[i];
+                backwards |= now[i] < said[i];
         }
-        bool is_lie = backwards || growth > room_by_requests(tally, counted);
+        bool is_lie = backwards || growth > room_by_requests(tally, before);
         for (size_t i = 0; i < PREFORK_DURATION_BUCKETS; i++) {
-                tally->counted.durations[i] += is_lie ? 0 : now[i] - tally->said.durations[i];
-                tally->said.durations[i] = now[i];
+                counted[i] += is_lie ? 0 : now[i] - said[i];
+                said[i] = now[i];
         }
         if (is_lie && !lie->name)
-                *lie = (struct tally_lie){.name = "durations", .from = counted, .to = counted + growth};
+                *lie = (struct tally_lie){.name = name, .from = before, .to = before + growth};
 }
 
 struct tally_lie tally_count(struct tally *tally, const struct tally_words *words, uint64_t now_ms, unsigned cpus)
@@ -140,7 +143,8 @@ struct tally_lie tally_count(struct tally *tally, const struct tally_words *word
         count_counter(tally, COUNTER_requests, &words->counters, now_ms, cpus, &lie);
         for (int id = 0; id < COUNTER_COUNT; id++)
                 count_counter(tally, (enum counter_id)id, &words->counters, now_ms, cpus, &lie);
-        count_durations(tally, words->durations, &lie);
+        count_buckets(tally, tally->said.durations, tally->counted.durations, words->durations, "durations", &lie);
+        count_buckets(tally, tally->said.waits, tally->counted.waits, words->waits, "waits", &lie);
         tally->looked_ms = now_ms;
         return lie;
 }

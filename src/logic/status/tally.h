@@ -21,6 +21,7 @@ struct tally_words {
         struct counters counters;
         uint64_t begun; /* requests */
         uint32_t durations[PREFORK_DURATION_BUCKETS];
+        uint32_t waits[PREFORK_DURATION_BUCKETS]; /* of connections that were accepted, where it is known */
 };
 
 /* Zero-initialise except for since_ms and looked_ms, the time at which the writer was launched. */

@@ -20,6 +20,7 @@ static const struct field words_fields[] = {
         WRITTEN(struct tally_words, counters, "counters"),
         FIELD(struct tally_words, begun, "begun"),
         FIELD_ARRAY(struct tally_words, durations, "durations"),
+        FIELD_ARRAY(struct tally_words, waits, "waits"),
 };
 
 static const struct field board_fields[] = {

@@ -20,8 +20,10 @@ void pool_counters_inherit(struct pool *pool, const struct tally_words *counted,
         uint64_t place = gone->count++ % POOL_GONE_WORKERS_KEPT;
 
         counters_add(&counters->sums, &counted->counters);
-        for (size_t i = 0; i < PREFORK_DURATION_BUCKETS; i++)
+        for (size_t i = 0; i < PREFORK_DURATION_BUCKETS; i++) {
                 gone->durations[i] += counted->durations[i];
+                gone->waits[i] += counted->waits[i];
+        }
         gone->requests[place] = counted->counters.requests;
         gone->cpu_ms[place] = timeval_ms(&usage->ru_utime) + timeval_ms(&usage->ru_stime);
 }

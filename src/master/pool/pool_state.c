@@ -101,6 +101,7 @@ static const struct field pool_fields[] = {
 
 static const struct field gone_fields[] = {
         FIELD_ARRAY(struct pool_gone, durations, "durations"),
+        FIELD_ARRAY(struct pool_gone, waits, "waits"),
         FIELD_ARRAY(struct pool_gone, requests, "requests"),
         FIELD_ARRAY(struct pool_gone, cpu_ms, "cpu_ms"),
         FIELD(struct pool_gone, count, "count"),

@@ -250,8 +250,10 @@ static void inherit(const struct worker *worker, const struct rusage *usage)
         for (uint32_t i = 1; i < worker->slots; i++) {
                 const struct tally_words *counted = &worker_tally(worker, i)->counted;
                 counters_add(&sum.counters, &counted->counters);
-                for (size_t k = 0; k < ELEMENTS(sum.durations); k++)
+                for (size_t k = 0; k < ELEMENTS(sum.durations); k++) {
                         sum.durations[k] += counted->durations[k];
+                        sum.waits[k] += counted->waits[k];
+                }
         }
         pool_counters_inherit(worker->pool, &sum, usage);
 }

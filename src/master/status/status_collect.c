@@ -24,12 +24,18 @@
 static void collect_totals(const struct pool *pool, struct status_pool *status)
 {
         status->totals = tallies_totals(pool);
-        for (size_t i = 0; i < REQUEST_DURATION_BUCKETS; i++)
+        for (size_t i = 0; i < REQUEST_DURATION_BUCKETS; i++) {
                 status->durations.buckets[i] = pool->counters.gone.durations[i];
+                status->waits.buckets[i] = pool->counters.gone.waits[i];
+        }
         for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
-                for (uint32_t i = 0; i < worker->slots; i++)
-                        request_durations_add(&status->durations, worker_tally(worker, i)->counted.durations);
+                for (uint32_t i = 0; i < worker->slots; i++) {
+                        const struct tally_words *counted = &worker_tally(worker, i)->counted;
+                        request_durations_add(&status->durations, counted->durations);
+                        request_durations_add(&status->waits, counted->waits);
+                }
         status->durations.total_ns = status->totals.busy_ns;
+        request_durations_spread_evenly(&status->waits);
 }
 
 static void describe_exit(const struct prefork_slot *slot, struct status_worker *status)

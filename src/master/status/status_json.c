@@ -194,19 +194,22 @@ static json_t *overlay_json(const struct status_pool *status)
 
 static json_t *pool_json(const struct status_pool *status)
 {
-        const struct request_percentiles times = request_durations_percentiles(&status->durations);
+        const struct request_percentiles times = request_durations_percentiles(&status->durations),
+                                         waits = request_durations_percentiles(&status->waits);
         json_t *pool = json_pack(
-                "{s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:{s:o, s:o, s:o, s:o}, s:o, s:{s:o, s:o}, s:{s:o, "
+                "{s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:{s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o}, "
+                "s:o, s:{s:o, s:o}, s:{s:o, "
                 "s:o}}",
                 "name", status_json_text(status->name), "state", status_pool_state_name(status->state), "accounting",
                 status->accounting, "generation", NUMBER(status->generation), "counts", counts_json(&status->counts),
                 "limits", status_json_limits(&status->limits), "overlay", overlay_json(status), "queue",
                 NUMBER(queue_of(status)), "requests_per_second", status->rate.per_second, "rate_window_ms",
                 NUMBER(status->rate.window_ms), "duration_us", "mean", NUMBER(times.mean_us), "p50",
-                NUMBER(times.p50_us), "p90", NUMBER(times.p90_us), "p99", NUMBER(times.p99_us), "totals",
-                totals_json(&status->totals), "backoff", "failures", NUMBER(status->failures), "next_start_ms",
-                NUMBER(status->next_start_ms), "opening", "failures", NUMBER(status->listen_failures),
-                "next_attempt_ms", NUMBER(status->next_listen_ms));
+                NUMBER(times.p50_us), "p90", NUMBER(times.p90_us), "p99", NUMBER(times.p99_us), "wait_us", "measured",
+                NUMBER(request_durations_count(&status->waits)), "p50", NUMBER(waits.p50_us), "p90",
+                NUMBER(waits.p90_us), "p99", NUMBER(waits.p99_us), "totals", totals_json(&status->totals), "backoff",
+                "failures", NUMBER(status->failures), "next_start_ms", NUMBER(status->next_start_ms), "opening",
+                "failures", NUMBER(status->listen_failures), "next_attempt_ms", NUMBER(status->next_listen_ms));
 
         if (pool && add_lists(pool, status) != 0) {
                 json_decref(pool);

@@ -35,6 +35,7 @@ static const char *look(uint64_t age_ms)
 /* What an honest worker says when a request that took so long has ended. */
 static void serve(uint64_t duration_ms, unsigned bucket)
 {
+        slot.waits[duration_ms % 2]++;
         slot.requests_begun++;
         slot.busy_ns += duration_ms * 1000000;
         slot.handler_cpu_us += duration_ms * 500;
@@ -58,6 +59,7 @@ static void test_an_honest_worker_is_believed(void **state)
         assert_int_equal(tally.counted.begun, 1001);
         assert_int_equal(tally.counted.durations[14], 1000);
         assert_int_equal(tally.counted.durations[0], 1);
+        assert_int_equal(tally.counted.waits[0], 1001);
 }
 
 /* The words of a request are written one after another, and may be read in between. */
@@ -139,6 +141,9 @@ static void test_what_only_requests_allow(void **state)
         slot.durations[10]--; /* a negative one is many */
         assert_string_equal(look(4000), "durations");
         assert_int_equal(tally.counted.durations[10], 1);
+        slot.waits[3] += 2;
+        assert_string_equal(look(5000), "waits");
+        assert_int_equal(tally.counted.waits[3], 0);
 }
 
 /* Whatever is written, and whenever the master looks, no sum is more than can be. */
@@ -155,9 +160,12 @@ static void test_garbage(void **state)
                 }
                 look(age_ms);
                 const struct counters *counted = &tally.counted.counters;
-                uint64_t durations = 0;
-                for (int i = 0; i < PREFORK_DURATION_BUCKETS; i++)
+                uint64_t durations = 0, waits = 0;
+                for (int i = 0; i < PREFORK_DURATION_BUCKETS; i++) {
                         durations += tally.counted.durations[i];
+                        waits += tally.counted.waits[i];
+                }
+                assert_in_range(waits, 0, counted->requests + 1);
                 assert_in_range(counted->requests, 0, (age_ms + 10000) * 1000);
                 assert_in_range(counted->busy_ns, 0, (age_ms + 1) * 1000000);
                 assert_in_range(counted->handler_cpu_us, 0, (age_ms + 20) * 1000 * CPUS);
