@@ -78,7 +78,8 @@ static int expect(struct worker *worker, pid_t pid, bool is_own)
 
         int r = is_own ? reaper_add(reaper, pid, worker_exit_settle, worker)
                        : reaper_add_late(reaper, pid, worker->forked_ms, worker_exit_settle, worker);
-        reaper_expect_stops(reaper, pid, worker_note_stop);
+        if (r == 0)
+                reaper_expect_stops(reaper, pid, worker_note_stop); /* or they would be another child's */
         return r;
 }
 

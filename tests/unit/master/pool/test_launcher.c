@@ -326,6 +326,24 @@ static void test_a_number_of_another_worker_is_a_failure(void **state)
         end(other);
 }
 
+/* … and leaves what else the master is told of that process as it was. */
+static void test_a_number_of_another_child_is_not_watched(void **state)
+{
+        siginfo_t info;
+        pid_t other = child_start(wait_for_kill, NULL);
+
+        (void)state;
+        assert_int_equal(reaper_add(world.reaper, other, ignore, NULL), 0);
+        launcher_answer(start_later(), other, 0);
+        assert_int_equal(world.pool->workers.count, 0);
+        kill(other, SIGSTOP);
+        assert_int_equal(waitid(P_PID, (id_t)other, &info, WSTOPPED | WNOWAIT), 0);
+        reaper_collect(world.reaper);
+        kill(other, SIGKILL);
+        await_end(other);
+        reaper_collect(world.reaper);
+}
+
 /* A launch that fails, or is answered, ends once: the other is still under way. */
 static void test_launches_end_each_for_itself(void **state)
 {
@@ -362,6 +380,7 @@ int main(void)
                 TEST(test_what_a_launching_worker_was_told_reaches_no_stranger),
                 TEST(test_a_number_that_is_no_childs_is_a_failure),
                 TEST(test_a_number_of_another_worker_is_a_failure),
+                TEST(test_a_number_of_another_child_is_not_watched),
                 TEST(test_launches_end_each_for_itself),
         };
 
