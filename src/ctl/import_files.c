@@ -2,11 +2,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -20,19 +22,19 @@
 
 static int read_bytes(const char *path, struct text *bytes)
 {
-        _cleanup_(file_closep) FILE *file = fopen(path, "re");
+        _cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
         char buffer[4096];
-        size_t length;
+        ssize_t length;
 
-        if (!file)
+        if (fd < 0)
                 return -errno;
-        while ((length = fread(buffer, 1, sizeof(buffer), file)) > 0) {
-                if (bytes->length + length > FILE_BYTES_MAX)
+        while ((length = read(fd, buffer, sizeof(buffer))) > 0) {
+                if (bytes->length + (size_t)length > FILE_BYTES_MAX)
                         return -EFBIG;
-                if (text_append_bytes(bytes, buffer, length) < 0)
+                if (text_append_bytes(bytes, buffer, (size_t)length) < 0)
                         return -ENOMEM;
         }
-        return ferror(file) ? -errno : 0;
+        return length < 0 ? -errno : 0;
 }
 
 static int add(struct import_files *files, const char *path, struct text *bytes)

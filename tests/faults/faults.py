@@ -111,6 +111,7 @@ ERRORS: dict[str, tuple[int, ...]] = {
     "recv": (MEMORY, errno.EINTR, errno.EAGAIN, errno.ECONNRESET),
     "recvfrom": (MEMORY, errno.EINTR),
     "recvmsg": (MEMORY, errno.EINTR, errno.EAGAIN),
+    "scandir64": (MEMORY, errno.EACCES),
     "send": (errno.ENOBUFS, errno.EINTR, errno.EAGAIN, errno.EPIPE),
     "sendmsg": (errno.EAGAIN, errno.ENOBUFS, MEMORY, errno.EINTR),
     "sendto": (errno.EAGAIN, errno.ENOBUFS, errno.EINTR),

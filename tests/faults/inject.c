@@ -300,6 +300,10 @@ WRAP(ssize_t, -1, read, (int fd, void *buffer, size_t size), (fd, buffer, size))
 WRAP(struct dirent64 *, NULL, readdir64, (DIR * directory), (directory))
 WRAP(ssize_t, -1, readlink, (const char *path, char *buffer, size_t size), (path, buffer, size))
 WRAP(ssize_t, -1, readlinkat, (int at, const char *path, char *buffer, size_t size), (at, path, buffer, size))
+WRAP(int, -1, scandir64,
+     (const char *path, struct dirent64 ***entries, int (*filter)(const struct dirent64 *),
+      int (*compare)(const struct dirent64 **, const struct dirent64 **)),
+     (path, entries, filter, compare))
 WRAP(int, control->error, pthread_create,
      (pthread_t * thread, const pthread_attr_t *attributes, void *(*entry)(void *), void *context),
      (thread, attributes, entry, context))

@@ -16,7 +16,7 @@ from faults import ERRORS, INJECTOR, NAMES, Age, Faults, Role, needs_plain_build
 # What programs import from libc that does not fail, whatever happens to the machine, or whose failure is a NULL of
 # malloc(3), which is met there. What dlopen(3) loads, and how that fails, is tested with modules.
 CANNOT_FAIL = set("""
-    __assert_fail __asprintf_chk __ctype_b_loc __ctype_tolower_loc __cxa_finalize __dprintf_chk __environ __errno_location
+    __assert_fail alphasort64 __asprintf_chk __ctype_b_loc __ctype_tolower_loc __cxa_finalize __dprintf_chk __environ __errno_location
     __tls_get_addr __explicit_bzero_chk __fprintf_chk __libc_start_main __memcpy_chk __memmove_chk __snprintf_chk __stack_chk_fail __vsnprintf_chk _exit abort alarm
     asprintf clock_gettime dirfd dlerror dlopen dlsym dprintf environ explicit_bzero feof fprintf free getegid getenv geteuid getpid getppid getsid gettid getuid glob64
     globfree64 getauxval gmtime_r group_member if_indextoname inet_ntop inet_pton isatty localtime_r malloc_usable_size memchr
