@@ -84,8 +84,8 @@ struct pool_health {
         uint32_t told_stage, told_error; /* why a worker could not serve, as it was logged last */
 };
 
-/* Statistics of workers that have ended, apart from their counters: durations of their requests and waits before them, and the requests and
- * CPU time of the last of them. */
+/* Statistics of workers that have ended, apart from their counters: durations of their requests and waits before them,
+ * and the requests and CPU time of the last of them. */
 struct pool_gone {
         uint64_t durations[PREFORK_DURATION_BUCKETS], waits[PREFORK_DURATION_BUCKETS];
         uint64_t requests[POOL_GONE_WORKERS_KEPT];
