@@ -80,12 +80,21 @@ static int serve_discard(void *state, const struct prefork_request *request)
         return stream_result((int)length);
 }
 
+/* time(2) may be a tick behind: a client would see a second that is over by its own clock. */
+static time_t now_s(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        return now.tv_sec;
+}
+
 /* "02 FEB 1991 12:31:42 MST": the date of SMTP, as xinetd has it. */
 static int serve_daytime(void *state, const struct prefork_request *request)
 {
         static const char *const months[] = {"JAN", "FEB", "MAR", "APR", "MAY", "JUN",
                                              "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"};
-        time_t now = time(NULL);
+        time_t now = now_s();
         struct tm parts;
         char text[256];
 
@@ -102,8 +111,7 @@ static int serve_daytime(void *state, const struct prefork_request *request)
 
 static int serve_time(void *state, const struct prefork_request *request)
 {
-        uint32_t since_1900 =
-                htonl((uint32_t)time(NULL) + SECONDS_BEFORE_1970); /* wraps in 2036, as the protocol does */
+        uint32_t since_1900 = htonl((uint32_t)now_s() + SECONDS_BEFORE_1970); /* wraps in 2036, as the protocol does */
 
         (void)state;
         return reply(request, (const char *)&since_1900, sizeof(since_1900));

@@ -77,6 +77,18 @@ def test_time(preforkd: Start, address: str) -> None:
     assert before <= struct.unpack(">I", reply)[0] - 2208988800 <= int(time.time())
 
 
+def test_a_new_second_is_told_at_once(preforkd: Start) -> None:
+    """time(2) may be a tick behind the clock that others read."""
+    address = tcp4()
+    preforkd({"www": builtin(address, "time")})
+    for _ in range(3):
+        begun = int(time.time()) + 1
+        time.sleep(begun - time.time() - 0.01)
+        while time.time() < begun:
+            pass
+        assert struct.unpack(">I", request(address))[0] - 2208988800 >= begun
+
+
 def test_chargen(preforkd: Start, address: str) -> None:
     """94 lines of 72 characters, over and over, until the client has enough."""
     daemon = preforkd({"www": builtin(address, "chargen", scaling="static", max_workers=1)}, control=True)
