@@ -22,6 +22,7 @@ static void count_wait(struct request_desk *desk, const struct address *peer, in
                 desk->wait_pass--;
                 return;
         }
+        info.tcpi_last_data_sent = 0;
         if (!is_tcp || sys_tcp_info(connection, &info, &length) < 0 ||
             length < offsetof(struct tcp_info, tcpi_last_data_sent) + sizeof(info.tcpi_last_data_sent))
                 return;
