@@ -26,45 +26,11 @@ static _Noreturn void begin_process(struct loop *loop)
         loop->resume->enter(loop->resume);
 }
 
-/* As fork(2) makes one, but in this memory, on another stack, and with the actions of signals that have a handler as by
- * default. Returns the pid or -errno. */
-static long clone_cleared(struct loop *loop)
-{
 #if defined(__x86_64__)
-        struct clone_args arguments = {
-                .flags = CLONE_VM | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_CLEAR_SIGHAND,
-                .child_tid = (uintptr_t)loop->thread.id,
-                .exit_signal = SIGCHLD,
-                .stack = (uintptr_t)loop->process_stack,
-                .stack_size = sizeof(loop->process_stack),
-        };
-        register struct loop *argument __asm__("r12") = loop;
-        long pid;
-
-        __asm__ volatile("syscall\n\t"
-                         "testq %%rax, %%rax\n\t"
-                         "jnz 1f\n\t"
-                         "xorl %%ebp, %%ebp\n\t"
-                         "movq %%r12, %%rdi\n\t"
-                         "callq *%[begin]\n\t"
-                         "1:"
-                         : "=a"(pid)
-                         : "a"(__NR_clone3), "D"(&arguments), "S"(sizeof(arguments)),
-                           "r"(argument), [begin] "r"(begin_process)
-                         : "rcx", "r11", "memory");
-        return pid;
-#else
-        (void)begin_process;
-        return loop ? -ENOSYS : 0;
-#endif
-}
-
-/* The same with all actions of signals as they are, where clone3(2) is not to be had (before Linux 5.5, in a sandbox).
- */
-static long clone_plain(struct loop *loop)
+/* Call clone(2) or clone3(2): each takes its own of these arguments. The new process goes on in begin_process().
+ * Returns the pid or -errno. */
+static long clone_by(struct loop *loop, long number, unsigned long first, unsigned long second)
 {
-#if defined(__x86_64__)
-        unsigned long flags = CLONE_VM | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD;
         register long id __asm__("r10") = (long)loop->thread.id;
         register long tls __asm__("r8") = 0;
         register struct loop *argument __asm__("r12") = loop;
@@ -78,12 +44,35 @@ static long clone_plain(struct loop *loop)
                          "callq *%[begin]\n\t"
                          "1:"
                          : "=a"(pid)
-                         : "a"(__NR_clone), "D"(flags), "S"(loop->process_stack + sizeof(loop->process_stack)), "d"(0),
-                           "r"(id), "r"(tls), "r"(argument), [begin] "r"(begin_process)
+                         : "a"(number), "D"(first), "S"(second), "d"(0), "r"(id), "r"(tls),
+                           "r"(argument), [begin] "r"(begin_process)
                          : "rcx", "r11", "memory");
         return pid;
+}
+#endif
+
+/* As fork(2) makes one, but in this memory and on another stack. With `clears_handlers`, the actions of signals that
+ * have a handler are as by default; clone3(2) is not to be had before Linux 5.5, or in a sandbox. Returns the pid or
+ * -errno. */
+static long make_process_by(struct loop *loop, bool clears_handlers)
+{
+#if defined(__x86_64__)
+        const unsigned long flags = CLONE_VM | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+        const struct clone_args arguments = {
+                .flags = flags | CLONE_CLEAR_SIGHAND,
+                .child_tid = (uintptr_t)loop->thread.id,
+                .exit_signal = SIGCHLD,
+                .stack = (uintptr_t)loop->process_stack,
+                .stack_size = sizeof(loop->process_stack),
+        };
+
+        if (clears_handlers)
+                return clone_by(loop, __NR_clone3, (uintptr_t)&arguments, sizeof(arguments));
+        return clone_by(loop, __NR_clone, flags | SIGCHLD,
+                        (uintptr_t)loop->process_stack + sizeof(loop->process_stack));
 #else
         (void)begin_process;
+        (void)clears_handlers;
         return loop ? -ENOSYS : 0;
 #endif
 }
@@ -91,12 +80,12 @@ static long clone_plain(struct loop *loop)
 static long make_process(struct loop *loop)
 {
         if (loop->clears_handlers) {
-                long pid = clone_cleared(loop);
+                long pid = make_process_by(loop, true);
                 if (pid != -ENOSYS && pid != -EPERM && pid != -EINVAL)
                         return pid;
                 loop->clears_handlers = false;
         }
-        return clone_plain(loop);
+        return make_process_by(loop, false);
 }
 
 static enum rollback_obstacle put_back(struct loop *loop, int status)
