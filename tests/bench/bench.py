@@ -244,6 +244,25 @@ class Cgroup:
         return int(found[1])
 
 
+def measure_cpu(figures: Bench, ports: Mapping[str, int], groups: Mapping[str, Cgroup | None], clients: int, rounds: int,
+                requests: int, paths: Mapping[str, str] | None = None) -> dict[str, list[float]]:
+    """µs of CPU time a connection, of each server in each round: ab(1) meets each once, in another order every round.
+    `paths`: what is asked of a server."""
+    costs: dict[str, list[float]] = {name: [] for name in ports}
+    names = list(ports)
+    for number in range(rounds + 1):
+        for name in names[number % len(names):] + names[:number % len(names)]:
+            group = groups[name]
+            assert group
+            before = group.cpu_us()
+            load(ports[name], clients, requests, (paths or {}).get(name, ""))
+            if number > 0:  # the first round is for caches
+                costs[name].append((group.cpu_us() - before) / requests)
+    for name, values in costs.items():
+        figures.say(f"{name}: {spread(values, 2)} µs of CPU time a connection")
+    return costs
+
+
 def memory_kb(pid: int) -> dict[str, int]:
     """/proc/PID/smaps_rollup by name; `Private` is what no other process shares."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]

@@ -85,19 +85,8 @@ def main() -> None:
 
 def measure(figures: bench.Bench, options: argparse.Namespace, ports: dict[str, int],
             groups: dict[str, Cgroup | None]) -> None:
-    costs: dict[str, list[float]] = {name: [] for name in ports}
-    names = list(ports)
-    for number in range(options.rounds + 1):
-        for name in names[number % len(names):] + names[:number % len(names)]:
-            group = groups[name]
-            assert group
-            before = group.cpu_us()
-            bench.load(ports[name], CLIENTS, options.requests, "three" if name == "apache" else "")
-            if number > 0:  # the first round is for caches
-                costs[name].append((group.cpu_us() - before) / options.requests)
-    for name, values in costs.items():
-        figures.say(f"{name}: {bench.spread(values, 2)} µs of CPU time a connection")
-    for name in names[1:]:
+    costs = bench.measure_cpu(figures, ports, groups, CLIENTS, options.rounds, options.requests, {"apache": "three"})
+    for name in list(ports)[1:]:
         figures.figure(f"CPU over {name}", bench.median(costs["preforkd"]) / bench.median(costs[name]), "×",
                        at_most=GOAL if name == "bare" else 1.0, digits=3)
 
