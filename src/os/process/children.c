@@ -1,7 +1,6 @@
 #include "os/process/children.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,44 +9,21 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-
-/* What follows the name in /proc/PID/stat, which is in parentheses and may hold anything: the state, the parent … */
-static const char *read_stat(pid_t pid, char *line, size_t size)
-{
-        char path[32];
-
-        snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-        _cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-        ssize_t length = fd < 0 ? -1 : read(fd, line, size - 1);
-        if (length <= 0)
-                return NULL;
-        line[length] = '\0';
-        const char *end = strrchr(line, ')');
-        return end && strlen(end) > strlen(") S ") ? end + strlen(") ") : NULL;
-}
+#include "os/process/process_stat.h"
 
 /* 0: there is no such process. */
 static pid_t parent_of(pid_t pid)
 {
-        char line[512];
-        const char *rest = read_stat(pid, line, sizeof(line));
+        struct process_stat stat;
 
-        return rest ? (pid_t)strtol(rest + strlen("S "), NULL, 10) : 0;
+        return process_stat_read(pid, &stat) ? stat.parent : 0;
 }
-
-#define BORN_FIELD 22 /* of proc(5); the state is number 3 */
-#define STATE_FIELD 3
 
 uint64_t children_born(pid_t pid)
 {
-        char line[512];
-        const char *rest = read_stat(pid, line, sizeof(line));
+        struct process_stat stat;
 
-        for (int field = STATE_FIELD; rest && field < BORN_FIELD; field++) {
-                rest = strchr(rest, ' ');
-                rest = rest ? rest + 1 : NULL;
-        }
-        return rest ? strtoull(rest, NULL, 10) : 0;
+        return process_stat_read(pid, &stat) ? stat.born_ticks : 0;
 }
 
 static bool has_user(pid_t pid, uid_t uid)
