@@ -114,15 +114,9 @@ static int add_list(const struct place *named, const char *path, struct access_r
         _cleanup_(text_clear) struct text text = {0};
         struct place place = {.file = path, .answer = named->answer};
 
-        int r = config_file_load(path, CONFIG_FILE_PART, &text, problems);
-        if (r == -ENOMEM)
-                return r;
-        if (r == -EFBIG || r == -ETIMEDOUT)
-                problem_add(problems, path, 0, "%s", config_file_error(r));
-        else if (r < 0)
-                problem_add(problems, path, 0, "cannot read it: %s", strerror(-r));
-        if (r < 0)
-                return 0;
+        int r = config_file_read(path, CONFIG_FILE_PART, &text, problems);
+        if (r != 0)
+                return r < 0 ? r : 0;
         return text.length > 0 ? add_lines(&place, text.bytes, text.length, rules, problems) : 0;
 }
 

@@ -92,3 +92,14 @@ const char *config_file_error(int error)
                 return strerror(-error);
         }
 }
+
+int config_file_read(const char *file, enum config_file_kind kind, struct text *text, struct problem_list *problems)
+{
+        int r = config_file_load(file, kind, text, problems);
+
+        if (r == 0 || r == -ENOMEM)
+                return r;
+        problem_add(problems, file, 0, r == -EFBIG || r == -ETIMEDOUT ? "%s" : "cannot read it: %s",
+                    config_file_error(r));
+        return 1;
+}

@@ -16,6 +16,9 @@ enum config_file_kind {
  * write is warned about. 0; -ETIMEDOUT: nothing comes; -ENXIO: it is not regular; -EFBIG; -errno. */
 int config_file_load(const char *file, enum config_file_kind kind, struct text *text, struct problem_list *problems);
 
+/* The same; what fails but for want of memory is a problem of the file. 0; 1: there is one; -ENOMEM. */
+int config_file_read(const char *file, enum config_file_kind kind, struct text *text, struct problem_list *problems);
+
 /* Such an error as text, for people. */
 const char *config_file_error(int error);
 

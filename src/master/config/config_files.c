@@ -20,20 +20,10 @@ static int read_file(struct config *config, const char *file, bool may_be_pipe, 
 {
         _cleanup_(text_clear) struct text text = {0};
 
-        int r = config_file_load(file, may_be_pipe ? CONFIG_FILE_MAIN : CONFIG_FILE_PART, &text, problems);
-        switch (-r) {
-        case 0:
-                return config_parse(config, file, text_string(&text), text.length, problems);
-        case ENOMEM:
-                return r;
-        case EFBIG:
-        case ETIMEDOUT:
-                problem_add(problems, file, 0, "%s", config_file_error(r));
-                return 0;
-        default:
-                problem_add(problems, file, 0, "cannot read it: %s", strerror(-r));
-                return 0;
-        }
+        int r = config_file_read(file, may_be_pipe ? CONFIG_FILE_MAIN : CONFIG_FILE_PART, &text, problems);
+        if (r != 0)
+                return r < 0 ? r : 0;
+        return config_parse(config, file, text_string(&text), text.length, problems);
 }
 
 static bool is_included(const char *name)
