@@ -25,6 +25,14 @@ static inline bool text_starts_with(const char *string, const char *prefix)
         return strncmp(string, prefix, strlen(prefix)) == 0;
 }
 
+/* What follows the last slash of a path; all of it if there is none. */
+static inline const char *text_base_name(const char *path)
+{
+        const char *slash = strrchr(path, '/');
+
+        return slash ? slash + 1 : path;
+}
+
 /* The bytes as a string; "" when nothing was appended. Valid until the next change. */
 static inline const char *text_string(const struct text *text)
 {

@@ -90,6 +90,11 @@ IMPORT_TAKE(import_take_close)
         draft_close(draft, pool, "%s", row->advice);
 }
 
+IMPORT_TAKE(import_take_restriction)
+{
+        draft_restrict(draft, pool, row->ours, directive->value);
+}
+
 IMPORT_TAKE(import_take_nothing)
 {
         (void)draft;

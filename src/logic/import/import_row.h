@@ -36,15 +36,16 @@ void import_row_take(struct draft *draft, struct draft_pool *pool, const struct 
         void name(struct draft *draft, struct draft_pool *pool, const struct import_row *row,                          \
                   const struct import_directive *directive)
 
-IMPORT_TAKE(import_take_same);    /* the option gets the value */
-IMPORT_TAKE(import_take_word);    /* the option gets the value as one word */
-IMPORT_TAKE(import_take_yes_no);  /* yes/no, in any spelling of systemd, php and xinetd */
-IMPORT_TAKE(import_take_note);    /* a comment with the advice */
-IMPORT_TAKE(import_take_ask);     /* the same, and somebody has to decide */
-IMPORT_TAKE(import_take_close);   /* a rule about who may connect that is lost */
-IMPORT_TAKE(import_take_limit);   /* a resource limit: UNLIMITED, infinity, K and M, soft:hard */
-IMPORT_TAKE(import_take_time);    /* a time span, in the units of systemd and php */
-IMPORT_TAKE(import_take_nothing); /* says nothing that is not so anyway */
+IMPORT_TAKE(import_take_same);        /* the option gets the value */
+IMPORT_TAKE(import_take_word);        /* the option gets the value as one word */
+IMPORT_TAKE(import_take_yes_no);      /* yes/no, in any spelling of systemd, php and xinetd */
+IMPORT_TAKE(import_take_note);        /* a comment with the advice */
+IMPORT_TAKE(import_take_ask);         /* the same, and somebody has to decide */
+IMPORT_TAKE(import_take_close);       /* a rule about who may connect that is lost */
+IMPORT_TAKE(import_take_restriction); /* the option gets the value; without the option the rule is lost */
+IMPORT_TAKE(import_take_limit);       /* a resource limit: UNLIMITED, infinity, K and M, soft:hard */
+IMPORT_TAKE(import_take_time);        /* a time span, in the units of systemd and php */
+IMPORT_TAKE(import_take_nothing);     /* says nothing that is not so anyway */
 
 /* True for yes, on, true, 1; in any case. */
 bool import_is_yes(const char *value);

@@ -181,13 +181,6 @@ static void convert_command(const struct entry *entry)
                 service_wrapped(entry->draft, entry->pool, entry->input);
 }
 
-static const char *base_name(const char *path)
-{
-        const char *slash = strrchr(path, '/');
-
-        return slash ? slash + 1 : path;
-}
-
 /* Split the first field into hosts and service. */
 static void split_host(struct entry *entry, char *default_host)
 {
@@ -220,7 +213,7 @@ static int convert_line(struct entry *entry, char *line, const struct import_lin
         split_host(entry, default_host);
         entry->is_udp = strncmp(entry->protocol, "udp", 3) == 0;
         entry->is_unix = text_equal(entry->protocol, "unix") || entry->service[0] == '/' || entry->service[0] == ':';
-        const char *name = entry->is_unix ? base_name(entry->service) : entry->service;
+        const char *name = entry->is_unix ? text_base_name(entry->service) : entry->service;
         entry->pool = draft_add_pool(entry->draft, name, lines->source->name, lines->number);
         if (!entry->pool)
                 return -ENOMEM;

@@ -84,13 +84,6 @@ void service_wrapped(struct draft *draft, struct draft_pool *pool, const struct 
                             "for this service as allow and deny, or set NOLIBWRAP if it was none");
 }
 
-static const char *base_name(const char *path)
-{
-        const char *slash = strrchr(path, '/');
-
-        return slash ? slash + 1 : path;
-}
-
 void service_named_handler(struct draft *draft, struct draft_pool *pool, const char *program, const struct words *argv)
 {
         const char *name = argv->count > 0 ? argv->list[0] : program;
@@ -99,12 +92,12 @@ void service_named_handler(struct draft *draft, struct draft_pool *pool, const c
                 draft_leave_out(draft, pool, "it has no handler");
         for (size_t i = 1; i < argv->count; i++)
                 draft_add_word(draft, pool, "handler", argv->list[i]);
-        if (text_equal(name, program) || text_equal(name, base_name(program)))
+        if (text_equal(name, program) || text_equal(name, text_base_name(program)))
                 return;
         _cleanup_(text_clear) struct text quoted = {0};
         if (words_quote(&quoted, name) < 0)
                 draft->out_of_memory = true;
-        else if (text_equal(base_name(program), "tcpd"))
+        else if (text_equal(text_base_name(program), "tcpd"))
                 draft_require(draft, pool, "argv0", text_string(&quoted));
         else
                 draft_set(draft, pool, "argv0", text_string(&quoted));

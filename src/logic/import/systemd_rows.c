@@ -53,11 +53,6 @@ static IMPORT_TAKE(take_stdin)
                 draft_note(draft, pool, "%s", row->advice);
 }
 
-static IMPORT_TAKE(take_device)
-{
-        draft_restrict(draft, pool, row->ours, directive->value);
-}
-
 static IMPORT_TAKE(take_stderr)
 {
         if (text_equal(directive->value, "null") || text_equal(directive->value, "socket"))
@@ -83,7 +78,7 @@ const struct import_row systemd_rows[] = {
                    "= 1", NULL},
         {"Backlog", "backlog", NULL, take_backlog},
         {"BindIPv6Only", "ipv6_only", NULL, take_ipv6_only},
-        {"BindToDevice", "bind_to_device", "who may connect depends on it", take_device},
+        {"BindToDevice", "bind_to_device", "who may connect depends on it", import_take_restriction},
         {"SocketUser", "socket_user", NULL, import_take_word},
         {"SocketGroup", "socket_group", NULL, import_take_word},
         {"SocketMode", "socket_mode", NULL, import_take_same},

@@ -25,11 +25,6 @@ static IMPORT_TAKE(take_banner)
         draft_set(draft, pool, row->ours, text_string(&quoted));
 }
 
-static IMPORT_TAKE(take_device)
-{
-        draft_restrict(draft, pool, row->ours, directive->value);
-}
-
 /* clang-format off */
 const struct import_row tcpserver_rows[] = {
         {"host", "listen", "names are not looked up; 0 is every IPv4 address", NULL},
@@ -62,7 +57,7 @@ const struct import_row tcpserver_rows[] = {
         {"1", NULL, "no port is printed", import_take_note},
         {"4", NULL, "the address decides", import_take_note},
         {"6", NULL, "the address decides", import_take_note},
-        {"I", "bind_to_device", "who may connect depends on it", take_device},
+        {"I", "bind_to_device", "who may connect depends on it", import_take_restriction},
         {"environment", "clear_environment", "= no", NULL},
         {"stderr", "stderr", "= inherit", NULL},
 };
@@ -78,26 +73,19 @@ struct command {
         const char *user; /* of -u, setuidgid or envuidgid; NULL: none */
 };
 
-static const char *base_name(const char *path)
-{
-        const char *slash = strrchr(path, '/');
-
-        return slash ? slash + 1 : path;
-}
-
 /* The programs in front of tcpserver, of a chain: those that name a user are known. */
 static void take_chain(struct command *command)
 {
         size_t server = 0;
 
-        while (server < command->words.count && !text_equal(base_name(command->words.list[server]), "tcpserver"))
+        while (server < command->words.count && !text_equal(text_base_name(command->words.list[server]), "tcpserver"))
                 server++;
         if (server == command->words.count) /* only what follows tcpserver was given */
                 return;
         _cleanup_(text_clear) struct text chain = {0};
         bool known = true;
         for (size_t i = 0; i < server; i++) {
-                const char *name = base_name(command->words.list[i]);
+                const char *name = text_base_name(command->words.list[i]);
                 bool is_account = text_equal(name, "setuidgid") || text_equal(name, "envuidgid");
                 known = known && (is_account || text_equal(name, "exec"));
                 if (text_appendf(&chain, "%s ", command->words.list[i]) < 0)
