@@ -114,7 +114,7 @@ def processes_below(daemon: Daemon) -> int:
     return len(now)
 
 
-def kill_worker(pid: int, number: int) -> None:
+def signal_worker(pid: int, number: int) -> None:
     """Signal a worker that may be gone already."""
     try:
         os.kill(pid, number)

@@ -14,7 +14,7 @@ from clients import ClientPool
 from control import control_of
 from daemon import START_METHOD, Daemon, abstract, alive, children, connect, request, status_value, tcp4, wait_until
 from methods import not_at_touch
-from served import kill_worker
+from served import signal_worker
 
 Start = Callable[..., Daemon]
 
@@ -44,7 +44,7 @@ def test_no_connection_is_lost_by_retiring(preforkd: Start, listen: list[str], n
             if ready:
                 worker = dice.choice(ready)
                 told.add(worker)
-                kill_worker(worker, number)
+                signal_worker(worker, number)
         clients.wait_served(100)
     daemon.assert_quiet()
     daemon.wait_workers(6)
@@ -58,7 +58,7 @@ def test_a_signal_that_was_meant_for_the_master(preforkd: Start, number: str) ->
     with ClientPool(listen, count=6, pause=0.002) as clients:
         for _ in range(25):
             for worker in children(daemon.pid):
-                kill_worker(worker, signal.Signals[f"SIG{number}"])
+                signal_worker(worker, signal.Signals[f"SIG{number}"])
             clients.wait_served(6)
     daemon.wait_workers(4)
     daemon.assert_quiet()
@@ -73,7 +73,7 @@ def test_workers_that_are_starting_are_told_to_go(preforkd: Start, listen: list[
     while len(told) < 80:  # more would be a storm, against which a pool backs off
         for worker in sorted(set(children(daemon.pid)) - told)[:80 - len(told)]:
             told.add(worker)
-            kill_worker(worker, signal.SIGTERM)
+            signal_worker(worker, signal.SIGTERM)
     daemon.wait_workers(3)
     daemon.assert_quiet()
     assert request(listen[0], b"x") == b"x"
