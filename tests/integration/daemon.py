@@ -697,13 +697,16 @@ class Daemon:
         return [pid for pid in children(self.pid)
                 if title(pid) == f"preforkd: worker {pool}" or (START_METHOD and maps_scoreboard(pid, f"{pool} ("))]
 
-    def wait_workers(self, count: int, pool: str = "www", timeout: float = 10.0, ready: bool = True) -> list[int]:
-        """Wait until a pool has so many workers, and all of them have started (`ready=False`: as soon as they exist)."""
+    def wait_workers(self, count: int, pool: str = "www", timeout: float = 10.0, ready: bool = True,
+                     without: Iterable[int] = ()) -> list[int]:
+        """Wait until a pool has so many workers, none of them one of `without`, and all of them have started
+        (`ready=False`: as soon as they exist)."""
+        former = set(without)
         found: list[int] = []
 
         def as_many() -> bool:
             found[:] = self.workers(pool)
-            return len(found) == count and (not ready or all(map(has_started, found)))
+            return len(found) == count and not former & set(found) and (not ready or all(map(has_started, found)))
 
         try:
             wait_until(as_many, f"{count} workers of pool {pool}", timeout)

@@ -567,7 +567,7 @@ def test_a_killed_worker_is_replaced(preforkd: Start) -> None:
     daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "scaling": "static", "max_workers": 2}})
     victim = daemon.wait_workers(2)[0]
     os.kill(victim, signal.SIGKILL)
-    wait_until(lambda: victim not in daemon.workers() and len(daemon.workers()) == 2, "a new worker")
+    daemon.wait_workers(2, without=[victim])
     daemon.wait_message("worker died", worker=victim)
     assert request(address, b"x") == b"x"
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from control import control_of
-from daemon import (Daemon, connect, listener_inode, open_descriptors, read_all, request, run_preforkd, status_value, tcp4, user_arguments,
-                    wait_until)
+from daemon import (Daemon, connect, kill_worker, listener_inode, open_descriptors, read_all, request, run_preforkd, status_value,
+                    tcp4, user_arguments, wait_until)
 from nginx import Nginx
 from programs import PYTHON, rows, wait_rows
 from test_preload import fastcgi
@@ -92,7 +92,7 @@ def test_it_starts_once(pool: Callable[..., Pool]) -> None:
     assert www.starts() == [template["pid"]] and template["state"] == "ready"
     assert www.ask_each() == {pid: str(www.daemon.pid) for pid in workers}
     assert all(os.getsid(pid) == pid for pid in workers)
-    os.kill(workers[0], signal.SIGKILL)
+    kill_worker(workers[0])
 
     def replaced() -> bool:
         now = {row["pid"] for row in rows(www.daemon) if row["state"] == "idle"}
@@ -315,7 +315,7 @@ def test_a_worker_that_has_served_becomes_the_template(pool: Callable[..., Pool]
     assert pool_now["template"]["pid"] == template["pid"] and pool_now["generation"] == 2
     assert pool_now["totals"]["died"] == 0 and pool_now["totals"]["lost"] == 0
     assert any(f"worker {template['pid']} has served 20 requests" in text for text in www.control.decisions())
-    os.kill(www.workers()[0], signal.SIGKILL)  # another comes from it
+    kill_worker(www.workers()[0])  # another comes from it
     wait_until(lambda: {row["state"] for row in rows(www.daemon)} == {"idle"} and len(rows(www.daemon)) == 3, "another")
     assert {text.split()[1] for text in www.ask_each().values()} == {str(template["pid"])}
 
@@ -348,7 +348,7 @@ def test_an_upgrade_begins_with_a_fresh_one(pool: Callable[..., Pool]) -> None:
     for _ in range(200):
         www.ask()
     assert set(www.workers()) == set(workers) and www.control.pool()["totals"]["died"] == 0
-    os.kill(workers[0], signal.SIGKILL)
+    kill_worker(workers[0])
     assert warmed(www)["requests"] == 50
     www.wait_others(workers)
 
@@ -376,7 +376,7 @@ def test_one_that_dies_before_has_a_successor(pool: Callable[..., Pool]) -> None
     www = pool(WARMING, snapshot_after=8)
     workers = www.workers()
     for pid in workers:
-        os.kill(pid, signal.SIGKILL)
+        kill_worker(pid)
     www.wait_others(workers)
     assert warmed(www)["pid"] not in workers
 

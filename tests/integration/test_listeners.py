@@ -211,6 +211,6 @@ def test_as_many_workers_as_the_limit_was_raised_for(preforkd: Start, tmp_path: 
     old = set(daemon.wait_workers(150))
     daemon.pools["www"]["environment"] = "A=1"
     daemon.hup("reloaded")
-    wait_until(lambda: not old & set(daemon.workers()) and len(daemon.workers()) == 150, "the roll", 20)
+    daemon.wait_workers(150, timeout=20, without=old)
     assert control_of(daemon).pool()["totals"]["start_failures"] == 0
     daemon.assert_quiet()

@@ -267,7 +267,7 @@ def test_the_death_of_workers(preforkd: Start) -> None:
     os.kill(idle, signal.SIGKILL)
     daemon.wait_log(rf"^preforkd: warning: pool www: worker {idle}: killed by signal 9 \(Killed\) while (idle|serving .*), "
                     r"after \d+ requests$")
-    wait_until(lambda: idle not in daemon.workers() and daemon.workers(), "another worker")
+    daemon.wait_workers(1, without=[idle])
     with in_conversation(address):
         [busy] = daemon.workers()
         os.kill(busy, signal.SIGKILL)
@@ -705,7 +705,7 @@ def test_the_report_remembers_workers_that_are_gone(preforkd: Start, upgraded: b
     old = daemon.wait_workers(1)
     daemon.pools["www"]["environment"] = "A=1"
     daemon.hup("reloaded")
-    wait_until(lambda: daemon.workers() and daemon.workers() != old and len(daemon.workers()) == 1, "the roll")
+    daemon.wait_workers(1, without=old)
     if upgraded:
         daemon.send_signal(signal.SIGUSR2)
         daemon.wait_message("upgraded")

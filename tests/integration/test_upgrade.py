@@ -77,7 +77,12 @@ def kill_workers(daemon: Daemon, pool: str = "www") -> None:
     before = daemon.workers(pool)
     for worker in before:
         os.kill(worker, signal.SIGKILL)
-    wait_until(lambda: daemon.workers(pool) and not set(daemon.workers(pool)) & set(before), "other workers")
+
+    def others() -> bool:
+        now = daemon.workers(pool)
+        return now != [] and not set(now) & set(before)
+
+    wait_until(others, "other workers")
 
 
 def between(directory: Path, action: str, only_in_earnest: bool = True) -> Path:
