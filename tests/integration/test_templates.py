@@ -16,7 +16,7 @@ import pytest
 
 from clients import ClientPool
 from control import control_of
-from daemon import (Daemon, alive, burst, children, connect, handler, kill_worker, open_descriptors, request, status_value,
+from daemon import (AS_ROOT, Daemon, alive, burst, children, connect, handler, kill_worker, open_descriptors, request, status_value,
                     tcp4, title, wait_until)
 from programs import PYTHON
 from test_preforkctl import Ctl
@@ -358,6 +358,20 @@ def test_strangers_are_killed_with_their_template(preforkd: Start, tmp_path: Pat
     wait_until(lambda: www.daemon.told("strangers killed"), "the end of those that nobody ordered")
     www.daemon.wait_message("backing off", "www")
     www.good_serves()
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="needs pools of two users")
+def test_strangers_are_found_after_an_order_of_another_pool(preforkd: Start, tmp_path: Path) -> None:
+    """While an order is in flight, one that nobody ordered may be one that somebody has: the search waits for its answer."""
+    silent = Pool(preforkd, tmp_path, "forkserver", ["DO=steal"], start_timeout="3s", restart_delay_min="1h",
+                  restart_delay_max="1h")
+    daemon = silent.daemon
+    daemon.pools["lying"] = {**silent.options, "listen": tcp4(), "environment": ["DO=strangers"], "user": "daemon"}
+    daemon.hup()
+    wait_until(lambda: silent.control.pool("lying")["counts"]["idle"] == 4, "all that were ordered")
+    assert not daemon.told("strangers killed", "lying")
+    daemon.wait_message("backing off", "www")
+    wait_until(lambda: daemon.told("strangers killed", "lying"), "the end of those that nobody ordered")
 
 
 def test_a_reload_starts_another(pool: Callable[..., Pool]) -> None:

@@ -25,7 +25,7 @@
 
 #define IN_FLIGHT_MAX 16    /* orders that a template has not answered */
 #define RENEW_AFTER_MS 1000 /* from the start of one template to that of the next of its generation */
-#define ORDER_AGAIN_MS 50   /* after an order that could not be sent */
+#define AGAIN_MS 50         /* after an order that could not be sent, or a search that had to wait */
 
 static int answer(struct pool *pool, struct template_launch *launch, pid_t pid, int error)
 {
@@ -118,7 +118,7 @@ static void send_orders(struct pool *pool)
                 if (send_order(pool, template, launch) < 0) {
                         template_heir_launched(pool, launch->number, 0);
                         fd_closep(&launch->fds[TEMPLATE_FD_HEIR]); /* the next attempt has another */
-                        look_again(pool, clock_now_ms() + ORDER_AGAIN_MS);
+                        look_again(pool, clock_now_ms() + AGAIN_MS);
                         return;
                 }
                 launch->template = template;
@@ -149,14 +149,19 @@ static void on_ready(void *context, struct template *template)
         send_orders(pool);
 }
 
-/* Nobody else makes children of the master with the pool's user while no order is in flight. Those that former
- * templates have made are found, too. */
+/* Nobody else makes children of the master with the pool's user while no order is in flight, in any pool. Those that
+ * former templates have made are found, too. */
 static void look_for_strangers(struct pool *pool)
 {
         struct template *template = present(pool);
 
-        if (!pool->templates.suspects || pool->runtime->templates->in_flight > 0)
+        if (!pool->templates.suspects)
                 return;
+        if (pool->runtime->templates->in_flight >
+            0) { /* another pool's may be the last, and touches its own pool alone */
+                look_again(pool, clock_now_ms() + AGAIN_MS);
+                return;
+        }
         pool->templates.suspects = false;
         unsigned count = template_kill_strangers(pool->runtime, pool->templates.uid, pool->templates.born);
         if (count == 0)
