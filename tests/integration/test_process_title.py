@@ -36,6 +36,19 @@ def test_titles_are_exact(padding: int) -> None:
         assert daemon.wait(20) == 0
 
 
+@pytest.mark.parametrize("length", [len("preforkd: master") + more for more in (-1, 0, 1)])
+def test_a_title_as_long_as_the_program_s_path(length: int) -> None:
+    address = tcp4()
+    path = "./".ljust(length - len("preforkd"), "/") + "preforkd"
+    daemon = subprocess.Popen([path, *user_arguments(), "--listen", address, "--", "/bin/cat"], executable=BINARY,
+                              env=clean_environment(), stderr=subprocess.DEVNULL, cwd=ROOT)
+    try:
+        wait_until(lambda: shown(daemon.pid) == "preforkd: master", "the master's title")
+    finally:
+        daemon.terminate()
+        assert daemon.wait(20) == 0
+
+
 @pytest.mark.parametrize("length", [0, 1, 100, 240])
 def test_the_master_s_title_names_its_file(preforkd: Callable[..., Daemon], tmp_path: Path, length: int) -> None:
     """Cut at 255 bytes. Those of its children, which are shorter, have nothing of it."""

@@ -1,9 +1,11 @@
 #include "os/process/title.h"
 
+#include <bsd/stdlib.h>
 #include <bsd/unistd.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -36,6 +38,10 @@ void process_title_set(const char *format, ...)
         setproctitle("%s", title);
         /* A title that is longer has overwritten the last byte. One that ends exactly there keeps the NUL and its
          * padding. */
-        if (first_byte + strlen(first_byte) < last_byte)
+        char *end = first_byte + strlen(first_byte);
+        if (end < last_byte)
                 *last_byte = '.';
+        /* One that is as long as the program's path has got a blank behind it, for kernels of long ago. */
+        if ((size_t)(end - first_byte) == strlen(getprogname()) + strlen(": ") + strlen(title) + 1)
+                end[-1] = '\0';
 }
