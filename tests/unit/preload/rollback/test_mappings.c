@@ -40,11 +40,13 @@ static const struct mapping *find(const struct mappings *list, const void *addre
 /* The kernel's queries and its text say the same. */
 static void test_both_ways_agree(void **state)
 {
+        (void)state;
+        if (getenv("PREFORKD_UNDER_VALGRIND")) /* which writes a text of its own */
+                skip();
         struct mappings *queried = new_mappings();
         struct mappings *text = new_mappings();
         int fd = maps_fd();
 
-        (void)state;
         assert_int_equal(mappings_read(fd, queried), 0); /* memory for both is there before */
         assert_int_equal(mappings_read_text(fd, text), 0);
         assert_true(queried->count > 10);

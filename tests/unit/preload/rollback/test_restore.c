@@ -24,6 +24,11 @@ struct memory {
 
 static struct memory *begin(bool is_tracked)
 {
+        struct tracking tracking = {.fault_fd = -1, .pagemap_fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)};
+        if (is_tracked && tracking_open(&tracking, 50) < 0) {
+                close(tracking.pagemap_fd);
+                skip(); /* Linux before 6.7 */
+        }
         struct memory *memory = calloc(1, sizeof(*memory));
         struct mappings *found = calloc(1, sizeof(*found));
 
@@ -31,10 +36,7 @@ static struct memory *begin(bool is_tracked)
         assert_non_null(found);
         memory->bytes = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         memset(memory->bytes, 'a', 10 * PAGE);
-        memory->checkpoint.tracking =
-                (struct tracking){.fault_fd = -1, .pagemap_fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)};
-        if (is_tracked && tracking_open(&memory->checkpoint.tracking, 50) < 0)
-                skip(); /* Linux before 6.7 */
+        memory->checkpoint.tracking = tracking;
         found->all[found->count++] = (struct mapping){.start = (uintptr_t)memory->bytes,
                                                       .end = (uintptr_t)memory->bytes + PAGES * PAGE,
                                                       .flags = MAPPING_READ | MAPPING_WRITE};
