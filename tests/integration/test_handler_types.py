@@ -520,6 +520,7 @@ def test_a_removed_pool_serves_who_has_come(pool: Pool, talk: Talk) -> None:
 def test_pause_and_resume(pool: Pool, talk: Talk) -> None:
     daemon = pool.serve(scaling="static", max_workers=2)
     client = talk(pool.address)
+    pool.wait_workers(2)  # one whose pid is not known yet may take a connection before it is told to go
     pool.control.do("pause www")
     wait_until(lambda: len(pool.workers()) == 1, "idle workers go")
     with connect(pool.address) as waiting:
