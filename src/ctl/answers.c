@@ -105,6 +105,20 @@ int ctl_answer_problems(const json_t *document, struct text *text)
         return r;
 }
 
+static int append_drained(const json_t *document, bool drains, struct text *text)
+{
+        const json_t *name;
+        size_t index;
+        int r = 0;
+
+        json_array_foreach (ctl_at(document, "pools"), index, name)
+                if (r == 0)
+                        r = text_appendf(text, "%s: %s\n", json_string_value(name),
+                                         drains ? "draining; serves on, and balancers are to send nobody else"
+                                                : "draining no longer");
+        return r;
+}
+
 int ctl_answer_done(const json_t *document, struct text *text)
 {
         const char *command = ctl_string(document, "command"), *pool = ctl_string(document, "pool");
@@ -116,6 +130,8 @@ int ctl_answer_done(const json_t *document, struct text *text)
                 return text_appendf(text, "%s: paused; its clients wait until it is resumed\n", pool);
         if (text_equal(command, "resume"))
                 return text_appendf(text, "%s: resumed\n", pool);
+        if (text_equal(command, "drain") || text_equal(command, "undrain"))
+                return append_drained(document, text_equal(command, "drain"), text);
         if (text_equal(command, "scale"))
                 return text_appendf(text,
                                     "%s: at most %" PRIu64 " workers, %" PRIu64 " to %" PRIu64 " spare, until the next "

@@ -38,6 +38,8 @@ static const char help[] = "Usage: preforkctl [-s SOCKET] [--timeout SECONDS] [-
                            "  scale POOL KEY=VALUE...    change limits until the next reload (max_workers=20)\n"
                            "  pause POOL                 retire all workers; clients wait\n"
                            "  resume POOL                serve again after pause\n"
+                           "  drain [POOL]               tell balancers to send nobody else; serve on\n"
+                           "  undrain [POOL]             end that\n"
                            "  kill-worker PID            end a worker and its handler now\n"
                            "  stop [--now]               stop gracefully, or at once\n"
                            "  upgrade [PATH]             replace the running program without a restart\n"

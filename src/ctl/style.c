@@ -41,11 +41,12 @@ enum ctl_colour ctl_colour_of_state(const char *state)
                 const char *state;
                 enum ctl_colour colour;
         } colours[] = {
-                {"running", CTL_GREEN},     {"saturated", CTL_YELLOW},   {"backing off", CTL_RED},
-                {"not listening", CTL_RED}, {"paused", CTL_YELLOW},      {"closing", CTL_YELLOW},
-                {"busy", CTL_GREEN},        {"stopped", CTL_RED},        {"detached", CTL_YELLOW},
-                {"retiring", CTL_YELLOW},   {"terminating", CTL_YELLOW}, {"killing", CTL_RED},
-                {"ending", CTL_RED},        {"killed", CTL_RED},         {"refusing", CTL_YELLOW},
+                {"running", CTL_GREEN},     {"saturated", CTL_YELLOW}, {"backing off", CTL_RED},
+                {"not listening", CTL_RED}, {"paused", CTL_YELLOW},    {"draining", CTL_YELLOW},
+                {"closing", CTL_YELLOW},    {"busy", CTL_GREEN},       {"stopped", CTL_RED},
+                {"detached", CTL_YELLOW},   {"retiring", CTL_YELLOW},  {"terminating", CTL_YELLOW},
+                {"killing", CTL_RED},       {"ending", CTL_RED},       {"killed", CTL_RED},
+                {"refusing", CTL_YELLOW},
         };
 
         for (size_t i = 0; i < ELEMENTS(colours); i++)

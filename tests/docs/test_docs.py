@@ -273,7 +273,7 @@ def entries(text: str) -> dict[str, str]:
 
 def test_commands_are_described() -> None:
     table = commands()
-    assert len(table) == 13
+    assert len(table) == 15
     protocol = {name: takes for name, takes in entries(section(page("preforkd-control.7"), "DESCRIPTION")).items()}
     assert protocol == table
     described = entries(section(page("preforkctl.1"), "COMMANDS"))

@@ -487,7 +487,7 @@ def test_scale_of_a_pool_from_the_command_line(preforkd: Start, tmp_path: Path) 
     assert control.pool("main")["limits"]["max_workers"] == 4
 
 
-def test_a_drained_pool_keeps_its_clients_waiting(controlled: Start) -> None:
+def test_a_paused_pool_keeps_its_clients_waiting(controlled: Start) -> None:
     daemon, control = controlled()
     daemon.wait_workers(2)
     with connect(address_of(daemon)) as busy:
@@ -502,7 +502,7 @@ def test_a_drained_pool_keeps_its_clients_waiting(controlled: Start) -> None:
         waiting.sendall(b"hello")
         waiting.shutdown(socket.SHUT_WR)
         wait_for(control, lambda pool: pool["queue"] == 1, "a client waits")
-        stays(lambda: not daemon.workers(), "a drained pool has no workers", 0.5)
+        stays(lambda: not daemon.workers(), "a paused pool has no workers", 0.5)
         switches = context_switches(daemon.pid)
         time.sleep(0.5)
         assert context_switches(daemon.pid) == switches, "the master does not spin"
@@ -516,7 +516,7 @@ def test_a_drained_pool_keeps_its_clients_waiting(controlled: Start) -> None:
 
 
 @pytest.mark.parametrize("how", ["removed", "stopped", "moved"])
-def test_a_drained_pool_that_goes_serves_those_who_wait(controlled: Start, how: str) -> None:
+def test_a_paused_pool_that_goes_serves_those_who_wait(controlled: Start, how: str) -> None:
     daemon, control = controlled({"www": {"listen": tcp4(), "handler": "/bin/cat"},
                                   "b": {"listen": tcp4(), "handler": "/bin/cat"}})
     control.do("pause www")

@@ -200,7 +200,7 @@ def test_exit_codes_of_failures(controlled: tuple[Daemon, Ctl]) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["status"], ["why"], ["config"], ["version"], ["reload"], ["reload", "--dry-run"],
-                                       ["restart", "www"], ["pause", "www"], ["kill-worker", "7"], ["stop"], ["upgrade"]],
+                                       ["restart", "www"], ["pause", "www"], ["drain"], ["kill-worker", "7"], ["stop"], ["upgrade"]],
                          ids=" ".join)
 def test_a_daemon_that_is_stopped_does_not_keep_us(controlled: tuple[Daemon, Ctl], arguments: list[str]) -> None:
     daemon, ctl = controlled
@@ -262,8 +262,8 @@ def test_help_and_version() -> None:
     for arguments in (["help"], ["-h"], ["--help"], ["status", "--help"], ["scale", "www", "-h"], ["--json", "-h"],
                       ["-s", "/nonexistent", "stop", "--help"], ["frobnicate", "-x", "--help"], ["-h", "-V"]):
         result = subprocess.run([CTL, *arguments], capture_output=True, text=True, check=True, timeout=20)
-        for word in ("status", "top", "why", "reload", "restart", "scale", "pause", "resume", "kill-worker", "stop",
-                     "upgrade", "config", "version", "--json", "-s"):
+        for word in ("status", "top", "why", "reload", "restart", "scale", "pause", "resume", "drain", "undrain", "kill-worker",
+                     "stop", "upgrade", "config", "version", "--json", "-s"):
             assert re.search(rf"^ +.*{word}\b", result.stdout, re.MULTILINE), word
     for arguments in (["-V"], ["--version"], ["status", "-V"], ["stop", "--now", "--version"], ["-V", "--help"]):
         result = subprocess.run([CTL, *arguments], capture_output=True, text=True, check=True, timeout=20)
@@ -289,8 +289,8 @@ def test_stdout_that_cannot_be_written(controlled: tuple[Daemon, Ctl], redirecti
     for arguments in (["help"], ["-V"], ["status"], ["status", "--json"], ["status", "www", "--workers"], ["top"], ["why"],
                       ["reload", "--dry-run"], ["config"], ["version"], ["reload", "--json"], ["reload"],
                       ["restart", "www"], ["scale", "www", "max=7"], ["pause", "www"], ["resume", "www"],
-                      ["kill-worker", pid], ["upgrade"], ["stop"]):
-        done = arguments[0] in ("restart", "scale", "pause", "resume", "kill-worker", "upgrade", "stop") or (
+                      ["drain"], ["undrain", "www"], ["kill-worker", pid], ["upgrade"], ["stop"]):
+        done = arguments[0] in ("restart", "scale", "pause", "resume", "drain", "undrain", "kill-worker", "upgrade", "stop") or (
             arguments[0] == "reload" and "--dry-run" not in arguments)
         result = run(*arguments)
         assert result.returncode == FAILURE, result
@@ -662,8 +662,8 @@ def test_completion(controlled: tuple[Daemon, Ctl]) -> None:
     daemon, ctl = controlled
     at = ["preforkctl", "-s", str(ctl.path)]
     offered = completions([*at, ""], CTL.parent)
-    assert {"status", "top", "why", "reload", "restart", "scale", "pause", "resume", "kill-worker", "stop", "config",
-            "version", "help"} <= set(offered)
+    assert {"status", "top", "why", "reload", "restart", "scale", "pause", "resume", "drain", "undrain", "kill-worker",
+            "stop", "config", "version", "help"} <= set(offered)
     assert completions([*at, "re"], CTL.parent) == ["reload", "reopen-logs", "restart", "resume"]
     assert completions([*at, "restart", ""], CTL.parent) == ["www", "mail"]
     assert completions([*at, "status", "m"], CTL.parent) == ["mail"]

@@ -30,6 +30,8 @@ static const struct form forms[] = {
         [CONTROL_SCALE] = {"scale", "POOL KEY=VALUE...", ARGUMENT_POOL, .required = true, .settings = true},
         [CONTROL_PAUSE] = {"pause", "POOL", ARGUMENT_POOL, .required = true},
         [CONTROL_RESUME] = {"resume", "POOL", ARGUMENT_POOL, .required = true},
+        [CONTROL_DRAIN] = {"drain", "[POOL]", ARGUMENT_POOL},
+        [CONTROL_UNDRAIN] = {"undrain", "[POOL]", ARGUMENT_POOL},
         [CONTROL_KILL_WORKER] = {"kill-worker", "PID", ARGUMENT_PID, .required = true},
         [CONTROL_STOP] = {"stop", "[--now]", .flag = "--now"},
         [CONTROL_UPGRADE] = {"upgrade", "[PATH]", ARGUMENT_PATH},
@@ -72,9 +74,6 @@ static int refuse_command(const char *name, struct text *error)
 {
         struct spelling spelling = {.word = name};
 
-        if (text_equal(name,
-                       "drain")) /* means something else to balancers: to take no more clients, and go on serving */
-                return refuse(error, "'drain' is not available yet; 'pause' retires all workers while clients wait");
         for (int i = 0; i < CONTROL_COMMAND_COUNT; i++)
                 spelling_offer(&spelling, forms[i].name);
         if (spelling.best)

@@ -27,6 +27,8 @@ enum control_command {
         CONTROL_SCALE,
         CONTROL_PAUSE,
         CONTROL_RESUME,
+        CONTROL_DRAIN,
+        CONTROL_UNDRAIN,
         CONTROL_KILL_WORKER,
         CONTROL_STOP,
         CONTROL_UPGRADE,

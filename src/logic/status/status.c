@@ -15,6 +15,8 @@ enum status_pool_state status_pool_state_of(const struct status_pool_context *co
                 return STATUS_POOL_NOT_LISTENING;
         if (context->backing_off)
                 return STATUS_POOL_BACKING_OFF;
+        if (context->draining)
+                return STATUS_POOL_DRAINING;
         return context->saturated ? STATUS_POOL_SATURATED : STATUS_POOL_RUNNING;
 }
 
@@ -39,9 +41,13 @@ enum status_worker_state status_worker_state_of(enum worker_state lifecycle, boo
 const char *status_pool_state_name(enum status_pool_state state)
 {
         static const char *const names[] = {
-                [STATUS_POOL_RUNNING] = "running",         [STATUS_POOL_SATURATED] = "saturated",
-                [STATUS_POOL_BACKING_OFF] = "backing off", [STATUS_POOL_PAUSED] = "paused",
-                [STATUS_POOL_CLOSING] = "closing",         [STATUS_POOL_NOT_LISTENING] = "not listening",
+                [STATUS_POOL_RUNNING] = "running",
+                [STATUS_POOL_SATURATED] = "saturated",
+                [STATUS_POOL_DRAINING] = "draining",
+                [STATUS_POOL_BACKING_OFF] = "backing off",
+                [STATUS_POOL_PAUSED] = "paused",
+                [STATUS_POOL_CLOSING] = "closing",
+                [STATUS_POOL_NOT_LISTENING] = "not listening",
         };
         static_assert(ELEMENTS(names) == STATUS_POOL_STATE_COUNT, "a name for every enum status_pool_state");
 

@@ -19,6 +19,7 @@
 enum status_pool_state {
         STATUS_POOL_RUNNING,
         STATUS_POOL_SATURATED,     /* at max_workers, and clients wait or are refused */
+        STATUS_POOL_DRAINING,      /* serves, but balancers are to send nobody else: by command, or before a stop */
         STATUS_POOL_BACKING_OFF,   /* workers fail to start: none is started for a while */
         STATUS_POOL_NOT_LISTENING, /* no client can reach it: it waits for its addresses */
         STATUS_POOL_PAUSED,        /* by command, until it is resumed */
@@ -156,7 +157,7 @@ enum { STATUS_WORKERS = 1, STATUS_SPREAD = 2 };
 
 /* What decides the state of a pool. */
 struct status_pool_context {
-        bool closing, paused, backing_off, not_listening, saturated;
+        bool closing, paused, draining, backing_off, not_listening, saturated;
 };
 
 /* The one that says most, where several hold. */

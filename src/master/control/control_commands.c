@@ -144,6 +144,43 @@ static void do_resume(const struct control_order *order)
         control_client_answer(order->client, about_pool(order));
 }
 
+/* The pools that a command changes which may name none: all that serve. Reply with their names. */
+static void order_pools(const struct control_order *order, void (*command)(struct pool *pool, const char *by))
+{
+        const struct pool_table *pools = order->host->pools;
+        json_t *reply = status_json_ok(order->request->command), *names = json_array();
+        int r = json_object_set_new(reply, "pools", names);
+        size_t found = 0;
+
+        for (size_t i = 0; i < pools->count; i++) {
+                struct pool *pool = pools->items[i];
+                if (pool->mode != POOL_OPEN || (order->request->pool && !text_equal(pool->name, order->request->pool)))
+                        continue;
+                found++;
+                command(pool, order->by);
+                r = r < 0 ? r : json_array_append_new(names, status_json_text(pool->name));
+        }
+        if (r == 0 && (found > 0 || !order->request->pool)) {
+                control_client_answer(order->client, reply);
+                return;
+        }
+        json_decref(reply);
+        if (r < 0)
+                control_client_answer(order->client, NULL);
+        else
+                refuse_pool(order);
+}
+
+static void do_drain(const struct control_order *order)
+{
+        order_pools(order, pool_order_drain);
+}
+
+static void do_undrain(const struct control_order *order)
+{
+        order_pools(order, pool_order_undrain);
+}
+
 static void answer_problems(const struct control_order *order, const char *message, const struct problem_list *problems)
 {
         json_t *reply = status_json_error("refused", message);
@@ -271,6 +308,8 @@ static const struct {
         [CONTROL_SCALE] = {do_scale, .needs_pool = true},
         [CONTROL_PAUSE] = {do_pause, .needs_pool = true},
         [CONTROL_RESUME] = {do_resume, .needs_pool = true},
+        [CONTROL_DRAIN] = {do_drain},
+        [CONTROL_UNDRAIN] = {do_undrain},
         [CONTROL_KILL_WORKER] = {do_kill_worker, .while_stopping = true},
         [CONTROL_STOP] = {do_stop, .while_stopping = true},
         [CONTROL_UPGRADE] = {do_upgrade},

@@ -113,6 +113,7 @@ struct pool {
         uint64_t generation;
         enum pool_mode mode;     /* written by pool_orders */
         enum pool_wanted wanted; /* written by pool_orders */
+        bool draining;           /* balancers are told to send nobody else; written by pool_orders */
 
         struct listener_set listeners; /* of the present generation; written by the reload */
         struct listener_set closing;   /* draining listeners; written by drainer, and by a reload that takes one back */

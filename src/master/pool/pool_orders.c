@@ -55,6 +55,22 @@ void pool_order_resume(struct pool *pool, const char *by)
         pool_touch(pool);
 }
 
+void pool_order_drain(struct pool *pool, const char *by)
+{
+        if (pool->draining || pool->mode != POOL_OPEN)
+                return;
+        pool->draining = true;
+        pool_record(pool, LOG_NOTICE, "draining: serves on, and balancers are to send nobody else (%s)", by);
+}
+
+void pool_order_undrain(struct pool *pool, const char *by)
+{
+        if (!pool->draining)
+                return;
+        pool->draining = false;
+        pool_record(pool, LOG_NOTICE, "draining no longer (%s)", by);
+}
+
 /* End the worker and its handler. Returns how many requests that ends. */
 static unsigned stop_now(struct worker *worker, uint64_t now_ms)
 {

@@ -1,5 +1,5 @@
-/* Orders to a pool that are not part of its configuration: restart, pause, resume, kill a worker (control commands),
- * and close (the daemon, reloads). The log and `preforkctl why` name who ordered it. */
+/* Orders to a pool that are not part of its configuration: restart, pause, resume, drain, kill a worker (control
+ * commands), and close (the daemon, reloads). The log and `preforkctl why` name who ordered it. */
 #pragma once
 
 #include <sys/types.h>
@@ -22,6 +22,13 @@ void pool_order_pause(struct pool *pool, const char *by);
 
 /* End the pause. */
 void pool_order_resume(struct pool *pool, const char *by);
+
+/* Serve on, and tell balancers to send nobody else: the pool is "draining" in the status. Independent of a pause;
+ * neither reloads nor restarts end it. */
+void pool_order_drain(struct pool *pool, const char *by);
+
+/* End that. */
+void pool_order_undrain(struct pool *pool, const char *by);
 
 /* Kill the worker with that pid and its handler now. Returns its pool, or NULL if `pid` is not a worker of these
  * pools. */

@@ -34,6 +34,7 @@ static const struct field pool_fields[] = {
         FIELD(struct pool, generation, "generation"),
         WRITTEN(struct pool, mode, "mode"),
         WRITTEN(struct pool, wanted, "wanted"),
+        FIELD(struct pool, draining, "draining"),
         WRITTEN(struct pool, listeners, "listeners"),
         WRITTEN(struct pool, closing, "closing"),
         FIELD(struct pool, listening.state.attempts.failures, "listen_failures"),

@@ -289,6 +289,7 @@ static enum status_pool_state state_of(const struct pool *pool, bool backing_off
 {
         const struct status_pool_context context = {.closing = pool->mode != POOL_OPEN,
                                                     .paused = pool->wanted == POOL_PAUSED,
+                                                    .draining = pool->draining,
                                                     .backing_off = backing_off,
                                                     .not_listening = pool_is_deaf(pool),
                                                     .saturated = pool->scaler.saturation_told};

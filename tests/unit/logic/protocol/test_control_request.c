@@ -55,6 +55,9 @@ static void test_commands(void **state)
                 {"restart www", CONTROL_RESTART, "www", false},
                 {"pause www", CONTROL_PAUSE, "www", false},
                 {"resume www", CONTROL_RESUME, "www", false},
+                {"drain", CONTROL_DRAIN, NULL, false},
+                {"drain www", CONTROL_DRAIN, "www", false},
+                {"undrain www", CONTROL_UNDRAIN, "www", false},
                 {"stop", CONTROL_STOP, NULL, false},
                 {"stop --now", CONTROL_STOP, NULL, true},
                 {"upgrade", CONTROL_UPGRADE, NULL, false},
@@ -97,7 +100,7 @@ static void test_what_is_refused(void **state)
         check_refused("statsu", "unknown command 'statsu'; did you mean 'status'?");
         check_refused("frobnicate", "unknown command 'frobnicate'");
         check_refused("STATUS", "unknown command 'STATUS'");
-        check_refused("drain www", "'drain' is not available yet; 'pause' retires all workers while clients wait");
+        check_refused("drain www mail", "drain: unexpected 'mail'");
         check_refused("status www b", "status: unexpected 'b'");
         check_refused("status --now", "status: unknown option '--now'");
         check_refused("status -x", "status: unknown option '-x'");

@@ -16,6 +16,8 @@ static void test_what_says_most_wins(void **state)
         assert_int_equal(status_pool_state_of(&context), STATUS_POOL_RUNNING);
         context.saturated = true;
         assert_int_equal(status_pool_state_of(&context), STATUS_POOL_SATURATED);
+        context.draining = true;
+        assert_int_equal(status_pool_state_of(&context), STATUS_POOL_DRAINING);
         context.backing_off = true;
         assert_int_equal(status_pool_state_of(&context), STATUS_POOL_BACKING_OFF);
         context.not_listening = true;
