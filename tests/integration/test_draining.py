@@ -1,12 +1,18 @@
-"""preforkctl drain and undrain: balancers are told to send nobody else, and everybody who comes is served."""
+"""preforkctl drain, undrain, and drain_delay: balancers are told to send nobody else, and everybody who comes is served."""
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from clients import ClientPool
 from control import Control, control_of
-from daemon import Daemon, request, tcp4
+from daemon import Daemon, connect, context_switches, read_all, request, tcp4, wait_until
 from test_preforkctl import Ctl
 from test_upgrade import upgrade
 
@@ -59,3 +65,77 @@ def test_it_lasts(preforkd: Start) -> None:
     control.do("undrain")
     upgrade(daemon)
     assert states(control)["www"] == "running"
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "preforkctl stop"])
+def test_a_stop_waits_for_balancers(preforkd: Start, how: str) -> None:
+    """Nobody is refused for drain_delay; then preforkd stops as ever."""
+    daemon = preforkd(two_pools(), control=True, master={"drain_delay": "2s"})
+    control = control_of(daemon)
+    begun = time.monotonic()
+    with ClientPool([str(daemon.pools["www"]["listen"])], count=2, pause=0.01) as clients:
+        if how == "SIGTERM":
+            daemon.send_signal(signal.SIGTERM)
+        else:
+            control.do("stop")
+        wait_until(lambda: control.do("status")["master"]["state"] == "draining", "the daemon drains")
+        assert states(control) == {"www": "draining", "mail": "draining"}
+        assert control.ask("reload")["error"] == control.ask("upgrade")["error"] == "stopping"
+        daemon.send_signal(signal.SIGHUP)  # changes nothing any more
+        clients.wait_served(20)
+        assert time.monotonic() - begun < 2, "asked in time"
+    with connect(str(daemon.pools["mail"]["listen"])) as busy:
+        assert daemon.process.poll() is None
+        wait_until(lambda: control.do("status")["master"]["state"] == "stopping", "the stop begins")
+        assert time.monotonic() - begun > 1.9
+        busy.sendall(b"still served")
+        busy.shutdown(1)
+        assert read_all(busy) == b"still served"
+    assert daemon.wait_end() == 0
+    daemon.assert_none(["connections at risk"])
+
+
+def test_the_master_sleeps_meanwhile(preforkd: Start) -> None:
+    daemon = preforkd(two_pools(), control=True, master={"drain_delay": "1h"})
+    control = control_of(daemon)
+    control.wait_idle()
+    daemon.send_signal(signal.SIGTERM)
+    wait_until(lambda: control.do("status")["master"]["state"] == "draining", "the daemon drains")
+    time.sleep(0.2)
+    switches = context_switches(daemon.pid)
+    time.sleep(0.5)
+    assert context_switches(daemon.pid) == switches
+    daemon.send_signal(signal.SIGTERM)  # again: begin now
+    assert daemon.wait_end() == 0
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "stop", "stop --now", "SIGQUIT"])
+def test_another_order_ends_the_delay(preforkd: Start, how: str) -> None:
+    daemon = preforkd(two_pools(), control=True, master={"drain_delay": "1h"})
+    control = control_of(daemon)
+    daemon.send_signal(signal.SIGTERM)
+    wait_until(lambda: control.do("status")["master"]["state"] == "draining", "the daemon drains")
+    if how.startswith("SIG"):
+        daemon.send_signal(signal.Signals[how])
+    else:
+        control.do(how)
+    assert daemon.wait_end() == 0
+
+
+def test_nobody_waits_at_a_terminal(preforkd: Start) -> None:
+    """Ctrl-C."""
+    daemon = preforkd(two_pools(), control=True, master={"drain_delay": "1h"})
+    daemon.wait_workers(2)
+    daemon.send_signal(signal.SIGINT)
+    assert daemon.wait_end() == 0
+
+
+def test_a_delay_that_a_reload_sets(preforkd: Start, tmp_path: Path) -> None:
+    daemon = preforkd(two_pools(), control=True)
+    daemon.master["drain_delay"] = "1h"
+    daemon.hup("reloaded")
+    daemon.send_signal(signal.SIGTERM)
+    control = control_of(daemon)
+    wait_until(lambda: control.do("status")["master"]["state"] == "draining", "the daemon drains")
+    os.kill(daemon.pid, signal.SIGQUIT)
+    assert daemon.wait_end() == 0

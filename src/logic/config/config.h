@@ -239,6 +239,7 @@ struct pool_config {
 enum master_option {
         MASTER_CONTROL,
         MASTER_CONTROL_GROUP,
+        MASTER_DRAIN_DELAY,
         MASTER_LOG_LEVEL,
         MASTER_LOG_TARGET,
         MASTER_LOG_TIME,
@@ -257,6 +258,7 @@ struct master_config {
         int log_level; /* LOG_… of <syslog.h> */
         struct log_target log_target;
         int log_time; /* enum log_time */
+        uint64_t drain_delay_ms;
         bool partial_start;
         uint64_t shutdown_timeout_ms;
 };

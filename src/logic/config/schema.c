@@ -64,6 +64,8 @@ const struct option master_options[] = {
                 .help = "path of the control socket; empty: none"},
         [MASTER_CONTROL_GROUP] = {"control_group", OPTION_ACCOUNT, MASTER_FIELD(control_group), .optional = true,
                 .help = "group that may use the control socket, besides root and preforkd's own user"},
+        [MASTER_DRAIN_DELAY] = {"drain_delay", OPTION_DURATION, MASTER_FIELD(drain_delay_ms), "0",
+                .max = YEAR_MS, .help = "how long to serve on before a stop, while balancers are told to send nobody else"},
         [MASTER_LOG_LEVEL] = {"log_level", OPTION_ENUM, MASTER_FIELD(log_level), "info", .choices = log_levels,
                 .help = "the lowest level of records that are logged"},
         [MASTER_LOG_TARGET] = {"log_target", OPTION_LOG_TARGET, MASTER_FIELD(log_target), "auto", .choices = log_targets,

@@ -13,6 +13,7 @@ static struct status_of_daemon describe(void *context)
 {
         static const char *const words[] = {[DAEMON_STARTING] = "starting",
                                             [DAEMON_RUNNING] = "running",
+                                            [DAEMON_DRAINING] = "draining",
                                             [DAEMON_STOPPING] = "stopping",
                                             [DAEMON_KILLING] = "stopping"};
         const struct daemon *daemon = context;
@@ -34,7 +35,7 @@ static bool is_stopping(void *context)
 {
         const struct daemon *daemon = context;
 
-        return daemon->state >= DAEMON_STOPPING;
+        return daemon->state >= DAEMON_DRAINING;
 }
 
 static uint64_t last_load(void *context)
@@ -76,7 +77,7 @@ static void stop(void *context, bool now, const char *by)
         if (now)
                 shutdown_at_once(context, by);
         else
-                shutdown_begin(context, MASTER_EXIT_OK, by);
+                shutdown_after_delay(context, by);
 }
 
 static bool is_upgrading(void *context)

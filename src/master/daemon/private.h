@@ -35,6 +35,7 @@ struct upgrade;
 enum daemon_state {
         DAEMON_STARTING, /* the first configuration is being read */
         DAEMON_RUNNING,
+        DAEMON_DRAINING, /* about to stop: drain_delay runs, and all pools serve on */
         DAEMON_STOPPING, /* all pools close: waiting for requests in flight */
         DAEMON_KILLING,  /* shutdown_timeout has passed, or an immediate stop was ordered */
 };

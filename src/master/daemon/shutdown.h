@@ -1,4 +1,5 @@
-/* The stop: every pool closes, requests in flight may end within shutdown_timeout, and then the loop ends. */
+/* The stop: after drain_delay every pool closes, requests in flight may end within shutdown_timeout, and then the loop
+ * ends. */
 #pragma once
 
 struct daemon;
@@ -9,6 +10,10 @@ int shutdown_open(struct daemon *daemon);
 /* Close every pool, wait up to shutdown_timeout for requests in flight, then end them; exit with `exit_code`. `why` is
  * for the log. */
 void shutdown_begin(struct daemon *daemon, int exit_code, const char *why);
+
+/* The same with exit code 0, after drain_delay: until then every pool serves on, and its status is "draining". At once
+ * if that delay runs already. */
+void shutdown_after_delay(struct daemon *daemon, const char *why);
 
 /* End everything now. */
 void shutdown_at_once(struct daemon *daemon, const char *why);

@@ -48,8 +48,10 @@ static void handle_signal(struct daemon *daemon, const struct signals_event *eve
         case SIGTERM:
                 if (daemon->state >= DAEMON_STOPPING)
                         shutdown_at_once(daemon, "a second signal");
-                else
-                        shutdown_begin(daemon, MASTER_EXIT_OK, event->number == SIGTERM ? "SIGTERM" : "SIGINT");
+                else if (event->number == SIGTERM)
+                        shutdown_after_delay(daemon, "SIGTERM");
+                else /* somebody waits at the terminal */
+                        shutdown_begin(daemon, MASTER_EXIT_OK, "SIGINT");
                 break;
         case SIGQUIT:
                 shutdown_at_once(daemon, "SIGQUIT");
