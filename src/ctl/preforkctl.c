@@ -11,6 +11,7 @@
 #include "base/words.h"
 #include "ctl/answers.h"
 #include "ctl/client.h"
+#include "ctl/health.h"
 #include "ctl/import.h"
 #include "ctl/logs.h"
 #include "ctl/option.h"
@@ -32,6 +33,7 @@ static const char help[] = "Usage: preforkctl [-s SOCKET] [--timeout SECONDS] [-
                            "  logs [POOL] [-f] [-n N] [-p LEVEL] [--since TIME]\n"
                            "                             show its newest records in the journal; -f: go on\n"
                            "  why [POOL]                 show the last decisions with their reasons\n"
+                           "  healthcheck [POOL]         exit with 0 if all pools serve, else with 1\n"
                            "  reload [--dry-run]         apply the configuration, and show what changed\n"
                            "  reopen-logs                open the log file anew, after it was renamed\n"
                            "  restart POOL               replace every worker without losing a request\n"
@@ -251,6 +253,17 @@ static int run_top(const struct arguments *arguments)
         return ctl_top_run(&setup);
 }
 
+static int run_healthcheck(const struct arguments *arguments)
+{
+        const struct words *words = &arguments->request;
+        const char *pool = words->count > 1 ? words->list[1] : NULL;
+
+        if (words->count > 2 || arguments->json || (pool && pool[0] == '-'))
+                return fail_usage("expected: healthcheck [POOL]");
+        return (int)ctl_health_run(arguments->socket_path, pool,
+                                   arguments->patience_ms > 0 ? arguments->patience_ms : CTL_PATIENCE_MS);
+}
+
 static int run_logs(const struct arguments *arguments)
 {
         _cleanup_(text_clear) struct text error = {0};
@@ -292,6 +305,8 @@ static int run(struct arguments *arguments)
                 return fail_usage("-d is for top");
         if (text_equal(command, "logs"))
                 return run_logs(arguments);
+        if (text_equal(command, "healthcheck"))
+                return run_healthcheck(arguments);
         return ask(arguments);
 }
 

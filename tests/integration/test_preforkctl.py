@@ -262,7 +262,7 @@ def test_help_and_version() -> None:
     for arguments in (["help"], ["-h"], ["--help"], ["status", "--help"], ["scale", "www", "-h"], ["--json", "-h"],
                       ["-s", "/nonexistent", "stop", "--help"], ["frobnicate", "-x", "--help"], ["-h", "-V"]):
         result = subprocess.run([CTL, *arguments], capture_output=True, text=True, check=True, timeout=20)
-        for word in ("status", "top", "why", "reload", "restart", "scale", "pause", "resume", "drain", "undrain", "kill-worker",
+        for word in ("status", "top", "why", "healthcheck", "reload", "restart", "scale", "pause", "resume", "drain", "undrain", "kill-worker",
                      "stop", "upgrade", "config", "version", "--json", "-s"):
             assert re.search(rf"^ +.*{word}\b", result.stdout, re.MULTILINE), word
     for arguments in (["-V"], ["--version"], ["status", "-V"], ["stop", "--now", "--version"], ["-V", "--help"]):
@@ -662,7 +662,7 @@ def test_completion(controlled: tuple[Daemon, Ctl]) -> None:
     daemon, ctl = controlled
     at = ["preforkctl", "-s", str(ctl.path)]
     offered = completions([*at, ""], CTL.parent)
-    assert {"status", "top", "why", "reload", "restart", "scale", "pause", "resume", "drain", "undrain", "kill-worker",
+    assert {"status", "top", "why", "healthcheck", "reload", "restart", "scale", "pause", "resume", "drain", "undrain", "kill-worker",
             "stop", "config", "version", "help"} <= set(offered)
     assert completions([*at, "re"], CTL.parent) == ["reload", "reopen-logs", "restart", "resume"]
     assert completions([*at, "restart", ""], CTL.parent) == ["www", "mail"]
