@@ -90,7 +90,7 @@ static bool tell_missing(struct log_writer *writer)
         const struct log_record record = {.priority = LOG_WARNING, .message = message};
         int r = writer->line_is_open ? text_append(&text, "\n") : 0;
         if (r == 0)
-                r = log_text_append_record(&text, &record, writer->stamps ? clock_wall_ms() : 0);
+                r = log_line_append(&text, &record, &writer->form);
         if (r < 0)
                 return false;
         size_t written = write_some(writer, text_string(&text), text.length);

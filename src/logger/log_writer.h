@@ -9,14 +9,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "os/log/line.h"
+
 /* Initialise with path and fd -1. */
 struct log_writer {
         const char *path;
+        struct log_form form;
         int fd;            /* -1: it was not opened yet */
         int open_error;    /* why it could not be opened when that was tried last; 0: it could */
         int write_error;   /* the same for writing; then nothing is tried before retry_ms */
         char why[160];     /* the last error in words */
-        bool stamps;       /* lines begin with the time */
         bool line_is_open; /* the file ends with a part of a line */
         uint64_t missing;  /* lines not written since the last that was */
         uint64_t dropped;  /* in total */

@@ -121,7 +121,7 @@ static void open_file(struct logger *logger)
 
 static void set(struct logger *logger, const struct log_order *order)
 {
-        logger->writer.stamps = logger->sources.stamps = order->stamps;
+        logger->writer.form = logger->sources.form = (struct log_form){.stamps = order->stamps, .json = order->json};
         logger->sources.max_priority = order->max_priority;
 }
 
@@ -245,7 +245,7 @@ int logger_main(const struct log_plan *plan)
         if (epoll_fd < 0)
                 return EXIT_FAILURE;
         logger->plan = plan;
-        logger->writer = (struct log_writer){.path = plan->path, .fd = -1, .stamps = true};
-        logger->sources = (struct worker_sources){.epoll_fd = epoll_fd, .max_priority = LOG_INFO, .stamps = true};
+        logger->writer = (struct log_writer){.path = plan->path, .fd = -1, .form.stamps = true};
+        logger->sources = (struct worker_sources){.epoll_fd = epoll_fd, .max_priority = LOG_INFO, .form.stamps = true};
         return run(logger);
 }

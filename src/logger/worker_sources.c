@@ -69,7 +69,7 @@ static void append(const struct worker_sources *sources, const struct log_record
 {
         size_t before = lines->length;
 
-        if (log_text_append_record(lines, record, sources->stamps ? clock_wall_ms() : 0) == 0)
+        if (log_line_append(lines, record, &sources->form) == 0)
                 return;
         lines->length = before; /* there is no memory for it: no half line */
         if (lines->bytes)

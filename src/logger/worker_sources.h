@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "os/log/line.h"
+
 struct log_order;
 struct text;
 struct worker_source;
@@ -17,7 +19,7 @@ struct source_pool;
 struct worker_sources {
         int epoll_fd;
         int max_priority;
-        bool stamps;
+        struct log_form form;
         struct worker_source *first;
         struct source_pool *pools;
 };

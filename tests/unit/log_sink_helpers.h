@@ -47,7 +47,7 @@ static inline struct log_sink_state *open_sink(enum log_destination destination,
         struct log_sink_state *state = NULL;
 
         assert_int_equal(log_sink_open(destination, &places, &state), 0);
-        log_sink_set_stamps(state, LOG_STAMPS_NO);
+        log_sink_set_form(state, LOG_STAMPS_NO, false);
         return state;
 }
 

@@ -20,6 +20,7 @@
 #include "logic/config/pool_access.h"
 
 enum log_target_kind { LOG_TARGET_AUTO, LOG_TARGET_JOURNAL, LOG_TARGET_SYSLOG, LOG_TARGET_STDERR, LOG_TARGET_FILE };
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 enum log_time { LOG_TIME_AUTO, LOG_TIME_YES, LOG_TIME_NO };
 enum handler_type { HANDLER_INETD, HANDLER_LISTENER, HANDLER_MODULE, HANDLER_BUILTIN, HANDLER_TYPE_COUNT };
 /* More addresses need start_method = exec: LISTENERS_MAX of preload/service. */
@@ -240,6 +241,7 @@ enum master_option {
         MASTER_CONTROL,
         MASTER_CONTROL_GROUP,
         MASTER_DRAIN_DELAY,
+        MASTER_LOG_FORMAT,
         MASTER_LOG_LEVEL,
         MASTER_LOG_TARGET,
         MASTER_LOG_TIME,
@@ -257,7 +259,8 @@ struct master_config {
         struct account control_group;
         int log_level; /* LOG_… of <syslog.h> */
         struct log_target log_target;
-        int log_time; /* enum log_time */
+        int log_format; /* enum log_format */
+        int log_time;   /* enum log_time */
         uint64_t drain_delay_ms;
         bool partial_start;
         uint64_t shutdown_timeout_ms;

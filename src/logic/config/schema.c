@@ -55,6 +55,7 @@ static const struct option_choice log_targets[] = {{"auto", LOG_TARGET_AUTO},
                                                    {"syslog", LOG_TARGET_SYSLOG},
                                                    {"stderr", LOG_TARGET_STDERR},
                                                    {0}};
+static const struct option_choice log_formats[] = {{"text", LOG_FORMAT_TEXT}, {"json", LOG_FORMAT_JSON}, {0}};
 static const struct option_choice log_times[] = {
         {"auto", LOG_TIME_AUTO}, {"yes", LOG_TIME_YES}, {"no", LOG_TIME_NO}, {0}};
 
@@ -66,6 +67,8 @@ const struct option master_options[] = {
                 .help = "group that may use the control socket, besides root and preforkd's own user"},
         [MASTER_DRAIN_DELAY] = {"drain_delay", OPTION_DURATION, MASTER_FIELD(drain_delay_ms), "0",
                 .max = YEAR_MS, .help = "how long to serve on before a stop, while balancers are told to send nobody else"},
+        [MASTER_LOG_FORMAT] = {"log_format", OPTION_ENUM, MASTER_FIELD(log_format), "text", .choices = log_formats,
+                .help = "how lines are written to stderr and to a file: in words, or as an object of JSON each"},
         [MASTER_LOG_LEVEL] = {"log_level", OPTION_ENUM, MASTER_FIELD(log_level), "info", .choices = log_levels,
                 .help = "the lowest level of records that are logged"},
         [MASTER_LOG_TARGET] = {"log_target", OPTION_LOG_TARGET, MASTER_FIELD(log_target), "auto", .choices = log_targets,

@@ -28,7 +28,8 @@ enum log_order_kind {
 struct log_order {
         enum log_order_kind kind;
         int max_priority;             /* SETTINGS: LOG_… of <syslog.h> */
-        bool stamps;                  /* SETTINGS: lines begin with the time */
+        bool stamps;                  /* SETTINGS: lines have the time … */
+        bool json;                    /* … and are JSON */
         pid_t worker;                 /* SOURCE */
         char pool[LOG_POOL_NAME_MAX]; /* SOURCE */
 };

@@ -172,7 +172,7 @@ static int read_log(void *owner, struct state_file *file, const json_t *value)
                 r = log_change_open_sink(&config->log_target, daemon->log_process, &sink);
         if (r < 0 || !sink)
                 return state_file_fail(file, "log_target: cannot open it: %s", strerror(-r));
-        log_sink_set_stamps(sink, log_change_stamps(config->log_time));
+        log_change_set_form(config, sink);
         log_sink_count_dropped(sink, dropped > 0 ? (uint64_t)dropped : 0);
         const struct log_sink log = log_sink_get(sink);
         if (!daemon->setup->take_over.is_preflight)

@@ -275,11 +275,11 @@ void log_process_open(struct log_process *process)
         send_order(process, &order); /* or the next process opens it */
 }
 
-void log_process_set(struct log_process *process, int max_priority, bool stamps)
+void log_process_set(struct log_process *process, int max_priority, bool stamps, bool json)
 {
         process->has_settings = true;
-        process->settings =
-                (struct log_order){.kind = LOG_ORDER_SETTINGS, .max_priority = max_priority, .stamps = stamps};
+        process->settings = (struct log_order){
+                .kind = LOG_ORDER_SETTINGS, .max_priority = max_priority, .stamps = stamps, .json = json};
         send_order(process, &process->settings);
 }
 

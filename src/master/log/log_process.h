@@ -61,8 +61,9 @@ int log_process_new(struct log_process_setup *setup, const char *path, struct lo
 /* Open the file, or open it anew, after all lines that were written so far. setup->answered() is called once. */
 void log_process_open(struct log_process *process);
 
-/* How records of workers are written from now on: up to which priority, and with time stamps or without. */
-void log_process_set(struct log_process *process, int max_priority, bool stamps);
+/* How records of workers are written from now on: up to which priority, with time stamps or without, and as JSON or in
+ * words. */
+void log_process_set(struct log_process *process, int max_priority, bool stamps, bool json);
 
 /* Pass the reading end of a worker's socket on, which is borrowed. Where that is not possible, the worker notices. */
 void log_process_add_source(const struct log_process *process, const char *pool, pid_t worker, int fd);

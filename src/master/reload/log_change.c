@@ -18,17 +18,18 @@ int log_change_open_sink(const struct log_target *target, const struct log_proce
         return log_sink_open(destinations[target->kind], &places, ret);
 }
 
-enum log_stamps log_change_stamps(int log_time)
+void log_change_set_form(const struct master_config *config, struct log_sink_state *sink)
 {
         static const enum log_stamps stamps[] = {
                 [LOG_TIME_AUTO] = LOG_STAMPS_AUTO, [LOG_TIME_YES] = LOG_STAMPS_YES, [LOG_TIME_NO] = LOG_STAMPS_NO};
 
-        return stamps[log_time];
+        log_sink_set_form(sink, stamps[config->log_time], config->log_format == LOG_FORMAT_JSON);
 }
 
 void log_change_set_process(const struct master_config *config, struct log_process *process)
 {
-        log_process_set(process, config->log_level, config->log_time != LOG_TIME_NO);
+        log_process_set(process, config->log_level, config->log_time != LOG_TIME_NO,
+                        config->log_format == LOG_FORMAT_JSON);
 }
 
 static void undo(void *owner, const struct reload_context *context)
@@ -87,7 +88,7 @@ static void commit(void *owner, const struct reload_context *context)
                 *change->sink = TAKE_PTR(change->opened);
                 *change->process = TAKE_PTR(change->started);
         }
-        log_sink_set_stamps(*change->sink, log_change_stamps(config->log_time));
+        log_change_set_form(config, *change->sink);
         const struct log_sink sink = log_sink_get(*change->sink);
         log_set_sink(&sink, config->log_level);
         log_sink_close(old);

@@ -21,8 +21,8 @@ extern const struct reload_participant log_participant;
 int log_change_open_sink(const struct log_target *target, const struct log_process *process,
                          struct log_sink_state **ret);
 
-/* Whether lines are stamped, for a value of log_time. */
-enum log_stamps log_change_stamps(int log_time);
+/* How the sink writes lines: log_time and log_format. */
+void log_change_set_form(const struct master_config *config, struct log_sink_state *sink);
 
 /* Tell a log process what the configuration says of it. */
 void log_change_set_process(const struct master_config *config, struct log_process *process);

@@ -151,11 +151,12 @@ void log_sink_tell_stderr(struct log_sink_state *state, const struct log_record 
                 send_line(&state->stderr_log, &state->text, record);
 }
 
-void log_sink_set_stamps(struct log_sink_state *state, enum log_stamps stamps)
+void log_sink_set_form(struct log_sink_state *state, enum log_stamps stamps, bool json)
 {
-        state->file.stamps = stamps != LOG_STAMPS_NO;
-        state->stderr_log.stamps =
-                stamps == LOG_STAMPS_AUTO ? !state->stderr_log.journal_stream : stamps == LOG_STAMPS_YES;
+        bool at_stderr = stamps == LOG_STAMPS_AUTO ? !state->stderr_log.journal_stream : stamps == LOG_STAMPS_YES;
+
+        state->file.form = (struct log_form){.stamps = stamps != LOG_STAMPS_NO, .json = json};
+        state->stderr_log.form = (struct log_form){.stamps = at_stderr, .json = json};
 }
 
 enum log_destination log_sink_destination(const struct log_sink_state *state)

@@ -57,8 +57,9 @@ void log_sink_set_failing(struct log_sink_state *state, bool failing);
 /* LOG_DESTINATION_FILE: write a record to stderr alone, whatever its priority: about the file. */
 void log_sink_tell_stderr(struct log_sink_state *state, const struct log_record *record);
 
-/* Time stamps on lines, from the next one on; AUTO until then. The journal and syslog have theirs in any case. */
-void log_sink_set_stamps(struct log_sink_state *state, enum log_stamps stamps);
+/* Time stamps on lines, and lines as JSON, from the next one on; AUTO and words until then. The journal and syslog have
+ * stamps and a form of their own. */
+void log_sink_set_form(struct log_sink_state *state, enum log_stamps stamps, bool json);
 
 /* The destination in use: never LOG_DESTINATION_AUTO. */
 enum log_destination log_sink_destination(const struct log_sink_state *state);

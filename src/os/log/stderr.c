@@ -69,7 +69,7 @@ int log_stderr_open(int fd, const char *journal_stream, struct log_stderr *ret)
                 return -errno;
         tzset(); /* reads /etc/localtime: now, not within a record */
         log.journal_stream = log_journal_is_stream(&status, journal_stream);
-        log.stamps = !log.journal_stream;
+        log.form.stamps = !log.journal_stream;
 
         int r = 0;
         if (S_ISSOCK(status.st_mode))
@@ -86,14 +86,20 @@ int log_stderr_open(int fd, const char *journal_stream, struct log_stderr *ret)
 void log_stderr_of_pipe(int fd, struct log_stderr *ret)
 {
         *ret = (struct log_stderr){
-                .way = LOG_STDERR_WRITE, .fd = fd, .own_fd = -1, .pipe_fds = {-1, -1}, .stamps = true};
+                .way = LOG_STDERR_WRITE, .fd = fd, .own_fd = -1, .pipe_fds = {-1, -1}, .form.stamps = true};
 }
 
 /* A line for the journal's stream: sd-daemon(3). */
-static int append_for_journal(struct text *text, const struct log_record *record, uint64_t wall_ms)
+static int append_for_journal(struct text *text, const struct log_record *record, const struct log_form *form)
 {
+        uint64_t wall_ms = form->stamps ? clock_wall_ms() : 0;
         int r = text_appendf(text, "<%d>", record->priority);
 
+        if (form->json) {
+                if (r == 0)
+                        r = log_line_append_json(text, record, wall_ms, LOG_LINE_MAX - text->length - 1);
+                return r == 0 ? text_append(text, "\n") : r;
+        }
         if (r == 0 && wall_ms > 0)
                 r = log_text_append_time(text, wall_ms);
         if (r == 0)
@@ -108,10 +114,8 @@ static int append_for_journal(struct text *text, const struct log_record *record
 
 int log_stderr_format(const struct log_stderr *log, struct text *text, const struct log_record *record)
 {
-        uint64_t wall_ms = log->stamps ? clock_wall_ms() : 0;
-
-        return log->journal_stream ? append_for_journal(text, record, wall_ms)
-                                   : log_text_append_record(text, record, wall_ms);
+        return log->journal_stream ? append_for_journal(text, record, &log->form)
+                                   : log_line_append(text, record, &log->form);
 }
 
 /* A write to one pipe, then a move to the other that is told not to wait. The line fits one page, so it is moved whole

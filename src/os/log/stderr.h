@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "os/log/line.h"
+
 struct log_record;
 struct text;
 
@@ -24,12 +26,12 @@ enum log_stderr_way {
 
 struct log_stderr {
         enum log_stderr_way way;
+        struct log_form form;
         int fd;              /* what is written to */
         int own_fd;          /* -1, or the reopening */
         int pipe_fds[2];     /* -1, or the pipe of LOG_STDERR_SPLICE: read end, write end */
         bool journal_stream; /* lines get an sd-daemon(3) prefix and neither name nor level word */
         bool is_file;        /* a regular file, which a disk can keep waiting */
-        bool stamps;         /* lines begin with the time */
         bool line_is_open;   /* the last line was cut short by a full file: end it first */
 };
 

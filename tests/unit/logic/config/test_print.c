@@ -73,12 +73,12 @@ static void test_prints_every_option(void **state)
 
         load_good(&config, "f", "[a]\nlisten = /x *:80\nhandler = cat\nhandler_type = listener\n");
         assert_int_equal(config_print(&config, false, &text), 0);
-        assert_true(text_starts_with(
-                text_string(&text),
-                "[preforkd]\ncontrol = /run/preforkd/control.sock\ncontrol_group =\n"
-                "drain_delay = 0\nlog_level = info\nlog_target = auto\nlog_time = auto\npartial_start = no\n"
-                "shutdown_timeout = 30s\n\n[a]\n"
-                "listen = /x [::]:80\nbacklog = 511\n"));
+        assert_true(text_starts_with(text_string(&text),
+                                     "[preforkd]\ncontrol = /run/preforkd/control.sock\ncontrol_group =\n"
+                                     "drain_delay = 0\nlog_format = text\nlog_level = info\nlog_target = "
+                                     "auto\nlog_time = auto\npartial_start = no\n"
+                                     "shutdown_timeout = 30s\n\n[a]\n"
+                                     "listen = /x [::]:80\nbacklog = 511\n"));
         for (int i = 0; i < POOL_OPTION_COUNT; i++) {
                 char line[64];
                 snprintf(line, sizeof(line), "\n%s =", pool_options[i].name);

@@ -231,7 +231,7 @@ static void test_file(void **state)
         const struct log_sink_places places = {.stderr_fd = stderr_fds[1], .file_fd = pipe_fds[1]};
         struct log_sink_state *sink = NULL;
         assert_int_equal(log_sink_open(LOG_DESTINATION_FILE, &places, &sink), 0);
-        log_sink_set_stamps(sink, LOG_STAMPS_NO);
+        log_sink_set_form(sink, LOG_STAMPS_NO, false);
         assert_int_equal(log_sink_destination(sink), LOG_DESTINATION_FILE);
         write_fields(sink, LOG_WARNING, (struct log_fields){.pool = "www"}, "one");
         assert_string_equal(read_all(pipe_fds[0]), "preforkd: warning: pool www: one\n");

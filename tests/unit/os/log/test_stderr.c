@@ -67,7 +67,7 @@ static void check_stamps(bool is_journal, enum log_stamps stamps, bool expected)
                 setenv("JOURNAL_STREAM", stream, 1);
         struct log_sink_state *sink = open_sink(LOG_DESTINATION_STDERR, fds[1]);
         unsetenv("JOURNAL_STREAM");
-        log_sink_set_stamps(sink, stamps);
+        log_sink_set_form(sink, stamps, false);
         write_record(sink, "message");
         const char *line = read_all(fds[0]) + (is_journal ? strlen("<6>") : 0);
         assert_int_equal(is_stamped(line), expected);
