@@ -69,12 +69,13 @@ static void add_columns(struct ctl_table *table)
                 ctl_table_column(table, total_columns[i].title, true);
         ctl_table_column(table, "~MEDIAN", true);
         ctl_table_column(table, "~P99", true);
+        ctl_table_column(table, "~WAIT P99", true);
 }
 
-static void add_duration(struct ctl_table *table, const json_t *pool, const char *path)
+static void add_duration(struct ctl_table *table, const json_t *pool, const char *path, const char *measured)
 {
         char text[CTL_NUMBER_MAX];
-        bool known = ctl_number(pool, "totals.requests") > 0;
+        bool known = ctl_number(pool, measured) > 0;
 
         ctl_table_cell(table, known ? ctl_microseconds(ctl_number(pool, path), text) : "-");
 }
@@ -91,8 +92,9 @@ static void add_pool(struct ctl_table *table, const json_t *pool)
         ctl_table_number(table, ctl_number(pool, "totals.requests"));
         for (size_t i = 0; i < ELEMENTS(total_columns); i++)
                 ctl_table_number(table, ctl_number(pool, total_columns[i].path));
-        add_duration(table, pool, "duration_us.p50");
-        add_duration(table, pool, "duration_us.p99");
+        add_duration(table, pool, "duration_us.p50", "totals.requests");
+        add_duration(table, pool, "duration_us.p99", "totals.requests");
+        add_duration(table, pool, "wait_us.p99", "wait_us.measured");
 }
 
 int ctl_status_pools(const json_t *document, struct ctl_style style, struct text *text)

@@ -31,6 +31,7 @@ struct top {
         size_t page;  /* rows that were drawn */
         uint64_t next_ms;
         bool colours;
+        bool explains; /* the keys are shown instead of the tables */
 };
 
 /* Request the status. Keep the old rows until the new ones have been compared with them. */
@@ -147,11 +148,37 @@ static void put_pools(const struct top *top, int *y, size_t first, size_t count)
                 put_table(y, &text, first, count);
 }
 
+/* What the keys do, and what the columns are; any key leads back. */
+static void put_explanation(int *y)
+{
+        static const char *const lines[] = {
+                "Workers are sorted by",
+                "  s  state     r  requests    c  CPU usage since the last look",
+                "  m  memory    t  time in the present state    p  pid",
+                "  R  in reverse",
+                "",
+                "Up, Down, Page Up, Page Down, Home, End  scroll pools and workers as one list",
+                "space  look now        h  this page        q  quit",
+                "",
+                "GEN        generation: a reload that changes how workers run begins another",
+                "START      workers that are starting; RETIRE, DETACH: besides the others",
+                "QUEUE      connections that wait for a worker",
+                "REFUSED    connections closed unserved: the pool was full, or the client not allowed",
+                "TIMEOUTS   requests ended for request_timeout",
+                "DIED       workers that died; LOST: requests that no handler served",
+                "~MEDIAN    half of the requests took no longer; ~P99: 99 of 100",
+                "~WAIT P99  how long 99 of 100 connections waited at most for a worker (TCP)",
+        };
+
+        for (size_t i = 0; i < ELEMENTS(lines); i++)
+                put(y, A_NORMAL, lines[i], strlen(lines[i]));
+}
+
 /* The key that quits comes first, because a narrow screen cuts the end of the line. */
 static void put_help(const struct top *top)
 {
         char line[256];
-        int length = snprintf(line, sizeof(line), "by %s%s | q quit, arrows scroll,", ctl_sort_name(top->sort),
+        int length = snprintf(line, sizeof(line), "by %s%s | q quit, h help, arrows scroll,", ctl_sort_name(top->sort),
                               top->reverse ? ", reversed" : "");
 
         for (int i = 0; i < CTL_SORT_COUNT; i++)
@@ -194,7 +221,9 @@ static void draw(struct top *top)
         int y = 0;
 
         erase();
-        if (top->reply.exit_code != CTL_EXIT_OK)
+        if (top->explains)
+                put_explanation(&y);
+        else if (top->reply.exit_code != CTL_EXIT_OK)
                 put(&y, A_BOLD, text_string(&top->reply.message), top->reply.message.length);
         else if (ctl_status_summary(top->reply.document, &summary) == 0) {
                 put(&y, A_NORMAL, text_string(&summary), strcspn(text_string(&summary), "\n"));
@@ -211,6 +240,12 @@ static void scroll_by(struct top *top, long rows)
 
 static void handle_key(struct top *top, int key)
 {
+        bool explained = top->explains;
+
+        if (key != KEY_RESIZE)
+                top->explains = !explained && (key == 'h' || key == '?');
+        if (explained && key != KEY_RESIZE)
+                return;
         switch (key) {
         case 'R':
                 top->reverse = !top->reverse;
