@@ -28,7 +28,9 @@ static const char help[] = "Usage: preforkctl [-s SOCKET] [--timeout SECONDS] [-
                            "\n"
                            "Controls a running preforkd.\n"
                            "\n"
-                           "  status [POOL] [--workers]  show the daemon and its pools, a pool in full, workers\n"
+                           "  status [POOL] [--workers] [--watch]\n"
+                           "                             show the daemon and its pools, a pool in full, workers;\n"
+                           "                             --watch: again and again\n"
                            "  top [POOL] [-d INTERVAL]   the same on the whole screen, refreshed\n"
                            "  logs [POOL] [-f] [-n N] [-p LEVEL] [--since TIME]\n"
                            "                             show its newest records in the journal; -f: go on\n"
@@ -66,11 +68,12 @@ enum action { ACTION_NONE, ACTION_HELP, ACTION_VERSION };
 
 struct arguments {
         const char *socket_path;
-        bool json;
+        bool json, watch;
         unsigned interval_ms; /* 0: not given */
         unsigned patience_ms; /* 0: not given */
         enum action action;
         const char *wrong;    /* an invalid argument */
+        const char *before;   /* printed before an answer; NULL: nothing */
         struct words request; /* the command and its arguments */
 };
 
@@ -130,6 +133,8 @@ static int parse(char **argv, struct arguments *arguments)
                         arguments->wrong = set_duration(value, 1, &arguments->patience_ms) ? NULL : argument;
                 else if (text_equal(argument, "--json"))
                         arguments->json = true;
+                else if (text_equal(argument, "--watch"))
+                        arguments->watch = true;
                 else
                         r = words_add(&arguments->request, argument);
         }
@@ -183,7 +188,9 @@ static int answer(const struct arguments *arguments, const struct control_reques
                 fprintf(stderr, "preforkctl: %s\n", text_string(&reply->message));
                 return (int)reply->exit_code;
         }
-        int r = describe(reply->document, request, &text);
+        int r = arguments->before ? text_append(&text, arguments->before) : 0;
+        if (r == 0)
+                r = describe(reply->document, request, &text);
         if (r < 0) {
                 fprintf(stderr, "preforkctl: %s\n", strerror(-r));
                 return CTL_EXIT_FAILURE;
@@ -238,6 +245,35 @@ static int ask(struct arguments *arguments)
         int exit_code = answer(arguments, &request, &reply);
         ctl_reply_clear(&reply);
         return exit_code;
+}
+
+/* What separates one status from the next: a screen is used again, and elsewhere there is an empty line between. */
+static const char *separator(const struct arguments *arguments, bool is_first)
+{
+        const char *terminal = getenv("TERM");
+
+        if (arguments->json)
+                return "";
+        if (isatty(STDOUT_FILENO) && terminal && !text_equal(terminal, "dumb"))
+                return "\033[H\033[J";
+        return is_first ? "" : "\n";
+}
+
+/* Ask again and again, until something fails or a signal comes. */
+static int run_watch(struct arguments *arguments)
+{
+        unsigned interval_ms = arguments->interval_ms > 0 ? arguments->interval_ms : INTERVAL_MS;
+        const struct timespec pause = {.tv_sec = interval_ms / 1000, .tv_nsec = interval_ms % 1000 * 1000000L};
+
+        if (!text_equal(arguments->request.list[0], "status"))
+                return fail_usage("--watch is for status");
+        for (bool is_first = true;; is_first = false) {
+                arguments->before = separator(arguments, is_first);
+                int exit_code = ask(arguments);
+                if (exit_code != CTL_EXIT_OK)
+                        return exit_code;
+                nanosleep(&pause, NULL);
+        }
 }
 
 static int run_top(const struct arguments *arguments)
@@ -301,8 +337,10 @@ static int run(struct arguments *arguments)
                                        : (int)ctl_import_run(&arguments->request.list[1]);
         if (text_equal(command, "top"))
                 return run_top(arguments);
+        if (arguments->watch)
+                return run_watch(arguments);
         if (arguments->interval_ms > 0)
-                return fail_usage("-d is for top");
+                return fail_usage("-d is for top and --watch");
         if (text_equal(command, "logs"))
                 return run_logs(arguments);
         if (text_equal(command, "healthcheck"))

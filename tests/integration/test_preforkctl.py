@@ -248,7 +248,7 @@ def test_upgrade(controlled: tuple[Daemon, Ctl], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [
-    [], ["frobnicate"], ["status", "a", "b"], ["status", "--nope"], ["restart"], ["scale", "www"], ["kill-worker", "x"],
+    [], ["frobnicate"], ["status", "a", "b"], ["why", "--watch"], ["--watch"], ["status", "a", "b", "--watch"], ["status", "--nope"], ["restart"], ["scale", "www"], ["kill-worker", "x"],
     ["reload", "www"], ["top", "a", "b"], ["top", "-d", "never"], ["top", "-d"], ["status", "-d", "2s"], ["-s"],
     ["top", "--json"], ["status", "\x1b[2J"], ["status", "x" * 5000], ["status", "-x"], ["-x", "status"], ["upgrade", "-x"],
     ["status", "-d", "1s"], ["-d", "1s", "status"], ["-d", "never", "--help"], ["--timeout", "never", "status"], ["--timeout=0", "status"], ["--timeout"],
@@ -411,7 +411,7 @@ def test_states_have_colours_on_a_terminal(controlled: tuple[Daemon, Ctl], comma
 
 def test_the_table_of_pools_has_what_fits(controlled: tuple[Daemon, Ctl]) -> None:
     _, ctl = controlled
-    wide = r" REQUESTS +REFUSED +TIMEOUTS +DIED +LOST +~MEDIAN +~P99$"
+    wide = r" REQUESTS +REFUSED +TIMEOUTS +DIED +LOST +~MEDIAN +~P99 +~WAIT P99$"
     assert re.search(wide, ctl.do("status"), re.MULTILINE)
     for command in ("status", "top"):
         for columns, heading in ((200, wide), (106, r" REQUESTS +REFUSED +TIMEOUTS$"), (80, r" MAX .*")):
@@ -420,6 +420,39 @@ def test_the_table_of_pools_has_what_fits(controlled: tuple[Daemon, Ctl]) -> Non
                 assert columns > 80 or "REFUSED" not in screen.text()
                 screen.type(b"q")
                 assert screen.end() == OK
+
+
+@pytest.mark.parametrize("how", ["text", "json"])
+def test_status_watches(controlled: tuple[Daemon, Ctl], how: str) -> None:
+    """Until the daemon ends; a pipe gets one after the other."""
+    daemon, ctl = controlled
+    options = ["--watch", "-d", "100ms", *(["--json"] if how == "json" else [])]
+    with subprocess.Popen([CTL, "-s", ctl.path, "status", "www", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as process:
+        assert process.stdout and process.stderr
+        if how == "json":
+            assert [json.loads(process.stdout.readline())["pools"][0]["name"] for _ in range(3)] == ["www"] * 3
+        else:
+            first = process.stdout.readline()
+            shown = 1
+            while shown < 3:
+                line = process.stdout.readline()
+                shown += line == "\n" and process.stdout.readline().split()[:2] == first.split()[:2]
+        daemon.stop()
+        assert "not running" in process.stderr.read() and process.wait(20) == NOT_RUNNING
+
+
+def test_status_watches_on_a_screen(controlled: tuple[Daemon, Ctl]) -> None:
+    daemon, ctl = controlled
+    with terminal([CTL, "-s", ctl.path, "status", "--watch", "-d", "100ms"], columns=120, term="xterm") as screen:
+        screen.wait(r"^www +running")
+        ctl.do("pause", "www")
+        screen.wait(r"^www +paused")
+        assert len(re.findall("^www ", screen.text(), re.MULTILINE)) == 1, "in the same place"
+        ctl.do("resume", "www")
+        screen.type(b"\x03")
+        screen.end()
+    assert daemon.running()
 
 
 def test_top_sorts(controlled: tuple[Daemon, Ctl]) -> None:
@@ -434,6 +467,23 @@ def test_top_sorts(controlled: tuple[Daemon, Ctl]) -> None:
         screen.type(b"R")
         screen.wait("reversed")
         screen.type(b"\x1b[B\x1b[A\x1b[6~\x1b[5~ xyz")
+        screen.type(b"q")
+        assert screen.end() == OK
+
+
+def test_top_explains_itself(controlled: tuple[Daemon, Ctl]) -> None:
+    """Keys and columns, until any key; a change of the window's size is none."""
+    _, ctl = controlled
+    with top(ctl, "-d", "100ms") as screen:
+        for key in (b"h", b"?"):
+            screen.wait(r"POOL +STATE")
+            screen.type(key)
+            screen.wait("Workers are sorted by")
+            assert re.search("~WAIT P99 +how long", screen.text()) and not re.search(r"POOL +STATE", screen.text())
+            screen.resize(40, 130 if key == b"h" else 131)
+            screen.wait("Workers are sorted by")
+            screen.type(b"r")  # sorts nothing
+        screen.wait(r"^by state ")
         screen.type(b"q")
         assert screen.end() == OK
 
