@@ -131,6 +131,15 @@ static void close_socket(void)
         sleep(1000);
 }
 
+/* It is ready, and answers no order. */
+static void say_nothing(void)
+{
+        const struct word ready = {.said = STOPPED};
+
+        send(find_socket(), &ready, sizeof(ready), MSG_NOSIGNAL);
+        sleep(1000);
+}
+
 static void hang(void)
 {
         sleep(1000);
@@ -157,6 +166,7 @@ static const struct {
             {"steal", steal},
             {"flood", flood},
             {"close", close_socket},
+            {"silent", say_nothing},
             {"hang", hang},
             {"end", end},
             {"crash", crash}};

@@ -55,6 +55,7 @@ def test_every_line_is_an_object(preforkd: Start, place: dict[str, object]) -> N
         assert request(address, said + b"\n") == b"ok\n"
         expected = re.sub("[\x00-\x1f]", "?", re.sub(rb"^<3>", b"", said).decode(errors="replace"))
         wait_object(daemon, pool="www", worker_pid=worker, message=expected, level="error" if b"<3>" in said else "notice")
+    wait_until(lambda: control_of(daemon).pool()["totals"]["requests"] == 5, "all are counted")
     os.kill(worker, signal.SIGKILL)
     dead = wait_until(lambda: [found for found in objects(daemon) if "killed by signal 9" in found["message"]], "its end")[0]
     assert dead["pool"] == "www" and dead["worker_pid"] == worker and dead["level"] == "warning" and dead["requests"] == 5
