@@ -21,6 +21,9 @@ struct option_operations {
         /* Replace the field by what the words say (at least one). 0, -EINVAL (not of that form), -ERANGE, -ENOMEM; the
          * field is left alone on failure. May explain itself in `error`; else the caller words it. */
         int (*parse)(const struct option *option, void *base, const struct words *words, struct text *error);
+        /* Instead, for a value that is no words but one text, with quotes and backslashes of its own. 0, -EINVAL with
+         * the reason in `error`, -ENOMEM. */
+        int (*parse_text)(const struct option *option, void *base, const char *string, struct text *error);
         /* What is wrong with the value as it was written, before its words are parsed: 1 and a text in `error`; 0;
          * -ENOMEM. NULL: nothing. */
         int (*advise)(const char *string, const struct words *words, struct text *error);
@@ -41,3 +44,4 @@ extern const struct option_operations option_log_target;                   /* op
 extern const struct option_operations option_rate;                         /* option_rate.c */
 extern const struct option_operations option_account, option_account_list; /* option_account.c */
 extern const struct option_operations option_clients;                      /* option_clients.c */
+extern const struct option_operations option_message;                      /* option_message.c */

@@ -32,6 +32,7 @@ static const struct option_operations *const operations[] = {
         [OPTION_LOG_TARGET] = &option_log_target,
         [OPTION_RATE] = &option_rate,
         [OPTION_CLIENTS] = &option_clients,
+        [OPTION_MESSAGE] = &option_message,
 };
 static_assert(ELEMENTS(operations) == OPTION_TYPE_COUNT, "operations for every enum option_type");
 
@@ -86,6 +87,8 @@ int option_value_parse(const struct option *option, void *base, const char *stri
         _cleanup_(words_clear) struct words words = {0};
         size_t error_length = error->length;
 
+        if (type->parse_text && string[strspn(string, " \t\n")] != '\0')
+                return type->parse_text(option, base, string, error);
         int r = words_split(string, &words);
         if (r == -EINVAL)
                 return refuse(option, string, "has an unclosed quote or ends in a backslash", "", error);

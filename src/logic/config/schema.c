@@ -275,6 +275,7 @@ static const char *const type_names[] = {
         [OPTION_LOG_TARGET] = "target",
         [OPTION_RATE] = "rate",
         [OPTION_CLIENTS] = "clients",
+        [OPTION_MESSAGE] = "text",
 };
 static_assert(ELEMENTS(type_names) == OPTION_TYPE_COUNT, "a name for every enum option_type");
 

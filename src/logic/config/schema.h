@@ -33,6 +33,7 @@ enum option_type {
         OPTION_LOG_TARGET,
         OPTION_RATE,
         OPTION_CLIENTS,
+        OPTION_MESSAGE, /* what clients are told: one text, with escapes, or @/path */
         OPTION_TYPE_COUNT
 };
 
