@@ -87,6 +87,8 @@ enum prefork_record {
 enum prefork_admission_record {
         PREFORK_ADMISSION_RECORD_ACCESS, /* a client that may not connect */
         PREFORK_ADMISSION_RECORD_PROXY,  /* a connection of a proxy without a good PROXY header */
+        PREFORK_ADMISSION_RECORD_WAIT,   /* a connection that had waited longer than queue_timeout */
+        PREFORK_ADMISSION_RECORD_BANNER, /* a connection that had no room for the banner */
         PREFORK_ADMISSION_RECORD_COUNT
 };
 
@@ -168,8 +170,10 @@ struct prefork_slot {
          * known. */
         _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t waits[PREFORK_DURATION_BUCKETS];
 
-        /* Line 8: for workers with several threads, which have a slot for each thread. */
-        _Alignas(PREFORK_SCOREBOARD_LINE) uint64_t reserved_thread[8];
+        /* Line 8: written by the worker, rarely. */
+        _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t refused_wait; /* closed unserved: queue_timeout */
+        _Atomic uint32_t refused_banner;                                 /* closed unserved: the banner did not fit */
+        uint64_t reserved_thread[7]; /* for workers with several threads, which have a slot for each thread */
 };
 
 struct prefork_scoreboard {
@@ -185,6 +189,7 @@ struct prefork_scoreboard {
         _Atomic uint32_t notify_busy;                                 /* 1: BUSY wake-ups */
         _Atomic uint32_t slot_limit;                                  /* slots at or above it were never used */
         _Atomic uint32_t max_connections_per_source;                  /* 0: no limit */
+        _Atomic uint32_t queue_timeout_ms;                            /* 0: no limit */
         _Atomic uint64_t max_requests;                                /* 0: no recycling by requests */
         _Atomic uint64_t max_worker_memory_bytes;                     /* 0: no recycling by memory */
         _Atomic uint64_t max_worker_age_ns;                           /* 0: no recycling by age */
@@ -220,7 +225,7 @@ PREFORK_SCOREBOARD_ASSERT(offsetof(struct prefork_slot, incarnation) == 2 * PREF
 PREFORK_SCOREBOARD_ASSERT(offsetof(struct prefork_slot, durations) == 3 * PREFORK_SCOREBOARD_LINE,
                           "slot layout changed");
 PREFORK_SCOREBOARD_ASSERT(offsetof(struct prefork_slot, waits) == 5 * PREFORK_SCOREBOARD_LINE, "slot layout changed");
-PREFORK_SCOREBOARD_ASSERT(offsetof(struct prefork_slot, reserved_thread) == 7 * PREFORK_SCOREBOARD_LINE,
+PREFORK_SCOREBOARD_ASSERT(offsetof(struct prefork_slot, refused_wait) == 7 * PREFORK_SCOREBOARD_LINE,
                           "slot layout changed");
 PREFORK_SCOREBOARD_ASSERT(offsetof(struct prefork_scoreboard, low_below) == 1 * PREFORK_SCOREBOARD_LINE,
                           "header layout changed");

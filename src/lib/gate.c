@@ -1,5 +1,6 @@
 #include "lib/gate.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
@@ -66,6 +67,21 @@ static enum gate_answer read_header(const struct access_table *proxies, struct s
         return GATE_ADMITTED;
 }
 
+/* A client that has gone is the handler's to find out about. */
+static enum gate_answer greet(const struct gate *gate, struct request_desk *desk, int connection)
+{
+        const struct lingering_text *banner = &gate->banner;
+
+        if (banner->length == 0 || connection < 0)
+                return GATE_ADMITTED;
+        long r = sys_send_now(connection, banner->bytes, banner->length);
+        if (r >= 0 ? (size_t)r == banner->length : r != -EAGAIN && r != -ENOBUFS && r != -ENOMEM)
+                return GATE_ADMITTED;
+        request_revoke(desk);
+        slot_refused_banner(&desk->slot);
+        return GATE_NO_ROOM;
+}
+
 static enum gate_answer decide(const struct gate *gate, struct request_desk *desk, struct client *client,
                                int connection, enum proxy_result *ret_reason)
 {
@@ -83,7 +99,10 @@ static enum gate_answer decide(const struct gate *gate, struct request_desk *des
                 slot_refused_access(&desk->slot);
                 return answer;
         }
-        return request_admit(desk, &client->peer, connection) ? GATE_ADMITTED : GATE_TOO_MANY;
+        enum request_answer admitted = request_admit(desk, &client->peer, connection);
+        if (admitted != REQUEST_ADMITTED)
+                return admitted == REQUEST_TOO_MANY ? GATE_TOO_MANY : GATE_TOO_LATE;
+        return greet(gate, desk, connection);
 }
 
 enum gate_answer gate_decide(const struct gate *gate, struct request_desk *desk, struct client *client, int connection,
@@ -103,6 +122,10 @@ static _Atomic uint64_t *record_of(struct prefork_scoreboard *board, enum gate_a
         switch (answer) {
         case GATE_TOO_MANY:
                 return &board->records[PREFORK_RECORD_REFUSED];
+        case GATE_TOO_LATE:
+                return &board->admission_records[PREFORK_ADMISSION_RECORD_WAIT];
+        case GATE_NO_ROOM:
+                return &board->admission_records[PREFORK_ADMISSION_RECORD_BANNER];
         case GATE_NOT_PROXIED:
                 return &board->admission_records[PREFORK_ADMISSION_RECORD_PROXY];
         default:
@@ -139,6 +162,14 @@ static void add_reason(struct line *line, const struct prefork_scoreboard *board
                 line_add_number(line, atomic_load(&board->max_connections_per_source));
                 line_add(line, " already (max_connections_per_source)");
                 break;
+        case GATE_TOO_LATE:
+                line_add(line, "it has waited for more than ");
+                line_add_number(line, atomic_load(&board->queue_timeout_ms));
+                line_add(line, " ms (queue_timeout)");
+                break;
+        case GATE_NO_ROOM:
+                line_add(line, "it does not read the banner");
+                break;
         case GATE_NOT_PROXIED:
                 line_add(line, proxy_result_text(refusal->reason));
                 line_add(line, " (proxy_protocol)");
@@ -164,4 +195,21 @@ void gate_explain(struct line *line, const struct prefork_scoreboard *board, con
         line_add(line, ": ");
         add_reason(line, board, refusal);
         line_add(line, record_limit_text(more, more_text));
+}
+
+bool gate_find_texts(const void *memory, size_t size, struct gate *gate)
+{
+        const char *bytes = memory;
+        struct gate_texts texts;
+
+        if (size < sizeof(texts))
+                return false;
+        __builtin_memcpy(&texts, bytes, sizeof(texts));
+        if (texts.banner_bytes > size || size - sizeof(texts) < (size_t)texts.banner_bytes + texts.full_response_bytes)
+                return false;
+        bytes += sizeof(texts);
+        gate->banner = (struct lingering_text){.bytes = bytes, .length = texts.banner_bytes};
+        gate->full_response =
+                (struct lingering_text){.bytes = bytes + texts.banner_bytes, .length = texts.full_response_bytes};
+        return true;
 }

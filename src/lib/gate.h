@@ -1,22 +1,30 @@
 /* Who of those who connect is served: the decision between accept and the begin of a request. All who accept in code of
  * ours ask it: the worker's accept loop (worker/admission) and the preload object (preload/service_wait).
  *
- * The order: the PROXY header, which says who the client is; access rules; connections by source. What must stay true:
- * a refusal is counted here, once, and costs no handler and no process. Async-signal-safe, allocates nothing; waits for
- * PROXY headers alone, for GATE_PROXY_TIMEOUT_MS. */
+ * The order: the PROXY header, which says who the client is; access rules; connections by source; the wait. Who is
+ * admitted is greeted at last. What must stay true: a refusal is counted here, once, and costs no handler and no
+ * process. Async-signal-safe, allocates nothing; waits for PROXY headers alone, for GATE_PROXY_TIMEOUT_MS. */
 #pragma once
 
 #include "base/access_table.h"
 #include "lib/client.h"
 #include "lib/line.h"
+#include "lib/lingering.h"
 #include "lib/request.h"
 
 #define GATE_PROXY_TIMEOUT_MS 3000
 
 /* What a pool asks of its clients. */
 struct gate {
-        const struct access_table *access;  /* NULL: everybody may come in */
-        const struct access_table *proxies; /* who must announce clients, and is believed; NULL: nobody */
+        const struct access_table *access;   /* NULL: everybody may come in */
+        const struct access_table *proxies;  /* who must announce clients, and is believed; NULL: nobody */
+        struct lingering_text banner;        /* what those get that are admitted … */
+        struct lingering_text full_response; /* … and those that are not: lingering_refuse() */
+};
+
+/* Behind two access tables in memory that processes share: this, and the bytes of both texts. */
+struct gate_texts {
+        uint32_t banner_bytes, full_response_bytes;
 };
 
 enum gate_answer {
@@ -24,7 +32,9 @@ enum gate_answer {
         GATE_DENIED,      /* … or closes the connection: `deny` names the client … */
         GATE_NOT_ALLOWED, /* … or `allow` does not … */
         GATE_TOO_MANY,    /* … or it has max_connections_per_source connections … */
-        GATE_NOT_PROXIED, /* … or it is of a proxy, and has no good PROXY header */
+        GATE_NOT_PROXIED, /* … or it is of a proxy, and has no good PROXY header … */
+        GATE_TOO_LATE,    /* … or it has waited longer than queue_timeout … */
+        GATE_NO_ROOM,     /* … or the banner has no room in its buffer: its client does not read */
 };
 
 /* Decide about a connection; -1: a datagram. Of `client`, `peer` is what accept(2) gave; this fills in the rest, and
@@ -47,3 +57,6 @@ bool gate_may_log(struct prefork_scoreboard *board, const struct gate_refusal *r
 /* Append the text of that record: "refused a connection from 192.0.2.1: deny has its address; and 3 more …". */
 void gate_explain(struct line *line, const struct prefork_scoreboard *board, const struct gate_refusal *refusal,
                   uint32_t more);
+
+/* The texts at the beginning of such memory. False: it is not whole. */
+bool gate_find_texts(const void *memory, size_t size, struct gate *gate);

@@ -101,12 +101,12 @@ static bool get_ready(struct prefork_worker *worker)
         return true;
 }
 
-/* Wait, with the retire signal unblocked, for a connection that max_connections_per_source admits. */
+/* Wait, with the retire signal unblocked, for a connection that max_connections_per_source and queue_timeout admit. */
 static int wait_for_one(struct prefork_worker *worker, struct address *ret_peer, int *ret_fd)
 {
         for (;;) {
                 int r = acceptor_wait(&worker->acceptor, ret_peer, ret_fd);
-                if (r == 0 && request_admit(&worker->desk, ret_peer, *ret_fd))
+                if (r == 0 && request_admit(&worker->desk, ret_peer, *ret_fd) == REQUEST_ADMITTED)
                         return 0;
                 if (r == 0)
                         refusal_close(*ret_fd);

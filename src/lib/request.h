@@ -12,15 +12,24 @@
 #include "lib/recycling.h"
 #include "lib/slot.h"
 
+enum request_answer {
+        REQUEST_ADMITTED,
+        REQUEST_TOO_MANY, /* it has as many connections as max_connections_per_source allows */
+        REQUEST_TOO_LATE, /* it has waited longer than queue_timeout */
+};
+
 struct request_desk {
         struct slot slot;
         struct recycling recycling;
         unsigned wait_pass; /* so many connections are not asked how long they have waited */
 };
 
-/* Admit a connection of this client (-1: a datagram), and count how long it has waited. False: it has as many as
- * max_connections_per_source allows; this one was counted as refused, and the caller closes it unserved. */
-bool request_admit(struct request_desk *desk, const struct address *peer, int connection);
+/* Admit a connection of this client (-1: a datagram), and count how long it has waited. If it is not admitted, it was
+ * counted as refused, and the caller closes it unserved. */
+enum request_answer request_admit(struct request_desk *desk, const struct address *peer, int connection);
+
+/* The caller has admitted a connection, and closes it unserved nevertheless. */
+void request_revoke(struct request_desk *desk);
 
 /* The request of an admitted connection begins. */
 void request_begin(struct request_desk *desk, uint64_t now_ns);

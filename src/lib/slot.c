@@ -267,6 +267,18 @@ void slot_refused_proxy(struct slot *slot)
         ADD_OWN(slot->words->refused_proxy, 1);
 }
 
+/* Both come after slot_waited(), and are not relaxed: who reads in the other order finds no more waits than
+ * connections, but for the present one (logic/status/tally). */
+void slot_refused_wait(struct slot *slot)
+{
+        atomic_fetch_add(&slot->words->refused_wait, 1);
+}
+
+void slot_refused_banner(struct slot *slot)
+{
+        atomic_fetch_add(&slot->words->refused_banner, 1);
+}
+
 void slot_leave_source(struct slot *slot)
 {
         if (atomic_load_explicit(&slot->words->source, memory_order_relaxed) != 0)

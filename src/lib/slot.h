@@ -61,9 +61,12 @@ enum prefork_answer slot_wait_recycle(struct slot *slot, unsigned timeout_ms);
 bool slot_enter_source(struct slot *slot, uint64_t source);
 void slot_leave_source(struct slot *slot);
 
-/* Count a connection that access rules refuse, or its PROXY header. Before slot_busy(), too. */
+/* Count a connection that access rules refuse, or its PROXY header, its wait, or its lack of room for the banner.
+ * Before slot_busy(), too. */
 void slot_refused_access(struct slot *slot);
 void slot_refused_proxy(struct slot *slot);
+void slot_refused_wait(struct slot *slot);
+void slot_refused_banner(struct slot *slot);
 
 /* An idle worker has a connection that is no request yet: leave the idle set, without a request. slot_busy() or
  * slot_idle() is next. */

@@ -137,6 +137,12 @@ static inline void sys_shutdown_write(int fd)
         shutdown(fd, SHUT_WR);
 }
 
+/* As much as there is room for, without waiting for more. */
+static inline long sys_send_now(int fd, const void *data, size_t size)
+{
+        return sys_result(send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
 /* What has been received, without waiting for more. */
 static inline long sys_receive_now(int fd, void *data, size_t size)
 {

@@ -178,6 +178,11 @@ static inline void sys_shutdown_write(int fd)
         SYS_2(__NR_shutdown, fd, SHUT_WR);
 }
 
+static inline long sys_send_now(int fd, const void *data, size_t size)
+{
+        return SYS_6(__NR_sendto, fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL, 0, 0);
+}
+
 static inline long sys_receive_now(int fd, void *data, size_t size)
 {
         return SYS_6(__NR_recvfrom, fd, data, size, MSG_DONTWAIT, 0, 0);

@@ -12,6 +12,7 @@
 #include "lib/acceptor.h"
 #include "lib/attach.h"
 #include "lib/gate.h"
+#include "lib/lingering.h"
 #include "lib/request.h"
 #include "lib/sys.h"
 
@@ -46,8 +47,9 @@ struct service {
         int board_fd;          /* until it is mapped */
         int access_fd;         /* in a template: the memory of the access rules; -1: there are none, or it is mapped */
         struct gate gate;      /* in a worker … */
-        size_t gate_bytes;     /* … and the bytes of both tables, from the first on */
-        struct client client;  /* of the present request, from service_wait() on */
+        size_t gate_bytes;     /* … and the bytes of all that it has, from the access table on */
+        struct lingering lingering;             /* of the process that waits */
+        struct client client;                   /* of the present request, from service_wait() on */
         int log_fd, log_read_fd, log_socket_fd; /* -1: there is none */
         int template_fd; /* in a template: its socket to the master; -1: this is none, or not any more */
         int heir_fd;     /* of a worker that will be one: the same; -1: it will not */

@@ -5,7 +5,6 @@
 
 #include "lib/door.h"
 #include "lib/host_text.h"
-#include "lib/refusal.h"
 #include "lib/text_of.h"
 #include "preload/record.h"
 #include "preload/service_private.h"
@@ -42,7 +41,7 @@ static void refuse(const struct gate_refusal *refusal)
                 gate_explain(&line, board, refusal, more);
                 record_write(&line);
         }
-        refusal_close(refusal->connection);
+        lingering_refuse(&service.lingering, refusal->connection, &service.gate.full_response);
 }
 
 static void log_failed_listener(int error)
@@ -107,7 +106,10 @@ int service_wait(void)
         for (;;) {
                 int connection;
 
+                lingering_wait(&service.lingering, acceptor_watched_fd(&service.acceptor), slot);
                 int r = acceptor_wait(&service.acceptor, &client->peer, &connection);
+                if (r != 0)
+                        lingering_close(&service.lingering);
                 if (acceptor_is_shortage(r) || acceptor_is_passing(r)) {
                         service_endure("accept", r);
                         continue;
@@ -122,6 +124,7 @@ int service_wait(void)
                 struct gate_refusal refusal = {.client = client, .connection = connection};
                 refusal.answer = gate_decide(&service.gate, &service.desk, client, connection, &refusal.reason);
                 if (refusal.answer == GATE_ADMITTED) {
+                        lingering_close(&service.lingering);
                         forget_signals(); /* before the first that can be an order about the request */
                         uint64_t now_ns = sys_now_ns();
                         atomic_store(&service.note->begun_ns, now_ns);

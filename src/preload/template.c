@@ -119,8 +119,8 @@ static int take_slot(uint32_t number, int board_fd, int wake_fd)
         return 0;
 }
 
-/* Who may come in, and who announces others: two tables, one behind the other. A worker that does not find them serves
- * nobody. */
+/* Who may come in, and who announces others: two tables, one behind the other, and the texts behind them. A worker that
+ * does not find them serves nobody. */
 static int take_access(void)
 {
         struct gate *gate = &service.gate;
@@ -141,7 +141,11 @@ static int take_access(void)
         if (!access_is_whole(gate->access, service.gate_bytes))
                 return -EPROTO;
         gate->proxies = (const void *)((const char *)memory + gate->access->bytes);
-        return access_is_whole(gate->proxies, service.gate_bytes - gate->access->bytes) ? 0 : -EPROTO;
+        size_t left = service.gate_bytes - gate->access->bytes;
+        if (!access_is_whole(gate->proxies, left))
+                return -EPROTO;
+        const char *texts = (const char *)gate->proxies + gate->proxies->bytes;
+        return gate_find_texts(texts, left - gate->proxies->bytes, gate) ? 0 : -EPROTO;
 }
 
 /* In the worker. The master takes it for one from its first word on. */

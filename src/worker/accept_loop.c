@@ -225,6 +225,7 @@ int accept_loop_prepare(struct accept_loop *loop)
 
 void accept_loop_clear(struct accept_loop *loop)
 {
+        lingering_close(&loop->lingering);
         for (size_t i = 0; loop->answer_fds && i < loop->acceptor.count; i++)
                 fd_closep(&loop->answer_fds[i]);
         free(loop->answer_fds);
@@ -239,7 +240,12 @@ static int serve_until_end(struct accept_loop *loop, enum prefork_stage *stage)
                 int connection;
 
                 *stage = PREFORK_STAGE_LISTENERS;
+                lingering_wait(&loop->lingering, acceptor_watched_fd(&loop->acceptor), &loop->desk.slot);
                 int r = acceptor_wait(&loop->acceptor, &client.peer, &connection);
+                if (acceptor_is_shortage(r) && loop->lingering.count > 0) { /* they may be what is missing */
+                        lingering_close(&loop->lingering);
+                        continue;
+                }
                 if (has_leaked_fds(loop, r)) {
                         *stage = PREFORK_STAGE_HANDLER;
                         return r;
@@ -258,7 +264,7 @@ static int serve_until_end(struct accept_loop *loop, enum prefork_stage *stage)
                 *stage = loop->runtime_ops->in_process ? PREFORK_STAGE_HANDLER : PREFORK_STAGE_EXEC;
                 int damage = take_from_own_fds(loop, &connection);
                 /* Before the connection becomes a request: who is refused costs none. */
-                if (admission_admits(&loop->gate, &loop->desk, &client, connection)) {
+                if (admission_admits(&loop->gate, &loop->desk, &client, connection, &loop->lingering)) {
                         r = serve(loop, connection, &client);
                         if (r < 0)
                                 return r;

@@ -10,6 +10,7 @@
 
 #include "lib/acceptor.h"
 #include "lib/gate.h"
+#include "lib/lingering.h"
 #include "lib/request.h"
 #include "worker/own_fds.h"
 #include "worker/runtime.h"
@@ -20,6 +21,7 @@ struct accept_loop {
         struct request_desk desk;
         struct gate gate; /* of the pool */
         struct acceptor acceptor;
+        struct lingering lingering; /* those that were refused last */
         const struct runtime_ops *runtime_ops;
         void *runtime;
         struct own_fds own_fds;

@@ -1,13 +1,17 @@
 #include "worker/admission.h"
 
 #include "base/log.h"
-#include "lib/refusal.h"
 
 #define TEXT_MAX 512
 
 struct gate admission_gate(const struct pool_config *pool)
 {
-        return (struct gate){.access = pool->access.table, .proxies = pool->proxies.table};
+        const struct message *banner = &pool->banner, *response = &pool->full_response;
+
+        return (struct gate){.access = pool->access.table,
+                             .proxies = pool->proxies.table,
+                             .banner = {.bytes = banner->bytes, .length = banner->length},
+                             .full_response = {.bytes = response->bytes, .length = response->length}};
 }
 
 static void log_refusal(struct prefork_scoreboard *board, const struct gate_refusal *refusal)
@@ -22,15 +26,18 @@ static void log_refusal(struct prefork_scoreboard *board, const struct gate_refu
         log_notice("%s", text);
 }
 
-bool admission_admits(const struct gate *gate, struct request_desk *desk, struct client *client, int connection)
+bool admission_admits(const struct gate *gate, struct request_desk *desk, struct client *client, int connection,
+                      struct lingering *lingering)
 {
         struct gate_refusal refusal = {.client = client, .connection = connection};
 
         refusal.answer = gate_decide(gate, desk, client, connection, &refusal.reason);
-        if (refusal.answer == GATE_ADMITTED)
+        if (refusal.answer == GATE_ADMITTED) {
+                lingering_close(lingering);
                 return true;
+        }
         log_refusal(desk->slot.board, &refusal);
         if (connection >= 0) /* a datagram is dropped */
-                refusal_close(connection);
+                lingering_refuse(lingering, connection, &gate->full_response);
         return false;
 }

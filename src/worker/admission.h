@@ -13,5 +13,7 @@
 /* What the pool asks of its clients; valid as long as the configuration. */
 struct gate admission_gate(const struct pool_config *pool);
 
-/* Admit a connection, or the datagram (-1), as gate_decide(). False: it was refused, counted, logged and closed. */
-bool admission_admits(const struct gate *gate, struct request_desk *desk, struct client *client, int connection);
+/* Admit a connection, or the datagram (-1), as gate_decide(). Nobody lingers then. False: it was
+ * refused, counted, logged and closed, or lingers. */
+bool admission_admits(const struct gate *gate, struct request_desk *desk, struct client *client, int connection,
+                      struct lingering *lingering);

@@ -9,7 +9,7 @@
 #include "base/cleanup.h"
 #include "lib/door.h"
 #include "lib/idle_set.h"
-#include "lib/refusal.h"
+#include "lib/lingering.h"
 #include "os/net/listener.h"
 #include "os/scoreboard_memory.h"
 #include "lib/orders.h"
@@ -72,7 +72,8 @@ static uint64_t count_taken_in(const struct prefork_scoreboard *board)
         for (uint32_t i = 0; i < limit; i++) {
                 const struct prefork_slot *slot = &board->slots[i];
                 sum += atomic_load(&slot->requests_begun) + atomic_load(&slot->refused) +
-                       atomic_load(&slot->refused_access) + atomic_load(&slot->refused_proxy);
+                       atomic_load(&slot->refused_access) + atomic_load(&slot->refused_proxy) +
+                       atomic_load(&slot->refused_wait) + atomic_load(&slot->refused_banner);
         }
         return sum;
 }
@@ -107,35 +108,66 @@ static uint64_t count_in_vain(const struct worker_plan *plan, const struct view 
         return after >= before && after - before < waiting ? waiting - (after - before) : 0;
 }
 
-/* Close up to `most` connections that wait on one listener, as long as no worker is idle. Returns `most` minus those
- * that it has closed. */
-static uint64_t refuse_waiting(const struct view *view, int listener, uint64_t most)
+/* The refuser at work. */
+struct refuser {
+        const struct worker_plan *plan;
+        const struct view *view;
+        struct lingering_text text; /* what those get that are refused */
+        struct lingering lingering;
+        struct pollfd *pollers; /* the listeners, and behind them room for those that linger */
+};
+
+/* Refuse up to `most` connections that wait on one listener, as long as no worker is idle. Returns `most` minus those
+ * that it has refused. */
+static uint64_t refuse_waiting(struct refuser *refuser, int listener, uint64_t most)
 {
-        for (; most > 0 && nobody_is_idle(view) && !door_is_closed(); most--) {
+        for (; most > 0 && nobody_is_idle(refuser->view) && !door_is_closed(); most--) {
                 int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
                 if (connection < 0)
                         break;
-                refusal_close(connection);
-                atomic_fetch_add_explicit(&view->boards[0]->refused, 1, memory_order_relaxed);
+                lingering_refuse(&refuser->lingering, connection, &refuser->text);
+                atomic_fetch_add_explicit(&refuser->view->boards[0]->refused, 1, memory_order_relaxed);
         }
         return most;
 }
 
-static int refuse(const struct worker_plan *plan, const struct view *view)
+/* Wait for connections, or for those that linger. True: some wait. */
+static bool await(struct refuser *refuser)
 {
-        _cleanup_(freep) struct pollfd *pollers = calloc(plan->listener_count, sizeof(*pollers));
+        size_t count = refuser->plan->listener_count;
+        bool waits = false;
 
-        if (!pollers)
-                return PREFORK_EXIT_START_FAILED;
-        for (size_t i = 0; i < plan->listener_count; i++)
-                pollers[i] = (struct pollfd){.fd = plan->listeners[i], .events = POLLIN};
+        for (size_t i = 0; i < count; i++)
+                refuser->pollers[i] = (struct pollfd){.fd = refuser->plan->listeners[i], .events = POLLIN};
+        size_t lingering = lingering_fill(&refuser->lingering, refuser->pollers + count);
+        poll(refuser->pollers, count + lingering, lingering_timeout_ms(&refuser->lingering));
+        lingering_look(&refuser->lingering);
+        for (size_t i = 0; i < count; i++) /* the door makes them readable */
+                waits |= refuser->pollers[i].revents != 0;
+        return waits;
+}
+
+static void refuse(struct refuser *refuser)
+{
+        const struct worker_plan *plan = refuser->plan;
+
         while (!door_is_closed()) {
-                int ready = poll(pollers, plan->listener_count, -1); /* the door makes them readable */
-                uint64_t in_vain = ready > 0 ? count_in_vain(plan, view) : 0;
+                uint64_t in_vain = await(refuser) ? count_in_vain(plan, refuser->view) : 0;
                 for (size_t i = 0; i < plan->listener_count; i++)
-                        in_vain = refuse_waiting(view, plan->listeners[i], in_vain);
+                        in_vain = refuse_waiting(refuser, plan->listeners[i], in_vain);
         }
-        return PREFORK_EXIT_RETIRED;
+}
+
+/* It is often retired at once, when the first worker is idle again. */
+static void let_go(struct lingering *lingering)
+{
+        struct pollfd pollers[LINGERING_MAX];
+
+        while (lingering->count > 0 && !door_is_orphaned()) {
+                size_t count = lingering_fill(lingering, pollers);
+                poll(pollers, count, lingering_timeout_ms(lingering));
+                lingering_look(lingering);
+        }
 }
 
 int refuser_run(const struct worker_plan *plan, struct prefork_scoreboard *board)
@@ -151,5 +183,15 @@ int refuser_run(const struct worker_plan *plan, struct prefork_scoreboard *board
                 return PREFORK_EXIT_ORPHANED;
         if (orders_install(NULL, NULL) < 0)
                 return PREFORK_EXIT_START_FAILED;
-        return refuse(plan, &view);
+        const struct message *response = &plan->pool->full_response;
+        struct refuser refuser = {.plan = plan,
+                                  .view = &view,
+                                  .text = {.bytes = response->bytes, .length = response->length},
+                                  .pollers = calloc(plan->listener_count + LINGERING_MAX, sizeof(struct pollfd))};
+        if (!refuser.pollers)
+                return PREFORK_EXIT_START_FAILED;
+        refuse(&refuser);
+        let_go(&refuser.lingering);
+        free(refuser.pollers);
+        return PREFORK_EXIT_RETIRED;
 }

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "lib/attach.h"
 #include "lib/door.h"
+#include "lib/gate.h"
 #include "lib/orders.h"
 #include "os/memory_file.h"
 #include "worker/explanation.h"
@@ -53,11 +54,23 @@ static int write_table(int fd, const struct access_table *table, const struct ac
 
 static bool has_gate(const struct pool_config *pool)
 {
-        return pool->access.table || pool->proxies.table;
+        return pool->access.table || pool->proxies.table || pool->banner.length > 0 || pool->full_response.length > 0;
 }
 
-/* The memory of the pool's gate, for all workers that the template makes: who may come in, and who announces others.
- * -1: it has none. */
+static int write_texts(int fd, const struct pool_config *pool)
+{
+        const struct message *banner = &pool->banner, *response = &pool->full_response;
+        const struct gate_texts texts = {.banner_bytes = (uint32_t)banner->length,
+                                         .full_response_bytes = (uint32_t)response->length};
+
+        int r = memory_file_write(fd, (const char *)&texts, sizeof(texts));
+        if (r == 0)
+                r = memory_file_write(fd, banner->bytes, banner->length);
+        return r == 0 ? memory_file_write(fd, response->bytes, response->length) : r;
+}
+
+/* The memory of the pool's gate, for all workers that the template makes: who may come in, who announces others,
+ * and what they are told. -1: it has none. */
 static int open_gate(const struct pool_config *pool, int *ret_fd)
 {
         static const struct access_table everybody = {.version = ACCESS_TABLE_VERSION, .bytes = sizeof(everybody)};
@@ -72,6 +85,8 @@ static int open_gate(const struct pool_config *pool, int *ret_fd)
                 r = write_table(fd, pool->access.table, &everybody);
         if (r == 0)
                 r = write_table(fd, pool->proxies.table, &nobody);
+        if (r == 0)
+                r = write_texts(fd, pool);
         if (r == 0)
                 r = memory_file_seal(fd);
         if (r == 0)

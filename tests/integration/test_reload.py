@@ -74,7 +74,7 @@ def test_nothing_changed_touches_nothing(preforkd: Start) -> None:
 
 @pytest.mark.parametrize(("key", "value"), [
     ("max_workers", 8), ("spare_timeout", "77s"), ("max_requests", 1000), ("max_worker_age", "1h"),
-    ("max_connections_per_source", 50), ("request_timeout", "1h"), ("kill_timeout", "7s"), ("detach_after", "1h"),
+    ("max_connections_per_source", 50), ("queue_timeout", "1h"), ("request_timeout", "1h"), ("kill_timeout", "7s"), ("detach_after", "1h"),
     ("backlog", 33), ("tcp_nodelay", True), ("tcp_keepalive", True), ("when_full", "refuse"), ("reload_surge", "50%"),
 ])
 def test_limits_change_without_touching_a_worker(preforkd: Start, key: str, value: object) -> None:

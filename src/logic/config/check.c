@@ -162,6 +162,7 @@ static void check_threads(const struct rules *rules, const struct pool_config *p
 void config_check_limits(const struct rules *rules, struct pool_config *pool)
 {
         config_fit(rules, pool);
+        config_check_wait(rules, pool);
         check_threads(rules, pool);
         check_process_limit(rules, pool);
 }
@@ -385,6 +386,7 @@ int config_finish(struct config *config, const struct config_context *context, s
                 r = config_check_access(&rules, pool);
                 if (r < 0)
                         return r;
+                config_check_answers(&rules, pool);
                 for (size_t i = 0; i < pool->listen.count; i++)
                         check_address(&rules, config, p, i);
         }

@@ -114,6 +114,8 @@ static bool concerns(enum pool_option option, const struct address *address)
         case POOL_SOCKET_MODE: /* an abstract socket has no file that could have an owner */
                 return is_unix && address->un.sun_path[0] != '\0';
         case POOL_BACKLOG:
+        case POOL_FULL_RESPONSE:
+        case POOL_BANNER:
                 return !address->datagram;
         case POOL_IPV6_ONLY:
                 return address->any.sa_family == AF_INET6;
@@ -121,7 +123,7 @@ static bool concerns(enum pool_option option, const struct address *address)
                 return !is_unix;
         case POOL_BIND_TO_DEVICE: /* a socket of the service manager keeps what its unit says */
                 return !is_unix && address->any.sa_family != AF_UNSPEC;
-        default: /* those of TCP */
+        default: /* those of TCP, and queue_timeout */
                 return !is_unix && !address->datagram;
         }
 }
@@ -194,6 +196,15 @@ int pool_config_retire_number(const struct pool_config *pool)
         return numbers[pool_config_retire_signal(pool)];
 }
 
+/* Of a handler that accepts itself connections are not seen, or only when it accepts them. */
+static bool can_answer(const struct pool_config *pool, enum pool_option option)
+{
+        if (pool->handler_type != HANDLER_LISTENER)
+                return true;
+        return option == POOL_QUEUE_TIMEOUT ? !pool_config_is_unwatched(pool)
+                                            : option == POOL_FULL_RESPONSE && pool->when_full == FULL_REFUSE;
+}
+
 bool pool_config_uses(const struct pool_config *pool, enum pool_option option)
 {
         switch (option) {
@@ -208,6 +219,10 @@ bool pool_config_uses(const struct pool_config *pool, enum pool_option option)
         case POOL_DEFER_ACCEPT:
         case POOL_BACKLOG:
                 return has_listener(pool, option);
+        case POOL_FULL_RESPONSE:
+        case POOL_QUEUE_TIMEOUT:
+        case POOL_BANNER:
+                return has_listener(pool, option) && can_answer(pool, option);
         case POOL_MIN_SPARE_WORKERS:
         case POOL_MAX_SPARE_WORKERS:
         case POOL_START_WORKERS:

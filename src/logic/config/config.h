@@ -17,6 +17,7 @@
 #include "base/secret_words.h"
 #include "base/words.h"
 #include "logic/config/handler_files.h"
+#include "logic/config/message.h"
 #include "logic/config/pool_access.h"
 
 enum log_target_kind { LOG_TARGET_AUTO, LOG_TARGET_JOURNAL, LOG_TARGET_SYSLOG, LOG_TARGET_STDERR, LOG_TARGET_FILE };
@@ -124,8 +125,8 @@ enum pool_option {
         POOL_NO_NEW_PRIVILEGES, POOL_STDERR,
         POOL_STDERR_RATE_LIMIT,
         POOL_SCALING, POOL_MIN_SPARE_WORKERS, POOL_MAX_SPARE_WORKERS, POOL_START_WORKERS, POOL_MAX_WORKERS,
-        POOL_SPARE_TIMEOUT, POOL_WHEN_FULL, POOL_MAX_CONNECTIONS_PER_SOURCE,
-        POOL_ALLOW, POOL_DENY, POOL_PROXY_PROTOCOL,
+        POOL_SPARE_TIMEOUT, POOL_WHEN_FULL, POOL_FULL_RESPONSE, POOL_MAX_CONNECTIONS_PER_SOURCE, POOL_QUEUE_TIMEOUT,
+        POOL_ALLOW, POOL_DENY, POOL_PROXY_PROTOCOL, POOL_BANNER,
         POOL_MAX_REQUESTS, POOL_MAX_REQUESTS_JITTER, POOL_MAX_WORKER_AGE, POOL_MAX_WORKER_MEMORY,
         POOL_MAX_RECYCLING, POOL_RELOAD_SURGE,
         POOL_START_TIMEOUT, POOL_REQUEST_TIMEOUT, POOL_REQUEST_SLOWLOG_TIMEOUT, POOL_KILL_TIMEOUT, POOL_DETACH_AFTER, POOL_MAX_DETACHED_WORKERS,
@@ -142,6 +143,8 @@ enum pool_option {
 #define CONFIG_FILE_VARIABLES "file_variables"
 #define CONFIG_ACCESS "access"
 #define CONFIG_PROXIES "proxies"
+#define CONFIG_FULL_RESPONSE "full_response_text"
+#define CONFIG_BANNER "banner_text"
 #define CONFIG_DIRECTORY_ID "directory_id"
 #define CONFIG_ROOT_DIRECTORY_ID "root_directory_id"
 
@@ -205,13 +208,16 @@ struct pool_config {
         uint64_t min_spare_workers, max_spare_workers, start_workers, max_workers;
         uint64_t spare_timeout_ms;
         int when_full;                       /* enum when_full */
+        struct message full_response;        /* what refused clients get */
         uint64_t max_connections_per_source; /* 0: no limit */
+        uint64_t queue_timeout_ms;           /* 0: none */
 
         struct words allow, deny;  /* as they were written … */
         struct pool_access access; /* … and what they mean, complete after config_finish() */
 
         struct words proxy_protocol; /* the same for proxies that announce clients */
         struct pool_access proxies;
+        struct message banner; /* what clients get before the handler */
 
         uint64_t max_requests; /* 0: never */
         uint64_t max_requests_jitter_percent;

@@ -202,6 +202,10 @@ static int take_noted(const struct parser *parser, const char *key, const char *
                 r = value ? pool_access_take(&parser->pool->access, value) : 0;
         else if (text_equal(key, CONFIG_PROXIES))
                 r = value ? pool_access_take(&parser->pool->proxies, value) : 0;
+        else if (text_equal(key, CONFIG_FULL_RESPONSE))
+                r = value ? message_take_bytes(&parser->pool->full_response, value) : 0;
+        else if (text_equal(key, CONFIG_BANNER))
+                r = value ? message_take_bytes(&parser->pool->banner, value) : 0;
         else
                 return choice_take(parser->pool, key, value);
         return r == -ENOMEM ? r : 1;

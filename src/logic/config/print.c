@@ -107,6 +107,16 @@ static int print_access(const struct printer *printer, const char *key, const st
         return r < 0 ? r : ini_write_value(printer->text, key, text_string(&value));
 }
 
+static int print_message(const struct printer *printer, const char *key, const struct message *message)
+{
+        _cleanup_(text_clear) struct text value = {0};
+
+        if (!printer->with_origins || !message->path || !message->bytes)
+                return 0;
+        int r = message_print_bytes(message, &value);
+        return r < 0 ? r : ini_write_value(printer->text, key, text_string(&value));
+}
+
 static int print_directory_id(const struct printer *printer, const char *key, const struct directory_id *id)
 {
         if (!printer->with_origins || id->inode == 0)
@@ -189,6 +199,10 @@ static int print_pool(const struct printer *printer, const struct pool_config *p
                 r = print_access(printer, CONFIG_ACCESS, &pool->access);
         if (r == 0)
                 r = print_access(printer, CONFIG_PROXIES, &pool->proxies);
+        if (r == 0)
+                r = print_message(printer, CONFIG_FULL_RESPONSE, &pool->full_response);
+        if (r == 0)
+                r = print_message(printer, CONFIG_BANNER, &pool->banner);
         if (r == 0)
                 r = print_directory_id(printer, CONFIG_DIRECTORY_ID, &pool->directory_id);
         if (r == 0)

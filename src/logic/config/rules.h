@@ -47,5 +47,9 @@ void config_check_handler(const struct rules *rules, const struct pool_config *p
 /* Complete what `allow` and `deny` mean, and check it. 0 or -ENOMEM. */
 int config_check_access(const struct rules *rules, struct pool_config *pool);
 
+/* What preforkd itself says to clients; and (of config_check_limits()) when it refuses them for their wait. */
+void config_check_wait(const struct rules *rules, const struct pool_config *pool);
+void config_check_answers(const struct rules *rules, const struct pool_config *pool);
+
 /* All rules about values that apply in place: fits them, and checks the bound of processes. */
 void config_check_limits(const struct rules *rules, struct pool_config *pool);

@@ -11,7 +11,8 @@
 
 /* Bounds that several options share. A year is longer than any useful deadline and keeps sums of times far from
  * overflow; 65,000 leaves slots of a scoreboard for replacements. */
-#define YEAR_MS (UINT64_C(8760) * 3600 * 1000)
+#define DAY_MS (UINT64_C(24) * 3600 * 1000)
+#define YEAR_MS (365 * DAY_MS)
 #define WORKERS_MAX 65000
 #define THREADS_MAX 1024
 #define NUMBER_MAX UINT32_MAX
@@ -206,9 +207,13 @@ const struct option pool_options[] = {
                 .max = YEAR_MS, .help = "how long a surplus of idle workers must last before it is retired"},
         [POOL_WHEN_FULL] = {"when_full", OPTION_ENUM, POOL_FIELD(when_full), "queue", .choices = when_fulls,
                 .help = "at max_workers, connections wait in the backlog, or are closed unserved"},
+        [POOL_FULL_RESPONSE] = {"full_response", OPTION_MESSAGE, POOL_FIELD(full_response), .optional = true,
+                .effect = EFFECT_ROLL, .help = "what clients get that are refused, before the end of their connection"},
         [POOL_MAX_CONNECTIONS_PER_SOURCE] = {"max_connections_per_source", OPTION_NUMBER,
                 POOL_FIELD(max_connections_per_source), "0", .max = WORKERS_MAX,
                 .help = "maximum number of connections of one client address; 0: no limit"},
+        [POOL_QUEUE_TIMEOUT] = {"queue_timeout", OPTION_DURATION, POOL_FIELD(queue_timeout_ms), "0", .max = DAY_MS,
+                .help = "a connection that has waited longer for a worker is refused; 0: none is"},
         [POOL_ALLOW] = {"allow", OPTION_CLIENTS, POOL_FIELD(allow), .optional = true, .effect = EFFECT_ROLL,
                 .help = "networks, addresses, users and lists of such that may connect; unset: all but those of deny"},
         [POOL_DENY] = {"deny", OPTION_CLIENTS, POOL_FIELD(deny), .optional = true, .effect = EFFECT_ROLL,
@@ -216,6 +221,8 @@ const struct option pool_options[] = {
         [POOL_PROXY_PROTOCOL] = {"proxy_protocol", OPTION_CLIENTS, POOL_FIELD(proxy_protocol), .optional = true,
                 .effect = EFFECT_ROLL,
                 .help = "proxies, as clients in allow, that announce their clients by a PROXY header, and must"},
+        [POOL_BANNER] = {"banner", OPTION_MESSAGE, POOL_FIELD(banner), .optional = true, .effect = EFFECT_ROLL,
+                .help = "what clients get that are served, before the handler has their connection"},
 
         [POOL_MAX_REQUESTS] = {"max_requests", OPTION_NUMBER, POOL_FIELD(max_requests), "0", .max = NUMBER_MAX,
                 .help = "a worker is replaced after this many requests; 0: never"},

@@ -46,7 +46,7 @@ enum counter_unit {
           "requests that took longer than detach_after and left max_workers")                                          \
         X(aborted, "aborted", COUNTER_NUMBER, NONE, NONE, "aborted",                                                   \
           "requests ended by an immediate stop, shutdown_timeout or kill-worker")                                      \
-        X(refused, "refused", COUNTER_NUMBER, OF(refused) + OF(refused_access) + OF(refused_proxy), OF(refused), "refused",                                     \
+        X(refused, "refused", COUNTER_NUMBER, OF(refused) + OF(refused_access) + OF(refused_proxy) + OF(refused_wait) + OF(refused_banner), OF(refused), "refused",                                     \
           "connections closed unserved; they are not requests")                                                        \
         X(refused_full, "refused_full", COUNTER_NUMBER, NONE, OF(refused), NULL,                                       \
           "of refused, those for when_full = refuse")                                                                  \
@@ -56,6 +56,10 @@ enum counter_unit {
           "of refused, those for allow and deny")                                                                      \
         X(refused_proxy, "refused_proxy", COUNTER_NUMBER, OF(refused_proxy), NONE, "of them by PROXY header",             \
           "of refused, those of proxies without a good PROXY header")                                                  \
+        X(refused_wait, "refused_wait", COUNTER_NUMBER, OF(refused_wait), NONE, "of them by their wait",               \
+          "of refused, those for queue_timeout")                                                                       \
+        X(refused_banner, "refused_banner", COUNTER_NUMBER, OF(refused_banner), NONE, "of them by the banner",         \
+          "of refused, those whose client did not read the banner")                                                    \
         X(requests, "requests", COUNTER_NUMBER, OF(requests_ended), NONE, "requests", "requests that have ended")      \
         X(busy_ns, "busy_ms", COUNTER_NS, OF(busy_ns), NONE, NULL, "the duration of all requests together")            \
         X(handler_cpu_us, "handler_cpu_ms", COUNTER_US, OF(handler_cpu_us), NONE, NULL,                                \

@@ -27,6 +27,17 @@ static void read_requests(struct tally_words *words, const struct prefork_slot *
         words->counters.requests = atomic_load(&slot->requests_ended);
 }
 
+static void read_refusals(struct counters *ret, const struct prefork_slot *slot)
+{
+        ret->refused_source = atomic_load(&slot->refused);
+        ret->refused_access = atomic_load(&slot->refused_access);
+        ret->refused_proxy = atomic_load(&slot->refused_proxy);
+        ret->refused_wait = atomic_load(&slot->refused_wait);
+        ret->refused_banner = atomic_load(&slot->refused_banner);
+        ret->refused = ret->refused_source + ret->refused_access + ret->refused_proxy + ret->refused_wait +
+                       ret->refused_banner;
+}
+
 void tally_read(struct tally_words *ret, const struct prefork_slot *slot)
 {
         *ret = (struct tally_words){0};
@@ -35,25 +46,23 @@ void tally_read(struct tally_words *ret, const struct prefork_slot *slot)
                 ret->durations[i] = atomic_load(&slot->durations[i]);
                 ret->waits[i] = atomic_load(&slot->waits[i]);
         }
-        /* Once more, after everything that is counted once a request, and which may not be ahead by more than one. */
+        /* Once more, after everything that is counted once a connection, and which may not be ahead by more than one.
+         */
+        read_refusals(&ret->counters, slot);
         read_requests(ret, slot);
 }
 
 bool tally_read_busy(struct tally_words *ret, const struct prefork_slot *slot, const struct tally *tally)
 {
         const struct counters *said = &tally->said.counters;
-        uint64_t refused_source = atomic_load(&slot->refused), refused_access = atomic_load(&slot->refused_access),
-                 refused_proxy = atomic_load(&slot->refused_proxy);
-        uint64_t refused = refused_source + refused_access + refused_proxy;
+        struct counters refusals = {0};
 
+        read_refusals(&refusals, slot);
         if (atomic_load(&slot->requests_begun) == tally->said.begun &&
-            atomic_load(&slot->requests_ended) == said->requests && refused == said->refused)
+            atomic_load(&slot->requests_ended) == said->requests && refusals.refused == said->refused)
                 return false;
         *ret = tally->said;
-        ret->counters.refused = refused;
-        ret->counters.refused_source = refused_source;
-        ret->counters.refused_access = refused_access;
-        ret->counters.refused_proxy = refused_proxy;
+        read_refusals(&ret->counters, slot);
         read_requests(ret, slot);
         return true;
 }
@@ -112,9 +121,9 @@ static void count_counter(struct tally *tally, enum counter_id id, const struct 
                    counter_table[id].name, lie);
 }
 
-/* All buckets together hold each request at most once. */
-static void count_buckets(const struct tally *tally, uint32_t *said, uint32_t *counted, const uint32_t *now,
-                          const char *name, struct tally_lie *lie)
+/* All buckets together hold each of `requests` at most once, and the one that is about to end. */
+static void count_buckets(uint64_t requests, uint32_t *said, uint32_t *counted, const uint32_t *now, const char *name,
+                          struct tally_lie *lie)
 {
         uint64_t before = 0, growth = 0;
         bool backwards = false;
@@ -124,7 +133,7 @@ static void count_buckets(const struct tally *tally, uint32_t *said, uint32_t *c
                 growth += now[i] - said[i];
                 backwards |= now[i] < said[i];
         }
-        bool is_lie = backwards || growth > room_by_requests(tally, before);
+        bool is_lie = backwards || growth > minus(requests + 1, before);
         for (size_t i = 0; i < PREFORK_DURATION_BUCKETS; i++) {
                 counted[i] += is_lie ? 0 : now[i] - said[i];
                 said[i] = now[i];
@@ -143,8 +152,10 @@ struct tally_lie tally_count(struct tally *tally, const struct tally_words *word
         count_counter(tally, COUNTER_requests, &words->counters, now_ms, cpus, &lie);
         for (int id = 0; id < COUNTER_COUNT; id++)
                 count_counter(tally, (enum counter_id)id, &words->counters, now_ms, cpus, &lie);
-        count_buckets(tally, tally->said.durations, tally->counted.durations, words->durations, "durations", &lie);
-        count_buckets(tally, tally->said.waits, tally->counted.waits, words->waits, "waits", &lie);
+        uint64_t requests = tally->counted.counters.requests,
+                 late = tally->counted.counters.refused_wait + tally->counted.counters.refused_banner;
+        count_buckets(requests, tally->said.durations, tally->counted.durations, words->durations, "durations", &lie);
+        count_buckets(requests + late, tally->said.waits, tally->counted.waits, words->waits, "waits", &lie);
         tally->looked_ms = now_ms;
         return lie;
 }

@@ -17,6 +17,7 @@
 #include "master/config/config_files.h"
 #include "master/config/config_host.h"
 #include "master/config/config_log.h"
+#include "master/config/config_messages.h"
 
 static int read_options(const struct config_source *source, struct config *config, struct problem_list *problems)
 {
@@ -50,6 +51,8 @@ int config_read(const struct config_source *source, struct config *ret, struct p
                 r = config_accounts_resolve(ret, problems);
         if (r == 0)
                 r = config_access_resolve(ret, problems);
+        if (r == 0)
+                r = config_messages_complete(ret, problems);
         if (r == 0)
                 r = config_finish(ret, &context, problems);
         if (r == 0)

@@ -175,6 +175,7 @@ static void publish(const struct board *board, const struct pool_config *config)
         atomic_store(&memory->max_worker_memory_bytes, config->max_worker_memory_bytes);
         atomic_store(&memory->max_worker_age_ns, config->max_worker_age_ms * 1000000);
         atomic_store(&memory->max_connections_per_source, (uint32_t)config->max_connections_per_source);
+        atomic_store(&memory->queue_timeout_ms, (uint32_t)config->queue_timeout_ms);
 }
 
 void pool_publish(struct pool *pool)

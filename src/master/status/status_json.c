@@ -192,12 +192,26 @@ static json_t *overlay_json(const struct status_pool *status)
         return NULL;
 }
 
+/* Bucket by bucket; NULL: out of memory. */
+static json_t *buckets_json(const struct request_durations *durations)
+{
+        json_t *buckets = json_array();
+
+        for (size_t i = 0; i < REQUEST_DURATION_BUCKETS; i++)
+                if (json_array_append_new(buckets, NUMBER(durations->buckets[i])) != 0) {
+                        json_decref(buckets);
+                        return NULL;
+                }
+        return buckets;
+}
+
 static json_t *pool_json(const struct status_pool *status)
 {
         const struct request_percentiles times = request_durations_percentiles(&status->durations),
                                          waits = request_durations_percentiles(&status->waits);
         json_t *pool = json_pack(
-                "{s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:{s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o}, "
+                "{s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:{s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, s:o, "
+                "s:o}, "
                 "s:o, s:{s:o, s:o}, s:{s:o, "
                 "s:o}}",
                 "name", status_json_text(status->name), "state", status_pool_state_name(status->state), "accounting",
@@ -207,9 +221,10 @@ static json_t *pool_json(const struct status_pool *status)
                 NUMBER(status->rate.window_ms), "duration_us", "mean", NUMBER(times.mean_us), "p50",
                 NUMBER(times.p50_us), "p90", NUMBER(times.p90_us), "p99", NUMBER(times.p99_us), "wait_us", "measured",
                 NUMBER(request_durations_count(&status->waits)), "p50", NUMBER(waits.p50_us), "p90",
-                NUMBER(waits.p90_us), "p99", NUMBER(waits.p99_us), "totals", totals_json(&status->totals), "backoff",
-                "failures", NUMBER(status->failures), "next_start_ms", NUMBER(status->next_start_ms), "opening",
-                "failures", NUMBER(status->listen_failures), "next_attempt_ms", NUMBER(status->next_listen_ms));
+                NUMBER(waits.p90_us), "p99", NUMBER(waits.p99_us), "buckets", buckets_json(&status->waits), "totals",
+                totals_json(&status->totals), "backoff", "failures", NUMBER(status->failures), "next_start_ms",
+                NUMBER(status->next_start_ms), "opening", "failures", NUMBER(status->listen_failures),
+                "next_attempt_ms", NUMBER(status->next_listen_ms));
 
         if (pool && add_lists(pool, status) != 0) {
                 json_decref(pool);

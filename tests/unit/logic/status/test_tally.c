@@ -44,6 +44,29 @@ static void serve(uint64_t duration_ms, unsigned bucket)
         slot.requests_ended++;
 }
 
+/* What an honest worker says of connections that it refuses after their wait. */
+static void refuse(unsigned late, unsigned unread)
+{
+        slot.waits[20] += late + unread;
+        slot.refused_wait += late;
+        slot.refused_banner += unread;
+}
+
+static void test_waits_of_refused_connections(void **state)
+{
+        (void)state;
+        for (int i = 0; i < 100; i++)
+                serve(10, 14);
+        refuse(70, 30);
+        assert_string_equal(look(10000), "");
+        assert_int_equal(tally.counted.waits[20], 100);
+        assert_int_equal(tally.counted.counters.refused, 100);
+        assert_int_equal(tally.counted.counters.refused_wait, 70);
+        assert_int_equal(tally.counted.counters.refused_banner, 30);
+        slot.waits[20] += 2;
+        assert_string_equal(look(20000), "waits");
+}
+
 static void test_an_honest_worker_is_believed(void **state)
 {
         const struct counters expected = {
@@ -165,7 +188,7 @@ static void test_garbage(void **state)
                         durations += tally.counted.durations[i];
                         waits += tally.counted.waits[i];
                 }
-                assert_in_range(waits, 0, counted->requests + 1);
+                assert_in_range(waits, 0, counted->requests + counted->refused_wait + counted->refused_banner + 1);
                 assert_in_range(counted->requests, 0, (age_ms + 10000) * 1000);
                 assert_in_range(counted->busy_ns, 0, (age_ms + 1) * 1000000);
                 assert_in_range(counted->handler_cpu_us, 0, (age_ms + 20) * 1000 * CPUS);
@@ -197,6 +220,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup(test_an_honest_worker_is_believed, setup),
+                cmocka_unit_test_setup(test_waits_of_refused_connections, setup),
                 cmocka_unit_test_setup(test_a_request_is_seen_while_it_ends, setup),
                 cmocka_unit_test_setup(test_a_jump, setup),
                 cmocka_unit_test_setup(test_backwards, setup),
