@@ -45,7 +45,8 @@ const struct foreign_word foreign_words[] = {
         {"xinetd", "log_on_success", NULL, has_peer},
         {"xinetd", "log_on_failure", NULL, has_peer},
         {"xinetd", "redirect", "handler", "= redirect ADDRESS:PORT, with handler_type = builtin"},
-        {"xinetd", "banner", NULL, "the handler says what is to be said"},
+        {"xinetd", "banner_success", "banner", "= @FILE"},
+        {"xinetd", "banner_fail", "full_response", "= @FILE"},
         {"xinetd", "includedir", NULL, "pools.d/*.conf beside the file is always read"},
 
         {"tcpserver", "port", "listen", "ADDRESS:PORT"},
@@ -57,6 +58,7 @@ const struct foreign_word foreign_words[] = {
         {"tcpserver", "U", "user", "there is no envuidgid: name the user"},
         {"tcpserver", "v", "log_level", "= debug"},
         {"tcpserver", "q", "log_level", "= err"},
+        {"tcpserver", "B", "banner", NULL},
         {"tcpserver", "x", "allow", "and deny, which also read lists of text"},
         {"tcpserver", "l", NULL, "names are not looked up"},
         {"tcpserver", "p", NULL, "names are not looked up"},

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/words.h"
+#include "logic/config/message.h"
 #include "logic/import/service.h"
 
 #define WITH_VALUE "cxbBugltI"
@@ -18,11 +19,14 @@ static IMPORT_TAKE(take_nodelay)
 
 static IMPORT_TAKE(take_banner)
 {
-        _cleanup_(text_clear) struct text quoted = {0};
+        _cleanup_(message_clear) struct message banner = {0};
+        _cleanup_(text_clear) struct text text = {0};
 
-        if (words_quote(&quoted, directive->value) < 0)
+        if (message_set_bytes(&banner, directive->value, strlen(directive->value)) < 0 ||
+            message_print(&banner, &text) < 0)
                 draft->out_of_memory = true;
-        draft_set(draft, pool, row->ours, text_string(&quoted));
+        else if (text.length > 0)
+                draft_set(draft, pool, row->ours, text_string(&text));
 }
 
 /* clang-format off */
@@ -40,7 +44,7 @@ const struct import_row tcpserver_rows[] = {
         {"x", NULL, "write the text from which tcprules made the file as allow and deny, and what it sets as environment",
          import_take_close},
         {"X", NULL, "-x decides", import_take_note},
-        {"B", "banner", "the handler says what is to be said", take_banner},
+        {"B", "banner", NULL, take_banner},
         {"v", "log_level", "in [preforkd]: debug", import_take_note},
         {"q", "log_level", "in [preforkd]: err", import_take_note},
         {"Q", "log_level", "in [preforkd]: as it is", import_take_note},

@@ -209,15 +209,24 @@ static void convert_server(const struct service *service)
                 service_wait(service->draft, service->pool);
 }
 
+/* A row about connections that xinetd accepts itself, in a service that takes them itself or has none. */
+static bool is_void(const struct service *service, const struct import_row *row)
+{
+        bool waits = has_word(service, "wait", "yes");
+        bool is_banner = text_starts_with(row->word, "banner");
+
+        if (is_banner && (waits || is_udp(service)))
+                draft_note(service->draft, service->pool, "%s: nobody is greeted by a service that waits", row->word);
+        return waits ? is_banner || text_equal(row->word, "instances") : is_banner && is_udp(service);
+}
+
 /* Everything that is said once, by its row. */
 static void convert_rows(const struct service *service)
 {
-        bool waits = has_word(service, "wait", "yes");
-
         for (size_t i = 0; i < xinetd_row_count; i++) {
                 const struct import_row *row = &xinetd_rows[i];
                 _cleanup_(attribute_clear) struct attribute attribute = find(service, row->word);
-                if (!attribute.found || (waits && text_equal(row->word, "instances")))
+                if (!attribute.found || is_void(service, row))
                         continue;
                 const struct import_directive directive = {.word = row->word,
                                                            .value = text_string(&attribute.value),

@@ -97,6 +97,32 @@ static IMPORT_TAKE(take_groups)
                 draft_note(draft, pool, "the user's own groups are always set");
 }
 
+/* Is something else to be sent there already? xinetd sends two files, one after the other. */
+static void send_file(struct draft *draft, struct draft_pool *pool, const char *option, const char *path)
+{
+        _cleanup_(text_clear) struct text named = {0};
+
+        if (text_appendf(&named, "@%s", path) < 0)
+                draft->out_of_memory = true;
+        else if (draft_value(pool, option)[0] != '\0')
+                draft_ask(draft, pool, "after another file; put both into one for %s", option);
+        else
+                draft_set_word(draft, pool, option, text_string(&named));
+}
+
+/* `banner`: whoever connects gets it. */
+static IMPORT_TAKE(take_banner)
+{
+        static const char *const refusing[] = {"when_full", "max_connections_per_source", "allow", "deny"};
+        bool is_for_all = text_equal(row->word, "banner"), refuses = false;
+
+        send_file(draft, pool, row->ours, directive->value);
+        for (size_t i = 0; i < ELEMENTS(refusing); i++)
+                refuses = refuses || draft_value(pool, refusing[i])[0] != '\0';
+        if (is_for_all && refuses)
+                send_file(draft, pool, "full_response", directive->value);
+}
+
 static const char leaves_out[] = "such services are not served here";
 
 /* clang-format off */
@@ -136,9 +162,9 @@ const struct import_row xinetd_rows[] = {
         {"deny_time", NULL, "there are no sensors", import_take_note},
         {"libwrap", NULL, "hosts.allow and hosts.deny are not read", import_take_note},
         {"redirect", "handler", "= redirect ADDRESS:PORT, with handler_type = builtin", NULL},
-        {"banner", "banner", "no file is sent; the handler says what is to be said", import_take_note},
-        {"banner_success", "banner", "no file is sent; the handler says what is to be said", import_take_note},
-        {"banner_fail", "full_response", "no file is sent; refused clients get nothing", import_take_note},
+        {"banner", "banner", "= @FILE; full_response, too, if somebody may be refused", take_banner},
+        {"banner_success", "banner", "= @FILE", take_banner},
+        {"banner_fail", "full_response", "= @FILE", take_banner},
         {"rlimit_as", "limit_as", NULL, import_take_limit},
         {"rlimit_files", "limit_nofile", NULL, import_take_limit},
         {"rlimit_cpu", "limit_cpu", NULL, import_take_limit},

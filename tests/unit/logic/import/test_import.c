@@ -90,6 +90,36 @@ static void test_xinetd_service(void **state)
         expect(&text, "\n# log_type = SYSLOG: in [preforkd]");
 }
 
+static void test_banners(void **state)
+{
+        static const char begin[] =
+                "service ssh\n{\n socket_type = stream\n wait = no\n user = nobody\n server = /bin/cat\n";
+        _cleanup_(text_clear) struct text alone = {0}, all = {0}, apart = {0}, both = {0}, waits = {0}, words = {0};
+        char file[512];
+
+        (void)state;
+        snprintf(file, sizeof(file), "%s banner = /etc/motd\n}\n", begin);
+        assert_false(convert("xinetd", file, false, &alone));
+        expect(&alone, "\nbanner = @/etc/motd\n");
+        assert_null(strstr(text_string(&alone), "full_response"));
+        snprintf(file, sizeof(file), "%s banner = /etc/motd\n only_from = 192.0.2.1\n}\n", begin);
+        assert_false(convert("xinetd", file, false, &all));
+        expect(&all, "\nfull_response = @/etc/motd\nallow = 192.0.2.1\nbanner = @/etc/motd\n");
+        snprintf(file, sizeof(file), "%s banner_fail = /etc/no\n banner_success = /etc/yes\n instances = 3\n}\n",
+                 begin);
+        assert_false(convert("xinetd", file, false, &apart));
+        expect(&apart, "\nfull_response = @/etc/no\nbanner = @/etc/yes\n");
+        snprintf(file, sizeof(file), "%s banner = /etc/motd\n banner_success = /etc/yes\n}\n", begin);
+        assert_true(convert("xinetd", file, false, &both));
+        expect(&both, "\n# ! banner_success = /etc/yes: after another file; put both into one for banner\n");
+        assert_false(convert(
+                "xinetd", "service tftp\n{\n socket_type = dgram\n wait = yes\n server = /bin/cat\n banner = /a\n}\n",
+                false, &waits));
+        expect(&waits, "\n# banner: nobody is greeted by a service that waits\n");
+        assert_false(convert("tcpserver", "-B \"220 it's @ here\\\\r\" -u 7 127.0.0.1 25 /bin/cat", false, &words));
+        expect(&words, "\nbanner = '220 it\\x27s @ here\\\\r'\n");
+}
+
 static void test_xinetd_wait(void **state)
 {
         _cleanup_(text_clear) struct text text = {0};
@@ -496,11 +526,8 @@ static void test_rows(void **state)
                                               "limit_stack",
                                               "limit_fsize",
                                               "bind_to_device",
-                                              "banner",
-                                              "full_response",
                                               "connection_log",
-                                              "request_slowlog_timeout",
-                                              "queue_timeout"};
+                                              "request_slowlog_timeout"};
 
         (void)state;
         for (size_t f = 0; f < import_format_count; f++)
@@ -531,6 +558,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_xinetd_service),
                 cmocka_unit_test(test_xinetd_wait),
+                cmocka_unit_test(test_banners),
                 cmocka_unit_test(test_xinetd_builtins),
                 cmocka_unit_test(test_nothing_is_dropped),
                 cmocka_unit_test(test_xinetd_blocks),
