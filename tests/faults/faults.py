@@ -23,6 +23,7 @@ MEMORY, DESCRIPTORS, ODD = errno.ENOMEM, errno.EMFILE, errno.EPERM
 # it. The first one is tried with most numbers.
 ERRORS: dict[str, tuple[int, ...]] = {
     "__getdelim": (MEMORY, errno.EIO),
+    "__poll_chk": (MEMORY, errno.EINTR),
     "accept4": (DESCRIPTORS, errno.ECONNABORTED, errno.EINTR, MEMORY, ODD, errno.EAGAIN),
     "access": (errno.EIO, errno.EACCES),
     "bind": (MEMORY, errno.EADDRINUSE, errno.EACCES),

@@ -290,6 +290,10 @@ WRAP_DONE(int, -1, munmap, (void *at, size_t size), (at, size))
 WRAP(int, -1, pidfd_open, (pid_t pid, unsigned flags), (pid, flags))
 WRAP(int, -1, pidfd_send_signal, (int fd, int number, siginfo_t *info, unsigned flags), (fd, number, info, flags))
 WRAP(int, -1, pipe2, (int fds[2], int flags), (fds, flags))
+/* What programs call that were compiled with _FORTIFY_SOURCE, and know the size of the array. */
+/* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): a name of libc's */
+int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size);
+WRAP(int, -1, __poll_chk, (struct pollfd * fds, nfds_t count, int timeout, size_t size), (fds, count, timeout, size))
 WRAP(int, -1, poll, (struct pollfd * fds, nfds_t count, int timeout), (fds, count, timeout))
 WRAP(int, -1, ppoll, (struct pollfd * fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask),
      (fds, count, timeout, mask))
