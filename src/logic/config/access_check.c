@@ -66,9 +66,9 @@ static bool names_users(const struct access_rules *rules)
 }
 
 static void check(const struct rules *rules, const struct pool_config *pool, enum pool_option option,
-                  const struct pool_access *access)
+                  const struct words *words, const struct pool_access *access)
 {
-        if (!rules_is_set(pool, option))
+        if (words->count == 0)
                 return;
         if (pool->handler_type == HANDLER_LISTENER)
                 rules_refuse(rules, pool, option,
@@ -87,10 +87,10 @@ int config_check_access(const struct rules *rules, struct pool_config *pool)
                 r = complete(rules, pool, POOL_PROXY_PROTOCOL, &pool->proxies);
         if (r < 0)
                 return r;
-        check(rules, pool, POOL_ALLOW, &pool->access);
-        check(rules, pool, POOL_DENY, &pool->access);
-        check(rules, pool, POOL_PROXY_PROTOCOL, &pool->proxies);
-        if (rules_is_set(pool, POOL_PROXY_PROTOCOL) && datagram_rules_apply(pool))
+        check(rules, pool, POOL_ALLOW, &pool->allow, &pool->access);
+        check(rules, pool, POOL_DENY, &pool->deny, &pool->access);
+        check(rules, pool, POOL_PROXY_PROTOCOL, &pool->proxy_protocol, &pool->proxies);
+        if (pool->proxy_protocol.count > 0 && datagram_rules_apply(pool))
                 rules_refuse(rules, pool, POOL_PROXY_PROTOCOL,
                              "datagrams have no PROXY header; expected addresses for connections alone");
         return 0;
