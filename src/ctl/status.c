@@ -21,6 +21,17 @@ int ctl_status_summary(const json_t *document, struct text *text)
                             ctl_rate(ctl_real(master, "requests_per_second"), rate));
 }
 
+/* Nothing without max_workers_total. */
+static int append_total(const json_t *document, struct text *text)
+{
+        uint64_t max = ctl_number(document, "master.total.max_workers");
+
+        if (max == 0)
+                return 0;
+        return text_appendf(text, "max_workers_total: %" PRIu64 " of %" PRIu64 " in use\n",
+                            ctl_number(document, "master.total.used"), max);
+}
+
 /* Nothing as long as every record gets to where it should. */
 static int append_log(const json_t *document, struct text *text)
 {
@@ -123,6 +134,9 @@ static int append_workers(const json_t *pool, struct text *text)
                 r = text_appendf(text,
                                  "  unwatched  %" PRIu64 " report nothing: judged by what waits at the listeners\n",
                                  ctl_number(pool, "counts.unwatched"));
+        if (r == 0 && ctl_number(pool, "wants") > 0)
+                r = text_appendf(text, "  wants      %" PRIu64 " more; max_workers_total allows none at present\n",
+                                 ctl_number(pool, "wants"));
         if (r == 0 && ctl_number(pool, "counts.old") > 0)
                 r = text_appendf(text, "  roll       %" PRIu64 " of an older generation left\n",
                                  ctl_number(pool, "counts.old"));
@@ -358,6 +372,8 @@ int ctl_status_print(const json_t *document, bool in_full, struct ctl_style styl
         size_t index;
         int r = in_full ? 0 : ctl_status_summary(document, text);
 
+        if (r == 0 && !in_full)
+                r = append_total(document, text);
         if (r == 0 && !in_full)
                 r = append_log(document, text);
         if (r == 0 && !in_full)

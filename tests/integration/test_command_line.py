@@ -30,7 +30,7 @@ POOL_KEYS = """
     max_requests max_requests_jitter max_worker_age max_worker_memory max_recycling reload_surge start_timeout
     request_timeout request_slowlog_timeout kill_timeout detach_after max_detached_workers restart_delay_min restart_delay_max stderr
     """.split()
-MASTER_KEYS = ["control", "control_group", "log_level", "log_target", "log_time", "shutdown_timeout"]
+MASTER_KEYS = ["control", "control_group", "log_level", "log_target", "log_time", "max_workers_total", "shutdown_timeout"]
 
 
 def config_file(directory: Path, text: str, name: str = "preforkd.conf") -> Path:

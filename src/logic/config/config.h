@@ -251,6 +251,7 @@ enum master_option {
         MASTER_LOG_LEVEL,
         MASTER_LOG_TARGET,
         MASTER_LOG_TIME,
+        MASTER_MAX_WORKERS_TOTAL,
         MASTER_PARTIAL_START,
         MASTER_SHUTDOWN_TIMEOUT,
         MASTER_OPTION_COUNT
@@ -265,8 +266,9 @@ struct master_config {
         struct account control_group;
         int log_level; /* LOG_… of <syslog.h> */
         struct log_target log_target;
-        int log_format; /* enum log_format */
-        int log_time;   /* enum log_time */
+        int log_format;             /* enum log_format */
+        int log_time;               /* enum log_time */
+        uint64_t max_workers_total; /* of all pools together; 0: no such limit */
         uint64_t drain_delay_ms;
         bool partial_start;
         uint64_t shutdown_timeout_ms;

@@ -51,5 +51,8 @@ int config_check_access(const struct rules *rules, struct pool_config *pool);
 void config_check_wait(const struct rules *rules, const struct pool_config *pool);
 void config_check_answers(const struct rules *rules, const struct pool_config *pool);
 
+/* Check max_workers_total against what pools have in any case. */
+void config_check_total(const struct rules *rules, const struct config *config);
+
 /* All rules about values that apply in place: fits them, and checks the bound of processes. */
 void config_check_limits(const struct rules *rules, struct pool_config *pool);

@@ -71,6 +71,18 @@ static void hand_over(struct turn *turn)
         }
 }
 
+/* max_workers_total leaves no place for a new worker: an old one goes first, and its place is taken when it has ended.
+ * At most as many are on their way as a roll may otherwise start ahead. */
+static void retire_first(struct turn *turn)
+{
+        const struct worker_counts *counts = &turn->rows.counts;
+        unsigned threads = pool_config_threads(turn->config), ending = counts->retiring - counts->helpers;
+
+        if (may_start(turn) > 0 && turn_places(turn) < threads && counts->surge == 0 &&
+            ending < MAX_OF(pool_config_surge(turn->config), (uint64_t)threads))
+                turn_retire(turn, pick_old(&turn->rows), "roll");
+}
+
 /* What inetd calls wait is started when something waits, and not ahead. */
 static void retire_old(struct turn *turn)
 {
@@ -88,11 +100,14 @@ void roll_decide(struct turn *turn)
         if (refuser != WORKER_ROW_NONE && worker_row_is_old(&turn->rows, &turn->rows.items[refuser]))
                 turn_retire(turn, refuser, "roll"); /* it knows the old listeners */
         /* Old workers stay while closing listeners have connections that only they can take. */
-        if (counts->old_total == 0 || turn_closing_left(turn) == 0 || drain_waits_for_roll(turn))
+        bool may_retire = counts->old_total == 0 || turn_closing_left(turn) == 0 || drain_waits_for_roll(turn);
+        if (may_retire)
                 (pool_config_is_wait(turn->config) ? retire_old : hand_over)(turn);
         if (pool_config_is_wait(turn->config) || counts->old_total == 0 || turn_is_backing_off(turn) ||
             turn->closing_down)
                 return;
+        if (may_retire)
+                retire_first(turn);
         snprintf(why, sizeof(why), "generation %llu, %u of older ones left", (unsigned long long)turn->rows.generation,
                  counts->old_total);
         const struct launch launch = {.purpose = WORKER_ROLL, .count = may_start(turn), .reason = "roll", .why = why};

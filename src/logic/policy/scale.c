@@ -295,6 +295,18 @@ static void publish(const struct question *q, const struct scale_state *state, s
         d->high_above = high_above(q, state, d);
 }
 
+unsigned scale_policy_wants(const struct scale_limits *limits, const struct scale_input *input)
+{
+        struct question q = ask(limits, input);
+        struct scale_decision decision = {0};
+
+        if (q.limits.scaling != SCALING_STATIC)
+                q.deficit = excess(input->queued, q.spare);
+        if (q.deficit > 0)
+                grow(&q, &decision);
+        return decision.start;
+}
+
 struct scale_decision scale_policy_decide(const struct scale_limits *limits, const struct scale_input *input,
                                           struct scale_state *state)
 {

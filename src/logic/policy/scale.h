@@ -65,6 +65,10 @@ struct scale_decision {
 /* The pool's limits as the policy uses them. */
 struct scale_limits scale_limits_of(const struct pool_config *pool);
 
+/* How many workers are missing for the connections that wait, or in a static pool for its number: what the pool would
+ * start now if it could, in whole groups and within max_workers. 0 while workers may not be forked. */
+unsigned scale_policy_wants(const struct scale_limits *limits, const struct scale_input *input);
+
 /* Decide. `state` is updated. Guarantees, whatever the input: start == 0 or retire == 0; workers are started only while
  * may_fork and never past max_workers; retire ≤ idle; after a retirement at least min_spare idle workers remain; both
  * are multiples of the unit. With a unit, a deficit is rounded up, and max_workers, a surplus and an excess are rounded

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/saturating.h"
+#include "logic/policy/total_limit.h"
 #include "logic/policy/turn.h"
 
 /* How often a saturated pool that has not been reported yet checks for waiting connections. */
@@ -46,6 +47,14 @@ static unsigned count_whole(const struct turn *turn)
         return count;
 }
 
+/* An old worker and its replacement count once. */
+static unsigned scaled_total(const struct turn *turn)
+{
+        const struct worker_counts *counts = &turn->rows.counts;
+
+        return counts->total - MIN_OF(counts->surge, counts->old_total);
+}
+
 static struct scale_input gather(const struct turn *turn, unsigned unwatched_spare)
 {
         const struct worker_counts *counts = &turn->rows.counts;
@@ -59,8 +68,7 @@ static struct scale_input gather(const struct turn *turn, unsigned unwatched_spa
                 .idle = counts->idle + unwatched_spare,
                 .whole = turn->limits.unit > 1 ? count_whole(turn) : 0,
                 .starting = counts->starting,
-                .total = counts->total - MIN_OF(counts->surge, counts->old_total), /* an old worker and its replacement
-                                                                                    * count once */
+                .total = scaled_total(turn),
                 .queued = is_taken ? 0 : turn->queued,
                 .low_water = low_water,
                 .started = turn->scaling->started,
@@ -145,9 +153,17 @@ static void tell_saturation(struct turn *turn, unsigned workers, uint64_t waitin
                    *was_refused = refused == 1 ? " was refused" : "s were refused";
 
         turn->scaling->saturation_told = true;
-        turn_record(turn, ORDER_TELL_SATURATED, LOG_WARNING,
-                    "saturated: %u worker%s in use, %llu connection%s; consider raising max_workers", workers,
-                    workers == 1 ? " is" : "s are all", (unsigned long long)count, waiting > 0 ? waits : was_refused);
+        if (total_limit_holds(turn))
+                turn_record(turn, ORDER_TELL_SATURATED, LOG_WARNING,
+                            "saturated: %u worker%s in use, %llu connection%s; the workers of all pools are as many as "
+                            "max_workers_total = %u allows",
+                            workers, workers == 1 ? " is" : "s are", (unsigned long long)count,
+                            waiting > 0 ? waits : was_refused, turn->total_limit);
+        else
+                turn_record(turn, ORDER_TELL_SATURATED, LOG_WARNING,
+                            "saturated: %u worker%s in use, %llu connection%s; consider raising max_workers", workers,
+                            workers == 1 ? " is" : "s are all", (unsigned long long)count,
+                            waiting > 0 ? waits : was_refused);
 }
 
 static void tell_relief(struct turn *turn, uint64_t refused)
@@ -183,11 +199,11 @@ static void follow_saturation(struct turn *turn, const struct scale_decision *de
         uint64_t refused = turn->refused - MIN_OF(scaling->refused_before, turn->refused);
 
         /* A connection that an idle or starting worker is about to accept does not count as waiting. */
-        bool somebody_waits =
-                input->queued > (uint64_t)input->idle + input->starting + decision->start && !somebody_begins(turn);
+        bool somebody_waits = input->queued > (uint64_t)input->idle + input->starting + decision->start &&
+                              !somebody_begins(turn) && !total_limit_may_pass(turn);
         if (!scaling->saturation_told && ((scaling->scale.saturated && somebody_waits) || refused > 0))
                 tell_saturation(turn, input->total + decision->start, input->queued, refused);
-        if (scaling->saturation_told && !scaling->scale.saturated &&
+        if (scaling->saturation_told && (!scaling->scale.saturated || total_limit_leaves_empty(turn)) &&
             worker_rows_find_refuser(&turn->rows) == WORKER_ROW_NONE)
                 tell_relief(turn, refused);
 }
@@ -195,7 +211,8 @@ static void follow_saturation(struct turn *turn, const struct scale_decision *de
 /* A saturated pool with when_full = refuse has a refuser process; no other pool has one. */
 static void keep_refuser(struct turn *turn)
 {
-        bool wanted = turn->scaling->scale.saturated && turn->config->when_full == FULL_REFUSE && !turn->closing_down;
+        bool wanted = turn->scaling->scale.saturated && !total_limit_leaves_empty(turn) &&
+                      turn->config->when_full == FULL_REFUSE && !turn->closing_down;
         const struct launch launch = {.purpose = WORKER_REFUSE, .count = 1, .reason = "refuse"};
         uint32_t refuser = worker_rows_find_refuser(&turn->rows);
 
@@ -217,6 +234,7 @@ static void publish(struct turn *turn, const struct scale_decision *decision, co
         turn->levels.high_above = turn->rows.counts.helpers > 0 ? UINT32_MAX : decision->high_above;
         turn->levels.reset_low_water = decision->reset_low_water;
         turn->levels.watch_listeners = decision->watch_listeners || view->watch;
+        total_limit_watch(turn);
         if (decision->reset_low_water)
                 occupancy_reset_low_water(&turn->scaling->occupancy, view->free - MIN_OF(decision->retire, view->free));
 }
@@ -225,9 +243,10 @@ static void ask_again(struct turn *turn, const struct scale_decision *decision, 
 {
         if (view->look_at_ms > 0)
                 turn_ask_at(turn, view->look_at_ms);
-        if (decision->shrink_at_ms > 0)
+        if (decision->shrink_at_ms > 0 && !total_limit_leaves_empty(turn))
                 turn_ask_at(turn, decision->shrink_at_ms);
-        if (turn->scaling->scale.saturated && !turn->scaling->saturation_told)
+        bool is_told_of_clients = total_limit_holds(turn) && turn->scaling->waiting.wants == 0;
+        if (turn->scaling->scale.saturated && !turn->scaling->saturation_told && !is_told_of_clients)
                 turn_ask_at(turn, saturated_add(turn->now_ms, UNTOLD_LOOK_MS));
         if (turn_is_backing_off(turn))
                 turn_ask_at(turn, turn->not_before_ms);
@@ -238,9 +257,22 @@ static struct scale_limits limits_of(const struct turn *turn)
 {
         struct scale_limits limits = turn->limits;
 
+        total_limit_apply(turn, scaled_total(turn), &limits);
         if (pool_config_is_wait(turn->config))
                 limits.max_spare = limits.max_workers;
         return limits;
+}
+
+void scaling_note_waiting(struct turn *turn)
+{
+        const struct scale_input input = gather(turn, 0);
+        unsigned there = turn->rows.counts.processes_all, threads = pool_config_threads(turn->config);
+        unsigned room = there < turn->process_limit ? turn->process_limit - there : 0;
+        unsigned wants = MIN_OF(scale_policy_wants(&turn->limits, &input), room - room % threads);
+
+        if (turn->is_deaf || (turn->config->scaling != SCALING_STATIC && somebody_begins(turn)))
+                wants = 0;
+        waiting_follow(&turn->scaling->waiting, turn->now_ms, wants, turn->queued, turn->accepted);
 }
 
 void scaling_decide(struct turn *turn)
@@ -249,7 +281,9 @@ void scaling_decide(struct turn *turn)
         const unsigned threads = MAX_OF(limits.unit, 1U);
         const struct occupancy_view view = look(turn);
         const struct scale_input input = gather(turn, occupancy_spare(view.free, limits.max_spare));
-        const struct scale_decision decision = scale_policy_decide(&limits, &input, &turn->scaling->scale);
+        struct scale_decision decision = scale_policy_decide(&limits, &input, &turn->scaling->scale);
+
+        total_limit_spare_woken(turn, &decision);
         const struct launch launch = {
                 .purpose = WORKER_SERVE, .count = decision.start / threads, .reason = "scale", .why = decision.reason};
 
@@ -262,10 +296,13 @@ void scaling_decide(struct turn *turn)
                 char of_threads[32] = "";
                 if (threads > 1)
                         snprintf(of_threads, sizeof(of_threads), " of %u threads", threads);
+                bool is_given = turn->grant.give > 0 && decision.retire_any;
                 turn_record(turn, ORDER_RECORD, LOG_INFO, "-%u worker%s%s (%s)", decision.retire / threads,
-                            decision.retire == threads ? "" : "s", of_threads, decision.reason);
+                            decision.retire == threads ? "" : "s", of_threads,
+                            is_given ? "max_workers_total: another pool waits" : decision.reason);
                 retire(turn, &decision);
         }
+        total_limit_give_back(turn, decision.retire);
         unsigned left = input.total - MIN_OF(decision.retire, input.total);
         retire_stopped(turn, left - MIN_OF((unsigned)turn->limits.max_workers, left));
         publish(turn, &decision, &view);

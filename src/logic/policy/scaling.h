@@ -5,4 +5,8 @@
 
 struct turn;
 
+/* Note in turn.scaling how many workers are missing for connections that wait, and since when. Before the policies, and
+ * only if pools share a budget. */
+void scaling_note_waiting(struct turn *turn);
+
 void scaling_decide(struct turn *turn);

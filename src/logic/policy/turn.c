@@ -1,6 +1,7 @@
 #include "logic/policy/turn.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -50,9 +51,16 @@ unsigned turn_slots_of_worker(const struct turn *turn, enum worker_purpose purpo
         return purpose == WORKER_REFUSE ? 1 : pool_config_threads(turn->config);
 }
 
+unsigned turn_places(const struct turn *turn)
+{
+        return turn->total_limit > 0 ? turn->grant.places : UINT_MAX;
+}
+
 bool turn_has_room(const struct turn *turn)
 {
-        return (uint64_t)turn->rows.counts.total + pool_config_threads(turn->config) <= turn->limits.max_workers;
+        unsigned threads = pool_config_threads(turn->config);
+
+        return (uint64_t)turn->rows.counts.total + threads <= turn->limits.max_workers && threads <= turn_places(turn);
 }
 
 unsigned turn_room_ahead(const struct turn *turn)
@@ -86,12 +94,20 @@ static bool add(struct turn *turn, struct order order, const char *text)
         return false;
 }
 
+/* Helpers and the refuser come in addition to max_workers_total, as to max_workers. */
+static bool takes_places(const struct launch *launch)
+{
+        return launch->purpose != WORKER_DRAIN && launch->purpose != WORKER_REFUSE;
+}
+
 /* How many of the workers there is room for. */
 static unsigned with_room(const struct turn *turn, const struct launch *launch)
 {
         unsigned there = turn->rows.counts.processes_all;
         unsigned slots = there < turn->process_limit ? turn->process_limit - there : 0;
 
+        if (takes_places(launch))
+                slots = MIN_OF(slots, turn_places(turn));
         return MIN_OF(launch->count, slots / turn_slots_of_worker(turn, launch->purpose));
 }
 
@@ -127,6 +143,8 @@ unsigned turn_launch(struct turn *turn, const struct launch *launch)
         for (unsigned i = 0; i < count; i++)
                 worker_rows_add(&turn->rows, &row);
         turn->launches += count;
+        if (takes_places(launch))
+                turn->grant.places -= MIN_OF(turn->grant.places, count * row.slots);
         turn->again |= count < possible; /* not if memory is short: the master would spin until it no longer is */
         if (replaces) {
                 worker_rows_link(&turn->rows, launch->replaces, order.row);

@@ -14,9 +14,11 @@
 
 #include "logic/config/config.h"
 #include "logic/policy/backoff.h"
+#include "logic/policy/budget.h"
 #include "logic/policy/occupancy.h"
 #include "logic/policy/orders.h"
 #include "logic/policy/scale.h"
+#include "logic/policy/waiting.h"
 #include "logic/policy/worker_rows.h"
 
 #define TURN_NEVER_MS UINT64_MAX
@@ -46,6 +48,7 @@ struct scaling_state {
         bool started;               /* the first decision was carried out: start_workers were launched */
         bool saturation_told;       /* the current episode of saturation was reported */
         uint64_t refused_before;    /* turn.refused at the end of the last reported episode */
+        struct waiting waiting;
 };
 
 /* What a pool remembers of its attempts to open listeners; zero-initialise. */
@@ -69,11 +72,13 @@ struct turn {
         const struct pool_config *config;
         struct scale_limits limits; /* the configured limits with the overlay applied */
         unsigned process_limit;     /* no worker is launched that would give the pool's processes more slots */
+        unsigned total_limit;       /* max_workers_total; 0: there is no such limit, and no grant */
+        struct budget_grant grant;  /* what it leaves this pool; launches use the places up */
         bool closing_down;          /* the pool was removed or stops: it serves waiting connections, then ends */
         bool killing, paused;
         uint64_t not_before_ms; /* end of the back-off; 0: none */
         unsigned queued;        /* connections waiting on its listeners; closing down: on the closing ones */
-        uint64_t accepted;      /* connections accepted since the pool began; 0 without closing listeners */
+        uint64_t accepted;      /* connections accepted since the pool began; 0 if nobody needs to know */
         uint64_t refused;       /* connections refused since the pool began because it was full */
         uint32_t low_water;     /* the lowest idle count since levels.reset_low_water */
         struct closing_row *closing;
@@ -105,11 +110,14 @@ size_t turn_closing_left(const struct turn *turn);
 /* The slots of a worker that is launched for this purpose. */
 unsigned turn_slots_of_worker(const struct turn *turn, enum worker_purpose purpose);
 
-/* True if the pool may have another worker within max_workers. */
+/* How many more slots the pool may have within max_workers_total. */
+unsigned turn_places(const struct turn *turn);
+
+/* True if the pool may have another worker within max_workers and max_workers_total. */
 bool turn_has_room(const struct turn *turn);
 
 /* How many workers may be launched ahead of those they replace: max_workers + reload_surge (at least a worker) minus
- * the processes that run, including workers that are ending. */
+ * the processes that run, including workers that are ending. This is without max_workers_total. */
 unsigned turn_room_ahead(const struct turn *turn);
 
 /* Request a turn at that time at the latest. */
@@ -128,6 +136,7 @@ struct launch {
 
 /* Order a launch. Returns how many workers were ordered, which may be fewer than requested, or 0:
  *   - the pool has reached its process limit, because ending workers count; the exit of one leads to another turn;
+ *   - max_workers_total is reached: the pool is looked at again when its turn to be given a place has come;
  *   - the pool is deaf; an attempt to open its listeners leads to another turn;
  *   - this turn has launched TURN_LAUNCHES, or memory is short: `again` or next_ms is set.
  * If a launch fails when it is carried out, the pool backs off and the next snapshot lacks the row. */

@@ -65,6 +65,7 @@ static struct worker_counts counts_of(const struct worker_row *row, uint64_t gen
                 .surge = counts && row->purpose == WORKER_ROLL && !old ? slots : 0,
                 .helpers = worker_row_stays(row) && !counts ? slots : 0,
                 .processes = serves && !detached ? slots : 0,
+                .places = serves && !detached && row->purpose != WORKER_DRAIN ? slots : 0,
                 .processes_all = gone ? 0 : slots,
         };
 }
@@ -88,6 +89,7 @@ static void sum_up(struct worker_counts *sum, const struct worker_row *row, uint
         sum->surge += sign * one.surge;
         sum->helpers += sign * one.helpers;
         sum->processes += sign * one.processes;
+        sum->places += sign * one.places;
         sum->processes_all += sign * one.processes_all;
 }
 

@@ -84,6 +84,7 @@ struct worker_counts {
         unsigned surge;     /* of total, those that a roll has started and for which no older one was retired yet */
         unsigned helpers;   /* of retiring, the helpers that still serve */
         unsigned processes; /* all but detached workers and the refuser */
+        unsigned places;    /* of these, all but helpers: they take up places of max_workers_total */
         unsigned processes_all;
 };
 

@@ -105,6 +105,7 @@ struct status_pool {
         uint64_t generation;
         const char *accounting; /* how requests are known: "worker", or the pool's accounting */
         struct status_counts counts;
+        unsigned wants;             /* how many workers max_workers_total keeps it from starting for those that wait */
         struct scale_limits limits; /* those that hold, with what is laid over the configured ones */
         struct status_choice start_method, copy;
         struct status_template *templates; /* newest first: the one that makes workers, or has ended last */
@@ -127,6 +128,12 @@ struct status_pool {
         size_t workers_left_out; /* processes beyond STATUS_WORKERS_MAX */
 };
 
+/* The workers of all pools together. */
+struct status_total {
+        uint64_t max;  /* max_workers_total; 0: there is no such limit, and they are not counted */
+        uint64_t used; /* of it, by workers, ending ones included */
+};
+
 /* Where records go. */
 struct status_log {
         const char *target; /* "journal", "syslog", "stderr" or "file" */
@@ -146,6 +153,7 @@ struct status {
         struct status_counts counts; /* sums over the pools */
         struct counters totals;
         double requests_per_second;
+        struct status_total total;
         struct status_log log;
 };
 

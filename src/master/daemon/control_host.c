@@ -21,6 +21,8 @@ static struct status_of_daemon describe(void *context)
         return (struct status_of_daemon){.state = words[daemon->state],
                                          .pid = daemon->pid,
                                          .started_ms = daemon->started_ms,
+                                         .total = {.max = daemon->budget.total,
+                                                   .used = daemon->budget.total > 0 ? budget_used(&daemon->budget) : 0},
                                          .log = log_host_describe(daemon)};
 }
 

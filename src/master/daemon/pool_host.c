@@ -63,7 +63,7 @@ static void add_log_source(const void *context, const char *pool, pid_t worker, 
                 log_process_add_source(daemon->log_process, pool, worker, fd);
 }
 
-/* What pools need from the daemon. orphan_timeout_ms is set with the configuration. */
+/* What pools need from the daemon. pool_settings_apply() sets the rest. */
 void pool_host_open(struct daemon *daemon)
 {
         const struct daemon_setup *setup = daemon->setup;
@@ -76,6 +76,7 @@ void pool_host_open(struct daemon *daemon)
                 .launcher = &launcher_fork,
                 .template_launcher = &launcher_template,
                 .templates = &daemon->template_traffic,
+                .budget = &daemon->budget,
                 .worker_entry = setup->worker_entry,
                 .signals = &setup->signals,
                 .original_limits = &setup->original_limits,

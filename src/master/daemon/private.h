@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "logic/config/config.h"
+#include "logic/policy/budget.h"
 #include "master/control/control_commands.h"
 #include "master/daemon/setup.h"
 #include "master/log/log_process.h"
@@ -52,6 +53,7 @@ struct daemon {
         struct pool_table pools;          /* running and closing pools */
         struct pool_runtime pool_runtime; /* what pools need from the daemon */
         struct template_traffic template_traffic;
+        struct budget budget; /* of workers, for all pools */
         struct evloop *loop;
         int signal_fd;
         struct evloop_watch *signal_watch;

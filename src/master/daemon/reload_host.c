@@ -8,6 +8,7 @@
 #include "master/control/control_outcome.h"
 #include "master/control/control_socket.h"
 #include "master/daemon/log_host.h"
+#include "master/daemon/pool_settings.h"
 #include "master/daemon/private.h"
 #include "master/daemon/shutdown.h"
 #include "master/manager/fd_store.h"
@@ -121,7 +122,7 @@ static void commit_config(void *owner, const struct reload_context *context)
                 free(context->old_config);
         }
         daemon->config = context->new_config;
-        daemon->pool_runtime.orphan_timeout_ms = daemon->config->master.shutdown_timeout_ms;
+        pool_settings_apply(daemon);
         daemon->config_serial++;
 }
 

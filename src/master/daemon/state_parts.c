@@ -15,6 +15,7 @@
 #include "master/config/config_reader.h"
 #include "master/control/control_socket.h"
 #include "master/daemon/log_host.h"
+#include "master/daemon/pool_settings.h"
 #include "master/daemon/private.h"
 #include "master/loop/reaper.h"
 #include "master/manager/fd_store.h"
@@ -22,6 +23,7 @@
 #include "master/manager/readiness.h"
 #include "master/pool/listener_health.h"
 #include "master/pool/pool.h"
+#include "master/pool/pool_budget.h"
 #include "master/pool/pool_state.h"
 #include "master/pool/worker_output.h"
 #include "master/reload/reload_queue.h"
@@ -35,6 +37,7 @@ static const struct field daemon_fields[] = {
         FIELD(struct daemon, started_ms, "started_ms"),
         WRITTEN(struct daemon, config, "config"),
         DERIVED(struct daemon, template_traffic, "none is in flight during an upgrade"),
+        DERIVED(struct daemon, budget, "noted by the pools; the total is the configuration's"),
         DERIVED(struct daemon, config_serial, "counts within one program"),
         WRITTEN(struct daemon, pools, "pools"),
         DERIVED(struct daemon, loop, "made anew"),
@@ -236,7 +239,7 @@ static int read_config(void *owner, struct state_file *file, const json_t *value
         if (r == 0 && !daemon->config)
                 r = -EINVAL;
         if (r == 0)
-                daemon->pool_runtime.orphan_timeout_ms = daemon->config->master.shutdown_timeout_ms;
+                pool_settings_apply(daemon);
         return r;
 }
 
@@ -308,6 +311,7 @@ static void begin_pools(void *owner)
 
         for (size_t i = 0; i < daemon->pools.count; i++) {
                 listener_health_adopt(daemon->pools.items[i]);
+                pool_budget_note(daemon->pools.items[i]);
                 pool_start(daemon->pools.items[i]);
         }
 }

@@ -141,6 +141,9 @@ int pool_adopt(const struct pool_runtime *runtime, const struct pool_config *con
                               .config = config,
                               .generation = 1,
                               .listening = {.hangups = {.set = -1}}};
+        pool->budget.owner = pool;
+        if (runtime->budget)
+                budget_add(runtime->budget, &pool->budget);
         pool->name = strdup(config->name);
         int r = open_shared(pool, fds);
         if (r == 0 && !pool->name)
@@ -232,6 +235,8 @@ void pool_free(struct pool *pool)
         if (!pool)
                 return;
         assert(!pool->workers.first);
+        if (pool->runtime->budget)
+                budget_remove(pool->runtime->budget, &pool->budget);
         listener_set_close(&pool->listeners);
         listener_set_close(&pool->closing);
         listener_set_close(&pool->listening.missing);

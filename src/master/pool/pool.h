@@ -14,6 +14,7 @@
 #include "logic/config/config.h"
 #include "logic/config/overlay.h"
 #include "logic/policy/backoff.h"
+#include "logic/policy/budget.h"
 #include "logic/policy/fallback.h"
 #include "logic/policy/scale.h"
 #include "logic/policy/turn.h"
@@ -128,6 +129,7 @@ struct pool {
         struct worker_table workers;
         struct templates templates;  /* written by launcher_template */
         struct scaling_state scaler; /* written by logic/policy/scaling, in a turn, and by scaler */
+        struct budget_row budget;    /* in the runtime's; written by pool_budget */
         struct pool_health health;
         struct fallback fallback;   /* written by pool_fallback, as is what was said of it last: */
         char fallback_told[2][160]; /* of start_method and copy */

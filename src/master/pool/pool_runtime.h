@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct budget;
 struct evloop;
 struct launcher_ops;
 struct pool;
@@ -55,6 +56,7 @@ struct pool_runtime {
         const struct signals_taken *signals;
         const struct resource_limits *original_limits; /* those preforkd was started with */
         pid_t master_pid;
+        struct budget *budget;      /* max_workers_total; NULL: as with a total of 0 */
         unsigned cpus;              /* the most processors this machine can have */
         uint64_t orphan_timeout_ms; /* how long requests may continue after the master's death (shutdown_timeout) */
         void (*turn)(struct pool *pool); /* takes a turn: called when a pool's timer fires or its workers wake the

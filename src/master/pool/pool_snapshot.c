@@ -8,6 +8,7 @@
 #include "master/pool/health.h"
 #include "master/pool/listener_health.h"
 #include "master/pool/pool.h"
+#include "master/pool/pool_budget.h"
 #include "master/pool/scaler.h"
 #include "master/pool/tallies.h"
 #include "master/pool/worker.h"
@@ -79,6 +80,7 @@ int pool_snapshot_take(struct pool *pool, uint64_t now_ms)
         int r = take_workers(pool, now_ms);
         listener_health_take(pool);
         take_queue(pool);
+        pool_budget_begin_turn(pool);
         return r == 0 ? take_closing(pool) : r;
 }
 

@@ -5,6 +5,7 @@
 #include "master/pool/health.h"
 #include "master/pool/launcher_template.h"
 #include "master/pool/pool.h"
+#include "master/pool/pool_budget.h"
 #include "master/pool/pool_counters.h"
 #include "master/pool/pool_snapshot.h"
 #include "master/pool/scaler.h"
@@ -31,6 +32,7 @@ static void decide_and_act(struct pool *pool, uint64_t now_ms)
                 turn_orders_carry_out(pool);
                 scaler_publish(pool);
                 deadlines_publish(pool);
+                pool_budget_end_turn(pool);
         } else
                 turn_ask_at(&pool->turn, now_ms + SHORT_OF_MEMORY_MS);
         pool_snapshot_end(pool);
@@ -39,6 +41,7 @@ static void decide_and_act(struct pool *pool, uint64_t now_ms)
 void pool_turn_take(struct pool *pool)
 {
         const struct pool_observer *observer = &pool->runtime->observer;
+        const struct budget *budget = pool->runtime->budget;
         uint64_t now_ms = clock_now_ms();
 
         pool_begin_turn(pool);
@@ -54,4 +57,5 @@ void pool_turn_take(struct pool *pool)
                 observer->done(observer->context, pool);
         else
                 pool_end_turn(pool, pool->turn.next_ms);
+        pool_budget_look(budget);
 }

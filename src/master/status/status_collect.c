@@ -316,6 +316,7 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
                            .total = counts.total,
                            .old_total = counts.old_total},
                 .limits = pool_scale_limits(pool),
+                .wants = pool->budget.wants,
                 .failures = pool->health.backoff.failures,
                 .next_start_ms = backing_off && not_before_ms > now_ms ? not_before_ms - now_ms : 0,
         };
@@ -350,6 +351,7 @@ int status_collect(const struct status_of_daemon *daemon, const struct pool_tabl
                 .pid = daemon->pid,
                 .uptime_ms = uptime_ms,
                 .started_wall_ms = clock_wall_ms() - uptime_ms,
+                .total = daemon->total,
                 .log = daemon->log,
                 .pools = calloc(pools->count + 1, sizeof(*status.pools)),
         };

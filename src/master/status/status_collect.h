@@ -15,6 +15,7 @@ struct status_of_daemon {
         const char *state; /* one word, borrowed */
         pid_t pid;
         uint64_t started_ms;
+        struct status_total total;
         struct status_log log;
 };
 

@@ -76,7 +76,7 @@ static void test_prints_every_option(void **state)
         assert_true(text_starts_with(text_string(&text),
                                      "[preforkd]\ncontrol = /run/preforkd/control.sock\ncontrol_group =\n"
                                      "drain_delay = 0\nlog_format = text\nlog_level = info\nlog_target = "
-                                     "auto\nlog_time = auto\npartial_start = no\n"
+                                     "auto\nlog_time = auto\nmax_workers_total = 0\npartial_start = no\n"
                                      "shutdown_timeout = 30s\n\n[a]\n"
                                      "listen = /x [::]:80\nbacklog = 511\n"));
         for (int i = 0; i < POOL_OPTION_COUNT; i++) {
