@@ -726,7 +726,8 @@ def test_completion(controlled: tuple[Daemon, Ctl]) -> None:
     assert completions([*at, "logs", "-p", "w"], CTL.parent) == ["warning"]
     assert completions([*at, "logs", "--s"], CTL.parent) == ["--since"]
     assert completions([*at, "logs", "--since", "y"], CTL.parent) == ["yesterday"]
-    assert completions([*at, "import", ""], CTL.parent) == ["xinetd", "inetd", "systemd", "tcpserver", "php-fpm"]
+    assert completions([*at, "import", ""], CTL.parent) == ["xinetd", "inetd", "systemd", "tcpserver", "php-fpm",
+                                                                "tcprules", "hosts-access"]
     assert completions([*at, "import", "xinetd", "--"], CTL.parent) == ["--table"]
     assert "max_workers=" in completions([*at, "scale", "www", "max_"], CTL.parent)
     assert completions(["preforkctl", "-s", "/nonexistent", "restart", ""], CTL.parent) == []

@@ -84,7 +84,7 @@ const struct foreign_word foreign_words[] = {
         {"php-fpm", "listen.mode", "socket_mode", NULL},
         {"php-fpm", "listen.allowed_clients", "allow", NULL},
         {"php-fpm", "process.priority", "nice", NULL},
-        {"php-fpm", "process.max", "max_workers", "of each pool"},
+        {"php-fpm", "process.max", "max_workers_total", "in [preforkd]"},
         {"php-fpm", "process_control_timeout", "shutdown_timeout", "in [preforkd]"},
         {"php-fpm", "emergency_restart_threshold", "restart_delay_min", "pools that fail are delayed"},
         {"php-fpm", "emergency_restart_interval", "restart_delay_max", "pools that fail are delayed"},

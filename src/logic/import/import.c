@@ -3,10 +3,13 @@
 #include <errno.h>
 
 #include "base/cleanup.h"
+#include "logic/import/hosts_access.h"
 #include "logic/import/inetd.h"
 #include "logic/import/lines.h"
 #include "logic/import/php_fpm.h"
+#include "logic/import/rule_list.h"
 #include "logic/import/systemd.h"
+#include "logic/import/tcprules.h"
 #include "logic/import/tcpserver.h"
 #include "logic/import/xinetd.h"
 
@@ -18,6 +21,11 @@ const struct import_format import_formats[] = {
         {"php-fpm", "FILE|DIRECTORY...", "www.conf", php_fpm_rows, &php_fpm_row_count, php_fpm_convert},
 };
 const size_t import_format_count = ELEMENTS(import_formats);
+
+const struct import_list_format import_list_formats[] = {
+        [IMPORT_LIST_TCPRULES] = {"tcprules", "FILE"},
+        [IMPORT_LIST_HOSTS_ACCESS] = {"hosts-access", "DAEMON [HOSTS.ALLOW [HOSTS.DENY]]"},
+};
 
 const struct import_format *import_format_find(const char *name)
 {
@@ -40,6 +48,28 @@ int import_convert(const struct import_format *format, const struct import_input
                 r = draft_print(&draft, text);
         *ret_undecided = draft.undecided;
         draft_clear(&draft);
+        return r;
+}
+
+int import_list_convert(size_t format, const char *daemon, const struct import_source *sources, size_t count,
+                        struct text *text, bool *ret_undecided)
+{
+        static const struct import_source nothing = {.name = "", .bytes = ""};
+        struct rule_list list = {.file = count > 0 ? sources[0].name : ""};
+        int r = text_appendf(text,
+                             "# Made by preforkctl import %s. These lines belong into the section of a pool; read "
+                             "what is marked with !.\n",
+                             import_list_formats[format].name);
+
+        if (format == IMPORT_LIST_TCPRULES)
+                tcprules_convert(&list, count > 0 ? &sources[0] : &nothing);
+        else
+                hosts_access_convert(&list, daemon, count > 0 ? &sources[0] : &nothing,
+                                     count > 1 ? &sources[1] : &nothing);
+        if (r == 0)
+                r = rule_list_print(&list, text);
+        *ret_undecided = list.closed;
+        rule_list_clear(&list);
         return r;
 }
 

@@ -32,5 +32,20 @@ int import_convert(const struct import_format *format, const struct import_input
 /* Append the table of the format, a line a directive. 0 or -ENOMEM. */
 int import_table(const struct import_format *format, struct text *text);
 
+/* Lists of clients, which become the keys allow and deny. */
+struct import_list_format {
+        const char *name;
+        const char *takes;
+};
+
+enum { IMPORT_LIST_TCPRULES, IMPORT_LIST_HOSTS_ACCESS, IMPORT_LIST_COUNT };
+
+extern const struct import_list_format import_list_formats[IMPORT_LIST_COUNT];
+
+/* Append the keys that the sources make: of tcprules, one; of hosts-access, hosts.allow and hosts.deny, for the program
+ * `daemon`. Says whether a rule was lost, by which nobody comes in. 0 or -ENOMEM. */
+int import_list_convert(size_t format, const char *daemon, const struct import_source *sources, size_t count,
+                        struct text *text, bool *ret_undecided);
+
 /* True if the text of hosts.allow or hosts.deny has a rule. */
 bool import_has_rules(const struct import_source *source);

@@ -140,7 +140,7 @@ const struct import_row php_fpm_rows[] = {
         {"chdir", "directory", NULL, import_take_word},
         {"process.priority", "nice", NULL, import_take_same},
         {"process.dumpable", NULL, "limit_core decides about core dumps", import_take_note},
-        {"process.max", "max_workers", "of each pool", NULL},
+        {"process.max", "max_workers_total", "in [preforkd]", NULL},
         {"rlimit_files", "limit_nofile", NULL, import_take_limit},
         {"rlimit_core", "limit_core", NULL, import_take_limit},
         {"env*", "environment", NULL, take_env},

@@ -79,9 +79,10 @@ void service_user(struct draft *draft, struct draft_pool *pool, const char *user
 void service_wrapped(struct draft *draft, struct draft_pool *pool, const struct import_input *input)
 {
         if (input->wrapped)
-                draft_close(draft, pool,
-                            "hosts.allow and hosts.deny have rules, which are not carried over; write those that hold "
-                            "for this service as allow and deny, or set NOLIBWRAP if it was none");
+                draft_close(
+                        draft, pool,
+                        "hosts.allow and hosts.deny have rules; preforkctl import hosts-access PROGRAM makes allow and "
+                        "deny of them (set NOLIBWRAP if the service does not ask them)");
 }
 
 void service_named_handler(struct draft *draft, struct draft_pool *pool, const char *program, const struct words *argv)

@@ -41,7 +41,7 @@ const struct import_row tcpserver_rows[] = {
         {"U", "user", "there is no envuidgid: name the user", NULL},
         {"d", "tcp_nodelay", NULL, take_nodelay},
         {"D", "tcp_nodelay", NULL, take_nodelay},
-        {"x", NULL, "write the text from which tcprules made the file as allow and deny, and what it sets as environment",
+        {"x", NULL, "make allow and deny of the text from which tcprules made the file: preforkctl import tcprules FILE",
          import_take_close},
         {"X", NULL, "-x decides", import_take_note},
         {"B", "banner", NULL, take_banner},
@@ -164,7 +164,8 @@ int tcpserver_convert(struct draft *draft, const struct import_input *input)
 {
         int r = 0;
 
-        draft_note(draft, NULL, "Rules of -x are compiled; look for the text that they were made from.");
+        draft_note(draft, NULL,
+                   "Rules of -x are compiled; preforkctl import tcprules takes the text that they were made from.");
         for (size_t i = 0; i < input->count && r == 0; i++) {
                 struct command command = {.draft = draft, .input = input};
                 r = words_split(input->sources[i].bytes, &command.words);

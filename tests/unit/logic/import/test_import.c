@@ -461,6 +461,132 @@ static void test_php_fpm(void **state)
         expect(&text, "\n# ! left out: it has no user\n");
 }
 
+/* The keys, which a pool takes. */
+static bool convert_list(size_t format, const char *first, const char *second, struct text *text)
+{
+        const struct import_source sources[] = {source("one", first), source("two", second)};
+        const struct config_context context = {.is_root = true};
+        _cleanup_(text_clear) struct text file = {0};
+        struct problem_list problems = {0};
+        struct config config = {0};
+        bool undecided;
+
+        text_truncate(text);
+        assert_int_equal(import_list_convert(format, "sshd", sources, 2, text, &undecided), 0);
+        assert_int_equal(text_appendf(&file, "[x]\nlisten = 127.0.0.1:1\nhandler = /bin/cat\nuser = nobody\n%s",
+                                      text_string(text)),
+                         0);
+        assert_int_equal(config_parse(&config, "f", text_string(&file), file.length, &problems), 0);
+        assert_int_equal(config_finish(&config, &context, &problems), 0);
+        if (problem_list_refuses(&problems))
+                fail_msg("%s\n%s", problems.items[0].text, text_string(text));
+        config_clear(&config);
+        problem_list_clear(&problems);
+        return undecided;
+}
+
+/* What stands below the first line, which says where it is from. */
+static void expect_list(size_t format, const char *first, const char *second, const char *expected)
+{
+        _cleanup_(text_clear) struct text text = {0};
+        bool undecided = convert_list(format, first, second, &text);
+
+        const char *rest = strchr(text_string(&text), '\n') + 1;
+        assert_string_equal(rest, expected);
+        assert_int_equal(undecided, strstr(expected, "# ! ") != NULL);
+}
+
+static void test_tcprules(void **state)
+{
+        static const struct {
+                const char *file, *expected;
+        } cases[] = {
+                {"", ""},
+                {":deny\n", "deny = 0.0.0.0/0 ::/0\n"},
+                {"# x\n:allow\n", ""},
+                {"127.:allow\n10.1.2.3:allow\n:deny\n", "allow = 127.0.0.0/8 10.1.2.3\n"},
+                {"1.2.3.:deny\n1.2.3.4:allow\n", "allow = 0.0.0.0/0 ::/0 1.2.3.4\ndeny = 1.2.3.0/24\n"},
+                {"10.0.0.1-3:allow\n1-2.:deny\n:deny",
+                 "allow = 10.0.0.1 10.0.0.2 10.0.0.3\ndeny = 1.0.0.0/8 2.0.0.0/8\n"},
+                {"1.2.3.4:deny\n1.2.3.4:allow\n",
+                 "# one:2: 1.2.3.4:allow: says nothing: an earlier rule is about the same addresses\ndeny = 1.2.3.4\n"},
+                {"=evil.example:deny\n10.:allow\n",
+                 "# ! one:1: =evil.example:deny: names are not looked up\n# allow = 0.0.0.0/0 ::/0 10.0.0.0/8\n"
+                 "deny = 0.0.0.0/0 ::/0\n"},
+                {"joe@10.:deny", "# ! one:1: joe@10.:deny: ident is not asked\ndeny = 0.0.0.0/0 ::/0\n"},
+                {"10.:allow,RELAYCLIENT=\"\"\n:deny",
+                 "# ! one:1: 10.:allow,RELAYCLIENT=\"\": no variable is set for some clients only; make a pool of "
+                 "their own "
+                 "with environment, on another address\n# deny = 0.0.0.0/0 ::/0\ndeny = 0.0.0.0/0 ::/0\n"},
+                {"10.:deny,WHY=\"x\"", "deny = 10.0.0.0/8\n"},
+                {"10:deny", "# ! one:1: 10:deny: not understood as an address\ndeny = 0.0.0.0/0 ::/0\n"},
+                {"1.2.3.400:deny", "# ! one:1: 1.2.3.400:deny: not understood as an address\ndeny = 0.0.0.0/0 ::/0\n"},
+                {"9-1.:deny", "# ! one:1: 9-1.:deny: not understood as a range of addresses\ndeny = 0.0.0.0/0 ::/0\n"},
+                {"1.:den", "# ! one:1: 1.:den: neither allow nor deny\ndeny = 0.0.0.0/0 ::/0\n"},
+                {"x", "# ! one:1: x: expected ADDRESS:INSTRUCTIONS\ndeny = 0.0.0.0/0 ::/0\n"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(cases); i++)
+                expect_list(IMPORT_LIST_TCPRULES, cases[i].file, "", cases[i].expected);
+}
+
+static void test_hosts_access(void **state)
+{
+        static const struct {
+                const char *allow, *deny, *expected;
+        } cases[] = {
+                {"", "", ""},
+                {"ftpd: 10.0.0.1\n", "ftpd: ALL\n", ""},
+                {"", "ALL: ALL\n", "deny = 0.0.0.0/0 ::/0\n"},
+                {"sshd, ftpd: 10. 192.168.1.0/255.255.255.0,\\\n [2001:db8::]/32 127.0.0.1 [::1]\n", "ALL : ALL\n",
+                 "allow = 10.0.0.0/8 192.168.1.0/24 2001:db8::/32 127.0.0.1 ::1\n"},
+                {"", "sshd: 1.2. 9.9.9.9\n", "deny = 1.2.0.0/16 9.9.9.9\n"},
+                {"# hosts.allow decides\nsshd: 1.2.\n", "sshd: 1.2.3.4 1. 1.2.\n",
+                 "allow = 0.0.0.0/0 ::/0 1.2.0.0/16\ndeny = 1.0.0.0/8\n"},
+                {"sshd: ALL\n", "ALL: ALL\n", "allow = 0.0.0.0/0 ::/0\n"},
+                {"ALL EXCEPT sshd: ALL\n", "ALL: ALL\n", "deny = 0.0.0.0/0 ::/0\n"},
+                {"ALL EXCEPT ftpd: 1.\n", "ALL: ALL\n", "allow = 1.0.0.0/8\n"},
+                {"", "ALL: ALL EXCEPT 127.0.0.1 10.\n", "allow = 127.0.0.1 10.0.0.0/8\n"},
+                {"", "sshd: 0.0.0.0/0\n", "deny = 0.0.0.0/0\n"},
+                {"", "ALL: ALL: spawn (echo no) &\n",
+                 "# two:1: ALL: ALL: spawn (echo no) &: spawn (echo no) &: not carried over\ndeny = 0.0.0.0/0 ::/0\n"},
+                {"", "ALL: PARANOID\n",
+                 "# ! two:1: ALL: PARANOID: PARANOID is no address or network; names and users are not looked up\n"
+                 "deny = 0.0.0.0/0 ::/0\n"},
+                {"sshd: .example.com 10.\n", "ALL: ALL",
+                 "# ! one:1: sshd: .example.com 10.: .example.com is no address or network; names and users are not "
+                 "looked "
+                 "up\n# allow = 10.0.0.0/8\ndeny = 0.0.0.0/0 ::/0\n"},
+                {"sshd: 10. EXCEPT 10.1.\n", "",
+                 "# ! one:1: sshd: 10. EXCEPT 10.1.: EXCEPT is understood in hosts.deny, behind ALL, once\n"
+                 "# allow = 0.0.0.0/0 ::/0 10.0.0.0/8 10.1.0.0/16\ndeny = 0.0.0.0/0 ::/0\n"},
+                {"", "ALL: ALL EXCEPT 1.\nsshd: 1.2.\n",
+                 "# ! two:2: sshd: 1.2.: EXCEPT beside other rules: they may be about the same clients\n"
+                 "# allow = 1.0.0.0/8\ndeny = 0.0.0.0/0 ::/0\n"},
+                {"sshd@10.0.0.1: ALL\n", "",
+                 "# ! one:1: sshd@10.0.0.1: ALL: only DAEMON, ALL and one EXCEPT are understood\n# allow = 0.0.0.0/0 "
+                 "::/0\n"
+                 "deny = 0.0.0.0/0 ::/0\n"},
+                {"sshd: 1. : deny\n", "",
+                 "# ! one:1: sshd: 1. : deny: deny in this file: such rules are not understood\n"
+                 "# allow = 0.0.0.0/0 ::/0 1.0.0.0/8\ndeny = 0.0.0.0/0 ::/0\n"},
+                {"sshd: /etc/friends\n", "ALL: ALL",
+                 "# ! one:1: sshd: /etc/friends: /etc/friends: write what is in that file here\n# deny = 0.0.0.0/0 "
+                 "::/0\n"
+                 "deny = 0.0.0.0/0 ::/0\n"},
+                {"sshd 1.\n", "", "# ! one:1: sshd 1.: expected DAEMONS : CLIENTS\ndeny = 0.0.0.0/0 ::/0\n"},
+                {"sshd: 1.2.3.0/255.0.255.0\n", "",
+                 "# ! one:1: sshd: 1.2.3.0/255.0.255.0: 1.2.3.0/255.0.255.0 is no address or network; names and users "
+                 "are "
+                 "not looked up\ndeny = 0.0.0.0/0 ::/0\n"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(cases); i++)
+                expect_list(IMPORT_LIST_HOSTS_ACCESS, cases[i].allow, cases[i].deny, cases[i].expected);
+}
+
 /* A file cannot write lines of its own into the configuration. */
 static void test_nothing_escapes(void **state)
 {
@@ -576,6 +702,8 @@ int main(void)
                 cmocka_unit_test(test_php_fpm),
                 cmocka_unit_test(test_nothing_escapes),
                 cmocka_unit_test(test_every_row_leaves_a_trace),
+                cmocka_unit_test(test_tcprules),
+                cmocka_unit_test(test_hosts_access),
                 cmocka_unit_test(test_rows),
         };
 
