@@ -44,9 +44,12 @@ static bool parse_address(const char *word, struct network *ret)
 /* Of equal rules the first one decides. */
 static bool is_decided(const struct access_rules *rules, const struct network *network)
 {
-        for (size_t i = 0; i < rules->count; i++)
-                if (memcmp(&rules->items[i].network, network, sizeof(*network)) == 0)
+        for (size_t i = 0; i < rules->count; i++) {
+                const struct network *other = &rules->items[i].network;
+                if (other->is_v6 == network->is_v6 && other->prefix == network->prefix &&
+                    memcmp(other->bytes, network->bytes, sizeof(other->bytes)) == 0)
                         return true;
+        }
         return false;
 }
 
