@@ -25,7 +25,7 @@ struct server {
         struct worker_plan plan; /* with the descriptors where this worker has them */
         int *listeners;
         struct worker_fds own;
-        struct worker_log log;
+        struct worker_log *log; /* not on the stack: when a module ends this thread, it is used after that is gone */
         struct accept_loop loop;
         struct team *team; /* its threads; NULL: it has none, and serves itself */
 };
@@ -56,9 +56,9 @@ static int settle(struct server *server)
                 r = own_fds_settle(fds[i]);
         for (size_t i = 0; i < plan->listener_count && r == 0; i++)
                 r = own_fds_settle(&server->listeners[i]);
-        server->log.pipe_fd = plan->log_write_fd;
-        if (server->log.socket_fd >= 0) /* else nobody reads it */
-                server->log.socket_fd = plan->log_socket_fd;
+        server->log->pipe_fd = plan->log_write_fd;
+        if (server->log->socket_fd >= 0) /* else nobody reads it */
+                server->log->socket_fd = plan->log_socket_fd;
         server->loop.desk.slot.wake_fd = plan->wake_fd;
         server->loop.desk.recycling.statm_fd = server->own.statm;
         return r;
@@ -175,13 +175,16 @@ static int serve(struct server *server, struct worker_failure *ret)
 static int serve_connections(const struct worker_plan *plan, struct prefork_scoreboard *board)
 {
         struct server server = {.plan = *plan,
-                                .log = {.pipe_fd = plan->log_write_fd, .socket_fd = plan->log_socket_fd},
                                 .loop.gate = admission_gate(plan->pool),
                                 .loop.patience_ns = plan->pool->start_timeout_ms * 1000000};
         struct accept_loop *loop = &server.loop;
         struct worker_failure failure;
 
-        worker_log_start(&server.log);
+        server.log = calloc(1, sizeof(*server.log));
+        if (!server.log)
+                return PREFORK_EXIT_START_FAILED;
+        *server.log = (struct worker_log){.pipe_fd = plan->log_write_fd, .socket_fd = plan->log_socket_fd};
+        worker_log_start(server.log);
         int r = start(&server, board, &failure);
         if (r == -ESRCH && (failure.stage == PREFORK_STAGE_LISTENERS || failure.stage == PREFORK_STAGE_EXEC))
                 return PREFORK_EXIT_ORPHANED;
