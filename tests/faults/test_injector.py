@@ -23,7 +23,7 @@ CANNOT_FAIL = set("""
     memcmp memcpy memmove memrchr memset mktime nanosleep pthread_barrier_init pthread_barrier_wait
     pthread_join pthread_sigmask qsort qsort_r raise sched_yield setfsgid setfsuid sigaddset sigdelset sigemptyset
     sigfillset sigismember snprintf stderr stdout strcasecmp strchr strcmp strcspn strdup strerror strftime strlen
-    strncasecmp strncmp strndup strnlen strpbrk strptime strrchr strsignal strspn strstr strtok_r strtol strtoul strtoull sysconf tgkill time tzset umask
+    strncasecmp strncmp strndup strnlen strpbrk strptime strrchr strsep strsignal strspn strstr strtok_r strtol strtoul strtoull sysconf tgkill time tzset umask
     unsetenv vsnprintf
 """.split())
 
