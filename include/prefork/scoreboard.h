@@ -173,7 +173,9 @@ struct prefork_slot {
         /* Line 8: written by the worker, rarely. */
         _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t refused_wait; /* closed unserved: queue_timeout */
         _Atomic uint32_t refused_banner;                                 /* closed unserved: the banner did not fit */
-        uint64_t reserved_thread[7]; /* for workers with several threads, which have a slot for each thread */
+        _Atomic uint32_t idle_timeouts;                                  /* requests ended by idle_timeout */
+        uint32_t reserved_rare;
+        uint64_t reserved_thread[6]; /* for workers with several threads, which have a slot for each thread */
 };
 
 struct prefork_scoreboard {

@@ -9,6 +9,7 @@
 #include <syslog.h>
 
 #include "base/message_id.h"
+struct connection_record;
 struct problem_list;
 
 /* What a record carries besides its text; zero or NULL: the record has no such field. The journal gets each under its
@@ -23,6 +24,7 @@ struct log_fields {
         const char *reason; /* one word: why a worker was forked or retired */
         const char *file;   /* configuration file and line the record is about */
         unsigned line;
+        const struct connection_record *connection; /* the journal gets what it says, in fields of its own */
 };
 
 struct log_record {

@@ -28,6 +28,7 @@ static const char *const texts[] = {
         [MESSAGE_ID_SCOREBOARD_IMPLAUSIBLE] = "1ab03e8356934691b02edae3e11932f7",
         [MESSAGE_ID_LISTENER_DAMAGED] = "be83d40a2a3b436d8758fc9da5736e67",
         [MESSAGE_ID_ADDRESS_UNAVAILABLE] = "ea3a2b00603347a4addcb579717bbf29",
+        [MESSAGE_ID_CONNECTION] = "c897451d5723457283b55f8821f6deef",
 };
 static_assert(ELEMENTS(texts) == MESSAGE_ID_COUNT, "every kind has an id");
 

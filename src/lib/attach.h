@@ -39,6 +39,10 @@ enum attach_variable {
         ATTACH_FAMILY,        /* … and the address family of the first listener */
         ATTACH_ACCESS_FD,     /* … and the memory of the pool's access rules (base/access_table), sealed */
         ATTACH_AUTO,          /* bits of enum attach_auto: what the master can do without */
+        ATTACH_LINGERING_MS,  /* lingering_close, idle_timeout and kill_timeout; 0: none */
+        ATTACH_IDLE_MS,
+        ATTACH_KILL_MS,
+        ATTACH_CONNECTION_LOG, /* enum connection_log_mode (base/connection_record) */
         /* Limits of the copies: of each the soft one, and behind it the hard one. */
         ATTACH_LIMIT_NOFILE,
         ATTACH_LIMIT_AS = ATTACH_LIMIT_NOFILE + 2,

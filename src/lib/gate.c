@@ -110,11 +110,28 @@ enum gate_answer gate_decide(const struct gate *gate, struct request_desk *desk,
 {
         client->header.version = 0;
         client->is_announced = false;
+        desk->log.has_wait = false;
         enum gate_answer answer = decide(gate, desk, client, connection, ret_reason);
 
         if (answer != GATE_ADMITTED && atomic_load(&desk->slot.words->activity) == PREFORK_HOLDING)
                 slot_idle(&desk->slot, sys_now_ns());
         return answer;
+}
+
+enum connection_end gate_end(enum gate_answer answer)
+{
+        switch (answer) {
+        case GATE_TOO_MANY:
+                return CONNECTION_TOO_MANY;
+        case GATE_NOT_PROXIED:
+                return CONNECTION_NO_PROXY;
+        case GATE_TOO_LATE:
+                return CONNECTION_TOO_LATE;
+        case GATE_NO_ROOM:
+                return CONNECTION_NO_ROOM;
+        default:
+                return CONNECTION_REFUSED;
+        }
 }
 
 static _Atomic uint64_t *record_of(struct prefork_scoreboard *board, enum gate_answer answer)

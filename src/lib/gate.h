@@ -50,6 +50,9 @@ struct gate_refusal {
         int connection;
 };
 
+/* The same for connection_log. */
+enum connection_end gate_end(enum gate_answer answer);
+
 /* May a record about such a refusal be logged now (lib/record_limit)? True: *ret_more is as there. A connection that
  * has ended without a byte is not worth one: so looks who only tries whether somebody listens. */
 bool gate_may_log(struct prefork_scoreboard *board, const struct gate_refusal *refusal, uint32_t *ret_more);

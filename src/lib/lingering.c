@@ -56,7 +56,7 @@ void lingering_refuse(struct lingering *lingering, int connection, const struct 
                 return;
         }
         sys_send_now(connection, text->bytes, text->length);
-        sys_shutdown_write(connection);
+        sys_shutdown(connection, SHUT_WR);
         struct lingering_socket socket = {.fd = connection,
                                           .bytes = LINGERING_BYTES,
                                           .until_ns = sys_now_ns() + LINGERING_MS * UINT64_C(1000000)};

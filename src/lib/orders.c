@@ -21,10 +21,14 @@ static struct {
         const _Atomic pid_t *tids;
         size_t count; /* threads; 0: it has none */
         struct orders_target target;
+        void (*on_alarm)(void);
 } running;
 
 /* The slot in which this thread reports; NULL: it serves nothing. */
 static OF_THREAD struct slot *mine;
+
+/* The connection of this thread's request that lingers; -1: none does. */
+static OF_THREAD volatile int lingering = -1;
 
 static bool is_about_present_request(const struct prefork_slot *words)
 {
@@ -51,6 +55,29 @@ static void end_with_request(void)
         sys_exit(PREFORK_EXIT_ORDERED);
 }
 
+void orders_interrupt(int signal_number)
+{
+        if (lingering >= 0) { /* nothing serves it any more */
+                sys_shutdown(lingering, SHUT_RDWR);
+                return;
+        }
+        running.target.interrupt(signal_number);
+        if (signal_number == SIGKILL && running.target.in_process)
+                end_with_request();
+}
+
+void orders_linger(int connection)
+{
+        lingering = connection;
+        if (connection >= 0)
+                orders_look(); /* one may have come before */
+}
+
+void orders_set_alarm(void (*on_alarm)(void))
+{
+        running.on_alarm = on_alarm;
+}
+
 void orders_look(void)
 {
         if (!running.first) /* the worker has no requests */
@@ -59,11 +86,9 @@ void orders_look(void)
         bool is_present = mine && is_about_present_request(mine->words);
 
         if (order == PREFORK_ORDER_TERM && is_present)
-                running.target.interrupt(SIGTERM);
+                orders_interrupt(SIGTERM);
         if (order == PREFORK_ORDER_KILL && is_present)
-                running.target.interrupt(SIGKILL);
-        if (order == PREFORK_ORDER_KILL && is_present && running.target.in_process)
-                end_with_request();
+                orders_interrupt(SIGKILL);
         /* A handler that has become another user is not ours to kill. As long as it is our child, the master can. */
         if (atomic_load(&running.first->words->order) == PREFORK_ORDER_DIE && running.target.interrupt(SIGKILL) == 0)
                 sys_exit(PREFORK_EXIT_ORDERED);
@@ -93,15 +118,20 @@ static void on_order(int signal_number, siginfo_t *info, void *context)
         sys_restore_errno(saved_errno);
 }
 
-/* The master has died, and the time for requests in flight (shutdown_timeout) is over. An alarm that somebody else sent
- * means nothing. */
-static void on_orphan_alarm(int signal_number, siginfo_t *info, void *context)
+/* The master has died, and the time for requests in flight (shutdown_timeout) is over; that alarm is the kernel's own.
+ * Others are of timers, or sent. */
+static void on_alarm(int signal_number, siginfo_t *info, void *context)
 {
+        int saved_errno = sys_keep_errno();
+
         (void)signal_number;
-        (void)info;
         (void)context;
-        if (!door_is_orphaned())
+        if (!door_is_orphaned() || info->si_code != SI_KERNEL) {
+                if (running.on_alarm)
+                        running.on_alarm();
+                sys_restore_errno(saved_errno);
                 return;
+        }
         if (running.target.interrupt)
                 running.target.interrupt(SIGKILL);
         sys_exit(PREFORK_EXIT_ORPHANED);
@@ -128,9 +158,9 @@ static const struct {
         int number;
         void (*handler)(int signal_number, siginfo_t *info, void *context);
 } signals[] = {
-        {SIGUSR1, on_order},   {SIGALRM, on_orphan_alarm}, {SIGTERM, on_end},     {SIGHUP, on_end},
-        {SIGINT, on_end},      {SIGQUIT, on_end},          {SIGUSR2, on_nothing}, {SIGTTIN, on_nothing},
-        {SIGTTOU, on_nothing}, {SIGPIPE, on_nothing},      {SIGXFSZ, on_nothing},
+        {SIGUSR1, on_order},   {SIGALRM, on_alarm},   {SIGTERM, on_end},     {SIGHUP, on_end},
+        {SIGINT, on_end},      {SIGQUIT, on_end},     {SIGUSR2, on_nothing}, {SIGTTIN, on_nothing},
+        {SIGTTOU, on_nothing}, {SIGPIPE, on_nothing}, {SIGXFSZ, on_nothing},
 };
 
 const int orders_caught[] = {SIGUSR1, SIGALRM, SIGTERM, SIGHUP,  SIGINT,  SIGQUIT,

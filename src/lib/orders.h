@@ -42,6 +42,16 @@ void orders_enter(struct slot *slot);
 /* True if the master has ordered the end of the present request of this thread. */
 bool orders_end_request(void);
 
+/* Of a request whose handler has ended, and whose connection is still watched for the client's end (lib/last_input): an
+ * order ends that. -1: not any more. */
+void orders_linger(int connection);
+
+/* Do to the present request what an order does: SIGTERM or SIGKILL. Async-signal-safe. */
+void orders_interrupt(int signal_number);
+
+/* Call this for each SIGALRM that is not the one after the master's death. */
+void orders_set_alarm(void (*on_alarm)(void));
+
 /* Carry out the present order about this thread's request. Call this as soon as `interrupt` has something to signal,
  * for an order that came before. */
 void orders_look(void);

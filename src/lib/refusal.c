@@ -11,7 +11,7 @@ void refusal_close(int connection)
         char bite[BITE_BYTES];
 
         /* The end first: what arrives after the last look resets the connection, but its client has the end by then. */
-        sys_shutdown_write(connection);
+        sys_shutdown(connection, SHUT_WR);
         for (int i = 0; i < BITES && sys_receive_now(connection, bite, sizeof(bite)) > 0; i++)
                 ;
         sys_close(connection);

@@ -44,7 +44,7 @@ static bool has_waited_too_long(struct request_desk *desk, const struct address 
         uint32_t most_ms = atomic_load(&desk->slot.board->queue_timeout_ms);
         uint64_t wait_ms, held;
 
-        if (most_ms == 0 && desk->wait_pass > 0) {
+        if (most_ms == 0 && desk->wait_pass > 0 && desk->log.mode != CONNECTION_LOG_ALL) {
                 desk->wait_pass--;
                 return false;
         }
@@ -54,6 +54,8 @@ static bool has_waited_too_long(struct request_desk *desk, const struct address 
         wait_ms = wait_ms > held ? wait_ms - held : 0;
         desk->wait_pass = wait_ms > 0 ? 0 : WAIT_PASS;
         slot_waited(&desk->slot, wait_ms * 1000000);
+        desk->log.has_wait = true;
+        desk->log.wait_us = wait_ms * 1000;
         return most_ms > 0 && wait_ms > most_ms;
 }
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/address.h"
+#include "lib/connection_log.h"
 #include "lib/recycling.h"
 #include "lib/slot.h"
 
@@ -22,6 +23,7 @@ struct request_desk {
         struct slot slot;
         struct recycling recycling;
         unsigned wait_pass; /* so many connections are not asked how long they have waited */
+        struct connection_log log;
 };
 
 /* Admit a connection of this client (-1: a datagram), and count how long it has waited. If it is not admitted, it was

@@ -257,6 +257,11 @@ bool slot_enter_source(struct slot *slot, uint64_t source)
         return false;
 }
 
+void slot_was_idle(struct slot *slot)
+{
+        ADD_OWN(slot->words->idle_timeouts, 1);
+}
+
 void slot_refused_access(struct slot *slot)
 {
         ADD_OWN(slot->words->refused_access, 1);

@@ -44,6 +44,9 @@ void slot_done(struct slot *slot, uint64_t now_ns, int handler_status, uint64_t 
 /* Count the current request as lost: its connection is closed unserved. slot_done() follows. */
 void slot_lost(struct slot *slot);
 
+/* Count the current request as ended by idle_timeout. */
+void slot_was_idle(struct slot *slot);
+
 /* Leave the idle set for good. */
 void slot_ending(struct slot *slot);
 

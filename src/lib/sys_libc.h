@@ -113,6 +113,12 @@ static inline int sys_tcp_info(int fd, struct tcp_info *ret, socklen_t *length)
 }
 
 /* It is a connected socket. */
+/* As getsockname(2). */
+static inline int sys_socket_name(int fd, struct sockaddr *ret, socklen_t *length)
+{
+        return getsockname(fd, ret, length) < 0 ? -errno : 0;
+}
+
 static inline bool sys_has_peer(int fd)
 {
         struct sockaddr_storage peer;
@@ -132,9 +138,9 @@ static inline int sys_interface_name(int fd, uint32_t index, char name[static IF
         return 0;
 }
 
-static inline void sys_shutdown_write(int fd)
+static inline void sys_shutdown(int fd, int how)
 {
-        shutdown(fd, SHUT_WR);
+        shutdown(fd, how);
 }
 
 /* As much as there is room for, without waiting for more. */
@@ -251,6 +257,23 @@ static inline void sys_sched_yield(void)
 static inline void sys_futex_wait(_Atomic uint32_t *word, uint32_t value, const struct timespec *timeout)
 {
         syscall(SYS_futex, word, FUTEX_WAIT, value, timeout, NULL, 0);
+}
+
+/* A timer of this thread, by the kernel's number, which sends it that signal; and when it does: in so many ns. */
+static inline int sys_timer_create(int number, int *ret)
+{
+        struct sigevent event = {.sigev_signo = number, .sigev_notify = SIGEV_THREAD_ID};
+
+        event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+        return (int)sys_result(syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, ret));
+}
+
+static inline void sys_timer_set(int timer, uint64_t ns)
+{
+        const struct itimerspec value = {
+                .it_value = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)}};
+
+        syscall(SYS_timer_settime, timer, 0, &value, NULL);
 }
 
 /* SIGALRM in so many milliseconds. */

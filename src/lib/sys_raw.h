@@ -155,6 +155,18 @@ static inline int sys_tcp_info(int fd, struct tcp_info *ret, socklen_t *length)
         return (int)SYS_5(__NR_getsockopt, fd, IPPROTO_TCP, TCP_INFO, ret, length);
 }
 
+/* As getsockname(2). */
+static inline int sys_socket_name(int fd, struct sockaddr *ret, socklen_t *length)
+{
+        return (int)SYS_3(__NR_getsockname, fd, ret, length);
+}
+
+/* Two sockets of packets, connected to each other. Only here. */
+static inline int sys_socket_pair(int fds[static 2])
+{
+        return (int)SYS_4(__NR_socketpair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds);
+}
+
 static inline bool sys_has_peer(int fd)
 {
         struct sockaddr_storage peer;
@@ -173,9 +185,9 @@ static inline int sys_interface_name(int fd, uint32_t index, char name[static IF
         return r;
 }
 
-static inline void sys_shutdown_write(int fd)
+static inline void sys_shutdown(int fd, int how)
 {
-        SYS_2(__NR_shutdown, fd, SHUT_WR);
+        SYS_2(__NR_shutdown, fd, how);
 }
 
 static inline long sys_send_now(int fd, const void *data, size_t size)
@@ -320,6 +332,22 @@ static inline void sys_alarm(unsigned ms)
         const struct itimerval timer = {.it_value = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000L + 1}};
 
         SYS_3(__NR_setitimer, ITIMER_REAL, &timer, 0);
+}
+
+static inline int sys_timer_create(int number, int *ret)
+{
+        struct sigevent event = {.sigev_signo = number, .sigev_notify = SIGEV_THREAD_ID};
+
+        event._sigev_un._tid = sys_gettid();
+        return (int)SYS_3(__NR_timer_create, CLOCK_MONOTONIC, &event, ret);
+}
+
+static inline void sys_timer_set(int timer, uint64_t ns)
+{
+        const struct itimerspec value = {
+                .it_value = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)}};
+
+        SYS_4(__NR_timer_settime, timer, 0, &value, NULL);
 }
 
 static inline int sys_set_death_signal(int number)

@@ -13,7 +13,7 @@
 #include "preload/service_private.h"
 #include "preload/template_link.h"
 
-struct service service = {.template_fd = -1, .heir_fd = -1, .access_fd = -1};
+struct service service = {.template_fd = -1, .heir_fd = -1, .access_fd = -1, .hold_fds = {-1, -1}, .held_fd = -1};
 
 size_t service_list_saved(int signals[static SAVED_MAX])
 {
@@ -196,6 +196,8 @@ size_t service_list_own(int *own[static OWN_FDS_MAX])
         own[count++] = &service.log_socket_fd;
         own[count++] = &service.template_fd;
         own[count++] = &service.heir_fd;
+        own[count++] = &service.hold_fds[0];
+        own[count++] = &service.hold_fds[1];
         for (size_t i = 0; i < service.listener_count; i++)
                 own[count++] = &service.listeners[i];
         return count;
@@ -335,7 +337,9 @@ void service_stop(void)
 void service_begin(char **environment)
 {
         close_to_handlers(service_value(ATTACH_COPY) != ATTACH_COPY_ROLLBACK);
-        int r = settle_descriptors();
+        int r = service_hold_begin();
+        if (r == 0)
+                r = settle_descriptors();
         if (r < 0)
                 service_fail(PREFORK_STAGE_DESCRIPTORS, -r);
         r = sys_map_memory(sizeof(*service.note), (void **)&service.note);
@@ -349,6 +353,8 @@ void service_begin(char **environment)
         if (r < 0)
                 service_fail(PREFORK_STAGE_LIMITS, -r);
         r = take_signals();
+        if (r == 0)
+                r = service_hold_watch();
         if (r == -ESRCH)
                 service_leave(PREFORK_EXIT_ORPHANED);
         if (r < 0)

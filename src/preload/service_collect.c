@@ -40,16 +40,16 @@ void service_collect(pid_t pid, int *ret_status, struct rusage *ret_usage)
         if (door_is_orphaned()) /* also with a copy that still waits: it may just have accepted a connection */
                 stderr_reader_run(service.log_read_fd, pid);
         service.copy = 0;
+        service.ended = pid;
         while (SYS_4(__NR_wait4, pid, ret_status, 0, ret_usage) == -EINTR)
                 ;
 }
 
-static void log_killed(int status, uint64_t duration_ns)
+static void log_killed(int status, bool ordered, uint64_t duration_ns)
 {
         struct prefork_scoreboard *board = service.desk.slot.board;
         int number = WTERMSIG(status);
         enum prefork_record kind = number == SIGPIPE ? PREFORK_RECORD_LEFT : PREFORK_RECORD_KILLED;
-        bool ordered = orders_end_request();
         char text[RECORD_BYTES], more_text[RECORD_LIMIT_TEXT_MAX];
         uint32_t more = 0;
 
@@ -72,14 +72,35 @@ static uint64_t time_us(const struct timeval *time)
         return (uint64_t)time->tv_sec * 1000000 + (uint64_t)time->tv_usec;
 }
 
+static void log_idle(void)
+{
+        char text[RECORD_BYTES];
+        struct line line = record_begin(text, RECORD_INFO);
+
+        line_add(&line, "idle_timeout: nothing has gone either way for ");
+        line_add_number(&line, service.attachment.values[ATTACH_IDLE_MS]);
+        line_add(&line, " ms");
+        record_write(&line);
+        slot_was_idle(&service.desk.slot);
+}
+
 void service_note_end(int status, const struct rusage *usage)
 {
-        uint64_t begun_ns = atomic_exchange(&service.note->begun_ns, 0), ended_ns = sys_now_ns();
+        uint64_t begun_ns = atomic_exchange(&service.note->begun_ns, 0);
+        struct connection_record outcome = {.end = connection_log_end_of(status, orders_end_request()),
+                                            .pid = service.ended,
+                                            .status = status,
+                                            .cpu_us = time_us(&usage->ru_utime) + time_us(&usage->ru_stime),
+                                            .has = CONNECTION_HAS_STATUS | CONNECTION_HAS_CPU};
 
         service.warned = false;
+        if (service_end_connection(&outcome, begun_ns))
+                log_idle();
+        uint64_t ended_ns = sys_now_ns();
         if (WIFSIGNALED(status))
-                log_killed(status, ended_ns > begun_ns ? ended_ns - begun_ns : 0);
-        request_end(&service.desk, ended_ns, status, time_us(&usage->ru_utime) + time_us(&usage->ru_stime));
+                log_killed(status, outcome.end == CONNECTION_TIMED_OUT || outcome.end == CONNECTION_IDLE,
+                           ended_ns > begun_ns ? ended_ns - begun_ns : 0);
+        request_end(&service.desk, ended_ns, status, outcome.cpu_us);
 }
 
 void service_lose(int error)
@@ -95,6 +116,7 @@ void service_lose(int error)
         line_add(&line, " ms: ");
         text_of_error(&line, -error);
         record_write(&line);
+        service_end_connection(&(struct connection_record){.end = CONNECTION_LOST}, begun_ns);
         slot_lost(&service.desk.slot);
         request_end(&service.desk, ended_ns, 0, 0);
 }

@@ -1,6 +1,7 @@
 /* Internal to preload/service* and preload/template: the state of a template, or of a worker made of it. The files are:
  * service (the begin and the end of the worker), service_wait (until a request begins), service_enter (from there into
- * the program), service_collect (until the request has ended). */
+ * the program), service_hold (the worker's own descriptor
+ * of the connection), service_collect (until the request has ended). */
 #pragma once
 
 #include <stdatomic.h>
@@ -26,7 +27,8 @@
 /* What the copy that waits tells its worker. The scoreboard will not do: others of the pool can write there. A copy
  * does not have it any more when it goes on into the program. */
 struct service_note {
-        _Atomic uint64_t begun_ns; /* a request has begun, then; 0: none has */
+        _Atomic uint64_t begun_ns;       /* a request has begun, then; 0: none has */
+        struct connection_record record; /* of its connection, if those are logged */
 };
 
 /* As prlimit(2) has it. */
@@ -54,6 +56,8 @@ struct service {
         int template_fd; /* in a template: its socket to the master; -1: this is none, or not any more */
         int heir_fd;     /* of a worker that will be one: the same; -1: it will not */
         uint64_t heir_after;
+        int hold_fds[2]; /* a copy that waits passes its connection to the worker: written, read; -1: it does not */
+        int held_fd;     /* of the worker: the connection of the present request; -1: it does not have it */
         int first_own_fd;
         uint64_t program_mask;
         struct sys_sigaction program_actions[SAVED_MAX];
@@ -67,16 +71,30 @@ struct service {
         bool warned;   /* of a shortage that is not over */
         int end_code;
         volatile pid_t copy; /* 0: there is none */
+        pid_t ended;         /* the last one */
 };
 
 extern struct service service;
 
 /* The service's descriptors: where their numbers are. Those that there are not are negative. */
-#define OWN_FDS_MAX (LISTENERS_MAX + 9)
+#define OWN_FDS_MAX (LISTENERS_MAX + 11)
 size_t service_list_own(int *own[static OWN_FDS_MAX]);
 
 /* Is that descriptor one of them? */
 bool service_owns(int fd);
+
+/* In the worker, before it makes copies: they pass their connections to it, if it holds connections. 0 or -errno. */
+int service_hold_begin(void);
+
+/* In the process that accepts: a request with this connection begins. */
+void service_hold_connection(int connection);
+
+/* In the worker, when it has its signals: get ready for idle_timeout. 0 or -errno. */
+int service_hold_watch(void);
+
+/* In the worker: the request has ended: its connection is closed, and logged if that is wanted. True: it was ended by
+ * idle_timeout, and `outcome->end` says so. */
+bool service_end_connection(struct connection_record *outcome, uint64_t begun_ns);
 
 /* The signals whose actions are the worker's, and are given back to copies. */
 size_t service_list_saved(int signals[static SAVED_MAX]);

@@ -41,6 +41,8 @@ static void refuse(const struct gate_refusal *refusal)
                 gate_explain(&line, board, refusal, more);
                 record_write(&line);
         }
+        connection_log_refused(&service.desk.log, service.desk.slot.wake_fd, refusal->client, refusal->connection,
+                               gate_end(refusal->answer));
         lingering_refuse(&service.lingering, refusal->connection, &service.gate.full_response);
 }
 
@@ -129,6 +131,7 @@ int service_wait(void)
                         uint64_t now_ns = sys_now_ns();
                         atomic_store(&service.note->begun_ns, now_ns);
                         request_begin(&service.desk, now_ns);
+                        service_hold_connection(connection);
                         return connection;
                 }
                 refuse(&refusal);

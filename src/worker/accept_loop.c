@@ -11,6 +11,8 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "lib/door.h"
+#include "lib/idle_watch.h"
+#include "lib/last_input.h"
 #include "os/clock.h"
 #include "lib/orders.h"
 #include "lib/record_limit.h"
@@ -28,23 +30,6 @@ static bool may_log(const struct accept_loop *loop, enum prefork_record kind, ui
                 return false;
         record_limit_text(more, text);
         return true;
-}
-
-/* Log a handler that a signal killed. Its exit code has no meaning for us. */
-static void log_outcome(const struct accept_loop *loop, const struct runtime_outcome *outcome, uint64_t begun_ns,
-                        uint64_t ended_ns)
-{
-        if (!WIFSIGNALED(outcome->status))
-                return;
-        int number = WTERMSIG(outcome->status);
-        enum prefork_record kind = number == SIGPIPE ? PREFORK_RECORD_LEFT : PREFORK_RECORD_KILLED;
-        char more[RECORD_LIMIT_TEXT_MAX] = "";
-        bool ordered = orders_end_request();
-        if (!ordered && !may_log(loop, kind, ended_ns, more))
-                return;
-        log_emit(ordered ? LOG_INFO : LOG_NOTICE, NULL, "handler killed by signal %d (%s)%s after %llu ms%s", number,
-                 strsignal(number), WCOREDUMP(outcome->status) ? ", core dumped," : "",
-                 (unsigned long long)(ended_ns - begun_ns) / 1000000, more);
 }
 
 /* The system lacks a resource: warn once for each shortage, pause, and let the caller try again. The retire signal and
@@ -115,28 +100,104 @@ static uint64_t take_cpu_us(struct accept_loop *loop, uint64_t now_ns)
         return (loop->cpu_ns - before_ns) / 1000;
 }
 
+/* A request that has ended. */
+struct served {
+        struct runtime_outcome outcome;
+        enum connection_end end;
+        uint64_t begun_ns;
+};
+
+static enum connection_end end_of(const struct runtime_outcome *outcome, bool is_lost, bool was_idle)
+{
+        enum connection_end end = connection_log_end_of(outcome->status, orders_end_request());
+
+        if (is_lost)
+                return CONNECTION_LOST;
+        if (was_idle)
+                return CONNECTION_IDLE;
+        return end == CONNECTION_SERVED && outcome->error != 0 ? CONNECTION_FAILED : end;
+}
+
+/* The connection's end, after its handler's: it is closed, and logged if that is wanted. */
+static void close_connection(struct accept_loop *loop, const struct served *served, struct connection_record *record)
+{
+        const struct runtime_outcome *outcome = &served->outcome;
+        bool logs = loop->desk.log.mode == CONNECTION_LOG_ALL;
+
+        if (loop->lingering_ms > 0 && outcome->connection >= 0 && served->end != CONNECTION_LOST)
+                last_input_drop(outcome->connection, loop->lingering_ms);
+        if (logs)
+                connection_log_measure(outcome->connection, record);
+        if (outcome->connection >= 0)
+                close(outcome->connection);
+        if (!logs)
+                return;
+        record->duration_us = (clock_now_ns() - served->begun_ns) / 1000;
+        record->end = served->end;
+        if (served->end != CONNECTION_LOST) {
+                record->status = outcome->status;
+                record->cpu_us = outcome->cpu_us;
+                record->pid = outcome->pid > 0 ? outcome->pid : getpid();
+                record->has |= CONNECTION_HAS_STATUS | (outcome->pid > 0 ? CONNECTION_HAS_CPU : 0);
+        }
+        connection_log_write(&loop->desk.log, loop->desk.slot.wake_fd, record);
+}
+
+/* Log a handler that a signal killed. Its exit code has no meaning for us. */
+static void log_outcome(const struct accept_loop *loop, const struct served *served, uint64_t ended_ns)
+{
+        int status = served->outcome.status;
+
+        if (!WIFSIGNALED(status))
+                return;
+        int number = WTERMSIG(status);
+        enum prefork_record kind = number == SIGPIPE ? PREFORK_RECORD_LEFT : PREFORK_RECORD_KILLED;
+        char more[RECORD_LIMIT_TEXT_MAX] = "";
+        bool ordered = served->end == CONNECTION_TIMED_OUT || served->end == CONNECTION_IDLE;
+        if (!ordered && !may_log(loop, kind, ended_ns, more))
+                return;
+        log_emit(ordered ? LOG_INFO : LOG_NOTICE, NULL, "handler killed by signal %d (%s)%s after %llu ms%s", number,
+                 strsignal(number), WCOREDUMP(status) ? ", core dumped," : "",
+                 (unsigned long long)(ended_ns - served->begun_ns) / 1000000, more);
+}
+
+static void note_idle(struct accept_loop *loop)
+{
+        slot_was_idle(&loop->desk.slot);
+        log_info("idle_timeout: nothing has gone either way for %llu ms", (unsigned long long)loop->idle_ms);
+}
+
 /* Serve one accepted connection or the datagram (-1), which request_admit() has admitted, and close it. 0: the request
  * has ended, or was lost in a shortage; -errno: this worker cannot serve. */
 static int serve(struct accept_loop *loop, int connection, const struct client *client)
 {
-        struct runtime_outcome outcome = {0};
-        uint64_t begun_ns = clock_now_ns();
+        struct served served = {.begun_ns = clock_now_ns()};
+        const struct runtime_outcome *outcome = &served.outcome;
+        struct connection_record record;
 
-        request_begin(&loop->desk, begun_ns);
-        int r = serve_with_patience(loop, connection, client, begun_ns, &outcome);
+        request_begin(&loop->desk, served.begun_ns);
+        if (loop->desk.log.mode == CONNECTION_LOG_ALL)
+                connection_log_begin(&loop->desk.log, client, connection, &record);
+        idle_watch_begin(connection);
+        int r = serve_with_patience(loop, connection, client, served.begun_ns, &served.outcome);
+        bool was_idle = idle_watch_end();
+        if (r < 0)
+                served.outcome = (struct runtime_outcome){.connection = connection};
+        served.end = end_of(outcome, r < 0, was_idle);
+        close_connection(loop, &served, &record);
         uint64_t ended_ns = clock_now_ns();
         if (r < 0) {
-                if (connection >= 0)
-                        close(connection);
                 if (!is_handler_shortage(r))
                         return r;
-                log_loss(client, (ended_ns - begun_ns) / 1000000, r);
+                log_loss(client, (ended_ns - served.begun_ns) / 1000000, r);
                 slot_lost(&loop->desk.slot);
         }
-        log_outcome(loop, &outcome, begun_ns, ended_ns);
-        log_failure(loop, &outcome, begun_ns, ended_ns);
-        request_end(&loop->desk, ended_ns, outcome.status, outcome.cpu_us + take_cpu_us(loop, ended_ns));
-        return -outcome.failure;
+        if (was_idle)
+                note_idle(loop);
+        log_outcome(loop, &served, ended_ns);
+        log_failure(loop, outcome, served.begun_ns, ended_ns);
+        request_end(&loop->desk, ended_ns, outcome->status, outcome->cpu_us + take_cpu_us(loop, ended_ns));
+        return -outcome->failure;
 }
 
 /* The connection has the number of a descriptor of ours, so the handler has closed that. The connection cannot help it:
@@ -278,9 +339,11 @@ static int serve_until_end(struct accept_loop *loop, enum prefork_stage *stage)
 
 int accept_loop_run(struct accept_loop *loop, struct worker_failure *ret)
 {
-        enum prefork_stage stage = PREFORK_STAGE_NONE;
+        enum prefork_stage stage = PREFORK_STAGE_HANDLER;
 
-        int r = serve_until_end(loop, &stage);
+        int r = idle_watch_open(loop->idle_ms, loop->kill_ms, loop->runtime_ops->in_process);
+        if (r == 0)
+                r = serve_until_end(loop, &stage);
         if (r >= 0)
                 return r;
         *ret = (struct worker_failure){.stage = stage, .error = -r};

@@ -29,6 +29,8 @@ struct accept_loop {
         int *answer_fds;           /* for each listener for datagrams a copy, which the door leaves alone; -1 */
         uint64_t cpu_ns;           /* of this thread, when it was looked at … */
         uint64_t cpu_looked_ns;    /* … last */
+        uint64_t lingering_ms;     /* lingering_close */
+        uint64_t idle_ms, kill_ms; /* idle_timeout and kill_timeout */
         uint64_t patience_ns;      /* how long a connection is held whose handler cannot be started for a shortage */
         bool warned_of_accept;     /* accept fails with EMFILE or its kind, and the worker has warned about it */
         bool warned_of_handler;    /* the same for the start of handlers */

@@ -37,6 +37,7 @@ bool admission_admits(const struct gate *gate, struct request_desk *desk, struct
                 return true;
         }
         log_refusal(desk->slot.board, &refusal);
+        connection_log_refused(&desk->log, desk->slot.wake_fd, client, connection, gate_end(refusal.answer));
         if (connection >= 0) /* a datagram is dropped */
                 lingering_refuse(lingering, connection, &gate->full_response);
         return false;

@@ -240,7 +240,8 @@ static struct runtime_outcome outcome_of(const struct module_host *host, int res
 
         return (struct runtime_outcome){.status = MIN_OF(error, UINT8_MAX) << 8, /* as of an exit code */
                                         .error = error,
-                                        .failure = find_damage(host)};
+                                        .failure = find_damage(host),
+                                        .connection = -1};
 }
 
 /* What a request of either kind has of the worker. */
@@ -284,9 +285,9 @@ int module_host_serve(void *runtime, int connection, const struct client *client
         begin_request(&request, connection, &client->peer);
         present.id = connection_identify(connection, client_socket_peer(client));
         int result = call(host, &request);
-        if (connection_is(connection, &present.id)) /* otherwise the module has closed it, and may have its number */
-                close(connection);
         *ret = outcome_of(host, result);
+        if (connection_is(connection, &present.id)) /* otherwise the module has closed it, and may have its number */
+                ret->connection = connection;
         return 0;
 }
 

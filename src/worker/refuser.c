@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "lib/connection_log.h"
 #include "lib/door.h"
 #include "lib/idle_set.h"
 #include "lib/lingering.h"
@@ -114,6 +115,7 @@ struct refuser {
         const struct view *view;
         struct lingering_text text; /* what those get that are refused */
         struct lingering lingering;
+        struct connection_log log;
         struct pollfd *pollers; /* the listeners, and behind them room for those that linger */
 };
 
@@ -122,9 +124,11 @@ struct refuser {
 static uint64_t refuse_waiting(struct refuser *refuser, int listener, uint64_t most)
 {
         for (; most > 0 && nobody_is_idle(refuser->view) && !door_is_closed(); most--) {
-                int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+                struct client client = {.peer.length = sizeof(client.peer.un)};
+                int connection = accept4(listener, &client.peer.any, &client.peer.length, SOCK_CLOEXEC);
                 if (connection < 0)
                         break;
+                connection_log_refused(&refuser->log, refuser->plan->wake_fd, &client, connection, CONNECTION_FULL);
                 lingering_refuse(&refuser->lingering, connection, &refuser->text);
                 atomic_fetch_add_explicit(&refuser->view->boards[0]->refused, 1, memory_order_relaxed);
         }
@@ -187,6 +191,7 @@ int refuser_run(const struct worker_plan *plan, struct prefork_scoreboard *board
         struct refuser refuser = {.plan = plan,
                                   .view = &view,
                                   .text = {.bytes = response->bytes, .length = response->length},
+                                  .log.mode = (enum connection_log_mode)plan->pool->connection_log,
                                   .pollers = calloc(plan->listener_count + LINGERING_MAX, sizeof(struct pollfd))};
         if (!refuser.pollers)
                 return PREFORK_EXIT_START_FAILED;

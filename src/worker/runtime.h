@@ -20,6 +20,8 @@ struct runtime_outcome {
         uint64_t cpu_us; /* user and system time of that process and of the children that it waited for */
         int error;       /* positive errno: why the request failed, as far as it is known; 0: it did not */
         int failure;     /* positive errno: the request has ended, but this worker must not serve another; 0: it may */
+        int connection;  /* if it is still open, for the caller to end; else -1 */
+        pid_t pid;       /* of that process; 0: the worker's own */
 };
 
 struct runtime_ops {
@@ -28,8 +30,8 @@ struct runtime_ops {
          * there is no room for the processes that would serve. */
         int (*prepare)(const struct worker_plan *plan, int log_read_fd, void **ret);
 
-        /* Serve one connection. 0 with *ret filled in: it was served, and is closed. -errno: nothing has begun, and the
-         * connection is still the caller's. Of these, -EAGAIN, -ENOMEM, -EMFILE, -ENFILE and -ETXTBSY are a shortage
+        /* Serve one connection. 0 with *ret filled in: it was served. -errno: nothing has begun, and the connection is
+         * still the caller's. Of these, -EAGAIN, -ENOMEM, -EMFILE, -ENFILE and -ETXTBSY are a shortage
          * that may pass: the caller may call again. */
         int (*serve)(void *runtime, int connection, const struct client *client, struct runtime_outcome *ret);
 

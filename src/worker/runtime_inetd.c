@@ -35,6 +35,7 @@ struct handler {
         struct handler_environment *environment;
         struct handler_limits limits;
         bool stderr_is_connection;
+        bool holds;      /* the worker has the connection, too, until the handler has ended */
         int log_read_fd; /* -1: the worker has none */
 };
 
@@ -76,6 +77,7 @@ static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
         handler->arguments = pool_config_arguments(pool);
         handler->stderr_is_connection = pool->stderr_mode == STDERR_SOCKET;
         handler->log_read_fd = log_read_fd;
+        handler->holds = pool_config_holds_connections(pool);
         handler_limits_plan(plan, &handler->limits);
         const struct words variables = secret_words_view(&pool->environment);
         int r = handler->arguments ? 0 : -ENOMEM;
@@ -156,7 +158,8 @@ static int serve(void *runtime, int connection, const struct client *client, str
         int r = spawn_program(&program, &running); /* stores the pid before an order can arrive */
         if (r < 0)
                 return r;
-        close(connection);
+        if (!handler->holds)
+                close(connection);
         orders_look(); /* for an order that came before there was a group */
         pid_t pid = running;
         wait_for_end(handler, pid);
@@ -164,7 +167,9 @@ static int serve(void *runtime, int connection, const struct client *client, str
         while (wait4(pid, &status, 0, &usage) < 0 && errno == EINTR)
                 ;
         *ret = (struct runtime_outcome){.status = status,
-                                        .cpu_us = timeval_us(&usage.ru_utime) + timeval_us(&usage.ru_stime)};
+                                        .cpu_us = timeval_us(&usage.ru_utime) + timeval_us(&usage.ru_stime),
+                                        .connection = handler->holds ? connection : -1,
+                                        .pid = pid};
         return 0;
 }
 

@@ -109,6 +109,10 @@ static int add_attachment(const struct in_place_program *program, struct words *
                 {ATTACH_FAST_EXIT, plan->pool->fast_exit == FAST_EXIT_PYTHON},
                 {ATTACH_PATIENCE_MS, MIN_OF(plan->pool->start_timeout_ms, (uint64_t)UINT32_MAX)},
                 {ATTACH_STDERR_SOCKET, plan->pool->stderr_mode == STDERR_SOCKET},
+                {ATTACH_LINGERING_MS, plan->pool->lingering_close_ms},
+                {ATTACH_IDLE_MS, plan->pool->idle_timeout_ms},
+                {ATTACH_KILL_MS, plan->pool->kill_timeout_ms},
+                {ATTACH_CONNECTION_LOG, (uint64_t)plan->pool->connection_log},
         };
 
         int r = in_place_attach_template(plan, IN_PLACE_FIRST_OWN_FD, snapshot ? ATTACH_STOP_TOUCH : ATTACH_STOP_MAIN,

@@ -12,6 +12,7 @@
 #include "worker/accept_loop.h"
 #include "worker/admission.h"
 #include "worker/explanation.h"
+#include "lib/idle_watch.h"
 #include "lib/orders.h"
 #include "worker/refuser.h"
 #include "worker/runtimes.h"
@@ -141,6 +142,7 @@ static int start(struct server *server, struct prefork_scoreboard *board, struct
                 return become(server, failure);
         const struct orders_target target = {.interrupt = loop->runtime_ops->interrupt,
                                              .in_process = loop->runtime_ops->in_process};
+        orders_set_alarm(idle_watch_look);
         if (r == 0)
                 r = orders_install(&loop->desk.slot, &target);
         if (r < 0)
@@ -176,6 +178,10 @@ static int serve_connections(const struct worker_plan *plan, struct prefork_scor
 {
         struct server server = {.plan = *plan,
                                 .loop.gate = admission_gate(plan->pool),
+                                .loop.desk.log.mode = (enum connection_log_mode)plan->pool->connection_log,
+                                .loop.lingering_ms = plan->pool->lingering_close_ms,
+                                .loop.idle_ms = plan->pool->idle_timeout_ms,
+                                .loop.kill_ms = plan->pool->kill_timeout_ms,
                                 .loop.patience_ns = plan->pool->start_timeout_ms * 1000000};
         struct accept_loop *loop = &server.loop;
         struct worker_failure failure;

@@ -531,7 +531,7 @@ def check_logic_symbols(symbols: list[Symbol], defined_below: set[str], allowed:
 MAY_HAVE_STATE = {
     "base": {"log.c.o"},  # the log sink
     "os": {"process_title.c.o", "reserve.c.o"},  # the process's one argument space; an allocator gets no argument
-    "lib": {"door.c.o", "orders.c.o", "prefork.o"},  # (also as one object of libprefork.a) the handlers of signals
+    "lib": {"door.c.o", "idle_watch.c.o", "orders.c.o", "prefork.o"},  # (also as one object of libprefork.a) the handlers of signals
     # signal handlers: what is served, and who serves it
     "worker": {"runtime_inetd.c.o", "module_host.c.o"},
 }

@@ -4,6 +4,7 @@
  *     wait MS|- [ERRNO]        as handler_wait; ERRNO is what serve() fails with
  *     stubborn                 says "begun", and looks at nothing that would end it
  *     obedient                 says "begun", and waits for nothing else than to be interrupted
+ *     hang                     reads from elsewhere what never comes, until it is interrupted
  *     look                     what a module sees: its process, environment, limits, addresses; one line each
  *     leak BYTES               keeps as much memory of each request, and says its pid
  *     init ERRNO               init() fails
@@ -95,6 +96,21 @@ static int obedient(const struct prefork_request *request)
         return -ETIMEDOUT;
 }
 
+/* Reads what never comes, from elsewhere. */
+static int hang(const struct prefork_request *request)
+{
+        int fds[2];
+        char byte;
+
+        if (pipe2(fds, O_CLOEXEC) < 0)
+                return -errno;
+        while (read(fds[0], &byte, 1) < 0 && errno == EINTR && !request->interrupted(request))
+                ;
+        close(fds[0]);
+        close(fds[1]);
+        return -ETIMEDOUT;
+}
+
 static void put_address(int fd, const char *name, const struct sockaddr *address, socklen_t length)
 {
         char host[INET6_ADDRSTRLEN] = "";
@@ -172,6 +188,8 @@ static int serve(void *context, const struct prefork_request *request)
                 return stubborn(request);
         if (strcmp(what, "obedient") == 0)
                 return obedient(request);
+        if (strcmp(what, "hang") == 0)
+                return hang(request);
         if (strcmp(what, "look") == 0)
                 return look(state, request);
         if (strcmp(what, "leak") == 0)

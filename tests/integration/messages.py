@@ -34,6 +34,7 @@ WORDING = {
     "scoreboard implausible": r"the scoreboard says what cannot be ",
     "listener damaged": r"nobody can connect to \S+ any more: |\S+ gets no datagrams any more: |\S+ is not as it was opened \(",
     "address unavailable": r"cannot open \S+: ",
+    "connection": r"connection pool=",
 }
 
 

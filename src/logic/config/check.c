@@ -383,6 +383,7 @@ int config_finish(struct config *config, const struct config_context *context, s
                 config_check_limits(&rules, pool);
                 warn_unused(&rules, pool);
                 config_check_handler(&rules, pool);
+                config_check_connections(&rules, pool);
                 r = config_check_access(&rules, pool);
                 if (r < 0)
                         return r;

@@ -248,6 +248,11 @@ bool pool_config_uses(const struct pool_config *pool, enum pool_option option)
         }
 }
 
+bool pool_config_holds_connections(const struct pool_config *pool)
+{
+        return pool->connection_log == CONNECTION_LOG_ALL || pool->lingering_close_ms > 0 || pool->idle_timeout_ms > 0;
+}
+
 char **pool_config_arguments(const struct pool_config *pool)
 {
         char **arguments = calloc(pool->handler.count + 1, sizeof(*arguments));

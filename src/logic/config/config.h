@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "base/address.h"
+#include "base/connection_record.h"
 #include "base/problem.h"
 #include "base/secret_words.h"
 #include "base/words.h"
@@ -127,9 +128,10 @@ enum pool_option {
         POOL_SCALING, POOL_MIN_SPARE_WORKERS, POOL_MAX_SPARE_WORKERS, POOL_START_WORKERS, POOL_MAX_WORKERS,
         POOL_SPARE_TIMEOUT, POOL_WHEN_FULL, POOL_FULL_RESPONSE, POOL_MAX_CONNECTIONS_PER_SOURCE, POOL_QUEUE_TIMEOUT,
         POOL_ALLOW, POOL_DENY, POOL_PROXY_PROTOCOL, POOL_BANNER,
+        POOL_CONNECTION_LOG, POOL_CONNECTION_LOG_FORMAT,
         POOL_MAX_REQUESTS, POOL_MAX_REQUESTS_JITTER, POOL_MAX_WORKER_AGE, POOL_MAX_WORKER_MEMORY,
         POOL_MAX_RECYCLING, POOL_RELOAD_SURGE,
-        POOL_START_TIMEOUT, POOL_REQUEST_TIMEOUT, POOL_REQUEST_SLOWLOG_TIMEOUT, POOL_KILL_TIMEOUT, POOL_DETACH_AFTER, POOL_MAX_DETACHED_WORKERS,
+        POOL_LINGERING_CLOSE, POOL_START_TIMEOUT, POOL_REQUEST_TIMEOUT, POOL_IDLE_TIMEOUT, POOL_REQUEST_SLOWLOG_TIMEOUT, POOL_KILL_TIMEOUT, POOL_DETACH_AFTER, POOL_MAX_DETACHED_WORKERS,
         POOL_RESTART_DELAY_MIN, POOL_RESTART_DELAY_MAX,
         POOL_OPTION_COUNT
 };
@@ -219,6 +221,9 @@ struct pool_config {
         struct pool_access proxies;
         struct message banner; /* what clients get before the handler */
 
+        int connection_log;          /* enum connection_log_mode */
+        char *connection_log_format; /* NULL: CONNECTION_LINE_DEFAULT */
+
         uint64_t max_requests; /* 0: never */
         uint64_t max_requests_jitter_percent;
         uint64_t max_worker_age_ms;       /* 0: never */
@@ -226,8 +231,10 @@ struct pool_config {
         uint64_t max_recycling;
         uint64_t reload_surge_percent;
 
+        uint64_t lingering_close_ms; /* 0: off */
         uint64_t start_timeout_ms;
         uint64_t request_timeout_ms;         /* 0: none */
+        uint64_t idle_timeout_ms;            /* 0: none */
         uint64_t request_slowlog_timeout_ms; /* 0: never */
         uint64_t kill_timeout_ms;
         uint64_t detach_after_ms; /* 0: never */
@@ -336,6 +343,9 @@ bool pool_config_has_template(const struct pool_config *pool);
 /* True if workers go on with the handler that they were started with: a file that is replaced on disk is not executed
  * or loaded by the next connection. */
 bool pool_config_keeps_handler(const struct pool_config *pool);
+
+/* Workers have a connection, too, until its handler has ended. */
+bool pool_config_holds_connections(const struct pool_config *pool);
 
 /* True if its handlers accept themselves and report nothing. */
 bool pool_config_is_unwatched(const struct pool_config *pool);

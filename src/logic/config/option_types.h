@@ -37,6 +37,7 @@ struct option_operations {
 
 extern const struct option_operations option_bool, option_number, option_signed, option_mode, option_duration,
         option_size, option_percent, option_enum, option_path, option_name; /* option_scalar.c */
+extern const struct option_operations option_line_format;                   /* option_line_format.c */
 extern const struct option_operations option_limit, option_limit_size;      /* option_limit.c */
 extern const struct option_operations option_words, option_environment, option_listen, option_variable_names,
         option_files;                                                      /* option_list.c */

@@ -20,6 +20,7 @@ static const struct option_operations *const operations[] = {
         [OPTION_ENUM] = &option_enum,
         [OPTION_PATH] = &option_path,
         [OPTION_NAME] = &option_name,
+        [OPTION_LINE_FORMAT] = &option_line_format,
         [OPTION_WORDS] = &option_words,
         [OPTION_LISTEN] = &option_listen,
         [OPTION_ENVIRONMENT] = &option_environment,

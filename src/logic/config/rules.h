@@ -54,5 +54,8 @@ void config_check_answers(const struct rules *rules, const struct pool_config *p
 /* Check max_workers_total against what pools have in any case. */
 void config_check_total(const struct rules *rules, const struct config *config);
 
+/* The rules of the options by which workers hold connections. */
+void config_check_connections(const struct rules *rules, const struct pool_config *pool);
+
 /* All rules about values that apply in place: fits them, and checks the bound of processes. */
 void config_check_limits(const struct rules *rules, struct pool_config *pool);

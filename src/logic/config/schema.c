@@ -46,6 +46,8 @@ static const struct option_choice stderr_modes[] = {
         {"log", STDERR_LOG}, {"inherit", STDERR_INHERIT}, {"null", STDERR_NULL}, {"socket", STDERR_SOCKET}, {0}};
 static const struct option_choice scalings[] = {
         {"dynamic", SCALING_DYNAMIC}, {"static", SCALING_STATIC}, {"ondemand", SCALING_ONDEMAND}, {0}};
+static const struct option_choice connection_logs[] = {
+        {"no", CONNECTION_LOG_NO}, {"refused", CONNECTION_LOG_REFUSED}, {"all", CONNECTION_LOG_ALL}, {0}};
 static const struct option_choice when_fulls[] = {{"queue", FULL_QUEUE}, {"refuse", FULL_REFUSE}, {0}};
 /* The words of syslog.conf and, where they differ, of php-fpm and Apache; the first of a value is the one printed. */
 static const struct option_choice log_levels[] = {
@@ -227,6 +229,12 @@ const struct option pool_options[] = {
         [POOL_BANNER] = {"banner", OPTION_MESSAGE, POOL_FIELD(banner), .optional = true, .effect = EFFECT_ROLL,
                 .help = "what clients get that are served, before the handler has their connection"},
 
+        [POOL_CONNECTION_LOG] = {"connection_log", OPTION_ENUM, POOL_FIELD(connection_log), "no",
+                .choices = connection_logs, .effect = EFFECT_ROLL,
+                .help = "one record for each connection when it has ended, or for those that are refused alone"},
+        [POOL_CONNECTION_LOG_FORMAT] = {"connection_log_format", OPTION_LINE_FORMAT, POOL_FIELD(connection_log_format),
+                .optional = true, .effect = EFFECT_ROLL, .help = "the line of that record; unset: KEY=VALUE, all that is known"},
+
         [POOL_MAX_REQUESTS] = {"max_requests", OPTION_NUMBER, POOL_FIELD(max_requests), "0", .max = NUMBER_MAX,
                 .help = "a worker is replaced after this many requests; 0: never"},
         [POOL_MAX_REQUESTS_JITTER] = {"max_requests_jitter", OPTION_PERCENT, POOL_FIELD(max_requests_jitter_percent),
@@ -240,10 +248,16 @@ const struct option pool_options[] = {
         [POOL_RELOAD_SURGE] = {"reload_surge", OPTION_PERCENT, POOL_FIELD(reload_surge_percent), "25%", .min = 1,
                 .max = 100, .help = "share of max_workers that a reload may start before it retires old workers"},
 
+        [POOL_LINGERING_CLOSE] = {"lingering_close", OPTION_DURATION, POOL_FIELD(lingering_close_ms), "0",
+                .max = YEAR_MS, .effect = EFFECT_ROLL,
+                .help = "how long a client may go on sending when its handler has ended, so that it gets the end; 0: not at all"},
         [POOL_START_TIMEOUT] = {"start_timeout", OPTION_DURATION, POOL_FIELD(start_timeout_ms), "10s", .min = 1,
                 .max = YEAR_MS, .help = "a worker that is not ready within this time is killed"},
         [POOL_REQUEST_TIMEOUT] = {"request_timeout", OPTION_DURATION, POOL_FIELD(request_timeout_ms), "0",
                 .max = YEAR_MS, .help = "a request that runs longer is ended by SIGTERM; 0: never"},
+        [POOL_IDLE_TIMEOUT] = {"idle_timeout", OPTION_DURATION, POOL_FIELD(idle_timeout_ms), "0", .max = YEAR_MS,
+                .effect = EFFECT_ROLL,
+                .help = "a request on whose connection nothing has gone for so long is ended by SIGTERM; 0: never"},
         [POOL_REQUEST_SLOWLOG_TIMEOUT] = {"request_slowlog_timeout", OPTION_DURATION,
                 POOL_FIELD(request_slowlog_timeout_ms), "0", .max = YEAR_MS,
                 .help = "what a request that runs longer is doing is logged once; 0: never"},
@@ -273,6 +287,7 @@ static const char *const type_names[] = {
         [OPTION_ENUM] = "word",
         [OPTION_PATH] = "path",
         [OPTION_NAME] = "name",
+        [OPTION_LINE_FORMAT] = "format",
         [OPTION_WORDS] = "command",
         [OPTION_ENVIRONMENT] = "variables",
         [OPTION_VARIABLE_NAMES] = "names",

@@ -21,6 +21,7 @@ enum option_type {
         OPTION_ENUM,
         OPTION_PATH,
         OPTION_NAME, /* any one word */
+        OPTION_LINE_FORMAT,
         OPTION_WORDS,
         OPTION_ENVIRONMENT,
         OPTION_VARIABLE_NAMES,

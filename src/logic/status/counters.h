@@ -40,6 +40,8 @@ enum counter_unit {
           "how often clients waited or were refused at max_workers")                                                   \
         X(request_timeouts, "request_timeouts", COUNTER_NUMBER, NONE, NONE, "request timeouts",                        \
           "requests ended because they took longer than request_timeout")                                              \
+        X(idle_timeouts, "idle_timeouts", COUNTER_OF_REQUESTS, OF(idle_timeouts), NONE, "idle timeouts",               \
+          "requests ended because no byte went either way for idle_timeout")                                           \
         X(slow, "slow", COUNTER_NUMBER, NONE, NONE, "slow",                                                            \
           "requests that were logged for request_slowlog_timeout")                                                     \
         X(detached, "detached", COUNTER_NUMBER, NONE, NONE, "detached",                                                \

@@ -14,6 +14,7 @@
 #include "logic/config/config_options.h"
 #include "logic/policy/slot_allocator.h"
 #include "master/loop/evloop.h"
+#include "master/pool/connection_log.h"
 #include "master/pool/worker_output.h"
 #include "os/clock.h"
 #include "os/scoreboard_memory.h"
@@ -54,6 +55,13 @@ static void on_wake(void *context, bool storm)
                 pool_record(pool, LOG_WARNING, "workers wake the master all the time: it looks every %d ms",
                             WAKE_LIMIT_PAUSE_MS);
         pool->runtime->turn(pool);
+}
+
+static void on_connection(void *context, const struct connection_record *record)
+{
+        const struct pool *pool = context;
+
+        connection_log_tell(pool->config, record);
 }
 
 static void on_hangup(void *context)
@@ -113,7 +121,8 @@ static int open_shared(struct pool *pool, const struct pool_fds *fds)
 {
         _cleanup_(fd_closep) int board_fd = fds->board;
 
-        int r = wake_pipe_open(&pool->wake, pool->runtime->loop, fds->wake_read, fds->wake_write, on_wake, pool);
+        int r = wake_pipe_open(&pool->wake, pool->runtime->loop, fds->wake_read, fds->wake_write, on_wake,
+                               on_connection, pool);
         if (r < 0)
                 return r;
         return board_fd >= 0 ? boards_adopt(&pool->boards, TAKE_FD(board_fd)) : boards_open(&pool->boards, pool->name);

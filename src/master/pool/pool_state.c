@@ -59,6 +59,8 @@ static const struct field pool_fields[] = {
         DERIVED(struct pool, wake.noted, "the first turn sees it"),
         DERIVED(struct pool, wake.storm, "begins anew"),
         DERIVED(struct pool, wake.woken, "the pool's"),
+        DERIVED(struct pool, wake.told, "the pool's"),
+        DERIVED(struct pool, wake.records, "begins anew"),
         DERIVED(struct pool, wake.context, "the pool"),
         WRITTEN(struct pool, workers.first, "workers"),
         DERIVED(struct pool, workers.count, "the number of workers"),

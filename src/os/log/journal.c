@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/connection_record.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "os/log/text.h"
@@ -46,6 +47,22 @@ static int append_message(struct text *text, const struct log_record *record)
         return r == 0 ? append_string(text, "MESSAGE", text_string(&message)) : r;
 }
 
+static int append_connection(struct text *text, const struct connection_record *record)
+{
+        _cleanup_(text_clear) struct text value = {0};
+        const struct connection_field *field;
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && (field = connection_record_field(i)); i++) {
+                text_truncate(&value);
+                if (field->journal_name)
+                        r = field->append(&value, record);
+                if (r == 0 && value.length > 0)
+                        r = append_string(text, field->journal_name, text_string(&value));
+        }
+        return r;
+}
+
 static int append_fields(struct text *text, const struct log_fields *fields)
 {
         const struct {
@@ -67,7 +84,7 @@ static int append_fields(struct text *text, const struct log_fields *fields)
                 r = append_string(text, "CONFIG_FILE", fields->file);
         for (size_t i = 0; r == 0 && i < ELEMENTS(numbers); i++)
                 r = append_number(text, numbers[i].name, numbers[i].value);
-        return r;
+        return r == 0 && fields->connection ? append_connection(text, fields->connection) : r;
 }
 
 int log_journal_format(struct text *text, const struct log_record *record)

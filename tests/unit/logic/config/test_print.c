@@ -249,6 +249,9 @@ static void append_random_value(struct text *value, const struct option *option)
         case OPTION_PATH:
                 append_word(value, "/");
                 break;
+        case OPTION_LINE_FORMAT:
+                (void)text_appendf(value, "\"{client} {{ %u\"", random_below(100));
+                break;
         case OPTION_NAME:
                 append_word(value, "n");
                 break;

@@ -152,12 +152,21 @@ static void test_effects(void **state)
         assert_int_equal(pool_options[POOL_BACKLOG].effect, EFFECT_LISTENER);
         assert_int_equal(pool_options[POOL_HANDLER].effect, EFFECT_ROLL);
         assert_int_equal(pool_options[POOL_LIMIT_CPU].effect, EFFECT_ROLL);
-        /* What scales and what times applies in place; workers take who may connect with them, and what is said. */
-        for (int i = POOL_SCALING; i < POOL_OPTION_COUNT; i++) {
-                bool is_answer = i == POOL_FULL_RESPONSE || i == POOL_BANNER;
-                bool is_rule = i == POOL_ALLOW || i == POOL_DENY || i == POOL_PROXY_PROTOCOL;
-                assert_int_equal(pool_options[i].effect, is_rule || is_answer ? EFFECT_ROLL : EFFECT_IN_PLACE);
-        }
+        /* What scales and what times applies in place; workers take with them who may connect, what is said, and what
+         * they do with connections. */
+        bool is_of_workers[POOL_OPTION_COUNT] = {
+                [POOL_ALLOW] = true,
+                [POOL_DENY] = true,
+                [POOL_PROXY_PROTOCOL] = true,
+                [POOL_FULL_RESPONSE] = true,
+                [POOL_BANNER] = true,
+                [POOL_CONNECTION_LOG] = true,
+                [POOL_CONNECTION_LOG_FORMAT] = true,
+                [POOL_LINGERING_CLOSE] = true,
+                [POOL_IDLE_TIMEOUT] = true,
+        };
+        for (int i = POOL_SCALING; i < POOL_OPTION_COUNT; i++)
+                assert_int_equal(pool_options[i].effect, is_of_workers[i] ? EFFECT_ROLL : EFFECT_IN_PLACE);
 }
 
 int main(void)

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "base/connection_record.h"
 #include "os/process/open_fds.h"
 #include "unit/log_sink_helpers.h"
 
@@ -48,6 +49,31 @@ static void test_journal_fields(void **state)
         assert_null(strstr(datagram, "MESSAGE_ID="));
         assert_null(strstr(datagram, "WORKER_PID="));
         assert_null(strstr(datagram, "CONFIG_"));
+        log_sink_close(sink);
+}
+
+/* What a connection's record says, in fields of its own; what it does not say has none. */
+static void test_journal_connection(void **state)
+{
+        _cleanup_(fd_closep) int journald = bind_daemon();
+        struct log_sink_state *sink = open_sink(LOG_DESTINATION_JOURNAL, 0);
+        struct connection_record record = {.has = CONNECTION_HAS_TCP | CONNECTION_HAS_STATUS,
+                                           .bytes_in = 5,
+                                           .bytes_out = 0,
+                                           .pid = 4712,
+                                           .client.in.sin_family = AF_INET};
+
+        (void)state;
+        write_fields(sink, LOG_INFO, (struct log_fields){.connection = &record}, "x");
+        const char *datagram = receive_one(journald, NULL);
+        assert_contains(datagram, "\nCLIENT_ADDRESS=0.0.0.0\n");
+        assert_contains(datagram, "\nHANDLER_PID=4712\n");
+        assert_contains(datagram, "\nBYTES_IN=5\n");
+        assert_contains(datagram, "\nBYTES_OUT=0\n");
+        assert_contains(datagram, "\nEXIT_STATUS=0\n");
+        assert_null(strstr(datagram, "EXIT_SIGNAL="));
+        assert_null(strstr(datagram, "CPU_USEC="));
+        assert_null(strstr(datagram, "LISTENER="));
         log_sink_close(sink);
 }
 
@@ -323,6 +349,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_journal_fields),
+                cmocka_unit_test(test_journal_connection),
                 cmocka_unit_test(test_journal_several_lines),
                 cmocka_unit_test(test_journal_that_does_not_read),
                 cmocka_unit_test(test_slow_reader_gets_records),
