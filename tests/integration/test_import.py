@@ -98,6 +98,7 @@ def test_ten_services_of_xinetd(preforkd: Start, tmp_path: Path) -> None:
     text = run_import("xinetd", file)
     assert "# cps = 50 10: " in text or "rate_limit = 50/s" in text
     assert text.count("\nwhen_full = refuse\n") == 9 and "\n# it was disabled\n" in text
+    assert "\nconnection_log = refused\n" in text
     preforkd(arguments=["-c", str(accepted(tmp_path, text))])
     for name, _, sent, expected in SERVICES:
         assert request(addresses[name], sent) == expected, name
@@ -159,7 +160,7 @@ def test_a_socket_of_systemd(preforkd: Start, tmp_path: Path) -> None:
 def test_a_command_line_of_tcpserver(preforkd: Start, tmp_path: Path) -> None:
     port = free_port()
     text = run_import("tcpserver", "--", "tcpserver", "-v", "-c5", "-u", USER, "127.0.0.1", str(port), "/bin/sh", "-c", "echo a b")
-    assert "\nmax_workers = 5\n" in text
+    assert "\nmax_workers = 5\n" in text and "\nconnection_log = all\n" in text
     preforkd(arguments=["-c", str(accepted(tmp_path, text))])
     assert request(tcp4(port)) == b"a b\n"
 

@@ -7,7 +7,6 @@
 #include "logic/config/schema.h"
 
 static const char firewall[] = "a firewall decides who may connect";
-static const char has_peer[] = "the handler finds the client in REMOTE_ADDR";
 static const char section[] = "a pool is a section, [NAME]";
 static const char unnamed[] = "preforkd is told where its control socket is, and needs no other file";
 static const char service[] = "a unit of preforkd starts it; a pool has a handler";
@@ -42,8 +41,8 @@ const struct foreign_word foreign_words[] = {
         {"xinetd", "wait", NULL, "no is handler_type = inetd; yes is handler_type = listener with listen_fd = 0, accounting = "
                                  "none, scaling = ondemand and max_workers = 1"},
         {"xinetd", "log_type", "log_target", NULL},
-        {"xinetd", "log_on_success", NULL, has_peer},
-        {"xinetd", "log_on_failure", NULL, has_peer},
+        {"xinetd", "log_on_success", "connection_log", "= all"},
+        {"xinetd", "log_on_failure", "connection_log", "= refused"},
         {"xinetd", "redirect", "handler", "= redirect ADDRESS:PORT, with handler_type = builtin"},
         {"xinetd", "banner_success", "banner", "= @FILE"},
         {"xinetd", "banner_fail", "full_response", "= @FILE"},
@@ -56,7 +55,7 @@ const struct foreign_word foreign_words[] = {
         {"tcpserver", "u", "user", NULL},
         {"tcpserver", "g", "group", NULL},
         {"tcpserver", "U", "user", "there is no envuidgid: name the user"},
-        {"tcpserver", "v", "log_level", "= debug"},
+        {"tcpserver", "v", "connection_log", "= all"},
         {"tcpserver", "q", "log_level", "= err"},
         {"tcpserver", "B", "banner", NULL},
         {"tcpserver", "x", "allow", "and deny, which also read lists of text"},
@@ -92,7 +91,7 @@ const struct foreign_word foreign_words[] = {
         {"php-fpm", "chdir", "directory", NULL},
         {"php-fpm", "clear_env", "clear_environment", NULL},
         {"php-fpm", "catch_workers_output", "stderr", "= log, as by default"},
-        {"php-fpm", "access.log", NULL, has_peer},
+        {"php-fpm", "access.log", NULL, "the handler finds the client in REMOTE_ADDR"},
         {"php-fpm", "error_log", "log_target", "in [preforkd]"},
         {"php-fpm", "rlimit_core", "limit_core", NULL},
         {"php-fpm", "daemonize", NULL, "the service manager does that"},

@@ -29,6 +29,13 @@ static IMPORT_TAKE(take_banner)
                 draft_set(draft, pool, row->ours, text_string(&text));
 }
 
+/* It says who has come, and how that has ended. */
+static IMPORT_TAKE(take_verbose)
+{
+        (void)directive;
+        draft_set(draft, pool, row->ours, "all");
+}
+
 /* clang-format off */
 const struct import_row tcpserver_rows[] = {
         {"host", "listen", "names are not looked up; 0 is every IPv4 address", NULL},
@@ -45,7 +52,7 @@ const struct import_row tcpserver_rows[] = {
          import_take_close},
         {"X", NULL, "-x decides", import_take_note},
         {"B", "banner", NULL, take_banner},
-        {"v", "log_level", "in [preforkd]: debug", import_take_note},
+        {"v", "connection_log", "= all", take_verbose},
         {"q", "log_level", "in [preforkd]: err", import_take_note},
         {"Q", "log_level", "in [preforkd]: as it is", import_take_note},
         {"h", NULL, names, import_take_note},

@@ -123,6 +123,19 @@ static IMPORT_TAKE(take_banner)
                 send_file(draft, pool, "full_response", directive->value);
 }
 
+/* What is said of each connection, or of those that are not served; an empty list says nothing. */
+static IMPORT_TAKE(take_log)
+{
+        bool is_of_all = text_equal(directive->word, "log_on_success");
+
+        if (directive->value[0] == '\0' || (!is_of_all && draft_value(pool, row->ours)[0] != '\0'))
+                return;
+        if (text_equal(draft_value(pool, "handler_type"), "listener"))
+                draft_note(draft, pool, "a service that waits has its connections alone: they are not logged");
+        else
+                draft_set(draft, pool, row->ours, is_of_all ? "all" : "refused");
+}
+
 static const char leaves_out[] = "such services are not served here";
 
 /* clang-format off */
@@ -173,10 +186,8 @@ const struct import_row xinetd_rows[] = {
         {"rlimit_rss", NULL, "Linux has no such limit; max_worker_memory replaces a worker that has more",
          import_take_note},
         {"log_type", "log_target", "in [preforkd]: journal, syslog or file:PATH", import_take_note},
-        {"log_on_success", "connection_log", "preforkctl status counts; the handler finds the client in REMOTE_HOST",
-         import_take_note},
-        {"log_on_failure", "connection_log", "preforkctl status counts what is refused, and the log has it",
-         import_take_note},
+        {"log_on_success", "connection_log", "= all, with all that is known", take_log},
+        {"log_on_failure", "connection_log", "= refused", take_log},
         {"rpc_version", NULL, leaves_out, import_take_note},
         {"rpc_number", NULL, leaves_out, import_take_note},
         {"mdns", NULL, "nothing is announced; avahi has files for that", import_take_note},

@@ -74,7 +74,7 @@ static void test_xinetd_service(void **state)
                         "service secure-shell\n{\n socket_type = stream\n wait = no\n user = nobody\n"
                         " server = /bin/cat\n server_args = -u \"a b\"\n env += B=2\n per_source = 3\n"
                         " rlimit_as = 64M\n rlimit_cpu = UNLIMITED\n nice = 5\n umask = 027\n flags = KEEPALIVE\n"
-                        " bind = ::1\n}\n",
+                        " bind = ::1\n log_on_failure = HOST\n log_on_success = PID HOST DURATION EXIT TRAFFIC\n}\n",
                         false, &text);
         assert_false(undecided);
         expect(&text, "\n[secure-shell]\nlisten = [::1]:22\ntcp_keepalive = yes\nhandler = /bin/cat -u 'a b'\n");
@@ -87,6 +87,7 @@ static void test_xinetd_service(void **state)
         expect(&text, "\nmax_workers = 20\n");
         expect(&text, "\nwhen_full = refuse\n");
         expect(&text, "\nmax_connections_per_source = 3\n");
+        expect(&text, "\nconnection_log = all\n");
         expect(&text, "\n# log_type = SYSLOG: in [preforkd]");
 }
 
@@ -125,9 +126,15 @@ static void test_xinetd_wait(void **state)
         _cleanup_(text_clear) struct text text = {0};
 
         (void)state;
-        assert_false(convert(
-                "xinetd", "service tftp\n{\n socket_type = dgram\n wait = yes\n instances = 5\n server = /bin/cat\n}\n",
-                false, &text));
+        assert_false(
+                convert("xinetd",
+                        "defaults {\n log_on_failure = HOST\n}\n"
+                        "service tftp\n{\n socket_type = dgram\n wait = yes\n instances = 5\n server = /bin/cat\n}\n"
+                        "service x\n{\n port = 1\n server = /bin/cat\n user = nobody\n}\n"
+                        "service y\n{\n port = 2\n server = /bin/cat\n user = nobody\n log_on_failure =\n}\n",
+                        false, &text));
+        expect(&text, "\n# log_on_failure = HOST: a service that waits has its connections alone");
+        expect(&text, "\nconnection_log = refused\n");
         expect(&text, "\nlisten = udp:0.0.0.0:69\nhandler_type = listener\nhandler = /bin/cat\nlisten_fd = 0\n"
                       "accounting = none\nuser = root\nno_new_privileges = no\nscaling = ondemand\nmax_workers = 1\n");
 }
@@ -417,7 +424,7 @@ static void test_tcpserver(void **state)
         expect(&text,
                "\nlisten = 0.0.0.0:22\nbacklog = 100\ntcp_nodelay = yes\nhandler = /bin/cat -u 'a b'\nuser = nobody\n"
                "group = nogroup\nclear_environment = no\nstderr = inherit\nmax_workers = 50\n");
-        expect(&text, "\n# v = yes: in [preforkd]: debug\n");
+        expect(&text, "\nconnection_log = all\n");
         expect(&text, "\n# l = 0: names are not looked up");
         assert_true(convert("tcpserver", "-x /etc/rules.cdb -u 7 127.0.0.1 25 /bin/cat", false, &closed));
         expect(&closed, "# ! x = /etc/rules.cdb: closed: ");
