@@ -14,7 +14,7 @@ import pytest
 
 from clients import ClientPool
 from control import control_of
-from culprits import KILLER, WAKER, culprit, pool_user
+from culprits import KILLER, RECORDER, WAKER, culprit, pool_user
 from daemon import SLOW, Daemon, connect, context_switches, is_sanitized, request, slowness, stat_fields, tcp4, wait_until
 
 Start = Callable[..., Daemon]
@@ -46,6 +46,23 @@ def test_a_storm_of_wake_ups(preforkd: Start, tmp_path: Path) -> None:
         wait_until(lambda: storms(daemon) > 0, "the decision to look less often")
     assert share < 0.25, "of a processor"
     assert storms(daemon) == 1
+
+
+def test_a_storm_of_connections_that_are_told(preforkd: Start, tmp_path: Path) -> None:
+    """A worker that writes records without end: as many are logged as the master has time for."""
+    address, other = tcp4(), tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "connection_log": "all"},
+                       "other": {"listen": other, "handler": "/bin/cat"}},
+                      master={"control": tmp_path / "control.sock"})
+    control = control_of(daemon)
+    with culprit(RECORDER, wait_until(daemon.workers, "a worker")[0], pool_user()):
+        cpu, begin = cpu_seconds(daemon.pid), time.monotonic()
+        while time.monotonic() < begin + 3 * SLOW:
+            control.do("status", timeout=5)
+            assert request(address, b"x", timeout=5) == request(other, b"x", timeout=5) == b"x"
+        share = (cpu_seconds(daemon.pid) - cpu) / (time.monotonic() - begin)
+    assert share < 0.35, "of a processor"
+    assert storms(daemon) == 0
 
 
 def test_a_burst_of_wake_ups_is_answered_at_once(preforkd: Start) -> None:

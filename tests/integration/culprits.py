@@ -42,6 +42,10 @@ while True:
             pass
 """
 
+# The same with records of connections (base/connection_record.h), of nothing that has been.
+RECORDER = WAKER.replace('("pipe:", "anon_inode:[eventfd")', '"pipe:"').replace('(1).to_bytes(8, "little")', "RECORD").replace(
+    "while True:", 'RECORD = (0x01637066bd1e91c7).to_bytes(8, "little") + bytes(248)\nwhile True:')
+
 # USER SIGNAL…: sends the signals in turn to all that the user may signal.
 KILLER = BECOME + """
 become(int(sys.argv[1]))
