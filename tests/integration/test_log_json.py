@@ -95,3 +95,13 @@ def test_a_reload_changes_it(preforkd: Start, place: dict[str, object]) -> None:
 def test_without_stamps(preforkd: Start, place: dict[str, object]) -> None:
     daemon, _ = start(preforkd, {**place, "log_time": "no"})
     assert "time" not in wait_object(daemon, program="preforkd")
+
+
+def test_the_record_of_a_connection_has_its_fields(preforkd: Start, place: dict[str, object]) -> None:
+    daemon, address = start(preforkd, place, connection_log="all")
+    daemon.wait_workers(1)
+    assert request(address, b"x\n") == b"ok\n"
+    found = wait_object(daemon, pool="www", client="127.0.0.1", listener=address, bytes_in=2, bytes_out=3, status=0,
+                        reason="served")
+    assert found["message"].startswith("connection pool=www ") and found["pid"] != found["worker_pid"]
+    assert isinstance(found["client_port"], int) and "signal" not in found and "proxy" not in found

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/connection_record.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "os/clock.h"
@@ -65,6 +66,26 @@ static int append_number(struct text *text, const char *name, uint64_t value)
         return value > 0 ? text_appendf(text, ",\"%s\":%" PRIu64, name, value) : 0;
 }
 
+/* What a connection's record says, under the names of connection_log_format; but what all records have. */
+static int append_connection(struct text *text, const struct connection_record *record)
+{
+        _cleanup_(text_clear) struct text value = {0};
+        const struct connection_field *field;
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && (field = connection_record_field(i)); i++) {
+                text_truncate(&value);
+                if (field->journal_name)
+                        r = field->append(&value, record);
+                if (r < 0 || value.length == 0)
+                        continue;
+                bool is_number = strspn(text_string(&value), "0123456789") == value.length;
+                r = is_number ? text_appendf(text, ",\"%s\":%s", field->name, text_string(&value))
+                              : append_member(text, field->name, text_string(&value));
+        }
+        return r;
+}
+
 static int append_fields(struct text *text, const struct log_fields *fields)
 {
         const struct {
@@ -85,6 +106,8 @@ static int append_fields(struct text *text, const struct log_fields *fields)
                 r = append_member(text, "config_file", fields->file);
         for (size_t i = 0; r == 0 && i < ELEMENTS(numbers); i++)
                 r = append_number(text, numbers[i].name, numbers[i].value);
+        if (r == 0 && fields->connection)
+                r = append_connection(text, fields->connection);
         return r == 0 ? append_member(text, "message_id", message_id_text(fields->message_id)) : r;
 }
 
