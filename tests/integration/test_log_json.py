@@ -82,6 +82,7 @@ def test_a_reload_changes_it(preforkd: Start, place: dict[str, object]) -> None:
     daemon.master["log_format"] = "text"
     daemon.write_config()
     assert control.do("reload")["ok"]
+    wait_until(lambda: not daemon.record_path.read_text().splitlines()[-1].startswith("{"), "a line of text")
     mark = daemon.record_path.read_text().count("\n")
     assert request(address, b"plainly said\n") == b"ok\n"
 
