@@ -52,7 +52,9 @@ def assert_plausible(status: dict[str, Any], begun: float, workers: int, looks: 
     for worker in status["workers"]:
         assert 0 <= worker["requests"] <= totals["requests"]
         assert 0 <= worker["since_ms"] <= age * 1000
-    for name, value in status["duration_us"].items():
+    durations = dict(status["duration_us"])
+    assert 0 <= sum(durations.pop("buckets")) <= totals["requests"] + workers
+    for name, value in durations.items():
         assert 0 <= value <= 2**31 * 1000, name  # the last bucket begins at 18 minutes
 
 

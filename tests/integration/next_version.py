@@ -21,10 +21,10 @@ OPTION = [
 
 COUNTER = [
     Change("src/logic/status/counters.h", r"^        X\(retired, ",
-           '        X(greeted, "greeted", COUNTER_NUMBER, NONE, NONE, "greeted", "workers that a test has greeted") \\\\\n',
+           '        X(greeted, "greeted", COUNTER_NUMBER, NONE, NONE, "greeted", "workers_greeted", NULL, "workers that a test has greeted") \\\\\n',
            "before"),
-    Change("src/master/pool/launcher.c", r"pool_counters_note\(pool, COUNTER_forked\);",
-           "\n        pool_counters_note(pool, COUNTER_greeted);"),
+    Change("src/master/pool/launcher.c", r"pool_counters_note\(worker->pool, COUNTER_forked\);",
+           "\n        pool_counters_note(worker->pool, COUNTER_greeted);"),
 ]
 
 COMMAND = [

@@ -153,6 +153,7 @@ static void tell_saturation(struct turn *turn, unsigned workers, uint64_t waitin
                    *was_refused = refused == 1 ? " was refused" : "s were refused";
 
         turn->scaling->saturation_told = true;
+        turn->scaling->told_since_ms = turn->now_ms;
         if (total_limit_holds(turn))
                 turn_record(turn, ORDER_TELL_SATURATED, LOG_WARNING,
                             "saturated: %u worker%s in use, %llu connection%s; the workers of all pools are as many as "

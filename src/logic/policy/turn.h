@@ -46,7 +46,8 @@ struct scaling_state {
         struct scale_state scale;
         struct occupancy occupancy; /* of workers that report nothing */
         bool started;               /* the first decision was carried out: start_workers were launched */
-        bool saturation_told;       /* the current episode of saturation was reported */
+        bool saturation_told;       /* the current episode of saturation was reported … */
+        uint64_t told_since_ms;     /* … and since then it is counted */
         uint64_t refused_before;    /* turn.refused at the end of the last reported episode */
         struct waiting waiting;
 };

@@ -6,8 +6,13 @@
 #include "base/saturating.h"
 #include "prefork/scoreboard.h"
 
-#define ROW(member, shown, held_in, slot_word, board_word, in_report, text)                                            \
-        [COUNTER_##member] = {.name = (shown), .unit = (held_in), .label = (in_report), .help = (text)},
+#define ROW(member, shown, held_in, slot_word, board_word, in_report, in_metrics, of_label, text)                      \
+        [COUNTER_##member] = {.name = (shown),                                                                         \
+                              .unit = (held_in),                                                                       \
+                              .label = (in_report),                                                                    \
+                              .metric = (in_metrics),                                                                  \
+                              .value = (of_label),                                                                     \
+                              .help = (text)},
 const struct counter counter_table[COUNTER_COUNT] = {COUNTERS(ROW)};
 
 /* A structure of nothing but counters is an array of them, in the order of the table. */
@@ -25,13 +30,27 @@ const uint64_t *counter_of_const(const struct counters *counters, enum counter_i
         return (const uint64_t *)counters + id;
 }
 
+static const uint64_t divisors[] = {
+        [COUNTER_NUMBER] = 1, [COUNTER_OF_REQUESTS] = 1, [COUNTER_MS] = 1, [COUNTER_NS] = 1000000, [COUNTER_US] = 1000};
+static_assert(ELEMENTS(divisors) == COUNTER_UNIT_COUNT, "a unit without its divisor");
+
 uint64_t counter_shown(const struct counters *counters, enum counter_id id)
 {
-        static const uint64_t divisors[] = {
-                [COUNTER_NUMBER] = 1, [COUNTER_OF_REQUESTS] = 1, [COUNTER_NS] = 1000000, [COUNTER_US] = 1000};
-        static_assert(ELEMENTS(divisors) == COUNTER_UNIT_COUNT, "a unit without its divisor");
-
         return *counter_of_const(counters, id) / divisors[counter_table[id].unit];
+}
+
+void counter_take_shown(struct counters *counters, enum counter_id id, uint64_t shown)
+{
+        uint64_t divisor = divisors[counter_table[id].unit];
+
+        *counter_of(counters, id) = shown > UINT64_MAX / divisor ? UINT64_MAX : shown * divisor;
+}
+
+bool counter_is_time(enum counter_id id)
+{
+        enum counter_unit unit = counter_table[id].unit;
+
+        return unit == COUNTER_MS || unit == COUNTER_NS || unit == COUNTER_US;
 }
 
 #define NONE 0

@@ -38,6 +38,22 @@ enum status_worker_state status_worker_state_of(enum worker_state lifecycle, boo
         return lifecycle == WORKER_READY && busy ? STATUS_WORKER_BUSY : states[lifecycle];
 }
 
+uint64_t status_pool_available(const struct status_pool *pool)
+{
+        uint64_t total = pool->counts.total, most = pool->limits.max_workers;
+        uint64_t idle = pool->counts.idle, more = most - MIN_OF(total, most);
+
+        switch (pool->state) {
+        case STATUS_POOL_RUNNING:
+        case STATUS_POOL_SATURATED:
+                return idle + pool->counts.starting + more;
+        case STATUS_POOL_BACKING_OFF:
+                return idle;
+        default:
+                return 0;
+        }
+}
+
 const char *status_pool_state_name(enum status_pool_state state)
 {
         static const char *const names[] = {

@@ -155,6 +155,9 @@ struct status {
         double requests_per_second;
         struct status_total total;
         struct status_log log;
+        bool config_refused;         /* the configuration that was read last: that before it stays */
+        uint64_t configured_wall_ms; /* when one was accepted last */
+        uint64_t upgrades;           /* of the running daemon */
 };
 
 /* How much to collect: bits. */
@@ -173,6 +176,9 @@ enum status_pool_state status_pool_state_of(const struct status_pool_context *co
 
 /* The one word, from the lifecycle and what the worker says. */
 enum status_worker_state status_worker_state_of(enum worker_state lifecycle, bool busy, bool refuses, bool stopped);
+
+/* How many more requests a pool could take now: its idle workers, and those that may still be started. */
+uint64_t status_pool_available(const struct status_pool *pool);
 
 /* "running", "backing off" …; "idle", "busy" … */
 const char *status_pool_state_name(enum status_pool_state state);

@@ -21,6 +21,10 @@ static struct status_of_daemon describe(void *context)
         return (struct status_of_daemon){.state = words[daemon->state],
                                          .pid = daemon->pid,
                                          .started_ms = daemon->started_ms,
+                                         .started_wall_ms = daemon->started_wall_ms,
+                                         .config_refused = daemon->config_refused,
+                                         .configured_wall_ms = daemon->configured_wall_ms,
+                                         .upgrades = daemon->upgrades,
                                          .total = {.max = daemon->budget.total,
                                                    .used = daemon->budget.total > 0 ? budget_used(&daemon->budget) : 0},
                                          .log = log_host_describe(daemon)};

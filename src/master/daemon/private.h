@@ -47,7 +47,7 @@ struct daemon {
         int exit_code;
         pid_t pid;
         bool had_terminal; /* the session had a terminal at the start */
-        uint64_t started_ms;
+        uint64_t started_ms, started_wall_ms;
         struct config *config;            /* the running configuration; NULL before the first */
         uint64_t config_serial;           /* the number of configurations applied by this program */
         struct pool_table pools;          /* running and closing pools */
@@ -78,3 +78,6 @@ struct daemon {
         struct state_parts state_parts; /* what an upgrade hands over */
         char upgraded_from[64];         /* the version before the upgrade; "" without one */
 };
+        bool config_refused;            /* the configuration that was read last */
+        uint64_t configured_wall_ms;    /* when one was accepted last */
+        uint64_t upgrades;              /* how often another program has taken over */

@@ -16,6 +16,7 @@
 #include "master/pool/pool.h"
 #include "master/reload/reload_queue.h"
 #include "master/upgrade/upgrade.h"
+#include "os/clock.h"
 
 /* Descriptors of the master except those of pools and control clients. */
 #define OWN_FDS 64
@@ -34,6 +35,7 @@ static void begin_to_serve(struct daemon *daemon, const struct config *config)
         size_t listeners = count_listeners(&daemon->pools);
 
         daemon->state = DAEMON_RUNNING;
+        daemon->configured_wall_ms = clock_wall_ms();
         log_event(MESSAGE_ID_STARTED, LOG_NOTICE, "preforkd %s ready: %zu pool%s, %zu listener%s", PREFORKD_VERSION,
                   config->pool_count, config->pool_count == 1 ? "" : "s", listeners, listeners == 1 ? "" : "s");
         fd_store_settle(daemon->fd_store);
@@ -59,6 +61,9 @@ static void report_reload(struct daemon *daemon, const struct reload_outcome *ou
 {
         static const char refused[] = "not reloaded: the running configuration stays";
 
+        daemon->config_refused = !outcome->accepted;
+        if (outcome->accepted)
+                daemon->configured_wall_ms = clock_wall_ms();
         if (outcome->accepted)
                 log_event(MESSAGE_ID_RELOADED, LOG_NOTICE, "reloaded: %zu pool%s", outcome->config->pool_count,
                           outcome->config->pool_count == 1 ? "" : "s");

@@ -35,7 +35,8 @@ int startup_open(struct daemon *daemon, struct daemon_setup *setup)
                                   .signal_fd = -1,
                                   .pid = getpid(),
                                   .had_terminal = terminal_is_there(),
-                                  .started_ms = clock_now_ms()};
+                                  .started_ms = clock_now_ms(),
+                                  .started_wall_ms = clock_wall_ms()};
         int r = log_sink_open(LOG_DESTINATION_AUTO, NULL, &daemon->log_sink);
         if (r < 0)
                 return r;

@@ -35,6 +35,7 @@ static const struct field daemon_fields[] = {
         FIELD(struct daemon, pid, "pid"),
         FIELD(struct daemon, had_terminal, "had_terminal"),
         FIELD(struct daemon, started_ms, "started_ms"),
+        FIELD(struct daemon, started_wall_ms, "started_wall_ms"),
         WRITTEN(struct daemon, config, "config"),
         DERIVED(struct daemon, template_traffic, "none is in flight during an upgrade"),
         DERIVED(struct daemon, budget, "noted by the pools; the total is the configuration's"),
@@ -64,6 +65,9 @@ static const struct field daemon_fields[] = {
         DERIVED(struct daemon, state_parts, "a list of functions"),
         WRITTEN(struct daemon, upgraded_from, "version"),
         DERIVED(struct daemon, pool_runtime, "made anew"),
+        FIELD(struct daemon, config_refused, "config_refused"),
+        FIELD(struct daemon, configured_wall_ms, "configured_wall_ms"),
+        FIELD(struct daemon, upgrades, "upgrades"),
         WRITTEN(struct pool_table, items, "pools"),
         DERIVED(struct pool_table, count, "the number of items"),
         DERIVED(struct pool_table, capacity, "the number of items"),
@@ -138,6 +142,7 @@ static void begin_daemon(void *owner)
         for (size_t i = 0; i < daemon->pools.count; i++)
                 workers += daemon->pools.items[i]->workers.count;
         if (!daemon->setup->take_over.is_back)
+        daemon->upgrades += !daemon->setup->take_over.is_back;
                 log_event(MESSAGE_ID_UPGRADED, LOG_NOTICE,
                           "preforkd %s has taken over from %s: %zu pool%s, %zu worker%s", PREFORKD_VERSION,
                           daemon->upgraded_from, daemon->pools.count, daemon->pools.count == 1 ? "" : "s", workers,

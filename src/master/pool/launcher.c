@@ -1,5 +1,6 @@
 #include "master/pool/launcher.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -40,6 +41,20 @@ static void prepare_slots(const struct worker *worker)
         pool_publish(worker->pool);
 }
 
+/* Count it, also by what it was started for. */
+static void count_launch(const struct worker *worker)
+{
+        static const enum counter_id purposes[] = {
+                [WORKER_SERVE] = COUNTER_forked_scale, [WORKER_REFUSE] = COUNTER_forked_refuse,
+                [WORKER_DRAIN] = COUNTER_forked_drain, [WORKER_REPLACE] = COUNTER_forked_recycle,
+                [WORKER_ROLL] = COUNTER_forked_roll,
+        };
+        static_assert(ELEMENTS(purposes) == WORKER_PURPOSE_COUNT, "a counter for every purpose");
+
+        pool_counters_note(worker->pool, COUNTER_forked);
+        pool_counters_note(worker->pool, purposes[worker->purpose]);
+}
+
 /* Finish a launch. If `error` is 0, the process is registered with the reaper. Otherwise there is none: the worker is
  * freed and `error` returned. */
 static int settle(struct worker *worker, pid_t pid, int error)
@@ -64,7 +79,7 @@ static int settle(struct worker *worker, pid_t pid, int error)
                 runtime->log.add_source(runtime->log.context, pool->name, pid, log_source_fd);
         worker_launched(worker, pid, clock_now_ms());
         health_note_launch(pool);
-        pool_counters_note(pool, COUNTER_forked);
+        count_launch(worker);
         const struct log_fields fields = {
                 .pool = pool->name, .worker_pid = pid, .reason = worker->reason, .generation = worker->generation};
         log_emit(LOG_DEBUG, &fields, "forked (%s)", worker->reason);

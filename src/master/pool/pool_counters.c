@@ -8,6 +8,20 @@ void pool_counters_note(struct pool *pool, enum counter_id id)
         (*counter_of(&pool->counters.sums, id))++;
 }
 
+void pool_counters_add(struct pool *pool, enum counter_id id, uint64_t more)
+{
+        uint64_t *sum = counter_of(&pool->counters.sums, id);
+
+        *sum = saturated_add(*sum, more);
+}
+
+uint64_t pool_counters_saturated_ms(const struct pool *pool, uint64_t now_ms)
+{
+        uint64_t since_ms = pool->scaler.told_since_ms;
+
+        return since_ms > 0 && now_ms > since_ms ? now_ms - since_ms : 0;
+}
+
 static uint64_t timeval_ms(const struct timeval *time)
 {
         return (uint64_t)time->tv_sec * 1000 + (uint64_t)time->tv_usec / 1000;
@@ -35,9 +49,8 @@ void pool_counters_inherit_board(struct pool *pool, const struct tally_words *co
 
 void pool_counters_inherit_program(struct pool *pool, const struct rusage *usage)
 {
-        uint64_t *sum = counter_of(&pool->counters.sums, COUNTER_handler_cpu_us);
-
-        *sum = saturated_add(*sum, (timeval_ms(&usage->ru_utime) + timeval_ms(&usage->ru_stime)) * 1000);
+        pool_counters_add(pool, COUNTER_handler_cpu_us,
+                          (timeval_ms(&usage->ru_utime) + timeval_ms(&usage->ru_stime)) * 1000);
 }
 
 void pool_counters_note_rate(struct pool *pool, uint64_t now_ms, uint64_t requests)

@@ -13,6 +13,12 @@ struct tally_words;
 /* Increment a counter. */
 void pool_counters_note(struct pool *pool, enum counter_id id);
 
+/* Add to a counter, as it is held. */
+void pool_counters_add(struct pool *pool, enum counter_id id, uint64_t more);
+
+/* How long the present, or last, reported episode of saturation has lasted at `now_ms`; 0: that is not known. */
+uint64_t pool_counters_saturated_ms(const struct pool *pool, uint64_t now_ms);
+
 /* A worker has ended: add what is believed of its counters, and its resource usage, to the pool's. */
 void pool_counters_inherit(struct pool *pool, const struct tally_words *counted, const struct rusage *usage);
 

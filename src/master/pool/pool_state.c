@@ -79,6 +79,7 @@ static const struct field pool_fields[] = {
         DERIVED(struct pool, scaler.occupancy.low_water, "looked at anew"),
         FIELD(struct pool, scaler.started, "started"),
         FIELD(struct pool, scaler.saturation_told, "saturation_told"),
+        FIELD(struct pool, scaler.told_since_ms, "saturation_told_since_ms"),
         FIELD(struct pool, scaler.refused_before, "refused_before"),
         DERIVED(struct pool, scaler.waiting.wants, "looked at anew"),
         FIELD(struct pool, scaler.waiting.begun_ms, "waiting_begun_ms"),

@@ -132,6 +132,7 @@ static void tell_saturated(struct carrying *at)
 
 static void tell_relieved(struct carrying *at)
 {
+        pool_counters_add(at->pool, COUNTER_saturated_ms, pool_counters_saturated_ms(at->pool, at->pool->turn.now_ms));
         pool_record_event(at->pool, MESSAGE_ID_RELIEVED, at->order->priority, "%s",
                           orders_text(&at->pool->turn.orders, at->order));
 }

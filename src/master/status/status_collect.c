@@ -21,9 +21,11 @@
 #include "os/clock.h"
 #include "os/process/usage.h"
 
-static void collect_totals(const struct pool *pool, struct status_pool *status)
+static void collect_totals(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
 {
         status->totals = tallies_totals(pool);
+        if (pool->scaler.saturation_told)
+                status->totals.saturated_ms += pool_counters_saturated_ms(pool, now_ms);
         for (size_t i = 0; i < REQUEST_DURATION_BUCKETS; i++) {
                 status->durations.buckets[i] = pool->counters.gone.durations[i];
                 status->waits.buckets[i] = pool->counters.gone.waits[i];
@@ -321,7 +323,7 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
                 .next_start_ms = backing_off && not_before_ms > now_ms ? not_before_ms - now_ms : 0,
         };
 
-        collect_totals(pool, &status);
+        collect_totals(pool, now_ms, &status);
         collect_attempts(pool, now_ms, &status);
         status.rate = request_rate_of(&pool->counters.rate, now_ms, status.totals.requests);
         int r = collect_templates(pool, now_ms, &status);
@@ -344,15 +346,17 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
 int status_collect(const struct status_of_daemon *daemon, const struct pool_table *pools, const char *pool_name,
                    unsigned detail, struct status *ret)
 {
-        uint64_t uptime_ms = clock_now_ms() - daemon->started_ms;
         struct status status = {
                 .version = PREFORKD_VERSION,
                 .state = daemon->state,
                 .pid = daemon->pid,
-                .uptime_ms = uptime_ms,
-                .started_wall_ms = clock_wall_ms() - uptime_ms,
+                .uptime_ms = clock_now_ms() - daemon->started_ms,
+                .started_wall_ms = daemon->started_wall_ms,
                 .total = daemon->total,
                 .log = daemon->log,
+                .config_refused = daemon->config_refused,
+                .configured_wall_ms = daemon->configured_wall_ms,
+                .upgrades = daemon->upgrades,
                 .pools = calloc(pools->count + 1, sizeof(*status.pools)),
         };
         int r = status.pools ? 0 : -ENOMEM;

@@ -2,6 +2,7 @@
  * render. What workers count is taken as of the last look of tallies. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -14,7 +15,10 @@ struct pool_table;
 struct status_of_daemon {
         const char *state; /* one word, borrowed */
         pid_t pid;
-        uint64_t started_ms;
+        uint64_t started_ms, started_wall_ms;
+        bool config_refused;
+        uint64_t configured_wall_ms;
+        uint64_t upgrades;
         struct status_total total;
         struct status_log log;
 };

@@ -210,17 +210,15 @@ static json_t *pool_json(const struct status_pool *status)
         const struct request_percentiles times = request_durations_percentiles(&status->durations),
                                          waits = request_durations_percentiles(&status->waits);
         json_t *pool = json_pack(
-                "{s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:{s:o, s:o, s:o, s:o}, s:{s:o, s:o, s:o, "
-                "s:o, "
-                "s:o}, "
-                "s:o, s:{s:o, s:o}, s:{s:o, "
-                "s:o}}",
+                "{s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:{s:o, s:o, s:o, s:o, s:o}, "
+                "s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:{s:o, s:o}, s:{s:o, s:o}}",
                 "name", status_json_text(status->name), "state", status_pool_state_name(status->state), "accounting",
                 status->accounting, "generation", NUMBER(status->generation), "counts", counts_json(&status->counts),
                 "wants", NUMBER(status->wants), "limits", status_json_limits(&status->limits), "overlay",
                 overlay_json(status), "queue", NUMBER(queue_of(status)), "requests_per_second", status->rate.per_second,
                 "rate_window_ms", NUMBER(status->rate.window_ms), "duration_us", "mean", NUMBER(times.mean_us), "p50",
-                NUMBER(times.p50_us), "p90", NUMBER(times.p90_us), "p99", NUMBER(times.p99_us), "wait_us", "measured",
+                NUMBER(times.p50_us), "p90", NUMBER(times.p90_us), "p99", NUMBER(times.p99_us), "buckets",
+                buckets_json(&status->durations), "wait_us", "measured",
                 NUMBER(request_durations_count(&status->waits)), "p50", NUMBER(waits.p50_us), "p90",
                 NUMBER(waits.p90_us), "p99", NUMBER(waits.p99_us), "buckets", buckets_json(&status->waits), "totals",
                 totals_json(&status->totals), "backoff", "failures", NUMBER(status->failures), "next_start_ms",
@@ -246,12 +244,15 @@ json_t *status_json_status(const struct status *status)
 {
         json_t *pools = json_array();
         json_t *file = status_json_ok(CONTROL_STATUS);
-        json_t *daemon = json_pack(
-                "{s:s, s:i, s:s, s:o, s:o, s:o, s:f, s:o, s:{s:o, s:o}, s:o}", "version", status->version, "pid",
-                (int)status->pid, "state", status->state, "started", status_json_time(status->started_wall_ms),
-                "uptime_ms", NUMBER(status->uptime_ms), "counts", counts_json(&status->counts), "requests_per_second",
-                status->requests_per_second, "totals", totals_json(&status->totals), "total", "max_workers",
-                NUMBER(status->total.max), "used", NUMBER(status->total.used), "log", log_json(&status->log));
+        json_t *daemon =
+                json_pack("{s:s, s:i, s:s, s:o, s:o, s:o, s:o, s:f, s:o, s:{s:o, s:o}, s:o, s:{s:b, s:o}, s:o}",
+                          "version", status->version, "pid", (int)status->pid, "state", status->state, "started",
+                          status_json_time(status->started_wall_ms), "started_ms", NUMBER(status->started_wall_ms),
+                          "uptime_ms", NUMBER(status->uptime_ms), "counts", counts_json(&status->counts),
+                          "requests_per_second", status->requests_per_second, "totals", totals_json(&status->totals),
+                          "total", "max_workers", NUMBER(status->total.max), "used", NUMBER(status->total.used), "log",
+                          log_json(&status->log), "reload", "successful", !status->config_refused, "success_ms",
+                          NUMBER(status->configured_wall_ms), "upgrades", NUMBER(status->upgrades));
         int r = json_object_set_new(file, "master", daemon);
 
         if (r == 0)
