@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "logic/status/counters.h"
+#include "logic/status/metrics.h"
 
 static void print_counters(FILE *output)
 {
@@ -14,10 +15,21 @@ static void print_counters(FILE *output)
                         counter_table[id].help + 1);
 }
 
+static void print_metrics(FILE *output)
+{
+        struct metric_family family;
+
+        for (size_t i = 0; metric_family_get(i, &family); i++) {
+                fprintf(output, ".It Ic %s%s", family.name, metric_type_suffix(family.type));
+                fprintf(output, "\n.Em ( %s%s%s )\n%c%s.\n", metric_type_name(family.type), family.labels ? "; " : "",
+                        family.labels ? family.labels : "", toupper(family.help[0]), family.help + 1);
+        }
+}
+
 static const struct {
         const char *line;
         void (*print)(FILE *output);
-} lists[] = {{".\\\" @counters@\n", print_counters}};
+} lists[] = {{".\\\" @counters@\n", print_counters}, {".\\\" @metrics@\n", print_metrics}};
 
 static void copy(FILE *input, FILE *output)
 {

@@ -14,6 +14,7 @@
 #include "ctl/health.h"
 #include "ctl/import.h"
 #include "ctl/logs.h"
+#include "ctl/metrics.h"
 #include "ctl/option.h"
 #include "ctl/output.h"
 #include "ctl/status.h"
@@ -32,6 +33,8 @@ static const char help[] = "Usage: preforkctl [-s SOCKET] [--timeout SECONDS] [-
                            "                             show the daemon and its pools, a pool in full, workers;\n"
                            "                             --watch: again and again\n"
                            "  top [POOL] [-d INTERVAL]   the same on the whole screen, refreshed\n"
+                           "  metrics [POOL] [--openmetrics]\n"
+                           "                             print the numbers for Prometheus\n"
                            "  logs [POOL] [-f] [-n N] [-p LEVEL] [--since TIME]\n"
                            "                             show its newest records in the journal; -f: go on\n"
                            "  why [POOL]                 show the last decisions with their reasons\n"
@@ -300,6 +303,15 @@ static int run_healthcheck(const struct arguments *arguments)
                                    arguments->patience_ms > 0 ? arguments->patience_ms : CTL_PATIENCE_MS);
 }
 
+static int run_metrics(const struct arguments *arguments)
+{
+        unsigned patience_ms = arguments->patience_ms > 0 ? arguments->patience_ms : CTL_PATIENCE_MS;
+
+        if (arguments->json || arguments->interval_ms > 0)
+                return fail_usage(arguments->json ? "metrics prints no JSON; status does" : "-d is for top");
+        return ctl_metrics_run(arguments->socket_path, &arguments->request, patience_ms);
+}
+
 static int run_logs(const struct arguments *arguments)
 {
         _cleanup_(text_clear) struct text error = {0};
@@ -339,6 +351,8 @@ static int run(struct arguments *arguments)
                 return run_top(arguments);
         if (arguments->watch)
                 return run_watch(arguments);
+        if (text_equal(command, "metrics"))
+                return run_metrics(arguments);
         if (arguments->interval_ms > 0)
                 return fail_usage("-d is for top and --watch");
         if (text_equal(command, "logs"))

@@ -26,6 +26,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "logic/status": {"base", "logic/config", "logic/policy"},
     "logic/protocol": {"base", "logic/config"},
     "logic/import": {"base", "logic/config"},
+    "document": {"base", "logic/"},
     "os": {"base"},
     "os/process": {"base", "os"},
     "os/net": {"base", "os"},
@@ -49,7 +50,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "master/control": BASE_OS | {"logic/", "master/loop", "master/state", "master/pool", "master/status", "master/reload",
                                  "master/upgrade"},
     "master/daemon": BASE_OS | {"logic/", "master/"},
-    "ctl": {"base", "logic/", "os/"},
+    "ctl": {"base", "logic/", "document", "os/"},
     "bin": BASE_OS | {"logic/", "lib", "logger", "master/", "worker"},
 }
 LAYERS = {room.split("/", 1)[0] for room in MAY_INCLUDE}

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("PREFORKD_BUILD", ROOT / "build-check"))
 PREFORKD = BUILD / "src/bin/preforkd"
 PAGES = ["libprefork.3", "preforkctl.1", "preforkd.8", "preforkd.conf.5", "preforkd-control.7", "preforkd-handler.7",
-         "preforkd-module.7"]
+         "preforkd-metrics.7", "preforkd-module.7"]
 USER = pwd.getpwuid(os.geteuid()).pw_name if os.geteuid() else "nobody"
 # The object that is loaded into handlers, where every user can read it.
 READABLE = tempfile.TemporaryDirectory(prefix="preforkd-docs-", dir="/tmp")
@@ -278,7 +278,7 @@ def test_commands_are_described() -> None:
     assert protocol == table
     described = entries(section(page("preforkctl.1"), "COMMANDS"))
     assert {name: takes for name, takes in described.items() if name in table} == table
-    assert described.keys() - table.keys() == {"top", "logs", "healthcheck", "import", "help"}
+    assert described.keys() - table.keys() == {"top", "metrics", "logs", "healthcheck", "import", "help"}
     said = subprocess.run([BUILD / "src/ctl/preforkctl", "help"], capture_output=True, text=True, check=True).stdout
     for name, takes in table.items():
         assert f"  {name} {takes} ".replace("  ", " ") in said.replace("  ", " "), name

@@ -1,0 +1,149 @@
+#include "document/status_document.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+
+static uint64_t number_of(const json_t *object, const char *name)
+{
+        json_int_t number = json_integer_value(json_object_get(object, name));
+
+        return number > 0 ? (uint64_t)number : 0;
+}
+
+static unsigned count_of(const json_t *object, const char *name)
+{
+        return (unsigned)MIN_OF(number_of(object, name), (uint64_t)UINT32_MAX);
+}
+
+static const char *text_of(const json_t *object, const char *name)
+{
+        const char *text = json_string_value(json_object_get(object, name));
+
+        return text ? text : "";
+}
+
+static struct status_counts read_counts(const json_t *object)
+{
+        return (struct status_counts){.starting = count_of(object, "starting"),
+                                      .idle = count_of(object, "idle"),
+                                      .busy = count_of(object, "busy"),
+                                      .unwatched = count_of(object, "unwatched"),
+                                      .detached = count_of(object, "detached"),
+                                      .retiring = count_of(object, "retiring"),
+                                      .total = count_of(object, "total"),
+                                      .old_total = count_of(object, "old")};
+}
+
+static void read_totals(const json_t *object, struct counters *ret)
+{
+        for (int id = 0; id < COUNTER_COUNT; id++)
+                counter_take_shown(ret, (enum counter_id)id, number_of(object, counter_table[id].name));
+}
+
+static void read_buckets(const json_t *object, struct request_durations *ret)
+{
+        const json_t *buckets = json_object_get(object, "buckets");
+
+        for (size_t i = 0; i < REQUEST_DURATION_BUCKETS; i++) {
+                json_int_t count = json_integer_value(json_array_get(buckets, i));
+                ret->buckets[i] = count > 0 ? (uint64_t)count : 0;
+        }
+}
+
+/* A state of a later version is none that we know: it serves, as far as we know. */
+static enum status_pool_state read_state(const char *word)
+{
+        for (int state = 0; state < STATUS_POOL_STATE_COUNT; state++)
+                if (text_equal(word, status_pool_state_name((enum status_pool_state)state)))
+                        return (enum status_pool_state)state;
+        return STATUS_POOL_RUNNING;
+}
+
+static int read_listeners(const json_t *array, struct status_pool *ret)
+{
+        size_t count = json_array_size(array);
+
+        ret->listeners = calloc(count + 1, sizeof(*ret->listeners));
+        if (!ret->listeners)
+                return -ENOMEM;
+        for (size_t i = 0; i < count; i++) {
+                const json_t *object = json_array_get(array, i);
+                ret->listeners[ret->listener_count++] =
+                        (struct status_listener){.address = text_of(object, "address"),
+                                                 .queue = count_of(object, "queue"),
+                                                 .queue_known = json_is_true(json_object_get(object, "queue_exact")),
+                                                 .backlog = count_of(object, "backlog"),
+                                                 .closing = json_is_true(json_object_get(object, "closing")),
+                                                 .listening = json_is_true(json_object_get(object, "listening"))};
+        }
+        return 0;
+}
+
+static int read_pool(const json_t *object, struct status_pool *ret)
+{
+        const json_t *limits = json_object_get(object, "limits"), *backoff = json_object_get(object, "backoff");
+        const json_t *rate = json_object_get(object, "requests_per_second");
+
+        *ret = (struct status_pool){
+                .name = text_of(object, "name"),
+                .state = read_state(text_of(object, "state")),
+                .accounting = text_of(object, "accounting"),
+                .generation = number_of(object, "generation"),
+                .counts = read_counts(json_object_get(object, "counts")),
+                .limits = {.min_spare = count_of(limits, "min_spare_workers"),
+                           .max_spare = count_of(limits, "max_spare_workers"),
+                           .start = count_of(limits, "start_workers"),
+                           .max_workers = count_of(limits, "max_workers")},
+                .failures = count_of(backoff, "failures"),
+                .next_start_ms = number_of(backoff, "next_start_ms"),
+                .rate = {.per_second = json_number_value(rate), .window_ms = number_of(object, "rate_window_ms")}};
+        read_totals(json_object_get(object, "totals"), &ret->totals);
+        read_buckets(json_object_get(object, "duration_us"), &ret->durations);
+        ret->durations.total_ns = ret->totals.busy_ns;
+        read_buckets(json_object_get(object, "wait_us"), &ret->waits);
+        request_durations_spread_evenly(&ret->waits);
+        return read_listeners(json_object_get(object, "listeners"), ret);
+}
+
+static void read_master(const json_t *object, struct status *ret)
+{
+        const json_t *reload = json_object_get(object, "reload");
+
+        ret->version = text_of(object, "version");
+        ret->state = text_of(object, "state");
+        ret->pid = (pid_t)count_of(object, "pid");
+        ret->started_wall_ms = number_of(object, "started_ms");
+        ret->uptime_ms = number_of(object, "uptime_ms");
+        ret->log.dropped = number_of(json_object_get(object, "log"), "dropped");
+        ret->config_refused = json_is_false(json_object_get(reload, "successful"));
+        ret->configured_wall_ms = number_of(reload, "success_ms");
+        ret->upgrades = number_of(object, "upgrades");
+}
+
+int status_document_read(const json_t *document, struct status *ret)
+{
+        const json_t *master = json_object_get(document, "master"), *pools = json_object_get(document, "pools");
+        struct status status = {0};
+        int r = 0;
+
+        if (!json_is_object(master) || !json_is_array(pools))
+                return -EPROTO;
+        read_master(master, &status);
+        status.pools = calloc(json_array_size(pools) + 1, sizeof(*status.pools));
+        if (!status.pools)
+                return -ENOMEM;
+        for (size_t i = 0; i < json_array_size(pools) && r == 0; i++) {
+                r = read_pool(json_array_get(pools, i), &status.pools[status.pool_count]);
+                if (r == 0)
+                        status_add_up(&status, &status.pools[status.pool_count++]);
+        }
+        if (r < 0) {
+                status_clear(&status);
+                return r;
+        }
+        *ret = status;
+        return 0;
+}

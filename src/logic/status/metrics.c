@@ -1,0 +1,335 @@
+#include "logic/status/metrics.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "logic/status/status.h"
+
+/* The buckets of the histograms, by their upper bounds in µs as powers of two. Waits are known to the kernel's tick. */
+#define DURATIONS_FIRST 4
+#define WAITS_FIRST 10
+#define BUCKETS_LAST (REQUEST_DURATION_BUCKETS - 2)
+
+/* A family of the table: how it is described, and what writes its samples. */
+struct row {
+        const char *name; /* after preforkd_ */
+        enum metric_type type;
+        const char *unit, *labels, *help;
+        void (*write)(struct exposition *to);                                      /* of the daemon, or … */
+        void (*write_pool)(struct exposition *to, const struct status_pool *pool); /* … of each pool */
+};
+
+/* A family of counters that differ in a label. */
+static const struct {
+        const char *metric, *label, *labels, *help;
+} labelled[] = {
+        {"worker_starts", "reason", "pool, reason", "workers started, by what for"},
+        {"worker_exits", "reason", "pool, reason", "workers that ended, by why"},
+        {"requests_refused", "reason", "pool, reason", "connections closed unserved, by why; they are not requests"},
+        {"handler_exits", "result", "pool, result", "handlers that did not end well, by how"},
+};
+
+static void write_build(struct exposition *to)
+{
+        exposition_begin_sample(to, "_info", NULL, "version", to->status->version);
+        exposition_end_number(to, 1);
+}
+
+static void write_start_time(struct exposition *to)
+{
+        exposition_begin_sample(to, "", NULL, NULL, NULL);
+        exposition_end_ms(to, to->status->started_wall_ms);
+}
+
+static void write_reload_successful(struct exposition *to)
+{
+        exposition_begin_sample(to, "", NULL, NULL, NULL);
+        exposition_end_number(to, !to->status->config_refused);
+}
+
+static void write_reload_time(struct exposition *to)
+{
+        exposition_begin_sample(to, "", NULL, NULL, NULL);
+        exposition_end_ms(to, to->status->configured_wall_ms);
+}
+
+static void write_upgrades(struct exposition *to)
+{
+        exposition_begin_sample(to, "_total", NULL, NULL, NULL);
+        exposition_end_number(to, to->status->upgrades);
+}
+
+static void write_log_dropped(struct exposition *to)
+{
+        exposition_begin_sample(to, "_total", NULL, NULL, NULL);
+        exposition_end_number(to, to->status->log.dropped);
+}
+
+static void write_state(struct exposition *to, const struct status_pool *pool)
+{
+        for (int state = 0; state < STATUS_POOL_STATE_COUNT; state++) {
+                exposition_begin_sample(to, "", pool, to->family->name,
+                                        status_pool_state_name((enum status_pool_state)state));
+                exposition_end_number(to, (int)pool->state == state);
+        }
+}
+
+static void write_saturated(struct exposition *to, const struct status_pool *pool)
+{
+        exposition_begin_sample(to, "", pool, NULL, NULL);
+        exposition_end_number(to, pool->state == STATUS_POOL_SATURATED);
+}
+
+static void write_workers(struct exposition *to, const struct status_pool *pool)
+{
+        const struct {
+                const char *state;
+                unsigned count;
+        } states[] = {{"starting", pool->counts.starting}, {"idle", pool->counts.idle},
+                      {"busy", pool->counts.busy},         {"unwatched", pool->counts.unwatched},
+                      {"detached", pool->counts.detached}, {"retiring", pool->counts.retiring}};
+
+        for (size_t i = 0; i < ELEMENTS(states); i++) {
+                exposition_begin_sample(to, "", pool, "state", states[i].state);
+                exposition_end_number(to, states[i].count);
+        }
+}
+
+static void write_limit(struct exposition *to, const struct status_pool *pool, uint64_t limit)
+{
+        exposition_begin_sample(to, "", pool, NULL, NULL);
+        exposition_end_number(to, limit);
+}
+
+static void write_workers_max(struct exposition *to, const struct status_pool *pool)
+{
+        write_limit(to, pool, pool->limits.max_workers);
+}
+
+static void write_spare_min(struct exposition *to, const struct status_pool *pool)
+{
+        write_limit(to, pool, pool->limits.min_spare);
+}
+
+static void write_spare_max(struct exposition *to, const struct status_pool *pool)
+{
+        write_limit(to, pool, pool->limits.max_spare);
+}
+
+static void write_available(struct exposition *to, const struct status_pool *pool)
+{
+        write_limit(to, pool, status_pool_available(pool));
+}
+
+/* True if the listener before it has the same name: one that drains, beside its successor. */
+static bool is_repeated(const struct status_pool *pool, size_t index)
+{
+        for (size_t i = 0; i < index; i++)
+                if (text_equal(pool->listeners[i].address, pool->listeners[index].address))
+                        return true;
+        return false;
+}
+
+static void write_queue(struct exposition *to, const struct status_pool *pool)
+{
+        for (size_t i = 0; i < pool->listener_count; i++) {
+                if (is_repeated(pool, i))
+                        continue;
+                exposition_begin_sample(to, "", pool, "listener", pool->listeners[i].address);
+                exposition_end_number(to, pool->listeners[i].queue);
+        }
+}
+
+static void write_backlog(struct exposition *to, const struct status_pool *pool)
+{
+        for (size_t i = 0; i < pool->listener_count; i++) {
+                if (is_repeated(pool, i))
+                        continue;
+                exposition_begin_sample(to, "", pool, "listener", pool->listeners[i].address);
+                exposition_end_number(to, pool->listeners[i].backlog);
+        }
+}
+
+/* Bucket i of the scoreboard ends at 2^i µs. */
+static void write_buckets(struct exposition *to, const struct status_pool *pool,
+                          const struct request_durations *durations, unsigned first)
+{
+        uint64_t count = 0;
+        char bound[32];
+
+        for (unsigned i = 0; i <= BUCKETS_LAST; i++) {
+                count += durations->buckets[i];
+                if (i < first)
+                        continue;
+                snprintf(bound, sizeof(bound), "%.10g", (double)(UINT64_C(1) << i) / 1e6);
+                exposition_begin_sample(to, "_bucket", pool, "le", bound);
+                exposition_end_number(to, count);
+        }
+        count += durations->buckets[BUCKETS_LAST + 1];
+        exposition_begin_sample(to, "_bucket", pool, "le", "+Inf");
+        exposition_end_number(to, count);
+        exposition_begin_sample(to, "_sum", pool, NULL, NULL);
+        exposition_end_ms(to, durations->total_ns / 1000000);
+        exposition_begin_sample(to, "_count", pool, NULL, NULL);
+        exposition_end_number(to, count);
+}
+
+static void write_durations(struct exposition *to, const struct status_pool *pool)
+{
+        write_buckets(to, pool, &pool->durations, DURATIONS_FIRST);
+}
+
+static void write_waits(struct exposition *to, const struct status_pool *pool)
+{
+        write_buckets(to, pool, &pool->waits, WAITS_FIRST);
+}
+
+/* THE table of families, but for those of counters, which follow. */
+static const struct row rows[] = {
+        {"build", METRIC_INFO, NULL, "version", "the version of the daemon", write_build, NULL},
+        {"start_time_seconds", METRIC_GAUGE, "seconds", NULL, "when the daemon was started, in seconds since 1970",
+         write_start_time, NULL},
+        {"config_last_reload_successful", METRIC_GAUGE, NULL, NULL,
+         "whether the configuration was accepted when it was read last", write_reload_successful, NULL},
+        {"config_last_reload_success_timestamp_seconds", METRIC_GAUGE, "seconds", NULL,
+         "when a configuration was accepted last, in seconds since 1970", write_reload_time, NULL},
+        {"upgrades", METRIC_COUNTER, NULL, NULL, "upgrades of the running daemon", write_upgrades, NULL},
+        {"log_records_dropped", METRIC_COUNTER, NULL, NULL,
+         "records that did not reach the log, since the start or the last upgrade", write_log_dropped, NULL},
+        {"pool_state", METRIC_STATE_SET, NULL, "pool, preforkd_pool_state", "what the pool is doing", NULL,
+         write_state},
+        {"pool_saturated", METRIC_GAUGE, NULL, "pool", "whether clients wait or are refused at max_workers", NULL,
+         write_saturated},
+        {"pool_workers", METRIC_GAUGE, NULL, "pool, state", "workers, by what they do", NULL, write_workers},
+        {"pool_workers_max", METRIC_GAUGE, NULL, "pool", "max_workers, which limits starting, idle, busy and unwatched",
+         NULL, write_workers_max},
+        {"pool_workers_spare_min", METRIC_GAUGE, NULL, "pool", "min_spare_workers", NULL, write_spare_min},
+        {"pool_workers_spare_max", METRIC_GAUGE, NULL, "pool", "max_spare_workers", NULL, write_spare_max},
+        {"pool_workers_available", METRIC_GAUGE, NULL, "pool",
+         "idle workers, and those that start or may still be started", NULL, write_available},
+        {"pool_listen_queue", METRIC_GAUGE, NULL, "pool, listener",
+         "connections that wait; 1 stands for any number where the kernel does not say it", NULL, write_queue},
+        {"pool_listen_backlog", METRIC_GAUGE, NULL, "pool, listener", "the most connections that may wait", NULL,
+         write_backlog},
+        {"pool_request_duration_seconds", METRIC_HISTOGRAM, "seconds", "pool, le", "how long requests take", NULL,
+         write_durations},
+        {"pool_queue_wait_seconds", METRIC_HISTOGRAM, "seconds", "pool, le",
+         "how long connections waited, as far as is known; the sum is an estimate", NULL, write_waits},
+};
+
+/* True if an earlier counter has the same family. */
+static bool is_of_earlier_family(int id)
+{
+        for (int i = 0; i < id; i++)
+                if (counter_table[i].metric && text_equal(counter_table[i].metric, counter_table[id].metric))
+                        return true;
+        return false;
+}
+
+/* The first counter of the counters' family number `index`; COUNTER_COUNT: there is none. */
+static int find_counter_family(size_t index)
+{
+        for (int id = 0; id < COUNTER_COUNT; id++)
+                if (counter_table[id].metric && !is_of_earlier_family(id) && index-- == 0)
+                        return id;
+        return COUNTER_COUNT;
+}
+
+/* The row of `labelled` of a counter's family. One without is the programmer's mistake. */
+static size_t find_labelled(const struct counter *counter)
+{
+        size_t i = 0;
+
+        while (i < ELEMENTS(labelled) && !text_equal(labelled[i].metric, counter->metric))
+                i++;
+        assert(i < ELEMENTS(labelled));
+        return i;
+}
+
+static bool describe_counters(int id, struct metric_family *ret)
+{
+        if (id == COUNTER_COUNT)
+                return false;
+        const struct counter *counter = &counter_table[id];
+        size_t label = counter->value ? find_labelled(counter) : 0;
+        *ret = (struct metric_family){.type = METRIC_COUNTER,
+                                      .unit = counter_is_time((enum counter_id)id) ? "seconds" : NULL,
+                                      .labels = counter->value ? labelled[label].labels : "pool",
+                                      .help = counter->value ? labelled[label].help : counter->help};
+        snprintf(ret->name, sizeof(ret->name), "preforkd_pool_%s", counter->metric);
+        return true;
+}
+
+bool metric_family_get(size_t index, struct metric_family *ret)
+{
+        if (index >= ELEMENTS(rows))
+                return describe_counters(find_counter_family(index - ELEMENTS(rows)), ret);
+        const struct row *row = &rows[index];
+        *ret = (struct metric_family){.type = row->type, .unit = row->unit, .labels = row->labels, .help = row->help};
+        snprintf(ret->name, sizeof(ret->name), "preforkd_%s", row->name);
+        return true;
+}
+
+/* A removed pool may still close beside a new one of its name; the first serves. */
+static bool is_shadowed(const struct status *status, size_t index)
+{
+        const struct status_pool *pool = &status->pools[index];
+
+        for (size_t i = 0; i < status->pool_count; i++) {
+                const struct status_pool *other = &status->pools[i];
+                bool goes_first = pool->state == STATUS_POOL_CLOSING && other->state != STATUS_POOL_CLOSING;
+                bool is_like_it = (pool->state == STATUS_POOL_CLOSING) == (other->state == STATUS_POOL_CLOSING);
+                if (i != index && text_equal(pool->name, other->name) && (goes_first || (is_like_it && i < index)))
+                        return true;
+        }
+        return false;
+}
+
+static void write_counters(struct exposition *to, const struct status_pool *pool, int first)
+{
+        for (int id = first; id < COUNTER_COUNT; id++) {
+                const struct counter *counter = &counter_table[id];
+                if (!counter->metric || !text_equal(counter->metric, counter_table[first].metric))
+                        continue;
+                exposition_begin_sample(to, "_total", pool,
+                                        counter->value ? labelled[find_labelled(counter)].label : NULL, counter->value);
+                uint64_t value = counter_shown(&pool->totals, (enum counter_id)id);
+                if (counter_is_time((enum counter_id)id))
+                        exposition_end_ms(to, value);
+                else
+                        exposition_end_number(to, value);
+        }
+}
+
+static void write_family(struct exposition *to, size_t index)
+{
+        const struct row *row = index < ELEMENTS(rows) ? &rows[index] : NULL;
+        int first = row ? COUNTER_COUNT : find_counter_family(index - ELEMENTS(rows));
+
+        exposition_begin_family(to);
+        if (row && row->write)
+                row->write(to);
+        for (size_t i = 0; i < to->status->pool_count && (!row || row->write_pool); i++) {
+                const struct status_pool *pool = &to->status->pools[i];
+                if (is_shadowed(to->status, i))
+                        continue;
+                if (row)
+                        row->write_pool(to, pool);
+                else
+                        write_counters(to, pool, first);
+        }
+}
+
+int metrics_render(const struct status *status, enum metrics_format format, struct text *text)
+{
+        struct metric_family family;
+        struct exposition to = {.status = status, .format = format, .text = text, .family = &family};
+
+        for (size_t i = 0; metric_family_get(i, &family); i++)
+                write_family(&to, i);
+        exposition_end(&to);
+        return to.r;
+}
