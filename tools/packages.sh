@@ -6,7 +6,7 @@
 # What it takes to build and run the daemon.
 # shellcheck disable=SC2034 # used by those who source this
 build_packages=(gcc libc6-dev meson ninja-build pkgconf libev-dev libinih-dev libbsd-dev libjansson-dev libncurses-dev
-        libsystemd-dev)
+        libsystemd-dev libmicrohttpd-dev)
 # What the quick start shows things with.
 # shellcheck disable=SC2034
 demo_packages=(netcat-openbsd)
@@ -14,7 +14,8 @@ demo_packages=(netcat-openbsd)
 # shellcheck disable=SC2034
 test_packages=(libcmocka-dev python3 python3-pytest python3-pytest-xdist git binutils mandoc systemd iproute2 procps perl
         php-cli php-cgi nginx-light fcgiwrap libfcgi-perl gunicorn tftpd-hpa tftp-hpa apache2-utils clang-format clang-tidy
-        spin ruby rsync haproxy libnginx-mod-stream subversion vsftpd ucspi-tcp tcpd)
+        spin ruby rsync haproxy libnginx-mod-stream subversion vsftpd ucspi-tcp tcpd curl
+        prometheus)
 # What only `./check --fuzz` needs.
 # shellcheck disable=SC2034
 fuzz_packages=(clang libclang-rt-14-dev)

@@ -1,9 +1,31 @@
 #include "worker/runtime_builtin.h"
 
 #include <errno.h>
+#include <unistd.h>
 
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/text.h"
 #include "builtin/builtin.h"
+#include "os/process/status_object.h"
 #include "worker/module_host.h"
+
+/* The one that is in an object of its own. */
+static int load_status(const struct worker_plan *plan, const struct prefork_module **ret)
+{
+        _cleanup_(text_clear) struct text why = {0};
+        const char *path = status_object_path();
+        const struct status_object *object;
+
+        int r = path ? status_object_load(path, &object, &why) : -ENOENT;
+        if (r < 0) {
+                log_error("cannot load \"%s\" as uid %u: %s", path ? path : "", geteuid(), text_string(&why));
+                return r;
+        }
+        object->attach(plan->status_fd);
+        *ret = &object->module;
+        return 0;
+}
 
 static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
 {
@@ -11,9 +33,9 @@ static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
         struct module_host *host;
 
         (void)log_read_fd;
-        if (!module)
-                return -ENOENT;
-        int r = module_host_new(plan, &host);
+        int r = pool_config_is_status(plan->pool) ? load_status(plan, &module) : module ? 0 : -ENOENT;
+        if (r == 0)
+                r = module_host_new(plan, &host);
         if (r < 0)
                 return r;
         r = module_host_start(host, module);

@@ -49,8 +49,8 @@ static void report_failure(const struct worker_plan *plan, struct prefork_slot *
 static int settle(struct server *server)
 {
         struct worker_plan *plan = &server->plan;
-        int *const fds[] = {&plan->wake_fd, &plan->log_write_fd, &plan->log_socket_fd, &server->own.statm,
-                            &server->own.log_read};
+        int *const fds[] = {&plan->wake_fd,   &plan->log_write_fd, &plan->log_socket_fd,
+                            &plan->status_fd, &server->own.statm,  &server->own.log_read};
         int r = 0;
 
         for (size_t i = 0; i < ELEMENTS(fds) && r == 0; i++)
@@ -75,6 +75,7 @@ static void note_own_fds(struct server *server)
                            plan->wake_fd,
                            plan->log_write_fd,
                            plan->log_socket_fd,
+                           plan->status_fd,
                            server->own.statm,
                            server->own.log_read,
                            server->loop.acceptor.epoll_fd,

@@ -19,7 +19,7 @@
 
 static int close_foreign_fds(const struct worker_plan *plan, const struct worker_fds *own)
 {
-        size_t count = 0, most = plan->listener_count + 10;
+        size_t count = 0, most = plan->listener_count + 11;
         _cleanup_(freep) int *keep = calloc(most, sizeof(*keep));
 
         if (!keep)
@@ -30,6 +30,7 @@ static int close_foreign_fds(const struct worker_plan *plan, const struct worker
         keep[count++] = plan->wake_fd;
         keep[count++] = plan->log_write_fd;
         keep[count++] = plan->log_socket_fd; /* -1 keeps nothing */
+        keep[count++] = plan->status_fd;
         keep[count++] = plan->template_fd;
         if (own) {
                 keep[count++] = own->statm;

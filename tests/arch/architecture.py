@@ -36,6 +36,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "preload/rollback": {"base", "lib"},
     "preload/touch": {"base", "lib"},
     "builtin": {"base", "os/net"},
+    "web": {"base", "logic/", "document", "os/"},
     "worker": {"base", "logic/", "os/", "lib", "builtin"},
     "logger": {"base", "logic/", "os/"},
     "master/loop": BASE_OS,

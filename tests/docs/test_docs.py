@@ -24,12 +24,12 @@ PREFORKD = BUILD / "src/bin/preforkd"
 PAGES = ["libprefork.3", "preforkctl.1", "preforkd.8", "preforkd.conf.5", "preforkd-control.7", "preforkd-handler.7",
          "preforkd-metrics.7", "preforkd-module.7"]
 USER = pwd.getpwuid(os.geteuid()).pw_name if os.geteuid() else "nobody"
-# The object that is loaded into handlers, where every user can read it.
+# The objects that are loaded into handlers and workers, where every user can read it.
 READABLE = tempfile.TemporaryDirectory(prefix="preforkd-docs-", dir="/tmp")
 
 
-def preload_object() -> str:
-    source, target = BUILD / "src/preload/preforkd-preload.so", Path(READABLE.name) / "preforkd-preload.so"
+def readable(name: str) -> str:
+    source, target = BUILD / "src" / name, Path(READABLE.name) / Path(name).name
     if source.exists() and not target.exists():
         Path(READABLE.name).chmod(0o755)
         shutil.copy(source, target)
@@ -39,7 +39,8 @@ def preload_object() -> str:
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([PREFORKD, *arguments], capture_output=True, text=True, check=False, timeout=30,
-                          env={**os.environ, "PREFORKD_PRELOAD": preload_object()})
+                          env={**os.environ, "PREFORKD_PRELOAD": readable("preload/preforkd-preload.so"),
+                               "PREFORKD_STATUS": readable("web/preforkd-status.so")})
 
 
 def page_path(name: str) -> Path:

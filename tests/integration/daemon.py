@@ -546,6 +546,17 @@ def preload_file() -> Path:
     return target
 
 
+def status_object() -> dict[str, str]:
+    """The object that serves the status, where every user can read it."""
+    source = BINARY.parents[2] / "src/web/preforkd-status.so"
+    target = Path(tempfile.gettempdir()) / f"preforkd-status-{os.getpid()}.so"
+    if not target.exists():
+        shutil.copy(source, target)
+        target.chmod(0o755)
+        atexit.register(target.unlink, missing_ok=True)
+    return {"PREFORKD_STATUS": str(target)}
+
+
 def preload_object(directory: Path) -> dict[str, str]:
     """The object that is loaded into programs that accept themselves, where every user can read it."""
     target = directory / "preforkd-preload.so"
@@ -848,8 +859,8 @@ class Daemon:
     def check_descriptors(self, timeout: float = 5.0) -> None:
         """Fail if the master has more open than at its start, for the same pools and listeners.
 
-        Pipes follow the number of workers and processes that end; a template has a socket. All other kinds must be the
-        same. What is being drained may take a moment.
+        Pipes follow the number of workers and processes that end; a template has a socket, and so has a worker of a status
+        pool, whose documents are files. All other kinds must be the same. What is being drained may take a moment.
         """
         at_start = self.descriptors_at_start
         if self.may_leak or at_start is None or self.layout() != self.layout_at_start:
@@ -860,7 +871,9 @@ class Daemon:
             if not more:
                 return more
             templates = len(re.findall("^start_method = (?!exec)", format_config(self.pools, self.master), re.MULTILINE))
-            may = {"pipe": 2 * len(children(self.pid)) + 2, "socket": templates}
+            asking = len(children(self.pid)) if re.search("^handler = status$", format_config(self.pools), re.MULTILINE) else 0
+            may = {"pipe": 2 * len(children(self.pid)) + 2, "socket": templates + asking,
+                   "/memfd:preforkd-status": 3 if asking else 0}
             return {kind: count for kind, count in more.items() if count > may.get(kind, 0)}
 
         try:

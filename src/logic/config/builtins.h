@@ -3,6 +3,9 @@
 
 #include <stddef.h>
 
+/* The one that is in an object of its own (builtin/status_object), and asks the master. */
+#define BUILTIN_STATUS "status"
+
 /* What a builtin does with a datagram. */
 enum builtin_datagrams {
         BUILTIN_DATAGRAMS_NONE,

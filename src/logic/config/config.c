@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "logic/config/builtins.h"
 
 int limit_resource(enum limit limit)
 {
@@ -179,6 +180,12 @@ bool pool_config_keeps_handler(const struct pool_config *pool)
 bool pool_config_is_unwatched(const struct pool_config *pool)
 {
         return pool->handler_type == HANDLER_LISTENER && pool->accounting == ACCOUNTING_NONE;
+}
+
+bool pool_config_is_status(const struct pool_config *pool)
+{
+        return pool->handler_type == HANDLER_BUILTIN && pool->handler.count > 0 &&
+               text_equal(pool->handler.list[0], BUILTIN_STATUS);
 }
 
 bool pool_config_is_wait(const struct pool_config *pool)

@@ -354,6 +354,9 @@ bool pool_config_is_unwatched(const struct pool_config *pool);
  * there, that serves as much as it likes, and ends when it likes. */
 bool pool_config_is_wait(const struct pool_config *pool);
 
+/* True if its handler is the builtin `status`, whose workers ask the master. */
+bool pool_config_is_status(const struct pool_config *pool);
+
 /* The number of the signal that this is; 0: it is none. */
 int pool_config_retire_number(const struct pool_config *pool);
 

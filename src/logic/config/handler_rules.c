@@ -114,6 +114,10 @@ static void check_builtin(const struct rules *rules, const struct pool_config *p
                 rules_refuse(rules, pool, POOL_HANDLER, "expected %s %s", builtin->name, builtin->argument);
         else if (builtin->argument)
                 check_target(rules, pool, pool->handler.list[1]);
+        else if (pool_config_is_status(pool) && pool->threads_per_worker > 1)
+                rules_refuse(rules, pool, POOL_THREADS_PER_WORKER,
+                             "a worker of the builtin \"%s\" asks the master one thing at a time; expected 1",
+                             builtin->name);
         check_in_process(rules, pool);
 }
 

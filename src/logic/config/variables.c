@@ -38,6 +38,7 @@ static const char *const withheld[] = {
         "MEMORY_PRESSURE_WRITE",
         "FDSTORE",
         "PREFORKD_PRELOAD",
+        "PREFORKD_STATUS",
 };
 
 size_t variables_name_length(const char *string)

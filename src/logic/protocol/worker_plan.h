@@ -34,6 +34,7 @@ struct worker_plan {
         int wake_fd;       /* the writing end of the pool's pipe to the master */
         int log_write_fd;  /* that of the worker's: the handlers' stderr, and its own words where log_socket_fd is -1 */
         int log_socket_fd; /* a socket to the log process; -1: there is none */
+        int status_fd;     /* of a status pool: a socket to the master (logic/protocol/status_link); else -1 */
         int template_fd;   /* WORKER_ROLE_TEMPLATE: its socket to the master (lib/template_words); else -1 */
         int family;        /* WORKER_ROLE_TEMPLATE: the address family of the connections */
         pid_t master_pid;

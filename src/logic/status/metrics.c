@@ -223,8 +223,10 @@ static const struct row rows[] = {
 /* True if an earlier counter has the same family. */
 static bool is_of_earlier_family(int id)
 {
+        const char *metric = counter_table[id].metric;
+
         for (int i = 0; i < id; i++)
-                if (counter_table[i].metric && text_equal(counter_table[i].metric, counter_table[id].metric))
+                if (metric && counter_table[i].metric && text_equal(counter_table[i].metric, metric))
                         return true;
         return false;
 }
@@ -290,9 +292,11 @@ static bool is_shadowed(const struct status *status, size_t index)
 
 static void write_counters(struct exposition *to, const struct status_pool *pool, int first)
 {
-        for (int id = first; id < COUNTER_COUNT; id++) {
+        const char *metric = counter_table[first].metric;
+
+        for (int id = first; id < COUNTER_COUNT && metric; id++) {
                 const struct counter *counter = &counter_table[id];
-                if (!counter->metric || !text_equal(counter->metric, counter_table[first].metric))
+                if (!counter->metric || !text_equal(counter->metric, metric))
                         continue;
                 exposition_begin_sample(to, "_total", pool,
                                         counter->value ? labelled[find_labelled(counter)].label : NULL, counter->value);

@@ -46,6 +46,7 @@ uint64_t status_pool_available(const struct status_pool *pool)
         switch (pool->state) {
         case STATUS_POOL_RUNNING:
         case STATUS_POOL_SATURATED:
+        case STATUS_POOL_DRAINING:
                 return idle + pool->counts.starting + more;
         case STATUS_POOL_BACKING_OFF:
                 return idle;

@@ -25,6 +25,7 @@
 #include "os/process/credentials.h"
 #include "os/process/executable.h"
 #include "os/process/program.h"
+#include "os/process/status_object.h"
 
 void host_report(const struct host *host, bool warning, enum pool_option option, const char *format, ...)
 {
@@ -101,6 +102,29 @@ static int check_module(const struct host *host)
         return 0;
 }
 
+/* One of them is in an object of its own. */
+static int check_builtin(const struct host *host)
+{
+        const struct pool_config *pool = host->pool;
+        const char *path = status_object_path();
+        _cleanup_(text_clear) struct text why = {0};
+
+        if (!pool_config_is_status(pool))
+                return 0;
+        if (!path) {
+                host_report(host, false, POOL_HANDLER,
+                            "this preforkd was built without the builtin \"%s\" (meson setup -Dstatus=true)",
+                            pool->handler.list[0]);
+                return 0;
+        }
+        int r = module_check(pool, &host->place.user, &why);
+        if (r == -ENOMEM || r == 0)
+                return r;
+        host_report(host, false, POOL_HANDLER, "cannot load \"%s%s\"%s: %s",
+                    pool->root_directory ? pool->root_directory : "", path, host->user, text_string(&why));
+        return 0;
+}
+
 /* Can the preload object be loaded into the program, as far as that is known? */
 static int check_preload(const struct host *host, const char *path)
 {
@@ -142,11 +166,11 @@ static int check_program(const struct host *host)
 
 static int check_handler(const struct host *host)
 {
-        /* Others need nothing of this machine. */
         static int (*const checks[HANDLER_TYPE_COUNT])(const struct host *host) = {
                 [HANDLER_INETD] = check_program,
                 [HANDLER_LISTENER] = check_program,
                 [HANDLER_MODULE] = check_module,
+                [HANDLER_BUILTIN] = check_builtin,
         };
 
         int (*check)(const struct host *host) = checks[host->pool->handler_type];

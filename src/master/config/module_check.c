@@ -8,6 +8,7 @@
 #include "logic/config/datagram_rules.h"
 #include "os/process/credentials.h"
 #include "os/process/module_file.h"
+#include "os/process/status_object.h"
 #include "os/process/trial.h"
 
 /* Shorter than what reading a configuration may take in all (config_child), so that the problem names the module. */
@@ -32,6 +33,7 @@ static int load(const void *context, struct text *why)
                 .no_new_privileges = pool->no_new_privileges,
         };
         const struct prefork_module *module;
+        const struct status_object *object;
 
         int r = pool->root_directory && (chroot(pool->root_directory) < 0 || chdir("/") < 0) ? -errno : 0;
         if (r == 0)
@@ -42,6 +44,8 @@ static int load(const void *context, struct text *why)
         umask(pool->umask);
         r = chdir(pool->directory); /* one that cannot be entered is a problem of its own */
         (void)r;
+        if (pool_config_is_status(pool))
+                return status_object_load(status_object_path(), &object, why);
         r = module_file_load(pool->handler.list[0], &module, why);
         if (r == 0 && datagram_rules_apply(pool))
                 r = module_file_check_datagrams(module, why);

@@ -7,5 +7,6 @@
 
 struct text;
 
-/* Try to load the pool's module as `user`. 0; -errno with an explanation. Waits, for a few seconds at most. */
+/* Try to load the pool's module, or the object of the builtin `status`, as `user`. 0; -errno with an explanation.
+ * Waits, for a few seconds at most. */
 int module_check(const struct pool_config *pool, const struct file_user *user, struct text *why);

@@ -9,13 +9,12 @@
 #include "base/text.h"
 #include "logic/config/print.h"
 #include "master/control/control_client.h"
+#include "master/control/control_documents.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_orders.h"
 #include "master/pool/pool_table.h"
 #include "master/reload/effective_config.h"
-#include "master/status/status_collect.h"
 #include "master/status/status_json.h"
-#include "os/clock.h"
 
 /* A request that is being carried out. */
 struct control_order {
@@ -49,52 +48,32 @@ static json_t *about_pool(const struct control_order *order)
         return NULL;
 }
 
-static void do_status(const struct control_order *order)
+/* With a pool in the request, `found` says whether there is one of that name. */
+static void answer_document(const struct control_order *order, json_t *document, size_t found)
 {
-        const struct control_host *host = order->host;
-        const struct status_of_daemon about = host->describe(host->context);
-        unsigned detail = order->request->flag ? STATUS_WORKERS : 0;
-        _cleanup_(status_clear) struct status status = {0};
-
-        if (status_collect(&about, host->pools, order->request->pool, detail, &status) < 0)
-                control_client_answer(order->client, NULL);
-        else if (order->request->pool && status.pool_count == 0)
+        if (document && order->request->pool && found == 0) {
+                json_decref(document);
                 refuse_pool(order);
-        else
-                control_client_answer(order->client, status_json_status(&status));
+        } else
+                control_client_answer(order->client, document);
 }
 
-static json_t *why_json(const struct control_order *order, size_t *found)
+static void do_status(const struct control_order *order)
 {
-        uint64_t now_ms = clock_now_ms(), wall_ms = clock_wall_ms();
-        json_t *reply = status_json_ok(CONTROL_WHY), *pools = json_array();
-        int r = json_object_set_new(reply, "pools", pools);
+        unsigned detail = order->request->flag ? STATUS_WORKERS : 0;
+        const struct status_of_daemon about = order->host->describe(order->host->context);
+        size_t found = 0;
+        json_t *reply = control_document_status(&about, order->host->pools, order->request->pool, detail, &found);
 
-        for (size_t i = 0; i < order->host->pools->count && r == 0; i++) {
-                const struct pool *pool = order->host->pools->items[i];
-                if (order->request->pool && !text_equal(pool->name, order->request->pool))
-                        continue;
-                (*found)++;
-                r = json_array_append_new(pools,
-                                          json_pack("{s:o, s:o}", "name", status_json_text(pool->name), "decisions",
-                                                    status_json_decisions(&pool->decisions, now_ms, wall_ms)));
-        }
-        if (r == 0)
-                return reply;
-        json_decref(reply);
-        return NULL;
+        answer_document(order, reply, found);
 }
 
 static void do_why(const struct control_order *order)
 {
         size_t found = 0;
-        json_t *reply = why_json(order, &found);
+        json_t *reply = control_document_why(order->host->pools, order->request->pool, &found);
 
-        if (order->request->pool && found == 0) {
-                json_decref(reply);
-                refuse_pool(order);
-        } else
-                control_client_answer(order->client, reply);
+        answer_document(order, reply, found);
 }
 
 /* control_outcome answers when the reload has ended. */

@@ -63,12 +63,27 @@ static void add_log_source(const void *context, const char *pool, pid_t worker, 
                 log_process_add_source(daemon->log_process, pool, worker, fd);
 }
 
+static void add_status_link(void *context, pid_t worker, int own)
+{
+        struct daemon *daemon = context;
+
+        status_links_add(&daemon->status_links, worker, own);
+}
+
+static void remove_status_link(void *context, pid_t worker)
+{
+        struct daemon *daemon = context;
+
+        status_links_remove(&daemon->status_links, worker);
+}
+
 /* What pools need from the daemon. pool_settings_apply() sets the rest. */
 void pool_host_open(struct daemon *daemon)
 {
         const struct daemon_setup *setup = daemon->setup;
 
         daemon->outputs.loop = daemon->loop;
+        status_links_open(&daemon->status_links, daemon->loop, &daemon->control_host);
         daemon->pool_runtime = (struct pool_runtime){
                 .loop = daemon->loop,
                 .reaper = daemon->reaper,
@@ -89,5 +104,9 @@ void pool_host_open(struct daemon *daemon)
                              .open_listeners = on_open_listeners,
                              .done = on_pool_done},
                 .log = {.context = daemon, .takes_sources = takes_log_sources, .add_source = add_log_source},
+                .status = {.context = daemon,
+                           .pair = status_links_pair,
+                           .add = add_status_link,
+                           .remove = remove_status_link},
         };
 }

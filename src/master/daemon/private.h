@@ -11,6 +11,7 @@
 #include "logic/config/config.h"
 #include "logic/policy/budget.h"
 #include "master/control/control_commands.h"
+#include "master/control/status_links.h"
 #include "master/daemon/setup.h"
 #include "master/log/log_process.h"
 #include "master/pool/pool_runtime.h"
@@ -66,7 +67,8 @@ struct daemon {
         struct manager_link *manager; /* the service manager, if there is one */
         struct readiness *readiness;
         struct fd_store *fd_store;
-        struct worker_outputs outputs; /* the log pipes of the workers */
+        struct status_links status_links; /* the workers of status pools, which ask */
+        struct worker_outputs outputs;    /* the log pipes of the workers */
         struct reload reload;
         struct fd_budget fd_budget;
         struct log_change log_change;
@@ -77,7 +79,7 @@ struct daemon {
         struct upgrade *upgrade;
         struct state_parts state_parts; /* what an upgrade hands over */
         char upgraded_from[64];         /* the version before the upgrade; "" without one */
-};
         bool config_refused;            /* the configuration that was read last */
         uint64_t configured_wall_ms;    /* when one was accepted last */
         uint64_t upgrades;              /* how often another program has taken over */
+};

@@ -72,6 +72,7 @@ int startup_open(struct daemon *daemon, struct daemon_setup *setup)
 void startup_close(struct daemon *daemon)
 {
         control_free(daemon->control);
+        status_links_close(&daemon->status_links);
         upgrade_free(daemon->upgrade);
         reload_queue_free(daemon->reloads);
         worker_output_finish_all(&daemon->outputs);

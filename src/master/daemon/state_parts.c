@@ -54,6 +54,7 @@ static const struct field daemon_fields[] = {
         WRITTEN(struct daemon, readiness, "readiness"),
         WRITTEN(struct daemon, fd_store, "fd_store"),
         WRITTEN(struct daemon, outputs, "worker_outputs"),
+        WRITTEN(struct daemon, status_links, "status_links"),
         DERIVED(struct daemon, reload, "made anew"),
         DERIVED(struct daemon, fd_budget, "made anew"),
         DERIVED(struct daemon, log_change, "made anew"),
@@ -64,10 +65,10 @@ static const struct field daemon_fields[] = {
         DERIVED(struct daemon, upgrade, "finished when the document is read"),
         DERIVED(struct daemon, state_parts, "a list of functions"),
         WRITTEN(struct daemon, upgraded_from, "version"),
-        DERIVED(struct daemon, pool_runtime, "made anew"),
         FIELD(struct daemon, config_refused, "config_refused"),
         FIELD(struct daemon, configured_wall_ms, "configured_wall_ms"),
         FIELD(struct daemon, upgrades, "upgrades"),
+        DERIVED(struct daemon, pool_runtime, "made anew"),
         WRITTEN(struct pool_table, items, "pools"),
         DERIVED(struct pool_table, count, "the number of items"),
         DERIVED(struct pool_table, capacity, "the number of items"),
@@ -141,8 +142,8 @@ static void begin_daemon(void *owner)
         daemon->state = DAEMON_RUNNING;
         for (size_t i = 0; i < daemon->pools.count; i++)
                 workers += daemon->pools.items[i]->workers.count;
-        if (!daemon->setup->take_over.is_back)
         daemon->upgrades += !daemon->setup->take_over.is_back;
+        if (!daemon->setup->take_over.is_back)
                 log_event(MESSAGE_ID_UPGRADED, LOG_NOTICE,
                           "preforkd %s has taken over from %s: %zu pool%s, %zu worker%s", PREFORKD_VERSION,
                           daemon->upgraded_from, daemon->pools.count, daemon->pools.count == 1 ? "" : "s", workers,
@@ -339,5 +340,6 @@ void state_parts_list(struct daemon *daemon, struct state_parts *ret)
         state_parts_add(ret, &readiness_part, daemon->readiness);
         state_parts_add(ret, &control_part, daemon->control);
         state_parts_add(ret, &worker_output_part, &daemon->outputs);
+        state_parts_add(ret, &status_links_part, &daemon->status_links);
         state_parts_add(ret, &pools_part, daemon);
 }

@@ -63,6 +63,7 @@ static int settle(struct worker *worker, pid_t pid, int error)
         const struct pool_runtime *runtime = pool->runtime;
         struct worker_output *output = worker->output;
         _cleanup_(fd_closep) int log_source_fd = TAKE_FD(worker->log_source_fd);
+        _cleanup_(fd_closep) int status_fd = TAKE_FD(worker->status_fd);
 
         worker->output = NULL;
         if (error < 0) {
@@ -77,6 +78,8 @@ static int settle(struct worker *worker, pid_t pid, int error)
         worker_output_begin(output, pid);
         if (log_source_fd >= 0)
                 runtime->log.add_source(runtime->log.context, pool->name, pid, log_source_fd);
+        if (status_fd >= 0)
+                runtime->status.add(runtime->status.context, pid, TAKE_FD(status_fd));
         worker_launched(worker, pid, clock_now_ms());
         health_note_launch(pool);
         count_launch(worker);
@@ -124,6 +127,15 @@ static int open_log_socket(struct worker *worker)
         return pair[1];
 }
 
+/* The worker's socket for questions about the status; -1 in pools that ask none. 0 or -errno. */
+static int open_status_socket(struct worker *worker, int *ret_fd)
+{
+        *ret_fd = -1;
+        if (!worker_serves(worker) || !pool_config_is_status(worker->pool->config))
+                return 0;
+        return worker->pool->runtime->status.pair(&worker->status_fd, ret_fd);
+}
+
 static const struct launcher_ops *operations(const struct worker *worker)
 {
         const struct pool *pool = worker->pool;
@@ -145,7 +157,10 @@ static int launch(struct worker *worker, const struct listener_set *listeners, p
         int r = worker_output_open(runtime->outputs, pool->config, &worker->output, &log_write_fd);
         if (r < 0)
                 return r;
-        _cleanup_(fd_closep) int log_socket_fd = open_log_socket(worker);
+        _cleanup_(fd_closep) int log_socket_fd = open_log_socket(worker), status_fd = -1;
+        r = open_status_socket(worker, &status_fd);
+        if (r < 0)
+                return r;
         const struct boards *boards = &pool->boards;
         int board_fds[BOARDS_MAX];
         for (unsigned i = 0; i < boards->count; i++)
@@ -162,6 +177,7 @@ static int launch(struct worker *worker, const struct listener_set *listeners, p
                 .wake_fd = pool->wake.write_fd,
                 .log_write_fd = log_write_fd,
                 .log_socket_fd = log_socket_fd,
+                .status_fd = status_fd,
                 .template_fd = -1,
                 .master_pid = runtime->master_pid,
                 .orphan_timeout_ms = runtime->orphan_timeout_ms,
@@ -189,7 +205,7 @@ int launcher_start(struct pool *pool, enum worker_purpose purpose, const char *r
         if (worker->unwatched && pool_config_is_wait(pool->config))
                 worker->at_launch = listener_set_mark(worker_listeners(worker));
         worker->reason = reason;
-        worker->log_source_fd = -1;
+        worker->log_source_fd = worker->status_fd = -1;
         worker->forked_ms = worker->life.since_ms = clock_now_ms();
         worker->requests_at_fork = pool->health.requests_seen;
         prepare_slots(worker);
@@ -214,7 +230,7 @@ int launcher_adopt(struct pool *pool, const struct worker *known)
         int r = worker_table_adopt(pool, known, &worker);
         if (r < 0)
                 return r;
-        worker->log_source_fd = -1;
+        worker->log_source_fd = worker->status_fd = -1;
         r = reaper_add(pool->runtime->reaper, worker->pid, worker_exit_settle, worker);
         if (r < 0)
                 worker_table_remove(worker);

@@ -45,6 +45,17 @@ struct template_traffic {
         bool held;          /* none is sent: an upgrade waits until there are none */
 };
 
+/* What answers the workers of status pools. */
+struct pool_status {
+        void *context;
+        /* Make the socket of such a worker: our end, and its own. 0 or -errno. */
+        int (*pair)(int *ret_own, int *ret_other);
+        /* The worker was launched: our end is the callee's from here on. */
+        void (*add)(void *context, pid_t worker, int own);
+        /* A worker has ended; it may have had none. NULL: nobody has one. */
+        void (*remove)(void *context, pid_t worker);
+};
+
 struct pool_runtime {
         struct evloop *loop;
         struct reaper *reaper;
@@ -63,4 +74,5 @@ struct pool_runtime {
                                           * master */
         struct pool_observer observer;
         struct pool_log log;
+        struct pool_status status;
 };

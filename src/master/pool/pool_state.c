@@ -171,6 +171,7 @@ static const struct field worker_fields[] = {
         DERIVED(struct worker, replaces, "points back"),
         DERIVED(struct worker, reason, "logged at the launch"),
         DERIVED(struct worker, output, "known during the launch only"),
+        DERIVED(struct worker, status_fd, "owned by status_links after the launch"),
         DERIVED(struct worker, log_source_fd, "owned by the log process after the launch"),
         FIELD(struct worker, requests_at_fork, "requests_at_fork"),
         FIELD(struct worker, forked_ms, "forked_ms"),

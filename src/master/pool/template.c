@@ -8,7 +8,6 @@
 
 #include "base/cleanup.h"
 #include "base/saturating.h"
-#include "logic/config/config.h"
 #include "logic/protocol/worker_plan.h"
 #include "master/loop/evloop.h"
 #include "master/loop/reaper.h"
@@ -243,6 +242,7 @@ static int fork_template(const struct template_setup *setup, struct template *te
                 .wake_fd = -1,
                 .log_write_fd = log_write_fd,
                 .log_socket_fd = -1,
+                .status_fd = -1,
                 .template_fd = other_fd,
                 .family = setup->family,
                 .listeners = setup->listeners,

@@ -44,6 +44,7 @@ struct worker {
         bool stop_told;                 /* logged once in its life */
         struct worker_output *output;   /* during the launch: its log pipe, which is not its own; NULL afterwards */
         int log_source_fd; /* during the launch: its socket to the log process, if it has one; -1 afterwards */
+        int status_fd;     /* the same, of a status pool: our end of its socket for questions */
         uint64_t forked_ms;
         uint64_t escalated_request; /* the request that was escalated or detached last … */
         uint32_t escalated_thread;  /* … and whose it was: the number of a slot among its own */

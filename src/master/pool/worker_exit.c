@@ -322,6 +322,8 @@ void worker_exit_settle(void *context, pid_t pid, int status, const struct rusag
                 pool_counters_note(pool, COUNTER_recycled);
         else if (as_agreed)
                 pool_counters_note(pool, COUNTER_ended);
+        if (pool->runtime->status.remove)
+                pool->runtime->status.remove(pool->runtime->status.context, pid);
         worker_output_outlive(pool->runtime->outputs, pool->name, pid, pool->config->max_workers);
         if (!ended_by_us(worker)) /* perhaps it found that its listener does not listen any more */
                 pool_suspect_listeners(pool);

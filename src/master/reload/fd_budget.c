@@ -13,7 +13,8 @@ static uint64_t needed_by_template(const struct pool_config *pool)
         return pool_config_has_template(pool) ? 5 + 2 * pool->max_workers : 0;
 }
 
-/* The descriptors that the master needs: its own, one pipe per process, as many pipes again that outlive their workers,
+/* The descriptors that the master needs: its own, one pipe per process, in status pools a socket as well, as many pipes
+ * again that outlive their workers,
  * eight and its former scoreboards per pool, and two per listener, because a draining listener has a decoy as well. */
 static uint64_t needed_fds(const struct fd_budget *budget, const struct config *config)
 {
@@ -21,7 +22,8 @@ static uint64_t needed_fds(const struct fd_budget *budget, const struct config *
 
         for (size_t i = 0; i < config->pool_count; i++)
                 needed += pool_config_process_limit(config->pools[i]) + config->pools[i]->max_workers +
-                          2 * config->pools[i]->listen.count + 8 + BOARDS_MAX + needed_by_template(config->pools[i]);
+                          2 * config->pools[i]->listen.count + 8 + BOARDS_MAX + needed_by_template(config->pools[i]) +
+                          (pool_config_is_status(config->pools[i]) ? pool_config_process_limit(config->pools[i]) : 0);
         /* Present listeners and workers may stay for a while: listeners that drain, workers of removed pools, and
          * workers above a lowered limit. */
         for (size_t i = 0; i < budget->pools->count; i++) {

@@ -24,8 +24,7 @@ __attribute__((format(printf, 3, 4))) static int explain(struct text *why, int r
         return r < 0 ? r : result;
 }
 
-/* What dlopen(3) or dlsym(3) says, without the name of the file, which callers have said. */
-static const char *last_error(const char *path)
+const char *module_file_error(const char *path)
 {
         const char *error = dlerror();
         size_t length = strlen(path);
@@ -80,7 +79,7 @@ int module_file_load(const char *path, const struct prefork_module **ret, struct
                 return explain(why, -EACCES, S_ISDIR(status.st_mode) ? "it is a directory" : "it is no regular file");
         void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
         if (!object)
-                return explain(why, -ENOEXEC, "%s", last_error(path));
+                return explain(why, -ENOEXEC, "%s", module_file_error(path));
         const struct prefork_module *module = dlsym(object, PREFORK_MODULE_SYMBOL);
         if (!module)
                 return explain(why, -EPROTO, "it is a shared object, but no module: it has no symbol \"%s\"",

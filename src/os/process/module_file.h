@@ -13,6 +13,9 @@ struct text;
  * -EPROTO: no module, or one for another version of the interface; -ENOMEM. */
 int module_file_load(const char *path, const struct prefork_module **ret, struct text *why);
 
+/* What dlopen(3) has said last about the file at `path`, without the name of it, which callers have said. */
+const char *module_file_error(const char *path);
+
 /* Can the module serve datagrams? 0; -EPROTO with an explanation; -ENOMEM. */
 int module_file_check_datagrams(const struct prefork_module *module, struct text *why);
 

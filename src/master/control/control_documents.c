@@ -1,0 +1,42 @@
+#include "master/control/control_documents.h"
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "master/pool/pool.h"
+#include "master/pool/pool_table.h"
+#include "master/status/status_collect.h"
+#include "master/status/status_json.h"
+#include "os/clock.h"
+
+json_t *control_document_status(const struct status_of_daemon *about, const struct pool_table *pools, const char *pool,
+                                unsigned detail, size_t *ret_found)
+{
+        _cleanup_(status_clear) struct status status = {0};
+
+        if (status_collect(about, pools, pool, detail, &status) < 0)
+                return NULL;
+        *ret_found = status.pool_count;
+        return status_json_status(&status);
+}
+
+json_t *control_document_why(const struct pool_table *pools, const char *pool, size_t *ret_found)
+{
+        uint64_t now_ms = clock_now_ms(), wall_ms = clock_wall_ms();
+        json_t *reply = status_json_ok(CONTROL_WHY), *list = json_array();
+        int r = json_object_set_new(reply, "pools", list);
+
+        *ret_found = 0;
+        for (size_t i = 0; i < pools->count && r == 0; i++) {
+                const struct pool *one = pools->items[i];
+                if (pool && !text_equal(one->name, pool))
+                        continue;
+                (*ret_found)++;
+                r = json_array_append_new(list,
+                                          json_pack("{s:o, s:o}", "name", status_json_text(one->name), "decisions",
+                                                    status_json_decisions(&one->decisions, now_ms, wall_ms)));
+        }
+        if (r == 0)
+                return reply;
+        json_decref(reply);
+        return NULL;
+}

@@ -1,0 +1,509 @@
+"""handler = status: a pool that serves metrics, JSON and probes by HTTP; and `preforkctl metrics`.
+
+What reads it here is what reads it elsewhere: curl, promtool, and a Prometheus that scrapes it.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from control import control_of
+from daemon import (SLOW, Daemon, burst, clean_environment, connect, context_switches, free_port, port_of, read_all, request,
+                    run_preforkd, status_object, stays, tcp4, wait_until)
+from test_preforkctl import Ctl
+
+Start = Callable[..., Daemon]
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+PROMETHEUS_ACCEPT = ("application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+                     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1")
+
+
+class Site:
+    """A daemon with a pool `www` and a pool `status`, and what it serves."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self.daemon = daemon
+        self.address = str(daemon.pools["status"]["listen"])
+        self.control = control_of(daemon)
+        self.ctl = Ctl(Path(str(daemon.master["control"])))
+
+    def get(self, path: str, method: str = "GET", timeout: float = 20.0,
+            **headers: str) -> tuple[int, http.client.HTTPMessage, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", port_of(self.address), timeout=timeout * SLOW)
+        connection.request(method, path, headers=headers)
+        response = connection.getresponse()
+        body = response.read().decode()
+        connection.close()
+        return response.status, response.headers, body
+
+    def code(self, path: str, **headers: str) -> int:
+        return self.get(path, **headers)[0]
+
+    def send(self, data: bytes) -> bytes:
+        """What comes back for these very bytes, until the end."""
+        with connect(self.address) as client:
+            client.sendall(data)
+            return read_all(client)
+
+
+def status_pool(**keys: object) -> dict[str, object]:
+    return {"listen": tcp4(), "handler_type": "builtin", "handler": "status", "scaling": "static", "max_workers": 2, **keys}
+
+
+@pytest.fixture
+def site(preforkd: Start, tmp_path: Path) -> Site:
+    daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "min_spare_workers": 2, "max_spare_workers": 2, "spare_timeout": "1s"},
+                       "status": status_pool()}, control=True, popen={"env": clean_environment(**status_object())})
+    daemon.wait_workers(2, "status")
+    daemon.wait_workers(2)
+    return Site(daemon)
+
+
+# --- the formats ----------------------------------------------------------------------------------------------------
+
+def samples(text: str) -> dict[str, float]:
+    """Series and values of an exposition, each of which is there once."""
+    found: dict[str, float] = {}
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            series, _, value = line.rpartition(" ")
+            assert series not in found, series
+            found[series] = float(value)
+    return found
+
+
+def promtool(text: str) -> None:
+    result = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True,
+                            timeout=60 * SLOW, check=False)
+    assert result.returncode == 0 and result.stdout + result.stderr == "", result
+
+
+def test_promtool_finds_nothing(site: Site) -> None:
+    promtool(site.get("/metrics")[2])
+    promtool(site.ctl.do("metrics"))
+
+
+def test_openmetrics_for_who_asks(site: Site) -> None:
+    for accept, expected in ((None, TEXT), ("*/*", TEXT), ("text/plain", TEXT), ("text/*;q=0.3", TEXT),
+                             (PROMETHEUS_ACCEPT, OPENMETRICS), ("application/openmetrics-text", OPENMETRICS),
+                             ("application/openmetrics-text;q=0.2, text/plain;q=0.5", TEXT),
+                             ("application/openmetrics-text; version=0.0.1", None), ("image/png", None),
+                             ("text/plain;q=0", None)):
+        code, headers, body = site.get("/metrics", **({"Accept": accept} if accept else {}))
+        assert (code, headers["Content-Type"]) == ((200, expected) if expected else (406, "text/plain; charset=utf-8")), accept
+        assert body.endswith("\n# EOF\n") == (expected == OPENMETRICS)
+
+
+def test_the_formats_have_the_same_samples(site: Site) -> None:
+    text, openmetrics = (set(samples(site.ctl.do("metrics", *more))) for more in ((), ("--openmetrics",)))
+    assert text == openmetrics and len(text) > 100
+
+
+def test_one_pool(site: Site) -> None:
+    found = samples(site.ctl.do("metrics", "www"))
+    assert 'preforkd_pool_requests_total{pool="www"}' in found and not any('pool="status"' in series for series in found)
+    assert site.ctl.run("metrics", "nobody").returncode == 1
+    for wrong in (("a", "b"), ("--workers",), ("--json",), ("-d", "1")):
+        assert site.ctl.run("metrics", *wrong).returncode == 2, wrong
+
+
+# --- one truth ------------------------------------------------------------------------------------------------------
+
+# What changes from look to look, or by being looked at.
+MOVING = {"uptime_ms", "requests_per_second", "rate_window_ms"}
+
+
+def still(document: Any) -> Any:
+    if isinstance(document, dict):
+        return {name: still(value) for name, value in document.items() if name not in MOVING}
+    return [still(item) for item in document] if isinstance(document, list) else document
+
+
+def of_pool(text: str, pool: str) -> dict[str, float]:
+    return {series: value for series, value in samples(text).items() if f'pool="{pool}"' in series}
+
+
+def test_all_say_the_same(site: Site) -> None:
+    """After a known load: metrics and JSON, by HTTP and by preforkctl, and what people read."""
+    www = str(site.daemon.pools["www"]["listen"])
+    for data in (b"one", b"two" * 1000, b""):
+        assert request(www, data) == data
+    assert all(reply.data == b"x" for reply in burst(www, 20, b"x"))
+    wait_until(lambda: site.control.pool("www")["totals"]["requests"] == 23, "the load")
+    site.daemon.wait_workers(2)
+    wait_until(lambda: site.control.pool("www")["counts"]["idle"] == 2, "idle workers again")
+    time.sleep(0.3)  # documents are as good as new for a tenth of a second
+    served, asked = json.loads(site.get("/status")[2]), site.control.do("status")
+    ours, theirs = (still([pool for pool in document["pools"] if pool["name"] == "www"]) for document in (served, asked))
+    assert ours == theirs
+    scraped, printed = of_pool(site.get("/metrics")[2], "www"), of_pool(site.ctl.do("metrics"), "www")
+    assert scraped == printed
+    pool, totals = asked["pools"][0], asked["pools"][0]["totals"]
+    expected = {"requests_total": totals["requests"], "workers_max": pool["limits"]["max_workers"],
+                "request_duration_seconds_count": sum(pool["duration_us"]["buckets"]),
+                "request_duration_seconds_sum": totals["busy_ms"] / 1000,
+                "queue_wait_seconds_count": pool["wait_us"]["measured"],
+                "handler_cpu_seconds_total": totals["handler_cpu_ms"] / 1000,
+                "worker_retirements_total": totals["retired"], "saturated_seconds_total": totals["saturated_ms"] / 1000}
+    for name, value in expected.items():
+        assert printed[f'preforkd_pool_{name}{{pool="www"}}'] == pytest.approx(value, abs=1e-9), name
+    starts = {reason: printed[f'preforkd_pool_worker_starts_total{{pool="www",reason="{reason}"}}']
+              for reason in ("scale", "roll", "recycle", "drain", "refuse")}
+    assert sum(starts.values()) == totals["forked"] and starts["scale"] == totals["forked_scale"] > 0
+    for state in ("idle", "busy", "starting"):
+        assert printed[f'preforkd_pool_workers{{pool="www",state="{state}"}}'] == pool["counts"][state]
+    assert re.search(r"^ +requests +23,", site.ctl.do("status", "www"), re.MULTILINE), site.ctl.do("status", "www")
+
+
+def test_reasons(site: Site) -> None:
+    """Starts by reason are all starts, ends by reason all ends."""
+    site.control.do("restart www")
+    wait_until(lambda: samples(site.ctl.do("metrics"))['preforkd_pool_worker_exits_total{pool="www",reason="retired"}'] == 2,
+               "the end of both")
+    os.kill(site.daemon.workers()[0], signal.SIGKILL)
+    wait_until(lambda: samples(site.ctl.do("metrics"))['preforkd_pool_worker_exits_total{pool="www",reason="died"}'] == 1,
+               "the death of one")
+    totals = site.control.pool("www")["totals"]
+    assert totals["forked"] == sum(totals[f"forked_{reason}"] for reason in ("scale", "roll", "recycle", "drain", "refuse"))
+    assert totals["forked_roll"] == 2 and totals["ended"] == 2
+
+
+def test_saturation_is_timed(preforkd: Start) -> None:
+    daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "max_workers": 1, "min_spare_workers": 1,
+                               "max_spare_workers": 1}}, control=True)
+    control, address = control_of(daemon), str(daemon.pools["www"]["listen"])
+
+    def saturated_ms() -> int:
+        return int(control.pool("www")["totals"]["saturated_ms"])
+
+    assert saturated_ms() == 0
+    with connect(address), connect(address):
+        wait_until(lambda: control.pool("www")["state"] == "saturated", "saturation")
+        wait_until(lambda: saturated_ms() >= 200, "time goes by")
+        before = saturated_ms()
+        assert control.ask("upgrade", timeout=30)["ok"]
+        assert saturated_ms() >= before
+    wait_until(lambda: control.pool("www")["state"] == "running", "relief")
+    after = saturated_ms()
+    stays(lambda: saturated_ms() == after, "no more is counted", 0.3)
+
+
+def test_the_last_reload(site: Site) -> None:
+    def metric(name: str) -> float:
+        return samples(site.ctl.do("metrics"))[f"preforkd_{name}"]
+
+    before = metric("config_last_reload_success_timestamp_seconds")
+    assert metric("config_last_reload_successful") == 1 and abs(before - time.time()) < 600 * SLOW
+    good = site.daemon.config.read_text()
+    site.daemon.config.write_text(good + "nonsense = 1\n")
+    assert not site.control.ask("reload", timeout=60)["ok"]
+    assert metric("config_last_reload_successful") == 0
+    assert metric("config_last_reload_success_timestamp_seconds") == before
+    site.daemon.config.write_text(good)
+    assert site.control.ask("reload", timeout=60)["ok"]
+    assert metric("config_last_reload_successful") == 1
+    assert metric("config_last_reload_success_timestamp_seconds") > before
+
+
+def test_an_upgrade_resets_nothing(site: Site) -> None:
+    """And the workers that ask go on, with the next program."""
+    www = str(site.daemon.pools["www"]["listen"])
+    burst(www, 5, b"x")
+    wait_until(lambda: site.control.pool("www")["totals"]["requests"] == 5, "the load")
+    workers, before = sorted(site.daemon.workers("status")), samples(site.ctl.do("metrics"))
+    for upgrade in (1, 2):
+        assert site.control.ask("upgrade", timeout=60)["ok"]
+        time.sleep(0.2)
+        code, _, body = site.get("/metrics")
+        after = samples(body)
+        assert code == 200 and after["preforkd_upgrades_total"] == upgrade
+        assert after["preforkd_start_time_seconds"] == before["preforkd_start_time_seconds"]
+        assert set(after) == set(before)
+        for series, value in before.items():
+            if "_total" in series and 'pool="www"' in series:
+                assert after[series] >= value, series
+    assert sorted(site.daemon.workers("status")) == workers
+
+
+# --- HTTP -----------------------------------------------------------------------------------------------------------
+
+def test_paths(site: Site) -> None:
+    for path, kind, start in (("/", "text/html; charset=utf-8", "<!DOCTYPE html>"), ("/metrics", TEXT, "# TYPE preforkd_"),
+                              ("/status", "application/json", '{"protocol":2,"ok":true,"command":"status",'),
+                              ("/livez", "text/plain; charset=utf-8", "alive\n"),
+                              ("/readyz", "text/plain; charset=utf-8", "ready\n"),
+                              ("/ping", "text/plain; charset=utf-8", "pong\n")):
+        code, headers, body = site.get(path)
+        assert (code, headers["Content-Type"]) == (200, kind), path
+        assert body.startswith(start), body[:200]
+        assert headers["Cache-Control"] == "no-store" and headers["Connection"] == "close"
+        head_code, head_headers, nothing = site.get(path, "HEAD")
+        assert (head_code, head_headers["Content-Type"], nothing) == (200, kind, "")
+        if path in ("/livez", "/readyz", "/ping"):
+            assert head_headers["Content-Length"] == headers["Content-Length"] == str(len(body))
+    assert "workers" not in json.loads(site.get("/status")[2])["pools"][0]
+    assert len(json.loads(site.get("/status?full")[2])["pools"][0]["workers"]) == 2
+    assert all(pool in site.get("/")[2] for pool in ("www", "status"))
+
+
+def test_what_cannot_be(site: Site) -> None:
+    for path in ("/metric", "/metrics/", "//", "/status.json", "/../etc/passwd", "/config"):
+        assert site.code(path) == 404, path
+    for method in ("POST", "PUT", "DELETE", "OPTIONS", "BREW"):
+        code, headers, _ = site.get("/metrics", method)
+        assert (code, headers["Allow"]) == (405, "GET, HEAD"), method
+    assert site.get("/status", Accept="text/html")[0] == site.get("/", Accept="image/png")[0] == 406
+
+
+def test_ready_pools(site: Site) -> None:
+    assert site.get("/readyz?pool=www")[::2] == (200, "ready\n")
+    assert site.code("/readyz?pool=nobody") == 404
+    site.control.do("pause www")
+    wait_until(lambda: site.code("/readyz") == 503, "it is noticed")
+    code, headers, body = site.get("/readyz")
+    assert (code, body, headers["Retry-After"]) == (503, "not ready\nwww: paused\n", "1")
+    assert site.code("/readyz?pool=www") == 503 and site.code("/readyz?pool=status") == 200
+    assert site.code("/livez") == 200
+    site.control.do("resume www")
+    wait_until(lambda: site.code("/readyz") == 200, "it serves again")
+
+
+def test_draining_pools_are_not_ready(site: Site) -> None:
+    """But alive, and no less available."""
+    site.control.do("drain www")
+    wait_until(lambda: site.get("/readyz")[::2] == (503, "not ready\nwww: draining\n"), "it is noticed")
+    assert site.code("/livez") == 200
+    found = samples(site.get("/metrics")[2])
+    assert found['preforkd_pool_state{pool="www",preforkd_pool_state="draining"}'] == 1
+    assert found['preforkd_pool_workers_available{pool="www"}'] > 0
+    site.control.do("undrain")
+    wait_until(lambda: site.code("/readyz") == 200, "it is over")
+
+
+def test_a_stop_that_is_delayed(preforkd: Start) -> None:
+    daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat"}, "status": status_pool()}, control=True,
+                      master={"drain_delay": "3s"}, popen={"env": clean_environment(**status_object())})
+    daemon.wait_workers(2, "status")
+    site = Site(daemon)
+    assert site.code("/readyz") == 200
+    daemon.send_signal(signal.SIGTERM)
+    wait_until(lambda: site.code("/readyz") == 503, "not ready, and reachable", 3)
+    assert daemon.wait_end(60) == 0
+
+
+def test_curl(site: Site) -> None:
+    """One request after the other, all in one command."""
+    url = f"http://{site.address}"
+    said = subprocess.run(["curl", "-sS", "--fail", "-o", "/dev/null", "-o", "/dev/null", "-w", "%{http_code} ", "--compressed",
+                           f"{url}/metrics", f"{url}/status?full"], capture_output=True, text=True, timeout=60 * SLOW, check=True)
+    assert said.stdout == "200 200 " and said.stderr == ""
+
+
+def test_a_page_shows_names_as_they_are(preforkd: Start, tmp_path: Path) -> None:
+    """Nothing that is in a name is markup."""
+    daemon = preforkd({"www": {"listen": str(tmp_path / "<b>&"), "handler": "/bin/cat"},
+                       "status": status_pool()}, control=True, popen={"env": clean_environment(**status_object())})
+    daemon.wait_workers(2, "status")
+    site = Site(daemon)
+    assert "<b>" not in site.get("/")[2]
+    assert '<b>&"}' in site.get("/metrics")[2], "as a label it needs no quoting"
+
+
+# --- clients that mean no good --------------------------------------------------------------------------------------
+
+def first_line(answer: bytes) -> str:
+    return answer.split(b"\r\n", 1)[0].decode()
+
+
+def test_malformed_requests(site: Site) -> None:
+    """Each gets an answer of HTTP or none, and the workers stay."""
+    workers = sorted(site.daemon.workers("status"))
+    for data in (b"\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\0" * 100 + b"\r\n\r\n", b"\xff\xfe GET / HTTP/1.1\r\n\r\n",
+                 b"GET /metrics HTTP/1.1\r\n\r\n", b"GET /metrics HTTP/1.1\r\nHost: a\r\nHost : b\r\n\r\n",
+                 b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+                 b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
+                 b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+                 b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+                 b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
+                 b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * 50_000 + b"\r\n", b"GET /?" + b"a&" * 10_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+                 b"GET /?%zz&pool=%00%ff&=&&full=1 HTTP/1.1\r\nHost: a\r\n\r\n"):
+        answer = b""
+        with connect(site.address) as client:
+            try:
+                client.sendall(data)
+                client.shutdown(socket.SHUT_WR)
+                answer = read_all(client)
+            except (ConnectionResetError, BrokenPipeError):
+                pass
+        assert answer == b"" or re.match(r"HTTP/1\.[01] [2345]\d\d ", first_line(answer)), (data[:80], answer[:200])
+        assert not answer.startswith(b"HTTP/1.1 500"), data[:80]
+    assert first_line(site.send(b"GET / HTTP/1.1\r\n\r\n")) == "HTTP/1.1 400 Bad Request", "no Host"
+    assert first_line(site.send(b"GET /" + b"a" * 60_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n")).split()[1] in ("414", "431")
+    begun = time.monotonic()
+    for unfinished in (b"", b"GET / ", b"GET / HTTP/1.1\r\nHo", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx"):
+        with connect(site.address) as client:
+            client.sendall(unfinished)
+            client.shutdown(socket.SHUT_WR)
+            read_all(client)
+    assert time.monotonic() - begun < 4 * SLOW, "the end of the client's side ends what it has begun"
+    assert site.code("/metrics") == 200
+    assert sorted(site.daemon.workers("status")) == workers
+
+
+def test_pipelined_requests(site: Site) -> None:
+    """The first is answered, whole, and the connection ended."""
+    one = b"GET /ping HTTP/1.1\r\nHost: a\r\n\r\n"
+    for count in (2, 500):
+        answer = site.send(one * count)
+        assert answer.count(b"HTTP/1.1 200 ") == 1 and answer.endswith(b"\r\n\r\npong\n"), answer
+    assert site.send(b"POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n" + b"x" * 300_000).startswith(b"HTTP/1.1 405 ")
+
+
+def test_slow_clients(site: Site) -> None:
+    """A byte at a time holds a worker for no longer than the deadline, and others are served meanwhile."""
+    begun = time.monotonic()
+    with connect(site.address) as client:
+        client.settimeout(60 * SLOW)
+        ended = False
+        for byte in b"GET /metrics HTTP/1.1\r\nX: " + b"a" * 1000:
+            try:
+                client.sendall(bytes([byte]))
+                time.sleep(0.05)
+                client.setblocking(False)
+                answer = client.recv(4096)
+                assert first_line(answer) in ("HTTP/1.1 408 Request Timeout", ""), answer
+                ended = True
+                break
+            except BlockingIOError:
+                client.settimeout(60 * SLOW)
+            except OSError:
+                ended = True
+                break
+            if byte == ord("X"):
+                assert site.code("/metrics") == 200
+    assert ended and 4 < time.monotonic() - begun < 5 + 10 * SLOW
+
+
+def test_a_client_that_does_not_read(preforkd: Start) -> None:
+    """What does not fit into the socket waits for no longer than the deadline."""
+    pools: dict[str, Any] = {f"pool{i}": {"listen": tcp4(), "handler": "/bin/cat", "max_workers": 1} for i in range(3)}
+    daemon = preforkd({**pools, "status": status_pool(max_workers=1)}, control=True,
+                      popen={"env": clean_environment(**status_object())})
+    daemon.wait_workers(1, "status")
+    site = Site(daemon)
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        client.connect(("127.0.0.1", port_of(site.address)))
+        client.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+        begun = time.monotonic()
+        assert site.code("/ping", ) == 200, "after the deadline at last"
+        assert time.monotonic() - begun < 12 + 10 * SLOW
+
+
+# --- the master -----------------------------------------------------------------------------------------------------
+
+def test_a_master_that_hangs(site: Site) -> None:
+    """A client is told in time; what needs no master is served; and it goes on with it."""
+    assert site.code("/metrics") == 200
+    os.kill(site.daemon.pid, signal.SIGSTOP)
+    try:
+        time.sleep(0.2)
+        for path in ("/metrics", "/status", "/livez", "/readyz", "/", "/metrics"):
+            begun = time.monotonic()
+            code, headers, body = site.get(path)
+            assert (code, body) == (503, "the master does not answer\n") and headers["Retry-After"] == "1", path
+            assert time.monotonic() - begun < 2 + 3 * SLOW
+        assert site.code("/ping") == 200
+    finally:
+        os.kill(site.daemon.pid, signal.SIGCONT)
+    wait_until(lambda: site.code("/livez") == 200, "the master answers again")
+    burst(str(site.daemon.pools["www"]["listen"]), 3, b"x")
+    wait_until(lambda: samples(site.get("/metrics")[2])['preforkd_pool_requests_total{pool="www"}'] == 3, "fresh numbers")
+
+
+def test_an_idle_daemon_sleeps(site: Site) -> None:
+    assert site.code("/metrics") == 200
+    time.sleep(1.5)
+    before = context_switches(site.daemon.pid)
+    time.sleep(1)
+    assert context_switches(site.daemon.pid) == before
+
+
+def test_the_object_is_missed_at_once(preforkd: Start, tmp_path: Path) -> None:
+    config = tmp_path / "missing.conf"
+    config.write_text(f"[status]\nlisten = {tcp4()}\nhandler_type = builtin\nhandler = status\n"
+                      + ("user = nobody\n" if os.geteuid() == 0 else ""))
+    result = run_preforkd("-t", "-c", config, env=clean_environment(PREFORKD_STATUS=str(tmp_path / "nowhere.so")))
+    assert result.returncode == 78
+    assert re.search(rf"{config}:4: handler: cannot load \"{tmp_path}/nowhere.so\".*No such file", result.stderr), result.stderr
+    config.write_text(config.read_text().replace("handler = status", "handler = status\nthreads_per_worker = 2"))
+    assert "threads_per_worker: a worker of the builtin \"status\"" in run_preforkd("-t", "-c", config).stderr
+
+
+# --- a real Prometheus ----------------------------------------------------------------------------------------------
+
+@contextmanager
+def prometheus(directory: Path, target: str, config: str = "") -> Iterator[Callable[[str], Any]]:
+    """A Prometheus that scrapes the target; what asks it."""
+    port = free_port()
+    file = directory / "prometheus.yml"
+    file.write_text(f"global: {{scrape_interval: 1s}}\nscrape_configs:\n- job_name: preforkd\n"
+                    f"  static_configs: [{{targets: ['{target}']}}]\n{config}")
+    server = subprocess.Popen(["prometheus", f"--config.file={file}", f"--storage.tsdb.path={directory}/tsdb",
+                               f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn"],
+                              stdout=(directory / "prometheus.log").open("w"), stderr=subprocess.STDOUT, cwd=directory)
+
+    def ask(path: str) -> Any:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20 * SLOW)
+        try:
+            connection.request("GET", f"/api/v1/{path}")
+            answer = connection.getresponse()
+            return json.loads(answer.read())["data"] if answer.status == 200 else None
+        except OSError:
+            return None
+        finally:
+            connection.close()
+
+    try:
+        yield ask
+    finally:
+        server.terminate()
+        server.wait(60 * SLOW)
+        shutil.rmtree(directory / "tsdb", ignore_errors=True)
+
+
+def test_a_prometheus_scrapes_it(site: Site, tmp_path: Path) -> None:
+    with prometheus(tmp_path, site.address) as ask:
+        def value(query: str) -> float | None:
+            data = ask("query?query=" + urllib.parse.quote(query))
+            return float(data["result"][0]["value"][1]) if data and data["result"] else None
+
+        wait_until(lambda: value("up") == 1, "a scrape that succeeded", 60)
+        burst(str(site.daemon.pools["www"]["listen"]), 7, b"x")
+        wait_until(lambda: value('preforkd_pool_requests_total{pool="www"}') == 7, "the load", 30)
+        assert value('preforkd_pool_workers_max{pool="status"}') == 2
+        assert value('sum(preforkd_pool_state{pool="www"})') == 1
+        assert value("preforkd_build_info") == 1
+        target = ask("targets")["activeTargets"][0]
+        assert target["health"] == "up" and target["lastError"] == ""
+        assert (value('histogram_quantile(0.5, preforkd_pool_request_duration_seconds_bucket{pool="www"})') or 0) > 0
+        assert ask("metadata?metric=preforkd_pool_requests")["preforkd_pool_requests"][0]["type"] == "counter"
+        assert site.control.ask("upgrade", timeout=60)["ok"]
+        wait_until(lambda: value("preforkd_upgrades_total") == 1, "scrapes of the next program", 30)
+        assert value('resets(preforkd_pool_requests_total{pool="www"}[5m])') == 0
