@@ -55,7 +55,7 @@ PROMISES = [
                 "integration/test_control.py", "integration/test_logging.py", "integration/test_handler_stderr.py",
                 "integration/test_service_manager.py", "integration/test_file_size.py", "unit/logic/policy/test_wake_limit.c",
                 "unit/os/test_reserve.c", "fuzz/fuzz_lines.c", "fuzz/fuzz_request.c", "fuzz/fuzz_activation.c",
-                "fuzz/fuzz_address.c", "fuzz/fuzz_proxy.c", "faults: ")),
+                "fuzz/fuzz_address.c", "fuzz/fuzz_proxy.c", "fuzz/fuzz_http.c", "faults: ")),
     Promise("A bad configuration never replaces a good one: every problem is reported with its file and line. What cannot be "
             "read is an error.", (
                 "integration/test_reload.py", "integration/test_configuration.py", "integration/test_config_files.py",
