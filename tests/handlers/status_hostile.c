@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "logic/protocol/status_link.h"
@@ -27,20 +28,26 @@ static int ask(uint32_t document)
         return passed_fd_send(link_fd, &request, sizeof(request), -1);
 }
 
-/* Ask without end; `reads`: and take the answers, and keep the files. */
-static unsigned flood(bool reads, uint32_t document)
+/* Ask without end; `reads`: and take the answers, and keep the files. The number of answers, or of documents among
+ * them. */
+static unsigned flood(bool reads, bool counts_documents, uint32_t document)
 {
         uint64_t end_ms = clock_now_ms() + CRIME_MS;
         struct status_link_answer answer;
-        unsigned answers = 0;
+        unsigned answers = 0, documents = 0;
+        ino_t last = 0;
 
         while (clock_now_ms() < end_ms) {
+                struct stat status = {0};
                 int passed = -1;
                 ask(document);
-                while (reads && passed_fd_receive(link_fd, &answer, sizeof(answer), &passed) == 0)
+                while (reads && passed_fd_receive(link_fd, &answer, sizeof(answer), &passed) == 0) {
                         answers++;
+                        documents += fstat(passed, &status) == 0 && status.st_ino != last;
+                        last = status.st_ino;
+                }
         }
-        return answers;
+        return counts_documents ? documents : answers;
 }
 
 static unsigned commit(const char *crime)
@@ -49,9 +56,11 @@ static unsigned commit(const char *crime)
         int passed = -1;
 
         if (strcmp(crime, "flood") == 0)
-                return flood(false, STATUS_LINK_STATUS);
+                return flood(false, false, STATUS_LINK_STATUS);
         if (strcmp(crime, "hoard") == 0)
-                return flood(true, STATUS_LINK_WORKERS);
+                return flood(true, false, STATUS_LINK_WORKERS);
+        if (strcmp(crime, "count") == 0)
+                return flood(true, true, STATUS_LINK_STATUS);
         if (strcmp(crime, "nonsense") == 0)
                 send(link_fd, nonsense, sizeof(nonsense), MSG_NOSIGNAL);
         if (strcmp(crime, "number") == 0)

@@ -57,6 +57,12 @@ def test_asking_without_end(daemon: Daemon, crime: str) -> None:
     assert len(files) <= 3
 
 
+def test_documents_are_rendered_ten_times_a_second(daemon: Daemon) -> None:
+    begun = time.monotonic()
+    documents = commit(daemon, "count")
+    assert 2 <= documents <= 10 * (time.monotonic() - begun) + 2
+
+
 @pytest.mark.parametrize("crime", ["nonsense", "number", "nothing"])
 def test_asking_for_what_there_is_not(daemon: Daemon, crime: str) -> None:
     """The worker gets no answers any more; the other one does."""
