@@ -7,6 +7,7 @@
 #include "document/status_document.h"
 #include "logic/protocol/http_accept.h"
 #include "logic/status/metrics.h"
+#include "web/dialects.h"
 #include "web/page.h"
 
 /* How long a client waits for the master, which answers in a millisecond unless something is wrong. */
@@ -74,12 +75,29 @@ static int choose_format(const char *accept)
         return open > 0 && (text == 0 || (open_named && open >= text)) ? METRICS_OPENMETRICS : METRICS_TEXT;
 }
 
+/* The metrics of the php-fpm exporter, which are no OpenMetrics: its counters have no _total. */
+static int answer_exporter(const struct web_request *request, struct master_link *link, struct web_answer *answer)
+{
+        _cleanup_(json_decrefp) json_t *json = NULL;
+        _cleanup_(status_clear) struct status status = {0};
+
+        if (!text_equal(request->compat, "php-fpm"))
+                return say(answer, 404, "there is compat=php-fpm");
+        int r = get_status(link, answer, &json, &status);
+        if (r != 0)
+                return r < 0 ? r : 0;
+        answer->type = metrics_content_type(METRICS_TEXT);
+        return dialect_php_fpm_metrics(&status, &answer->body);
+}
+
 static int answer_metrics(const struct web_request *request, struct master_link *link, struct web_answer *answer)
 {
         _cleanup_(json_decrefp) json_t *json = NULL;
         _cleanup_(status_clear) struct status status = {0};
         int format = choose_format(request->accept);
 
+        if (request->compat)
+                return answer_exporter(request, link, answer);
         if (format < 0)
                 return say(answer, 406, "there are application/openmetrics-text 1.0.0 and text/plain 0.0.4");
         int r = get_status(link, answer, &json, &status);
@@ -87,6 +105,51 @@ static int answer_metrics(const struct web_request *request, struct master_link 
                 return r < 0 ? r : 0;
         answer->type = metrics_content_type((enum metrics_format)format);
         return metrics_render(&status, (enum metrics_format)format, &answer->body);
+}
+
+/* The pool that is asked for, or the first: its index; -1: there is none. */
+static int find_pool(const struct web_request *request, const struct status *status)
+{
+        for (size_t i = 0; i < status->pool_count; i++)
+                if (!status_pool_is_shadowed(status, i) &&
+                    (!request->pool || text_equal(status->pools[i].name, request->pool)))
+                        return (int)i;
+        return -1;
+}
+
+/* As php-fpm says it, of one pool. */
+static int answer_php_fpm(const struct web_request *request, struct master_link *link, struct web_answer *answer)
+{
+        _cleanup_(json_decrefp) json_t *json = NULL;
+        _cleanup_(status_clear) struct status status = {0};
+
+        int r = get_status(link, answer, &json, &status);
+        if (r != 0)
+                return r < 0 ? r : 0;
+        int index = find_pool(request, &status);
+        if (index < 0)
+                return say(answer, 404, "there is no such pool");
+        answer->type = "application/json";
+        return dialect_php_fpm_json(&status, &status.pools[index],
+                                    json_array_get(json_object_get(json, "pools"), (size_t)index), &answer->body);
+}
+
+/* As Apache says it, of all pools or one. */
+static int answer_apache(const struct web_request *request, struct master_link *link, struct web_answer *answer)
+{
+        _cleanup_(json_decrefp) json_t *json = NULL;
+        _cleanup_(status_clear) struct status status = {0};
+
+        if (!request->is_auto)
+                return say(answer, 404, "there is /server-status?auto");
+        int r = get_status(link, answer, &json, &status);
+        if (r != 0)
+                return r < 0 ? r : 0;
+        int index = find_pool(request, &status);
+        if (request->pool && index < 0)
+                return say(answer, 404, "there is no such pool");
+        answer->type = PLAIN;
+        return dialect_apache(&status, request->pool ? &status.pools[index] : NULL, &answer->body);
 }
 
 static int answer_status(const struct web_request *request, struct master_link *link, struct web_answer *answer)
@@ -97,6 +160,8 @@ static int answer_status(const struct web_request *request, struct master_link *
 
         if (http_accept_quality(request->accept, "application/json", NULL, &is_named) == 0)
                 return say(answer, 406, "there is application/json");
+        if (request->is_json)
+                return answer_php_fpm(request, link, answer);
         int r = master_link_get(link, request->is_full ? STATUS_LINK_WORKERS : STATUS_LINK_STATUS, PATIENCE_MS, &bytes,
                                 &length);
         if (r < 0)
@@ -188,8 +253,13 @@ static const struct {
         const char *path;
         int (*answer)(const struct web_request *request, struct master_link *link, struct web_answer *answer);
 } routes[] = {
-        {"/", answer_page},       {"/metrics", answer_metrics}, {"/status", answer_status},
-        {"/livez", answer_livez}, {"/readyz", answer_readyz},   {"/ping", answer_ping},
+        {"/", answer_page},
+        {"/metrics", answer_metrics},
+        {"/status", answer_status},
+        {"/livez", answer_livez},
+        {"/readyz", answer_readyz},
+        {"/ping", answer_ping},
+        {"/server-status", answer_apache},
 };
 
 int web_answer(const struct web_request *request, struct master_link *link, struct web_answer *ret)

@@ -14,6 +14,9 @@ struct web_request {
         const char *accept; /* NULL: no such header */
         bool lacks_host;    /* of HTTP/1.1 without a Host header */
         bool is_full;       /* ?full */
+        bool is_json;       /* ?json */
+        bool is_auto;       /* ?auto */
+        const char *compat; /* ?compat=; NULL: none */
         const char *pool;   /* ?pool=; NULL: none */
 };
 

@@ -65,6 +65,9 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         request.lacks_host = strcmp(version, MHD_HTTP_VERSION_1_1) == 0 &&
                              !MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
         request.is_full = has_argument(connection, "full", NULL);
+        request.is_json = has_argument(connection, "json", NULL);
+        request.is_auto = has_argument(connection, "auto", NULL);
+        has_argument(connection, "compat", &request.compat);
         has_argument(connection, "pool", &request.pool);
         int r = web_answer(&request, server->link, &answer);
         struct MHD_Response *response =

@@ -307,6 +307,39 @@ def test_a_stop_that_is_delayed(preforkd: Start) -> None:
     assert daemon.wait_end(60) == 0
 
 
+# The families of hipages/php-fpm_exporter, but for those of single processes and of the past.
+EXPORTER = {"phpfpm_up", "phpfpm_scrape_failures", "phpfpm_start_since", "phpfpm_accepted_connections", "phpfpm_listen_queue",
+            "phpfpm_listen_queue_length", "phpfpm_idle_processes", "phpfpm_active_processes", "phpfpm_total_processes",
+            "phpfpm_max_children_reached", "phpfpm_slow_requests"}
+
+
+def test_other_dialects(site: Site) -> None:
+    """The names are exactly those of others, and the numbers ours."""
+    burst(str(site.daemon.pools["www"]["listen"]), 4, b"x")
+    wait_until(lambda: site.control.pool("www")["totals"]["requests"] == 4, "the load")
+    site.daemon.wait_workers(2)
+    time.sleep(0.3)
+    code, headers, body = site.get("/metrics?compat=php-fpm", Accept=PROMETHEUS_ACCEPT)
+    found = samples(body)
+    assert (code, headers["Content-Type"]) == (200, TEXT)
+    assert {series.partition("{")[0] for series in found} == EXPORTER
+    assert found['phpfpm_accepted_connections{pool="www"}'] == 4 and found['phpfpm_idle_processes{pool="www"}'] == 2
+    assert site.code("/metrics?compat=nginx") == 404
+    theirs = json.loads(site.get("/status?json&pool=www")[2])
+    assert list(theirs) == ["pool", "process manager", "start time", "start since", "accepted conn", "listen queue",
+                            "listen queue len", "idle processes", "active processes", "total processes",
+                            "max children reached", "slow requests"]
+    assert (theirs["pool"], theirs["process manager"], theirs["accepted conn"]) == ("www", "dynamic", 4)
+    assert theirs["total processes"] == theirs["idle processes"] + theirs["active processes"] == 2
+    assert json.loads(site.get("/status?json")[2])["pool"] == "www" and site.code("/status?json&pool=nobody") == 404
+    apache = dict(line.split(": ", 1) for line in site.get("/server-status?auto&pool=www")[2].splitlines())
+    assert (apache["Total Accesses"], apache["BusyWorkers"], apache["IdleWorkers"]) == ("4", "0", "2")
+    assert apache["Scoreboard"] == "_" * 2 + "." * (site.control.pool("www")["limits"]["max_workers"] - 2)
+    everything = dict(line.split(": ", 1) for line in site.get("/server-status?auto")[2].splitlines())
+    assert int(everything["Total Accesses"]) >= 4 and len(everything["Scoreboard"]) > len(apache["Scoreboard"])
+    assert site.code("/server-status") == site.code("/server-status?auto&pool=nobody") == 404
+
+
 def test_curl(site: Site) -> None:
     """One request after the other, all in one command."""
     url = f"http://{site.address}"
@@ -369,7 +402,7 @@ def test_malformed_requests(site: Site) -> None:
 def test_pipelined_requests(site: Site) -> None:
     """The first is answered, whole, and the connection ended."""
     one = b"GET /ping HTTP/1.1\r\nHost: a\r\n\r\n"
-    for count in (2, 500):
+    for count in (2, 500, 10_000):
         answer = site.send(one * count)
         assert answer.count(b"HTTP/1.1 200 ") == 1 and answer.endswith(b"\r\n\r\npong\n"), answer
     assert site.send(b"POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n" + b"x" * 300_000).startswith(b"HTTP/1.1 405 ")

@@ -275,21 +275,6 @@ bool metric_family_get(size_t index, struct metric_family *ret)
         return true;
 }
 
-/* A removed pool may still close beside a new one of its name; the first serves. */
-static bool is_shadowed(const struct status *status, size_t index)
-{
-        const struct status_pool *pool = &status->pools[index];
-
-        for (size_t i = 0; i < status->pool_count; i++) {
-                const struct status_pool *other = &status->pools[i];
-                bool goes_first = pool->state == STATUS_POOL_CLOSING && other->state != STATUS_POOL_CLOSING;
-                bool is_like_it = (pool->state == STATUS_POOL_CLOSING) == (other->state == STATUS_POOL_CLOSING);
-                if (i != index && text_equal(pool->name, other->name) && (goes_first || (is_like_it && i < index)))
-                        return true;
-        }
-        return false;
-}
-
 static void write_counters(struct exposition *to, const struct status_pool *pool, int first)
 {
         const char *metric = counter_table[first].metric;
@@ -318,7 +303,7 @@ static void write_family(struct exposition *to, size_t index)
                 row->write(to);
         for (size_t i = 0; i < to->status->pool_count && (!row || row->write_pool); i++) {
                 const struct status_pool *pool = &to->status->pools[i];
-                if (is_shadowed(to->status, i))
+                if (status_pool_is_shadowed(to->status, i))
                         continue;
                 if (row)
                         row->write_pool(to, pool);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 
 enum status_pool_state status_pool_state_of(const struct status_pool_context *context)
 {
@@ -53,6 +54,20 @@ uint64_t status_pool_available(const struct status_pool *pool)
         default:
                 return 0;
         }
+}
+
+bool status_pool_is_shadowed(const struct status *status, size_t index)
+{
+        const struct status_pool *pool = &status->pools[index];
+
+        for (size_t i = 0; i < status->pool_count; i++) {
+                const struct status_pool *other = &status->pools[i];
+                bool goes_first = pool->state == STATUS_POOL_CLOSING && other->state != STATUS_POOL_CLOSING;
+                bool is_like_it = (pool->state == STATUS_POOL_CLOSING) == (other->state == STATUS_POOL_CLOSING);
+                if (i != index && text_equal(pool->name, other->name) && (goes_first || (is_like_it && i < index)))
+                        return true;
+        }
+        return false;
 }
 
 const char *status_pool_state_name(enum status_pool_state state)
