@@ -307,8 +307,8 @@ static int run_metrics(const struct arguments *arguments)
 {
         unsigned patience_ms = arguments->patience_ms > 0 ? arguments->patience_ms : CTL_PATIENCE_MS;
 
-        if (arguments->json || arguments->interval_ms > 0)
-                return fail_usage(arguments->json ? "metrics prints no JSON; status does" : "-d is for top");
+        if (arguments->json)
+                return fail_usage("metrics prints no JSON; status does");
         return ctl_metrics_run(arguments->socket_path, &arguments->request, patience_ms);
 }
 
@@ -351,10 +351,10 @@ static int run(struct arguments *arguments)
                 return run_top(arguments);
         if (arguments->watch)
                 return run_watch(arguments);
-        if (text_equal(command, "metrics"))
-                return run_metrics(arguments);
         if (arguments->interval_ms > 0)
                 return fail_usage("-d is for top and --watch");
+        if (text_equal(command, "metrics"))
+                return run_metrics(arguments);
         if (text_equal(command, "logs"))
                 return run_logs(arguments);
         if (text_equal(command, "healthcheck"))

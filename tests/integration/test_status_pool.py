@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 from control import control_of
-from daemon import (SLOW, Daemon, burst, clean_environment, connect, context_switches, free_port, port_of, read_all, request,
+from daemon import (ROOT, SLOW, Daemon, burst, clean_environment, connect, context_switches, free_port, port_of, read_all, request,
                     run_preforkd, status_object, stays, tcp4, wait_until)
 from test_preforkctl import Ctl
 
@@ -521,6 +521,18 @@ def prometheus(directory: Path, target: str, config: str = "") -> Iterator[Calla
         shutil.rmtree(directory / "tsdb", ignore_errors=True)
 
 
+def dashboard_queries() -> list[str]:
+    """What the dashboard asks, with its variables filled in."""
+    dashboard = json.loads((ROOT / "share/grafana/preforkd.json").read_text())
+    found = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    found += [annotation["expr"] for annotation in dashboard["annotations"]["list"]]
+    assert len(found) > 20
+    for name, text in {"$instance": ".*", "$pool": ".*", "$__rate_interval": "1m", "$__interval": "1m"}.items():
+        found = [query.replace(name, text) for query in found]
+    assert not any("$" in query for query in found)
+    return found
+
+
 def test_a_prometheus_scrapes_it(site: Site, tmp_path: Path) -> None:
     with prometheus(tmp_path, site.address) as ask:
         def value(query: str) -> float | None:
@@ -537,6 +549,11 @@ def test_a_prometheus_scrapes_it(site: Site, tmp_path: Path) -> None:
         assert target["health"] == "up" and target["lastError"] == ""
         assert (value('histogram_quantile(0.5, preforkd_pool_request_duration_seconds_bucket{pool="www"})') or 0) > 0
         assert ask("metadata?metric=preforkd_pool_requests")["preforkd_pool_requests"][0]["type"] == "counter"
+        known = set(ask("label/__name__/values"))
+        for query in dashboard_queries():
+            names = set(re.findall(r"\bpreforkd_[a-z_]+(?=\{)", query))
+            assert names and names <= known, names - known
+            assert ask("query?query=" + urllib.parse.quote(query)) is not None, query
         assert site.control.ask("upgrade", timeout=60)["ok"]
         wait_until(lambda: value("preforkd_upgrades_total") == 1, "scrapes of the next program", 30)
         assert value('resets(preforkd_pool_requests_total{pool="www"}[5m])') == 0
