@@ -3,5 +3,6 @@
 
 #include "prefork/module.h"
 
-/* The builtin handler of that name, one of logic/config/builtins; NULL: there is none. */
+/* The builtin handler of that name, one of logic/config/builtins; NULL: there is none, or it is in an object of its own
+ * (os/process/status_object). */
 const struct prefork_module *builtin_find(const char *name);

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-/* The one that is in an object of its own (builtin/status_object), and asks the master. */
+/* The one that is in an object of its own (os/process/status_object), and asks the master. */
 #define BUILTIN_STATUS "status"
 
 /* What a builtin does with a datagram. */
