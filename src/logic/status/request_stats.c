@@ -128,6 +128,9 @@ void request_durations_spread_evenly(struct request_durations *durations)
         durations->total_ns = (uint64_t)(total_us(durations, 0) * 1000);
 }
 
+/* As precise as a double can be there. */
+#define TILT_STEPS 52
+
 /* The tilt with which the total is the measured one. The total grows with the tilt. */
 static double find_tilt(const struct request_durations *durations)
 {
@@ -135,7 +138,7 @@ static double find_tilt(const struct request_durations *durations)
 
         if (durations->buckets[REQUEST_DURATION_BUCKETS - 1] > 0 && total_us(durations, 0) < measured_us)
                 return 0; /* the last bucket, which has no end, takes up the rest */
-        for (unsigned i = 0; i < 100; i++) {
+        for (unsigned i = 0; i < TILT_STEPS; i++) {
                 double between = (low + high) / 2;
                 if (total_us(durations, between) < measured_us)
                         low = between;
@@ -147,9 +150,9 @@ static double find_tilt(const struct request_durations *durations)
 
 /* The duration of the request of that rank (from 1) of a bucket: spread evenly around the middle, as widely as the
  * bucket allows. */
-static uint64_t estimate_us(const struct request_durations *durations, size_t bucket, uint64_t rank)
+static uint64_t estimate_us(const struct request_durations *durations, double tilt, size_t bucket, uint64_t rank)
 {
-        double count = (double)durations->buckets[bucket], tilt = find_tilt(durations);
+        double count = (double)durations->buckets[bucket];
         double middle = middle_of(bucket, tilt), half = MIN_OF(middle, 1 - middle);
         double lower = lower_us(bucket), width = width_us(bucket);
         double at = lower + width * (middle + half * ((2 * (double)rank - 1) / count - 1));
@@ -160,26 +163,32 @@ static uint64_t estimate_us(const struct request_durations *durations, size_t bu
         return MIN_OF((uint64_t)at, (uint64_t)(lower + width) - 1); /* rounding must not leave the bucket */
 }
 
-uint64_t request_durations_percentile_us(const struct request_durations *durations, unsigned percent)
+static uint64_t percentile_us(const struct request_durations *durations, double tilt, unsigned percent)
 {
         uint64_t rank = nearest_rank(request_durations_count(durations), percent);
 
         for (size_t i = 0; rank > 0 && i < REQUEST_DURATION_BUCKETS; i++) {
                 if (rank <= durations->buckets[i])
-                        return estimate_us(durations, i, rank);
+                        return estimate_us(durations, tilt, i, rank);
                 rank -= durations->buckets[i];
         }
         return 0;
 }
 
+uint64_t request_durations_percentile_us(const struct request_durations *durations, unsigned percent)
+{
+        return percentile_us(durations, find_tilt(durations), percent);
+}
+
 struct request_percentiles request_durations_percentiles(const struct request_durations *durations)
 {
         uint64_t count = request_durations_count(durations);
+        double tilt = count > 0 ? find_tilt(durations) : 0;
 
         return (struct request_percentiles){
                 .mean_us = count > 0 ? durations->total_ns / count / 1000 : 0,
-                .p50_us = request_durations_percentile_us(durations, 50),
-                .p90_us = request_durations_percentile_us(durations, 90),
-                .p99_us = request_durations_percentile_us(durations, 99),
+                .p50_us = percentile_us(durations, tilt, 50),
+                .p90_us = percentile_us(durations, tilt, 90),
+                .p99_us = percentile_us(durations, tilt, 99),
         };
 }
