@@ -93,6 +93,7 @@ static int read_pool(const json_t *object, struct status_pool *ret)
                 .accounting = text_of(object, "accounting"),
                 .generation = number_of(object, "generation"),
                 .counts = read_counts(json_object_get(object, "counts")),
+                .wants = count_of(object, "wants"),
                 .limits = {.min_spare = count_of(limits, "min_spare_workers"),
                            .max_spare = count_of(limits, "max_spare_workers"),
                            .start = count_of(limits, "start_workers"),
@@ -117,6 +118,8 @@ static void read_master(const json_t *object, struct status *ret)
         ret->pid = (pid_t)count_of(object, "pid");
         ret->started_wall_ms = number_of(object, "started_ms");
         ret->uptime_ms = number_of(object, "uptime_ms");
+        ret->total.max = number_of(json_object_get(object, "total"), "max_workers");
+        ret->total.used = number_of(json_object_get(object, "total"), "used");
         ret->log.dropped = number_of(json_object_get(object, "log"), "dropped");
         ret->config_refused = json_is_false(json_object_get(reload, "successful"));
         ret->configured_wall_ms = number_of(reload, "success_ms");

@@ -68,6 +68,18 @@ static void write_log_dropped(struct exposition *to)
         exposition_end_number(to, to->status->log.dropped);
 }
 
+static void write_all_workers(struct exposition *to)
+{
+        exposition_begin_sample(to, "", NULL, NULL, NULL);
+        exposition_end_number(to, to->status->counts.total);
+}
+
+static void write_all_workers_max(struct exposition *to)
+{
+        exposition_begin_sample(to, "", NULL, NULL, NULL);
+        exposition_end_number(to, to->status->total.max);
+}
+
 static void write_state(struct exposition *to, const struct status_pool *pool)
 {
         for (int state = 0; state < STATUS_POOL_STATE_COUNT; state++) {
@@ -119,9 +131,14 @@ static void write_spare_max(struct exposition *to, const struct status_pool *poo
         write_limit(to, pool, pool->limits.max_spare);
 }
 
+static void write_wanted(struct exposition *to, const struct status_pool *pool)
+{
+        write_limit(to, pool, pool->wants);
+}
+
 static void write_available(struct exposition *to, const struct status_pool *pool)
 {
-        write_limit(to, pool, status_pool_available(pool));
+        write_limit(to, pool, status_pool_available(to->status, pool));
 }
 
 /* True if the listener before it has the same name: one that drains, beside its successor. */
@@ -199,6 +216,10 @@ static const struct row rows[] = {
         {"upgrades", METRIC_COUNTER, NULL, NULL, "upgrades of the running daemon", write_upgrades, NULL},
         {"log_records_dropped", METRIC_COUNTER, NULL, NULL,
          "records that did not reach the log, since the start or the last upgrade", write_log_dropped, NULL},
+        {"workers", METRIC_GAUGE, NULL, NULL, "workers of all pools that count against limits", write_all_workers,
+         NULL},
+        {"workers_max", METRIC_GAUGE, NULL, NULL, "max_workers_total; 0: there is no such limit", write_all_workers_max,
+         NULL},
         {"pool_state", METRIC_STATE_SET, NULL, "pool, preforkd_pool_state", "what the pool is doing", NULL,
          write_state},
         {"pool_saturated", METRIC_GAUGE, NULL, "pool", "whether clients wait or are refused at max_workers", NULL,
@@ -210,6 +231,8 @@ static const struct row rows[] = {
         {"pool_workers_spare_max", METRIC_GAUGE, NULL, "pool", "max_spare_workers", NULL, write_spare_max},
         {"pool_workers_available", METRIC_GAUGE, NULL, "pool",
          "idle workers, and those that start or may still be started", NULL, write_available},
+        {"pool_workers_wanted", METRIC_GAUGE, NULL, "pool", "workers that max_workers_total keeps it from starting",
+         NULL, write_wanted},
         {"pool_listen_queue", METRIC_GAUGE, NULL, "pool, listener",
          "connections that wait; 1 stands for any number where the kernel does not say it", NULL, write_queue},
         {"pool_listen_backlog", METRIC_GAUGE, NULL, "pool, listener", "the most connections that may wait", NULL,

@@ -39,10 +39,13 @@ enum status_worker_state status_worker_state_of(enum worker_state lifecycle, boo
         return lifecycle == WORKER_READY && busy ? STATUS_WORKER_BUSY : states[lifecycle];
 }
 
-uint64_t status_pool_available(const struct status_pool *pool)
+uint64_t status_pool_available(const struct status *status, const struct status_pool *pool)
 {
         uint64_t total = pool->counts.total, most = pool->limits.max_workers;
         uint64_t idle = pool->counts.idle, more = most - MIN_OF(total, most);
+
+        if (status->total.max > 0) /* which all pools share */
+                more = MIN_OF(more, status->total.max - MIN_OF(status->total.used, status->total.max));
 
         switch (pool->state) {
         case STATUS_POOL_RUNNING:

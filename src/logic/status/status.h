@@ -178,7 +178,7 @@ enum status_pool_state status_pool_state_of(const struct status_pool_context *co
 enum status_worker_state status_worker_state_of(enum worker_state lifecycle, bool busy, bool refuses, bool stopped);
 
 /* How many more requests a pool could take now: its idle workers, and those that may still be started. */
-uint64_t status_pool_available(const struct status_pool *pool);
+uint64_t status_pool_available(const struct status *status, const struct status_pool *pool);
 
 /* True if the pool of that index is not the one that its name stands for: a removed pool may close beside a new one. */
 bool status_pool_is_shadowed(const struct status *status, size_t index);

@@ -43,6 +43,8 @@ static struct status make_status(struct status_pool pools[3])
                                .started_wall_ms = 1700000000123,
                                .configured_wall_ms = 1700000001000,
                                .upgrades = 2,
+                               .counts = {.total = 7},
+                               .total = {.max = 12, .used = 10},
                                .pools = pools,
                                .pool_count = 3};
 }
@@ -83,8 +85,10 @@ static void test_samples(void **state)
                 "preforkd_start_time_seconds 1700000000.123",
                 "preforkd_config_last_reload_successful 1",
                 "preforkd_upgrades_total 2",
+                "preforkd_workers 7",
+                "preforkd_workers_max 12",
                 "preforkd_pool_workers{pool=\"www\",state=\"busy\"} 4",
-                "preforkd_pool_workers_available{pool=\"www\"} 6",
+                "preforkd_pool_workers_available{pool=\"www\"} 5",
                 "preforkd_pool_workers_available{pool=\"odd\"} 0",
                 "preforkd_pool_state{pool=\"www\",preforkd_pool_state=\"saturated\"} 1",
                 "preforkd_pool_state{pool=\"www\",preforkd_pool_state=\"not listening\"} 0",
