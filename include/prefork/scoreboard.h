@@ -54,6 +54,7 @@ enum prefork_activity {
         PREFORK_ENDING,
         PREFORK_UNWATCHED, /* executes a program that reports nothing */
         PREFORK_HOLDING,   /* has accepted a connection that is no request yet: its PROXY header is waited for */
+        PREFORK_THROTTLED, /* the same, and stays in the idle set: rate_limit does not let it pass yet */
 };
 
 /* Why a worker asks to be recycled. */
@@ -89,6 +90,7 @@ enum prefork_admission_record {
         PREFORK_ADMISSION_RECORD_PROXY,  /* a connection of a proxy without a good PROXY header */
         PREFORK_ADMISSION_RECORD_WAIT,   /* a connection that had waited longer than queue_timeout */
         PREFORK_ADMISSION_RECORD_BANNER, /* a connection that had no room for the banner */
+        PREFORK_ADMISSION_RECORD_RATE,   /* a connection beyond rate_limit_per_source */
         PREFORK_ADMISSION_RECORD_COUNT
 };
 
@@ -174,8 +176,10 @@ struct prefork_slot {
         _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t refused_wait; /* closed unserved: queue_timeout */
         _Atomic uint32_t refused_banner;                                 /* closed unserved: the banner did not fit */
         _Atomic uint32_t idle_timeouts;                                  /* requests ended by idle_timeout */
+        _Atomic uint32_t refused_rate;                                   /* closed unserved: rate_limit_per_source */
+        _Atomic uint32_t throttled;                                      /* held because of rate_limit */
         uint32_t reserved_rare;
-        uint64_t reserved_thread[6]; /* for workers with several threads, which have a slot for each thread */
+        uint64_t reserved_thread[5]; /* for workers with several threads, which have a slot for each thread */
 };
 
 struct prefork_scoreboard {

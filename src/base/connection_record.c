@@ -9,11 +9,11 @@
 #include "base/text.h"
 
 static const char *const ends[] = {
-        [CONNECTION_SERVED] = "served",       [CONNECTION_KILLED] = "killed",  [CONNECTION_LEFT] = "left",
-        [CONNECTION_TIMED_OUT] = "timed_out", [CONNECTION_IDLE] = "idle",      [CONNECTION_FAILED] = "failed",
-        [CONNECTION_LOST] = "lost",           [CONNECTION_REFUSED] = "access", [CONNECTION_TOO_MANY] = "too_many",
-        [CONNECTION_NO_PROXY] = "no_proxy",   [CONNECTION_FULL] = "full",      [CONNECTION_TOO_LATE] = "too_late",
-        [CONNECTION_NO_ROOM] = "no_room",
+        [CONNECTION_SERVED] = "served",       [CONNECTION_KILLED] = "killed",     [CONNECTION_LEFT] = "left",
+        [CONNECTION_TIMED_OUT] = "timed_out", [CONNECTION_IDLE] = "idle",         [CONNECTION_FAILED] = "failed",
+        [CONNECTION_LOST] = "lost",           [CONNECTION_REFUSED] = "access",    [CONNECTION_TOO_MANY] = "too_many",
+        [CONNECTION_NO_PROXY] = "no_proxy",   [CONNECTION_FULL] = "full",         [CONNECTION_TOO_LATE] = "too_late",
+        [CONNECTION_NO_ROOM] = "no_room",     [CONNECTION_TOO_FAST] = "too_fast",
 };
 static_assert(ELEMENTS(ends) == CONNECTION_END_COUNT, "a word for every enum connection_end");
 

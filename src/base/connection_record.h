@@ -34,7 +34,8 @@ enum connection_end {
         CONNECTION_NO_PROXY,  /* … proxy_protocol … */
         CONNECTION_FULL,      /* … when_full = refuse … */
         CONNECTION_TOO_LATE,  /* … queue_timeout … */
-        CONNECTION_NO_ROOM,   /* … banner */
+        CONNECTION_NO_ROOM,   /* … banner … */
+        CONNECTION_TOO_FAST,  /* … rate_limit_per_source */
         CONNECTION_END_COUNT
 };
 

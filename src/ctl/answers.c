@@ -21,6 +21,19 @@ static int append_time(uint64_t wall_ms, struct text *text)
         return text_appendf(text, "%s%s.%03u", day, clock, (unsigned)(wall_ms % 1000));
 }
 
+/* What holds at this moment, and is no decision of the master's. */
+static int append_throttled(const json_t *pool, struct text *text)
+{
+        uint64_t count = ctl_number(pool, "throttled");
+
+        if (count == 0)
+                return 0;
+        return text_appendf(text,
+                            "  rate_limit holds %" PRIu64 " connection%s at present; more workers would serve nobody "
+                            "sooner\n",
+                            count, count == 1 ? "" : "s");
+}
+
 int ctl_answer_why(const json_t *document, struct text *text)
 {
         const json_t *pool;
@@ -31,6 +44,8 @@ int ctl_answer_why(const json_t *document, struct text *text)
                 const json_t *decisions = ctl_at(pool, "decisions");
                 if (r == 0)
                         r = text_appendf(text, "%s%s:\n", index > 0 ? "\n" : "", ctl_string(pool, "name"));
+                if (r == 0)
+                        r = append_throttled(pool, text);
                 for (size_t i = json_array_size(decisions); i-- > 0 && r == 0;) {
                         const json_t *decision = json_array_get(decisions, i);
                         r = text_append(text, "  ");

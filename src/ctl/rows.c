@@ -76,8 +76,9 @@ int ctl_rows_new(const json_t *document, uint64_t now_ms, const struct ctl_rows 
 /* The order of states: active workers come first. */
 static uint64_t state_weight(const struct ctl_row *row)
 {
-        static const char *const states[] = {"idle",     "unwatched", "launching",   "starting", "refusing", "retiring",
-                                             "detached", "busy",      "terminating", "killing",  "ending",   "killed"};
+        static const char *const states[] = {"idle",     "unwatched", "holding",  "launching", "starting",
+                                             "refusing", "retiring",  "detached", "busy",      "terminating",
+                                             "killing",  "ending",    "killed"};
         const char *state = ctl_string(row->worker, "state");
 
         for (size_t i = 0; i < ELEMENTS(states); i++)

@@ -130,6 +130,9 @@ static int append_workers(const json_t *pool, struct text *text)
                              ctl_number(pool, "counts.starting"), ctl_number(pool, "counts.retiring"),
                              ctl_number(pool, "counts.detached"));
 
+        if (r == 0 && ctl_number(pool, "counts.throttled") > 0)
+                r = text_appendf(text, "  throttled  %" PRIu64 " of the idle hold a connection for rate_limit\n",
+                                 ctl_number(pool, "counts.throttled"));
         if (r == 0 && ctl_number(pool, "counts.unwatched") > 0)
                 r = text_appendf(text,
                                  "  unwatched  %" PRIu64 " report nothing: judged by what waits at the listeners\n",
@@ -229,15 +232,16 @@ static int append_totals(const json_t *pool, struct text *text)
         return text_appendf(
                 text,
                 "  limits met %" PRIu64 " saturations, %" PRIu64 " refused (%" PRIu64 " full, %" PRIu64
-                " by source, %" PRIu64 " by access rules, %" PRIu64 " by PROXY header, %" PRIu64 " by wait, %" PRIu64
-                " by banner), %" PRIu64 " request timeouts, %" PRIu64 " aborted, %" PRIu64 " detached, %" PRIu64
-                " lost\n"
+                " by source, %" PRIu64 " by rate, %" PRIu64 " by access rules, %" PRIu64 " by PROXY header, %" PRIu64
+                " by wait, %" PRIu64 " by banner), %" PRIu64 " throttled, %" PRIu64 " request timeouts, %" PRIu64
+                " aborted, %" PRIu64 " detached, %" PRIu64 " lost\n"
                 "  restarts   %" PRIu64 " forked: %" PRIu64 " retired, %" PRIu64 " recycled, %" PRIu64 " died, %" PRIu64
                 " failed to start\n  handlers   %" PRIu64 " failed, %" PRIu64 " died of a signal\n",
                 ctl_number(pool, "totals.saturations"), ctl_number(pool, "totals.refused"),
                 ctl_number(pool, "totals.refused_full"), ctl_number(pool, "totals.refused_source"),
-                ctl_number(pool, "totals.refused_access"), ctl_number(pool, "totals.refused_proxy"),
-                ctl_number(pool, "totals.refused_wait"), ctl_number(pool, "totals.refused_banner"),
+                ctl_number(pool, "totals.refused_rate"), ctl_number(pool, "totals.refused_access"),
+                ctl_number(pool, "totals.refused_proxy"), ctl_number(pool, "totals.refused_wait"),
+                ctl_number(pool, "totals.refused_banner"), ctl_number(pool, "totals.throttled"),
                 ctl_number(pool, "totals.request_timeouts"), ctl_number(pool, "totals.aborted"),
                 ctl_number(pool, "totals.detached"), ctl_number(pool, "totals.lost"), ctl_number(pool, "totals.forked"),
                 ctl_number(pool, "totals.retired"), ctl_number(pool, "totals.recycled"),

@@ -46,7 +46,7 @@ enum ctl_colour ctl_colour_of_state(const char *state)
                 {"closing", CTL_YELLOW},    {"busy", CTL_GREEN},       {"stopped", CTL_RED},
                 {"detached", CTL_YELLOW},   {"retiring", CTL_YELLOW},  {"terminating", CTL_YELLOW},
                 {"killing", CTL_RED},       {"ending", CTL_RED},       {"killed", CTL_RED},
-                {"refusing", CTL_YELLOW},
+                {"refusing", CTL_YELLOW},   {"holding", CTL_YELLOW},
         };
 
         for (size_t i = 0; i < ELEMENTS(colours); i++)

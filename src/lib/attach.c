@@ -188,23 +188,31 @@ static void keep_from_children(const struct attachment *attachment)
                 sys_set_cloexec((int)attachment->values[ATTACH_STATM_FD]);
 }
 
+size_t attach_memory_bytes(const struct request_desk *desk)
+{
+        return desk->slot.rates ? sizeof(struct pool_memory) : sizeof(struct prefork_scoreboard);
+}
+
 int attach_take(const struct attachment *attachment, struct request_desk *ret)
 {
+        bool has_rates = is_of_type(attachment, ATTACH_SCOREBOARD_FD, S_IFREG, sizeof(struct pool_memory));
+        size_t bytes = has_rates ? sizeof(struct pool_memory) : sizeof(struct prefork_scoreboard);
         void *memory;
 
         if (attachment->has[ATTACH_TEMPLATE_FD] || !is_plausible(attachment))
                 return -EINVAL;
         keep_from_children(attachment);
-        int r = sys_map_shared((int)attachment->values[ATTACH_SCOREBOARD_FD], sizeof(struct prefork_scoreboard),
-                               &memory);
+        int r = sys_map_shared((int)attachment->values[ATTACH_SCOREBOARD_FD], bytes, &memory);
         if (r < 0)
                 return r;
         r = slot_attach(&ret->slot, memory, (uint32_t)attachment->values[ATTACH_SLOT],
                         (int)attachment->values[ATTACH_WAKE_FD]);
         if (r < 0) {
-                sys_unmap(memory, sizeof(struct prefork_scoreboard));
+                sys_unmap(memory, bytes);
                 return r;
         }
+        if (!has_rates)
+                ret->slot.rates = NULL;
         recycling_begin(&ret->recycling,
                         attachment->has[ATTACH_STATM_FD] ? (int)attachment->values[ATTACH_STATM_FD] : -1, sys_now_ns());
         return 0;
@@ -212,7 +220,7 @@ int attach_take(const struct attachment *attachment, struct request_desk *ret)
 
 void attach_give_back(const struct attachment *attachment, struct request_desk *desk)
 {
-        sys_unmap(desk->slot.board, sizeof(struct prefork_scoreboard));
+        sys_unmap(desk->slot.board, attach_memory_bytes(desk));
         sys_close((int)attachment->values[ATTACH_SCOREBOARD_FD]);
         sys_close((int)attachment->values[ATTACH_WAKE_FD]);
         if (attachment->has[ATTACH_STATM_FD])

@@ -104,5 +104,8 @@ void attach_forget(char **environment);
  * others of mmap(2). */
 int attach_take(const struct attachment *attachment, struct request_desk *ret);
 
+/* How much is mapped of what preforkd has made: its scoreboard, and if it has that, the rates behind it. */
+size_t attach_memory_bytes(const struct request_desk *desk);
+
 /* Undo attach_take(). */
 void attach_give_back(const struct attachment *attachment, struct request_desk *desk);

@@ -15,11 +15,11 @@ static struct {
         const _Atomic pid_t *tids;
         size_t thread_count;
         bool in_sets;
-        atomic_uint inside; /* threads that wait in their sets */
-        atomic_bool told;   /* the signal was sent on to all threads */
-        void (*tell)(void); /* NULL: nobody else */
-        bool follows;       /* this process waits in its worker's place */
-        atomic_bool closed;
+        atomic_uint inside;      /* threads that wait in their sets */
+        atomic_bool told;        /* the signal was sent on to all threads */
+        void (*tell)(void);      /* NULL: nobody else */
+        bool follows;            /* this process waits in its worker's place */
+        _Atomic uint32_t closed; /* a futex word */
         atomic_bool orphaned;
 } door = {.door_fd = -1};
 
@@ -56,7 +56,7 @@ void door_close(void)
 {
         int saved_errno = sys_keep_errno();
 
-        atomic_store(&door.closed, true);
+        atomic_store(&door.closed, 1);
         if (atomic_load(&door.inside) == 0) /* else the last one replaces them */
                 replace_all();
         tell_threads();
@@ -108,7 +108,7 @@ void door_uninstall(void)
         door.door_fd = -1;
         door.listen_fds = NULL;
         door.listen_count = 0;
-        atomic_store(&door.closed, false);
+        atomic_store(&door.closed, 0);
 }
 
 void door_set_teller(void (*tell)(void))
@@ -178,7 +178,20 @@ bool door_is_installed(void)
 
 bool door_is_closed(void)
 {
-        return atomic_load_explicit(&door.closed, memory_order_relaxed);
+        return atomic_load_explicit(&door.closed, memory_order_relaxed) != 0;
+}
+
+/* The signal's handler changes the word before the wait, or interrupts it. */
+void door_sleep(uint64_t ns)
+{
+        const struct timespec timeout = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
+
+        sys_futex_wait(&door.closed, 0, &timeout);
+}
+
+unsigned door_orphan_timeout_ms(void)
+{
+        return door.orphan_timeout_ms;
 }
 
 bool door_is_orphaned(void)

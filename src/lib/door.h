@@ -20,6 +20,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #define DOOR_SIGNAL SIGWINCH
@@ -72,6 +73,12 @@ bool door_is_installed(void);
 
 /* True after the signal, or after door_close(). */
 bool door_is_closed(void);
+
+/* Sleep for so long; the signal ends it early, and after it this returns at once. */
+void door_sleep(uint64_t ns);
+
+/* What door_install() was given. */
+unsigned door_orphan_timeout_ms(void);
 
 /* True after the signal, if the master was dead. */
 bool door_is_orphaned(void);

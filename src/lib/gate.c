@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "lib/host_text.h"
+#include "lib/pool_rate.h"
 #include "lib/proxy_reader.h"
 #include "lib/record_limit.h"
 #include "lib/sys.h"
@@ -82,6 +83,12 @@ static enum gate_answer greet(const struct gate *gate, struct request_desk *desk
         return GATE_NO_ROOM;
 }
 
+static bool is_within_rate(const struct slot *slot, uint64_t source)
+{
+        return source == 0 || !slot->rates || !rate_table_limits_sources(slot->rates) ||
+               rate_table_take(slot->rates, source, sys_now_ns());
+}
+
 static enum gate_answer decide(const struct gate *gate, struct request_desk *desk, struct client *client,
                                int connection, enum proxy_result *ret_reason)
 {
@@ -99,9 +106,15 @@ static enum gate_answer decide(const struct gate *gate, struct request_desk *des
                 slot_refused_access(&desk->slot);
                 return answer;
         }
-        enum request_answer admitted = request_admit(desk, &client->peer, connection);
+        uint64_t source = request_source(desk, &client->peer, connection);
+        if (!is_within_rate(&desk->slot, source)) {
+                slot_refused_rate(&desk->slot);
+                return GATE_TOO_FAST;
+        }
+        enum request_answer admitted = request_admit(desk, source, &client->peer, connection);
         if (admitted != REQUEST_ADMITTED)
                 return admitted == REQUEST_TOO_MANY ? GATE_TOO_MANY : GATE_TOO_LATE;
+        pool_rate_wait(&desk->slot);
         return greet(gate, desk, connection);
 }
 
@@ -113,7 +126,8 @@ enum gate_answer gate_decide(const struct gate *gate, struct request_desk *desk,
         desk->log.has_wait = false;
         enum gate_answer answer = decide(gate, desk, client, connection, ret_reason);
 
-        if (answer != GATE_ADMITTED && atomic_load(&desk->slot.words->activity) == PREFORK_HOLDING)
+        uint32_t activity = atomic_load(&desk->slot.words->activity);
+        if (answer != GATE_ADMITTED && (activity == PREFORK_HOLDING || activity == PREFORK_THROTTLED))
                 slot_idle(&desk->slot, sys_now_ns());
         return answer;
 }
@@ -129,6 +143,8 @@ enum connection_end gate_end(enum gate_answer answer)
                 return CONNECTION_TOO_LATE;
         case GATE_NO_ROOM:
                 return CONNECTION_NO_ROOM;
+        case GATE_TOO_FAST:
+                return CONNECTION_TOO_FAST;
         default:
                 return CONNECTION_REFUSED;
         }
@@ -143,6 +159,8 @@ static _Atomic uint64_t *record_of(struct prefork_scoreboard *board, enum gate_a
                 return &board->admission_records[PREFORK_ADMISSION_RECORD_WAIT];
         case GATE_NO_ROOM:
                 return &board->admission_records[PREFORK_ADMISSION_RECORD_BANNER];
+        case GATE_TOO_FAST:
+                return &board->admission_records[PREFORK_ADMISSION_RECORD_RATE];
         case GATE_NOT_PROXIED:
                 return &board->admission_records[PREFORK_ADMISSION_RECORD_PROXY];
         default:
@@ -186,6 +204,10 @@ static void add_reason(struct line *line, const struct prefork_scoreboard *board
                 break;
         case GATE_NO_ROOM:
                 line_add(line, "it does not read the banner");
+                break;
+        case GATE_TOO_FAST:
+                line_add(line, is_unix(&refusal->client->peer) ? "its user" : "its address");
+                line_add(line, " is over rate_limit_per_source");
                 break;
         case GATE_NOT_PROXIED:
                 line_add(line, proxy_result_text(refusal->reason));

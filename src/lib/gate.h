@@ -1,9 +1,10 @@
 /* Who of those who connect is served: the decision between accept and the begin of a request. All who accept in code of
  * ours ask it: the worker's accept loop (worker/admission) and the preload object (preload/service_wait).
  *
- * The order: the PROXY header, which says who the client is; access rules; connections by source; the wait. Who is
- * admitted is greeted at last. What must stay true: a refusal is counted here, once, and costs no handler and no
- * process. Async-signal-safe, allocates nothing; waits for PROXY headers alone, for GATE_PROXY_TIMEOUT_MS. */
+ * The order: the PROXY header, which says who the client is; access rules; the rate of its source; its connections; the
+ * wait; the rate of the pool. Who is admitted is greeted at last. What must stay true: a refusal is counted here, once,
+ * and costs no handler and no process. Async-signal-safe, allocates nothing; waits for PROXY headers, for
+ * GATE_PROXY_TIMEOUT_MS, and for the pool's rate (lib/pool_rate). */
 #pragma once
 
 #include "base/access_table.h"
@@ -31,6 +32,7 @@ enum gate_answer {
         GATE_ADMITTED,    /* the caller calls request_begin() … */
         GATE_DENIED,      /* … or closes the connection: `deny` names the client … */
         GATE_NOT_ALLOWED, /* … or `allow` does not … */
+        GATE_TOO_FAST,    /* … or its source is over rate_limit_per_source … */
         GATE_TOO_MANY,    /* … or it has max_connections_per_source connections … */
         GATE_NOT_PROXIED, /* … or it is of a proxy, and has no good PROXY header … */
         GATE_TOO_LATE,    /* … or it has waited longer than queue_timeout … */

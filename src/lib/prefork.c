@@ -106,7 +106,8 @@ static int wait_for_one(struct prefork_worker *worker, struct address *ret_peer,
 {
         for (;;) {
                 int r = acceptor_wait(&worker->acceptor, ret_peer, ret_fd);
-                if (r == 0 && request_admit(&worker->desk, ret_peer, *ret_fd) == REQUEST_ADMITTED)
+                if (r == 0 && request_admit(&worker->desk, request_source(&worker->desk, ret_peer, *ret_fd), ret_peer,
+                                            *ret_fd) == REQUEST_ADMITTED)
                         return 0;
                 if (r == 0)
                         refusal_close(*ret_fd);

@@ -1,6 +1,7 @@
 #include "lib/request.h"
 
 #include <stddef.h>
+#include <sys/socket.h>
 
 #include "lib/source.h"
 #include "lib/sys.h"
@@ -59,9 +60,25 @@ static bool has_waited_too_long(struct request_desk *desk, const struct address 
         return most_ms > 0 && wait_ms > most_ms;
 }
 
-enum request_answer request_admit(struct request_desk *desk, const struct address *peer, int connection)
+uint64_t request_source(const struct request_desk *desk, const struct address *peer, int connection)
 {
-        if (!slot_enter_source(&desk->slot, source_of(peer)))
+        const struct rate_table *rates = desk->slot.rates;
+        struct ucred user = {0};
+        socklen_t length = sizeof(user);
+
+        if (atomic_load(&desk->slot.board->max_connections_per_source) == 0 &&
+            !(rates && rate_table_limits_sources(rates)))
+                return 0;
+        if (peer->any.sa_family == AF_INET || peer->any.sa_family == AF_INET6)
+                return source_of(rates, peer);
+        bool is_known = connection >= 0 && sys_socket_value(connection, SO_PEERCRED, &user, &length) == 0;
+        return is_known ? source_of_user(rates, user.uid) : 0;
+}
+
+enum request_answer request_admit(struct request_desk *desk, uint64_t source, const struct address *peer,
+                                  int connection)
+{
+        if (!slot_enter_source(&desk->slot, source))
                 return REQUEST_TOO_MANY;
         if (!has_waited_too_long(desk, peer, connection))
                 return REQUEST_ADMITTED;

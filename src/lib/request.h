@@ -26,9 +26,14 @@ struct request_desk {
         struct connection_log log;
 };
 
-/* Admit a connection of this client (-1: a datagram), and count how long it has waited. If it is not admitted, it was
+/* The source of a connection of this client (-1: a datagram), by which connections are counted; 0: they are not, or who
+ * it is is not known. */
+uint64_t request_source(const struct request_desk *desk, const struct address *peer, int connection);
+
+/* Admit a connection of that source and client, and count how long it has waited. If it is not admitted, it was
  * counted as refused, and the caller closes it unserved. */
-enum request_answer request_admit(struct request_desk *desk, const struct address *peer, int connection);
+enum request_answer request_admit(struct request_desk *desk, uint64_t source, const struct address *peer,
+                                  int connection);
 
 /* The caller has admitted a connection, and closes it unserved nevertheless. */
 void request_revoke(struct request_desk *desk);

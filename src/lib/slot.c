@@ -24,7 +24,11 @@ int slot_attach(struct slot *slot, struct prefork_scoreboard *board, uint32_t in
                 return -EPROTO;
         if (index >= PREFORK_SCOREBOARD_SLOTS)
                 return -ERANGE;
-        *slot = (struct slot){.board = board, .words = &board->slots[index], .index = index, .wake_fd = wake_fd};
+        *slot = (struct slot){.board = board,
+                              .words = &board->slots[index],
+                              .rates = rate_table_of(board),
+                              .index = index,
+                              .wake_fd = wake_fd};
         return 0;
 }
 
@@ -79,15 +83,21 @@ void slot_unwatched(struct slot *slot, uint64_t now_ns)
         slot_wake(slot, PREFORK_WAKE_READY);
 }
 
-void slot_idle(struct slot *slot, uint64_t now_ns)
+/* Join the idle set, or stay in it. */
+static void join_idle_set(struct slot *slot, enum prefork_activity activity, uint64_t now_ns)
 {
         struct prefork_scoreboard *board = slot->board;
 
-        set_activity(slot, PREFORK_IDLE, now_ns);
+        set_activity(slot, activity, now_ns);
         idle_set_add(board, slot->index);
         uint32_t high_above = atomic_load(&board->high_above);
         if (high_above != UINT32_MAX && idle_set_count(board) > high_above)
                 slot_wake(slot, PREFORK_WAKE_HIGH);
+}
+
+void slot_idle(struct slot *slot, uint64_t now_ns)
+{
+        join_idle_set(slot, PREFORK_IDLE, now_ns);
 }
 
 /* Lower the low-water mark to `idle` if it is above. */
@@ -139,6 +149,12 @@ unsigned slot_duration_bucket(uint64_t duration_ns)
 #define ADD_OWN(word, amount)                                                                                          \
         atomic_store_explicit(&(word), atomic_load_explicit(&(word), memory_order_relaxed) + (amount),                 \
                               memory_order_relaxed)
+
+void slot_throttle(struct slot *slot, uint64_t now_ns)
+{
+        ADD_OWN(slot->words->throttled, 1);
+        join_idle_set(slot, PREFORK_THROTTLED, now_ns);
+}
 
 void slot_waited(struct slot *slot, uint64_t wait_ns)
 {
@@ -282,6 +298,11 @@ void slot_refused_wait(struct slot *slot)
 void slot_refused_banner(struct slot *slot)
 {
         atomic_fetch_add(&slot->words->refused_banner, 1);
+}
+
+void slot_refused_rate(struct slot *slot)
+{
+        ADD_OWN(slot->words->refused_rate, 1);
 }
 
 void slot_leave_source(struct slot *slot)

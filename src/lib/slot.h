@@ -10,17 +10,18 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "prefork/scoreboard.h"
+#include "base/rate_table.h"
 
 struct slot {
         struct prefork_scoreboard *board;
         struct prefork_slot *words; /* this worker's, inside board */
+        struct rate_table *rates;   /* behind the board; NULL: it is of a preforkd that has none */
         uint32_t index;
         int wake_fd; /* the writing end of the pool's pipe to the master; not owned */
 };
 
-/* Take slot `index` of a mapped scoreboard. 0; -EPROTO: another version of the layout; -ERANGE: there is no such
- * slot. */
+/* Take slot `index` of a scoreboard that is mapped with what is behind it. 0; -EPROTO: another version of the layout;
+ * -ERANGE: there is no such slot. */
 int slot_attach(struct slot *slot, struct prefork_scoreboard *board, uint32_t index, int wake_fd);
 
 /* The worker can serve: it joins the idle set and wakes the master (READY). */
@@ -64,16 +65,21 @@ enum prefork_answer slot_wait_recycle(struct slot *slot, unsigned timeout_ms);
 bool slot_enter_source(struct slot *slot, uint64_t source);
 void slot_leave_source(struct slot *slot);
 
-/* Count a connection that access rules refuse, or its PROXY header, its wait, or its lack of room for the banner.
- * Before slot_busy(), too. */
+/* Count a connection that access rules refuse, its PROXY header, the rate of its source, its wait, or its lack of room
+ * for the banner. Before slot_busy(), too. */
 void slot_refused_access(struct slot *slot);
 void slot_refused_proxy(struct slot *slot);
+void slot_refused_rate(struct slot *slot);
 void slot_refused_wait(struct slot *slot);
 void slot_refused_banner(struct slot *slot);
 
 /* An idle worker has a connection that is no request yet: leave the idle set, without a request. slot_busy() or
  * slot_idle() is next. */
 void slot_hold(struct slot *slot, uint64_t now_ns);
+
+/* The same, but the worker is or becomes a member of the idle set: the pool's rate does not let the connection pass
+ * yet. It is counted. slot_busy() is next. */
+void slot_throttle(struct slot *slot, uint64_t now_ns);
 
 /* Count how long a connection had waited when it was accepted. Before slot_busy(), too. */
 void slot_waited(struct slot *slot, uint64_t wait_ns);

@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -13,7 +15,7 @@
 /* NULL with errno set if it fails. */
 static struct prefork_scoreboard *map(int fd)
 {
-        void *memory = mmap(NULL, sizeof(struct prefork_scoreboard), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        void *memory = mmap(NULL, sizeof(struct pool_memory), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
         return memory == MAP_FAILED ? NULL : memory;
 }
@@ -23,7 +25,7 @@ static struct prefork_scoreboard *map_unforked(int fd)
 {
         struct prefork_scoreboard *board = map(fd);
 
-        if (board && madvise(board, sizeof(*board), MADV_DONTFORK) < 0) {
+        if (board && madvise(board, sizeof(struct pool_memory), MADV_DONTFORK) < 0) {
                 int error = errno;
                 scoreboard_memory_close(board);
                 errno = error;
@@ -55,7 +57,7 @@ void scoreboard_memory_restore(struct prefork_scoreboard *board)
  * smaller one, which is put back. 0 or -errno. */
 static int set_size(int fd)
 {
-        const off_t size = sizeof(struct prefork_scoreboard);
+        const off_t size = sizeof(struct pool_memory);
         struct rlimit before;
 
         if (ftruncate(fd, size) == 0)
@@ -68,6 +70,18 @@ static int set_size(int fd)
         int r = ftruncate(fd, size) < 0 ? -errno : 0;
         setrlimit(RLIMIT_FSIZE, &before);
         return r;
+}
+
+/* Early in the life of a machine there may be no random numbers yet: then what nobody can know exactly has to do. */
+static void make_key(uint64_t key[2])
+{
+        struct timespec now = {0};
+
+        if (getrandom(key, 2 * sizeof(*key), GRND_NONBLOCK) == 2 * (ssize_t)sizeof(*key))
+                return;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        key[0] = (uint64_t)now.tv_nsec << 32 ^ (uint64_t)now.tv_sec;
+        key[1] = (uint64_t)(uintptr_t)key ^ (uint64_t)getpid() << 48;
 }
 
 int scoreboard_memory_open(const char *pool_name, struct prefork_scoreboard **ret, int *ret_fd)
@@ -88,6 +102,7 @@ int scoreboard_memory_open(const char *pool_name, struct prefork_scoreboard **re
                 return -errno;
         scoreboard_memory_restore(board);
         board->high_above = UINT32_MAX;
+        make_key(rate_table_of(board)->key);
         *ret = board;
         *ret_fd = TAKE_FD(fd);
         return 0;
@@ -99,7 +114,7 @@ int scoreboard_memory_adopt(int fd, struct prefork_scoreboard **ret)
 
         if (fstat(fd, &status) < 0)
                 return -errno;
-        if ((size_t)status.st_size != sizeof(struct prefork_scoreboard))
+        if ((size_t)status.st_size != sizeof(struct pool_memory))
                 return -EPROTO;
         struct prefork_scoreboard *board = map_unforked(fd);
         if (!board)
@@ -112,5 +127,5 @@ int scoreboard_memory_adopt(int fd, struct prefork_scoreboard **ret)
 void scoreboard_memory_close(struct prefork_scoreboard *board)
 {
         if (board)
-                munmap(board, sizeof(*board));
+                munmap(board, sizeof(struct pool_memory));
 }

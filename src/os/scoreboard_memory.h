@@ -1,13 +1,15 @@
-/* The memory of a scoreboard: a memfd with room for every slot. It is sealed against shrinking, growing and further
- * seals, so that no process that has it can remove pages that another uses. master/pool makes one for each pool.
+/* The memory of a scoreboard: a memfd with room for every slot, and for the rates behind them (base/rate_table). It is
+ * sealed against shrinking, growing and further seals, so that no process that has it can remove pages that another
+ * uses. master/pool makes one for each pool.
  *
  * The master's mapping is not inherited by its children: a worker maps the scoreboard of its own pool, and no other. */
 #pragma once
 
-#include "prefork/scoreboard.h"
+#include "base/rate_table.h"
 
-/* Make and map one. The constants of the header are filled in, the thresholds are off, and everything else is zero. The
- * caller owns the mapping in *ret and the O_CLOEXEC descriptor in *ret_fd. 0 or -errno. */
+/* Make and map one. The constants of the header are filled in, the thresholds are off, the key of the rates is random,
+ * and everything else is zero. The caller owns the mapping in *ret and the O_CLOEXEC descriptor in *ret_fd. 0 or
+ * -errno. */
 int scoreboard_memory_open(const char *pool_name, struct prefork_scoreboard **ret, int *ret_fd);
 
 /* Map one that the program before an upgrade made, and restore its header; the caller keeps `fd`, and knows the layout

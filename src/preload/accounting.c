@@ -220,7 +220,8 @@ long accounting_accept(int fd, struct sockaddr *peer, socklen_t *length, int fla
                 return accounting_leave();
         for (;;) {
                 long r = accept_once(fd, flags, &from);
-                if (r >= 0 && request_admit(&accounting.desk, &from, (int)r) == REQUEST_ADMITTED) {
+                if (r >= 0 && request_admit(&accounting.desk, request_source(&accounting.desk, &from, (int)r), &from,
+                                            (int)r) == REQUEST_ADMITTED) {
                         accounting.waiting = false;
                         accounting.connection = (int)r;
                         request_begin(&accounting.desk, sys_now_ns());

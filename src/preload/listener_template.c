@@ -160,7 +160,7 @@ static void leave_rotation(struct attachment *attachment, struct request_desk *d
 {
         slot_ending(&desk->slot);
         door_uninstall();
-        sys_unmap(desk->slot.board, sizeof(struct prefork_scoreboard));
+        sys_unmap(desk->slot.board, attach_memory_bytes(desk));
         drop(attachment, ATTACH_SCOREBOARD_FD);
         drop(attachment, ATTACH_WAKE_FD);
         drop(attachment, ATTACH_STATM_FD);

@@ -130,7 +130,7 @@ void service_share_memory(void)
 {
         service.shares_memory = true;
         SYS_3(__NR_madvise, service.note, sizeof(*service.note), MADV_DONTFORK);
-        SYS_3(__NR_madvise, service.desk.slot.board, sizeof(struct prefork_scoreboard), MADV_DONTFORK);
+        SYS_3(__NR_madvise, service.desk.slot.board, sizeof(struct pool_memory), MADV_DONTFORK);
         if (service.gate.access)
                 SYS_3(__NR_madvise, service.gate.access, service.gate_bytes, MADV_DONTFORK);
 }

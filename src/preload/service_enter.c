@@ -206,7 +206,7 @@ char **service_enter(int connection, bool is_cleared)
         close_own();
         if (!service.shares_memory) {
                 sys_unmap(service.note, sizeof(*service.note));
-                sys_unmap(service.desk.slot.board, sizeof(struct prefork_scoreboard));
+                sys_unmap(service.desk.slot.board, sizeof(struct pool_memory));
                 if (service.gate.access)
                         SYS_2(__NR_munmap, service.gate.access, service.gate_bytes);
         }

@@ -126,6 +126,8 @@ int service_wait(void)
                 struct gate_refusal refusal = {.client = client, .connection = connection};
                 refusal.answer = gate_decide(&service.gate, &service.desk, client, connection, &refusal.reason);
                 if (refusal.answer == GATE_ADMITTED) {
+                        if (is_abandoned()) /* it may have waited */
+                                return service_end_with(PREFORK_EXIT_ORPHANED);
                         lingering_close(&service.lingering);
                         forget_signals(); /* before the first that can be an order about the request */
                         uint64_t now_ns = sys_now_ns();

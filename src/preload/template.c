@@ -107,7 +107,7 @@ static int take_slot(uint32_t number, int board_fd, int wake_fd)
 {
         void *memory;
 
-        int r = sys_map_shared(board_fd, sizeof(struct prefork_scoreboard), &memory);
+        int r = sys_map_shared(board_fd, sizeof(struct pool_memory), &memory);
         if (r == 0)
                 r = slot_attach(&service.desk.slot, memory, number, wake_fd);
         if (r < 0)

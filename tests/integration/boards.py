@@ -14,7 +14,7 @@ from daemon import Daemon, open_descriptors
 SLOTS = 4 * 64 + 65536 // 8
 SLOT = 512
 # Of a slot: the lines that only its worker writes in its place.
-WORKER_LINES = [range(128), range(192, 320)]
+WORKER_LINES = [range(128), range(192, 320), range(448, 512)]
 
 
 def boards(daemon: Daemon, pool: str = "www") -> dict[int, int]:

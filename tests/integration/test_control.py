@@ -74,8 +74,8 @@ def test_status_of_an_idle_pool(controlled: Start) -> None:
     pool = wait_for(control, lambda pool: pool["counts"]["idle"] == 2, "two idle workers")
     assert pool["state"] == "running" and pool["generation"] == 1
     assert pool["accounting"] == "worker"
-    assert pool["counts"] == {"starting": 0, "idle": 2, "busy": 0, "unwatched": 0, "detached": 0, "retiring": 0, "total": 2,
-                              "old": 0}
+    assert pool["counts"] == {"starting": 0, "idle": 2, "busy": 0, "throttled": 0, "unwatched": 0, "detached": 0, "retiring": 0,
+                              "total": 2, "old": 0}
     assert pool["limits"] == {"scaling": "dynamic", "min_spare_workers": 2, "max_spare_workers": 2, "start_workers": 2,
                               "max_workers": 64}
     assert pool["listeners"] == [{"address": address_of(daemon), "queue": 0, "queue_exact": True, "backlog": 511,

@@ -165,6 +165,7 @@ void config_check_limits(const struct rules *rules, struct pool_config *pool)
         config_check_wait(rules, pool);
         check_threads(rules, pool);
         check_process_limit(rules, pool);
+        config_check_rates(rules, pool);
 }
 
 /* Settings that have no effect: harmless, but probably not what the user meant. */
@@ -214,12 +215,10 @@ static void check_retirement(const struct rules *rules, const struct pool_config
 /* What rests on knowing when a worker is busy. */
 static void warn_unknown(const struct rules *rules, const struct pool_config *pool)
 {
-        static const enum pool_option options[] = {POOL_MAX_CONNECTIONS_PER_SOURCE,
-                                                   POOL_MAX_REQUESTS,
-                                                   POOL_MAX_WORKER_MEMORY,
-                                                   POOL_MAX_WORKER_AGE,
-                                                   POOL_DETACH_AFTER,
-                                                   POOL_REQUEST_SLOWLOG_TIMEOUT};
+        static const enum pool_option options[] = {
+                POOL_MAX_CONNECTIONS_PER_SOURCE, POOL_SOURCE_PREFIX,  POOL_MAX_REQUESTS,
+                POOL_MAX_WORKER_MEMORY,          POOL_MAX_WORKER_AGE, POOL_DETACH_AFTER,
+                POOL_REQUEST_SLOWLOG_TIMEOUT};
 
         for (size_t i = 0; i < ELEMENTS(options); i++)
                 if (rules_is_set(pool, options[i]))

@@ -74,6 +74,11 @@ struct rate {
         uint64_t burst;            /* so often at once, after a time without */
 };
 
+/* So many bits of an address are a source. */
+struct source_prefix {
+        uint64_t ipv4, ipv6;
+};
+
 struct log_target {
         int kind;   /* enum log_target_kind */
         char *path; /* LOG_TARGET_FILE: absolute; else NULL */
@@ -126,7 +131,8 @@ enum pool_option {
         POOL_NO_NEW_PRIVILEGES, POOL_STDERR,
         POOL_STDERR_RATE_LIMIT,
         POOL_SCALING, POOL_MIN_SPARE_WORKERS, POOL_MAX_SPARE_WORKERS, POOL_START_WORKERS, POOL_MAX_WORKERS,
-        POOL_SPARE_TIMEOUT, POOL_WHEN_FULL, POOL_FULL_RESPONSE, POOL_MAX_CONNECTIONS_PER_SOURCE, POOL_QUEUE_TIMEOUT,
+        POOL_SPARE_TIMEOUT, POOL_WHEN_FULL, POOL_FULL_RESPONSE, POOL_MAX_CONNECTIONS_PER_SOURCE,
+        POOL_RATE_LIMIT, POOL_RATE_LIMIT_PER_SOURCE, POOL_SOURCE_PREFIX, POOL_QUEUE_TIMEOUT,
         POOL_ALLOW, POOL_DENY, POOL_PROXY_PROTOCOL, POOL_BANNER,
         POOL_CONNECTION_LOG, POOL_CONNECTION_LOG_FORMAT,
         POOL_MAX_REQUESTS, POOL_MAX_REQUESTS_JITTER, POOL_MAX_WORKER_AGE, POOL_MAX_WORKER_MEMORY,
@@ -209,10 +215,12 @@ struct pool_config {
         int scaling; /* enum scaling */
         uint64_t min_spare_workers, max_spare_workers, start_workers, max_workers;
         uint64_t spare_timeout_ms;
-        int when_full;                       /* enum when_full */
-        struct message full_response;        /* what refused clients get */
-        uint64_t max_connections_per_source; /* 0: no limit */
-        uint64_t queue_timeout_ms;           /* 0: none */
+        int when_full;                                 /* enum when_full */
+        struct message full_response;                  /* what refused clients get */
+        uint64_t max_connections_per_source;           /* 0: no limit */
+        struct rate rate_limit, rate_limit_per_source; /* count 0: no limit */
+        struct source_prefix source_prefix;
+        uint64_t queue_timeout_ms; /* 0: none */
 
         struct words allow, deny;  /* as they were written … */
         struct pool_access access; /* … and what they mean, complete after config_finish() */

@@ -34,7 +34,7 @@ const struct foreign_word foreign_words[] = {
         {"xinetd", "only_from", "allow", "addresses and NETWORK/PREFIX; host names are not looked up"},
         {"xinetd", "no_access", "deny", NULL},
         {"xinetd", "access_times", NULL, firewall},
-        {"xinetd", "cps", NULL, "no limit closes a service"},
+        {"xinetd", "cps", "rate_limit", "NUMBER/s; no limit closes a service"},
         {"xinetd", "max_load", NULL, "no limit closes a service"},
         {"xinetd", "socket_type", "listen", "udp:ADDRESS:PORT for dgram"},
         {"xinetd", "protocol", "listen", "udp:ADDRESS:PORT for udp"},

@@ -46,3 +46,4 @@ extern const struct option_operations option_rate;                         /* op
 extern const struct option_operations option_account, option_account_list; /* option_account.c */
 extern const struct option_operations option_clients;                      /* option_clients.c */
 extern const struct option_operations option_message;                      /* option_message.c */
+extern const struct option_operations option_prefixes;                     /* option_prefixes.c */

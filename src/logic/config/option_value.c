@@ -34,6 +34,7 @@ static const struct option_operations *const operations[] = {
         [OPTION_RATE] = &option_rate,
         [OPTION_CLIENTS] = &option_clients,
         [OPTION_MESSAGE] = &option_message,
+        [OPTION_PREFIXES] = &option_prefixes,
 };
 static_assert(ELEMENTS(operations) == OPTION_TYPE_COUNT, "operations for every enum option_type");
 

@@ -57,5 +57,8 @@ void config_check_total(const struct rules *rules, const struct config *config);
 /* The rules of the options by which workers hold connections. */
 void config_check_connections(const struct rules *rules, const struct pool_config *pool);
 
+/* The rules about rates of connections. */
+void config_check_rates(const struct rules *rules, const struct pool_config *pool);
+
 /* All rules about values that apply in place: fits them, and checks the bound of processes. */
 void config_check_limits(const struct rules *rules, struct pool_config *pool);

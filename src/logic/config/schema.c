@@ -216,7 +216,14 @@ const struct option pool_options[] = {
                 .effect = EFFECT_ROLL, .help = "what clients get that are refused, before the end of their connection"},
         [POOL_MAX_CONNECTIONS_PER_SOURCE] = {"max_connections_per_source", OPTION_NUMBER,
                 POOL_FIELD(max_connections_per_source), "0", .max = WORKERS_MAX,
-                .help = "maximum number of connections of one client address; 0: no limit"},
+                .help = "maximum number of connections of one source; 0: no limit"},
+        [POOL_RATE_LIMIT] = {"rate_limit", OPTION_RATE, POOL_FIELD(rate_limit), .min = 1, .max = 1000000,
+                .optional = true, .help = "how many connections the pool serves in a time; more wait; unset: no limit"},
+        [POOL_RATE_LIMIT_PER_SOURCE] = {"rate_limit_per_source", OPTION_RATE, POOL_FIELD(rate_limit_per_source),
+                .min = 1, .max = 1000000, .optional = true,
+                .help = "how many connections of one source are served in a time; more are refused; unset: no limit"},
+        [POOL_SOURCE_PREFIX] = {"source_prefix", OPTION_PREFIXES, POOL_FIELD(source_prefix), "32/64",
+                .help = "by how much of their IPv4 and IPv6 address clients are one source"},
         [POOL_QUEUE_TIMEOUT] = {"queue_timeout", OPTION_DURATION, POOL_FIELD(queue_timeout_ms), "0", .max = DAY_MS,
                 .help = "a connection that has waited longer for a worker is refused; 0: none is"},
         [POOL_ALLOW] = {"allow", OPTION_CLIENTS, POOL_FIELD(allow), .optional = true, .effect = EFFECT_ROLL,
@@ -301,6 +308,7 @@ static const char *const type_names[] = {
         [OPTION_RATE] = "rate",
         [OPTION_CLIENTS] = "clients",
         [OPTION_MESSAGE] = "text",
+        [OPTION_PREFIXES] = "prefix lengths",
 };
 static_assert(ELEMENTS(type_names) == OPTION_TYPE_COUNT, "a name for every enum option_type");
 

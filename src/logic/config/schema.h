@@ -35,6 +35,7 @@ enum option_type {
         OPTION_RATE,
         OPTION_CLIENTS,
         OPTION_MESSAGE, /* what clients are told: one text, with escapes, or @/path */
+        OPTION_PREFIXES,
         OPTION_TYPE_COUNT
 };
 

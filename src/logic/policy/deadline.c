@@ -4,6 +4,7 @@
 #include <syslog.h>
 
 #include "base/cleanup.h"
+#include "base/rate_table.h"
 #include "base/saturating.h"
 #include "logic/policy/turn.h"
 
@@ -111,6 +112,9 @@ static void check_retirement(struct turn *turn, uint32_t row)
         const struct worker_row *item = &turn->rows.items[row];
         uint64_t since_ms = MAX_OF(item->life.since_ms, item->since_ms);
         uint64_t patience_ms = item->unwatched ? turn->config->request_timeout_ms : RETIRE_STUCK_MS;
+
+        if (item->throttled > 0) /* until it lets its connection pass */
+                patience_ms += RATE_LAST_HOLD_MS;
 
         if (patience_ms == 0 || !turn_is_due(turn, saturated_add(since_ms, patience_ms)))
                 return;

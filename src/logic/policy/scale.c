@@ -177,6 +177,8 @@ static void shrink_surplus(const struct question *q, const struct scale_state *s
         bool due = at_once || (state->shrink_at_ms > 0 && input->now_ms >= state->shrink_at_ms);
         unsigned lowest = at_once ? input->idle : MIN_OF(input->idle, input->low_water);
 
+        lowest = (unsigned)excess(lowest, input->held);
+
         /* Idle workers beside a queue are just being woken: as many as are queued are no surplus. */
         unsigned surplus = clamp(excess(q->spare, q->wanted), (unsigned)excess(lowest, q->limits.max_spare));
         surplus = whole_groups(q->unit > 1 ? MIN_OF(surplus, input->whole) : surplus, q->unit);
@@ -200,7 +202,7 @@ static void set_shrink_timer(const struct question *q, struct scale_state *state
         uint64_t pause_ms = q->limits.spare_timeout_ms > 0 ? q->limits.spare_timeout_ms : SURPLUS_PAUSE_MS;
         uint64_t from_now_ms = saturated_add(q->input->now_ms, pause_ms);
 
-        if (idle_left(q, d) <= kept_spare(q))
+        if (excess(idle_left(q, d), q->input->held) <= kept_spare(q))
                 state->shrink_at_ms = 0;
         else if (!running || q->deficit > 0) {
                 /* Demand restarts the timer: no shrinking within spare_timeout of growth. */
@@ -267,7 +269,9 @@ static void follow_saturation(const struct question *q, struct scale_state *stat
 static unsigned high_above(const struct question *q, const struct scale_state *state, const struct scale_decision *d)
 {
         unsigned max_workers = q->limits.max_workers;
-        unsigned surplus = q->limits.scaling == SCALING_STATIC ? NEVER_HIGH : kept_spare(q);
+        unsigned surplus = q->limits.scaling == SCALING_STATIC
+                                   ? NEVER_HIGH
+                                   : clamp((uint64_t)kept_spare(q) + q->input->held, NEVER_HIGH);
 
         if (state->shrink_at_ms > 0 || (d->retire_any && q->unit > 1))
                 return NEVER_HIGH;

@@ -28,8 +28,9 @@ struct scale_limits {
  * max_recycling bound their number, and their places are free for their replacements. */
 struct scale_input {
         uint64_t now_ms;
-        unsigned idle;      /* in the idle set and not retiring */
-        unsigned whole;     /* of these, those in groups that are idle as a whole; without groups: all of them */
+        unsigned idle;  /* in the idle set and not retiring */
+        unsigned held;  /* of these, those that hold a connection until rate_limit lets it pass: spare, never surplus */
+        unsigned whole; /* of the others, those in groups that are idle as a whole; without groups: all of them */
         unsigned starting;  /* forked and not ready yet */
         unsigned total;     /* everything that counts against max_workers, idle and starting included */
         unsigned queued;    /* connections waiting in the pool's listeners */

@@ -41,7 +41,7 @@ static unsigned count_whole(const struct turn *turn)
 
         for (uint32_t i = 0; i < turn->rows.count; i++) {
                 const struct worker_row *row = &turn->rows.items[i];
-                if (worker_row_counts(row) && row->idle && !row->stopped)
+                if (worker_row_counts(row) && row->idle && !row->stopped && row->throttled == 0)
                         count += worker_row_slots(row);
         }
         return count;
@@ -62,10 +62,13 @@ static struct scale_input gather(const struct turn *turn, unsigned unwatched_spa
         unsigned low_water = counts->unwatched > 0 ? occupancy->low_water : turn->low_water;
         /* What waits is no demand as long as one that reports nothing may be about to accept it. */
         bool is_taken = counts->unwatched > 0 && occupancy->phase != OCCUPANCY_FULL;
+        /* Nor while rate_limit holds connections: more workers would hold more. */
+        is_taken |= counts->throttled > 0;
 
         return (struct scale_input){
                 .now_ms = turn->now_ms,
                 .idle = counts->idle + unwatched_spare,
+                .held = counts->throttled,
                 .whole = turn->limits.unit > 1 ? count_whole(turn) : 0,
                 .starting = counts->starting,
                 .total = scaled_total(turn),
@@ -77,16 +80,18 @@ static struct scale_input gather(const struct turn *turn, unsigned unwatched_spa
         };
 }
 
-/* Retire idle workers with so many slots in all, those of older generations first. */
+/* Retire idle workers with so many slots in all: those that hold no connection first, and of these those of older
+ * generations. */
 static void retire_idle(struct turn *turn, unsigned slots)
 {
         const struct worker_rows *rows = &turn->rows;
 
-        for (int old_only = 1; old_only >= 0; old_only--)
+        for (unsigned pass = 0; pass < 4; pass++)
                 for (uint32_t i = 0; i < rows->count && slots > 0; i++) {
                         const struct worker_row *row = &rows->items[i];
                         if (worker_row_counts(row) && (row->idle || worker_row_is_unwatched(row)) &&
-                            (!old_only || worker_row_is_old(rows, row)) && worker_row_slots(row) <= slots) {
+                            (pass % 2 == 1 || worker_row_is_old(rows, row)) && (pass >= 2 || row->throttled == 0) &&
+                            worker_row_slots(row) <= slots) {
                                 slots -= worker_row_slots(row);
                                 turn_retire(turn, i, "surplus");
                         }

@@ -55,6 +55,7 @@ static struct worker_counts counts_of(const struct worker_row *row, uint64_t gen
         return (struct worker_counts){
                 .starting = counts && starting ? slots : 0,
                 .idle = counts ? idle : 0,
+                .throttled = counts ? MIN_OF(row->throttled, idle) : 0,
                 .busy = counts && !starting && !unwatched ? slots - idle : 0,
                 .unwatched = counts && unwatched ? slots : 0,
                 .detached = serves && detached ? slots : 0,
@@ -80,6 +81,7 @@ static void sum_up(struct worker_counts *sum, const struct worker_row *row, uint
 
         sum->starting += sign * one.starting;
         sum->idle += sign * one.idle;
+        sum->throttled += sign * one.throttled;
         sum->busy += sign * one.busy;
         sum->unwatched += sign * one.unwatched;
         sum->detached += sign * one.detached;

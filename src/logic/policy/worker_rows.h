@@ -54,6 +54,7 @@ struct worker_row {
         /* Read from the slot. */
         bool idle;           /* in the idle set, with all its slots; false unless the life is WORKER_READY */
         uint32_t idle_slots; /* with threads, those of its slots that are in the idle set while not all are */
+        uint32_t throttled;  /* how many of its slots hold a connection that rate_limit does not let pass yet */
         bool busy;           /* serves a request; false while it starts, and for the refuser */
         enum recycle_reason asks;
         uint64_t since_ms; /* when its present activity began; never later than the snapshot */
@@ -78,6 +79,7 @@ struct worker_row {
  * `processes_all` only. */
 struct worker_counts {
         unsigned starting, idle, busy, detached, retiring;
+        unsigned throttled; /* of idle: workers that hold a connection that rate_limit does not let pass yet */
         unsigned unwatched; /* of total: ready, and whether they are idle or busy is unknown */
         unsigned total;     /* counts against max_workers: starting + idle + busy + unwatched */
         unsigned old_total; /* of total, those of an older generation */

@@ -68,7 +68,7 @@ enum counter_unit {
           "requests that took longer than detach_after and left max_workers")                                          \
         X(aborted, "aborted", COUNTER_NUMBER, NONE, NONE, "aborted", "requests_aborted", NULL,                         \
           "requests ended by an immediate stop, shutdown_timeout or kill-worker")                                      \
-        X(refused, "refused", COUNTER_NUMBER, OF(refused) + OF(refused_access) + OF(refused_proxy) + OF(refused_wait) + OF(refused_banner), OF(refused), "refused", NULL, NULL,\
+        X(refused, "refused", COUNTER_NUMBER, OF(refused) + OF(refused_access) + OF(refused_proxy) + OF(refused_rate) + OF(refused_wait) + OF(refused_banner), OF(refused), "refused", NULL, NULL,\
           "connections closed unserved; they are not requests")                                                        \
         X(refused_full, "refused_full", COUNTER_NUMBER, NONE, OF(refused), NULL, "requests_refused", "full",           \
           "of refused, those for when_full = refuse")                                                                  \
@@ -78,6 +78,10 @@ enum counter_unit {
           "of refused, those for allow and deny")                                                                      \
         X(refused_proxy, "refused_proxy", COUNTER_NUMBER, OF(refused_proxy), NONE, "of them by PROXY header", "requests_refused", "proxy",\
           "of refused, those of proxies without a good PROXY header")                                                  \
+        X(refused_rate, "refused_rate", COUNTER_NUMBER, OF(refused_rate), NONE, "of them by rate", "requests_refused", "rate",\
+          "of refused, those for rate_limit_per_source")                                                               \
+        X(throttled, "throttled", COUNTER_NUMBER, OF(throttled), NONE, "throttled", "requests_throttled", NULL,        \
+          "connections that were held because of rate_limit")                                                          \
         X(refused_wait, "refused_wait", COUNTER_NUMBER, OF(refused_wait), NONE, "of them by their wait", "requests_refused", "wait",\
           "of refused, those for queue_timeout")                                                                       \
         X(refused_banner, "refused_banner", COUNTER_NUMBER, OF(refused_banner), NONE, "of them by the banner", "requests_refused", "banner",\

@@ -92,19 +92,13 @@ const char *status_pool_state_name(enum status_pool_state state)
 const char *status_worker_state_name(enum status_worker_state state)
 {
         static const char *const names[] = {
-                [STATUS_WORKER_LAUNCHING] = "launching",
-                [STATUS_WORKER_STARTING] = "starting",
-                [STATUS_WORKER_IDLE] = "idle",
-                [STATUS_WORKER_BUSY] = "busy",
-                [STATUS_WORKER_UNWATCHED] = "unwatched",
-                [STATUS_WORKER_STOPPED] = "stopped",
-                [STATUS_WORKER_DETACHED] = "detached",
-                [STATUS_WORKER_RETIRING] = "retiring",
-                [STATUS_WORKER_TERMINATING] = "terminating",
-                [STATUS_WORKER_KILLING] = "killing",
-                [STATUS_WORKER_ENDING] = "ending",
-                [STATUS_WORKER_KILLED] = "killed",
-                [STATUS_WORKER_REFUSING] = "refusing",
+                [STATUS_WORKER_LAUNCHING] = "launching", [STATUS_WORKER_STARTING] = "starting",
+                [STATUS_WORKER_IDLE] = "idle",           [STATUS_WORKER_BUSY] = "busy",
+                [STATUS_WORKER_HOLDING] = "holding",     [STATUS_WORKER_UNWATCHED] = "unwatched",
+                [STATUS_WORKER_STOPPED] = "stopped",     [STATUS_WORKER_DETACHED] = "detached",
+                [STATUS_WORKER_RETIRING] = "retiring",   [STATUS_WORKER_TERMINATING] = "terminating",
+                [STATUS_WORKER_KILLING] = "killing",     [STATUS_WORKER_ENDING] = "ending",
+                [STATUS_WORKER_KILLED] = "killed",       [STATUS_WORKER_REFUSING] = "refusing",
         };
         static_assert(ELEMENTS(names) == STATUS_WORKER_STATE_COUNT, "a name for every enum status_worker_state");
 
@@ -119,6 +113,7 @@ void status_add_up(struct status *status, const struct status_pool *pool)
         counts->idle += pool->counts.idle;
         counts->busy += pool->counts.busy;
         counts->unwatched += pool->counts.unwatched;
+        counts->throttled += pool->counts.throttled;
         counts->detached += pool->counts.detached;
         counts->retiring += pool->counts.retiring;
         counts->total += pool->counts.total;

@@ -43,6 +43,7 @@ enum status_worker_state {
         STATUS_WORKER_STARTING,
         STATUS_WORKER_IDLE,
         STATUS_WORKER_BUSY,
+        STATUS_WORKER_HOLDING,   /* idle, but for a connection that rate_limit does not let pass yet */
         STATUS_WORKER_UNWATCHED, /* reports nothing */
         STATUS_WORKER_STOPPED,
         STATUS_WORKER_DETACHED,
@@ -72,6 +73,7 @@ struct status_worker {
 /* Workers by what they are to the limits. */
 struct status_counts {
         unsigned starting, idle, busy, unwatched, detached, retiring;
+        unsigned throttled; /* of idle: they hold a connection that rate_limit does not let pass yet */
         unsigned total;     /* against max_workers: the first four */
         unsigned old_total; /* of total, those of an older generation */
 };

@@ -33,10 +33,11 @@ static void read_refusals(struct counters *ret, const struct prefork_slot *slot)
         ret->refused_source = atomic_load(&slot->refused);
         ret->refused_access = atomic_load(&slot->refused_access);
         ret->refused_proxy = atomic_load(&slot->refused_proxy);
+        ret->refused_rate = atomic_load(&slot->refused_rate);
         ret->refused_wait = atomic_load(&slot->refused_wait);
         ret->refused_banner = atomic_load(&slot->refused_banner);
-        ret->refused = ret->refused_source + ret->refused_access + ret->refused_proxy + ret->refused_wait +
-                       ret->refused_banner;
+        ret->refused = ret->refused_source + ret->refused_access + ret->refused_proxy + ret->refused_rate +
+                       ret->refused_wait + ret->refused_banner;
 }
 
 void tally_read(struct tally_words *ret, const struct prefork_slot *slot)

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_table.h"
+#include "master/pool/worker_table.h"
 #include "master/status/status_collect.h"
 #include "master/status/status_json.h"
 #include "os/clock.h"
@@ -32,7 +33,8 @@ json_t *control_document_why(const struct pool_table *pools, const char *pool, s
                         continue;
                 (*ret_found)++;
                 r = json_array_append_new(list,
-                                          json_pack("{s:o, s:o}", "name", status_json_text(one->name), "decisions",
+                                          json_pack("{s:o, s:i, s:o}", "name", status_json_text(one->name), "throttled",
+                                                    (int)worker_table_count(one).throttled, "decisions",
                                                     status_json_decisions(&one->decisions, now_ms, wall_ms)));
         }
         if (r == 0)

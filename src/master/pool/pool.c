@@ -176,6 +176,16 @@ int pool_new(const struct pool_runtime *runtime, const struct pool_config *confi
         return pool_adopt(runtime, config, &(struct pool_fds){.board = -1, .wake_read = -1, .wake_write = -1}, ret);
 }
 
+static void publish_rates(struct rate_table *rates, const struct pool_config *config)
+{
+        const struct rate *of_pool = &config->rate_limit, *of_source = &config->rate_limit_per_source;
+
+        rate_words_set(&rates->of_pool, of_pool->count, of_pool->period_ms, of_pool->burst);
+        rate_words_set(&rates->of_source, of_source->count, of_source->period_ms, of_source->burst);
+        atomic_store(&rates->prefix_ipv4, (uint32_t)config->source_prefix.ipv4);
+        atomic_store(&rates->prefix_ipv6, (uint32_t)config->source_prefix.ipv6);
+}
+
 static void publish(const struct board *board, const struct pool_config *config)
 {
         struct prefork_scoreboard *memory = board->memory;
@@ -188,6 +198,7 @@ static void publish(const struct board *board, const struct pool_config *config)
         atomic_store(&memory->max_worker_age_ns, config->max_worker_age_ms * 1000000);
         atomic_store(&memory->max_connections_per_source, (uint32_t)config->max_connections_per_source);
         atomic_store(&memory->queue_timeout_ms, (uint32_t)config->queue_timeout_ms);
+        publish_rates(rate_table_of(memory), config);
 }
 
 void pool_publish(struct pool *pool)

@@ -139,15 +139,22 @@ void worker_launched(struct worker *worker, pid_t pid, uint64_t now_ms)
         worker_event(worker, WORKER_EVENT_LAUNCHED, now_ms);
 }
 
+static bool is_spare(const _Atomic uint32_t *activity)
+{
+        uint32_t now = atomic_load(activity);
+
+        return now == PREFORK_IDLE || now == PREFORK_THROTTLED;
+}
+
 /* Make the bit of a slot in the idle set agree with its activity. The worker runs meanwhile and changes its activity
  * first. */
 static void rejoin_idle_set(const struct worker *worker, uint32_t thread)
 {
         struct prefork_scoreboard *board = worker->board->memory;
         const _Atomic uint32_t *activity = &worker_slot(worker, thread)->activity;
-        bool idle = !(atomic_load(activity) == PREFORK_IDLE);
+        bool idle = !is_spare(activity);
 
-        for (unsigned i = 0; i < CORRECTIONS && idle != (atomic_load(activity) == PREFORK_IDLE); i++) {
+        for (unsigned i = 0; i < CORRECTIONS && idle != is_spare(activity); i++) {
                 idle = !idle;
                 if (idle)
                         idle_set_add(board, worker->slot + thread);

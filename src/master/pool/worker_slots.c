@@ -158,6 +158,11 @@ static void read_slots(const struct worker *worker, uint64_t now_ms, struct work
         row->interrupted = worker->slots > 1 && was_interrupted(worker, row);
 }
 
+bool worker_is_throttled(const struct worker *worker, uint32_t thread)
+{
+        return atomic_load(&worker_slot(worker, thread)->activity) == PREFORK_THROTTLED;
+}
+
 static void read_worker(const struct worker *worker, uint64_t now_ms, struct worker_row *row)
 {
         const struct prefork_slot *first = worker_slot(worker, 0);
@@ -169,6 +174,8 @@ static void read_worker(const struct worker *worker, uint64_t now_ms, struct wor
         if (worker->slots > 1 && !row->idle && worker_life_is_open(&worker->life) &&
             !worker_life_is_starting(&worker->life))
                 row->idle_slots = idle;
+        for (uint32_t i = 0; i < worker->slots; i++)
+                row->throttled += worker_is_throttled(worker, i);
         row->asked_ns = atomic_load(&first->activity_since_ns);
         row->asks = reason_asked(first);
         row->granted = atomic_load(&first->answer) == PREFORK_ANSWER_GO;

@@ -24,8 +24,10 @@ bool worker_is_idle(const struct worker *worker);
 /* How many of its slots have a request, as far as they say. */
 unsigned worker_busy_slots(const struct worker *worker);
 
-/* Read one slot: whether it has a request, and since when it does what it does. */
+/* Read one slot: whether it has a request, whether it holds a connection that rate_limit does not let pass yet, and
+ * since when it does what it does. */
 bool worker_is_busy(const struct worker *worker, uint32_t thread);
+bool worker_is_throttled(const struct worker *worker, uint32_t thread);
 uint64_t worker_since_ms(const struct worker *worker, uint32_t thread, uint64_t now_ms);
 
 /* How many requests its slots have begun. */

@@ -76,6 +76,8 @@ static void collect_worker(const struct worker *worker, uint32_t thread, uint64_
                 status_worker_state_of(state_of_thread(worker, thread), busy, refuses, worker->stopped);
         if (worker->unwatched && shown == STATUS_WORKER_IDLE)
                 shown = STATUS_WORKER_UNWATCHED;
+        if (shown == STATUS_WORKER_IDLE && worker_is_throttled(worker, thread))
+                shown = STATUS_WORKER_HOLDING;
         *status = (struct status_worker){
                 .pid = worker->pid,
                 .state = shown,
@@ -299,9 +301,23 @@ static enum status_pool_state state_of(const struct pool *pool, bool backing_off
         return status_pool_state_of(&context);
 }
 
-int status_collect_pool(const struct pool *pool, unsigned detail, struct status_pool *ret)
+static struct status_counts collect_counts(const struct pool *pool)
 {
         const struct worker_counts counts = worker_table_count(pool);
+
+        return (struct status_counts){.starting = counts.starting,
+                                      .idle = counts.idle,
+                                      .busy = counts.busy,
+                                      .unwatched = counts.unwatched,
+                                      .throttled = counts.throttled,
+                                      .detached = counts.detached,
+                                      .retiring = counts.retiring,
+                                      .total = counts.total,
+                                      .old_total = counts.old_total};
+}
+
+int status_collect_pool(const struct pool *pool, unsigned detail, struct status_pool *ret)
+{
         uint64_t now_ms = clock_now_ms(), not_before_ms = pool->health.backoff.not_before_ms;
         bool backing_off = health_is_backing_off(pool, now_ms);
         struct status_pool status = {
@@ -309,14 +325,7 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
                 .state = state_of(pool, backing_off),
                 .generation = pool->generation,
                 .accounting = accounting_name(pool->config),
-                .counts = {.starting = counts.starting,
-                           .idle = counts.idle,
-                           .busy = counts.busy,
-                           .unwatched = counts.unwatched,
-                           .detached = counts.detached,
-                           .retiring = counts.retiring,
-                           .total = counts.total,
-                           .old_total = counts.old_total},
+                .counts = collect_counts(pool),
                 .limits = pool_scale_limits(pool),
                 .wants = pool->budget.wants,
                 .failures = pool->health.backoff.failures,

@@ -63,10 +63,10 @@ json_t *status_json_limits(const struct scale_limits *limits)
 
 static json_t *counts_json(const struct status_counts *counts)
 {
-        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "starting", NUMBER(counts->starting), "idle",
-                         NUMBER(counts->idle), "busy", NUMBER(counts->busy), "unwatched", NUMBER(counts->unwatched),
-                         "detached", NUMBER(counts->detached), "retiring", NUMBER(counts->retiring), "total",
-                         NUMBER(counts->total), "old", NUMBER(counts->old_total));
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "starting", NUMBER(counts->starting), "idle",
+                         NUMBER(counts->idle), "busy", NUMBER(counts->busy), "throttled", NUMBER(counts->throttled),
+                         "unwatched", NUMBER(counts->unwatched), "detached", NUMBER(counts->detached), "retiring",
+                         NUMBER(counts->retiring), "total", NUMBER(counts->total), "old", NUMBER(counts->old_total));
 }
 
 static json_t *totals_json(const struct counters *totals)

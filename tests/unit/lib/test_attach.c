@@ -165,6 +165,31 @@ static void test_takes_no_other_descriptor(void **state)
         close(listener);
 }
 
+/* A preforkd that is older than this library has no rates behind its scoreboard. */
+static void test_takes_an_older_scoreboard(void **state)
+{
+        struct fixture *fixture = *state;
+        struct address address = unique_address(AF_INET);
+        int listener = listen_on(&address, 0), before = fixture->board_fd;
+        struct request_desk desk = {0};
+        struct address peer;
+
+        fixture->board_fd = memfd_create("old", MFD_CLOEXEC);
+        assert_int_equal(ftruncate(fixture->board_fd, sizeof(struct prefork_scoreboard)), 0);
+        assert_int_equal(write(fixture->board_fd, fixture->board, 64), 64);
+        struct attachment attachment = good_attachment(fixture, listener);
+        assert_int_equal(attach_take(&attachment, &desk), 0);
+        assert_null(desk.slot.rates);
+        desk.slot.board->max_connections_per_source = 1;
+        assert_int_equal(address_parse("192.0.2.1:80", &peer), 0);
+        assert_true(request_source(&desk, &peer, -1) != 0);
+        attachment.has[ATTACH_STATM_FD] = false;
+        attachment.values[ATTACH_WAKE_FD] = (uint64_t)dup(fixture->wake_fds[1]);
+        attach_give_back(&attachment, &desk);
+        fixture->board_fd = before;
+        close(listener);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -175,6 +200,7 @@ int main(void)
                 cmocka_unit_test(test_a_template_has_no_slot),
                 cmocka_unit_test(test_forget_leaves_all_others),
                 cmocka_unit_test_setup_teardown(test_takes_no_other_descriptor, board_setup, board_teardown),
+                cmocka_unit_test_setup_teardown(test_takes_an_older_scoreboard, board_setup, board_teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

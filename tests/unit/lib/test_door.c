@@ -237,6 +237,29 @@ static void *accept_until_closed(void *context)
         return NULL;
 }
 
+/* A sleep ends with the signal, and none begins after it. */
+static int ends_a_sleep(void)
+{
+        uint64_t start_ms = test_now_ms();
+
+        block_retire_signal();
+        if (door_install(NULL, 0, getppid(), 4711) != 0 || door_orphan_timeout_ms() != 4711)
+                return 1;
+        door_sleep(20000000);
+        if (test_now_ms() - start_ms < 19)
+                return 2;
+        pid_t waker = fork();
+        if (waker == 0) {
+                wait_until_asleep(getppid());
+                kill(getppid(), DOOR_SIGNAL);
+                _exit(0);
+        }
+        for (unsigned i = 0; i < 2; i++)
+                door_sleep(UINT64_C(3600) * 1000000000);
+        waitpid(waker, NULL, 0);
+        return door_is_closed() ? 0 : 3;
+}
+
 /* Whoever gets the signal, each thread leaves its accept. */
 static int tells_threads(void)
 {
@@ -297,6 +320,7 @@ IN_CHILD(closes_from_inside)
 IN_CHILD(closes_several)
 IN_CHILD(closes_without_a_listener)
 IN_CHILD(interrupts_any_wait)
+IN_CHILD(ends_a_sleep)
 IN_CHILD(finds_the_master_dead)
 IN_CHILD(orphan_gets_an_alarm)
 IN_CHILD(orphan_grace_in_seconds)
@@ -314,6 +338,7 @@ int main(void)
                 cmocka_unit_test(test_closes_several),
                 cmocka_unit_test(test_closes_without_a_listener),
                 cmocka_unit_test(test_interrupts_any_wait),
+                cmocka_unit_test(test_ends_a_sleep),
                 cmocka_unit_test(test_finds_the_master_dead),
                 cmocka_unit_test(test_orphan_gets_an_alarm),
                 cmocka_unit_test(test_orphan_grace_in_seconds),

@@ -418,6 +418,31 @@ static void test_source_of_a_dead_worker(void **state)
         assert_true(slot_enter_source(&slot, 99));
 }
 
+/* A worker that holds a connection for the pool's rate is a spare one. */
+static void test_throttle(void **state)
+{
+        struct fixture *fixture = *state;
+        struct slot slot = attach(fixture, 3);
+
+        slot_ready(&slot, 1);
+        slot_throttle(&slot, 5);
+        assert_int_equal(slot.words->activity, PREFORK_THROTTLED);
+        assert_int_equal(slot.words->activity_since_ns, 5);
+        assert_int_equal(slot.words->throttled, 1);
+        assert_true(idle_set_has(fixture->board, 3));
+        slot_busy(&slot, 6);
+        assert_false(idle_set_has(fixture->board, 3));
+        slot_done(&slot, 7, 0, 0);
+        slot_idle(&slot, 8);
+        slot_hold(&slot, 9); /* its PROXY header */
+        assert_false(idle_set_has(fixture->board, 3));
+        slot_throttle(&slot, 10);
+        assert_true(idle_set_has(fixture->board, 3));
+        assert_int_equal(slot.words->throttled, 2);
+        slot_refused_rate(&slot);
+        assert_int_equal(slot.words->refused_rate, 1);
+}
+
 #define WITH_BOARD(test) cmocka_unit_test_setup_teardown(test, board_setup, board_teardown)
 
 int main(void)
@@ -441,6 +466,7 @@ int main(void)
                 WITH_BOARD(test_source_limit),
                 WITH_BOARD(test_source_limit_bounds),
                 WITH_BOARD(test_source_of_a_dead_worker),
+                WITH_BOARD(test_throttle),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,7 +31,7 @@ static void test_header_is_filled_in(void **state)
 
 static void test_nobody_can_take_the_pages_away(void **state)
 {
-        const off_t size = sizeof(struct prefork_scoreboard);
+        const off_t size = sizeof(struct pool_memory);
         struct prefork_scoreboard *board = NULL;
         struct stat status;
         int fd = -1;
@@ -99,6 +99,27 @@ static void test_adopt(void **state)
         scoreboard_memory_close(other);
         scoreboard_memory_close(board);
         close(fd);
+}
+
+/* Each pool has a key of its own, and an upgrade keeps it. */
+static void test_keys(void **state)
+{
+        struct prefork_scoreboard *boards[2] = {0}, *other = NULL;
+        int fds[2] = {-1, -1};
+
+        (void)state;
+        for (size_t i = 0; i < 2; i++) {
+                assert_int_equal(scoreboard_memory_open("web", &boards[i], &fds[i]), 0);
+                assert_true(rate_table_of(boards[i])->key[0] != 0 && rate_table_of(boards[i])->key[1] != 0);
+        }
+        assert_true(rate_table_of(boards[0])->key[0] != rate_table_of(boards[1])->key[0]);
+        assert_int_equal(scoreboard_memory_adopt(fds[0], &other), 0);
+        assert_true(rate_table_of(boards[0])->key[1] == rate_table_of(other)->key[1]);
+        scoreboard_memory_close(other);
+        for (size_t i = 0; i < 2; i++) {
+                scoreboard_memory_close(boards[i]);
+                close(fds[i]);
+        }
 }
 
 static struct prefork_scoreboard *inherited;
@@ -173,6 +194,7 @@ int main(void)
                 cmocka_unit_test(test_header_is_filled_in),
                 cmocka_unit_test(test_nobody_can_take_the_pages_away),
                 cmocka_unit_test(test_can_be_mapped_again),
+                cmocka_unit_test(test_keys),
                 cmocka_unit_test(test_long_names),
                 cmocka_unit_test(test_adopt),
                 cmocka_unit_test(test_children_do_not_have_it),

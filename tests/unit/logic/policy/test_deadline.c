@@ -123,6 +123,10 @@ static void a_worker_that_does_not_go(void **state)
              "7s -> feed b grace over at 10s",
              "10s -> tell a does not retire: killed after 5s; feed a stuck at 11s",
              "10500ms a gone; b gone ->");
+        PLAY(deadline_decide, "# It has accepted a connection, and serves it at the latest when it has been held for so long.",
+             "1s a retiring throttled -> at 16s",
+             "15s -> at 16s",
+             "16s -> tell a does not retire: killed after 15s; feed a stuck at 17s");
 }
 
 static void one_that_refuses_has_no_deadline(void **state)

@@ -389,6 +389,7 @@ static void guarantees_hold_for_any_numbers(void **state)
                                                     .spare_timeout_ms = random_below(&random, 2) ? UINT64_MAX : ANY};
                 const struct scale_input input = {.now_ms = ANY,
                                                   .idle = ANY,
+                                                  .held = ANY,
                                                   .whole = ANY,
                                                   .starting = ANY,
                                                   .total = ANY,

@@ -12,12 +12,12 @@
  * delay-max T, closing-down, paused, queued N, accepted N, refused N, water N, faulty N, missing N (listeners), deaf,
  * hears, look-again, hurry. `pool …` may also stand among what has happened. Words of a worker (a letter; one that is
  * new is ready, idle and of the pool's generation): the states; idle, busy (a request begins), waiting (neither),
- * unwatched (reports nothing); stopped, continued; asks, asks-memory, asks-age, quiet; gen N; launched T; since T;
- * request N; serve, refuse, drain, roll; gone (reaped); failed (it could not be launched). With threads: slots N; part
- * N (so many threads idle, the others busy); thread N (whose request is shown), interrupted (it was, already), other T
- * (another one, since when), alone (no other). Words of a closing listener (a capital): gen FIRST LAST, queued N,
- * unknown, settled (no handshakes), stays, enough N (accepted), closing T (since when), gone. Behind the arrow stand
- * all orders, in order, separated by
+ * throttled (idle, but holds a connection); unwatched (reports nothing); stopped, continued; asks, asks-memory,
+ * asks-age, quiet; gen N; launched T; since T; request N; serve, refuse, drain, roll; gone (reaped); failed (it could
+ * not be launched). With threads: slots N; part N (so many threads idle, the others busy); thread N (whose request is
+ * shown), interrupted (it was, already), other T (another one, since when), alone (no other). Words of a closing
+ * listener (a capital): gen FIRST LAST, queued N, unknown, settled (no handshakes), stays, enough N (accepted), closing
+ * T (since when), gone. Behind the arrow stand all orders, in order, separated by
  * "; ", and then what is published or asked for: again, at T, news (notify_busy), low N, high N, reset, watch. */
 #pragma once
 
@@ -238,6 +238,7 @@ static inline void set_activity(struct world *w, struct worker_row *row, bool id
         row->idle = idle && row->life.state == WORKER_READY;
         row->idle_slots = 0;
         row->busy = busy;
+        row->throttled = 0;
         row->request += busy;
         row->since_ms = w->facts.now_ms;
 }
@@ -271,7 +272,10 @@ static inline void read_worker(struct world *w, char name, char *words)
                         continue;
                 if (text_equal(word, "idle") || text_equal(word, "busy") || text_equal(word, "waiting"))
                         set_activity(w, row, text_equal(word, "idle"), text_equal(word, "busy"));
-                else if (text_equal(word, "unwatched")) {
+                else if (text_equal(word, "throttled")) {
+                        set_activity(w, row, true, false);
+                        row->throttled = 1;
+                } else if (text_equal(word, "unwatched")) {
                         set_activity(w, row, false, false);
                         row->unwatched = true;
                 } else if (text_equal(word, "stopped") || text_equal(word, "continued"))
