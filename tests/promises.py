@@ -46,7 +46,7 @@ PROMISES = [
                 "integration/test_retirement.py", "integration/test_recycling.py", "integration/test_reload.py",
                 "integration/test_drain.py", "integration/test_drain_far.py", "integration/test_drain_unprivileged.py",
                 "integration/test_churn.py", "integration/test_volume.py", "integration/test_handler_types.py",
-                "integration/test_succession.py", "integration/test_shortage.py",
+                "integration/test_succession.py", "integration/test_shortage.py", "integration/test_rates.py",
                 "integration/test_master_death.py", "unit/lib/test_acceptor.c", "unit/lib/test_retirement.c",
                 "model/recycling.pml", "faults: load", "faults: reload", "faults: worker", "faults: refusals")),
     Promise("Nothing that a worker, a handler, a client, a control client or a file does stops or blocks the master. How often "
@@ -74,14 +74,14 @@ PROMISES = [
         "unit/logic/policy/test_level_shares.c", "model/wake.pml")),
     Promise("Limits queue or refuse, as configured, and heal by themselves; none closes a service for good.", (
         "integration/test_scaling.py", "integration/test_backoff.py", "integration/test_deadlines.py",
-        "hostile/test_stopped.py", "unit/logic/policy/test_backoff.c", "unit/logic/policy/test_deadline.c",
+        "integration/test_rates.py", "unit/base/test_rate_table.c", "hostile/test_stopped.py", "unit/logic/policy/test_backoff.c", "unit/logic/policy/test_deadline.c",
         "unit/logic/policy/test_rate_limit.c", "faults: deadlines")),
     Promise("Every fork, retirement, refusal and kill has a recorded reason that a person can read.", (
         "integration/test_log_records.py", "integration/test_preforkctl.py::test_why",
         "unit/logic/status/test_decision_ring.c")),
     Promise("The master does not trust what workers report: no word of a scoreboard is an index, a pid or a pointer, and a "
             "worker that dies or lies blocks nobody, signals nobody else's process and harms its own pool at most.", (
-                "hostile/test_scoreboard.py", "hostile/test_lies.py", "unit/lib/test_idle_set.c", "unit/lib/test_slot.c",
+                "hostile/test_scoreboard.py", "hostile/test_lies.py", "hostile/test_rate_table.py", "unit/lib/test_idle_set.c", "unit/lib/test_slot.c",
                 "unit/logic/status/test_tally.c",
                 "unit/master/loop/test_reaper.c", "fuzz/fuzz_handover.c", "model/wake.pml")),
     Promise("Pools are strangers: a process of one has no memory, descriptor, secret or terminal of another or of the master, "
