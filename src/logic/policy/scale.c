@@ -32,6 +32,8 @@ struct question {
         unsigned unit;
         uint64_t deficit; /* workers missing; 0: none */
         bool first;       /* the deficit is start_workers: the pool's first decision */
+        bool adaptive;
+        unsigned max_spare; /* as configured */
 };
 
 /* Whole groups: rounded down. */
@@ -65,7 +67,7 @@ struct scale_limits scale_limits_of(const struct pool_config *pool)
 
 static struct scale_limits consistent(struct scale_limits limits)
 {
-        if (limits.scaling != SCALING_DYNAMIC)
+        if (limits.scaling == SCALING_STATIC || limits.scaling == SCALING_ONDEMAND)
                 limits.min_spare = 0;
         limits.unit = MAX_OF(limits.unit, 1U);
         limits.max_workers = whole_groups(limits.max_workers, limits.unit);
@@ -95,6 +97,10 @@ static struct question ask(const struct scale_limits *limits, const struct scale
                 .spare = (uint64_t)input->idle + input->starting,
         };
 
+        q.adaptive = q.limits.scaling == SCALING_ADAPTIVE;
+        q.max_spare = q.limits.max_spare;
+        if (q.adaptive) /* neither fewer nor more, apart from what the levels keep */
+                q.limits.min_spare = q.limits.max_spare = MIN_OF(input->advice.spare, q.limits.max_workers);
         q.wanted = (uint64_t)q.limits.min_spare + input->queued;
         q.unit = q.limits.unit;
         q.enough = MAX_OF(q.limits.min_spare, 1U);
@@ -164,9 +170,36 @@ static void explain_surplus(const struct question *q, unsigned lowest, struct sc
         _cleanup_(text_clear) struct text duration = {0};
 
         if (q->limits.spare_timeout_ms > 0 && number_format_duration_ms(&duration, q->limits.spare_timeout_ms) == 0)
-                explain(d, "idle %u > %u for %s", lowest, q->limits.max_spare, text_string(&duration));
+                explain(d, "idle %u > %u for %s", lowest, q->max_spare, text_string(&duration));
         else
-                explain(d, "idle %u > %u", lowest, q->limits.max_spare);
+                explain(d, "idle %u > %u", lowest, q->max_spare);
+}
+
+static void explain_level(const struct question *q, struct scale_decision *d)
+{
+        const struct adaptive_advice *advice = &q->input->advice;
+
+        explain(d, "level %u idle for %" PRIu64 ".%" PRIu64 " s > %" PRIu64 ".%" PRIu64 " s", advice->level,
+                advice->level_idle_ms / 1000, advice->level_idle_ms / 100 % 10, advice->allowed_ms / 1000,
+                advice->allowed_ms / 100 % 10);
+}
+
+/* Retire the idle workers that no level keeps. */
+static void shrink_levels(const struct question *q, struct scale_decision *d)
+{
+        const struct adaptive_advice *advice = &q->input->advice;
+        unsigned surplus = clamp(excess(q->spare, q->wanted), (unsigned)excess(q->input->idle, q->limits.min_spare));
+
+        surplus = MIN_OF(surplus, advice->surplus);
+        surplus = whole_groups(q->unit > 1 ? MIN_OF(surplus, q->input->whole) : surplus, q->unit);
+        if (q->deficit > 0 || surplus <= d->retire)
+                return;
+        d->retire = surplus;
+        d->retire_any = false;
+        if (advice->by_bound)
+                explain_surplus(q, surplus + q->max_spare, d);
+        else
+                explain_level(q, d);
 }
 
 /* Retire the idle workers above max_spare that were not needed at any time since the timer was armed. */
@@ -195,6 +228,19 @@ static unsigned kept_spare(const struct question *q)
         return clamp((uint64_t)q->limits.max_spare + q->unit - 1, NEVER_HIGH);
 }
 
+/* While it runs, nobody need wake the master when workers become idle: so it runs out even if none is idle just now. */
+static void set_level_timer(const struct question *q, struct scale_state *state, const struct scale_decision *d)
+{
+        bool running = state->shrink_at_ms > q->input->now_ms, idle = idle_left(q, d) > kept_spare(q);
+
+        if (idle && q->input->advice.surplus > d->retire)
+                state->shrink_at_ms = saturated_add(q->input->now_ms, SURPLUS_PAUSE_MS);
+        else if (idle)
+                state->shrink_at_ms = q->input->advice.look_at_ms;
+        else if (!running)
+                state->shrink_at_ms = 0;
+}
+
 /* Arm, rearm, keep or disarm the shrink timer for the idle workers that stay. */
 static void set_shrink_timer(const struct question *q, struct scale_state *state, struct scale_decision *d)
 {
@@ -202,7 +248,9 @@ static void set_shrink_timer(const struct question *q, struct scale_state *state
         uint64_t pause_ms = q->limits.spare_timeout_ms > 0 ? q->limits.spare_timeout_ms : SURPLUS_PAUSE_MS;
         uint64_t from_now_ms = saturated_add(q->input->now_ms, pause_ms);
 
-        if (excess(idle_left(q, d), q->input->held) <= kept_spare(q))
+        if (q->adaptive)
+                set_level_timer(q, state, d);
+        else if (excess(idle_left(q, d), q->input->held) <= kept_spare(q))
                 state->shrink_at_ms = 0;
         else if (!running || q->deficit > 0) {
                 /* Demand restarts the timer: no shrinking within spare_timeout of growth. */
@@ -220,7 +268,10 @@ static void shrink(const struct question *q, struct scale_state *state, struct s
                 state->shrink_at_ms = 0; /* a reload may have made the pool static while the timer ran */
                 return;
         }
-        shrink_surplus(q, state, d);
+        if (q->adaptive)
+                shrink_levels(q, d);
+        else
+                shrink_surplus(q, state, d);
         set_shrink_timer(q, state, d);
 }
 
@@ -285,6 +336,25 @@ static unsigned high_above(const struct question *q, const struct scale_state *s
         return surplus;
 }
 
+static void ask_again_at(struct scale_decision *d, uint64_t at_ms)
+{
+        d->shrink_at_ms = d->shrink_at_ms > 0 ? MIN_OF(d->shrink_at_ms, at_ms) : at_ms;
+}
+
+/* While workers start and none is idle, connections that come wake nobody. And a pool that stands still keeps no spare
+ * workers that were worth it once. */
+static void look_again(const struct question *q, uint64_t starting, struct scale_decision *d)
+{
+        const struct adaptive_advice *advice = &q->input->advice;
+
+        if (!q->adaptive || !q->input->may_fork)
+                return;
+        if (advice->look_ms > 0 && starting > 0 && idle_left(q, d) == 0)
+                ask_again_at(d, saturated_add(q->input->now_ms, advice->look_ms));
+        if (advice->spare_until_ms > 0)
+                ask_again_at(d, advice->spare_until_ms);
+}
+
 /* Set the thresholds that wake the master. Starting workers count as spare: until they report ready, which wakes the
  * master anyway, fewer idle ones are enough. */
 static void publish(const struct question *q, const struct scale_state *state, struct scale_decision *d)
@@ -297,6 +367,8 @@ static void publish(const struct question *q, const struct scale_state *state, s
         if (listening && !d->watch_listeners)
                 d->low_below = (unsigned)excess(q->enough, starting);
         d->high_above = high_above(q, state, d);
+        if (!state->saturated)
+                look_again(q, starting, d);
 }
 
 unsigned scale_policy_wants(const struct scale_limits *limits, const struct scale_input *input)

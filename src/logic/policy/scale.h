@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "logic/config/config.h"
+#include "logic/policy/adaptive.h"
 
 /* min_spare is ignored (taken as 0) for static and ondemand, max_spare for static. If they conflict, max_workers takes
  * precedence over min_spare, and min_spare over max_spare: SIGTTOU lowers max_workers only. */
@@ -37,6 +38,8 @@ struct scale_input {
         unsigned low_water; /* the lowest idle count since the last reset_low_water */
         bool started;       /* false until the pool's first decision with may_fork */
         bool may_fork;      /* false during back-off, while paused, killed, or closing down with an empty queue */
+        struct adaptive_advice advice; /* for adaptive; it stands for min_spare, max_spare and spare_timeout, within
+                                        * which it was given */
 };
 
 /* What the policy remembers between calls; zero-initialise. */
@@ -52,8 +55,8 @@ struct scale_decision {
         unsigned retire;       /* idle workers to retire now; with groups: of groups that are idle as a whole, … */
         bool retire_any;       /* … or, if this is set, that have an idle worker: the others follow; then ask again at
                                 * once, because how many are idle depends on which groups went */
-        uint64_t shrink_at_ms; /* when to ask again: because of the surplus, or to see whether the saturation is over;
-                                * 0: no timer */
+        uint64_t shrink_at_ms; /* when to ask again: because of the surplus, to see whether the saturation is over, or
+                                * what has come while workers start; 0: no timer */
         bool reset_low_water;  /* set the low-water mark to the present idle count, after the retirements */
         bool saturation_begins, saturation_ends; /* one warning an episode; never both */
         bool watch_listeners; /* no worker is idle or starting: a waiting connection must wake the master, which forks

@@ -5,6 +5,8 @@
  *     10s idle 9 busy 1 starting 0 queued 0 water 9 held new -> …  at 10 s: the numbers (0 if not said; water: the idle
  *                                 count), held: may_fork is false, new: the pool's first decision
  *     # …                         a remark
+ * With adaptive scaling, the advice: spare N surplus N level N since TIME allowed TIME next WHEN until WHEN look TIME,
+ * bound.
  * Behind the arrow stands the whole decision: start N (REASON), retire N (REASON), timer WHEN, reset, saturated,
  * relieved, watch, low N, high N; what is not said is not done, no `low`: 0, no `high`: never. */
 #include <setjmp.h>
@@ -42,8 +44,10 @@ static unsigned read_count(const char *word)
 
 static void read_limits(char *words, struct scale_limits *limits)
 {
-        static const char *const scalings[] = {
-                [SCALING_DYNAMIC] = "dynamic", [SCALING_STATIC] = "static", [SCALING_ONDEMAND] = "ondemand"};
+        static const char *const scalings[] = {[SCALING_DYNAMIC] = "dynamic",
+                                               [SCALING_STATIC] = "static",
+                                               [SCALING_ONDEMAND] = "ondemand",
+                                               [SCALING_ADAPTIVE] = "adaptive"};
 
         *limits = (struct scale_limits){0};
         for (char *word; (word = strsep(&words, " "));) {
@@ -61,6 +65,33 @@ static void read_limits(char *words, struct scale_limits *limits)
                 else if (text_equal(word, "timeout"))
                         limits->spare_timeout_ms = read_time(strsep(&words, " "));
         }
+}
+
+/* False: the word is about something else. */
+static bool read_advice(const char *word, char **words, struct adaptive_advice *advice)
+{
+        const struct {
+                const char *word;
+                unsigned *count;
+                uint64_t *time_ms;
+        } parts[] = {
+                {"spare", &advice->spare, NULL},          {"surplus", &advice->surplus, NULL},
+                {"level", &advice->level, NULL},          {"since", NULL, &advice->level_idle_ms},
+                {"allowed", NULL, &advice->allowed_ms},   {"next", NULL, &advice->look_at_ms},
+                {"until", NULL, &advice->spare_until_ms}, {"look", NULL, &advice->look_ms},
+        };
+
+        advice->by_bound |= text_equal(word, "bound");
+        for (size_t i = 0; i < ELEMENTS(parts); i++) {
+                if (!text_equal(word, parts[i].word))
+                        continue;
+                if (parts[i].count)
+                        *parts[i].count = read_count(strsep(words, " "));
+                else
+                        *parts[i].time_ms = read_time(strsep(words, " "));
+                return true;
+        }
+        return text_equal(word, "bound");
 }
 
 static struct scale_input read_input(char *words)
@@ -84,7 +115,7 @@ static struct scale_input read_input(char *words)
                         input.queued = read_count(strsep(&words, " "));
                 else if (text_equal(word, "water"))
                         input.low_water = read_count(strsep(&words, " "));
-                else if (*word != '\0')
+                else if (!read_advice(word, &words, &input.advice) && *word != '\0')
                         fail_msg("'%s' means nothing", word);
         }
         input.total = input.idle + input.starting + busy;
@@ -323,6 +354,28 @@ static void ondemand_waits_for_connections(void **state)
              "2s idle 1 busy 7 -> low 1 high 2");
 }
 
+static void adaptive_follows_advice(void **state)
+{
+        (void)state;
+        PLAY("limits adaptive min 0 max 100 limit 100",
+             "# At rest there is no worker, and the first connection is waited for.", "0s -> watch high 0",
+             "1s queued 2 -> start 2 (2 queued, spare 0) high 0",
+             "# Levels keep them.", "2s busy 2 -> watch high 0",
+             "3s idle 2 next 13s -> timer 13s low 1",
+             "13s idle 2 surplus 1 level 2 since 12400ms allowed 12s next 20s -> "
+             "retire 1 (level 2 idle for 12.4 s > 12.0 s) timer 20s low 1",
+             "20s idle 1 surplus 1 level 1 since 12s allowed 12s next 32s -> retire 1 (level 1 idle for 12.0 s > 12.0 s) watch high 0",
+             "# Spare ones that pay are started ahead, and looked at when they pay no more.",
+             "30s busy 4 spare 2 until 90s -> start 2 (spare 0 < 2) timer 90s high 2",
+             "31s busy 4 idle 2 spare 2 until 90s -> timer 90s low 2 high 2",
+             "# While they start, and the starts are slow, it looks what else has come.",
+             "40s busy 4 starting 2 queued 2 look 9ms -> timer 40009ms high 0",
+             "41s busy 4 starting 2 queued 3 look 9ms -> start 1 (3 queued, spare 2) timer 41009ms high 0",
+             "# More than max_spare_workers go earlier.",
+             "limits adaptive min 0 max 4 limit 100 timeout 10s",
+             "50s busy 1 idle 9 surplus 5 bound next 59s -> retire 5 (idle 9 > 4 for 10s) timer 59s low 1");
+}
+
 static void limits_of_a_pool(void **state)
 {
         const struct pool_config pool = {
@@ -349,11 +402,17 @@ static void limits_of_a_pool(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(dynamic_grows_at_once),          cmocka_unit_test(nothing_starts_while_it_may_not),
-                cmocka_unit_test(saturation_is_said_once),        cmocka_unit_test(a_surplus_must_last),
-                cmocka_unit_test(growth_puts_shrinking_off),      cmocka_unit_test(no_spare_timeout),
-                cmocka_unit_test(a_lowered_limit_holds_at_once),  cmocka_unit_test(static_is_all_at_once),
-                cmocka_unit_test(ondemand_waits_for_connections), cmocka_unit_test(limits_of_a_pool),
+                cmocka_unit_test(dynamic_grows_at_once),
+                cmocka_unit_test(nothing_starts_while_it_may_not),
+                cmocka_unit_test(saturation_is_said_once),
+                cmocka_unit_test(a_surplus_must_last),
+                cmocka_unit_test(growth_puts_shrinking_off),
+                cmocka_unit_test(no_spare_timeout),
+                cmocka_unit_test(a_lowered_limit_holds_at_once),
+                cmocka_unit_test(static_is_all_at_once),
+                cmocka_unit_test(ondemand_waits_for_connections),
+                cmocka_unit_test(adaptive_follows_advice),
+                cmocka_unit_test(limits_of_a_pool),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,12 +18,16 @@
 #define TRACES 10000
 #define PHASES 4  /* a trace: phases of random events, after each of which the load stands still */
 #define EVENTS 12 /* a phase, at most */
+#define LEVELS 256
 
 struct pool {
         unsigned trace; /* for messages; also the seed */
         uint64_t seed, now_ms;
         struct scale_limits limits;
         struct scale_state state;
+        struct adaptive_state adaptive;
+        struct worth worth;
+        uint64_t left_ms[LEVELS]; /* when level i + 1 was busy last, as workers note it */
         unsigned idle, starting, busy, queued, low_water;
         unsigned whole; /* of the idle ones, those in groups without a busy one */
         bool started, may_fork;
@@ -68,7 +72,7 @@ static unsigned unit(const struct pool *p)
 
 static void random_limits(struct pool *p)
 {
-        p->limits.scaling = (int)random_below(p, 3);
+        p->limits.scaling = (int)random_below(p, 4);
         p->limits.max_workers = unit(p) * (1 + random_below(p, random_below(p, 4) ? 20 : 2));
         p->limits.min_spare = random_below(p, MIN_OF(p->limits.max_workers, 6U) + 1);
         p->limits.max_spare = p->limits.min_spare + random_below(p, p->limits.max_workers - p->limits.min_spare + 1);
@@ -78,7 +82,7 @@ static void random_limits(struct pool *p)
 /* The spare workers the pool must have and may keep. */
 static unsigned min_spare(const struct pool *p)
 {
-        return p->limits.scaling == SCALING_DYNAMIC ? p->limits.min_spare : 0;
+        return p->limits.scaling == SCALING_DYNAMIC || p->limits.scaling == SCALING_ADAPTIVE ? p->limits.min_spare : 0;
 }
 
 static unsigned total(const struct pool *p)
@@ -88,9 +92,33 @@ static unsigned total(const struct pool *p)
 
 /* --- the policy is asked ------------------------------------------------------------------------------------------ */
 
-static struct scale_decision ask(struct pool *p, struct scale_state *state)
+static struct adaptive_advice advise(struct pool *p, struct adaptive_state *state)
 {
-        const struct scale_input input = {
+        const struct adaptive_input input = {
+                .now_ms = p->now_ms,
+                .worth = p->worth,
+                .idle = p->idle,
+                .starting = p->starting,
+                .total = total(p),
+                .queued = p->queued,
+                .min_spare = p->limits.min_spare,
+                .max_spare = p->limits.max_spare,
+                .max_workers = p->limits.max_workers,
+                .max_spare_ms = p->limits.spare_timeout_ms,
+                .may_fork = p->may_fork,
+                .left_ms = p->left_ms,
+                .levels = LEVELS,
+        };
+        const struct adaptive_advice advice = adaptive_advise(&input, state);
+
+        if (advice.reached > 0)
+                p->left_ms[advice.reached - 1] = p->now_ms;
+        return advice;
+}
+
+static struct scale_decision ask(struct pool *p, struct scale_state *state, struct adaptive_state *adaptive)
+{
+        struct scale_input input = {
                 .now_ms = p->now_ms,
                 .idle = p->idle,
                 .whole = p->whole,
@@ -102,6 +130,8 @@ static struct scale_decision ask(struct pool *p, struct scale_state *state)
                 .may_fork = p->may_fork,
         };
 
+        if (p->limits.scaling == SCALING_ADAPTIVE)
+                input.advice = advise(p, adaptive);
         return scale_policy_decide(&p->limits, &input, state);
 }
 
@@ -115,7 +145,7 @@ static void check_guarantees(const struct pool *p, const struct scale_decision *
         CHECK(p, (d->reason[0] != '\0') == (d->start + d->retire > 0));
         CHECK(p, !d->saturation_begins || !d->saturation_ends);
         CHECK(p, d->shrink_at_ms == 0 || d->shrink_at_ms > p->now_ms);
-        if (d->retire == 0 || total(p) > p->limits.max_workers)
+        if (d->retire == 0 || total(p) > p->limits.max_workers || p->limits.scaling == SCALING_ADAPTIVE)
                 return;
         /* One change of direction, from growing to shrinking, a spare_timeout; only a lowered limit does not wait. */
         CHECK(p, p->workers_started == 0 || p->now_ms >= p->last_start_ms + p->limits.spare_timeout_ms);
@@ -158,19 +188,22 @@ static void carry_out(struct pool *p, const struct scale_decision *d)
 static void check_nothing_is_left_to_say(struct pool *p)
 {
         struct scale_state state = p->state;
-        const struct scale_decision again = ask(p, &state);
+        struct adaptive_state adaptive = p->adaptive;
+        const struct scale_decision again = ask(p, &state, &adaptive);
 
         CHECK(p, p->idle >= p->low_below && p->idle <= p->high_above);
         CHECK(p, !p->watched || p->queued == 0);
         CHECK(p, again.start == 0 && again.retire == 0);
         CHECK(p, !again.saturation_begins && !again.saturation_ends);
-        CHECK(p, again.shrink_at_ms == p->shrink_at_ms || p->queued > 0);
+        /* A lowered limit may have retired more than adaptive knew when it said when to look. */
+        bool is_later = p->limits.scaling == SCALING_ADAPTIVE && again.shrink_at_ms > p->shrink_at_ms;
+        CHECK(p, again.shrink_at_ms == p->shrink_at_ms || p->queued > 0 || is_later);
 }
 
 static void decide(struct pool *p)
 {
         bool was_saturated = p->state.saturated;
-        const struct scale_decision d = ask(p, &p->state);
+        const struct scale_decision d = ask(p, &p->state, &p->adaptive);
 
         p->woken = false;
         p->questions++;
@@ -190,7 +223,7 @@ static void decide(struct pool *p)
 static void become_busy(struct pool *p)
 {
         p->idle--;
-        p->busy++;
+        p->left_ms[p->busy++] = p->now_ms;
         p->low_water = MIN_OF(p->low_water, p->idle);
         p->woken |= p->idle < p->low_below;
 }
@@ -222,7 +255,7 @@ static void set_load(struct pool *p, unsigned clients)
                         p->queued--;
                         continue;
                 }
-                p->busy--;
+                p->left_ms[--p->busy] = p->now_ms;
                 become_idle(p);
                 accept_queued(p);
         }
@@ -326,12 +359,16 @@ static void settle(struct pool *p)
 
         /* Two spare_timeouts, and what it may take until the end of an episode of saturation is seen. */
         uint64_t until_ms = p->now_ms + 2 * MAX_OF(p->limits.spare_timeout_ms, (uint64_t)1000) + 10000 + 1000;
+        bool is_adaptive = p->limits.scaling == SCALING_ADAPTIVE;
+        if (is_adaptive) /* until nothing counts that spare workers have earned */
+                until_ms += 100 * p->worth.start_ms;
         while (p->shrink_at_ms > 0 && p->shrink_at_ms <= until_ms) {
                 p->now_ms = p->shrink_at_ms;
                 turn(p);
         }
         CHECK(p, p->workers_started == workers_started);
         CHECK(p, p->limits.scaling == SCALING_STATIC || p->idle < p->limits.max_spare + unit(p));
+        CHECK(p, !is_adaptive || p->state.saturated || p->idle < min_spare(p) + unit(p));
         CHECK(p, p->shrink_at_ms == 0 || p->state.saturated);
         check_provided(p);
 
@@ -350,6 +387,9 @@ static void run_trace(unsigned number)
 
         p->seed = (number + 1) * 0x9e3779b97f4a7c15ULL;
         p->limits.spare_timeout_ms = random_below(p, 5) * UINT64_C(5000);
+        p->worth.start_ms = 1000 + random_below(p, 20000);
+        p->worth.wait_ms = random_below(p, 2) * random_below(p, 40000);
+        p->worth.wakeup_ms = random_below(p, 1000);
         if (number % 2 == 1)
                 p->limits.unit = 2 + random_below(p, 5);
         random_limits(p);
@@ -380,7 +420,7 @@ static void guarantees_hold_for_any_numbers(void **state)
         (void)state;
 #define ANY numbers[random_below(&random, ELEMENTS(numbers))]
         for (unsigned i = 0; i < 200000; i++) {
-                const struct scale_limits limits = {.scaling = (int)random_below(&random, 3),
+                const struct scale_limits limits = {.scaling = (int)random_below(&random, 4),
                                                     .min_spare = ANY,
                                                     .max_spare = ANY,
                                                     .start = ANY,
@@ -396,11 +436,18 @@ static void guarantees_hold_for_any_numbers(void **state)
                                                   .queued = ANY,
                                                   .low_water = ANY,
                                                   .started = random_below(&random, 2),
-                                                  .may_fork = random_below(&random, 2)};
+                                                  .may_fork = random_below(&random, 2),
+                                                  .advice = {.spare = ANY,
+                                                             .surplus = ANY,
+                                                             .spare_until_ms = (uint64_t)UINT32_MAX + 1,
+                                                             .look_at_ms = (uint64_t)UINT32_MAX + 1 + ANY,
+                                                             .look_ms = ANY}};
                 struct scale_state memory = {.shrink_at_ms = ANY, .saturated = random_below(&random, 2)};
                 const struct scale_decision d = scale_policy_decide(&limits, &input, &memory);
                 unsigned unit = MAX_OF(limits.unit, 1U), most = limits.max_workers - limits.max_workers % unit;
-                unsigned kept = limits.scaling == SCALING_DYNAMIC ? MIN_OF(limits.min_spare, most) : 0;
+                unsigned kept = limits.scaling == SCALING_DYNAMIC    ? MIN_OF(limits.min_spare, most)
+                                : limits.scaling == SCALING_ADAPTIVE ? MIN_OF(input.advice.spare, most)
+                                                                     : 0;
                 assert_true(d.start % unit == 0 && d.retire % unit == 0);
                 assert_true(d.start == 0 || d.retire == 0);
                 assert_true(d.start == 0 || (input.may_fork && (uint64_t)input.total + d.start <= limits.max_workers));

@@ -1,0 +1,55 @@
+#include "logic/policy/worth.h"
+
+#include "base/cleanup.h"
+
+/* Of a fork of the master, and a small machine. */
+#define FORK_CPU_US 1000
+#define FORK_US 1000
+#define FORK_BYTES (UINT64_C(128) << 10)
+#define SMALL_MACHINE_BYTES (UINT64_C(1) << 30)
+/* A worker always has that much of its own: page tables, stacks of the kernel. */
+#define LEAST_BYTES (UINT64_C(32) << 10)
+
+/* How often to look for more connections while workers start. */
+#define LOOKS 16
+#define LONGEST_LOOK_MS 1000
+
+static double known(uint64_t value, uint64_t otherwise)
+{
+        return (double)(value > 0 ? value : otherwise);
+}
+
+static uint64_t bounded(double ms, uint64_t least_ms)
+{
+        if (ms >= WORTH_MOST_MS)
+                return WORTH_MOST_MS;
+        return ms > (double)least_ms ? (uint64_t)ms : least_ms;
+}
+
+uint64_t worth_look_ms(uint64_t start_us)
+{
+        uint64_t part_ms = start_us / LOOKS / 1000;
+
+        if (start_us <= WORTH_UNNOTICED_MS * UINT64_C(1000))
+                return 0;
+        return MIN_OF(MAX_OF(part_ms, (uint64_t)WORTH_UNNOTICED_MS), (uint64_t)LONGEST_LOOK_MS);
+}
+
+struct worth worth_of_start(const struct worth_input *input)
+{
+        const uint64_t unnoticed_us = WORTH_UNNOTICED_MS * UINT64_C(1000);
+        double workers = known(input->machine_bytes, SMALL_MACHINE_BYTES) /
+                         known(MAX_OF(input->worker_bytes, input->worker_bytes > 0 ? LEAST_BYTES : 0), FORK_BYTES);
+        /* Milliseconds of an idle worker for a microsecond of a processor. */
+        double exchange = workers / (double)MAX_OF(input->cpus, 1U) / 1000;
+        double wait_us = known(input->start_us, FORK_US);
+
+        return (struct worth){
+                .start_ms = bounded(known(input->start_cpu_us, FORK_CPU_US) * exchange, WORTH_LEAST_MS),
+                .wait_ms = wait_us <= (double)unnoticed_us
+                                   ? 0
+                                   : bounded((wait_us - (double)unnoticed_us) * WORTH_OF_WAITING * exchange, 0),
+                .wakeup_ms = bounded(WORTH_WAKEUP_CPU_US * exchange, 0),
+                .look_ms = worth_look_ms(input->start_us),
+        };
+}
