@@ -229,7 +229,7 @@ static void bounds_hold(void **state)
                 struct curve curve;
                 make(&curve, number, 10000);
                 struct pool pool = {.input = {.worth = {.start_ms = 1000 + random_below(&curve, 60000),
-                                                        .wait_ms = random_below(&curve, 2) * 20000,
+                                                        .wait_ms = random_below(&curve, 2) * UINT64_C(20000),
                                                         .wakeup_ms = random_below(&curve, 2000)},
                                               .max_workers = 1 + random_below(&curve, LEVELS)}};
                 pool.input.min_spare = random_below(&curve, pool.input.max_workers + 1);

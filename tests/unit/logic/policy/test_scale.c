@@ -362,9 +362,10 @@ static void adaptive_follows_advice(void **state)
              "1s queued 2 -> start 2 (2 queued, spare 0) high 0",
              "# Levels keep them.", "2s busy 2 -> watch high 0",
              "3s idle 2 next 13s -> timer 13s low 1",
-             "13s idle 2 surplus 1 level 2 since 12400ms allowed 12s next 20s -> "
-             "retire 1 (level 2 idle for 12.4 s > 12.0 s) timer 20s low 1",
-             "20s idle 1 surplus 1 level 1 since 12s allowed 12s next 32s -> retire 1 (level 1 idle for 12.0 s > 12.0 s) watch high 0",
+             ("13s idle 2 surplus 1 level 2 since 12400ms allowed 12s next 20s -> "
+              "retire 1 (level 2 idle for 12.4 s > 12.0 s) timer 20s low 1"),
+             ("20s idle 1 surplus 1 level 1 since 12100ms allowed 12s next 32s -> "
+              "retire 1 (level 1 idle for 12.1 s > 12.0 s) watch high 0"),
              "# Spare ones that pay are started ahead, and looked at when they pay no more.",
              "30s busy 4 spare 2 until 90s -> start 2 (spare 0 < 2) timer 90s high 2",
              "31s busy 4 idle 2 spare 2 until 90s -> timer 90s low 2 high 2",

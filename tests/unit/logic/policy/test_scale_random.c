@@ -388,7 +388,7 @@ static void run_trace(unsigned number)
         p->seed = (number + 1) * 0x9e3779b97f4a7c15ULL;
         p->limits.spare_timeout_ms = random_below(p, 5) * UINT64_C(5000);
         p->worth.start_ms = 1000 + random_below(p, 20000);
-        p->worth.wait_ms = random_below(p, 2) * random_below(p, 40000);
+        p->worth.wait_ms = random_below(p, 2) * (uint64_t)random_below(p, 40000);
         p->worth.wakeup_ms = random_below(p, 1000);
         if (number % 2 == 1)
                 p->limits.unit = 2 + random_below(p, 5);
