@@ -141,8 +141,7 @@ struct prefork_slot {
         _Atomic uint64_t handler_cpu_us; /* CPU time of all ended handler processes */
         _Atomic int32_t handler_status;  /* wait status of the last ended handler process */
         _Atomic uint32_t handler_deaths; /* handler processes that a signal killed */
-        _Atomic uint32_t reserved_level; /* for adaptive scaling: busy workers when the request began … */
-        _Atomic uint32_t reserved_left;  /* … and when it ended */
+        uint32_t reserved_request[2];
 
         /* Line 2: written by the worker, rarely. */
         _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint64_t source; /* hash of the client's address; 0: none */
@@ -179,7 +178,10 @@ struct prefork_slot {
         _Atomic uint32_t refused_rate;                                   /* closed unserved: rate_limit_per_source */
         _Atomic uint32_t throttled;                                      /* held because of rate_limit */
         uint32_t reserved_rare;
-        uint64_t reserved_thread[5]; /* for workers with several threads, which have a slot for each thread */
+        /* Written by any worker: when as many workers were busy at once as this slot's number says, and one more; if
+         * the master wants to know (`reporting`). */
+        _Atomic uint64_t level_busy_ns;
+        uint64_t reserved_thread[4]; /* for workers with several threads, which have a slot for each thread */
 };
 
 struct prefork_scoreboard {
@@ -200,7 +202,8 @@ struct prefork_scoreboard {
         _Atomic uint64_t max_worker_memory_bytes;                     /* 0: no recycling by memory */
         _Atomic uint64_t max_worker_age_ns;                           /* 0: no recycling by age */
         _Atomic uint32_t max_requests_jitter_percent;
-        uint32_t reserved_limit;
+        /* How many workers are idle or busy: levels are noted by it (slot.level_busy_ns). 0: they are not. */
+        _Atomic uint32_t reporting;
 
         _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t wake[PREFORK_WAKE_COUNT];
         /* On a line that workers write, too: as `records`. */

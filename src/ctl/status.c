@@ -147,6 +147,11 @@ static int append_workers(const json_t *pool, struct text *text)
                 r = text_appendf(text, "  spare      %" PRIu64 " to %" PRIu64 " (%s)\n",
                                  ctl_number(pool, "limits.min_spare_workers"),
                                  ctl_number(pool, "limits.max_spare_workers"), ctl_string(pool, "limits.scaling"));
+        if (r == 0 && json_is_object(json_object_get(pool, "adaptive")))
+                r = text_appendf(text,
+                                 "  adaptive   level %" PRIu64 " idle for %" PRIu64 " ms goes, %" PRIu64 " ahead\n",
+                                 ctl_number(pool, "adaptive.level"), ctl_number(pool, "adaptive.off_delay_ms"),
+                                 ctl_number(pool, "adaptive.spare_workers"));
         return r;
 }
 

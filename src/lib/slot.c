@@ -71,6 +71,14 @@ static void set_activity(struct slot *slot, enum prefork_activity activity, uint
         atomic_store_explicit(&slot->words->activity, activity, memory_order_release);
 }
 
+/* So many workers are busy while `idle` of those that report are not: note that this level is. The other levels below
+ * are as well, and whoever reads it knows. */
+static void note_level(struct prefork_scoreboard *board, uint32_t reporting, uint32_t idle, uint64_t now_ns)
+{
+        if (reporting > idle && reporting - idle <= PREFORK_SCOREBOARD_SLOTS)
+                atomic_store_explicit(&board->slots[reporting - idle - 1].level_busy_ns, now_ns, memory_order_relaxed);
+}
+
 void slot_ready(struct slot *slot, uint64_t now_ns)
 {
         slot_idle(slot, now_ns);
@@ -88,6 +96,11 @@ static void join_idle_set(struct slot *slot, enum prefork_activity activity, uin
 {
         struct prefork_scoreboard *board = slot->board;
 
+        uint32_t reporting = atomic_load_explicit(&board->reporting, memory_order_relaxed);
+
+        /* Before it is idle: of two that leave at once, both may note the higher level, but none is missed. */
+        if (reporting > 0)
+                note_level(board, reporting, idle_set_count(board), now_ns);
         set_activity(slot, activity, now_ns);
         idle_set_add(board, slot->index);
         uint32_t high_above = atomic_load(&board->high_above);
@@ -118,6 +131,7 @@ static void leave_idle_set(struct slot *slot, enum prefork_activity activity, ui
         idle_set_remove(board, slot->index);
         uint32_t idle = idle_set_count(board);
         lower_low_water(board, idle);
+        note_level(board, atomic_load_explicit(&board->reporting, memory_order_relaxed), idle, now_ns);
         if (idle < atomic_load(&board->low_below))
                 slot_wake(slot, PREFORK_WAKE_LOW);
 }

@@ -520,7 +520,7 @@ def test_max_workers_follows_ttin_and_ttou(preforkd: Start) -> None:
         daemon.wait_workers(count)
 
 
-@pytest.mark.parametrize("scaling", ["dynamic", "static", "ondemand"])
+@pytest.mark.parametrize("scaling", ["dynamic", "static", "ondemand", "adaptive"])
 def test_an_idle_master_sleeps(preforkd: Start, scaling: str) -> None:
     """Tickless: once a burst and its surplus are over, nothing wakes the master, whatever deadlines are configured."""
     address = tcp4()
@@ -529,7 +529,7 @@ def test_an_idle_master_sleeps(preforkd: Start, scaling: str) -> None:
                                "detach_after": "1h", "max_requests": 1000, "max_worker_age": "1h",
                                "max_spare_workers": None if scaling == "static" else 2}})
     burst(address, 20)
-    spares = {"dynamic": 2, "static": 10, "ondemand": 0}[scaling]
+    spares = {"dynamic": 2, "static": 10, "ondemand": 0, "adaptive": 2}[scaling]
     wait_until(lambda: len(daemon.workers()) <= max(spares, 2), "the end of the surplus")
 
     def sleeps() -> bool:

@@ -18,19 +18,16 @@ struct preforkd {
         bool started;
 };
 
-/* What a start is worth is the price. All of a start is taken for processor time, and the rest follows. */
+/* A machine on which a start, all of which is processor time, is worth its price. */
 static struct worth worth_of(const struct simulation *s)
 {
-        double exchange =
-                (double)s->price_us / (double)s->start_us; /* time of an idle worker for that of a processor */
-        uint64_t unnoticed_us = MIN_OF(s->start_us, WORTH_UNNOTICED_MS * UINT64_C(1000));
+        const struct worth_input input = {.start_cpu_us = s->start_us,
+                                          .start_us = s->start_us,
+                                          .worker_bytes = 1 << 20,
+                                          .machine_bytes = (s->price_us << 20) / s->start_us,
+                                          .cpus = 1};
 
-        return (struct worth){
-                .start_ms = s->price_us / 1000,
-                .wait_ms = (uint64_t)((double)(s->start_us - unnoticed_us) * WORTH_OF_WAITING * exchange / 1000),
-                .wakeup_ms = (uint64_t)(WORTH_WAKEUP_CPU_US * exchange / 1000),
-                .look_ms = worth_look_ms(s->start_us),
-        };
+        return worth_of_start(&input);
 }
 
 static struct adaptive_advice advise(struct preforkd *p, struct simulation *s)

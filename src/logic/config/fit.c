@@ -72,7 +72,11 @@ static void fit_chain(const struct rules *rules, struct pool_config *pool)
         for (size_t i = 0; i < ELEMENTS(chain); i++)
                 if (chain[i] != POOL_START_WORKERS)
                         clamp(pool, i);
-        if (!rules_is_set(pool, POOL_START_WORKERS) && pool->scaling == SCALING_DYNAMIC)
+        if (rules_is_set(pool, POOL_START_WORKERS))
+                return;
+        if (pool->scaling == SCALING_ADAPTIVE)
+                pool->start_workers = pool->min_spare_workers;
+        else if (pool->scaling == SCALING_DYNAMIC)
                 pool->start_workers = pool->min_spare_workers + (pool->max_spare_workers - pool->min_spare_workers) / 2;
 }
 
@@ -95,6 +99,20 @@ static void fit_ondemand(const struct rules *rules, struct pool_config *pool)
                 pool->max_spare_workers = 0;
         if (agrees)
                 fit_chain(rules, pool);
+}
+
+/* adaptive: the thresholds are bounds, and nothing is bounded unless a user says so. */
+static void fit_adaptive(const struct rules *rules, struct pool_config *pool)
+{
+        if (!rules_is_set(pool, POOL_MIN_SPARE_WORKERS))
+                pool->min_spare_workers = 0;
+        if (!rules_is_set(pool, POOL_MAX_SPARE_WORKERS))
+                pool->max_spare_workers = pool->max_workers;
+        if (pool_config_is_unwatched(pool))
+                rules_refuse(rules, pool, POOL_SCALING,
+                             "adaptive goes by what workers report, and with accounting = none they report nothing; "
+                             "expected another scaling");
+        fit_chain(rules, pool);
 }
 
 /* static: the thresholds have no meaning. They are all set to max_workers, so that code that looks only at thresholds
@@ -172,6 +190,8 @@ void config_fit(const struct rules *rules, struct pool_config *pool)
                 fit_static(rules, pool);
         else if (pool->scaling == SCALING_ONDEMAND)
                 fit_ondemand(rules, pool);
+        else if (pool->scaling == SCALING_ADAPTIVE)
+                fit_adaptive(rules, pool);
         else
                 fit_chain(rules, pool);
 }

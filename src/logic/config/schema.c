@@ -44,8 +44,11 @@ static const struct option_choice rollback_checks[] = {
 static const struct option_choice fast_exits[] = {{"no", FAST_EXIT_NO}, {"python", FAST_EXIT_PYTHON}, {0}};
 static const struct option_choice stderr_modes[] = {
         {"log", STDERR_LOG}, {"inherit", STDERR_INHERIT}, {"null", STDERR_NULL}, {"socket", STDERR_SOCKET}, {0}};
-static const struct option_choice scalings[] = {
-        {"dynamic", SCALING_DYNAMIC}, {"static", SCALING_STATIC}, {"ondemand", SCALING_ONDEMAND}, {0}};
+static const struct option_choice scalings[] = {{"dynamic", SCALING_DYNAMIC},
+                                                {"static", SCALING_STATIC},
+                                                {"ondemand", SCALING_ONDEMAND},
+                                                {"adaptive", SCALING_ADAPTIVE},
+                                                {0}};
 static const struct option_choice connection_logs[] = {
         {"no", CONNECTION_LOG_NO}, {"refused", CONNECTION_LOG_REFUSED}, {"all", CONNECTION_LOG_ALL}, {0}};
 static const struct option_choice when_fulls[] = {{"queue", FULL_QUEUE}, {"refuse", FULL_REFUSE}, {0}};
@@ -199,7 +202,7 @@ const struct option pool_options[] = {
                 .help = "how many lines of its handlers' stderr a pool may log; the rest is dropped"},
 
         [POOL_SCALING] = {"scaling", OPTION_ENUM, POOL_FIELD(scaling), "dynamic", .choices = scalings,
-                .help = "static: all max_workers at once; ondemand: none until a connection waits"},
+                .help = "static: all max_workers; ondemand: none until a connection waits; adaptive: as many as pay"},
         [POOL_MIN_SPARE_WORKERS] = {"min_spare_workers", OPTION_NUMBER, POOL_FIELD(min_spare_workers), "1",
                 .max = WORKERS_MAX, .help = "workers are started when fewer than this are idle or starting"},
         [POOL_MAX_SPARE_WORKERS] = {"max_spare_workers", OPTION_NUMBER, POOL_FIELD(max_spare_workers), "8",

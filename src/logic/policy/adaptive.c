@@ -29,21 +29,22 @@ static unsigned concurrency(const struct adaptive_input *input)
         return (unsigned)MIN_OF(busy + input->queued, (uint64_t)UINT32_MAX);
 }
 
-/* Level k was busy whenever a higher one was, so the latest of their times counts. */
-static struct top find_top(const struct adaptive_input *input, uint64_t within_ms)
+/* As long as nothing is known of the levels, all are taken for busy. */
+static struct top find_top(const struct adaptive_input *input, bool known, uint64_t within_ms)
 {
         unsigned now_busy = concurrency(input);
-        uint64_t latest_ms = 0;
 
+        if (!known && within_ms > 0)
+                return (struct top){.level = MAX_OF(now_busy, input->total), .busy_ms = input->now_ms};
         for (size_t level = input->levels; level > now_busy; level--) {
-                latest_ms = MAX_OF(latest_ms, input->left_ms[level - 1]);
-                if (latest_ms > 0 && since(input->now_ms, latest_ms) < within_ms)
-                        return (struct top){.level = (unsigned)level, .busy_ms = latest_ms};
+                uint64_t busy_ms = input->left_ms[level - 1];
+                if (busy_ms > 0 && since(input->now_ms, busy_ms) < within_ms)
+                        return (struct top){.level = (unsigned)level, .busy_ms = busy_ms};
         }
         return (struct top){.level = now_busy, .busy_ms = input->now_ms};
 }
 
-/* When level `level` was busy last. */
+/* When level `level` was busy last: whenever a higher one was, too. */
 static uint64_t busy_last_ms(const struct adaptive_input *input, unsigned level)
 {
         uint64_t latest_ms = 0;
@@ -143,9 +144,10 @@ static uint64_t next_look_ms(const struct adaptive_input *input, const struct ad
 }
 
 /* Which workers are kept by no level, and why. */
-static void find_surplus(const struct adaptive_input *input, struct adaptive_advice *advice)
+static void find_surplus(const struct adaptive_input *input, bool known, struct adaptive_advice *advice)
 {
-        const struct top top = find_top(input, input->worth.start_ms), bound = find_top(input, input->max_spare_ms);
+        const struct top top = find_top(input, known, input->worth.start_ms),
+                         bound = find_top(input, known, input->max_spare_ms);
         uint64_t kept = (uint64_t)top.level + advice->spare, bounded = (uint64_t)bound.level + input->max_spare;
         const struct top *which = bounded < kept ? &bound : &top;
         unsigned ready = input->idle - MIN_OF(input->idle, input->queued);
@@ -164,6 +166,7 @@ static void find_surplus(const struct adaptive_input *input, struct adaptive_adv
 struct adaptive_advice adaptive_advise(const struct adaptive_input *input, struct adaptive_state *state)
 {
         struct adaptive_advice advice = {.look_ms = input->worth.look_ms};
+        bool first = state->since_ms == 0;
 
         forget(state, input);
         count_uses(state, input);
@@ -173,7 +176,11 @@ struct adaptive_advice adaptive_advise(const struct adaptive_input *input, struc
         state->spare = advice.spare;
         if (input->queued > 0)
                 advice.reached = MIN_OF(concurrency(input), input->max_workers);
-        find_surplus(input, &advice);
+        find_surplus(input, !first, &advice);
+        if (first)
+                advice.reached = MIN_OF(MAX_OF(concurrency(input), input->total), input->max_workers);
+        state->level = advice.level - 1;
+        state->off_delay_ms = advice.allowed_ms;
         state->was_used_up |= advice.surplus > 0 && advice.surplus == input->idle; /* by us, not by demand */
         return advice;
 }

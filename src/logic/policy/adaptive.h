@@ -27,12 +27,14 @@
 
 /* What it remembers between calls; zero-initialise. */
 struct adaptive_state {
-        uint64_t since_ms;              /* what is counted below was counted from then on; 0: never asked */
+        uint64_t since_ms; /* what is counted below was counted from then on; 0: never asked, and no level is known */
         uint64_t observed_ms;           /* before that, as far as it still counts */
         uint64_t uses[ADAPTIVE_SPARES]; /* how often the k-th spare worker had saved a wait; in 1/256 */
         uint64_t used_up;               /* how often no worker was idle; in 1/256 */
         unsigned spare;                 /* spare workers that were advised last */
         bool was_used_up;
+        unsigned level;        /* the highest level that keeps its worker, … */
+        uint64_t off_delay_ms; /* … for so long from when it was busy last: both for people */
 };
 
 struct adaptive_input {
@@ -58,8 +60,8 @@ struct adaptive_advice {
         uint64_t level_idle_ms; /* … has been idle for so long, which is … */
         uint64_t allowed_ms;    /* … as long as this at least */
         bool by_bound;          /* because more than max_spare workers were idle for max_spare_ms */
-        unsigned reached; /* connections wait for workers of levels up to this one: the caller notes in left_ms that
-                           * it is busy, since no worker can; 0: none waits */
+        unsigned reached; /* the caller notes in left_ms that the level of this number is busy: connections wait for
+                           * workers up to it, or no level is known yet; 0: nothing is to be noted */
 };
 
 /* Advise. `state` is updated. Guarantees, whatever the input: spare ≥ min_spare where max_workers allows it; surplus ≤

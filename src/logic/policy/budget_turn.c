@@ -18,7 +18,7 @@ void budget_turn_describe(struct budget_row *row, const struct pool_config *conf
         row->ending = ending;
         row->idle = counts->idle - MIN_OF(counts->idle, queued);
         row->pledged = counts->starting + counts->idle - row->idle;
-        row->keeps = !closing_down && config->scaling == SCALING_DYNAMIC ? (unsigned)config->min_spare_workers : 0;
+        row->keeps = closing_down || is_static ? 0 : (unsigned)config->min_spare_workers;
         row->gives_none = is_static;
         row->wants = wants;
         row->since_ms = since_ms;

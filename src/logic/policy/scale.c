@@ -99,15 +99,18 @@ static struct question ask(const struct scale_limits *limits, const struct scale
 
         q.adaptive = q.limits.scaling == SCALING_ADAPTIVE;
         q.max_spare = q.limits.max_spare;
-        if (q.adaptive) /* neither fewer nor more, apart from what the levels keep */
-                q.limits.min_spare = q.limits.max_spare = MIN_OF(input->advice.spare, q.limits.max_workers);
+        if (q.adaptive) { /* neither fewer nor more, apart from what the levels keep */
+                bool is_over = input->total > q.limits.max_workers; /* what pays gives way */
+                q.limits.min_spare = is_over ? q.limits.min_spare : MIN_OF(input->advice.spare, q.limits.max_workers);
+                q.limits.max_spare = q.limits.min_spare;
+        }
         q.wanted = (uint64_t)q.limits.min_spare + input->queued;
         q.unit = q.limits.unit;
         q.enough = MAX_OF(q.limits.min_spare, 1U);
         q.deficit = excess(q.wanted, q.spare);
         if (q.limits.scaling == SCALING_STATIC)
                 q.deficit = excess(q.limits.max_workers, input->total);
-        else if (q.limits.scaling == SCALING_DYNAMIC && !input->started) {
+        else if (q.limits.scaling != SCALING_ONDEMAND && !input->started) {
                 uint64_t missing = excess(q.limits.start, input->total);
                 q.first = missing > 0 && missing >= q.deficit;
                 q.deficit = MAX_OF(q.deficit, missing);

@@ -80,6 +80,36 @@ static struct scale_input gather(const struct turn *turn, unsigned unwatched_spa
         };
 }
 
+/* The workers that are in the idle set or busy. */
+static unsigned count_reporting(const struct worker_counts *counts)
+{
+        return counts->total - MIN_OF(counts->starting, counts->total);
+}
+
+static void take_advice(struct turn *turn, const struct scale_limits *limits, struct scale_input *input)
+{
+        const struct adaptive_input asked = {
+                .now_ms = input->now_ms,
+                .worth = turn->worth,
+                .idle = input->idle,
+                .starting = input->starting,
+                .total = input->total,
+                .queued = input->queued,
+                .min_spare = limits->min_spare,
+                .max_spare = limits->max_spare,
+                .max_workers = limits->max_workers,
+                .max_spare_ms = limits->spare_timeout_ms,
+                .may_fork = input->may_fork,
+                .left_ms = turn->level_busy_ms,
+                .levels = turn->level_count,
+        };
+
+        if (limits->scaling != SCALING_ADAPTIVE)
+                return;
+        input->advice = adaptive_advise(&asked, &turn->scaling->adaptive);
+        turn->levels.reached = input->advice.reached;
+}
+
 /* Retire idle workers with so many slots in all: those that hold no connection first, and of these those of older
  * generations. */
 static void retire_idle(struct turn *turn, unsigned slots)
@@ -241,6 +271,8 @@ static void publish(struct turn *turn, const struct scale_decision *decision, co
         turn->levels.reset_low_water = decision->reset_low_water;
         turn->levels.watch_listeners = decision->watch_listeners || view->watch;
         total_limit_watch(turn);
+        if (turn->limits.scaling == SCALING_ADAPTIVE)
+                turn->levels.reporting = count_reporting(&turn->rows.counts);
         if (decision->reset_low_water)
                 occupancy_reset_low_water(&turn->scaling->occupancy, view->free - MIN_OF(decision->retire, view->free));
 }
@@ -286,7 +318,8 @@ void scaling_decide(struct turn *turn)
         const struct scale_limits limits = limits_of(turn);
         const unsigned threads = MAX_OF(limits.unit, 1U);
         const struct occupancy_view view = look(turn);
-        const struct scale_input input = gather(turn, occupancy_spare(view.free, limits.max_spare));
+        struct scale_input input = gather(turn, occupancy_spare(view.free, limits.max_spare));
+        take_advice(turn, &limits, &input);
         struct scale_decision decision = scale_policy_decide(&limits, &input, &turn->scaling->scale);
 
         total_limit_spare_woken(turn, &decision);

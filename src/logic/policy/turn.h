@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "logic/config/config.h"
+#include "logic/policy/adaptive.h"
 #include "logic/policy/backoff.h"
 #include "logic/policy/budget.h"
 #include "logic/policy/occupancy.h"
@@ -45,10 +46,11 @@ struct closing_row {
 struct scaling_state {
         struct scale_state scale;
         struct occupancy occupancy; /* of workers that report nothing */
-        bool started;               /* the first decision was carried out: start_workers were launched */
-        bool saturation_told;       /* the current episode of saturation was reported … */
-        uint64_t told_since_ms;     /* … and since then it is counted */
-        uint64_t refused_before;    /* turn.refused at the end of the last reported episode */
+        struct adaptive_state adaptive;
+        bool started;            /* the first decision was carried out: start_workers were launched */
+        bool saturation_told;    /* the current episode of saturation was reported … */
+        uint64_t told_since_ms;  /* … and since then it is counted */
+        uint64_t refused_before; /* turn.refused at the end of the last reported episode */
         struct waiting waiting;
 };
 
@@ -64,6 +66,8 @@ struct turn_levels {
         uint32_t low_below, high_above;
         bool reset_low_water;
         bool watch_listeners; /* the master itself watches the listeners */
+        uint32_t reporting;   /* workers note the levels of demand by this many; 0: they do not */
+        uint32_t reached;     /* this level is busy, because connections wait, or of no other is known; 0: none */
         bool notify_busy;     /* workers wake the master when a request begins, because no request deadline is armed */
 };
 
@@ -77,11 +81,14 @@ struct turn {
         struct budget_grant grant;  /* what it leaves this pool; launches use the places up */
         bool closing_down;          /* the pool was removed or stops: it serves waiting connections, then ends */
         bool killing, paused;
-        uint64_t not_before_ms; /* end of the back-off; 0: none */
-        unsigned queued;        /* connections waiting on its listeners; closing down: on the closing ones */
-        uint64_t accepted;      /* connections accepted since the pool began; 0 if nobody needs to know */
-        uint64_t refused;       /* connections refused since the pool began because it was full */
-        uint32_t low_water;     /* the lowest idle count since levels.reset_low_water */
+        uint64_t not_before_ms;  /* end of the back-off; 0: none */
+        unsigned queued;         /* connections waiting on its listeners; closing down: on the closing ones */
+        uint64_t accepted;       /* connections accepted since the pool began; 0 if nobody needs to know */
+        uint64_t refused;        /* connections refused since the pool began because it was full */
+        uint32_t low_water;      /* the lowest idle count since levels.reset_low_water */
+        uint64_t *level_busy_ms; /* adaptive: when level i + 1 was busy last; 0: never */
+        size_t level_count;
+        struct worth worth; /* of a start */
         struct closing_row *closing;
         size_t closing_count;
         struct worker_rows rows;

@@ -4,7 +4,6 @@
 
 /* Of a fork of the master, and a small machine. */
 #define FORK_CPU_US 1000
-#define FORK_US 1000
 #define FORK_BYTES (UINT64_C(128) << 10)
 #define SMALL_MACHINE_BYTES (UINT64_C(1) << 30)
 /* A worker always has that much of its own: page tables, stacks of the kernel. */
@@ -26,30 +25,33 @@ static uint64_t bounded(double ms, uint64_t least_ms)
         return ms > (double)least_ms ? (uint64_t)ms : least_ms;
 }
 
-uint64_t worth_look_ms(uint64_t start_us)
+/* That part of a wait for a start which somebody notices. */
+static uint64_t noticed_us(const struct worth_input *input)
 {
-        uint64_t part_ms = start_us / LOOKS / 1000;
+        const uint64_t unnoticed_us = WORTH_UNNOTICED_MS * UINT64_C(1000);
 
-        if (start_us <= WORTH_UNNOTICED_MS * UINT64_C(1000))
+        return input->start_us > unnoticed_us ? input->start_us - unnoticed_us : 0;
+}
+
+static uint64_t look_ms(const struct worth_input *input)
+{
+        if (noticed_us(input) == 0)
                 return 0;
-        return MIN_OF(MAX_OF(part_ms, (uint64_t)WORTH_UNNOTICED_MS), (uint64_t)LONGEST_LOOK_MS);
+        return MIN_OF(MAX_OF(input->start_us / LOOKS / 1000, UINT64_C(1)), (uint64_t)LONGEST_LOOK_MS);
 }
 
 struct worth worth_of_start(const struct worth_input *input)
 {
-        const uint64_t unnoticed_us = WORTH_UNNOTICED_MS * UINT64_C(1000);
+        double cpu_us = known(input->start_cpu_us, FORK_CPU_US), wait_us = (double)noticed_us(input);
         double workers = known(input->machine_bytes, SMALL_MACHINE_BYTES) /
                          known(MAX_OF(input->worker_bytes, input->worker_bytes > 0 ? LEAST_BYTES : 0), FORK_BYTES);
         /* Milliseconds of an idle worker for a microsecond of a processor. */
         double exchange = workers / (double)MAX_OF(input->cpus, 1U) / 1000;
-        double wait_us = known(input->start_us, FORK_US);
 
         return (struct worth){
-                .start_ms = bounded(known(input->start_cpu_us, FORK_CPU_US) * exchange, WORTH_LEAST_MS),
-                .wait_ms = wait_us <= (double)unnoticed_us
-                                   ? 0
-                                   : bounded((wait_us - (double)unnoticed_us) * WORTH_OF_WAITING * exchange, 0),
+                .start_ms = bounded(cpu_us * exchange, WORTH_LEAST_MS),
+                .wait_ms = bounded(MIN_OF(wait_us, cpu_us) * WORTH_OF_WAITING * exchange, 0),
                 .wakeup_ms = bounded(WORTH_WAKEUP_CPU_US * exchange, 0),
-                .look_ms = worth_look_ms(input->start_us),
+                .look_ms = look_ms(input),
         };
 }

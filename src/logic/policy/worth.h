@@ -5,13 +5,14 @@
  * of all that there is in that second, and an idle worker takes its private memory/all memory for as long as it is
  * kept. So on a machine with 2 processors and 8 GB, where a start takes 20 ms of processor time and a worker 8 MB, a
  * start is worth 0.02 / 2 × 8192 / 8 = 10.24 s. A second that a client waits counts as WORTH_OF_WAITING seconds of a
- * processor, except the first WORTH_UNNOTICED_MS of it, which nobody notices. */
+ * processor, except the first WORTH_UNNOTICED_MS of it, which nobody notices; and no more than so many times the start,
+ * or starts that are slow because many are under way would lead to more of them. */
 #pragma once
 
 #include <stdint.h>
 
-#define WORTH_OF_WAITING 2.25
-#define WORTH_UNNOTICED_MS 2
+#define WORTH_OF_WAITING 2.4
+#define WORTH_UNNOTICED_MS 10
 /* What it costs to wake the master twice: to learn that no worker is idle, and that a connection waits. */
 #define WORTH_WAKEUP_CPU_US 100
 /* Bounds: measurements are coarse, and nobody waits longer than an hour for memory. */
@@ -37,6 +38,3 @@ struct worth {
 
 /* Weigh. What is not known is taken for that of a worker which is a fork of the master, on a small machine. */
 struct worth worth_of_start(const struct worth_input *input);
-
-/* The look_ms of starts that take so long. */
-uint64_t worth_look_ms(uint64_t start_us);

@@ -97,6 +97,7 @@ void pool_host_open(struct daemon *daemon)
                 .original_limits = &setup->original_limits,
                 .master_pid = daemon->pid,
                 .cpus = process_cpus(),
+                .memory_bytes = process_memory_bytes(),
                 .turn = pool_turn_take,
                 .observer = {.context = daemon,
                              .changed = on_pool_changed,

@@ -77,6 +77,12 @@ struct worker_table {
         uint32_t tally_count;  /* length of the array */
 };
 
+/* What starts of the pool's workers have cost, on the average of the last ones; 0: not known. Written by start_meter.
+ */
+struct pool_starts {
+        uint64_t cpu_us, duration_us, worker_bytes;
+};
+
 /* Written by health. */
 struct pool_health {
         struct backoff backoff;
@@ -130,6 +136,7 @@ struct pool {
         struct templates templates;  /* written by launcher_template */
         struct scaling_state scaler; /* written by logic/policy/scaling, in a turn, and by scaler */
         struct budget_row budget;    /* in the runtime's; written by pool_budget */
+        struct pool_starts starts;
         struct pool_health health;
         struct fallback fallback;   /* written by pool_fallback, as is what was said of it last: */
         char fallback_told[2][160]; /* of start_method and copy */

@@ -69,6 +69,7 @@ struct pool_runtime {
         pid_t master_pid;
         struct budget *budget;      /* max_workers_total; NULL: as with a total of 0 */
         unsigned cpus;              /* the most processors this machine can have */
+        uint64_t memory_bytes;      /* its memory; 0: not known */
         uint64_t orphan_timeout_ms; /* how long requests may continue after the master's death (shutdown_timeout) */
         void (*turn)(struct pool *pool); /* takes a turn: called when a pool's timer fires or its workers wake the
                                           * master */

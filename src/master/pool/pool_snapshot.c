@@ -10,6 +10,7 @@
 #include "master/pool/pool.h"
 #include "master/pool/pool_budget.h"
 #include "master/pool/scaler.h"
+#include "master/pool/start_meter.h"
 #include "master/pool/tallies.h"
 #include "master/pool/worker.h"
 #include "master/pool/worker_slots.h"
@@ -18,14 +19,24 @@ static int take_workers(struct pool *pool, uint64_t now_ms)
 {
         struct worker_rows *rows = &pool->turn.rows;
 
+        const struct worker *started = NULL;
+        unsigned at_once = 0;
+
         int r = worker_rows_reserve(rows, pool->workers.count);
         if (r < 0)
                 return r;
         for (struct worker *worker = pool->workers.first; worker; worker = worker->next) {
+                bool was_starting = worker->life.state == WORKER_STARTING;
                 worker_note_ready(worker, now_ms);
+                if (was_starting && worker->life.state == WORKER_READY) {
+                        started = worker;
+                        at_once++;
+                }
                 const struct worker_row row = worker_row_of(worker, now_ms);
                 worker->row = worker_rows_add(rows, &row);
         }
+        if (started)
+                start_meter_note(started, at_once + rows->counts.starting, now_ms);
         for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
                 if (worker->replacement)
                         worker_rows_link(rows, worker->row, worker->replacement->row);
@@ -78,14 +89,19 @@ int pool_snapshot_take(struct pool *pool, uint64_t now_ms)
         turn_begin(&pool->turn, now_ms, pool->generation);
         take_numbers(pool);
         int r = take_workers(pool, now_ms);
+        pool->turn.worth = start_meter_worth(pool);
         listener_health_take(pool);
         take_queue(pool);
         pool_budget_begin_turn(pool);
+        if (r == 0)
+                r = scaler_take_levels(pool);
         return r == 0 ? take_closing(pool) : r;
 }
 
 void pool_snapshot_end(struct pool *pool)
 {
+        free(TAKE_PTR(pool->turn.level_busy_ms));
+        pool->turn.level_count = 0;
         free(TAKE_PTR(pool->turn.closing));
         pool->turn.closing_count = 0;
 }

@@ -1,11 +1,15 @@
 #include "master/pool/scaler.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
 #include "base/cleanup.h"
 #include "base/saturating.h"
 #include "lib/idle_set.h"
 #include "logic/policy/level_shares.h"
 #include "master/loop/evloop.h"
 #include "master/pool/pool.h"
+#include "os/clock.h"
 #include "os/net/listener_check.h"
 
 #define SHORT_OF_MEMORY_MS 100
@@ -74,6 +78,25 @@ static bool publish_share(struct prefork_scoreboard *board, const struct level_s
                (share->high_above != UINT32_MAX && idle > share->high_above);
 }
 
+/* That level is busy just now. Written as workers write it. */
+static void note_level(struct prefork_scoreboard *board, uint32_t level)
+{
+        if (level > 0 && level <= PREFORK_SCOREBOARD_SLOTS)
+                atomic_store_explicit(&board->slots[level - 1].level_busy_ns, clock_now_ns(), memory_order_relaxed);
+}
+
+/* Levels are those of the pool, so with several boards no worker sees them; when they are one again, all were busy. */
+static void publish_reporting(const struct boards *boards, const struct turn_levels *levels)
+{
+        for (unsigned i = 0; i < boards->count; i++) {
+                struct prefork_scoreboard *board = boards->items[i]->memory;
+                uint32_t reporting = boards->count == 1 ? levels->reporting : 0;
+                if (atomic_load_explicit(&board->reporting, memory_order_relaxed) != reporting)
+                        atomic_store_explicit(&board->reporting, reporting, memory_order_relaxed);
+                note_level(board, boards->count == 1 ? levels->reached : levels->reporting);
+        }
+}
+
 static bool publish_levels(const struct boards *boards, const struct turn_levels *levels)
 {
         struct level_share shares[BOARDS_MAX];
@@ -100,9 +123,32 @@ uint32_t scaler_low_water(const struct pool *pool)
         return (uint32_t)MIN_OF(sum, (uint64_t)UINT32_MAX);
 }
 
+int scaler_take_levels(struct pool *pool)
+{
+        const struct prefork_scoreboard *board = boards_present(&pool->boards)->memory;
+        uint64_t now_ms = pool->turn.now_ms;
+        size_t count = MIN_OF((size_t)pool->turn.limits.max_workers, (size_t)pool->workers.tally_count);
+
+        if (pool->turn.limits.scaling != SCALING_ADAPTIVE || count == 0)
+                return 0;
+        uint64_t *busy_ms = calloc(count, sizeof(*busy_ms));
+        if (!busy_ms)
+                return -ENOMEM;
+        for (size_t i = 0; i < count; i++) {
+                uint64_t busy_ns = atomic_load_explicit(&board->slots[i].level_busy_ns, memory_order_relaxed);
+                busy_ms[i] = MIN_OF(busy_ns / 1000000, now_ms);
+        }
+        if (pool->boards.count > 1) /* not known */
+                busy_ms[count - 1] = now_ms;
+        pool->turn.level_busy_ms = busy_ms;
+        pool->turn.level_count = count;
+        return 0;
+}
+
 void scaler_publish(struct pool *pool)
 {
         watch_listeners(pool, pool->turn.levels.watch_listeners);
+        publish_reporting(&pool->boards, &pool->turn.levels);
         if (publish_levels(&pool->boards, &pool->turn.levels))
                 pool_touch(pool);
 }
@@ -110,6 +156,7 @@ void scaler_publish(struct pool *pool)
 void scaler_forget(struct pool *pool)
 {
         pool->scaler.scale = (struct scale_state){0};
+        pool->scaler.adaptive = (struct adaptive_state){0};
 }
 
 void scaler_restart(struct pool *pool)

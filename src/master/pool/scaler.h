@@ -6,6 +6,10 @@
 
 struct pool;
 
+/* For adaptive scaling: when the levels of demand were busy last, as the workers have noted it, into the turn. The
+ * snapshot frees it. 0 or -ENOMEM. */
+int scaler_take_levels(struct pool *pool);
+
 /* Publish the levels of the turn in all boards. Touches the pool if a count has changed meanwhile and crosses a
  * threshold. */
 void scaler_publish(struct pool *pool);

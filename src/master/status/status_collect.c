@@ -14,6 +14,7 @@
 #include "master/pool/pool_counters.h"
 #include "master/pool/pool_fallback.h"
 #include "master/pool/pool_table.h"
+#include "master/pool/start_meter.h"
 #include "master/pool/tallies.h"
 #include "master/pool/worker.h"
 #include "master/pool/worker_slots.h"
@@ -21,8 +22,21 @@
 #include "os/clock.h"
 #include "os/process/usage.h"
 
+static void collect_adaptive(const struct pool *pool, struct status_pool *status)
+{
+        const struct adaptive_state *adaptive = &pool->scaler.adaptive;
+        const struct worth worth = start_meter_worth(pool);
+
+        status->adaptive.level = adaptive->level;
+        status->adaptive.off_delay_ms = adaptive->off_delay_ms;
+        status->adaptive.spare = adaptive->spare;
+        status->adaptive.start_ms = worth.start_ms;
+        status->adaptive.wait_ms = worth.wait_ms;
+}
+
 static void collect_totals(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
 {
+        collect_adaptive(pool, status);
         status->totals = tallies_totals(pool);
         if (pool->scaler.saturation_told)
                 status->totals.saturated_ms += pool_counters_saturated_ms(pool, now_ms);

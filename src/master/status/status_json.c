@@ -53,8 +53,10 @@ json_t *status_json_error(const char *error, const char *message)
 
 json_t *status_json_limits(const struct scale_limits *limits)
 {
-        static const char *const scalings[] = {
-                [SCALING_DYNAMIC] = "dynamic", [SCALING_STATIC] = "static", [SCALING_ONDEMAND] = "ondemand"};
+        static const char *const scalings[] = {[SCALING_DYNAMIC] = "dynamic",
+                                               [SCALING_STATIC] = "static",
+                                               [SCALING_ONDEMAND] = "ondemand",
+                                               [SCALING_ADAPTIVE] = "adaptive"};
 
         return json_pack("{s:s, s:o, s:o, s:o, s:o}", "scaling", scalings[limits->scaling], "min_spare_workers",
                          NUMBER(limits->min_spare), "max_spare_workers", NUMBER(limits->max_spare), "start_workers",
@@ -147,6 +149,17 @@ static json_t *choice_json(const struct status_choice *choice)
                          choice->why ? status_json_text(choice->why) : json_null());
 }
 
+/* What adaptive scaling goes by; null with another scaling. */
+static json_t *adaptive_json(const struct status_pool *status)
+{
+        if (status->limits.scaling != SCALING_ADAPTIVE)
+                return json_null();
+        return json_pack("{s:o, s:o, s:o, s:o, s:o}", "level", NUMBER(status->adaptive.level), "off_delay_ms",
+                         NUMBER(status->adaptive.off_delay_ms), "spare_workers", NUMBER(status->adaptive.spare),
+                         "start_worth_ms", NUMBER(status->adaptive.start_ms), "wait_worth_ms",
+                         NUMBER(status->adaptive.wait_ms));
+}
+
 static int add_lists(json_t *pool, const struct status_pool *status)
 {
         json_t *listeners = json_array();
@@ -154,6 +167,8 @@ static int add_lists(json_t *pool, const struct status_pool *status)
 
         if (r == 0)
                 r = json_object_set_new(pool, "start_method", choice_json(&status->start_method));
+        if (r == 0)
+                r = json_object_set_new(pool, "adaptive", adaptive_json(status));
         if (r == 0)
                 r = json_object_set_new(pool, "copy", choice_json(&status->copy));
         if (r == 0)

@@ -4,10 +4,14 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/number.h"
+
+/* Of the clocks of a process: its time on processors, to the nanosecond. */
+#define CPUCLOCK_SCHED 2U
 
 static const char *skip_fields(const char *rest, unsigned count)
 {
@@ -34,6 +38,41 @@ unsigned process_cpus(void)
         long count = sysconf(_SC_NPROCESSORS_CONF);
 
         return count > 0 ? (unsigned)count : 1;
+}
+
+uint64_t process_memory_bytes(void)
+{
+        long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+
+        return pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes : 0;
+}
+
+/* The kernel makes the number of the clock from that of the process, as clock_getcpuclockid(3) does. */
+uint64_t process_cpu_us(pid_t pid)
+{
+        struct timespec time;
+
+        if (pid <= 0 || clock_gettime((clockid_t)(~(unsigned)pid << 3 | CPUCLOCK_SCHED), &time) < 0)
+                return 0;
+        return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
+}
+
+/* Fields 2 and 3 of /proc/PID/statm: what is resident, and what of that is of files or shared. */
+uint64_t process_anonymous_bytes(pid_t pid)
+{
+        char path[32], line[256];
+        uint64_t resident, shared;
+
+        snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+        _cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+        ssize_t length = fd >= 0 ? read(fd, line, sizeof(line) - 1) : -1;
+        if (length < 0)
+                return 0;
+        line[length] = '\0';
+        const char *rest = skip_fields(line, 1);
+        if (number_next(&rest, &resident) < 0 || number_next(&rest, &shared) < 0 || shared > resident)
+                return 0;
+        return (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 int process_usage_read(pid_t pid, struct process_usage *ret)

@@ -16,5 +16,15 @@ struct process_usage {
 /* The most processors that this machine can have; at least 1. */
 unsigned process_cpus(void);
 
+/* The memory of this machine; 0: not known. */
+uint64_t process_memory_bytes(void);
+
+/* The processor time of a process, all its threads included, to the microsecond; 0: there is none, or it is not known.
+ */
+uint64_t process_cpu_us(pid_t pid);
+
+/* Its memory that is no file's; 0: as above. */
+uint64_t process_anonymous_bytes(pid_t pid);
+
 /* 0 or -errno; -ENOENT: there is no such process; -EPROTO: the file has another format. */
 int process_usage_read(pid_t pid, struct process_usage *ret);

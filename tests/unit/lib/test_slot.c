@@ -57,6 +57,54 @@ static void test_a_wake_up_that_fails_is_not_the_last(void **state)
         assert_int_equal(take_wakes(fixture), 1);
 }
 
+static uint64_t level_busy_ns(const struct fixture *fixture, unsigned level)
+{
+        return fixture->board->slots[level - 1].level_busy_ns;
+}
+
+static void test_levels_are_noted(void **state)
+{
+        struct fixture *fixture = *state;
+        struct slot first = attach(fixture, 3), second = attach(fixture, 70);
+
+        slot_ready(&first, 1000);
+        slot_ready(&second, 1000);
+        slot_busy(&first, 2000);
+        slot_idle(&first, 3000);
+        assert_int_equal(level_busy_ns(fixture, 1), 0); /* nobody asks */
+
+        fixture->board->reporting = 2;
+        slot_busy(&first, 4000);
+        assert_int_equal(level_busy_ns(fixture, 1), 4000);
+        slot_busy(&second, 5000);
+        assert_int_equal(level_busy_ns(fixture, 2), 5000);
+        slot_idle(&first, 6000);
+        assert_int_equal(level_busy_ns(fixture, 2), 6000);
+        assert_int_equal(level_busy_ns(fixture, 1), 4000);
+        slot_idle(&second, 7000);
+        assert_int_equal(level_busy_ns(fixture, 1), 7000);
+}
+
+/* Whoever writes to the scoreboard may have written that, too. */
+static void test_levels_that_cannot_be_are_not_noted(void **state)
+{
+        struct fixture *fixture = *state;
+        struct slot slot = attach(fixture, 3);
+
+        fixture->board->reporting = UINT32_MAX;
+        slot_ready(&slot, 1000);
+        slot_busy(&slot, 2000);
+        fixture->board->reporting = PREFORK_SCOREBOARD_SLOTS;
+        slot_idle(&slot, 3000);
+        assert_int_equal(level_busy_ns(fixture, PREFORK_SCOREBOARD_SLOTS), 3000);
+        fixture->board->reporting = 1;
+        slot_busy(&slot, 4000);
+        slot_ready(&slot, 5000);
+        assert_int_equal(level_busy_ns(fixture, 1), 5000);
+        slot_hold(&slot, 6000);
+        assert_int_equal(level_busy_ns(fixture, 1), 6000);
+}
+
 static void test_ready(void **state)
 {
         struct fixture *fixture = *state;
@@ -450,6 +498,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 WITH_BOARD(test_attach_checks_the_layout),
                 WITH_BOARD(test_a_wake_up_that_fails_is_not_the_last),
+                WITH_BOARD(test_levels_are_noted),
+                WITH_BOARD(test_levels_that_cannot_be_are_not_noted),
                 WITH_BOARD(test_ready),
                 WITH_BOARD(test_idle_wakes_above_the_threshold),
                 WITH_BOARD(test_busy_wakes_below_the_threshold),

@@ -107,6 +107,19 @@ static void test_ondemand(void **state)
               "f:5: max_spare_workers: 9 is more than max_workers, which is 4 at f:6");
 }
 
+/* What was thresholds are bounds, and without them nothing is bounded but by max_workers. */
+static void test_adaptive(void **state)
+{
+        (void)state;
+        check_numbers("scaling = adaptive\n", 0, 0, 64, 64);
+        check_numbers("scaling = adaptive\nmin_spare_workers = 2\nmax_workers = 100\n", 2, 2, 100, 100);
+        check_numbers("scaling = adaptive\nmax_spare_workers = 5\nstart_workers = 3\n", 0, 3, 5, 64);
+        check(BASICS "scaling = adaptive\nhandler_type = listener\naccounting = none\n",
+              "f:4: scaling: adaptive goes by what workers report, and with accounting = none they report nothing; "
+              "expected "
+              "another scaling");
+}
+
 static void test_static(void **state)
 {
         (void)state;
@@ -251,7 +264,7 @@ static void test_refused_values_do_not_count_as_set(void **state)
         check(BASICS "max_workers = x\nmin_spare_workers = 100\n",
               "f:4: max_workers: \"x\" is not a number; expected a whole number from 1 to 65000");
         check(BASICS "scaling = statik\nmin_spare_workers = 100\n",
-              "f:4: scaling: \"statik\" is not a known word; expected dynamic, static or ondemand");
+              "f:4: scaling: \"statik\" is not a known word; expected dynamic, static, ondemand or adaptive");
 }
 
 static void test_no_pool_is_no_problem(void **state)
@@ -406,6 +419,7 @@ int main(void)
                 cmocka_unit_test(test_unset_numbers_are_fitted),
                 cmocka_unit_test(test_set_numbers_that_disagree),
                 cmocka_unit_test(test_ondemand),
+                cmocka_unit_test(test_adaptive),
                 cmocka_unit_test(test_static),
                 cmocka_unit_test(test_delays),
                 cmocka_unit_test(test_a_pool_must_fit_the_scoreboard),

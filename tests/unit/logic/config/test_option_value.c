@@ -120,7 +120,8 @@ static void test_choices(void **state)
 {
         (void)state;
         check_good(POOL_SCALING, "ondemand", "ondemand");
-        check_bad(POOL_SCALING, "Dynamic", "\"Dynamic\" is not a known word; expected dynamic, static or ondemand");
+        check_bad(POOL_SCALING, "Dynamic",
+                  "\"Dynamic\" is not a known word; expected dynamic, static, ondemand or adaptive");
         check_bad(POOL_WHEN_FULL, "reject", "\"reject\" is not a known word; expected queue or refuse");
         check_bad(POOL_HANDLER_TYPE, "wait",
                   "\"wait\" is not a known word; expected inetd, listener, module or builtin");

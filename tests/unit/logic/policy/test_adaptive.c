@@ -26,7 +26,8 @@ static struct adaptive_advice advise(struct pool *pool, uint64_t now_s)
 
 static struct pool pool_of(unsigned busy, unsigned idle)
 {
-        return (struct pool){.input = {.worth = {.start_ms = 10000},
+        return (struct pool){.state = {.since_ms = 1},
+                             .input = {.worth = {.start_ms = 10000},
                                        .idle = idle,
                                        .total = busy + idle,
                                        .max_spare = LEVELS,
@@ -53,6 +54,18 @@ static void a_level_is_kept_as_long_as_a_start_is_worth(void **state)
         assert_int_equal(gone.allowed_ms, 10000);
         assert_int_equal(gone.look_at_ms, 115000);
         assert_false(gone.by_bound);
+}
+
+static void what_is_not_known_is_kept(void **state)
+{
+        struct pool pool = pool_of(1, 3);
+
+        (void)state;
+        pool.state.since_ms = 0;
+        const struct adaptive_advice advice = advise(&pool, 100);
+        assert_int_equal(advice.surplus, 0);
+        assert_int_equal(advice.reached, 4);
+        assert_int_equal(advice.look_at_ms, 110000);
 }
 
 static void what_waits_keeps_levels(void **state)
@@ -180,6 +193,7 @@ static void a_pool_that_is_used_up_all_the_time_wakes_nobody(void **state)
         unsigned turns = 0;
 
         (void)state;
+        pool.state.since_ms = 100000;
         pool.input.worth.wakeup_ms = 1000; /* a tenth of a start */
         while (pool.state.spare == 0 && turns < 1000) {
                 pool.input.idle = turns % 2;
@@ -216,14 +230,14 @@ static void a_start_is_weighed_by_shares_of_the_machine(void **state)
 
         (void)state;
         assert_int_equal(worth.start_ms, 10240);
-        assert_int_equal(worth.wait_ms, (uint64_t)(2.25 * 10240)); /* 20 ms that somebody notices */
+        assert_int_equal(worth.wait_ms, (uint64_t)(2.4 * 10240 * 12 / 20)); /* 12 ms of it are noticed */
         assert_int_equal(worth.wakeup_ms, 51);
-        assert_in_range(worth.look_ms, 2, 22);
+        assert_int_equal(worth.look_ms, 1);
 }
 
 static void quick_starts_have_no_wait(void **state)
 {
-        const struct worth_input quick = {.start_cpu_us = 800, .start_us = 2000, .cpus = 4};
+        const struct worth_input quick = {.start_cpu_us = 800, .start_us = 9000, .cpus = 4};
         const struct worth nothing_known = worth_of_start(&(struct worth_input){0}), worth = worth_of_start(&quick);
 
         (void)state;
@@ -231,6 +245,17 @@ static void quick_starts_have_no_wait(void **state)
         assert_int_equal(worth.look_ms, 0);
         assert_in_range(nothing_known.start_ms, 1000, 60000);
         assert_int_equal(nothing_known.wait_ms, 0);
+}
+
+/* It is slow because the machine is busy, perhaps with starts. */
+static void a_wait_counts_not_much_more_than_the_start(void **state)
+{
+        const struct worth_input busy = {.start_cpu_us = 1000, .start_us = 500000};
+        const struct worth worth = worth_of_start(&busy);
+
+        (void)state;
+        assert_in_range(worth.wait_ms, worth.start_ms * 2, worth.start_ms * 3);
+        assert_int_equal(worth.look_ms, 31);
 }
 
 static void a_worth_has_bounds(void **state)
@@ -250,6 +275,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_level_is_kept_as_long_as_a_start_is_worth),
+                cmocka_unit_test(what_is_not_known_is_kept),
                 cmocka_unit_test(what_waits_keeps_levels),
                 cmocka_unit_test(idle_ones_that_are_about_to_accept_are_no_surplus),
                 cmocka_unit_test(more_than_max_spare_go_after_its_time),
@@ -262,6 +288,7 @@ int main(void)
                 cmocka_unit_test(long_silence_is_forgotten_at_once),
                 cmocka_unit_test(a_start_is_weighed_by_shares_of_the_machine),
                 cmocka_unit_test(quick_starts_have_no_wait),
+                cmocka_unit_test(a_wait_counts_not_much_more_than_the_start),
                 cmocka_unit_test(a_worth_has_bounds),
         };
 

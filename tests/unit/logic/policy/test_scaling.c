@@ -217,6 +217,20 @@ static void what_inetd_calls_wait(void **state)
              "1600ms a gone -> high 1 watch");
 }
 
+static void adaptive_keeps_levels(void **state)
+{
+        (void)state;
+        PLAY(scaling_decide, "pool adaptive max 8 spare 0 8 worth 10s",
+             "1s -> high 0 watch",
+             "2s pool queued 2 -> launch a b serve (2 queued, spare 0) high 0 reached 2",
+             "# What is ready is what workers note levels by.",
+             "3s a busy; b busy; pool queued 0 level 2 3s -> high 0 watch reporting 2",
+             "4s a idle; b idle; pool level 2 4s level 1 4s -> at 14s low 1 reporting 2",
+             ("14s pool level 1 9s -> say -1 worker (level 2 idle for 10.0 s > 10.0 s); retire a (surplus) "
+              "at 19s low 1 reporting 1"),
+             "19s -> say -1 worker (level 1 idle for 10.0 s > 10.0 s); retire b (surplus) high 0 watch");
+}
+
 /* clang-format on */
 
 int main(void)
@@ -224,6 +238,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(workers_come_and_go),
                 cmocka_unit_test(what_is_throttled_makes_nobody_come),
+                cmocka_unit_test(adaptive_keeps_levels),
                 cmocka_unit_test(the_old_ones_go_first),
                 cmocka_unit_test(two_that_are_one_count_once),
                 cmocka_unit_test(only_so_many_a_turn_until_all_are_there),

@@ -7,18 +7,20 @@
  *     # …                                    a remark
  *
  * Words of a pool: max N, spare MIN MAX, start N, spare-timeout T, recycling N, surge N (percent), age T, start-timeout
- * T, request-timeout T, slowlog T, kill-timeout T, detach-after T, max-detached N, dynamic, static, ondemand, wait (of
- * inetd), refuse, processes N (the limit, in slots), threads N, generation N, backoff T (until when), delay-min T,
- * delay-max T, closing-down, paused, queued N, accepted N, refused N, water N, faulty N, missing N (listeners), deaf,
- * hears, look-again, hurry. `pool …` may also stand among what has happened. Words of a worker (a letter; one that is
- * new is ready, idle and of the pool's generation): the states; idle, busy (a request begins), waiting (neither),
- * throttled (idle, but holds a connection); unwatched (reports nothing); stopped, continued; asks, asks-memory,
- * asks-age, quiet; gen N; launched T; since T; request N; serve, refuse, drain, roll; gone (reaped); failed (it could
- * not be launched). With threads: slots N; part N (so many threads idle, the others busy); thread N (whose request is
- * shown), interrupted (it was, already), other T (another one, since when), alone (no other). Words of a closing
- * listener (a capital): gen FIRST LAST, queued N, unknown, settled (no handshakes), stays, enough N (accepted), closing
- * T (since when), gone. Behind the arrow stand all orders, in order, separated by
- * "; ", and then what is published or asked for: again, at T, news (notify_busy), low N, high N, reset, watch. */
+ * T, request-timeout T, slowlog T, kill-timeout T, detach-after T, max-detached N, dynamic, static, ondemand, adaptive,
+ * wait (of inetd), refuse, processes N (the limit, in slots), threads N, generation N, backoff T (until when),
+ * delay-min T, delay-max T, closing-down, paused, queued N, accepted N, refused N, water N, faulty N, missing N
+ * (listeners), deaf, hears, look-again, hurry, worth T (of a start), level N T (when it was busy last). `pool …` may
+ * also stand among what has happened. Words of a worker (a letter; one that is new is ready, idle and of the pool's
+ * generation): the states; idle, busy (a request begins), waiting (neither), throttled (idle, but holds a connection),
+ * unwatched (reports nothing); stopped, continued; asks, asks-memory, asks-age, quiet; gen N; launched T; since T;
+ * request N; serve, refuse, drain, roll; gone (reaped); failed (it could not be launched). With threads: slots N; part
+ * N (so many threads idle, the others busy); thread N (whose request is shown), interrupted (it was, already), other T
+ * (another one, since when), alone (no other). Words of a closing listener (a capital): gen FIRST LAST, queued N,
+ * unknown, settled (no handshakes), stays, enough N (accepted), closing T (since when), gone. Behind the arrow stand
+ * all orders, in order, separated by
+ * "; ", and then what is published or asked for: again, at T, news (notify_busy), low N, high N, reset, watch; for
+ * adaptive: reporting N, reached N. */
 #pragma once
 
 #include <stdlib.h>
@@ -49,6 +51,7 @@ struct world {
         struct world_worker workers[WORLD_WORKERS];
         unsigned count;
         char next_name;
+        uint64_t level_busy_ms[WORLD_WORKERS];
         struct closing_row closing[WORLD_LISTENERS];
         bool open[WORLD_LISTENERS];
         struct turn turn;
@@ -123,6 +126,14 @@ static inline bool read_pool_number(struct world *w, const char *word, char **wo
         return false;
 }
 
+static inline void read_level(struct world *w, char **words)
+{
+        size_t level = next_number(words);
+
+        assert_in_range(level, 1, WORLD_WORKERS);
+        w->level_busy_ms[level - 1] = next_time(words);
+}
+
 static inline void read_pool(struct world *w, char *words)
 {
         for (char *word; (word = strsep(&words, " "));) {
@@ -143,6 +154,12 @@ static inline void read_pool(struct world *w, char *words)
                         w->config.scaling = SCALING_STATIC;
                 else if (text_equal(word, "ondemand"))
                         w->config.scaling = SCALING_ONDEMAND;
+                else if (text_equal(word, "adaptive"))
+                        w->config.scaling = SCALING_ADAPTIVE;
+                else if (text_equal(word, "worth"))
+                        w->facts.worth.start_ms = next_time(&words);
+                else if (text_equal(word, "level"))
+                        read_level(w, &words);
                 else if (text_equal(word, "wait")) {
                         w->config.handler_type = HANDLER_LISTENER;
                         w->config.accounting = ACCOUNTING_NONE;
@@ -365,6 +382,8 @@ static inline void take_snapshot(struct world *w)
         turn->limits = scale_limits_of(&w->config);
         turn->scaling = &w->scaling;
         turn->listening = &w->listening;
+        turn->level_busy_ms = w->level_busy_ms;
+        turn->level_count = WORLD_WORKERS;
         turn->closing = w->closing;
         turn->closing_count = 0;
         for (size_t i = 0; i < WORLD_LISTENERS; i++)
@@ -491,6 +510,10 @@ static inline void write_outcome(const struct world *w, struct text *text)
                 text_appendf(text, " high %u", turn->levels.high_above);
         text_append(text, turn->levels.reset_low_water ? " reset" : "");
         text_append(text, turn->levels.watch_listeners ? " watch" : "");
+        if (turn->levels.reporting > 0)
+                text_appendf(text, " reporting %u", turn->levels.reporting);
+        if (turn->levels.reached > 0)
+                text_appendf(text, " reached %u", turn->levels.reached);
 }
 
 /* One thing that has happened: "a busy asks", "A queued 3", "pool queued 3". */

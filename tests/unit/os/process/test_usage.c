@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -62,12 +64,43 @@ static void test_nobody(void **state)
         assert_int_equal(process_usage_read(0x7fffffff, &usage), -ENOENT);
 }
 
+static void what_a_process_has_of_its_own(void **state)
+{
+        const size_t bytes = 32 << 20;
+        uint64_t before = process_anonymous_bytes(getpid());
+        char *memory = malloc(bytes);
+
+        (void)state;
+        assert_non_null(memory);
+        memset(memory, 1, bytes);
+        assert_in_range(process_anonymous_bytes(getpid()), before + bytes / 2, before + 2 * bytes);
+        assert_true(process_memory_bytes() > bytes);
+        assert_int_equal(process_anonymous_bytes(0x7fffffff), 0);
+        free(memory);
+}
+
+static void its_processor_time_to_the_microsecond(void **state)
+{
+        uint64_t before_us = process_cpu_us(getpid());
+        volatile unsigned count = 0;
+
+        (void)state;
+        assert_true(before_us > 0);
+        while (count < 1000000)
+                count++;
+        assert_in_range(process_cpu_us(getpid()), before_us + 1, before_us + 10000000);
+        assert_int_equal(process_cpu_us(0x3fffff), 0);
+        assert_int_equal(process_cpu_us(0), 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_cpu),
                 cmocka_unit_test(test_memory),
                 cmocka_unit_test(test_nobody),
+                cmocka_unit_test(what_a_process_has_of_its_own),
+                cmocka_unit_test(its_processor_time_to_the_microsecond),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

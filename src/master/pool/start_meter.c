@@ -1,0 +1,61 @@
+#include "master/pool/start_meter.h"
+
+#include "base/cleanup.h"
+#include "master/pool/pool.h"
+#include "master/pool/worker.h"
+#include "os/process/usage.h"
+
+/* Of the average, the last start is one part in so many. */
+#define PARTS 8
+/* A duration is measured to the millisecond, and 0 means that it is not known. */
+#define SHORTEST_US UINT64_C(500)
+
+static uint64_t average(uint64_t before, uint64_t now)
+{
+        if (before == 0 || now == 0)
+                return MAX_OF(before, now);
+        return (before * (PARTS - 1) + now) / PARTS;
+}
+
+/* The process that the worker was forked from. */
+static pid_t parent_of(const struct pool *pool)
+{
+        return pool->templates.first ? pool->templates.first->pid : pool->runtime->master_pid;
+}
+
+/* What the worker has beyond the process that it was forked from. Without a lock the kernel tells only how much of a
+ * process's memory is no file's; most of that is shared by the fork. A worker that has executed a program shares
+ * nothing. */
+static uint64_t own_bytes(const struct worker *worker)
+{
+        uint64_t its = process_anonymous_bytes(worker->pid), shared = 0;
+
+        if (!worker->is_program || worker->pool->templates.first)
+                shared = process_anonymous_bytes(parent_of(worker->pool));
+        return its > shared ? its - shared : its > 0;
+}
+
+void start_meter_note(const struct worker *worker, unsigned at_once, uint64_t now_ms)
+{
+        struct pool_starts *starts = &worker->pool->starts;
+        uint64_t duration_us = MAX_OF((now_ms - MIN_OF(worker->forked_ms, now_ms)) * 1000, SHORTEST_US);
+
+        if (worker->pool->config->scaling != SCALING_ADAPTIVE || !worker_serves(worker))
+                return;
+        starts->cpu_us = average(starts->cpu_us, process_cpu_us(worker->pid));
+        /* Those of many at once take longer because of each other. */
+        if (at_once <= worker->pool->runtime->cpus || starts->duration_us == 0)
+                starts->duration_us = average(starts->duration_us, duration_us);
+        starts->worker_bytes = average(starts->worker_bytes, own_bytes(worker));
+}
+
+struct worth start_meter_worth(const struct pool *pool)
+{
+        const struct worth_input input = {.start_cpu_us = pool->starts.cpu_us,
+                                          .start_us = pool->starts.duration_us,
+                                          .worker_bytes = pool->starts.worker_bytes,
+                                          .machine_bytes = pool->runtime->memory_bytes,
+                                          .cpus = pool->runtime->cpus};
+
+        return worth_of_start(&input);
+}

@@ -1,0 +1,156 @@
+"""Adaptive scaling: levels of demand keep their workers, nobody is woken for it, and `why` shows the arithmetic."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from control import control_of
+from daemon import Daemon, burst, connect, context_switches, read_all, request, tcp4, wait_until
+from served import most_at_once, served
+
+Start = Callable[..., Daemon]
+Program = Callable[[str], str]
+
+# A program that accepts itself and has so much memory that it does not pay to keep it for long.
+HEAVY = """
+import os, socket
+memory = bytearray(int(os.environ["BYTES"]))
+memory[::4096] = b"x" * len(memory[::4096])
+listener = socket.socket(fileno=3)
+while True:
+    try:
+        client, _ = listener.accept()
+    except OSError:
+        break
+    with client:
+        while client.recv(100):
+            pass
+        client.sendall(b"served")
+"""
+
+
+def decided(daemon: Daemon, pattern: str) -> list[str]:
+    return [text for text in control_of(daemon).decisions() if re.fullmatch(pattern, text)]
+
+
+def sleeps(daemon: Daemon, seconds: float = 2) -> bool:
+    before = context_switches(daemon.pid)
+    time.sleep(seconds)
+    return context_switches(daemon.pid) == before
+
+
+def test_a_burst_from_rest(preforkd: Start, program: Program) -> None:
+    """At rest there is no worker, a burst gets all of them at once, and its levels keep them while the master sleeps."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": [program("wait"), "2000"], "scaling": "adaptive",
+                               "max_workers": 40}}, control=True)
+    assert daemon.workers() == []
+    answers = [served(reply) for reply in burst(address, 30)]
+    assert most_at_once(answers) == 30
+    control = control_of(daemon)
+    control.wait_idle()
+    status = control.pool()
+    assert status["limits"]["scaling"] == "adaptive"
+    assert status["adaptive"]["level"] == 30
+    assert status["adaptive"]["off_delay_ms"] == status["adaptive"]["start_worth_ms"] >= 1000
+    assert status["counts"]["idle"] >= 30
+    wait_until(lambda: sleeps(daemon), "two seconds of sleep", 30)
+
+
+def test_bounds(preforkd: Start) -> None:
+    """max_spare_workers and spare_timeout bound what levels keep, and min_spare_workers what is left."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "scaling": "adaptive", "max_workers": 20,
+                               "min_spare_workers": 1, "max_spare_workers": 2, "spare_timeout": "300ms"}}, control=True)
+    daemon.wait_workers(1)
+    burst(address, 10, b"hello")
+    wait_until(lambda: 1 <= len(daemon.workers()) <= 2, "the end of the surplus", 20)
+    assert decided(daemon, r"-\d+ workers? \(idle \d+ > 2 for 300ms\)")
+    assert request(address, b"hello") == b"hello"
+
+
+def test_a_level_that_is_idle_for_too_long(preforkd: Start, tmp_path: Path) -> None:
+    """Dear workers stay while their levels are busy now and then, go after seconds, and the record says why."""
+    script = tmp_path / "heavy.py"
+    script.write_text(HEAVY)
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": [sys.executable, str(script)], "handler_type": "listener",
+                               "environment": f"BYTES={memory // 200}", "scaling": "adaptive", "max_workers": 3,
+                               "max_spare_workers": 0, "spare_timeout": "1h"}}, control=True)  # levels, and nothing else
+    control = control_of(daemon)
+
+    def serve_at_once(count: int) -> None:
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(connect(address)) for _ in range(count)]
+            wait_until(lambda: control.pool()["counts"]["busy"] == count, "busy workers", 60)
+            for client in clients:
+                client.shutdown(socket.SHUT_WR)
+                assert read_all(client) == b"served"
+
+    serve_at_once(3)
+    delay_s = control.pool()["adaptive"]["off_delay_ms"] / 1000
+    assert delay_s < 60
+    # Three are there, so nothing but what workers note tells the master that two are in use.
+    deadline = time.monotonic() + 4 * delay_s + 60
+    while control.pool()["counts"]["total"] == 3 and time.monotonic() < deadline:
+        serve_at_once(2)
+        time.sleep(0.1)
+    assert control.pool()["counts"]["total"] == 2
+    assert decided(daemon, r"-1 worker \(level 3 idle for .*")
+    wait_until(lambda: control.pool()["counts"]["total"] == 0, "the end of all levels", 4 * delay_s + 60)
+    levels = decided(daemon, r"-\d+ workers? \(level \d+ idle for \d+\.\d s > \d+\.\d s\)")
+    assert levels
+    for text in levels:
+        idle, allowed = re.findall(r"(\d+\.\d) s", text)
+        assert float(idle) >= float(allowed) >= 1
+
+
+def test_steady_load_wakes_nobody(preforkd: Start) -> None:
+    """As many clients as ever, one request after the other: after a moment no request wakes the master."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/true", "scaling": "adaptive", "max_workers": 20}})
+    done = threading.Event()
+    answered: list[int] = []
+
+    def ask() -> None:
+        while not done.is_set():
+            request(address)
+            answered.append(1)
+
+    clients = [threading.Thread(target=ask) for _ in range(3)]
+    for client in clients:
+        client.start()
+
+    def few_wake_ups() -> bool:
+        wakes, requests = context_switches(daemon.pid), len(answered)
+        wait_until(lambda: len(answered) > requests + 200, "more requests", 60)
+        return context_switches(daemon.pid) - wakes <= 4
+
+    try:
+        wait_until(few_wake_ups, "200 requests for which the master sleeps", 60)
+    finally:
+        done.set()
+        for client in clients:
+            client.join()
+
+
+def test_a_reload_keeps_what_is_there(preforkd: Start) -> None:
+    """Nothing is known of levels when a pool becomes adaptive, so all are kept at first."""
+    daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "start_workers": 5}}, control=True)
+    workers = sorted(daemon.wait_workers(5) or daemon.workers())
+    daemon.pools["www"].update(scaling="adaptive", start_workers=None)
+    daemon.write_config()
+    daemon.hup()
+    control = control_of(daemon)
+    wait_until(lambda: control.pool()["limits"]["scaling"] == "adaptive", "the new scaling")
+    assert sorted(daemon.workers()) == workers
+    assert control.pool()["adaptive"]["level"] == 5
