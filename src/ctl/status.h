@@ -1,5 +1,5 @@
-/* The status for people: a summary, a table of the pools, one pool in full, its workers. Pure: documents in, text out.
- * Called by ctl/preforkctl and ctl/top. */
+/* The status for people: a summary, one pool in full, its workers (the table of pools: ctl/status_pools). Pure:
+ * documents in, text out. Called by ctl/preforkctl and ctl/top. */
 #pragma once
 
 #include <jansson.h>
@@ -10,9 +10,6 @@
 
 /* The first line: "preforkd 0.1.0, pid 4711, running, up 3h 12m: …". All of these return 0 or -ENOMEM. */
 int ctl_status_summary(const json_t *document, struct text *text);
-
-/* The table of all pools of the document, with as many of its last columns as fit. */
-int ctl_status_pools(const json_t *document, struct ctl_style style, struct text *text);
 
 /* Everything about one pool except its workers. */
 int ctl_status_pool(const json_t *pool, struct ctl_style style, struct text *text);

@@ -15,6 +15,7 @@
 #include "ctl/screen.h"
 #include "ctl/scroll.h"
 #include "ctl/status.h"
+#include "ctl/status_pools.h"
 #include "ctl/style.h"
 #include "os/clock.h"
 

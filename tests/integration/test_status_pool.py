@@ -199,7 +199,7 @@ def test_saturation_is_timed(preforkd: Start) -> None:
         before = saturated_ms()
         assert control.ask("upgrade", timeout=30)["ok"]
         assert saturated_ms() >= before
-    wait_until(lambda: control.pool("www")["state"] == "running", "relief")
+    wait_until(lambda: control.pool("www")["state"] == "running", "relief", 20)  # a pool of one worker looks now and then
     after = saturated_ms()
     stays(lambda: saturated_ms() == after, "no more is counted", 0.3)
 

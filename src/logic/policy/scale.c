@@ -329,9 +329,8 @@ static unsigned high_above(const struct question *q, const struct scale_state *s
 
         if (state->shrink_at_ms > 0 || (d->retire_any && q->unit > 1))
                 return NEVER_HIGH;
-        if (total_then(q, d) > max_workers)
-                return clamp((uint64_t)q->limits.min_spare + q->unit - 1, NEVER_HIGH); /* any further idle group is to
-                                                                                        * be retired */
+        if (total_then(q, d) > max_workers) /* any further idle group is to be retired */
+                return clamp((uint64_t)q->limits.min_spare + q->unit - 1, NEVER_HIGH);
         if (state->relief_at_ms > 0)
                 return NEVER_HIGH;
         if (state->saturated)

@@ -295,14 +295,6 @@ static int collect_choices(const struct pool *pool, struct status_pool *status)
         return r;
 }
 
-/* Where the configuration alone does not say what holds. */
-static int collect_settings(const struct pool *pool, struct status_pool *status)
-{
-        int r = collect_choices(pool, status);
-
-        return r < 0 ? r : collect_overlay(pool, status);
-}
-
 static enum status_pool_state state_of(const struct pool *pool, bool backing_off)
 {
         const struct status_pool_context context = {.closing = pool->mode != POOL_OPEN,
@@ -352,8 +344,10 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
         int r = collect_templates(pool, now_ms, &status);
         if (r == 0)
                 r = collect_listeners(pool, &status);
+        if (r == 0) /* where the configuration alone does not say what holds */
+                r = collect_choices(pool, &status);
         if (r == 0)
-                r = collect_settings(pool, &status);
+                r = collect_overlay(pool, &status);
         if (r == 0 && (detail & STATUS_WORKERS))
                 r = collect_workers(pool, &status);
         if (r == 0 && (detail & STATUS_SPREAD))
