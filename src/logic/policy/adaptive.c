@@ -132,13 +132,16 @@ static uint64_t earned_until_ms(const struct adaptive_state *state, const struct
 
 /* --- levels ------------------------------------------------------------------------------------------------------- */
 
-/* When to look again: `which` decides now, but the bound may come into force before. */
+/* When the next level may go. One that is busy now has no such time: when it no longer is, that is known. */
 static uint64_t next_look_ms(const struct adaptive_input *input, const struct adaptive_advice *advice,
-                             const struct top *which, const struct top *bound)
+                             const struct top *top, const struct top *bound)
 {
-        uint64_t at_ms = saturated_add(which->busy_ms, advice->allowed_ms);
+        unsigned now_busy = concurrency(input);
+        uint64_t at_ms = saturated_add(input->now_ms, input->worth.start_ms);
 
-        if (input->idle - advice->surplus > input->max_spare)
+        if (top->level > now_busy)
+                at_ms = saturated_add(top->busy_ms, input->worth.start_ms);
+        if (bound->level > now_busy && input->idle - advice->surplus > input->max_spare)
                 at_ms = MIN_OF(at_ms, saturated_add(bound->busy_ms, input->max_spare_ms));
         return MAX_OF(at_ms, saturated_add(input->now_ms, 1));
 }
@@ -157,7 +160,7 @@ static void find_surplus(const struct adaptive_input *input, bool known, struct 
         advice->allowed_ms = advice->by_bound ? input->max_spare_ms : input->worth.start_ms;
         advice->surplus = (unsigned)MIN_OF(input->total > kept ? input->total - kept : 0,
                                            (uint64_t)ready - MIN_OF(ready, advice->spare));
-        advice->look_at_ms = next_look_ms(input, advice, which, &bound);
+        advice->look_at_ms = next_look_ms(input, advice, &top, &bound);
         advice->level = which->level + 1;
         if (advice->surplus > 0)
                 advice->level_idle_ms = since(input->now_ms, busy_last_ms(input, advice->level));

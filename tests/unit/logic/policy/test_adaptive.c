@@ -104,6 +104,20 @@ static void more_than_max_spare_go_after_its_time(void **state)
         assert_int_equal(advice.allowed_ms, 10000);
 }
 
+/* Those that the bound leaves go when their level does, and nobody looks for anything before. */
+static void what_the_bound_leaves_is_not_looked_at(void **state)
+{
+        struct pool pool = pool_of(0, 4);
+
+        (void)state;
+        pool.input.worth.start_ms = 60000;
+        pool.input.max_spare = 4;
+        pool.left_ms[9] = 100000;
+        const struct adaptive_advice advice = advise(&pool, 115);
+        assert_int_equal(advice.surplus, 0);
+        assert_int_equal(advice.look_at_ms, 160000);
+}
+
 static void min_spare_is_kept(void **state)
 {
         struct pool pool = pool_of(1, 9);
@@ -279,6 +293,7 @@ int main(void)
                 cmocka_unit_test(what_waits_keeps_levels),
                 cmocka_unit_test(idle_ones_that_are_about_to_accept_are_no_surplus),
                 cmocka_unit_test(more_than_max_spare_go_after_its_time),
+                cmocka_unit_test(what_the_bound_leaves_is_not_looked_at),
                 cmocka_unit_test(min_spare_is_kept),
                 cmocka_unit_test(a_spare_worker_must_earn_what_it_costs),
                 cmocka_unit_test(where_a_wait_is_worth_nothing_there_are_none),
