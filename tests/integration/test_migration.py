@@ -264,7 +264,7 @@ def is_served(port: int, source: str = "127.0.0.1") -> bool:
 
 
 def test_nothing_is_left_to_decide(machine: Machine) -> None:
-    assert "# ! " not in machine.imported and "closed" not in machine.imported
+    assert "# ! " not in machine.imported and "closed: " not in machine.imported
     assert machine.imported.count("\n[") == len(NAMES) and "\n# [finger]\n" in machine.imported
 
 
