@@ -1,69 +1,11 @@
 #include "ctl/format.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
-
-const char *ctl_duration(uint64_t ms, char text[static CTL_NUMBER_MAX])
-{
-        uint64_t seconds = ms / 1000, minutes = seconds / 60, hours = minutes / 60, days = hours / 24;
-
-        if (ms < 1000)
-                snprintf(text, CTL_NUMBER_MAX, "%" PRIu64 "ms", ms);
-        else if (seconds < 10)
-                snprintf(text, CTL_NUMBER_MAX, "%" PRIu64 ".%" PRIu64 "s", seconds, ms % 1000 / 100);
-        else if (minutes == 0)
-                snprintf(text, CTL_NUMBER_MAX, "%" PRIu64 "s", seconds);
-        else if (hours == 0)
-                snprintf(text, CTL_NUMBER_MAX, "%" PRIu64 "m %02" PRIu64 "s", minutes, seconds % 60);
-        else if (days == 0)
-                snprintf(text, CTL_NUMBER_MAX, "%" PRIu64 "h %02" PRIu64 "m", hours, minutes % 60);
-        else
-                snprintf(text, CTL_NUMBER_MAX, "%" PRIu64 "d %02" PRIu64 "h", days, hours % 24);
-        return text;
-}
-
-const char *ctl_microseconds(uint64_t us, char text[static CTL_NUMBER_MAX])
-{
-        if (us < 1000)
-                snprintf(text, CTL_NUMBER_MAX, "%" PRIu64 "us", us);
-        else if (us < 100000)
-                snprintf(text, CTL_NUMBER_MAX, "%" PRIu64 ".%" PRIu64 "ms", us / 1000, us % 1000 / 100);
-        else
-                ctl_duration(us / 1000, text);
-        return text;
-}
-
-const char *ctl_size(uint64_t bytes, char text[static CTL_NUMBER_MAX])
-{
-        static const char units[] = "KMGTP";
-        double value = (double)bytes / 1024;
-        size_t unit = 0;
-
-        for (; value >= 1000 && units[unit + 1] != '\0'; unit++)
-                value /= 1024;
-        snprintf(text, CTL_NUMBER_MAX, value < 10 && unit > 0 ? "%.1f%c" : "%.0f%c", value, units[unit]);
-        return text;
-}
-
-const char *ctl_rate(double per_second, char text[static CTL_NUMBER_MAX])
-{
-        if (per_second <= 0)
-                snprintf(text, CTL_NUMBER_MAX, "0");
-        else
-                snprintf(text, CTL_NUMBER_MAX, per_second < 100 ? "%.1f" : "%.0f", per_second);
-        return text;
-}
-
-const char *ctl_count(uint64_t count, char text[static CTL_NUMBER_MAX])
-{
-        snprintf(text, CTL_NUMBER_MAX, "%" PRIu64, count);
-        return text;
-}
 
 json_t *ctl_at(const json_t *object, const char *path)
 {
@@ -147,9 +89,9 @@ void ctl_table_state(struct ctl_table *table, const char *state)
 
 void ctl_table_number(struct ctl_table *table, uint64_t number)
 {
-        char text[CTL_NUMBER_MAX];
+        char text[FIGURE_MAX];
 
-        ctl_table_cell(table, ctl_count(number, text));
+        ctl_table_cell(table, figure_count(number, text));
 }
 
 /* How many columns are shown. */

@@ -1,4 +1,4 @@
-/* Numbers, documents and tables for people. Pure; used for what preforkctl prints and for what `top` draws. */
+/* Documents and tables for people. Pure; used for what preforkctl prints and for what `top` draws. */
 #pragma once
 
 #include <jansson.h>
@@ -7,16 +7,7 @@
 
 #include "base/text.h"
 #include "ctl/style.h"
-
-/* The size of the buffer for each number below. */
-#define CTL_NUMBER_MAX 32
-
-/* "12ms", "4.2s", "3m 10s", "5h 02m", "12d 3h"; "417K", "1.3M"; "0", "3.1", "1200". Each returns `text`. */
-const char *ctl_duration(uint64_t ms, char text[static CTL_NUMBER_MAX]);
-const char *ctl_microseconds(uint64_t us, char text[static CTL_NUMBER_MAX]);
-const char *ctl_size(uint64_t bytes, char text[static CTL_NUMBER_MAX]);
-const char *ctl_rate(double per_second, char text[static CTL_NUMBER_MAX]);
-const char *ctl_count(uint64_t count, char text[static CTL_NUMBER_MAX]);
+#include "document/figures.h"
 
 /* A member of a document by its path, such as "counts.idle"; 0 or "" if it is missing or of another type. */
 json_t *ctl_at(const json_t *object, const char *path);

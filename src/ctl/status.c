@@ -10,16 +10,16 @@
 int ctl_status_summary(const json_t *document, struct text *text)
 {
         const json_t *master = ctl_at(document, "master");
-        char uptime[CTL_NUMBER_MAX], rate[CTL_NUMBER_MAX];
+        char uptime[FIGURE_MAX], rate[FIGURE_MAX];
 
         return text_appendf(text,
                             "preforkd %s, pid %" PRIu64 ", %s, up %s: %" PRIu64 " workers (%" PRIu64 " idle, %" PRIu64
                             " busy), %" PRIu64 " requests, %s/s\n",
                             ctl_string(master, "version"), ctl_number(master, "pid"), ctl_string(master, "state"),
-                            ctl_duration(ctl_number(master, "uptime_ms"), uptime), ctl_number(master, "counts.total"),
-                            ctl_number(master, "counts.idle"), ctl_number(master, "counts.busy"),
-                            ctl_number(master, "totals.requests"),
-                            ctl_rate(ctl_real(master, "requests_per_second"), rate));
+                            figure_duration(ctl_number(master, "uptime_ms"), uptime),
+                            ctl_number(master, "counts.total"), ctl_number(master, "counts.idle"),
+                            ctl_number(master, "counts.busy"), ctl_number(master, "totals.requests"),
+                            figure_rate(ctl_real(master, "requests_per_second"), rate));
 }
 
 /* Nothing without max_workers_total. */
@@ -101,36 +101,37 @@ static int append_overlay(const json_t *pool, struct text *text)
 /* The mean is exact, the percentiles are estimates: "~". */
 static int append_durations(const json_t *pool, struct text *text)
 {
-        char mean[CTL_NUMBER_MAX], p50[CTL_NUMBER_MAX], p90[CTL_NUMBER_MAX], p99[CTL_NUMBER_MAX];
+        char mean[FIGURE_MAX], p50[FIGURE_MAX], p90[FIGURE_MAX], p99[FIGURE_MAX];
 
         if (ctl_number(pool, "totals.requests") == 0)
                 return 0;
         return text_appendf(text, "  durations  mean %s, median ~%s, 90%% within ~%s, 99%% within ~%s\n",
-                            ctl_microseconds(ctl_number(pool, "duration_us.mean"), mean),
-                            ctl_microseconds(ctl_number(pool, "duration_us.p50"), p50),
-                            ctl_microseconds(ctl_number(pool, "duration_us.p90"), p90),
-                            ctl_microseconds(ctl_number(pool, "duration_us.p99"), p99));
+                            figure_microseconds(ctl_number(pool, "duration_us.mean"), mean),
+                            figure_microseconds(ctl_number(pool, "duration_us.p50"), p50),
+                            figure_microseconds(ctl_number(pool, "duration_us.p90"), p90),
+                            figure_microseconds(ctl_number(pool, "duration_us.p99"), p99));
 }
 
 /* Of connections where the kernel says it, TCP's. */
 static int append_waits(const json_t *pool, struct text *text)
 {
-        char p50[CTL_NUMBER_MAX], p90[CTL_NUMBER_MAX], p99[CTL_NUMBER_MAX];
+        char p50[FIGURE_MAX], p90[FIGURE_MAX], p99[FIGURE_MAX];
 
         if (ctl_number(pool, "wait_us.measured") == 0)
                 return 0;
         return text_appendf(text, "  waits      median ~%s, 90%% within ~%s, 99%% within ~%s\n",
-                            ctl_microseconds(ctl_number(pool, "wait_us.p50"), p50),
-                            ctl_microseconds(ctl_number(pool, "wait_us.p90"), p90),
-                            ctl_microseconds(ctl_number(pool, "wait_us.p99"), p99));
+                            figure_microseconds(ctl_number(pool, "wait_us.p50"), p50),
+                            figure_microseconds(ctl_number(pool, "wait_us.p90"), p90),
+                            figure_microseconds(ctl_number(pool, "wait_us.p99"), p99));
 }
 
 static int append_requests(const json_t *pool, struct text *text)
 {
-        char rate[CTL_NUMBER_MAX], cpu[CTL_NUMBER_MAX];
+        char rate[FIGURE_MAX], cpu[FIGURE_MAX];
         int r = text_appendf(text, "  requests   %" PRIu64 ", %s a second; handlers' CPU %s\n",
-                             ctl_number(pool, "totals.requests"), ctl_rate(ctl_real(pool, "requests_per_second"), rate),
-                             ctl_duration(ctl_number(pool, "totals.handler_cpu_ms"), cpu));
+                             ctl_number(pool, "totals.requests"),
+                             figure_rate(ctl_real(pool, "requests_per_second"), rate),
+                             figure_duration(ctl_number(pool, "totals.handler_cpu_ms"), cpu));
 
         if (r == 0)
                 r = append_durations(pool, text);
@@ -140,11 +141,12 @@ static int append_requests(const json_t *pool, struct text *text)
 /* "template   4711 ready for 3h, 2.1 MB". */
 static int append_template(const json_t *pool, struct text *text)
 {
-        char age[CTL_NUMBER_MAX], memory[CTL_NUMBER_MAX];
+        char age[FIGURE_MAX], memory[FIGURE_MAX];
 
         return text_appendf(text, "  template   %" PRIu64 " %s for %s, %s\n", ctl_number(pool, "template.pid"),
-                            ctl_string(pool, "template.state"), ctl_duration(ctl_number(pool, "template.age_ms"), age),
-                            ctl_size(ctl_number(pool, "template.memory_bytes"), memory));
+                            ctl_string(pool, "template.state"),
+                            figure_duration(ctl_number(pool, "template.age_ms"), age),
+                            figure_size(ctl_number(pool, "template.memory_bytes"), memory));
 }
 
 /* "start      forkserver (auto; snapshot cannot be used: it has threads)"; nothing if the configuration says it. */
@@ -205,7 +207,7 @@ static int append_listeners(const json_t *pool, struct text *text)
 
 int ctl_status_pool(const json_t *pool, struct ctl_style style, struct text *text)
 {
-        char pause[CTL_NUMBER_MAX];
+        char pause[FIGURE_MAX];
         const char *state = ctl_string(pool, "state");
         int r = text_appendf(text, "%s: %s%s%s, generation %" PRIu64 "\n\n", ctl_string(pool, "name"),
                              style.colours ? ctl_colour_sequence(ctl_colour_of_state(state)) : "", state,
@@ -218,7 +220,7 @@ int ctl_status_pool(const json_t *pool, struct ctl_style style, struct text *tex
         if (r == 0 && ctl_number(pool, "backoff.next_start_ms") > 0)
                 r = text_appendf(text, "  back-off   %" PRIu64 " failed starts in a row, the next in %s\n",
                                  ctl_number(pool, "backoff.failures"),
-                                 ctl_duration(ctl_number(pool, "backoff.next_start_ms"), pause));
+                                 figure_duration(ctl_number(pool, "backoff.next_start_ms"), pause));
         if (r == 0)
                 r = append_choice(pool, "start", "start_method", text);
         if (r == 0)
@@ -228,7 +230,7 @@ int ctl_status_pool(const json_t *pool, struct ctl_style style, struct text *tex
         if (r == 0 && ctl_number(pool, "opening.next_attempt_ms") > 0)
                 r = text_appendf(text, "  opening    %" PRIu64 " attempts in a row, the next in %s\n",
                                  ctl_number(pool, "opening.failures"),
-                                 ctl_duration(ctl_number(pool, "opening.next_attempt_ms"), pause));
+                                 figure_duration(ctl_number(pool, "opening.next_attempt_ms"), pause));
         if (r == 0)
                 r = append_requests(pool, text);
         if (r == 0)
@@ -260,23 +262,23 @@ const char *ctl_status_template(const json_t *template, char text[static 32])
 
 static void add_process(struct ctl_table *table, const json_t *worker, bool is_template)
 {
-        char text[CTL_NUMBER_MAX];
+        char text[FIGURE_MAX];
 
         if (ctl_number(worker, "pid") > 0)
                 ctl_table_number(table, ctl_number(worker, "pid"));
         else /* it is being launched */
                 ctl_table_cell(table, "-");
         ctl_table_state(table, is_template ? ctl_status_template(worker, text) : ctl_string(worker, "state"));
-        ctl_table_cell(table, ctl_duration(ctl_number(worker, "since_ms"), text));
-        ctl_table_cell(table, ctl_duration(ctl_number(worker, "age_ms"), text));
+        ctl_table_cell(table, figure_duration(ctl_number(worker, "since_ms"), text));
+        ctl_table_cell(table, figure_duration(ctl_number(worker, "age_ms"), text));
         ctl_table_number(table, ctl_number(worker, "generation"));
         if (is_template)
                 ctl_table_cell(table, "-");
         else
                 ctl_table_number(table, ctl_number(worker, "requests"));
-        ctl_table_cell(table, ctl_duration(ctl_number(worker, "cpu_ms"), text));
+        ctl_table_cell(table, figure_duration(ctl_number(worker, "cpu_ms"), text));
         ctl_table_cell(table, ctl_number(worker, "memory_bytes") > 0
-                                      ? ctl_size(ctl_number(worker, "memory_bytes"), text)
+                                      ? figure_size(ctl_number(worker, "memory_bytes"), text)
                                       : "-");
         ctl_table_cell(table, ctl_status_exit(worker, text));
 }

@@ -42,21 +42,21 @@ static void add_columns(struct ctl_table *table)
 
 static void add_duration(struct ctl_table *table, const json_t *pool, const char *path, const char *measured)
 {
-        char text[CTL_NUMBER_MAX];
+        char text[FIGURE_MAX];
         bool known = ctl_number(pool, measured) > 0;
 
-        ctl_table_cell(table, known ? ctl_microseconds(ctl_number(pool, path), text) : "-");
+        ctl_table_cell(table, known ? figure_microseconds(ctl_number(pool, path), text) : "-");
 }
 
 static void add_pool(struct ctl_table *table, const json_t *pool)
 {
-        char rate[CTL_NUMBER_MAX];
+        char rate[FIGURE_MAX];
 
         ctl_table_cell(table, ctl_string(pool, "name"));
         ctl_table_state(table, ctl_string(pool, "state"));
         for (size_t i = 0; i < ELEMENTS(count_columns); i++)
                 ctl_table_number(table, ctl_number(pool, count_columns[i].path));
-        ctl_table_cell(table, ctl_rate(ctl_real(pool, "requests_per_second"), rate));
+        ctl_table_cell(table, figure_rate(ctl_real(pool, "requests_per_second"), rate));
         ctl_table_number(table, ctl_number(pool, "totals.requests"));
         for (size_t i = 0; i < ELEMENTS(total_columns); i++)
                 ctl_table_number(table, ctl_number(pool, total_columns[i].path));

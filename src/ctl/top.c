@@ -105,13 +105,13 @@ static void put_table(int *y, const struct text *text, size_t first, size_t coun
 
 static void add_row(struct ctl_table *table, const struct ctl_row *row)
 {
-        char text[CTL_NUMBER_MAX];
+        char text[FIGURE_MAX];
 
         ctl_table_number(table, row->pid);
         ctl_table_cell(table, ctl_string(row->pool, "name"));
         ctl_table_state(table,
                         row->is_template ? ctl_status_template(row->worker, text) : ctl_string(row->worker, "state"));
-        ctl_table_cell(table, ctl_duration(ctl_number(row->worker, "since_ms"), text));
+        ctl_table_cell(table, figure_duration(ctl_number(row->worker, "since_ms"), text));
         ctl_table_number(table, ctl_number(row->worker, "generation"));
         if (row->is_template)
                 ctl_table_cell(table, "-");
@@ -119,8 +119,8 @@ static void add_row(struct ctl_table *table, const struct ctl_row *row)
                 ctl_table_number(table, ctl_number(row->worker, "requests"));
         snprintf(text, sizeof(text), "%.1f", row->share);
         ctl_table_cell(table, text);
-        ctl_table_cell(table, ctl_duration(row->cpu_ms, text));
-        ctl_table_cell(table, ctl_size(ctl_number(row->worker, "memory_bytes"), text));
+        ctl_table_cell(table, figure_duration(row->cpu_ms, text));
+        ctl_table_cell(table, figure_size(ctl_number(row->worker, "memory_bytes"), text));
         ctl_table_cell(table, ctl_status_exit(row->worker, text));
 }
 

@@ -1,4 +1,4 @@
-/* Numbers, members of documents and tables for people. */
+/* Members of documents and tables for people. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,42 +7,6 @@
 
 #include "base/cleanup.h"
 #include "ctl/format.h"
-
-static void test_durations(void **state)
-{
-        static const struct {
-                uint64_t ms;
-                const char *text;
-        } cases[] = {
-                {0, "0ms"},          {999, "999ms"},        {1000, "1.0s"},       {9999, "9.9s"},
-                {10000, "10s"},      {59999, "59s"},        {60000, "1m 00s"},    {3599999, "59m 59s"},
-                {3600000, "1h 00m"}, {86399999, "23h 59m"}, {86400000, "1d 00h"}, {UINT64_MAX, "213503982334d 14h"}};
-        char text[CTL_NUMBER_MAX];
-
-        (void)state;
-        for (size_t i = 0; i < ELEMENTS(cases); i++)
-                assert_string_equal(ctl_duration(cases[i].ms, text), cases[i].text);
-        assert_string_equal(ctl_microseconds(999, text), "999us");
-        assert_string_equal(ctl_microseconds(1234, text), "1.2ms");
-        assert_string_equal(ctl_microseconds(99999, text), "99.9ms");
-        assert_string_equal(ctl_microseconds(1500000, text), "1.5s");
-}
-
-static void test_sizes_and_rates(void **state)
-{
-        char text[CTL_NUMBER_MAX];
-
-        (void)state;
-        assert_string_equal(ctl_size(0, text), "0K");
-        assert_string_equal(ctl_size(UINT64_C(417) * 1024, text), "417K");
-        assert_string_equal(ctl_size(1024 * 1024 * 13 / 10, text), "1.3M");
-        assert_string_equal(ctl_size(UINT64_C(25) << 30, text), "25G");
-        assert_true(text_starts_with(ctl_size(UINT64_MAX, text), "16384P"));
-        assert_string_equal(ctl_rate(0, text), "0");
-        assert_string_equal(ctl_rate(3.14, text), "3.1");
-        assert_string_equal(ctl_rate(1234.5, text), "1234");
-        assert_string_equal(ctl_count(UINT64_MAX, text), "18446744073709551615");
-}
 
 /* Whatever a document holds, asking is safe. */
 static void test_members(void **state)
@@ -131,12 +95,9 @@ static void test_states_have_colours(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(test_durations),
-                                           cmocka_unit_test(test_sizes_and_rates),
-                                           cmocka_unit_test(test_members),
-                                           cmocka_unit_test(test_tables),
-                                           cmocka_unit_test(test_tables_that_are_too_wide),
-                                           cmocka_unit_test(test_states_have_colours)};
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_durations), cmocka_unit_test(test_members), cmocka_unit_test(test_tables),
+                cmocka_unit_test(test_tables_that_are_too_wide), cmocka_unit_test(test_states_have_colours)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
