@@ -53,6 +53,12 @@ static void read_buckets(const json_t *object, struct request_durations *ret)
         }
 }
 
+/* NULL: there is none. */
+static const char *optional_text_of(const json_t *object, const char *name)
+{
+        return json_string_value(json_object_get(object, name));
+}
+
 /* A state of a later version is none that we know: it serves, as far as we know. */
 static enum status_pool_state read_state(const char *word)
 {
@@ -77,7 +83,8 @@ static int read_listeners(const json_t *array, struct status_pool *ret)
                                                  .queue_known = json_is_true(json_object_get(object, "queue_exact")),
                                                  .backlog = count_of(object, "backlog"),
                                                  .closing = json_is_true(json_object_get(object, "closing")),
-                                                 .listening = json_is_true(json_object_get(object, "listening"))};
+                                                 .listening = json_is_true(json_object_get(object, "listening")),
+                                                 .error = optional_text_of(object, "error")};
         }
         return 0;
 }
@@ -120,6 +127,7 @@ static void read_master(const json_t *object, struct status *ret)
         ret->uptime_ms = number_of(object, "uptime_ms");
         ret->total.max = number_of(json_object_get(object, "total"), "max_workers");
         ret->total.used = number_of(json_object_get(object, "total"), "used");
+        ret->log.error = optional_text_of(json_object_get(object, "log"), "error");
         ret->log.dropped = number_of(json_object_get(object, "log"), "dropped");
         ret->config_refused = json_is_false(json_object_get(reload, "successful"));
         ret->configured_wall_ms = number_of(reload, "success_ms");

@@ -9,12 +9,12 @@
 #include "logic/status/metrics.h"
 #include "web/dialects.h"
 #include "web/page.h"
+#include "web/page_files.h"
 
 /* How long a client waits for the master, which answers in a millisecond unless something is wrong. */
 #define PATIENCE_MS 2000
 
 #define PLAIN "text/plain; charset=utf-8"
-#define PAGE_POLICY "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
 
 /* An answer of a line. */
 static int say(struct web_answer *answer, unsigned code, const char *line)
@@ -52,15 +52,21 @@ static int get_json(struct master_link *link, enum status_link_document which, s
 }
 
 /* As get_json(), as the structure. Both are the caller's. */
-static int get_status(struct master_link *link, struct web_answer *answer, json_t **ret_json, struct status *ret)
+static int get_status_of(struct master_link *link, enum status_link_document which, struct web_answer *answer,
+                         json_t **ret_json, struct status *ret)
 {
-        int r = get_json(link, STATUS_LINK_STATUS, answer, ret_json);
+        int r = get_json(link, which, answer, ret_json);
 
         if (r == 0)
                 r = status_document_read(*ret_json, ret);
         if (r == -EPROTO)
                 r = say_unavailable(answer, r) < 0 ? -ENOMEM : 1;
         return r;
+}
+
+static int get_status(struct master_link *link, struct web_answer *answer, json_t **ret_json, struct status *ret)
+{
+        return get_status_of(link, STATUS_LINK_STATUS, answer, ret_json, ret);
 }
 
 /* OpenMetrics for who asks for it by name. -1: the client takes neither. */
@@ -239,14 +245,14 @@ static int answer_page(const struct web_request *request, struct master_link *li
 
         if (http_accept_quality(request->accept, "text/html", NULL, &is_named) == 0)
                 return say(answer, 406, "there is text/html");
-        int r = get_status(link, answer, &json, &status);
+        int r = get_status_of(link, STATUS_LINK_WORKERS, answer, &json, &status);
         if (r == 0)
                 r = get_json(link, STATUS_LINK_WHY, answer, &why);
         if (r != 0)
                 return r < 0 ? r : 0;
         answer->type = "text/html; charset=utf-8";
-        answer->policy = PAGE_POLICY;
-        return page_render(&status, why, &answer->body);
+        answer->policy = page_policy;
+        return page_render(&status, json, why, &answer->body);
 }
 
 static const struct {

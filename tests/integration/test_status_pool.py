@@ -354,7 +354,8 @@ def test_a_page_shows_names_as_they_are(preforkd: Start, tmp_path: Path) -> None
                        "status": status_pool()}, control=True, popen={"env": clean_environment(**status_object())})
     daemon.wait_workers(2, "status")
     site = Site(daemon)
-    assert "<b>" not in site.get("/")[2]
+    page = site.get("/")[2]
+    assert "<b>&" not in page and "/&#60;b&#62;&#38;</code>" in page
     assert '<b>&"}' in site.get("/metrics")[2], "as a label it needs no quoting"
 
 

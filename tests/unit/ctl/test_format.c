@@ -95,9 +95,9 @@ static void test_states_have_colours(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_durations), cmocka_unit_test(test_members), cmocka_unit_test(test_tables),
-                cmocka_unit_test(test_tables_that_are_too_wide), cmocka_unit_test(test_states_have_colours)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(test_members), cmocka_unit_test(test_tables),
+                                           cmocka_unit_test(test_tables_that_are_too_wide),
+                                           cmocka_unit_test(test_states_have_colours)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,20 +25,22 @@ static void test_what_is_there(void **state)
         (void)state;
         assert_int_equal(
                 read_text("{\"master\": {\"version\": \"1.2\", \"state\": \"stopping\", \"pid\": 7, \"started_ms\": 5,"
-                          "\"reload\": {\"successful\": false, \"success_ms\": 3}, \"upgrades\": 2},"
+                          "\"reload\": {\"successful\": false, \"success_ms\": 3}, \"upgrades\": 2,"
+                          "\"log\": {\"error\": \"full\"}},"
                           "\"pools\": [{\"name\": \"www\", \"state\": \"backing off\", \"counts\": {\"idle\": 3, "
                           "\"total\": 4},"
                           "\"limits\": {\"max_workers\": 9}, \"totals\": {\"requests\": 11, \"busy_ms\": 12, "
                           "\"saturated_ms\": 13},"
                           "\"duration_us\": {\"buckets\": [1, 0, 2]}, \"wait_us\": {\"buckets\": [0, 0, 4]},"
                           "\"listeners\": [{\"address\": \"/run/a\", \"queue\": 5, \"backlog\": 6, \"closing\": "
-                          "true}]}]}",
+                          "true, \"error\": \"in use\"}]}]}",
                           &document, &status),
                 0);
         assert_string_equal(status.version, "1.2");
         assert_string_equal(status.state, "stopping");
         assert_true(status.config_refused);
         assert_int_equal(status.upgrades, 2);
+        assert_string_equal(status.log.error, "full");
         assert_int_equal(status.pool_count, 1);
         const struct status_pool *pool = &status.pools[0];
         assert_string_equal(pool->name, "www");
@@ -56,6 +58,7 @@ static void test_what_is_there(void **state)
         assert_string_equal(pool->listeners[0].address, "/run/a");
         assert_int_equal(pool->listeners[0].backlog, 6);
         assert_true(pool->listeners[0].closing);
+        assert_string_equal(pool->listeners[0].error, "in use");
         assert_int_equal(status.counts.total, 4);
         json_decref(document);
 }
