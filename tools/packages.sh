@@ -19,9 +19,9 @@ test_packages=(libcmocka-dev python3 python3-pytest python3-pytest-xdist git bin
 # What only `./check --fuzz` needs.
 # shellcheck disable=SC2034
 fuzz_packages=(clang libclang-rt-14-dev)
-# What only `./check --long` needs.
+# What only `./check --long` needs. (A browser is half a gigabyte.)
 # shellcheck disable=SC2034
-long_test_packages=(valgrind libasan8 libubsan1)
+long_test_packages=(valgrind libasan8 libubsan1 chromium chromium-driver)
 
 # Runs as root, in a shell of its own, with the packages as arguments. A service that comes with a package stays down:
 # RUNLEVEL=1 tells invoke-rc.d so, and a policy (removed again, where there was none) tells everybody else. Lists may be

@@ -24,10 +24,6 @@ FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-u
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def available() -> bool:
-    return bool(shutil.which("chromedriver") and shutil.which("chromium"))
-
-
 class Browser:
     """A window."""
 
