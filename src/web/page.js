@@ -186,7 +186,7 @@
 
   async function look() {
     const response = await fetch(location.href.split("#")[0], { headers: { Accept: "text/html" }, cache: "no-store",
-      signal: AbortSignal.timeout(10000) });
+      signal: AbortSignal.timeout(5000) });
     if (!response.ok)
       throw new Error((await response.text()).trim().slice(0, 100));
     const there = new DOMParser().parseFromString(await response.text(), "text/html");

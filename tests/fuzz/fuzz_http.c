@@ -15,6 +15,7 @@ static const char status_document[] =
         "\"pools\":["
         "{\"name\":\"www\",\"state\":\"running\",\"counts\":{\"idle\":1},\"listeners\":[{\"address\":\"/run/"
         "\\\"<&'\\\\\"}],"
+        "\"workers\":[{\"pid\":7,\"state\":\"idle\",\"last_exit\":{\"signal\":9}}],"
         "\"duration_us\":{\"buckets\":[1,2,3]}},{\"name\":\"mail\",\"state\":\"paused\"}]}\n";
 static const char why_document[] =
         "{\"protocol\":2,\"ok\":true,\"command\":\"why\",\"pools\":[{\"name\":\"www\",\"decisions\":[{\"time\":\"now\","

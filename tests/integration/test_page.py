@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -171,6 +173,12 @@ def test_a_server_that_is_gone(site: Site, tmp_path: Path) -> None:
         wait_until(lambda: "no answer; as it was" in text_of(browser, "#age"), "that is said", 30)
         assert shown(browser, "www")["count"] == "2 of 8 workers"
         site.control.do("resume status")
+        wait_until(lambda: text_of(browser, "#age") == "live", "it is back", 30)
+        os.kill(site.daemon.pid, signal.SIGSTOP)
+        try:
+            wait_until(lambda: "the master does not answer; as it was" in text_of(browser, "#age"), "what the worker says", 30)
+        finally:
+            os.kill(site.daemon.pid, signal.SIGCONT)
         wait_until(lambda: text_of(browser, "#age") == "live", "it is back", 30)
 
 
