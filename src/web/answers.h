@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "base/text.h"
-#include "web/master_link.h"
+#include "document/master_link.h"
 
 struct web_request {
         const char *method, *path;

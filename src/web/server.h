@@ -6,7 +6,7 @@
 #pragma once
 
 #include "prefork/module.h"
-#include "web/master_link.h"
+#include "document/master_link.h"
 
 struct web_server;
 

@@ -26,7 +26,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "logic/status": {"base", "logic/config", "logic/policy"},
     "logic/protocol": {"base", "logic/config"},
     "logic/import": {"base", "logic/config"},
-    "document": {"base", "logic/"},
+    "document": {"base", "logic/", "os/"},
     "os": {"base"},
     "os/process": {"base", "os"},
     "os/net": {"base", "os"},

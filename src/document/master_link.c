@@ -1,4 +1,4 @@
-#include "web/master_link.h"
+#include "document/master_link.h"
 
 #include <errno.h>
 #include <poll.h>

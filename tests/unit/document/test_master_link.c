@@ -15,7 +15,7 @@
 #include "os/clock.h"
 #include "os/memory_file.h"
 #include "os/net/passed_fd.h"
-#include "web/master_link.h"
+#include "document/master_link.h"
 
 enum { SHORT_MS = 100, LONG_MS = 60000 };
 

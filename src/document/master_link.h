@@ -1,8 +1,8 @@
 /* The worker's link to the master: asks for documents, and waits for them, not for long.
  *
- * Owned by the status server, one a process. What must stay true: a master that does not answer, or has gone, costs a
- * client no more than the patience; a late answer is not taken for that to another question; at most one question of a
- * kind is on its way. */
+ * Owned by the status server (web/) or the agent (builtin/), one a process. What must stay true: a master that does not
+ * answer, or has gone, costs a client no more than the patience; a late answer is not taken for that to another
+ * question; at most one question of a kind is on its way. */
 #pragma once
 
 #include <stdbool.h>
