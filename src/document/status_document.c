@@ -93,10 +93,12 @@ static int read_pool(const json_t *object, struct status_pool *ret)
 {
         const json_t *limits = json_object_get(object, "limits"), *backoff = json_object_get(object, "backoff");
         const json_t *rate = json_object_get(object, "requests_per_second");
+        const json_t *busy = json_object_get(object, "busy_average");
 
         *ret = (struct status_pool){
                 .name = text_of(object, "name"),
                 .state = read_state(text_of(object, "state")),
+                .draining = json_is_true(json_object_get(object, "draining")),
                 .accounting = text_of(object, "accounting"),
                 .generation = number_of(object, "generation"),
                 .counts = read_counts(json_object_get(object, "counts")),
@@ -108,6 +110,7 @@ static int read_pool(const json_t *object, struct status_pool *ret)
                 .failures = count_of(backoff, "failures"),
                 .next_start_ms = number_of(backoff, "next_start_ms"),
                 .rate = {.per_second = json_number_value(rate), .window_ms = number_of(object, "rate_window_ms")}};
+        ret->busy_average = busy ? json_number_value(busy) : ret->counts.busy;
         read_totals(json_object_get(object, "totals"), &ret->totals);
         read_buckets(json_object_get(object, "duration_us"), &ret->durations);
         ret->durations.total_ns = ret->totals.busy_ns;

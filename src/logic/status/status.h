@@ -104,6 +104,7 @@ struct status_choice {
 struct status_pool {
         const char *name;
         enum status_pool_state state;
+        bool draining; /* whatever else its state is */
         uint64_t generation;
         const char *accounting; /* how requests are known: "worker", or the pool's accounting */
         struct status_counts counts;
@@ -126,6 +127,7 @@ struct status_pool {
         uint64_t next_listen_ms;  /* the next of them: from now; 0: none */
         struct counters totals;   /* since the pool was made */
         struct request_rate_value rate;
+        double busy_average; /* workers, of late (logic/status/load); 0 where nobody knows what they do */
         struct request_durations durations;
         struct request_durations waits;                    /* before requests, as far as they are known */
         struct request_summary requests_each, cpu_ms_each; /* how workers share; STATUS_SPREAD */

@@ -108,6 +108,7 @@ static const struct field pool_fields[] = {
         WRITTEN(struct pool, counters.sums, "totals"),
         WRITTEN(struct pool, counters.gone, "gone"),
         WRITTEN(struct pool, counters.rate, "rate"),
+        DERIVED(struct pool, counters.load, "begins anew"),
         WRITTEN(struct pool, decisions, "decisions"),
         DERIVED(struct pool, turn, "every turn begins with a snapshot"),
 };
@@ -195,6 +196,8 @@ static const struct field decision_fields[] = {
         DERIVED(struct decision_ring, template_count, "the number of items"),
         WRITTEN(struct request_rate, samples, "rate"),
         DERIVED(struct request_rate, count, "the number of samples"),
+        DERIVED(struct load, samples, "begins anew"),
+        DERIVED(struct load, count, "begins anew"),
 };
 
 /* Enums are written as words, because their numbers may change between versions. */

@@ -1,6 +1,7 @@
 #include "master/pool/tallies.h"
 
 #include "base/log.h"
+#include "base/saturating.h"
 #include "master/pool/pool.h"
 #include "master/pool/worker.h"
 #include "master/pool/worker_slots.h"
@@ -106,6 +107,29 @@ uint64_t tallies_refused_full(struct pool *pool)
                 sum += pool->boards.items[i]->tally.counted.counters.refused_full;
         }
         return sum;
+}
+
+/* For how long workers have been busy, all in all: as counted, and with the requests that they serve now. */
+static uint64_t busy_ns_of(const struct pool *pool, uint64_t now_ms)
+{
+        uint64_t busy_ns = tallies_totals(pool).busy_ns;
+
+        for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
+                for (uint32_t i = 0; i < worker->slots; i++)
+                        if (worker_is_busy(worker, i))
+                                busy_ns =
+                                        saturated_add(busy_ns, (now_ms - worker_since_ms(worker, i, now_ms)) * 1000000);
+        return busy_ns;
+}
+
+double tallies_busy_average(const struct pool *pool, uint64_t now_ms, unsigned busy_now)
+{
+        return load_average(&pool->counters.load, now_ms, busy_ns_of(pool, now_ms), busy_now);
+}
+
+void tallies_note_load(struct pool *pool, uint64_t now_ms)
+{
+        load_note(&pool->counters.load, now_ms, busy_ns_of(pool, now_ms));
 }
 
 struct counters tallies_totals(const struct pool *pool)

@@ -28,3 +28,8 @@ uint64_t tallies_refused_full(struct pool *pool);
 
 /* All counters of the pool, as of the last look. */
 struct counters tallies_totals(const struct pool *pool);
+
+/* How many workers were busy on average of late, as of the last look; `busy_now` are at present. And note for later
+ * answers for how long they have been busy by now, all in all. */
+double tallies_busy_average(const struct pool *pool, uint64_t now_ms, unsigned busy_now);
+void tallies_note_load(struct pool *pool, uint64_t now_ms);

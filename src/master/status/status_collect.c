@@ -52,6 +52,8 @@ static void collect_totals(const struct pool *pool, uint64_t now_ms, struct stat
                 }
         status->durations.total_ns = status->totals.busy_ns;
         request_durations_spread_evenly(&status->waits);
+        status->rate = request_rate_of(&pool->counters.rate, now_ms, status->totals.requests);
+        status->busy_average = tallies_busy_average(pool, now_ms, status->counts.busy);
 }
 
 static void describe_exit(const struct prefork_slot *slot, struct status_worker *status)
@@ -329,6 +331,7 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
         struct status_pool status = {
                 .name = pool->name,
                 .state = state_of(pool, backing_off),
+                .draining = pool->draining,
                 .generation = pool->generation,
                 .accounting = accounting_name(pool->config),
                 .counts = collect_counts(pool),
@@ -340,7 +343,6 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
 
         collect_totals(pool, now_ms, &status);
         collect_attempts(pool, now_ms, &status);
-        status.rate = request_rate_of(&pool->counters.rate, now_ms, status.totals.requests);
         int r = collect_templates(pool, now_ms, &status);
         if (r == 0)
                 r = collect_listeners(pool, &status);
@@ -387,6 +389,7 @@ int status_collect(const struct status_of_daemon *daemon, const struct pool_tabl
                 if (r == 0)
                         status_add_up(&status, &status.pools[status.pool_count++]);
                 pool_counters_note_rate(pool, clock_now_ms(), tallies_requests(pool));
+                tallies_note_load(pool, clock_now_ms());
         }
         if (r < 0) {
                 status_clear(&status);
