@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "builtin/agent.h"
 #include "builtin/builtin.h"
 #include "os/process/status_object.h"
 #include "worker/module_host.h"
@@ -34,6 +35,8 @@ static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
 
         (void)log_read_fd;
         int r = pool_config_is_status(plan->pool) ? load_status(plan, &module) : module ? 0 : -ENOENT;
+        if (pool_config_agent_pool(plan->pool))
+                builtin_agent_attach(plan->status_fd);
         if (r == 0)
                 r = module_host_new(plan, &host);
         if (r < 0)

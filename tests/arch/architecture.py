@@ -35,7 +35,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "preload": {"base", "lib", "preload/rollback", "preload/touch"},
     "preload/rollback": {"base", "lib"},
     "preload/touch": {"base", "lib"},
-    "builtin": {"base", "os/net"},
+    "builtin": {"base", "os/net", "logic/", "document"},
     "web": {"base", "logic/", "document", "os/"},
     "worker": {"base", "logic/", "os/", "lib", "builtin"},
     "logger": {"base", "logic/", "os/"},
@@ -534,6 +534,7 @@ MAY_HAVE_STATE = {
     "base": {"log.c.o"},  # the log sink
     "os": {"process_title.c.o", "reserve.c.o"},  # the process's one argument space; an allocator gets no argument
     "lib": {"door.c.o", "idle_watch.c.o", "orders.c.o", "prefork.o"},  # (also as one object of libprefork.a) the handlers of signals
+    "builtin": {"agent.c.o"},  # the link to the master, which init() is not passed
     # signal handlers: what is served, and who serves it
     "worker": {"runtime_inetd.c.o", "module_host.c.o"},
 }

@@ -860,7 +860,7 @@ class Daemon:
         """Fail if the master has more open than at its start, for the same pools and listeners.
 
         Pipes follow the number of workers and processes that end; a template has a socket, and so has a worker of a status
-        pool, whose documents are files. All other kinds must be the same. What is being drained may take a moment.
+        pool or an agent, whose documents are files. All other kinds must be the same. What is being drained may take a moment.
         """
         at_start = self.descriptors_at_start
         if self.may_leak or at_start is None or self.layout() != self.layout_at_start:
@@ -871,7 +871,7 @@ class Daemon:
             if not more:
                 return more
             templates = len(re.findall("^start_method = (?!exec)", format_config(self.pools, self.master), re.MULTILINE))
-            asking = len(children(self.pid)) if re.search("^handler = status$", format_config(self.pools), re.MULTILINE) else 0
+            asking = len(children(self.pid)) if re.search("^handler = (status$|agent )", format_config(self.pools), re.MULTILINE) else 0
             may = {"pipe": 2 * len(children(self.pid)) + 2, "socket": templates + asking,
                    "/memfd:preforkd-status": 3 if asking else 0}
             return {kind: count for kind, count in more.items() if count > may.get(kind, 0)}

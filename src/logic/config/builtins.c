@@ -4,10 +4,14 @@
 #include "base/text.h"
 
 const struct builtin_name builtin_names[] = {
-        {"echo", NULL, BUILTIN_DATAGRAMS_ANSWERED},     {"discard", NULL, BUILTIN_DATAGRAMS_SILENT},
-        {"daytime", NULL, BUILTIN_DATAGRAMS_ANSWERED},  {"time", NULL, BUILTIN_DATAGRAMS_ANSWERED},
-        {"chargen", NULL, BUILTIN_DATAGRAMS_ANSWERED},  {"redirect", "ADDRESS:PORT or /PATH", BUILTIN_DATAGRAMS_NONE},
-        {BUILTIN_STATUS, NULL, BUILTIN_DATAGRAMS_NONE},
+        {.name = "echo", .datagrams = BUILTIN_DATAGRAMS_ANSWERED},
+        {.name = "discard", .datagrams = BUILTIN_DATAGRAMS_SILENT},
+        {.name = "daytime", .datagrams = BUILTIN_DATAGRAMS_ANSWERED},
+        {.name = "time", .datagrams = BUILTIN_DATAGRAMS_ANSWERED},
+        {.name = "chargen", .datagrams = BUILTIN_DATAGRAMS_ANSWERED},
+        {.name = "redirect", .argument = "ADDRESS:PORT or /PATH"},
+        {.name = BUILTIN_STATUS},
+        {.name = BUILTIN_AGENT, .argument = "POOL", .names_pool = true},
 };
 const size_t builtin_names_count = ELEMENTS(builtin_names);
 

@@ -1,10 +1,14 @@
 /* The builtin handlers (handler_type = builtin) by name, and what follows their names. What they do is in builtin/. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The one that is in an object of its own (os/process/status_object), and asks the master. */
 #define BUILTIN_STATUS "status"
+
+/* The one that tells a balancer about another pool, whose state it asks the master for. */
+#define BUILTIN_AGENT "agent"
 
 /* What a builtin does with a datagram. */
 enum builtin_datagrams {
@@ -17,6 +21,7 @@ struct builtin_name {
         const char *name;
         const char *argument; /* what its one argument is, for people; NULL: it has none */
         enum builtin_datagrams datagrams;
+        bool names_pool; /* its argument is the name of a pool; else an address */
 };
 
 extern const struct builtin_name builtin_names[];

@@ -391,6 +391,7 @@ int config_finish(struct config *config, const struct config_context *context, s
                         check_address(&rules, config, p, i);
         }
         check_control(&rules, config);
+        config_check_agents(&rules, config);
         config_check_total(&rules, config);
         return 0;
 }

@@ -188,6 +188,19 @@ bool pool_config_is_status(const struct pool_config *pool)
                text_equal(pool->handler.list[0], BUILTIN_STATUS);
 }
 
+const char *pool_config_agent_pool(const struct pool_config *pool)
+{
+        bool is_agent = pool->handler_type == HANDLER_BUILTIN && pool->handler.count == 2 &&
+                        text_equal(pool->handler.list[0], BUILTIN_AGENT);
+
+        return is_agent ? pool->handler.list[1] : NULL;
+}
+
+bool pool_config_asks_master(const struct pool_config *pool)
+{
+        return pool_config_is_status(pool) || pool_config_agent_pool(pool);
+}
+
 bool pool_config_is_wait(const struct pool_config *pool)
 {
         return pool_config_is_unwatched(pool) && pool->listen_fd == LISTEN_FD_ZERO && pool->scaling == SCALING_ONDEMAND;

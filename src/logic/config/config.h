@@ -362,8 +362,14 @@ bool pool_config_is_unwatched(const struct pool_config *pool);
  * there, that serves as much as it likes, and ends when it likes. */
 bool pool_config_is_wait(const struct pool_config *pool);
 
-/* True if its handler is the builtin `status`, whose workers ask the master. */
+/* True if its handler is the builtin `status`. */
 bool pool_config_is_status(const struct pool_config *pool);
+
+/* The pool that its handler, the builtin `agent`, tells of; NULL: it is another handler. */
+const char *pool_config_agent_pool(const struct pool_config *pool);
+
+/* True if its workers ask the master (logic/protocol/status_link): those of `status` and `agent`. */
+bool pool_config_asks_master(const struct pool_config *pool);
 
 /* The number of the signal that this is; 0: it is none. */
 int pool_config_retire_number(const struct pool_config *pool);

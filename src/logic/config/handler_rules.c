@@ -112,9 +112,9 @@ static void check_builtin(const struct rules *rules, const struct pool_config *p
                 rules_refuse(rules, pool, POOL_HANDLER, "the builtin \"%s\" takes no arguments", builtin->name);
         else if (builtin->argument && arguments != 1)
                 rules_refuse(rules, pool, POOL_HANDLER, "expected %s %s", builtin->name, builtin->argument);
-        else if (builtin->argument)
+        else if (builtin->argument && !builtin->names_pool) /* pools are checked when all are known */
                 check_target(rules, pool, pool->handler.list[1]);
-        else if (pool_config_is_status(pool) && pool->threads_per_worker > 1)
+        if (builtin && pool_config_asks_master(pool) && pool->threads_per_worker > 1)
                 rules_refuse(rules, pool, POOL_THREADS_PER_WORKER,
                              "a worker of the builtin \"%s\" asks the master one thing at a time; expected 1",
                              builtin->name);

@@ -51,7 +51,8 @@ int config_check_access(const struct rules *rules, struct pool_config *pool);
 void config_check_wait(const struct rules *rules, const struct pool_config *pool);
 void config_check_answers(const struct rules *rules, const struct pool_config *pool);
 
-/* Check max_workers_total against what pools have in any case. */
+/* Check that the pools exist that agents tell of; max_workers_total against what pools have in any case. */
+void config_check_agents(const struct rules *rules, const struct config *config);
 void config_check_total(const struct rules *rules, const struct config *config);
 
 /* The rules of the options by which workers hold connections. */

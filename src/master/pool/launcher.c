@@ -131,7 +131,7 @@ static int open_log_socket(struct worker *worker)
 static int open_status_socket(struct worker *worker, int *ret_fd)
 {
         *ret_fd = -1;
-        if (!worker_serves(worker) || !pool_config_is_status(worker->pool->config))
+        if (!worker_serves(worker) || !pool_config_asks_master(worker->pool->config))
                 return 0;
         return worker->pool->runtime->status.pair(&worker->status_fd, ret_fd);
 }

@@ -23,7 +23,7 @@ static uint64_t needed_fds(const struct fd_budget *budget, const struct config *
         for (size_t i = 0; i < config->pool_count; i++)
                 needed += pool_config_process_limit(config->pools[i]) + config->pools[i]->max_workers +
                           2 * config->pools[i]->listen.count + 8 + BOARDS_MAX + needed_by_template(config->pools[i]) +
-                          (pool_config_is_status(config->pools[i]) ? pool_config_process_limit(config->pools[i]) : 0);
+                          (pool_config_asks_master(config->pools[i]) ? pool_config_process_limit(config->pools[i]) : 0);
         /* Present listeners and workers may stay for a while: listeners that drain, workers of removed pools, and
          * workers above a lowered limit. */
         for (size_t i = 0; i < budget->pools->count; i++) {

@@ -1,0 +1,72 @@
+#include "logic/status/agent_line.h"
+
+#include <inttypes.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "logic/status/status.h"
+
+/* Weights go in such steps, so that a balancer is not told something new each time. */
+#define STEP_PERCENT 5
+#define LEAST_PERCENT 1
+
+const struct status_pool *agent_line_find(const struct status *status, const char *name)
+{
+        for (size_t i = 0; i < status->pool_count; i++)
+                if (text_equal(status->pools[i].name, name) && !status_pool_is_shadowed(status, i))
+                        return &status->pools[i];
+        return NULL;
+}
+
+/* How many requests it could serve at a time: by the workers that it has, and those that it may start now. */
+static uint64_t capacity_of(const struct status *status, const struct status_pool *pool)
+{
+        uint64_t most = pool->limits.max_workers;
+
+        return MIN_OF(pool->counts.busy + pool->counts.unwatched + status_pool_available(status, pool), most);
+}
+
+/* How much of the pool is free. */
+static unsigned weight_of(const struct status_pool *pool, uint64_t capacity)
+{
+        double free = (double)capacity - pool->busy_average;
+
+        if (pool->draining)
+                return 0;
+        if (pool->state == STATUS_POOL_SATURATED || free <= 0 || pool->limits.max_workers == 0)
+                return LEAST_PERCENT;
+        double steps = free * 100 / (double)pool->limits.max_workers / STEP_PERCENT;
+        unsigned percent = (unsigned)(steps + 0.5) * STEP_PERCENT;
+        return percent > 0 ? percent : LEAST_PERCENT;
+}
+
+/* Nobody new is to come, for this reason; NULL: it serves. */
+static const char *why_not(const struct status_pool *pool, uint64_t capacity)
+{
+        switch (pool->state) {
+        case STATUS_POOL_CLOSING:
+                return "stopped #draining";
+        case STATUS_POOL_PAUSED:
+                return "down #paused";
+        case STATUS_POOL_NOT_LISTENING:
+                return "down #not listening";
+        case STATUS_POOL_BACKING_OFF: /* but workers that it has serve on */
+                return capacity == 0 ? "down #backing off" : NULL;
+        default:
+                return NULL;
+        }
+}
+
+int agent_line_append(const struct status *status, const struct status_pool *pool, struct text *line)
+{
+        uint64_t capacity = capacity_of(status, pool);
+        const char *why = why_not(pool, capacity);
+
+        if (why && pool->state == STATUS_POOL_BACKING_OFF)
+                return text_appendf(line, "%s: %u failed start%s\n", why, pool->failures,
+                                    pool->failures == 1 ? "" : "s");
+        if (why)
+                return text_appendf(line, "%s\n", why);
+        return text_appendf(line, "up %u%% maxconn:%" PRIu64 "\n", weight_of(pool, capacity),
+                            MAX_OF(capacity, (uint64_t)1));
+}
