@@ -110,7 +110,7 @@ static int read_pool(const json_t *object, struct status_pool *ret)
                 .failures = count_of(backoff, "failures"),
                 .next_start_ms = number_of(backoff, "next_start_ms"),
                 .rate = {.per_second = json_number_value(rate), .window_ms = number_of(object, "rate_window_ms")}};
-        ret->busy_average = busy ? json_number_value(busy) : ret->counts.busy;
+        ret->busy_average = busy ? MAX_OF(json_number_value(busy), 0.) : ret->counts.busy;
         read_totals(json_object_get(object, "totals"), &ret->totals);
         read_buckets(json_object_get(object, "duration_us"), &ret->durations);
         ret->durations.total_ns = ret->totals.busy_ns;

@@ -27,7 +27,8 @@ static void test_what_is_there(void **state)
                 read_text("{\"master\": {\"version\": \"1.2\", \"state\": \"stopping\", \"pid\": 7, \"started_ms\": 5,"
                           "\"reload\": {\"successful\": false, \"success_ms\": 3}, \"upgrades\": 2,"
                           "\"log\": {\"error\": \"full\"}},"
-                          "\"pools\": [{\"name\": \"www\", \"state\": \"backing off\", \"counts\": {\"idle\": 3, "
+                          "\"pools\": [{\"name\": \"www\", \"state\": \"backing off\", \"draining\": true, "
+                          "\"busy_average\": 1.5, \"counts\": {\"idle\": 3, \"busy\": 1, "
                           "\"total\": 4},"
                           "\"limits\": {\"max_workers\": 9}, \"totals\": {\"requests\": 11, \"busy_ms\": 12, "
                           "\"saturated_ms\": 13},"
@@ -45,6 +46,8 @@ static void test_what_is_there(void **state)
         const struct status_pool *pool = &status.pools[0];
         assert_string_equal(pool->name, "www");
         assert_int_equal(pool->state, STATUS_POOL_BACKING_OFF);
+        assert_true(pool->draining);
+        assert_true(pool->busy_average > 1.49 && pool->busy_average < 1.51);
         assert_int_equal(pool->counts.idle, 3);
         assert_int_equal(pool->limits.max_workers, 9);
         assert_int_equal(pool->totals.requests, 11);
@@ -69,7 +72,8 @@ static void test_what_another_program_may_write(void **state)
         static const char *const documents[] = {
                 "{\"master\": {}, \"pools\": []}",
                 "{\"master\": {\"version\": 5, \"log\": [], \"upgrades\": -1}, \"pools\": [1, null, \"\", [], {}]}",
-                "{\"master\": {}, \"pools\": [{\"name\": [], \"state\": \"dancing\", \"counts\": {\"idle\": -7},"
+                "{\"master\": {}, \"pools\": [{\"name\": [], \"state\": \"dancing\", \"busy_average\": -1e300, "
+                "\"counts\": {\"idle\": -7},"
                 "\"totals\": {\"requests\": -1, \"busy_ms\": 9223372036854775807}, \"listeners\": {\"a\": 1},"
                 "\"duration_us\": {\"buckets\": [-1, \"x\", 9223372036854775807, 9223372036854775807]}}]}",
         };
@@ -83,6 +87,7 @@ static void test_what_another_program_may_write(void **state)
                 for (size_t pool = 0; pool < status.pool_count; pool++) {
                         assert_non_null(status.pools[pool].name);
                         assert_int_equal(status.pools[pool].counts.idle, 0);
+                        assert_true(status.pools[pool].busy_average >= 0);
                         assert_int_equal(status.pools[pool].totals.requests, 0);
                 }
                 json_decref(document);
