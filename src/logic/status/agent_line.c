@@ -26,6 +26,13 @@ static uint64_t capacity_of(const struct status *status, const struct status_poo
         return MIN_OF(pool->counts.busy + pool->counts.unwatched + status_pool_available(status, pool), most);
 }
 
+/* All are busy, as far as is known of workers that report nothing. Of others the average says more: that a pool is
+ * saturated is told until the master has looked at it again, which can be long after. */
+static bool is_full(const struct status_pool *pool)
+{
+        return pool->counts.unwatched > 0 && pool->state == STATUS_POOL_SATURATED;
+}
+
 /* How much of the pool is free. */
 static unsigned weight_of(const struct status_pool *pool, uint64_t capacity)
 {
@@ -33,7 +40,7 @@ static unsigned weight_of(const struct status_pool *pool, uint64_t capacity)
 
         if (pool->draining)
                 return 0;
-        if (pool->state == STATUS_POOL_SATURATED || free <= 0 || pool->limits.max_workers == 0)
+        if (is_full(pool) || free <= 0 || pool->limits.max_workers == 0)
                 return LEAST_PERCENT;
         double steps = free * 100 / (double)pool->limits.max_workers / STEP_PERCENT;
         unsigned percent = (unsigned)(steps + 0.5) * STEP_PERCENT;

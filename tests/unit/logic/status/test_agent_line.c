@@ -59,13 +59,23 @@ static void test_all_busy_is_no_drain(void **state)
 
         (void)state;
         check(pool, "up 1% maxconn:16\n");
-        pool.busy_average = 0; /* connections wait: it need not be a second ago */
         pool.state = STATUS_POOL_SATURATED;
         check(pool, "up 1% maxconn:16\n");
-        pool = pool_of(0, 0);
+        pool.busy_average = 8; /* connections have waited, but for half of the time nobody did */
+        check(pool, "up 50% maxconn:16\n");
+}
+
+/* Nobody knows whether they are busy, but whether connections wait. */
+static void test_workers_that_report_nothing(void **state)
+{
+        struct status_pool pool = pool_of(0, 0);
+
+        (void)state;
         pool.counts.unwatched = pool.counts.total = 16;
-        check(pool, "up 100% maxconn:16\n"); /* who knows? */
-        pool.limits.max_workers = 0;         /* of no version that is known */
+        check(pool, "up 100% maxconn:16\n");
+        pool.state = STATUS_POOL_SATURATED;
+        check(pool, "up 1% maxconn:16\n");
+        pool.limits.max_workers = 0; /* of no version that is known */
         check(pool, "up 1% maxconn:1\n");
 }
 
@@ -175,6 +185,7 @@ int main(void)
                 cmocka_unit_test(test_during_a_roll),
                 cmocka_unit_test(test_the_pool_of_that_name),
                 cmocka_unit_test(test_every_state),
+                cmocka_unit_test(test_workers_that_report_nothing),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
