@@ -439,7 +439,8 @@ def test_status_watches(controlled: tuple[Daemon, Ctl], how: str) -> None:
                 line = process.stdout.readline()
                 shown += line == "\n" and process.stdout.readline().split()[:2] == first.split()[:2]
         daemon.stop()
-        said = process.stderr.read()  # it may still answer when the pool has gone
+        # It may still answer when the pool has gone; that is JSON, too.
+        said = process.stdout.read() + process.stderr.read()
         assert (process.wait(20), True) in ((NOT_RUNNING, "not running" in said), (FAILURE, "there is no pool" in said)), said
 
 

@@ -245,7 +245,7 @@ static void test_threads(void **state)
         unsigned admitted = 0, reserved = 0;
 
         rate_words_set(&table->of_source, 1, 1000, TRIES);
-        rate_words_set(&table->of_pool, 1, 1000, 2 * TRIES);
+        rate_words_set(&table->of_pool, 1, 1000, UINT64_C(2) * TRIES);
         assert_int_equal(pthread_barrier_init(&begin, NULL, THREADS), 0);
         for (unsigned i = 0; i < THREADS; i++) {
                 hammers[i] = (struct hammer){.table = table, .begin = &begin, .source = in_set(3, i / 2)};
