@@ -63,6 +63,18 @@ def test_a_storm_of_connections_that_are_told(preforkd: Start, tmp_path: Path) -
         share = (cpu_seconds(daemon.pid) - cpu) / (time.monotonic() - begin)
     assert share < 0.35, "of a processor"
     assert storms(daemon) == 0
+    assert 1 <= len(daemon.told("records dropped")) <= 3 * SLOW + 3, "what was dropped is told once a second"
+
+
+@pytest.mark.parametrize("wanted", ["no", "refused"])
+def test_what_a_pool_does_not_log_cannot_be_told(preforkd: Start, wanted: str) -> None:
+    """A worker that writes records of connections although nobody has asked for such."""
+    daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "connection_log": wanted}}, control=True)
+    with culprit(RECORDER, wait_until(daemon.workers, "a worker")[0], pool_user()):
+        used = cpu_seconds(daemon.pid)
+        wait_until(lambda: cpu_seconds(daemon.pid) > used, "the master reads some", 20)
+    daemon.assert_none(["connection"])
+    assert wanted == "refused" or not daemon.told("records dropped")
 
 
 def test_a_burst_of_wake_ups_is_answered_at_once(preforkd: Start) -> None:

@@ -42,9 +42,10 @@ while True:
             pass
 """
 
-# The same with records of connections (base/connection_record.h), of nothing that has been.
+# The same with records of connections (base/connection_record.h), of nothing that has been; each says that one was dropped.
 RECORDER = WAKER.replace('("pipe:", "anon_inode:[eventfd")', '"pipe:"').replace('(1).to_bytes(8, "little")', "RECORD").replace(
-    "while True:", 'RECORD = (0x01637066bd1e91c7).to_bytes(8, "little") + bytes(248)\nwhile True:')
+    "while True:", 'RECORD = (0x01637066bd1e91c7).to_bytes(8, "little") + bytes(8) + (1).to_bytes(4, "little") + bytes(236)\n'
+    "while True:")
 
 # USER SIGNAL…: sends the signals in turn to all that the user may signal.
 KILLER = BECOME + """

@@ -58,6 +58,7 @@ TOLD = {
     "others ended": r"(\d+) other requests? of its threads ended with it",
     "template ready": r"template (\d+): ready after ",
     "strangers killed": r"killed (\d+) process(?:es)? that nobody ordered",
+    "records dropped": r"connection_log: (\d+) records were dropped",
     "stderr closed": r"the stderr of (\d+) workers? that ha(?:s|ve) ended was closed",
 }
 

@@ -1,7 +1,7 @@
 /* The line of connection_log: the text of connection_log_format, with the fields of a record in it.
  *
  * A field is its name in braces (base/connection_record has them; and {pool}); `{{` and `}}` are braces. What is not
- * known of a connection is `-`. The option is checked by it (option_scalar), the master logs by it. */
+ * known of a connection is `-`. The option is checked by it (option_line_format), the master logs by it. */
 #pragma once
 
 struct connection_record;

@@ -59,9 +59,9 @@ static void on_wake(void *context, bool storm)
 
 static void on_connection(void *context, const struct connection_record *record)
 {
-        const struct pool *pool = context;
+        struct pool *pool = context;
 
-        connection_log_tell(pool->config, record);
+        connection_log_tell(pool->config, &pool->drops, record);
 }
 
 static void on_hangup(void *context)

@@ -62,6 +62,8 @@ static const struct field pool_fields[] = {
         DERIVED(struct pool, wake.told, "the pool's"),
         DERIVED(struct pool, wake.records, "begins anew"),
         DERIVED(struct pool, wake.context, "the pool"),
+        FIELD(struct pool, drops.count, "dropped_records"),
+        DERIVED(struct pool, drops.told, "begins anew"),
         WRITTEN(struct pool, workers.first, "workers"),
         DERIVED(struct pool, workers.count, "the number of workers"),
         DERIVED(struct pool, templates, "ended before; the next program starts its own"),
