@@ -16,6 +16,7 @@
 #include "logger/worker_sources.h"
 #include "logic/protocol/log_plan.h"
 #include "os/clock.h"
+#include "os/net/passed_fd.h"
 #include "os/process/capability.h"
 #include "os/process/open_fds.h"
 #include "os/process/title.h"
@@ -88,27 +89,6 @@ static bool read_records(struct logger *logger)
         return true;
 }
 
-/* Receive one order, with the descriptor that came with it or -1. The result of recvmsg(2). */
-static ssize_t receive(int orders_fd, struct log_order *order, int *ret_fd)
-{
-        union {
-                struct cmsghdr header;
-                char bytes[CMSG_SPACE(sizeof(int))];
-        } control = {0};
-        struct iovec vector = {.iov_base = order, .iov_len = sizeof(*order)};
-        struct msghdr message = {.msg_iov = &vector,
-                                 .msg_iovlen = 1,
-                                 .msg_control = control.bytes,
-                                 .msg_controllen = sizeof(control.bytes)};
-
-        *ret_fd = -1;
-        ssize_t n = recvmsg(orders_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-        const struct cmsghdr *header = n >= 0 ? CMSG_FIRSTHDR(&message) : NULL;
-        if (header && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int)))
-                memcpy(ret_fd, CMSG_DATA(header), sizeof(*ret_fd));
-        return n;
-}
-
 static void open_file(struct logger *logger)
 {
         /* Lines that were written before the order belong into the file that was open then. */
@@ -128,13 +108,11 @@ static void set(struct logger *logger, const struct log_order *order)
 static void read_orders(struct logger *logger)
 {
         struct log_order order = {0};
-        int fd;
+        _cleanup_(fd_closep) int fd = -1;
 
-        ssize_t n = receive(logger->plan->orders_fd, &order, &fd);
-        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-                logger->orders_ended = true;
-        if (n != sizeof(order)) {
-                fd_closep(&fd);
+        int r = passed_fd_receive(logger->plan->orders_fd, &order, sizeof(order), &fd);
+        if (r < 0) {
+                logger->orders_ended |= r != -EAGAIN && r != -EPROTO;
                 return;
         }
         order.pool[sizeof(order.pool) - 1] = '\0';
@@ -146,7 +124,6 @@ static void read_orders(struct logger *logger)
                 worker_sources_add(&logger->sources, &order, TAKE_FD(fd));
         else if (order.kind == LOG_ORDER_END)
                 logger->must_end = true;
-        fd_closep(&fd);
 }
 
 static void wait_and_read(struct logger *logger)

@@ -17,6 +17,7 @@
 #include "master/loop/evloop.h"
 #include "master/loop/reaper.h"
 #include "os/clock.h"
+#include "os/net/passed_fd.h"
 #include "os/process/spawn.h"
 
 /* About 7,000 lines of 150 bytes; the kernel permits as much to everybody (pipe-max-size), or else a pipe stays as it
@@ -286,23 +287,11 @@ void log_process_set(struct log_process *process, int max_priority, bool stamps,
 void log_process_add_source(const struct log_process *process, const char *pool, pid_t worker, int fd)
 {
         struct log_order order = {.kind = LOG_ORDER_SOURCE, .worker = worker};
-        union {
-                struct cmsghdr header;
-                char bytes[CMSG_SPACE(sizeof(int))];
-        } control = {0};
-        struct iovec vector = {.iov_base = &order, .iov_len = sizeof(order)};
-        struct msghdr message = {.msg_iov = &vector,
-                                 .msg_iovlen = 1,
-                                 .msg_control = control.bytes,
-                                 .msg_controllen = sizeof(control.bytes)};
 
         if (process->orders_fd < 0)
                 return;
         snprintf(order.pool, sizeof(order.pool), "%s", pool);
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        *header = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(fd))};
-        memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-        (void)!sendmsg(process->orders_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        passed_fd_send(process->orders_fd, &order, sizeof(order), fd);
 }
 
 uint64_t log_process_dropped(const struct log_process *process)

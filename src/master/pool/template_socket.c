@@ -1,10 +1,12 @@
 #include "master/pool/template_socket.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "os/net/passed_fd.h"
 
 int template_socket_open(int *ret_fd, int *ret_other)
 {
@@ -53,19 +55,7 @@ int template_socket_receive(int fd, struct template_word *ret, struct ucred *ret
 
 int template_socket_send(int fd, const struct template_order *order, const int *fds, size_t count)
 {
-        union {
-                struct cmsghdr header;
-                char bytes[CMSG_SPACE(sizeof(int) * TEMPLATE_FDS_MAX)];
-        } control = {0};
-        struct iovec data = {.iov_base = (void *)(uintptr_t)order, .iov_len = sizeof(*order)};
-        struct msghdr message = {.msg_iov = &data,
-                                 .msg_iovlen = 1,
-                                 .msg_control = control.bytes,
-                                 .msg_controllen = CMSG_SPACE(sizeof(int) * count)};
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        static_assert(TEMPLATE_FDS_MAX <= PASSED_FDS_MAX, "an order passes on what the kernel can");
 
-        *header = (struct cmsghdr){
-                .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int) * count)};
-        memcpy(CMSG_DATA(header), fds, sizeof(int) * count);
-        return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+        return passed_fds_send(fd, order, sizeof(*order), fds, count);
 }

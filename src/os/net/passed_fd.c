@@ -8,23 +8,30 @@
 
 #include "base/cleanup.h"
 
-int passed_fd_send(int fd, const void *bytes, size_t length, int passed)
+int passed_fds_send(int fd, const void *bytes, size_t length, const int *passed, size_t count)
 {
         union {
                 struct cmsghdr header;
-                char bytes[CMSG_SPACE(sizeof(int))];
+                char bytes[CMSG_SPACE(sizeof(int) * PASSED_FDS_MAX)];
         } control = {0};
         struct iovec data = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
         struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
 
-        if (passed >= 0) {
+        if (count > PASSED_FDS_MAX)
+                return -E2BIG;
+        if (count > 0) {
                 control.header = (struct cmsghdr){
-                        .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
-                memcpy(CMSG_DATA(&control.header), &passed, sizeof(int));
+                        .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int) * count)};
+                memcpy(CMSG_DATA(&control.header), passed, sizeof(int) * count);
                 message.msg_control = control.bytes;
-                message.msg_controllen = sizeof(control.bytes);
+                message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
         }
         return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int passed_fd_send(int fd, const void *bytes, size_t length, int passed)
+{
+        return passed_fds_send(fd, bytes, length, &passed, passed >= 0 ? 1 : 0);
 }
 
 int passed_fd_receive(int fd, void *bytes, size_t length, int *ret_passed)

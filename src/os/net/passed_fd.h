@@ -1,12 +1,19 @@
-/* A packet with at most one descriptor beside it, over a socket of packets between processes.
+/* A packet with descriptors beside it, over a socket of packets between processes.
  *
- * Called by the master, which passes documents on to the workers of a status pool, and by these. Neither call waits. */
+ * Called by the master, which passes on documents to the workers of a status pool, sockets of workers to the log
+ * process, and what a worker needs to its template; and by those who get one descriptor. No call waits. */
 #pragma once
 
 #include <stddef.h>
 
-/* Send; `passed` -1: no descriptor. 0 or -errno of sendmsg(2): -EAGAIN: the other side does not read; -EPIPE: it has
- * gone. */
+/* The most that the kernel passes on at a time (SCM_MAX_FD). */
+#define PASSED_FDS_MAX 253
+
+/* Send. 0 or -errno of sendmsg(2): -EAGAIN: the other side does not read; -EPIPE: it has gone; -E2BIG: they are too
+ * many. */
+int passed_fds_send(int fd, const void *bytes, size_t length, const int *passed, size_t count);
+
+/* The same with one descriptor; -1: with none. */
 int passed_fd_send(int fd, const void *bytes, size_t length, int passed);
 
 /* Receive a packet of exactly that length. 0 with the descriptor, which is the caller's, or -1; -EAGAIN: there is none;
