@@ -8,6 +8,7 @@
 #pragma once
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/un.h>
@@ -85,6 +86,7 @@ struct connection_field {
         const char *name, *journal_name;
         /* Append the value; nothing, if it is not known. 0 or -ENOMEM. */
         int (*append)(struct text *text, const struct connection_record *record);
+        bool is_number;
 };
 
 /* The fields, by numbers from 0 on; NULL: there are no more. */

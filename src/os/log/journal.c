@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/connection_record.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "os/log/fields.h"
 #include "os/log/text.h"
 
 static int append_string(struct text *text, const char *name, const char *value)
@@ -32,11 +32,6 @@ static int append_string(struct text *text, const char *name, const char *value)
         return r == 0 ? text_append(text, "\n") : r;
 }
 
-static int append_number(struct text *text, const char *name, uint64_t value)
-{
-        return value > 0 ? text_appendf(text, "%s=%" PRIu64 "\n", name, value) : 0;
-}
-
 static int append_message(struct text *text, const struct log_record *record)
 {
         _cleanup_(text_clear) struct text message = {0};
@@ -47,44 +42,9 @@ static int append_message(struct text *text, const struct log_record *record)
         return r == 0 ? append_string(text, "MESSAGE", text_string(&message)) : r;
 }
 
-static int append_connection(struct text *text, const struct connection_record *record)
+static int append_field(void *context, const struct log_field *field)
 {
-        _cleanup_(text_clear) struct text value = {0};
-        const struct connection_field *field;
-        int r = 0;
-
-        for (size_t i = 0; r == 0 && (field = connection_record_field(i)); i++) {
-                text_truncate(&value);
-                if (field->journal_name)
-                        r = field->append(&value, record);
-                if (r == 0 && value.length > 0)
-                        r = append_string(text, field->journal_name, text_string(&value));
-        }
-        return r;
-}
-
-static int append_fields(struct text *text, const struct log_fields *fields)
-{
-        const struct {
-                const char *name;
-                uint64_t value;
-        } numbers[] = {
-                {"WORKER_PID", fields->worker_pid > 0 ? (uint64_t)fields->worker_pid : 0},
-                {"GENERATION", fields->generation},
-                {"REQUESTS", fields->requests},
-                {"REQUEST_DURATION_USEC", fields->request_duration_us},
-                {"CONFIG_LINE", fields->line},
-        };
-        int r = append_string(text, "MESSAGE_ID", message_id_text(fields->message_id));
-        if (r == 0)
-                r = append_string(text, "POOL", fields->pool);
-        if (r == 0)
-                r = append_string(text, "REASON", fields->reason);
-        if (r == 0)
-                r = append_string(text, "CONFIG_FILE", fields->file);
-        for (size_t i = 0; r == 0 && i < ELEMENTS(numbers); i++)
-                r = append_number(text, numbers[i].name, numbers[i].value);
-        return r == 0 && fields->connection ? append_connection(text, fields->connection) : r;
+        return append_string(context, field->journal_name, field->value);
 }
 
 int log_journal_format(struct text *text, const struct log_record *record)
@@ -94,7 +54,9 @@ int log_journal_format(struct text *text, const struct log_record *record)
                              record->priority, LOG_FAC(LOG_DAEMON), (int)getpid());
         if (r == 0)
                 r = append_message(text, record);
-        return r == 0 ? append_fields(text, &record->fields) : r;
+        if (r == 0)
+                r = append_string(text, "MESSAGE_ID", message_id_text(record->fields.message_id));
+        return r == 0 ? log_fields_each(&record->fields, append_field, text) : r;
 }
 
 bool log_journal_is_stream(const struct stat *status, const char *journal_stream)

@@ -1,14 +1,13 @@
 #include "os/log/line.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/connection_record.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "os/clock.h"
+#include "os/log/fields.h"
 #include "os/log/text.h"
 
 #define VALUE_MAX 1024 /* of a field: paths are the only ones that can be so long */
@@ -61,54 +60,10 @@ static int append_member(struct text *text, const char *name, const char *value)
         return r == 0 ? text_append(text, "\"") : r;
 }
 
-static int append_number(struct text *text, const char *name, uint64_t value)
+static int append_field(void *context, const struct log_field *field)
 {
-        return value > 0 ? text_appendf(text, ",\"%s\":%" PRIu64, name, value) : 0;
-}
-
-/* What a connection's record says, under the names of connection_log_format; but what all records have. */
-static int append_connection(struct text *text, const struct connection_record *record)
-{
-        _cleanup_(text_clear) struct text value = {0};
-        const struct connection_field *field;
-        int r = 0;
-
-        for (size_t i = 0; r == 0 && (field = connection_record_field(i)); i++) {
-                text_truncate(&value);
-                if (field->journal_name)
-                        r = field->append(&value, record);
-                if (r < 0 || value.length == 0)
-                        continue;
-                bool is_number = strspn(text_string(&value), "0123456789") == value.length;
-                r = is_number ? text_appendf(text, ",\"%s\":%s", field->name, text_string(&value))
-                              : append_member(text, field->name, text_string(&value));
-        }
-        return r;
-}
-
-static int append_fields(struct text *text, const struct log_fields *fields)
-{
-        const struct {
-                const char *name;
-                uint64_t value;
-        } numbers[] = {
-                {"worker_pid", fields->worker_pid > 0 ? (uint64_t)fields->worker_pid : 0},
-                {"generation", fields->generation},
-                {"requests", fields->requests},
-                {"request_duration_us", fields->request_duration_us},
-                {"config_line", fields->line},
-        };
-        int r = append_member(text, "pool", fields->pool);
-
-        if (r == 0)
-                r = append_member(text, "reason", fields->reason);
-        if (r == 0)
-                r = append_member(text, "config_file", fields->file);
-        for (size_t i = 0; r == 0 && i < ELEMENTS(numbers); i++)
-                r = append_number(text, numbers[i].name, numbers[i].value);
-        if (r == 0 && fields->connection)
-                r = append_connection(text, fields->connection);
-        return r == 0 ? append_member(text, "message_id", message_id_text(fields->message_id)) : r;
+        return field->is_number ? text_appendf(context, ",\"%s\":%s", field->name, field->value)
+                                : append_member(context, field->name, field->value);
 }
 
 static const char *level_name(int priority)
@@ -140,7 +95,9 @@ int log_line_append_json(struct text *text, const struct log_record *record, uin
         if (r == 0)
                 r = text_appendf(text, "\"level\":\"%s\",\"program\":\"preforkd\"", level_name(record->priority));
         if (r == 0)
-                r = append_fields(text, &record->fields);
+                r = log_fields_each(&record->fields, append_field, text);
+        if (r == 0)
+                r = append_member(text, "message_id", message_id_text(record->fields.message_id));
         if (r == 0)
                 r = text_append(text, ",\"message\":\"");
         if (r == 0)
