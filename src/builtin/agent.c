@@ -7,8 +7,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "builtin/stream.h"
-#include "document/master_link.h"
-#include "document/status_document.h"
+#include "document/master_status.h"
 #include "logic/status/agent_line.h"
 
 /* Less than the two seconds between HAProxy's questions, unless it is told otherwise. */
@@ -41,17 +40,11 @@ static int make_line(const char *name, struct text *line)
 {
         _cleanup_(json_decrefp) json_t *document = NULL;
         _cleanup_(status_clear) struct status status = {0};
-        const char *bytes;
-        size_t length;
 
-        int r = master_link_get(&master_link, STATUS_LINK_STATUS, PATIENCE_MS, &bytes, &length);
+        int r = master_status_get(&master_link, STATUS_LINK_STATUS, PATIENCE_MS, &document, &status);
         if (r < 0)
                 return r;
-        document = json_loadb(bytes, length, 0, NULL);
-        r = document ? status_document_read(document, &status) : -EPROTO;
-        if (r < 0)
-                return r;
-        const struct status_pool *pool = agent_line_find(&status, name);
+        const struct status_pool *pool = status_find_pool(&status, name);
         return pool ? agent_line_append(&status, pool, line) : -ESRCH;
 }
 

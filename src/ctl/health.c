@@ -4,42 +4,55 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "ctl/format.h"
 #include "ctl/output.h"
+#include "document/status_document.h"
 
-static bool serves_nobody(const json_t *pool)
+static bool serves_nobody(const struct status_pool *pool)
 {
-        const char *state = ctl_string(pool, "state");
-        uint64_t able = ctl_number(pool, "counts.idle") + ctl_number(pool, "counts.busy") +
-                        ctl_number(pool, "counts.unwatched") + ctl_number(pool, "counts.detached");
+        const struct status_counts *counts = &pool->counts;
 
-        return text_equal(state, "not listening") || (text_equal(state, "backing off") && able == 0);
+        return pool->state == STATUS_POOL_NOT_LISTENING ||
+               (pool->state == STATUS_POOL_BACKING_OFF &&
+                counts->idle + counts->busy + counts->unwatched + counts->detached == 0);
 }
 
-bool ctl_health_judge(const json_t *document, struct text *text)
+/* Append one line: "healthy: 2 pools", or "unhealthy: " and why. True if it is healthy. */
+static bool judge(const struct status *status, struct text *text)
 {
-        const json_t *pools = ctl_at(document, "pools"), *pool;
-        size_t index, count = json_array_size(pools), start = text->length;
         bool is_healthy = true;
-        int r = 0;
 
-        if (text_equal(ctl_string(document, "master.state"), "starting")) {
+        if (text_equal(status->state, "starting")) {
                 text_append(text, "unhealthy: preforkd is starting\n");
                 return false;
         }
-        json_array_foreach (pools, index, pool) {
-                if (!serves_nobody(pool) || r < 0)
+        for (size_t i = 0; i < status->pool_count; i++) {
+                const struct status_pool *pool = &status->pools[i];
+                if (!serves_nobody(pool))
                         continue;
-                r = text_appendf(text, "%s%s: %s", is_healthy ? "unhealthy: pool " : ", pool ",
-                                 ctl_string(pool, "name"), ctl_string(pool, "state"));
+                text_appendf(text, "%s%s: %s", is_healthy ? "unhealthy: pool " : ", pool ", pool->name,
+                             status_pool_state_name(pool->state));
                 is_healthy = false;
         }
-        if (is_healthy) {
-                text->length = start;
-                text_appendf(text, "healthy: %zu pool%s", count, count == 1 ? "" : "s");
-        }
+        if (is_healthy)
+                text_appendf(text, "healthy: %zu pool%s", status->pool_count, status->pool_count == 1 ? "" : "s");
         text_append(text, "\n");
         return is_healthy;
+}
+
+/* The same about the reply to `status`. */
+static bool judge_reply(const struct ctl_reply *reply, struct text *text)
+{
+        _cleanup_(status_clear) struct status status = {0};
+
+        if (reply->exit_code != CTL_EXIT_OK) {
+                text_appendf(text, "unhealthy: %s\n", text_string(&reply->message));
+                return false;
+        }
+        int r = status_document_read(reply->document, &status);
+        if (r == 0)
+                return judge(&status, text);
+        text_appendf(text, "unhealthy: %s\n", strerror(-r));
+        return false;
 }
 
 enum ctl_exit ctl_health_run(const char *socket_path, const char *pool, unsigned patience_ms)
@@ -55,11 +68,7 @@ enum ctl_exit ctl_health_run(const char *socket_path, const char *pool, unsigned
                 return CTL_EXIT_FAILURE;
         }
         struct ctl_reply reply = ctl_ask(socket_path, &request, patience_ms);
-        bool is_healthy = false;
-        if (reply.exit_code == CTL_EXIT_OK)
-                is_healthy = ctl_health_judge(reply.document, &text);
-        else
-                text_appendf(&text, "unhealthy: %s\n", text_string(&reply.message));
+        bool is_healthy = judge_reply(&reply, &text);
         ctl_reply_clear(&reply);
         enum ctl_exit printed = ctl_output(text_string(&text), NULL);
         return is_healthy ? printed : CTL_EXIT_FAILURE;

@@ -2,15 +2,10 @@
  * a monitor that knows two exit codes. Called by ctl/preforkctl. */
 #pragma once
 
-#include <jansson.h>
-
 #include "ctl/client.h"
 
-/* Append one line to `text` about the reply to `status`: "healthy: 2 pools", or "unhealthy: " and why. Returns true if
- * it is healthy: the daemon has started, and each of these pools has a worker that serves, or may have one as soon as
- * somebody comes. Pure. */
-bool ctl_health_judge(const json_t *document, struct text *text);
-
-/* Ask the daemon about `pool` (NULL: all), and print that line. CTL_EXIT_OK, or CTL_EXIT_FAILURE also if it does not
- * answer within `patience_ms`: nothing else is known by those who call this. */
+/* Ask the daemon about `pool` (NULL: all), and print one line: "healthy: 2 pools", or "unhealthy: " and why. Healthy is
+ * a daemon that has started and whose pools each have a worker that serves, or may have one as soon as somebody comes.
+ * CTL_EXIT_OK, or CTL_EXIT_FAILURE also if it does not answer within `patience_ms`: those who call this know no more.
+ */
 enum ctl_exit ctl_health_run(const char *socket_path, const char *pool, unsigned patience_ms);

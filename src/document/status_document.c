@@ -5,24 +5,11 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
-
-static uint64_t number_of(const json_t *object, const char *name)
-{
-        json_int_t number = json_integer_value(json_object_get(object, name));
-
-        return number > 0 ? (uint64_t)number : 0;
-}
+#include "document/member.h"
 
 static unsigned count_of(const json_t *object, const char *name)
 {
-        return (unsigned)MIN_OF(number_of(object, name), (uint64_t)UINT32_MAX);
-}
-
-static const char *text_of(const json_t *object, const char *name)
-{
-        const char *text = json_string_value(json_object_get(object, name));
-
-        return text ? text : "";
+        return (unsigned)MIN_OF(member_number(object, name), (uint64_t)UINT32_MAX);
 }
 
 static struct status_counts read_counts(const json_t *object)
@@ -31,6 +18,7 @@ static struct status_counts read_counts(const json_t *object)
                                       .idle = count_of(object, "idle"),
                                       .busy = count_of(object, "busy"),
                                       .unwatched = count_of(object, "unwatched"),
+                                      .throttled = count_of(object, "throttled"),
                                       .detached = count_of(object, "detached"),
                                       .retiring = count_of(object, "retiring"),
                                       .total = count_of(object, "total"),
@@ -40,7 +28,7 @@ static struct status_counts read_counts(const json_t *object)
 static void read_totals(const json_t *object, struct counters *ret)
 {
         for (int id = 0; id < COUNTER_COUNT; id++)
-                counter_take_shown(ret, (enum counter_id)id, number_of(object, counter_table[id].name));
+                counter_take_shown(ret, (enum counter_id)id, member_number(object, counter_table[id].name));
 }
 
 static void read_buckets(const json_t *object, struct request_durations *ret)
@@ -78,7 +66,7 @@ static int read_listeners(const json_t *array, struct status_pool *ret)
         for (size_t i = 0; i < count; i++) {
                 const json_t *object = json_array_get(array, i);
                 ret->listeners[ret->listener_count++] =
-                        (struct status_listener){.address = text_of(object, "address"),
+                        (struct status_listener){.address = member_text(object, "address"),
                                                  .queue = count_of(object, "queue"),
                                                  .queue_known = json_is_true(json_object_get(object, "queue_exact")),
                                                  .backlog = count_of(object, "backlog"),
@@ -96,11 +84,11 @@ static int read_pool(const json_t *object, struct status_pool *ret)
         const json_t *busy = json_object_get(object, "busy_average");
 
         *ret = (struct status_pool){
-                .name = text_of(object, "name"),
-                .state = read_state(text_of(object, "state")),
+                .name = member_text(object, "name"),
+                .state = read_state(member_text(object, "state")),
                 .draining = json_is_true(json_object_get(object, "draining")),
-                .accounting = text_of(object, "accounting"),
-                .generation = number_of(object, "generation"),
+                .accounting = member_text(object, "accounting"),
+                .generation = member_number(object, "generation"),
                 .counts = read_counts(json_object_get(object, "counts")),
                 .wants = count_of(object, "wants"),
                 .limits = {.min_spare = count_of(limits, "min_spare_workers"),
@@ -108,8 +96,8 @@ static int read_pool(const json_t *object, struct status_pool *ret)
                            .start = count_of(limits, "start_workers"),
                            .max_workers = count_of(limits, "max_workers")},
                 .failures = count_of(backoff, "failures"),
-                .next_start_ms = number_of(backoff, "next_start_ms"),
-                .rate = {.per_second = json_number_value(rate), .window_ms = number_of(object, "rate_window_ms")}};
+                .next_start_ms = member_number(backoff, "next_start_ms"),
+                .rate = {.per_second = json_number_value(rate), .window_ms = member_number(object, "rate_window_ms")}};
         ret->busy_average = busy ? MAX_OF(json_number_value(busy), 0.) : ret->counts.busy;
         read_totals(json_object_get(object, "totals"), &ret->totals);
         read_buckets(json_object_get(object, "duration_us"), &ret->durations);
@@ -123,18 +111,18 @@ static void read_master(const json_t *object, struct status *ret)
 {
         const json_t *reload = json_object_get(object, "reload");
 
-        ret->version = text_of(object, "version");
-        ret->state = text_of(object, "state");
+        ret->version = member_text(object, "version");
+        ret->state = member_text(object, "state");
         ret->pid = (pid_t)count_of(object, "pid");
-        ret->started_wall_ms = number_of(object, "started_ms");
-        ret->uptime_ms = number_of(object, "uptime_ms");
-        ret->total.max = number_of(json_object_get(object, "total"), "max_workers");
-        ret->total.used = number_of(json_object_get(object, "total"), "used");
+        ret->started_wall_ms = member_number(object, "started_ms");
+        ret->uptime_ms = member_number(object, "uptime_ms");
+        ret->total.max = member_number(json_object_get(object, "total"), "max_workers");
+        ret->total.used = member_number(json_object_get(object, "total"), "used");
         ret->log.error = optional_text_of(json_object_get(object, "log"), "error");
-        ret->log.dropped = number_of(json_object_get(object, "log"), "dropped");
+        ret->log.dropped = member_number(json_object_get(object, "log"), "dropped");
         ret->config_refused = json_is_false(json_object_get(reload, "successful"));
-        ret->configured_wall_ms = number_of(reload, "success_ms");
-        ret->upgrades = number_of(object, "upgrades");
+        ret->configured_wall_ms = member_number(reload, "success_ms");
+        ret->upgrades = member_number(object, "upgrades");
 }
 
 int status_document_read(const json_t *document, struct status *ret)

@@ -4,7 +4,7 @@
 #include <jansson.h>
 
 #include "base/cleanup.h"
-#include "document/status_document.h"
+#include "document/master_status.h"
 #include "logic/protocol/http_accept.h"
 #include "logic/status/metrics.h"
 #include "web/dialects.h"
@@ -34,34 +34,20 @@ static int say_unavailable(struct web_answer *answer, int error)
         return say(answer, 503, why);
 }
 
-/* A document of the master as JSON. 0 with a reference; 1: it cannot be had, and that was said; -ENOMEM. */
-static int get_json(struct master_link *link, enum status_link_document which, struct web_answer *answer, json_t **ret)
+/* 0; 1: the document cannot be had, and that was said; -ENOMEM. */
+static int got(int r, struct web_answer *answer)
 {
-        const char *bytes;
-        size_t length;
-
-        int r = master_link_get(link, which, PATIENCE_MS, &bytes, &length);
-        if (r == 0) {
-                *ret = json_loadb(bytes, length, 0, NULL);
-                r = *ret ? 0 : -EPROTO;
-        }
         if (r == 0)
                 return 0;
         r = say_unavailable(answer, r);
         return r < 0 ? r : 1;
 }
 
-/* As get_json(), as the structure. Both are the caller's. */
+/* The status as JSON and as the structure, which are the caller's; the result of got(). */
 static int get_status_of(struct master_link *link, enum status_link_document which, struct web_answer *answer,
                          json_t **ret_json, struct status *ret)
 {
-        int r = get_json(link, which, answer, ret_json);
-
-        if (r == 0)
-                r = status_document_read(*ret_json, ret);
-        if (r == -EPROTO)
-                r = say_unavailable(answer, r) < 0 ? -ENOMEM : 1;
-        return r;
+        return got(master_status_get(link, which, PATIENCE_MS, ret_json, ret), answer);
 }
 
 static int get_status(struct master_link *link, struct web_answer *answer, json_t **ret_json, struct status *ret)
@@ -113,16 +99,6 @@ static int answer_metrics(const struct web_request *request, struct master_link 
         return metrics_render(&status, (enum metrics_format)format, &answer->body);
 }
 
-/* The pool that is asked for, or the first: its index; -1: there is none. */
-static int find_pool(const struct web_request *request, const struct status *status)
-{
-        for (size_t i = 0; i < status->pool_count; i++)
-                if (!status_pool_is_shadowed(status, i) &&
-                    (!request->pool || text_equal(status->pools[i].name, request->pool)))
-                        return (int)i;
-        return -1;
-}
-
 /* As php-fpm says it, of one pool. */
 static int answer_php_fpm(const struct web_request *request, struct master_link *link, struct web_answer *answer)
 {
@@ -132,12 +108,13 @@ static int answer_php_fpm(const struct web_request *request, struct master_link 
         int r = get_status(link, answer, &json, &status);
         if (r != 0)
                 return r < 0 ? r : 0;
-        int index = find_pool(request, &status);
-        if (index < 0)
+        const struct status_pool *pool = status_find_pool(&status, request->pool);
+        if (!pool)
                 return say(answer, 404, "there is no such pool");
         answer->type = "application/json";
-        return dialect_php_fpm_json(&status, &status.pools[index],
-                                    json_array_get(json_object_get(json, "pools"), (size_t)index), &answer->body);
+        return dialect_php_fpm_json(&status, pool,
+                                    json_array_get(json_object_get(json, "pools"), (size_t)(pool - status.pools)),
+                                    &answer->body);
 }
 
 /* As Apache says it, of all pools or one. */
@@ -151,11 +128,11 @@ static int answer_apache(const struct web_request *request, struct master_link *
         int r = get_status(link, answer, &json, &status);
         if (r != 0)
                 return r < 0 ? r : 0;
-        int index = find_pool(request, &status);
-        if (request->pool && index < 0)
+        const struct status_pool *pool = request->pool ? status_find_pool(&status, request->pool) : NULL;
+        if (request->pool && !pool)
                 return say(answer, 404, "there is no such pool");
         answer->type = PLAIN;
-        return dialect_apache(&status, request->pool ? &status.pools[index] : NULL, &answer->body);
+        return dialect_apache(&status, pool, &answer->body);
 }
 
 static int answer_status(const struct web_request *request, struct master_link *link, struct web_answer *answer)
@@ -247,7 +224,7 @@ static int answer_page(const struct web_request *request, struct master_link *li
                 return say(answer, 406, "there is text/html");
         int r = get_status_of(link, STATUS_LINK_WORKERS, answer, &json, &status);
         if (r == 0)
-                r = get_json(link, STATUS_LINK_WHY, answer, &why);
+                r = got(master_json_get(link, STATUS_LINK_WHY, PATIENCE_MS, &why), answer);
         if (r != 0)
                 return r < 0 ? r : 0;
         answer->type = "text/html; charset=utf-8";

@@ -61,17 +61,3 @@ void html_rate(struct html *html, double per_second)
 
         html_put(html, figure_rate(per_second, text));
 }
-
-uint64_t html_member_number(const json_t *object, const char *name)
-{
-        json_int_t number = json_integer_value(json_object_get(object, name));
-
-        return number > 0 ? (uint64_t)number : 0;
-}
-
-const char *html_member_text(const json_t *object, const char *name)
-{
-        const char *string = json_string_value(json_object_get(object, name));
-
-        return string ? string : "";
-}

@@ -3,7 +3,6 @@
  * Called by web/page and its parts. What must stay true: text from outside comes in by html_text() alone. */
 #pragma once
 
-#include <jansson.h>
 #include <stdint.h>
 
 struct text;
@@ -25,7 +24,3 @@ void html_duration(struct html *html, uint64_t ms);
 void html_microseconds(struct html *html, uint64_t us);
 void html_size(struct html *html, uint64_t bytes);
 void html_rate(struct html *html, double per_second);
-
-/* A member of a document: 0 or "" if it is missing, or of another type. */
-uint64_t html_member_number(const json_t *object, const char *name);
-const char *html_member_text(const json_t *object, const char *name);

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "document/member.h"
 #include "logic/status/status.h"
 #include "web/html.h"
 #include "web/page_card.h"
@@ -86,7 +87,7 @@ static const json_t *decisions_of(const struct status *status, size_t index, con
 
         for (size_t i = 0; i < json_array_size(pools) && !status_pool_is_shadowed(status, index); i++) {
                 const json_t *pool = json_array_get(pools, i);
-                if (text_equal(html_member_text(pool, "name"), status->pools[index].name))
+                if (text_equal(member_text(pool, "name"), status->pools[index].name))
                         return json_object_get(pool, "decisions");
         }
         return NULL;

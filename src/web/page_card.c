@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/cleanup.h"
+#include "document/member.h"
 #include "logic/status/status.h"
 #include "web/html.h"
 
@@ -206,11 +207,11 @@ static void put_listeners(struct html *html, const struct status_pool *pool)
 static void put_decision(struct html *html, const json_t *decision)
 {
         html_put(html, "<li><time datetime=\"");
-        html_text(html, html_member_text(decision, "time"));
+        html_text(html, member_text(decision, "time"));
         html_put(html, "\">");
-        html_duration(html, html_member_number(decision, "age_ms"));
+        html_duration(html, member_number(decision, "age_ms"));
         html_put(html, " ago</time> ");
-        html_text(html, html_member_text(decision, "text"));
+        html_text(html, member_text(decision, "text"));
         html_put(html, "</li>\n");
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "document/member.h"
 #include "web/html.h"
 
 static const struct {
@@ -47,29 +48,29 @@ static void put_exit(struct html *html, const json_t *exit)
         html_put(html, "<td>");
         if (json_is_object(exit)) {
                 const char *kind = json_object_get(exit, "signal") ? "signal" : "code";
-                html_format(html, "%s %" PRIu64, kind, html_member_number(exit, kind));
+                html_format(html, "%s %" PRIu64, kind, member_number(exit, kind));
         }
         html_put(html, "</td>");
 }
 
 static void put_worker(struct html *html, const char *pool, const json_t *worker)
 {
-        const char *state = html_member_text(worker, "state");
+        const char *state = member_text(worker, "state");
 
         html_put(html, "<tr><th scope=\"row\">");
         html_text(html, pool);
         html_put(html, "</th>");
-        put_number(html, html_member_number(worker, "pid"), put_plain);
+        put_number(html, member_number(worker, "pid"), put_plain);
         html_put(html, "<td><span class=\"dot ");
         html_text(html, state);
         html_put(html, "\"></span>");
         html_text(html, state);
         html_put(html, "</td>");
-        put_number(html, html_member_number(worker, "since_ms"), html_duration);
-        put_number(html, html_member_number(worker, "age_ms"), html_duration);
-        put_number(html, html_member_number(worker, "requests"), put_plain);
-        put_number(html, html_member_number(worker, "cpu_ms"), html_duration);
-        put_number(html, html_member_number(worker, "memory_bytes"), put_memory);
+        put_number(html, member_number(worker, "since_ms"), html_duration);
+        put_number(html, member_number(worker, "age_ms"), html_duration);
+        put_number(html, member_number(worker, "requests"), put_plain);
+        put_number(html, member_number(worker, "cpu_ms"), html_duration);
+        put_number(html, member_number(worker, "memory_bytes"), put_memory);
         put_exit(html, json_object_get(worker, "last_exit"));
         html_put(html, "</tr>\n");
 }
@@ -81,8 +82,8 @@ static uint64_t put_pool(struct html *html, const json_t *pool)
         size_t count = json_array_size(workers), shown = MIN_OF(count, (size_t)PAGE_WORKERS_MAX);
 
         for (size_t i = 0; i < shown; i++)
-                put_worker(html, html_member_text(pool, "name"), json_array_get(workers, i));
-        return count - shown + html_member_number(pool, "workers_left_out");
+                put_worker(html, member_text(pool, "name"), json_array_get(workers, i));
+        return count - shown + member_number(pool, "workers_left_out");
 }
 
 void page_workers_put(struct html *html, const json_t *pools)

@@ -10,14 +10,6 @@
 #define STEP_PERCENT 5
 #define LEAST_PERCENT 1
 
-const struct status_pool *agent_line_find(const struct status *status, const char *name)
-{
-        for (size_t i = 0; i < status->pool_count; i++)
-                if (text_equal(status->pools[i].name, name) && !status_pool_is_shadowed(status, i))
-                        return &status->pools[i];
-        return NULL;
-}
-
 /* How many requests it could serve at a time: by the workers that it has, and those that it may start now. */
 static uint64_t capacity_of(const struct status *status, const struct status_pool *pool)
 {

@@ -10,8 +10,5 @@ struct status;
 struct status_pool;
 struct text;
 
-/* The pool of that name, the closing one only if there is no other; NULL: there is none. */
-const struct status_pool *agent_line_find(const struct status *status, const char *name);
-
 /* Append the line, with its end. 0 or -ENOMEM. */
 int agent_line_append(const struct status *status, const struct status_pool *pool, struct text *line);

@@ -73,6 +73,14 @@ bool status_pool_is_shadowed(const struct status *status, size_t index)
         return false;
 }
 
+const struct status_pool *status_find_pool(const struct status *status, const char *name)
+{
+        for (size_t i = 0; i < status->pool_count; i++)
+                if ((!name || text_equal(status->pools[i].name, name)) && !status_pool_is_shadowed(status, i))
+                        return &status->pools[i];
+        return NULL;
+}
+
 const char *status_pool_state_name(enum status_pool_state state)
 {
         static const char *const names[] = {

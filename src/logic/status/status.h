@@ -193,6 +193,10 @@ uint64_t status_pool_available(const struct status *status, const struct status_
 /* True if the pool of that index is not the one that its name stands for: a removed pool may close beside a new one. */
 bool status_pool_is_shadowed(const struct status *status, size_t index);
 
+/* The pool that the name stands for, the closing one only if there is no other; `name` NULL: the first pool. NULL:
+ * there is none. */
+const struct status_pool *status_find_pool(const struct status *status, const char *name);
+
 /* "running", "backing off" …; "idle", "busy" … */
 const char *status_pool_state_name(enum status_pool_state state);
 const char *status_worker_state_name(enum status_worker_state state);

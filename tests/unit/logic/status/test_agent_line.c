@@ -148,9 +148,9 @@ static void test_the_pool_of_that_name(void **state)
         (void)state;
         pools[0].name = "git";
         pools[1].state = STATUS_POOL_CLOSING;
-        assert_ptr_equal(agent_line_find(&status, "git"), &pools[0]);
-        assert_ptr_equal(agent_line_find(&status, "www"), &pools[2]);
-        assert_null(agent_line_find(&status, "mail"));
+        assert_ptr_equal(status_find_pool(&status, "git"), &pools[0]);
+        assert_ptr_equal(status_find_pool(&status, "www"), &pools[2]);
+        assert_null(status_find_pool(&status, "mail"));
 }
 
 /* The operator's words, and more than a line, in no case. */
