@@ -25,7 +25,8 @@ EVIL = "<img src=x onerror=alert(1)>&'\""
 def site(preforkd: Start, tmp_path: Path) -> Site:
     """Pools that are well, and one at an address that looks like markup."""
     daemon = preforkd({"www": {"listen": [tcp4(), str(tmp_path / EVIL.replace('"', "").replace("/", ""))], "handler": "/bin/cat",
-                               "min_spare_workers": 2, "max_spare_workers": 2, "max_workers": 8, "spare_timeout": "1s"},
+                               "start_workers": 2, "min_spare_workers": 1, "max_spare_workers": 2, "max_workers": 8,
+                               "spare_timeout": "1s"},
                        "mail": {"listen": tcp4(), "handler": "/bin/cat", "min_spare_workers": 1, "max_spare_workers": 1,
                                 "max_workers": 1},
                        "status": status_pool(max_workers=3)},
@@ -74,10 +75,10 @@ def shown(browser: Browser, pool: str) -> dict[str, Any]:
 
 
 def test_it_says_what_the_status_says(site: Site, browser: Browser) -> None:
-    for _ in range(5):
+    for number in range(1, 6):  # one after the other: no worker is started for them, and none goes with what it has served
         assert request(listen(site, "www"), b"x") == b"x"
-    wait_until(lambda: site.control.pool("www")["totals"]["requests"] == 5, "the load")
-    wait_until(lambda: site.control.pool("www")["counts"]["idle"] == 2, "idle workers again")
+        wait_until(lambda: site.control.pool("www")["totals"]["requests"] == number, "the load")  # noqa: B023
+        wait_until(lambda: site.control.pool("www")["counts"]["idle"] == 2, "idle workers again")
     browser.open(url_of(site))
     wait_until(lambda: shown(browser, "www")["figures"]["requests"] == "5", "the load on the page", 15)
     document = json.loads(site.get("/status?full")[2])
