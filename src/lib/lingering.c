@@ -114,7 +114,7 @@ void lingering_wait(struct lingering *lingering, int listener, const struct slot
         }
 }
 
-void lingering_close(struct lingering *lingering)
+void lingering_end(struct lingering *lingering)
 {
         lingering_look(lingering);
         while (lingering->count > 0)

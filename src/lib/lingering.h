@@ -28,7 +28,7 @@ struct lingering_socket {
         uint64_t until_ns;
 };
 
-/* Zero-initialise; end with lingering_close(). */
+/* Zero-initialise; end with lingering_end(). */
 struct lingering {
         struct lingering_socket sockets[LINGERING_MAX];
         size_t count;
@@ -49,4 +49,4 @@ int lingering_timeout_ms(const struct lingering *lingering);
 void lingering_look(struct lingering *lingering);
 
 /* Look once more, and close all. */
-void lingering_close(struct lingering *lingering);
+void lingering_end(struct lingering *lingering);

@@ -111,7 +111,7 @@ int service_wait(void)
                 lingering_wait(&service.lingering, acceptor_watched_fd(&service.acceptor), slot);
                 int r = acceptor_wait(&service.acceptor, &client->peer, &connection);
                 if (r != 0)
-                        lingering_close(&service.lingering);
+                        lingering_end(&service.lingering);
                 if (acceptor_is_shortage(r) || acceptor_is_passing(r)) {
                         service_endure("accept", r);
                         continue;
@@ -128,7 +128,7 @@ int service_wait(void)
                 if (refusal.answer == GATE_ADMITTED) {
                         if (is_abandoned()) /* it may have waited */
                                 return service_end_with(PREFORK_EXIT_ORPHANED);
-                        lingering_close(&service.lingering);
+                        lingering_end(&service.lingering);
                         forget_signals(); /* before the first that can be an order about the request */
                         uint64_t now_ns = sys_now_ns();
                         atomic_store(&service.note->begun_ns, now_ns);

@@ -286,7 +286,7 @@ int accept_loop_prepare(struct accept_loop *loop)
 
 void accept_loop_clear(struct accept_loop *loop)
 {
-        lingering_close(&loop->lingering);
+        lingering_end(&loop->lingering);
         for (size_t i = 0; loop->answer_fds && i < loop->acceptor.count; i++)
                 fd_closep(&loop->answer_fds[i]);
         free(loop->answer_fds);
@@ -304,7 +304,7 @@ static int serve_until_end(struct accept_loop *loop, enum prefork_stage *stage)
                 lingering_wait(&loop->lingering, acceptor_watched_fd(&loop->acceptor), &loop->desk.slot);
                 int r = acceptor_wait(&loop->acceptor, &client.peer, &connection);
                 if (acceptor_is_shortage(r) && loop->lingering.count > 0) { /* they may be what is missing */
-                        lingering_close(&loop->lingering);
+                        lingering_end(&loop->lingering);
                         continue;
                 }
                 if (has_leaked_fds(loop, r)) {

@@ -33,7 +33,7 @@ bool admission_admits(const struct gate *gate, struct request_desk *desk, struct
 
         refusal.answer = gate_decide(gate, desk, client, connection, &refusal.reason);
         if (refusal.answer == GATE_ADMITTED) {
-                lingering_close(lingering);
+                lingering_end(lingering);
                 return true;
         }
         log_refusal(desk->slot.board, &refusal);

@@ -98,7 +98,7 @@ static void test_the_oldest_gives_way(void **state)
         assert_int_equal(lingering.count, LINGERING_MAX);
         assert_int_equal(fcntl(pairs[0].connection, F_GETFD), -1);
         assert_true(fcntl(pairs[1].connection, F_GETFD) >= 0);
-        lingering_close(&lingering);
+        lingering_end(&lingering);
         assert_int_equal(lingering.count, 0);
         for (size_t i = 0; i <= LINGERING_MAX; i++) {
                 assert_int_equal(fcntl(pairs[i].connection, F_GETFD), -1);
@@ -155,7 +155,7 @@ static void test_a_connection_comes(void **state)
         assert_int_equal(send(listener.client, "x", 1, 0), 1);
         lingering_wait(&lingering, listener.connection, &one);
         assert_int_equal(lingering.count, 1);
-        lingering_close(&lingering);
+        lingering_end(&lingering);
         close(pair.client);
         close(listener.client);
         close(listener.connection);
