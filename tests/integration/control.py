@@ -92,6 +92,12 @@ class Control:
 
         wait_until(all_idle, f"idle workers of {name}", timeout)
 
+    def wait_at_rest(self, name: str = "www", timeout: float = 10.0) -> None:
+        """Until every worker of a pool is idle and it is no longer saturated, so that none of its figures moves: the time
+        it was saturated counts until a while after the last request."""
+        self.wait_idle(name, timeout)
+        wait_until(lambda: self.pool(name)["state"] != "saturated", f"the end of the saturation of {name}", timeout)
+
     def decisions(self, name: str = "www", template: bool = False) -> list[str]:
         """What was decided about a pool, or about its templates, the newest first."""
         [pool] = self.do(f"why {name}")["pools"]

@@ -148,6 +148,7 @@ def test_all_say_the_same(site: Site) -> None:
     wait_until(lambda: site.control.pool("www")["totals"]["requests"] == 23, "the load")
     site.daemon.wait_workers(2)
     wait_until(lambda: site.control.pool("www")["counts"]["idle"] == 2, "idle workers again")
+    site.control.wait_at_rest("www")
     time.sleep(0.3)  # documents are as good as new for a tenth of a second
     served, asked = json.loads(site.get("/status")[2]), site.control.do("status")
     ours, theirs = (still([pool for pool in document["pools"] if pool["name"] == "www"]) for document in (served, asked))

@@ -395,6 +395,7 @@ def test_figures_go_on(controlled: Start) -> None:
     for _ in range(22):
         request(address_of(daemon), b"x")
     wait_until(lambda: control.pool()["totals"]["requests"] == 22 and control.pool()["counts"]["idle"] == 2, "22 requests")
+    control.wait_at_rest()
     before = control.pool()
     upgrade(daemon)
     after = control.pool()
