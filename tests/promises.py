@@ -47,11 +47,14 @@ PROMISES = [
                 "integration/test_drain.py", "integration/test_drain_far.py", "integration/test_drain_unprivileged.py",
                 "integration/test_churn.py", "integration/test_volume.py", "integration/test_handler_types.py",
                 "integration/test_succession.py", "integration/test_shortage.py", "integration/test_rates.py",
+                "integration/test_answers.py", "integration/test_connections.py", "integration/test_draining.py",
+                "integration/test_templates.py", "integration/test_rollback.py",
                 "integration/test_master_death.py", "unit/lib/test_acceptor.c", "unit/lib/test_retirement.c",
                 "model/recycling.pml", "faults: load", "faults: reload", "faults: worker", "faults: refusals")),
     Promise("Nothing that a worker, a handler, a client, a control client or a file does stops or blocks the master. How often "
             "a pool wakes it, and how much it makes it log, is bounded.", (
-                "hostile/test_shared_files.py", "hostile/test_storms.py", "hostile/test_outlived_pipes.py", "hostile/test_status_workers.py",
+                "hostile/test_shared_files.py", "hostile/test_storms.py", "hostile/test_outlived_pipes.py",
+                "hostile/test_status_workers.py", "integration/test_status_pool.py", "integration/test_agent.py",
                 "integration/test_control.py", "integration/test_logging.py", "integration/test_handler_stderr.py",
                 "integration/test_service_manager.py", "integration/test_file_size.py", "unit/logic/policy/test_wake_limit.c",
                 "unit/os/test_reserve.c", "fuzz/fuzz_lines.c", "fuzz/fuzz_request.c", "fuzz/fuzz_activation.c",
@@ -65,19 +68,27 @@ PROMISES = [
                 "fuzz/fuzz_import.c",
                 "faults: reload", "faults: check")),
     Promise("An idle daemon does not wake: the master has no tick.", (
-        "integration/test_scaling.py::test_an_idle_master_sleeps", "unit/master/loop/test_evloop.c",
+        "integration/test_scaling.py::test_an_idle_master_sleeps",
+        "integration/test_status_pool.py::test_an_idle_daemon_sleeps",
+        "integration/test_draining.py::test_the_master_sleeps_meanwhile",
+        "integration/test_adaptive.py::test_steady_load_wakes_nobody", "unit/master/loop/test_evloop.c",
         "unit/logic/policy/test_policies_random.c")),
     Promise("Growth answers demand at once, in milliseconds; no wake-up of the master is lost.", (
         "integration/test_scaling.py::test_a_burst_is_answered_at_once",
-        "integration/test_scaling.py::test_a_burst_over_several_listeners", "unit/lib/test_slot_races.c",
+        "integration/test_scaling.py::test_a_burst_over_several_listeners",
+        "integration/test_adaptive.py::test_a_burst_from_rest", "unit/logic/policy/test_adaptive_random.c",
+        "unit/lib/test_slot_races.c",
         "unit/logic/policy/test_scale.c", "unit/logic/policy/test_scale_random.c",
         "unit/logic/policy/test_level_shares.c", "model/wake.pml")),
     Promise("Limits queue or refuse, as configured, and heal by themselves; none closes a service for good.", (
         "integration/test_scaling.py", "integration/test_backoff.py", "integration/test_deadlines.py",
-        "integration/test_rates.py", "unit/base/test_rate_table.c", "hostile/test_stopped.py", "unit/logic/policy/test_backoff.c", "unit/logic/policy/test_deadline.c",
+        "integration/test_rates.py", "integration/test_answers.py", "integration/test_total.py", "unit/base/test_rate_table.c",
+        "unit/logic/policy/test_budget_random.c", "hostile/test_stopped.py", "unit/logic/policy/test_backoff.c",
+        "unit/logic/policy/test_deadline.c",
         "unit/logic/policy/test_rate_limit.c", "faults: deadlines")),
     Promise("Every fork, retirement, refusal and kill has a recorded reason that a person can read.", (
         "integration/test_log_records.py", "integration/test_preforkctl.py::test_why",
+        "integration/test_connections.py::test_who_is_refused_why", "integration/test_connections.py::test_how_a_handler_has_ended",
         "unit/logic/status/test_decision_ring.c")),
     Promise("The master does not trust what workers report: no word of a scoreboard is an index, a pid or a pointer, and a "
             "worker that dies or lies blocks nobody, signals nobody else's process and harms its own pool at most.", (
@@ -88,6 +99,7 @@ PROMISES = [
             "and does not escape what the pool's limits do to it.", (
                 "hostile/test_shared_files.py", "hostile/test_terminal.py", "hostile/test_escape.py",
                 "hostile/test_secrets.py", "hostile/test_directory.py", "hostile/test_scoreboard.py",
+                "integration/test_templates.py::test_nothing_of_the_pool_is_in_a_template",
                 "hostile/test_module_crimes.py", "hostile/test_log_intruders.py", "hostile/test_shared_listeners.py",
                 "integration/test_capabilities.py", "unit/base/test_secret.c", "unit/os/process/test_open_fds.c",
                 "unit/os/process/test_credentials.c")),
