@@ -12,6 +12,7 @@
 
 #include "logic/policy/scale.h"
 #include "logic/policy/worker_life.h"
+#include "logic/policy/worth.h"
 #include "logic/status/counters.h"
 #include "logic/status/request_rate.h"
 #include "logic/status/request_stats.h"
@@ -111,11 +112,12 @@ struct status_pool {
         unsigned wants;             /* how many workers max_workers_total keeps it from starting for those that wait */
         struct scale_limits limits; /* those that hold, with what is laid over the configured ones */
         struct {
-                uint64_t level;             /* the highest level of demand that keeps its worker, … */
-                uint64_t off_delay_ms;      /* … for so long from when it was busy last */
-                uint64_t spare;             /* spare workers ahead of demand */
-                uint64_t start_ms, wait_ms; /* what a start is worth, and a client's wait for one: of an idle worker */
-        } adaptive;                         /* only with that scaling */
+                uint64_t level;              /* the highest level of demand that keeps its worker, … */
+                uint64_t off_delay_ms;       /* … for so long from when it was busy last */
+                uint64_t spare;              /* spare workers ahead of demand */
+                uint64_t start_ms, wait_ms;  /* what a start is worth, and a client's wait for one: of an idle worker */
+                struct worth_input measured; /* what that is worked out from */
+        } adaptive;                          /* only with that scaling */
         struct status_choice start_method, copy;
         struct status_template *templates; /* newest first: the one that makes workers, or has ended last */
         size_t template_count;

@@ -49,7 +49,7 @@ void start_meter_note(const struct worker *worker, unsigned at_once, uint64_t no
         starts->worker_bytes = average(starts->worker_bytes, own_bytes(worker));
 }
 
-struct worth start_meter_worth(const struct pool *pool)
+struct worth start_meter_worth(const struct pool *pool, struct worth_input *ret_measured)
 {
         const struct worth_input input = {.start_cpu_us = pool->starts.cpu_us,
                                           .start_us = pool->starts.duration_us,
@@ -57,5 +57,7 @@ struct worth start_meter_worth(const struct pool *pool)
                                           .machine_bytes = pool->runtime->memory_bytes,
                                           .cpus = pool->runtime->cpus};
 
+        if (ret_measured)
+                *ret_measured = input;
         return worth_of_start(&input);
 }

@@ -14,5 +14,5 @@ struct worker;
  * ask. */
 void start_meter_note(const struct worker *worker, unsigned at_once, uint64_t now_ms);
 
-/* What a start is worth, by what was measured so far. */
-struct worth start_meter_worth(const struct pool *pool);
+/* What a start is worth, by what was measured so far; that goes to `ret_measured`, unless it is NULL. */
+struct worth start_meter_worth(const struct pool *pool, struct worth_input *ret_measured);

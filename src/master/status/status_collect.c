@@ -25,7 +25,7 @@
 static void collect_adaptive(const struct pool *pool, struct status_pool *status)
 {
         const struct adaptive_state *adaptive = &pool->scaler.adaptive;
-        const struct worth worth = start_meter_worth(pool);
+        const struct worth worth = start_meter_worth(pool, &status->adaptive.measured);
 
         status->adaptive.level = adaptive->level;
         status->adaptive.off_delay_ms = adaptive->off_delay_ms;

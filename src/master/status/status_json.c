@@ -154,10 +154,13 @@ static json_t *adaptive_json(const struct status_pool *status)
 {
         if (status->limits.scaling != SCALING_ADAPTIVE)
                 return json_null();
-        return json_pack("{s:o, s:o, s:o, s:o, s:o}", "level", NUMBER(status->adaptive.level), "off_delay_ms",
-                         NUMBER(status->adaptive.off_delay_ms), "spare_workers", NUMBER(status->adaptive.spare),
-                         "start_worth_ms", NUMBER(status->adaptive.start_ms), "wait_worth_ms",
-                         NUMBER(status->adaptive.wait_ms));
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "level", NUMBER(status->adaptive.level),
+                         "off_delay_ms", NUMBER(status->adaptive.off_delay_ms), "spare_workers",
+                         NUMBER(status->adaptive.spare), "start_worth_ms", NUMBER(status->adaptive.start_ms),
+                         "wait_worth_ms", NUMBER(status->adaptive.wait_ms), "start_cpu_us",
+                         NUMBER(status->adaptive.measured.start_cpu_us), "start_us",
+                         NUMBER(status->adaptive.measured.start_us), "worker_bytes",
+                         NUMBER(status->adaptive.measured.worker_bytes));
 }
 
 static int add_lists(json_t *pool, const struct status_pool *status)
