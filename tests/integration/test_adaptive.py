@@ -154,3 +154,21 @@ def test_a_reload_keeps_what_is_there(preforkd: Start) -> None:
     wait_until(lambda: control.pool()["limits"]["scaling"] == "adaptive", "the new scaling")
     assert sorted(daemon.workers()) == workers
     assert control.pool()["adaptive"]["level"] == 5
+
+
+def private_bytes(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
+
+
+def test_what_a_start_is_worth_rests_on_what_a_worker_has(preforkd: Start) -> None:
+    """A worker that is a fork of the master has what it has written to since, though its memory is not more."""
+    daemon = preforkd({"www": {"listen": tcp4(), "handler": "echo", "handler_type": "builtin", "scaling": "adaptive",
+                               "min_spare_workers": 3}}, control=True)
+    workers = daemon.wait_workers(3)
+    control = control_of(daemon)
+    control.wait_idle()
+    measured = control.pool()["adaptive"]
+    private = [private_bytes(pid) for pid in workers]  # type: ignore[union-attr]
+    assert max(private) / 4 <= measured["worker_bytes"] <= 8 * min(private), private
+    assert measured["start_cpu_us"] > 0 and measured["start_us"] > 0

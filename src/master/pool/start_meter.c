@@ -24,15 +24,18 @@ static pid_t parent_of(const struct pool *pool)
 }
 
 /* What the worker has beyond the process that it was forked from. Without a lock the kernel tells only how much of a
- * process's memory is no file's; most of that is shared by the fork. A worker that has executed a program shares
- * nothing. */
+ * process's memory is no file's, and how many pages it has touched since; most of the former is shared by the fork, and
+ * what it has written to since is among the latter. A worker that has executed a program shares nothing. */
 static uint64_t own_bytes(const struct worker *worker)
 {
-        uint64_t its = process_anonymous_bytes(worker->pid), shared = 0;
+        uint64_t its = process_anonymous_bytes(worker->pid);
+        struct process_usage usage = {0};
 
-        if (!worker->is_program || worker->pool->templates.first)
-                shared = process_anonymous_bytes(parent_of(worker->pool));
-        return its > shared ? its - shared : its > 0;
+        if (worker->is_program && !worker->pool->templates.first)
+                return its;
+        uint64_t shared = process_anonymous_bytes(parent_of(worker->pool));
+        process_usage_read(worker->pid, &usage);
+        return MAX_OF(its - MIN_OF(shared, its), MIN_OF(usage.touched_bytes, its));
 }
 
 void start_meter_note(const struct worker *worker, unsigned at_once, uint64_t now_ms)

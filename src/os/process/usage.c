@@ -22,15 +22,22 @@ static const char *skip_fields(const char *rest, unsigned count)
         return rest;
 }
 
-/* Fields 14, 15 and 24 of proc(5); `rest` is what follows the second. */
-static int read_fields(const char *rest, uint64_t *user_ticks, uint64_t *system_ticks, uint64_t *pages)
+/* Of proc(5): minflt, utime, stime, rss. */
+enum { FAULTS, USER_TICKS, SYSTEM_TICKS, PAGES, FIELDS };
+static const unsigned field_numbers[FIELDS] = {[FAULTS] = 10, [USER_TICKS] = 14, [SYSTEM_TICKS] = 15, [PAGES] = 24};
+
+/* `rest` is what follows the second field. */
+static int read_fields(const char *rest, uint64_t values[static FIELDS])
 {
-        rest = skip_fields(rest, 11);
-        int r = number_next(&rest, user_ticks);
-        if (r == 0)
-                r = number_next(&rest, system_ticks);
-        rest = skip_fields(rest, 8);
-        return r == 0 ? number_next(&rest, pages) : r;
+        unsigned before = 2;
+        int r = 0;
+
+        for (unsigned i = 0; i < FIELDS && r == 0; i++) {
+                rest = skip_fields(rest, field_numbers[i] - before - 1);
+                r = number_next(&rest, &values[i]);
+                before = field_numbers[i];
+        }
+        return r;
 }
 
 unsigned process_cpus(void)
@@ -78,7 +85,7 @@ uint64_t process_anonymous_bytes(pid_t pid)
 int process_usage_read(pid_t pid, struct process_usage *ret)
 {
         char path[32], line[1024];
-        uint64_t user_ticks, system_ticks, pages;
+        uint64_t values[FIELDS];
 
         snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
         _cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -90,10 +97,13 @@ int process_usage_read(pid_t pid, struct process_usage *ret)
         line[length] = '\0';
         /* The second field is the name, in parentheses, and may contain any byte; the others are numbers. */
         const char *rest = strrchr(line, ')');
-        if (!rest || read_fields(rest + 1, &user_ticks, &system_ticks, &pages) != 0)
+        if (!rest || read_fields(rest + 1, values) != 0)
                 return -EPROTO;
         uint64_t ticks_per_second = (uint64_t)sysconf(_SC_CLK_TCK), page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
-        *ret = (struct process_usage){.cpu_ms = (user_ticks + system_ticks) * 1000 / ticks_per_second,
-                                      .resident_bytes = pages * page_bytes};
+        *ret = (struct process_usage){
+                .cpu_ms = (values[USER_TICKS] + values[SYSTEM_TICKS]) * 1000 / ticks_per_second,
+                .resident_bytes = values[PAGES] * page_bytes,
+                .touched_bytes = values[FAULTS] * page_bytes,
+        };
         return 0;
 }

@@ -11,6 +11,8 @@
 struct process_usage {
         uint64_t cpu_ms;         /* of the process itself, without its children */
         uint64_t resident_bytes; /* including shared pages */
+        uint64_t touched_bytes;  /* pages that were there when it touched them first: since its fork, those that it no
+                                  * longer shares are among them */
 };
 
 /* The most processors that this machine can have; at least 1. */

@@ -1,5 +1,6 @@
 /* What a process uses, against what getrusage(2) says. */
 #include <errno.h>
+#include <stdbool.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -56,6 +58,31 @@ static void test_memory(void **state)
         assert_in_range(after.resident_bytes - before.resident_bytes, TOUCHED_BYTES / 2, 2 * TOUCHED_BYTES);
 }
 
+/* What a fork writes to is shared no longer, and its memory is not more than before. */
+static void what_a_fork_has_touched(void **state)
+{
+        char *memory = mmap(NULL, TOUCHED_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        struct process_usage before, after;
+        int status;
+
+        (void)state;
+        assert_ptr_not_equal(memory, MAP_FAILED);
+        madvise(memory, TOUCHED_BYTES, MADV_NOHUGEPAGE); /* one fault would be many pages */
+        memset(memory, 1, TOUCHED_BYTES);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+                bool good = process_usage_read(getpid(), &before) == 0;
+                memset(memory, 2, TOUCHED_BYTES);
+                good = good && process_usage_read(getpid(), &after) == 0;
+                uint64_t more = after.touched_bytes - before.touched_bytes;
+                _exit(good && more >= TOUCHED_BYTES && more < 2 * TOUCHED_BYTES ? 0 : 1);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+        munmap(memory, TOUCHED_BYTES);
+}
+
 static void test_nobody(void **state)
 {
         (void)state;
@@ -98,6 +125,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_cpu),
                 cmocka_unit_test(test_memory),
+                cmocka_unit_test(what_a_fork_has_touched),
                 cmocka_unit_test(test_nobody),
                 cmocka_unit_test(what_a_process_has_of_its_own),
                 cmocka_unit_test(its_processor_time_to_the_microsecond),
