@@ -9,6 +9,7 @@
  *     leak BYTES               keeps as much memory of each request, and says its pid
  *     init ERRNO               init() fails
  *     slow MS                  init() takes as long
+ *     hold BYTES MS            init() takes so much memory and time; says "begun", and reads to the end
  *     done FILE                writes "done" into FILE in done() */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -161,17 +162,42 @@ static int look(const struct state *state, const struct prefork_request *request
         return 0;
 }
 
-static int leak(const struct state *state, const struct prefork_request *request)
+static int keep(size_t size)
 {
-        size_t size = strtoul(state->argv[2], NULL, 10);
         char *memory = malloc(size);
 
         if (!memory)
                 return -ENOMEM;
         memset(memory, 1, size);
         __asm__ volatile("" : : "r"(memory) : "memory"); /* it is not optimised away */
-        dprintf(request->connection, "%ld", (long)getpid());
         return 0;
+}
+
+static int leak(const struct state *state, const struct prefork_request *request)
+{
+        int r = keep(strtoul(state->argv[2], NULL, 10));
+
+        if (r == 0)
+                dprintf(request->connection, "%ld", (long)getpid());
+        return r;
+}
+
+static int take(size_t size, long ms)
+{
+        wait_ms(ms);
+        return keep(size);
+}
+
+static int hold(const struct prefork_request *request)
+{
+        char bytes[4096];
+        ssize_t got;
+
+        if (write(request->connection, "begun\n", 6) < 0)
+                return -errno;
+        while ((got = read(request->connection, bytes, sizeof(bytes))) > 0 || (got < 0 && errno == EINTR))
+                ;
+        return got < 0 ? -errno : 0;
 }
 
 static int serve(void *context, const struct prefork_request *request)
@@ -194,6 +220,8 @@ static int serve(void *context, const struct prefork_request *request)
                 return look(state, request);
         if (strcmp(what, "leak") == 0)
                 return leak(state, request);
+        if (strcmp(what, "hold") == 0)
+                return hold(request);
         return -EINVAL;
 }
 
@@ -209,7 +237,7 @@ static int init(int argc, char *const *argv, void **ret_state)
                 return -(int)strtol(argv[2], NULL, 10);
         if (strcmp(argv[1], "slow") == 0)
                 wait_ms(strtol(argv[2], NULL, 10));
-        return 0;
+        return strcmp(argv[1], "hold") == 0 ? take(strtoul(argv[2], NULL, 10), strtol(argv[3], NULL, 10)) : 0;
 }
 
 static void done(void *context)

@@ -14,14 +14,26 @@
 static const uint64_t starts_us[] = {1000, 150000};
 static const uint64_t prices_us[] = {1000000, 10000000, 60000000};
 
+/* A machine on which a start, all of which is processor time, is worth its price. */
+static struct start start_of(uint64_t start_us, uint64_t price_us)
+{
+        const struct worth_input input = {.start_cpu_us = start_us,
+                                          .start_us = start_us,
+                                          .worker_bytes = 1 << 20,
+                                          .machine_bytes = (price_us << 20) / start_us,
+                                          .cpus = 1};
+
+        return (struct start){.us = start_us, .price_us = price_us, .worth = worth_of_start(&input)};
+}
+
 static void run(const struct workload *load)
 {
         for (size_t start = 0; start < ELEMENTS(starts_us); start++)
                 for (size_t price = 0; price < ELEMENTS(prices_us); price++) {
                         double optimum = optimum_of(load, prices_us[price]);
+                        const struct start cost = start_of(starts_us[start], prices_us[price]);
                         for (size_t i = 0; rules[i]; i++) {
-                                const struct result r =
-                                        simulation_run(load, rules[i], starts_us[start], prices_us[price]);
+                                const struct result r = simulation_run(load, rules[i], &cost);
                                 printf("%s\t%llu\t%llu\t%s\t%.4f\t%.5f\t%.1f\t%.1f\t%.5f\t%.5f\n", load->name,
                                        (unsigned long long)starts_us[start] / 1000,
                                        (unsigned long long)prices_us[price] / 1000000, rules[i]->name, r.cost / optimum,

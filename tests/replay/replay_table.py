@@ -52,9 +52,12 @@ class Cell:
         return f"{self.load} at {self.price_s} s"
 
 
+def built(program: str) -> Path:
+    return Path(os.environ.get("PREFORKD_BUILD", TESTS.parent / "build-check")) / "tests/replay" / program
+
+
 def run(*arguments: str) -> list[Cell]:
-    build = Path(os.environ.get("PREFORKD_BUILD", TESTS.parent / "build-check"))
-    done = subprocess.run([build / "tests/replay/replay", *arguments], stdout=subprocess.PIPE, check=True, text=True,
+    done = subprocess.run([built("replay"), *arguments], stdout=subprocess.PIPE, check=True, text=True,
                           timeout=600)
     return [Cell.read(line) for line in done.stdout.splitlines()]
 

@@ -18,23 +18,11 @@ struct preforkd {
         bool started;
 };
 
-/* A machine on which a start, all of which is processor time, is worth its price. */
-static struct worth worth_of(const struct simulation *s)
-{
-        const struct worth_input input = {.start_cpu_us = s->start_us,
-                                          .start_us = s->start_us,
-                                          .worker_bytes = 1 << 20,
-                                          .machine_bytes = (s->price_us << 20) / s->start_us,
-                                          .cpus = 1};
-
-        return worth_of_start(&input);
-}
-
 static struct adaptive_advice advise(struct preforkd *p, struct simulation *s)
 {
         const struct adaptive_input input = {
                 .now_ms = s->now_us / 1000,
-                .worth = worth_of(s),
+                .worth = s->start.worth,
                 .idle = s->idle,
                 .starting = s->starting,
                 .total = simulation_total(s),

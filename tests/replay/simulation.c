@@ -33,7 +33,7 @@ unsigned simulation_start(struct simulation *s, unsigned count)
 
         count = MIN_OF(count, room);
         for (unsigned i = 0; i < count; i++)
-                s->ready_us[(s->ready_first + s->starting++) % SIMULATION_WORKERS] = s->now_us + s->start_us;
+                s->ready_us[(s->ready_first + s->starting++) % SIMULATION_WORKERS] = s->now_us + s->start.us;
         s->starts += count;
         return count;
 }
@@ -189,7 +189,8 @@ static struct result sum_up(struct simulation *s)
         while (first_late < count && s->waits_us[first_late] == 0)
                 first_late++;
         return (struct result){
-                .cost = (double)s->area_us / 1e6 + (double)s->starts * (double)s->price_us / 1e6,
+                .cost = (double)s->area_us / 1e6 + (double)s->starts * (double)s->start.price_us / 1e6,
+                .area = (double)s->area_us / 1e6,
                 .late = (double)(count - first_late) / (double)count,
                 .wait_p999_ms = s->waits_us[(size_t)((double)count * 0.999)] / 1e3,
                 .wait_most_ms = s->waits_us[count - 1] / 1e3,
@@ -198,7 +199,7 @@ static struct result sum_up(struct simulation *s)
         };
 }
 
-struct result simulation_run(const struct workload *load, const struct rule *rule, uint64_t start_us, uint64_t price_us)
+struct result simulation_run(const struct workload *load, const struct rule *rule, const struct start *start)
 {
         struct simulation *s = calloc(1, sizeof(*s));
         void *state = malloc(rule->size);
@@ -207,13 +208,8 @@ struct result simulation_run(const struct workload *load, const struct rule *rul
         if (!s || !state || !waits_us)
                 abort();
         memcpy(state, rule->settings, rule->size);
-        *s = (struct simulation){.load = load,
-                                 .start_us = start_us,
-                                 .price_us = price_us,
-                                 .now_us = BEGIN_US,
-                                 .rule = rule,
-                                 .state = state,
-                                 .waits_us = waits_us};
+        *s = (struct simulation){
+                .load = load, .start = *start, .now_us = BEGIN_US, .rule = rule, .state = state, .waits_us = waits_us};
         tell(s, HAPPENS_BEGIN);
         while (step(s))
                 ;

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "logic/policy/worth.h"
 #include "replay/workload.h"
 
 #define SIMULATION_WORKERS 400 /* max_workers of every rule */
@@ -22,6 +23,13 @@ enum happening {
 
 struct simulation;
 
+/* The start of a worker. */
+struct start {
+        uint64_t us;        /* it takes so long, */
+        uint64_t price_us;  /* and costs so much time of an idle worker. */
+        struct worth worth; /* What adaptive scaling takes it to be worth. */
+};
+
 struct rule {
         const char *name;
         size_t size; /* of its state, which begins as a copy of `settings` */
@@ -32,8 +40,7 @@ struct rule {
 struct simulation {
         /* What a rule may read. */
         const struct workload *load;
-        uint64_t start_us; /* how long a start takes */
-        uint64_t price_us; /* what one costs: so much time of an idle worker */
+        struct start start;
         uint64_t now_us;
         unsigned busy, idle, starting;
         size_t arrived, taken;                /* requests that have come, and that are or were served */
@@ -58,13 +65,13 @@ struct result {
         double cost; /* time of all workers, and starts at their price; in seconds of a worker */
         double late; /* share of the requests that waited */
         double wait_p999_ms, wait_most_ms;
+        double area;   /* of the cost, the time of all workers */
         double starts; /* a request */
         double turns;  /* how often the rule was asked, a request */
 };
 
 /* Run a workload to the end of its last request. */
-struct result simulation_run(const struct workload *load, const struct rule *rule, uint64_t start_us,
-                             uint64_t price_us);
+struct result simulation_run(const struct workload *load, const struct rule *rule, const struct start *start);
 
 /* For rules. Start at most so many workers, as far as SIMULATION_WORKERS allows; retire at most so many idle ones,
  * those that are idle longest. Return how many. */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -69,3 +70,17 @@ def test_a_goal_that_is_missed_is_named() -> None:
     cell = Cell("load", 1, 10, OURS, 1.7, 0, 0, 0, 0, 0)
     assert replay_table.goal("words", [cell], lambda cell: cell.cost <= 1.5, lambda cell: f"({cell.cost:.2f})") == (
         "- words: reached in 0 of 1 cells, not in load at 10 s (1.70).\n")
+
+
+def test_what_a_pool_has_served_is_replayed(tmp_path: Path) -> None:
+    """Two requests, one after the other, and a start of a millisecond: one worker serves both, the first waits for it."""
+    served = tmp_path / "served"
+    served.write_text("0 500000\n1000000 500000\n")
+    start_us, cpu_us, worker_bytes, machine_bytes, cpus = 1000, 700, 1 << 20, 8000 << 20, 1  # 8 s
+    done = subprocess.run([replay_table.built("replay_served"), served,
+                           *map(str, (start_us, cpu_us, worker_bytes, machine_bytes, cpus))],
+                          stdout=subprocess.PIPE, check=True, text=True, timeout=60)
+    cost, area, starts, late, _, optimum, price = map(float, done.stdout.split())
+    assert (price, starts, late) == (8, 0.5, 0.5)
+    assert area == pytest.approx(1.5, abs=0.01)
+    assert cost == pytest.approx(area + 8) and optimum == pytest.approx(8 + 1.5)

@@ -207,6 +207,21 @@ int workload_read(struct workload *load, const char *name, const char *path)
         return load->count > 0 ? 0 : -EPROTO;
 }
 
+int workload_read_served(struct workload *load, const char *name, const char *path)
+{
+        _cleanup_(file_closep) FILE *file = fopen(path, "re");
+        unsigned long long at_us, duration_us;
+        size_t room = 0;
+
+        *load = (struct workload){.name = name};
+        if (!file)
+                return -errno;
+        while (fscanf(file, "%llu %llu", &at_us, &duration_us) == 2)
+                add(load, &room, &(struct request){.at_us = at_us, .duration_us = MAX_OF(duration_us, 1ULL)});
+        qsort(load->requests, load->count, sizeof(*load->requests), by_time);
+        return load->count > 0 ? 0 : -EPROTO;
+}
+
 void workload_free(struct workload *load)
 {
         free(load->requests);

@@ -29,4 +29,7 @@ void workload_make(struct workload *load, const struct workload_kind *kind);
  * generated token and 0.2 ms for an input token. 0 or -errno. */
 int workload_read(struct workload *load, const char *name, const char *path);
 
+/* Read requests that were served: lines of when they came and how long they took, in microseconds. 0 or -errno. */
+int workload_read_served(struct workload *load, const char *name, const char *path);
+
 void workload_free(struct workload *load);
