@@ -14,10 +14,10 @@
 static const uint64_t starts_us[] = {1000, 150000};
 static const uint64_t prices_us[] = {1000000, 10000000, 60000000};
 
-/* A machine on which a start, all of which is processor time, is worth its price. */
+/* A machine on which a start, all of which is processor time of a worker and of the master, is worth its price. */
 static struct start start_of(uint64_t start_us, uint64_t price_us)
 {
-        const struct worth_input input = {.start_cpu_us = start_us,
+        const struct worth_input input = {.start_cpu_us = start_us - WORTH_MASTER_CPU_US,
                                           .start_us = start_us,
                                           .worker_bytes = 1 << 20,
                                           .machine_bytes = (price_us << 20) / start_us,

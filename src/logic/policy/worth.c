@@ -13,6 +13,11 @@
 #define LOOKS 16
 #define LONGEST_LOOK_MS 1000
 
+static double start_cpu_us(const struct worth_input *input)
+{
+        return input->start_cpu_us > 0 ? (double)input->start_cpu_us + WORTH_MASTER_CPU_US : FORK_CPU_US;
+}
+
 static double known(uint64_t value, uint64_t otherwise)
 {
         return (double)(value > 0 ? value : otherwise);
@@ -42,7 +47,7 @@ static uint64_t look_ms(const struct worth_input *input)
 
 struct worth worth_of_start(const struct worth_input *input)
 {
-        double cpu_us = known(input->start_cpu_us, FORK_CPU_US), wait_us = (double)noticed_us(input);
+        double cpu_us = start_cpu_us(input), wait_us = (double)noticed_us(input);
         double workers = known(input->machine_bytes, SMALL_MACHINE_BYTES) /
                          known(MAX_OF(input->worker_bytes, input->worker_bytes > 0 ? LEAST_BYTES : 0), FORK_BYTES);
         /* Milliseconds of an idle worker for a microsecond of a processor. */

@@ -3,16 +3,19 @@
  * Called by whoever has the measurements; logic/policy/adaptive goes by the result. This is the only place where unlike
  * things are weighed against each other, and it does so by shares of the machine: a second of processor time is 1/cpus
  * of all that there is in that second, and an idle worker takes its private memory/all memory for as long as it is
- * kept. So on a machine with 2 processors and 8 GB, where a start takes 20 ms of processor time and a worker 8 MB, a
- * start is worth 0.02 / 2 × 8192 / 8 = 10.24 s. A second that a client waits counts as WORTH_OF_WAITING seconds of a
- * processor, except the first WORTH_UNNOTICED_MS of it, which nobody notices; and no more than so many times the start,
- * or starts that are slow because many are under way would lead to more of them. */
+ * kept. So on a machine with 2 processors and 8 GB, where a start takes 20 ms of processor time, the master's part
+ * included, and a worker 8 MB, a start is worth 0.02 / 2 × 8192 / 8 = 10.24 s. A second that a client waits counts as
+ * WORTH_OF_WAITING seconds of a processor, except the first WORTH_UNNOTICED_MS of it, which nobody notices; and no more
+ * than so many times the start, or starts that are slow because many are under way would lead to more of them. */
 #pragma once
 
 #include <stdint.h>
 
 #define WORTH_OF_WAITING 2.4
 #define WORTH_UNNOTICED_MS 10
+/* Beside the processor time of the worker itself: what a start and its end cost the master, which is woken, forks, is
+ * woken again, and waits for it; a start of a quick worker costs as much itself. (tests/bench/live.py measures it.) */
+#define WORTH_MASTER_CPU_US 300
 /* What it costs to wake the master twice: to learn that no worker is idle, and that a connection waits. */
 #define WORTH_WAKEUP_CPU_US 100
 /* Bounds: measurements are coarse, and nobody waits longer than an hour for memory. */
@@ -21,7 +24,7 @@
 
 /* 0: not known. */
 struct worth_input {
-        uint64_t start_cpu_us;  /* processor time of a start */
+        uint64_t start_cpu_us;  /* processor time of a start, that of the worker */
         uint64_t start_us;      /* how long a start takes, and a client may have to wait for it */
         uint64_t worker_bytes;  /* memory of its own that an idle worker has */
         uint64_t machine_bytes; /* all memory */

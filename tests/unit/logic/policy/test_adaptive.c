@@ -235,7 +235,7 @@ static void long_silence_is_forgotten_at_once(void **state)
 /* Two processors and 8 GB. */
 static void a_start_is_weighed_by_shares_of_the_machine(void **state)
 {
-        const struct worth_input php = {.start_cpu_us = 20000,
+        const struct worth_input php = {.start_cpu_us = 20000 - WORTH_MASTER_CPU_US,
                                         .start_us = 22000,
                                         .worker_bytes = UINT64_C(8) << 20,
                                         .machine_bytes = UINT64_C(8) << 30,
@@ -247,6 +247,17 @@ static void a_start_is_weighed_by_shares_of_the_machine(void **state)
         assert_int_equal(worth.wait_ms, (uint64_t)(2.4 * 10240 * 12 / 20)); /* 12 ms of it are noticed */
         assert_int_equal(worth.wakeup_ms, 51);
         assert_int_equal(worth.look_ms, 1);
+}
+
+/* A worker that is a fork needs less of a processor to start than the master does for it. */
+static void the_master_takes_part_in_a_start(void **state)
+{
+        const struct worth_input known = {.start_cpu_us = 200, .worker_bytes = 1 << 18};
+        const struct worth fork = worth_of_start(&known);
+
+        (void)state;
+        assert_int_equal(fork.start_ms, (200 + WORTH_MASTER_CPU_US) * 4096 / 1000);
+        assert_true(fork.wakeup_ms < fork.start_ms);
 }
 
 static void quick_starts_have_no_wait(void **state)
@@ -302,6 +313,7 @@ int main(void)
                 cmocka_unit_test(a_pool_that_is_used_up_all_the_time_wakes_nobody),
                 cmocka_unit_test(long_silence_is_forgotten_at_once),
                 cmocka_unit_test(a_start_is_weighed_by_shares_of_the_machine),
+                cmocka_unit_test(the_master_takes_part_in_a_start),
                 cmocka_unit_test(quick_starts_have_no_wait),
                 cmocka_unit_test(a_wait_counts_not_much_more_than_the_start),
                 cmocka_unit_test(a_worth_has_bounds),
