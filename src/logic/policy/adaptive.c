@@ -132,6 +132,13 @@ static uint64_t earned_until_ms(const struct adaptive_state *state, const struct
 
 /* --- levels ------------------------------------------------------------------------------------------------------- */
 
+/* To wake up for a level costs as much as its worker does in this time, so that long the look may wait: it is for the
+ * levels that are idle for long enough by then, too. Of those that follow each other closely, most go at one look. */
+static uint64_t patience_ms(const struct adaptive_input *input)
+{
+        return input->worth.wakeup_ms / 2; /* which are two wake-ups */
+}
+
 /* When the next level may go. One that is busy now has no such time: when it no longer is, that is known. */
 static uint64_t next_look_ms(const struct adaptive_input *input, const struct adaptive_advice *advice,
                              const struct top *top, const struct top *bound)
@@ -140,7 +147,7 @@ static uint64_t next_look_ms(const struct adaptive_input *input, const struct ad
         uint64_t at_ms = saturated_add(input->now_ms, input->worth.start_ms);
 
         if (top->level > now_busy)
-                at_ms = saturated_add(top->busy_ms, input->worth.start_ms);
+                at_ms = saturated_add(top->busy_ms, saturated_add(input->worth.start_ms, patience_ms(input)));
         if (bound->level > now_busy && input->idle - advice->surplus > input->max_spare)
                 at_ms = MIN_OF(at_ms, saturated_add(bound->busy_ms, input->max_spare_ms));
         return MAX_OF(at_ms, saturated_add(input->now_ms, 1));

@@ -4,7 +4,8 @@
  * is a *level*: level k is busy while at least k connections are served or wait, and idle from then on until there are
  * as many again. A level keeps its worker until it has been idle for as long as the start of a worker is worth. That is
  * the rule of ski rental: whatever the load does, it costs at most twice what it would if the load had been known
- * before (tests/replay).
+ * before (tests/replay). The master looks a little later than that, for as long as a wake-up is worth: so levels that
+ * follow each other closely go at one look.
  *
  * Spare workers beyond the highest level that is kept are started ahead of demand only if they earn what they cost. The
  * k-th one earns the wait of each connection that comes while k starts are under way or begin with it: how many that

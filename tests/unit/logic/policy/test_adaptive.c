@@ -56,6 +56,27 @@ static void a_level_is_kept_as_long_as_a_start_is_worth(void **state)
         assert_false(gone.by_bound);
 }
 
+/* Levels 2 and 3 are idle for long enough within the time that a wake-up costs. What the configuration says is exact.
+ */
+static void levels_that_follow_each_other_go_at_one_look(void **state)
+{
+        struct pool pool = pool_of(1, 3);
+
+        (void)state;
+        pool.input.worth.wakeup_ms = 2000;
+        pool.left_ms[3] = 100000;
+        pool.left_ms[2] = 100800;
+        pool.left_ms[1] = 101000;
+        assert_int_equal(advise(&pool, 109).look_at_ms, 111000);
+        assert_int_equal(advise(&pool, 111).surplus, 3);
+
+        struct pool bound = pool_of(1, 9);
+        bound.input.worth = (struct worth){.start_ms = 60000, .wakeup_ms = 2000};
+        bound.input.max_spare = 4;
+        bound.left_ms[9] = 100000;
+        assert_int_equal(advise(&bound, 109).look_at_ms, 110000);
+}
+
 static void what_is_not_known_is_kept(void **state)
 {
         struct pool pool = pool_of(1, 3);
@@ -300,6 +321,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_level_is_kept_as_long_as_a_start_is_worth),
+                cmocka_unit_test(levels_that_follow_each_other_go_at_one_look),
                 cmocka_unit_test(what_is_not_known_is_kept),
                 cmocka_unit_test(what_waits_keeps_levels),
                 cmocka_unit_test(idle_ones_that_are_about_to_accept_are_no_surplus),
