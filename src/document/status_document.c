@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "document/history_document.h"
 #include "document/member.h"
 
 static unsigned count_of(const json_t *object, const char *name)
@@ -104,7 +105,8 @@ static int read_pool(const json_t *object, struct status_pool *ret)
         ret->durations.total_ns = ret->totals.busy_ns;
         read_buckets(json_object_get(object, "wait_us"), &ret->waits);
         request_durations_spread_evenly(&ret->waits);
-        return read_listeners(json_object_get(object, "listeners"), ret);
+        int r = read_listeners(json_object_get(object, "listeners"), ret);
+        return r == 0 ? history_document_read(object, &ret->history, &ret->history_count) : r;
 }
 
 static void read_master(const json_t *object, struct status *ret)
@@ -138,9 +140,10 @@ int status_document_read(const json_t *document, struct status *ret)
         if (!status.pools)
                 return -ENOMEM;
         for (size_t i = 0; i < json_array_size(pools) && r == 0; i++) {
-                r = read_pool(json_array_get(pools, i), &status.pools[status.pool_count]);
+                struct status_pool *pool = &status.pools[status.pool_count++];
+                r = read_pool(json_array_get(pools, i), pool);
                 if (r == 0)
-                        status_add_up(&status, &status.pools[status.pool_count++]);
+                        status_add_up(&status, pool);
         }
         if (r < 0) {
                 status_clear(&status);

@@ -345,7 +345,9 @@ def test_members_are_described() -> None:
     packed = re.findall(r"json_pack\((.*?)\);", json_c, re.DOTALL)
     members = {name for call in packed for name in re.findall(r'[,(]\s*"([a-z][a-z0-9_]*)",(?!\s*"[a-z])', call)}
     members |= set(re.findall(r'json_object_set(?:_new)?\([^,]*, "(\w+)"', source("master/status") + source("master/control")))
-    assert {"pools", "counts", "p50", "last_exit", "generation", "dry_run"} <= members
+    columns = re.search(r"history_column_names\[\] = \{(.*?)\};", source("logic/status"), re.DOTALL)
+    members |= set(re.findall(r'"(\w+)"', columns[1] if columns else ""))
+    assert {"pools", "counts", "p50", "for_ms", "history", "last_exit", "generation", "dry_run"} <= members
     assert members <= named, members - named
     words = set(re.findall(r"^\.Li ([a-z -]+?)(?: [.,;)]+)?$", text, re.MULTILINE))
     for file, table in (("logic/status", r"\[STATUS_\w+\] = \"([a-z ]+)\""),

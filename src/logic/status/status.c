@@ -142,6 +142,7 @@ void status_pool_clear(struct status_pool *pool)
         free(pool->copy.why);
         free(pool->listeners);
         free(pool->workers);
+        free(pool->history);
         *pool = (struct status_pool){0};
 }
 

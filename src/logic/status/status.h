@@ -14,6 +14,7 @@
 #include "logic/policy/worker_life.h"
 #include "logic/policy/worth.h"
 #include "logic/status/counters.h"
+#include "logic/status/history.h"
 #include "logic/status/request_rate.h"
 #include "logic/status/request_stats.h"
 
@@ -137,7 +138,9 @@ struct status_pool {
         size_t listener_count;
         struct status_worker *workers; /* STATUS_WORKERS, newest first; one for each thread */
         size_t worker_count;
-        size_t workers_left_out; /* processes beyond STATUS_WORKERS_MAX */
+        size_t workers_left_out;     /* processes beyond STATUS_WORKERS_MAX */
+        struct history_row *history; /* STATUS_WORKERS, oldest first */
+        size_t history_count;
 };
 
 /* The workers of all pools together. */
@@ -172,7 +175,7 @@ struct status {
         uint64_t upgrades;           /* of the running daemon */
 };
 
-/* How much to collect: bits. */
+/* How much to collect: bits. STATUS_WORKERS: also the history. */
 enum { STATUS_WORKERS = 1, STATUS_SPREAD = 2 };
 
 /* The most workers of a pool that are listed: what a person, a screen and a reply can take. */

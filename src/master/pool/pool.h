@@ -20,6 +20,7 @@
 #include "logic/policy/turn.h"
 #include "logic/status/counters.h"
 #include "logic/status/decision_ring.h"
+#include "logic/status/history.h"
 #include "logic/status/load.h"
 #include "logic/status/request_rate.h"
 #include "master/pool/boards.h"
@@ -107,7 +108,8 @@ struct pool_counters {
         struct counters sums; /* of workers that have ended; those of present workers are in their slots */
         struct pool_gone gone;
         struct request_rate rate;
-        struct load load; /* written by tallies */
+        struct load load;       /* written by tallies */
+        struct history history; /* written by pool_history */
 };
 
 struct pool {

@@ -111,6 +111,7 @@ static const struct field pool_fields[] = {
         WRITTEN(struct pool, counters.gone, "gone"),
         WRITTEN(struct pool, counters.rate, "rate"),
         DERIVED(struct pool, counters.load, "begins anew"),
+        WRITTEN(struct pool, counters.history, "history"),
         WRITTEN(struct pool, decisions, "decisions"),
         DERIVED(struct pool, turn, "every turn begins with a snapshot"),
 };
@@ -121,6 +122,29 @@ static const struct field gone_fields[] = {
         FIELD_ARRAY(struct pool_gone, requests, "requests"),
         FIELD_ARRAY(struct pool_gone, cpu_ms, "cpu_ms"),
         FIELD(struct pool_gone, count, "count"),
+};
+
+static const struct field history_fields[] = {
+        FIELD_ARRAY(struct history, until_ms, "until_ms"),
+        FIELD_ARRAY(struct history, busy, "busy"),
+        FIELD_ARRAY(struct history, idle, "idle"),
+        FIELD_ARRAY(struct history, starting, "starting"),
+        FIELD_ARRAY(struct history, unwatched, "unwatched"),
+        FIELD_ARRAY(struct history, requests, "requests"),
+        FIELD_ARRAY(struct history, queue, "queue"),
+        FIELD(struct history, count, "count"),
+        FIELD(struct history, begun_ms, "begun_ms"),
+        FIELD(struct history, open.since_ms, "since_ms"),
+        FIELD(struct history, open.begun.busy_ns, "begun_busy_ns"),
+        FIELD(struct history, open.begun.requests, "begun_requests"),
+        FIELD(struct history, open.starting_ms, "starting_ms"),
+        FIELD(struct history, open.unwatched_ms, "unwatched_ms"),
+        FIELD(struct history, open.total_ms, "total_ms"),
+        FIELD(struct history, open.seen_ms, "seen_ms"),
+        FIELD(struct history, open.seen.starting, "seen_starting"),
+        FIELD(struct history, open.seen.unwatched, "seen_unwatched"),
+        FIELD(struct history, open.seen.total, "seen_total"),
+        FIELD(struct history, open.seen.queue, "seen_queue"),
 };
 
 static const struct field listener_fields[] = {
@@ -348,6 +372,21 @@ static json_t *write_overlay(const struct overlay *overlay)
         return overlay_print(overlay, &text) == 0 ? state_file_string(text_string(&text)) : NULL;
 }
 
+static int write_counters(json_t *object, const struct pool_counters *counters)
+{
+        int r = state_file_set(object, "totals", counters_state_write(&counters->sums));
+
+        if (r == 0)
+                r = state_file_set(object, "gone",
+                                   state_file_fields(gone_fields, ELEMENTS(gone_fields), &counters->gone));
+        if (r == 0)
+                r = state_file_set(object, "rate", write_rate(&counters->rate));
+        if (r == 0)
+                r = state_file_set(object, "history",
+                                   state_file_fields(history_fields, ELEMENTS(history_fields), &counters->history));
+        return r;
+}
+
 json_t *pool_state_write(const struct pool *pool, const struct master_config *master, struct state_file *file)
 {
         json_t *object = state_file_fields(pool_fields, ELEMENTS(pool_fields), pool);
@@ -380,12 +419,7 @@ json_t *pool_state_write(const struct pool *pool, const struct master_config *ma
         if (r == 0)
                 r = state_file_set(object, "workers", write_workers(pool));
         if (r == 0)
-                r = state_file_set(object, "totals", counters_state_write(&pool->counters.sums));
-        if (r == 0)
-                r = state_file_set(object, "gone",
-                                   state_file_fields(gone_fields, ELEMENTS(gone_fields), &pool->counters.gone));
-        if (r == 0)
-                r = state_file_set(object, "rate", write_rate(&pool->counters.rate));
+                r = write_counters(object, &pool->counters);
         if (r == 0)
                 r = state_file_set(object, "decisions", write_decisions(&pool->decisions));
         return state_file_finish(object, r);
@@ -627,6 +661,21 @@ static int read_orders(struct state_file *file, const json_t *object, struct poo
         return r;
 }
 
+static int read_counters(struct state_file *file, const json_t *object, struct pool_counters *counters)
+{
+        int r = counters_state_read(file, state_file_object(object, "totals"), &counters->sums);
+
+        if (r == 0)
+                r = state_file_read_fields(file, gone_fields, ELEMENTS(gone_fields), state_file_object(object, "gone"),
+                                           &counters->gone);
+        if (r == 0)
+                r = state_file_read_fields(file, history_fields, ELEMENTS(history_fields),
+                                           state_file_object(object, "history"), &counters->history);
+        if (r == 0)
+                read_rate(state_file_array(object, "rate"), &counters->rate);
+        return r;
+}
+
 int pool_state_read(const struct pool_state_context *context, struct state_file *file, const json_t *object,
                     struct pool **ret)
 {
@@ -639,12 +688,9 @@ int pool_state_read(const struct pool_state_context *context, struct state_file 
         if (r == 0)
                 r = board_state_read(file, state_file_array(object, "boards"), &pool->boards);
         if (r == 0)
-                r = counters_state_read(file, state_file_object(object, "totals"), &pool->counters.sums);
+                r = read_counters(file, object, &pool->counters);
         if (r == 0 && !json_object_get(object, "refused_before")) /* every refusal so far was reported */
                 pool->scaler.refused_before = tallies_refused_full(pool);
-        if (r == 0)
-                r = state_file_read_fields(file, gone_fields, ELEMENTS(gone_fields), state_file_object(object, "gone"),
-                                           &pool->counters.gone);
         if (r == 0)
                 r = read_orders(file, object, pool);
         if (r == 0)
@@ -662,7 +708,6 @@ int pool_state_read(const struct pool_state_context *context, struct state_file 
                 r = read_workers(file, state_file_array(object, "workers"), pool);
         if (r == 0)
                 r = read_decisions(file, state_file_array(object, "decisions"), &pool->decisions);
-        read_rate(state_file_array(object, "rate"), &pool->counters.rate);
         if (r == 0) {
                 pool_use_config(pool);
                 pool_fallback_adopt(pool);

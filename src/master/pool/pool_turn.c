@@ -7,6 +7,7 @@
 #include "master/pool/pool.h"
 #include "master/pool/pool_budget.h"
 #include "master/pool/pool_counters.h"
+#include "master/pool/pool_history.h"
 #include "master/pool/pool_snapshot.h"
 #include "master/pool/scaler.h"
 #include "master/pool/turn_orders.h"
@@ -33,6 +34,7 @@ static void decide_and_act(struct pool *pool, uint64_t now_ms)
                 scaler_publish(pool);
                 deadlines_publish(pool);
                 pool_budget_end_turn(pool);
+                pool_history_see(pool, clock_now_ms());
         } else
                 turn_ask_at(&pool->turn, now_ms + SHORT_OF_MEMORY_MS);
         pool_snapshot_end(pool);
@@ -49,6 +51,7 @@ void pool_turn_take(struct pool *pool)
         observer->changed(observer->context, pool);
         health_note_success(pool);
         pool_counters_note_rate(pool, now_ms, pool->health.requests_seen);
+        pool_history_note(pool, now_ms);
         decide_and_act(pool, now_ms);
         launcher_template_tend(pool);
         if (pool->turn.again)

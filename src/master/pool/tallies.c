@@ -109,8 +109,7 @@ uint64_t tallies_refused_full(struct pool *pool)
         return sum;
 }
 
-/* For how long workers have been busy, all in all: as counted, and with the requests that they serve now. */
-static uint64_t busy_ns_of(const struct pool *pool, uint64_t now_ms)
+uint64_t tallies_busy_ns(const struct pool *pool, uint64_t now_ms)
 {
         uint64_t busy_ns = tallies_totals(pool).busy_ns;
 
@@ -124,12 +123,12 @@ static uint64_t busy_ns_of(const struct pool *pool, uint64_t now_ms)
 
 double tallies_busy_average(const struct pool *pool, uint64_t now_ms, unsigned busy_now)
 {
-        return load_average(&pool->counters.load, now_ms, busy_ns_of(pool, now_ms), busy_now);
+        return load_average(&pool->counters.load, now_ms, tallies_busy_ns(pool, now_ms), busy_now);
 }
 
 void tallies_note_load(struct pool *pool, uint64_t now_ms)
 {
-        load_note(&pool->counters.load, now_ms, busy_ns_of(pool, now_ms));
+        load_note(&pool->counters.load, now_ms, tallies_busy_ns(pool, now_ms));
 }
 
 struct counters tallies_totals(const struct pool *pool)

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -13,12 +12,14 @@
 #include "master/pool/pool.h"
 #include "master/pool/pool_counters.h"
 #include "master/pool/pool_fallback.h"
+#include "master/pool/pool_history.h"
 #include "master/pool/pool_table.h"
 #include "master/pool/start_meter.h"
 #include "master/pool/tallies.h"
 #include "master/pool/worker.h"
 #include "master/pool/worker_slots.h"
 #include "master/pool/worker_table.h"
+#include "master/status/status_lists.h"
 #include "os/clock.h"
 #include "os/process/usage.h"
 
@@ -54,78 +55,6 @@ static void collect_totals(const struct pool *pool, uint64_t now_ms, struct stat
         request_durations_spread_evenly(&status->waits);
         status->rate = request_rate_of(&pool->counters.rate, now_ms, status->totals.requests);
         status->busy_average = tallies_busy_average(pool, now_ms, status->counts.busy);
-}
-
-static void describe_exit(const struct prefork_slot *slot, struct status_worker *status)
-{
-        int exit = atomic_load(&slot->handler_status);
-
-        status->has_exit = atomic_load(&slot->requests_ended) > 0 && (WIFEXITED(exit) || WIFSIGNALED(exit));
-        if (status->has_exit && WIFEXITED(exit))
-                status->exit_code = WEXITSTATUS(exit);
-        else if (status->has_exit)
-                status->exit_signal = WTERMSIG(exit);
-}
-
-/* What is escalated is the request of one thread; the others serve on. */
-static enum worker_state state_of_thread(const struct worker *worker, uint32_t thread)
-{
-        enum worker_state state = worker->life.state;
-        bool is_other = thread != worker->escalated_thread && !worker->life.retired;
-
-        return is_other && (state == WORKER_TERMINATING || state == WORKER_KILLING) ? WORKER_READY : state;
-}
-
-/* One row for each thread: the process's memory, and of its CPU time what the thread's requests took. */
-static void collect_worker(const struct worker *worker, uint32_t thread, uint64_t now_ms, struct status_worker *status)
-{
-        const struct prefork_slot *slot = worker_slot(worker, thread);
-        const struct counters *counted = &worker_tally(worker, thread)->counted.counters;
-        struct process_usage usage = {0};
-        bool refuses = !worker_serves(worker), busy = worker_is_busy(worker, thread);
-        bool reported = atomic_load(&slot->activity_since_ns) > 0;
-
-        process_usage_read(worker->pid, &usage);
-        if (worker->slots > 1)
-                usage.cpu_ms = 0;
-        enum status_worker_state shown =
-                status_worker_state_of(state_of_thread(worker, thread), busy, refuses, worker->stopped);
-        if (worker->unwatched && shown == STATUS_WORKER_IDLE)
-                shown = STATUS_WORKER_UNWATCHED;
-        if (shown == STATUS_WORKER_IDLE && worker_is_throttled(worker, thread))
-                shown = STATUS_WORKER_HOLDING;
-        *status = (struct status_worker){
-                .pid = worker->pid,
-                .state = shown,
-                .busy = busy,
-                .generation = worker->generation,
-                .age_ms = now_ms - MIN_OF(worker->forked_ms, now_ms),
-                .since_ms = now_ms - (reported ? worker_since_ms(worker, thread, now_ms) : worker->forked_ms),
-                .requests = counted->requests,
-                .cpu_ms = usage.cpu_ms + counted->handler_cpu_us / 1000,
-                .memory_bytes = usage.resident_bytes,
-        };
-        if (!worker->is_program) /* there is no handler besides it that ends */
-                describe_exit(slot, status);
-}
-
-static int collect_workers(const struct pool *pool, struct status_pool *status)
-{
-        uint64_t now_ms = clock_now_ms();
-        size_t slots = 0;
-
-        for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
-                slots += worker->slots;
-        size_t most = MIN_OF(slots, (size_t)STATUS_WORKERS_MAX);
-
-        status->workers = calloc(most + 1, sizeof(*status->workers));
-        if (!status->workers)
-                return -ENOMEM;
-        for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
-                for (uint32_t i = 0; i < worker->slots && status->worker_count < most; i++)
-                        collect_worker(worker, i, now_ms, &status->workers[status->worker_count++]);
-        status->workers_left_out = slots - status->worker_count;
-        return 0;
 }
 
 static void collect_listener(const struct pool_listener *item, bool closing, struct status_listener *status)
@@ -351,7 +280,7 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
         if (r == 0)
                 r = collect_overlay(pool, &status);
         if (r == 0 && (detail & STATUS_WORKERS))
-                r = collect_workers(pool, &status);
+                r = status_lists_collect(pool, now_ms, &status);
         if (r == 0 && (detail & STATUS_SPREAD))
                 r = collect_spread(pool, &status);
         if (r < 0) {
@@ -390,6 +319,7 @@ int status_collect(const struct status_of_daemon *daemon, const struct pool_tabl
                         status_add_up(&status, &status.pools[status.pool_count++]);
                 pool_counters_note_rate(pool, clock_now_ms(), tallies_requests(pool));
                 tallies_note_load(pool, clock_now_ms());
+                pool_history_note(pool, clock_now_ms());
         }
         if (r < 0) {
                 status_clear(&status);

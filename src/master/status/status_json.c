@@ -126,8 +126,32 @@ static json_t *template_json(const struct status_template *template)
                          template->memory_bytes > 0 ? NUMBER(template->memory_bytes) : json_null());
 }
 
-/* The processes: lists that are there on request. */
-static int add_processes(json_t *pool, const struct status_pool *status)
+/* A number, and whether it is a whole one is for the reader to see. */
+static json_t *real_json(double value)
+{
+        return value == (double)(json_int_t)value ? json_integer((json_int_t)value) : json_real(value);
+}
+
+/* A list for each column: a third of the bytes of a list of objects, and of the time to make them. */
+static json_t *history_json(const struct status_pool *status)
+{
+        json_t *history = json_object();
+        int r = history ? 0 : -1;
+
+        for (int column = 0; column < HISTORY_COLUMN_COUNT && r == 0; column++) {
+                json_t *list = json_array();
+                r = json_object_set_new(history, history_column_names[column], list);
+                for (size_t i = 0; i < status->history_count && r == 0; i++)
+                        r = append(list, real_json(status->history[i].column[column]));
+        }
+        if (r == 0)
+                return history;
+        json_decref(history);
+        return NULL;
+}
+
+/* What is there on request. */
+static int add_long_lists(json_t *pool, const struct status_pool *status)
 {
         json_t *templates = json_array(), *workers = json_array();
         int r = json_object_set_new(pool, "templates", templates);
@@ -138,7 +162,9 @@ static int add_processes(json_t *pool, const struct status_pool *status)
         r = r == 0 ? set : r;
         for (size_t i = 0; i < status->worker_count && r == 0; i++)
                 r = append(workers, worker_json(&status->workers[i]));
-        return r == 0 ? json_object_set_new(pool, "workers_left_out", NUMBER(status->workers_left_out)) : r;
+        if (r == 0)
+                r = json_object_set_new(pool, "workers_left_out", NUMBER(status->workers_left_out));
+        return r == 0 ? json_object_set_new(pool, "history", history_json(status)) : r;
 }
 
 static json_t *choice_json(const struct status_choice *choice)
@@ -180,7 +206,7 @@ static int add_lists(json_t *pool, const struct status_pool *status)
                                                                    : json_null());
         for (size_t i = 0; i < status->listener_count && r == 0; i++)
                 r = append(listeners, listener_json(&status->listeners[i]));
-        return r == 0 && status->workers ? add_processes(pool, status) : r;
+        return r == 0 && status->workers ? add_long_lists(pool, status) : r;
 }
 
 static uint64_t queue_of(const struct status_pool *status)
