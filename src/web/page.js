@@ -2,11 +2,9 @@
 // The page as the server renders it is whole. This asks for it again and again and takes over what has changed, node by
 // node, so that focus, scrolling, selections and what is folded out stay. It never makes markup of text.
 (() => {
-  const EVERY_MS = 2000, KEEP_MS = 600000, SVG = "http://www.w3.org/2000/svg";
-  const PARTS = ["busy", "idle", "starting"];
+  const EVERY_MS = 2000;
   const find = (id) => document.getElementById(id);
   const age = find("age"), pause = find("pause"), news = find("news");
-  const histories = new Map();
   let sort = null, paused = false, answered = Date.now(), timer = 0, failure = "";
 
   // --- what has changed ---------------------------------------------------------------------------------------------
@@ -29,8 +27,6 @@
         here.nodeValue = there.nodeValue;
       return;
     }
-    if (here.hasAttribute("data-kept"))
-      return;
     takeAttributes(here, there);
     takeChildren(here, there);
   }
@@ -95,74 +91,10 @@
     take(find("table"), copy);
   }
 
-  // --- workers over time --------------------------------------------------------------------------------------------
-
-  const cardsOf = () => document.querySelectorAll(".card");
-
-  function note(now) {
-    for (const card of cardsOf()) {
-      const { pool, busy, idle, starting } = card.dataset;
-      const history = histories.get(card.id) || [];
-      history.push({ now, counts: [busy, idle, starting].map(Number) });
-      while (history.length > 2 && now - history[0].now > KEEP_MS)
-        history.shift();
-      histories.set(card.id, history);
-      draw(card.querySelector(".history"), history, pool);
-    }
-  }
-
-  function element(name, attributes) {
-    const made = document.createElementNS(SVG, name);
-    for (const key of Object.keys(attributes))
-      made.setAttribute(key, attributes[key]);
-    return made;
-  }
-
-  function span(ms) {
-    const seconds = Math.round(ms / 1000);
-    return seconds < 100 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
-  }
-
-  // Stacked areas in steps: a number of workers holds until the next is known.
-  function areas(history, most) {
-    const first = history[0].now, width = Math.max(history[history.length - 1].now - first, 1);
-    const sums = history.map(({ now, counts }) => ({ x: (now - first) / width * 300, counts }));
-    const y = (sum) => (50 - sum / most * 48).toFixed(2);
-    const upTo = (counts, part) => counts.slice(0, part).reduce((sum, count) => sum + count, 0);
-    return PARTS.map((name, part) => {
-      let top = "", bottom = "";
-      sums.forEach(({ x, counts }, index) => {
-        const next = index + 1 < sums.length ? sums[index + 1].x : 300;
-        top += `L${x.toFixed(1)} ${y(upTo(counts, part + 1))}H${next.toFixed(1)}`;
-        bottom = `L${next.toFixed(1)} ${y(upTo(counts, part))}H${x.toFixed(1)}` + bottom;
-      });
-      return element("path", { class: name, d: "M" + top.slice(1) + bottom + "Z" });
-    });
-  }
-
-  function draw(box, history, pool) {
-    if (history.length < 2)
-      return;
-    const sums = history.map(({ counts }) => counts.reduce((sum, count) => sum + count, 0));
-    const most = Math.max(...sums, 1), least = Math.min(...sums);
-    const range = least === most ? `${most}` : `${least} to ${most}`;
-    const past = span(history[history.length - 1].now - history[0].now);
-    const picture = element("svg", { viewBox: "0 0 300 50", preserveAspectRatio: "none", role: "img",
-      "aria-label": `Workers of ${pool} over the last ${past}: ${range}` });
-    picture.append(...areas(history, most));
-    const line = document.createElement("p");
-    for (const text of [`${past} ago`, `${range} workers`, "now"]) {
-      const part = document.createElement("span");
-      part.textContent = text;
-      line.append(part);
-    }
-    box.replaceChildren(picture, line);
-    box.hidden = false;
-  }
-
   // --- turns --------------------------------------------------------------------------------------------------------
 
-  const statesOf = () => new Map([...cardsOf()].map((card) => [card.dataset.pool, card.dataset.state]));
+  const statesOf = () =>
+    new Map([...document.querySelectorAll(".card")].map((card) => [card.dataset.pool, card.dataset.state]));
 
   function tell(before) {
     const told = [];
@@ -202,7 +134,6 @@
     if (focused !== document.activeElement && focused.isConnected)
       focused.focus({ preventScroll: true }); // it was in a card that has moved
     answered = Date.now();
-    note(answered);
     tell(before);
   }
 
@@ -230,7 +161,6 @@
   find("table").addEventListener("click", onHeader);
   find("controls").hidden = false;
   arrange(find("table"));
-  note(Date.now());
   show();
   timer = setTimeout(turn, EVERY_MS);
 })();

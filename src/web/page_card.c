@@ -6,6 +6,7 @@
 #include "document/member.h"
 #include "logic/status/status.h"
 #include "web/html.h"
+#include "web/page_history.h"
 
 #define DECISIONS_SHOWN 6
 
@@ -139,7 +140,8 @@ static void put_workers(struct html *html, const struct page_card *card)
                 html_format(html, "<li><span class=\"dot\"></span>%u retiring</li>", pool->counts.retiring);
         if (pool->counts.detached > 0)
                 html_format(html, "<li><span class=\"dot\"></span>%u detached</li>", pool->counts.detached);
-        html_put(html, "</ul>\n<div class=\"history\" data-kept hidden></div>\n");
+        html_put(html, "</ul>\n");
+        page_history_put(html, pool);
 }
 
 static void put_times_row(struct html *html, const char *name, const struct request_durations *durations)
@@ -243,10 +245,7 @@ void page_card_put(struct html *html, const struct page_card *card)
         put_id(html, card);
         html_put(html, "\" data-pool=\"");
         html_text(html, pool->name);
-        html_format(html,
-                    "\" data-state=\"%s\" data-busy=\"%u\" data-idle=\"%u\" data-starting=\"%u\" data-max=\"%u\">\n",
-                    status_pool_state_name(pool->state), pool->counts.busy, pool->counts.idle, pool->counts.starting,
-                    pool->limits.max_workers);
+        html_format(html, "\" data-state=\"%s\">\n", status_pool_state_name(pool->state));
         html_put(html, "<div class=\"title\"><h3 id=\"name-");
         put_id(html, card);
         html_put(html, "\">");

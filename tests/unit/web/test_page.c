@@ -105,6 +105,52 @@ static void test_what_is_bad_comes_first(void **state)
         }
 }
 
+#define POOL_WITH(history)                                                                                             \
+        "{\"master\": {}, \"pools\": [{\"name\": \"www\", \"state\": \"running\", \"history\": " history "}]}"
+
+static void check_history(const char *status, const char *expected)
+{
+        _cleanup_(text_clear) struct text text = {0};
+
+        render(status, "{}", &text);
+        const char *found = strstr(text_string(&text), "<div class=\"history\">");
+        if (!expected)
+                assert_null(found);
+        else {
+                assert_non_null(found);
+                size_t length = (size_t)(strstr(found, "</div>") - found);
+                assert_int_equal(length, strlen(expected));
+                assert_memory_equal(found, expected, length);
+        }
+}
+
+static void test_workers_over_time(void **state)
+{
+        (void)state;
+        /* Two were idle for a minute, then one of them was busy and one more started. */
+        check_history(POOL_WITH("{\"age_ms\": [60000, 0], \"for_ms\": [60000, 60000], \"busy\": [0, 1], "
+                                "\"idle\": [2, 1.2], \"starting\": [0, 0.8]}"),
+                      "<div class=\"history\"><svg viewBox=\"0 0 300 50\" preserveAspectRatio=\"none\" role=\"img\" "
+                      "aria-label=\"Workers of www over the last 2 min: 2 to 3\">"
+                      "<path class=\"busy\" d=\"M0 50V50H150V34H300V50H0Z\"/>"
+                      "<path class=\"idle\" d=\"M0 50V18H150V14.8H300V34H150V50H0Z\"/>"
+                      "<path class=\"starting\" d=\"M0 50V18H150V2H300V14.8H150V18H0Z\"/></svg>"
+                      "<p><span>2 min ago</span><span>2 to 3 workers</span><span>now</span></p>");
+        /* What is older than ten minutes is not in the picture, and half of what reaches into it. */
+        check_history(POOL_WITH("{\"age_ms\": [600000, 300000, 0], \"for_ms\": [60000, 600000, 300000], "
+                                "\"busy\": [9, 1, 1], \"idle\": [0, 0, 0]}"),
+                      "<div class=\"history\"><svg viewBox=\"0 0 300 50\" preserveAspectRatio=\"none\" role=\"img\" "
+                      "aria-label=\"Workers of www over the last 10 min: 1\">"
+                      "<path class=\"busy\" d=\"M0 50V2H300V50H0Z\"/></svg>"
+                      "<p><span>10 min ago</span><span>1 worker</span><span>now</span></p>");
+        check_history(POOL_WITH("{}"), NULL);
+        check_history(POOL_WITH("{\"age_ms\": [1e300], \"for_ms\": [1e300], \"busy\": [1e300]}"), NULL);
+        check_history(POOL_WITH("{\"age_ms\": [0], \"for_ms\": [0]}"),
+                      "<div class=\"history\"><svg viewBox=\"0 0 300 50\" preserveAspectRatio=\"none\" role=\"img\" "
+                      "aria-label=\"Workers of www over the last 0 s: 0\"></svg>"
+                      "<p><span>0 s ago</span><span>0 workers</span><span>now</span></p>");
+}
+
 static void test_very_many_workers(void **state)
 {
         _cleanup_(text_clear) struct text text = {0};
@@ -125,9 +171,8 @@ static void test_very_many_workers(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_text_from_outside),
-                cmocka_unit_test(test_style_and_script),
-                cmocka_unit_test(test_what_is_bad_comes_first),
+                cmocka_unit_test(test_text_from_outside),       cmocka_unit_test(test_style_and_script),
+                cmocka_unit_test(test_what_is_bad_comes_first), cmocka_unit_test(test_workers_over_time),
                 cmocka_unit_test(test_very_many_workers),
         };
 
