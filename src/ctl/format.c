@@ -42,13 +42,30 @@ const char *ctl_string(const json_t *object, const char *path)
         return string ? string : "";
 }
 
-/* The width on a screen: the number of bytes that begin a UTF-8 character. */
+/* On a screen, a byte that begins a UTF-8 character fills a column. */
+static bool begins_character(char byte)
+{
+        return ((unsigned char)byte & 0xc0) != 0x80;
+}
+
+size_t ctl_bytes_of(const char *bytes, size_t length, size_t columns, size_t *ret_columns)
+{
+        size_t count = 0, at;
+
+        for (at = 0; at < length; at++) {
+                if (begins_character(bytes[at]) && count == columns)
+                        break;
+                count += begins_character(bytes[at]);
+        }
+        *ret_columns = count;
+        return at;
+}
+
 static size_t width_of(const char *string)
 {
-        size_t width = 0;
+        size_t width;
 
-        for (; *string != '\0'; string++)
-                width += ((unsigned char)*string & 0xc0) != 0x80;
+        ctl_bytes_of(string, strlen(string), SIZE_MAX, &width);
         return width;
 }
 
@@ -94,15 +111,16 @@ void ctl_table_number(struct ctl_table *table, uint64_t number)
         ctl_table_cell(table, figure_count(number, text));
 }
 
-/* How many columns are shown. */
-static size_t count_shown(const struct ctl_table *table, unsigned indent)
+size_t ctl_table_shown(const struct ctl_table *table, unsigned indent, size_t *ret_width)
 {
-        size_t needed = table->needed > 0 ? table->needed : table->column_count, width = indent, shown;
+        size_t needed = table->needed > 0 ? table->needed : table->column_count, shown;
 
+        *ret_width = indent;
         for (shown = 0; shown < table->column_count; shown++) {
-                width += table->columns[shown].width + (shown > 0 ? 2 : 0);
+                size_t width = *ret_width + table->columns[shown].width + (shown > 0 ? 2 : 0);
                 if (shown >= needed && table->style.width > 0 && width > table->style.width)
                         break;
+                *ret_width = width;
         }
         return shown;
 }
@@ -139,7 +157,7 @@ static int append_cell(const struct ctl_table *table, size_t column, bool last, 
 
 int ctl_table_render(struct ctl_table *table, unsigned indent, struct text *text)
 {
-        size_t columns = table->column_count, shown = count_shown(table, indent);
+        size_t columns = table->column_count, width, shown = ctl_table_shown(table, indent, &width);
         int r = table->out_of_memory ? -ENOMEM : text_appendf(text, "%*s", (int)indent, "");
 
         for (size_t i = 0; i < shown && r == 0; i++) {

@@ -15,6 +15,9 @@ uint64_t ctl_number(const json_t *object, const char *path);
 double ctl_real(const json_t *object, const char *path);
 const char *ctl_string(const json_t *object, const char *path);
 
+/* How many of the first bytes of UTF-8 fill so many columns of a screen, at most; *ret_columns: they fill so many. */
+size_t ctl_bytes_of(const char *bytes, size_t length, size_t columns, size_t *ret_columns);
+
 /* A table; each column is as wide as its widest cell. Zero-initialise, but for `style` and `needed`: if the style has a
  * width, as many columns from the right are left out as do not fit, but not the first `needed` ones. */
 #define CTL_COLUMNS_MAX 20
@@ -44,6 +47,9 @@ void ctl_table_column(struct ctl_table *table, const char *title, bool right);
 void ctl_table_cell(struct ctl_table *table, const char *cell);
 void ctl_table_state(struct ctl_table *table, const char *state); /* in its colour, if the style has any */
 void ctl_table_number(struct ctl_table *table, uint64_t number);
+
+/* How many columns are shown, and how wide they are, for so many blanks before each line. */
+size_t ctl_table_shown(const struct ctl_table *table, unsigned indent, size_t *ret_width);
 
 /* Append the table, each line after `indent` blanks. 0 or -ENOMEM. */
 int ctl_table_render(struct ctl_table *table, unsigned indent, struct text *text);

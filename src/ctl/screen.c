@@ -2,6 +2,8 @@
 
 #include <curses.h>
 #include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "ctl/style.h"
 #include "os/clock.h"
 #include "os/process/signals.h"
@@ -92,12 +95,14 @@ bool ctl_screen_open(struct ctl_screen *screen)
         *screen = (struct ctl_screen){.signal_fd = -1};
         if (!can_be_drawn_on() || take_signals(screen) < 0)
                 return false;
+        setlocale(LC_CTYPE, ""); /* by it curses knows what a character is */
         screen->curses = newterm(NULL, stdout, stdin);
         if (!screen->curses) {
                 release_signals(screen);
                 return false;
         }
         screen->colours = open_colours();
+        screen->utf8 = text_equal(nl_langinfo(CODESET), "UTF-8");
         cbreak();
         noecho();
         keypad(stdscr, TRUE);

@@ -16,6 +16,7 @@ struct ctl_screen {
         sigset_t before;  /* the signal mask before the screen was opened */
         sigset_t waiting; /* the signal mask during the wait for a key */
         bool colours;     /* it has colours: pair n of curses is colour n of ctl/style */
+        bool utf8;        /* it shows what is not ASCII */
         int ended_by;     /* the signal that ended the program; 0: none */
 };
 

@@ -2,6 +2,17 @@
 
 #include "base/cleanup.h"
 #include "ctl/format.h"
+#include "ctl/sparkline.h"
+#include "document/history_document.h"
+#include "logic/status/history.h"
+
+/* Of a row of bars: with fewer it says nothing, and no more are worth their room among the other columns. */
+#define BARS_LEAST 10
+#define BARS_MOST 60
+#define BARS_TITLE "BUSY, 10 MIN"
+
+/* That a single column may have. */
+#define BARS_ALONE_MOST 240
 
 static const struct {
         const char *title;
@@ -24,7 +35,21 @@ static const struct {
         {"LOST", "totals.lost"},
 };
 
-static void add_columns(struct ctl_table *table)
+static void add_bars(struct ctl_table *table, const json_t *pool, size_t bars)
+{
+        _cleanup_(freep) struct history_row *rows = NULL;
+        _cleanup_(text_clear) struct text text = {0};
+        size_t count;
+
+        if (history_document_read(pool, &rows, &count) < 0 ||
+            ctl_sparkline(rows, count, bars, table->style.bars == CTL_UTF8_BARS, &text) < 0)
+                table->out_of_memory = true;
+        else
+                ctl_table_cell(table, text_string(&text));
+}
+
+/* Bars come before what can be left out, because they say more. */
+static void add_columns(struct ctl_table *table, size_t bars)
 {
         ctl_table_column(table, "POOL", false);
         ctl_table_column(table, "STATE", false);
@@ -33,6 +58,8 @@ static void add_columns(struct ctl_table *table)
         ctl_table_column(table, "REQ/S", true);
         ctl_table_column(table, "REQUESTS", true);
         table->needed = table->column_count;
+        if (bars > 0)
+                ctl_table_column(table, BARS_TITLE, false);
         for (size_t i = 0; i < ELEMENTS(total_columns); i++)
                 ctl_table_column(table, total_columns[i].title, true);
         ctl_table_column(table, "~MEDIAN", true);
@@ -48,7 +75,7 @@ static void add_duration(struct ctl_table *table, const json_t *pool, const char
         ctl_table_cell(table, known ? figure_microseconds(ctl_number(pool, path), text) : "-");
 }
 
-static void add_pool(struct ctl_table *table, const json_t *pool)
+static void add_pool(struct ctl_table *table, const json_t *pool, size_t bars)
 {
         char rate[FIGURE_MAX];
 
@@ -58,6 +85,8 @@ static void add_pool(struct ctl_table *table, const json_t *pool)
                 ctl_table_number(table, ctl_number(pool, count_columns[i].path));
         ctl_table_cell(table, figure_rate(ctl_real(pool, "requests_per_second"), rate));
         ctl_table_number(table, ctl_number(pool, "totals.requests"));
+        if (bars > 0)
+                add_bars(table, pool, bars);
         for (size_t i = 0; i < ELEMENTS(total_columns); i++)
                 ctl_table_number(table, ctl_number(pool, total_columns[i].path));
         add_duration(table, pool, "duration_us.p50", "totals.requests");
@@ -65,14 +94,63 @@ static void add_pool(struct ctl_table *table, const json_t *pool)
         add_duration(table, pool, "wait_us.p99", "wait_us.measured");
 }
 
-int ctl_status_pools(const json_t *document, struct ctl_style style, struct text *text)
+static void add_all(struct ctl_table *table, const json_t *document, size_t bars)
 {
-        _cleanup_(ctl_table_clear) struct ctl_table table = {.style = style};
         const json_t *pool;
         size_t index;
 
-        add_columns(&table);
+        add_columns(table, bars);
         json_array_foreach (ctl_at(document, "pools"), index, pool)
-                add_pool(&table, pool);
+                add_pool(table, pool, bars);
+}
+
+/* How many bars there is room for: that which all other columns that fit leave. */
+static size_t count_bars(const json_t *document, struct ctl_style style)
+{
+        _cleanup_(ctl_table_clear) struct ctl_table table = {.style = style};
+        size_t width;
+
+        if (style.bars == CTL_NO_BARS)
+                return 0;
+        add_all(&table, document, BARS_LEAST);
+        if (ctl_table_shown(&table, 0, &width) <= table.needed)
+                return 0;
+        return MIN_OF(BARS_LEAST + (style.width - MIN_OF(width, style.width)), (size_t)BARS_MOST);
+}
+
+int ctl_status_pools(const json_t *document, struct ctl_style style, struct text *text)
+{
+        _cleanup_(ctl_table_clear) struct ctl_table table = {.style = style};
+
+        add_all(&table, document, count_bars(document, style));
+        return ctl_table_render(&table, 0, text);
+}
+
+static void add_all_over_time(struct ctl_table *table, const json_t *document, size_t bars)
+{
+        static const char *const titles[] = {"POOL", "STATE", "BUSY", "MAX", BARS_TITLE};
+        const json_t *pool;
+        size_t index;
+
+        for (size_t i = 0; i < ELEMENTS(titles); i++)
+                ctl_table_column(table, titles[i], i == 2 || i == 3);
+        json_array_foreach (ctl_at(document, "pools"), index, pool) {
+                ctl_table_cell(table, ctl_string(pool, "name"));
+                ctl_table_state(table, ctl_string(pool, "state"));
+                ctl_table_number(table, ctl_number(pool, "counts.busy"));
+                ctl_table_number(table, ctl_number(pool, "limits.max_workers"));
+                add_bars(table, pool, bars);
+        }
+}
+
+int ctl_status_pools_over_time(const json_t *document, struct ctl_style style, struct text *text)
+{
+        _cleanup_(ctl_table_clear) struct ctl_table narrow = {.style = style}, table = {.style = style};
+        size_t width;
+
+        add_all_over_time(&narrow, document, BARS_LEAST);
+        ctl_table_shown(&narrow, 0, &width);
+        add_all_over_time(&table, document,
+                          MIN_OF(BARS_LEAST + (style.width - MIN_OF(width, style.width)), (size_t)BARS_ALONE_MOST));
         return ctl_table_render(&table, 0, text);
 }

@@ -8,3 +8,6 @@
 
 /* Append the table of all pools of the document, with as many of its last columns as fit. 0 or -ENOMEM. */
 int ctl_status_pools(const json_t *document, struct ctl_style style, struct text *text);
+
+/* The same lines with little more than busy workers over time, as wide as the style is. */
+int ctl_status_pools_over_time(const json_t *document, struct ctl_style style, struct text *text);

@@ -6,9 +6,13 @@
 
 enum ctl_colour { CTL_PLAIN, CTL_GREEN, CTL_YELLOW, CTL_RED, CTL_COLOUR_COUNT };
 
-/* Zero: no colours, as wide as it gets. */
+/* What bars are drawn with. */
+enum ctl_bars { CTL_NO_BARS, CTL_ASCII_BARS, CTL_UTF8_BARS };
+
+/* Zero: no colours, no bars, as wide as it gets. */
 struct ctl_style {
         bool colours;
+        enum ctl_bars bars;
         size_t width; /* 0: not limited */
 };
 

@@ -32,7 +32,9 @@ struct top {
         size_t page;  /* rows that were drawn */
         uint64_t next_ms;
         bool colours;
-        bool explains; /* the keys are shown instead of the tables */
+        enum ctl_bars bars;
+        bool over_time; /* that is all that is shown of pools */
+        bool explains;  /* the keys are shown instead of the tables */
 };
 
 /* Request the status. Keep the old rows until the new ones have been compared with them. */
@@ -61,9 +63,9 @@ static void put_coloured(const char *line, size_t length, size_t width)
         const char *end = line + length;
 
         while (line < end && width > 0) {
-                size_t plain = MIN_OF(strcspn(line, "\033"), (size_t)(end - line)), most = MIN_OF(plain, width);
-                addnstr(line, (int)most);
-                width -= most;
+                size_t plain = MIN_OF(strcspn(line, "\033"), (size_t)(end - line)), columns;
+                addnstr(line, (int)ctl_bytes_of(line, plain, width, &columns));
+                width -= columns;
                 line += plain;
                 for (int i = CTL_PLAIN; i < CTL_COLOUR_COUNT && line < end; i++) {
                         const char *sequence = ctl_colour_sequence((enum ctl_colour)i);
@@ -142,10 +144,10 @@ static void put_workers(struct top *top, int *y, size_t first, size_t count)
 
 static void put_pools(const struct top *top, int *y, size_t first, size_t count)
 {
-        const struct ctl_style style = {.colours = top->colours, .width = (size_t)COLS};
+        const struct ctl_style style = {.colours = top->colours, .bars = top->bars, .width = (size_t)COLS};
         _cleanup_(text_clear) struct text text = {0};
 
-        if (ctl_status_pools(top->reply.document, style, &text) == 0)
+        if ((top->over_time ? ctl_status_pools_over_time : ctl_status_pools)(top->reply.document, style, &text) == 0)
                 put_table(y, &text, first, count);
 }
 
@@ -159,11 +161,12 @@ static void put_explanation(int *y)
                 "  R  in reverse",
                 "",
                 "Up, Down, Page Up, Page Down, Home, End  scroll pools and workers as one list",
-                "space  look now        h  this page        q  quit",
+                "space  look now        w  of pools only workers over time        h  this page        q  quit",
                 "",
                 "GEN        generation: a reload that changes how workers run begins another",
                 "START      workers that are starting; RETIRE, DETACH: besides the others",
                 "QUEUE      connections that wait for a worker",
+                "BUSY, 10 MIN  busy workers on average, and how many they were where the bar is highest",
                 "REFUSED    connections closed unserved: the pool was full, or the client not allowed",
                 "TIMEOUTS   requests ended for request_timeout",
                 "DIED       workers that died; LOST: requests that no handler served",
@@ -184,7 +187,7 @@ static void put_help(const struct top *top)
 
         for (int i = 0; i < CTL_SORT_COUNT; i++)
                 length += snprintf(&line[length], sizeof(line) - (size_t)length, " %c", ctl_sort_key((enum ctl_sort)i));
-        snprintf(&line[length], sizeof(line) - (size_t)length, " sort, R reverse, space now");
+        snprintf(&line[length], sizeof(line) - (size_t)length, " sort, R reverse, w over time, space now");
         int y = LINES - 1;
         put(&y, A_REVERSE, line, strlen(line));
 }
@@ -239,6 +242,13 @@ static void scroll_by(struct top *top, long rows)
         top->first = rows < 0 && (size_t)-rows > top->first ? 0 : top->first + (size_t)rows;
 }
 
+static void sort_by(struct top *top, int key)
+{
+        for (int i = 0; i < CTL_SORT_COUNT; i++)
+                if (key == ctl_sort_key((enum ctl_sort)i))
+                        top->sort = (enum ctl_sort)i;
+}
+
 static void handle_key(struct top *top, int key)
 {
         bool explained = top->explains;
@@ -253,6 +263,9 @@ static void handle_key(struct top *top, int key)
                 break;
         case ' ':
                 top->next_ms = 0;
+                break;
+        case 'w':
+                top->over_time = !top->over_time;
                 break;
         case KEY_UP:
         case KEY_DOWN:
@@ -275,9 +288,7 @@ static void handle_key(struct top *top, int key)
                 clearok(curscr, TRUE);
                 break;
         default:
-                for (int i = 0; i < CTL_SORT_COUNT; i++)
-                        if (key == ctl_sort_key((enum ctl_sort)i))
-                                top->sort = (enum ctl_sort)i;
+                sort_by(top, key);
         }
         ctl_rows_sort(&top->rows, top->sort, top->reverse);
 }
@@ -325,6 +336,7 @@ int ctl_top_run(const struct ctl_top_setup *setup)
         /* If the first request fails, end with its exit code; show later failures and try again. */
         if (top.reply.exit_code == CTL_EXIT_OK && ctl_screen_open(&screen)) {
                 top.colours = screen.colours;
+                top.bars = screen.utf8 ? CTL_UTF8_BARS : CTL_ASCII_BARS;
                 show(&top, &screen);
                 ctl_screen_close(&screen);
                 exit_code = screen.ended_by > 0 ? 128 + screen.ended_by : CTL_EXIT_OK;

@@ -135,13 +135,13 @@ class Screen:
 class Terminal:
     """A program on a terminal of its own."""
 
-    def __init__(self, command: Sequence[str | Path], rows: int, columns: int, term: str) -> None:
+    def __init__(self, command: Sequence[str | Path], rows: int, columns: int, term: str, locale: str) -> None:
         self.screen = Screen(rows, columns)
         self.drawn = 0  # bytes, ever
         self.status: int | None = None
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.environ.update(TERM=term, LC_ALL="C")
+            os.environ.update(TERM=term, LC_ALL=locale)
             os.environ.pop("COLUMNS", None)
             os.environ.pop("LINES", None)
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -203,8 +203,8 @@ class Terminal:
 
 @contextmanager
 def terminal(command: Sequence[str | Path], rows: int = 24, columns: int = 100,
-             term: str = "vt100") -> Iterator[Terminal]:
-    program = Terminal(command, rows, columns, term)
+             term: str = "vt100", locale: str = "C") -> Iterator[Terminal]:
+    program = Terminal(command, rows, columns, term, locale)
     try:
         yield program
     finally:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from control import Control, control_of
-from daemon import SLOW, Daemon, burst, connect, context_switches, stays, tcp4, wait_until
+from daemon import SLOW, Daemon, burst, clean_environment, connect, context_switches, stays, status_object, tcp4, wait_until
+from terminal import terminal
+from test_preforkctl import CTL
+from test_status_pool import Site, status_pool
 from test_upgrade import upgrade
 
 Start = Callable[..., Daemon]
@@ -93,6 +98,23 @@ def test_every_request_is_in_one_interval(preforkd: Start) -> None:
     assert worked_ms(rows, "starting") > 0
 
 
+def test_an_interval_has_what_happened_in_it(preforkd: Start) -> None:
+    """Also if it ends with a turn of the master, and nobody asks meanwhile for what workers count."""
+    daemon = preforkd({"www": {"listen": tcp4(), "handler": ["/bin/sh", "-c", "sleep 0.1"], "scaling": "static", "max_workers": 2}},
+                      control=True)
+    control, address = control_of(daemon), str(daemon.pools["www"]["listen"])
+    control.wait_idle("www")
+    until = time.monotonic() + 2.5 * PAUSE_MS / 1000
+    while time.monotonic() < until:
+        control.do("scale www max_workers=2")  # a turn
+        assert not any(reply.error for reply in burst(address, 2))
+    rows = rows_of(pool_of(control))
+    assert len(rows) >= 3
+    for row in rows[1:-1]:
+        assert row["requests"] * 0.09 < row["busy"] * row["for_ms"] / 1000 + 0.2, row
+        assert row["busy"] <= 2.05 and row["idle"] <= 2.05
+
+
 def test_it_is_kept_over_upgrades(www: Daemon) -> None:
     control, address = control_of(www), str(www.pools["www"]["listen"])
     with connect(address):
@@ -131,3 +153,47 @@ def test_programs_that_report_nothing(preforkd: Start) -> None:
 
 def test_only_on_request(www: Daemon) -> None:
     assert "history" not in control_of(www).pool("www")
+
+
+# --- top ----------------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize(("locale", "bars"), [("C", r"[_.:=+*#-]+"), ("C.UTF-8", "[▁▂▃▄▅▆▇█]+")])
+def test_top_draws_bars(locale: str, bars: str, www: Daemon) -> None:
+    """As wide as there is room for, and not at all where there is none; on a narrow screen there is a key."""
+    command = [CTL, "-s", str(www.master["control"]), "top", "-d", "100ms"]
+    with connect(str(www.pools["www"]["listen"])), terminal(command, rows=24, columns=80, locale=locale) as screen:
+        screen.wait(r"^www +running")
+        assert "10 MIN" not in screen.text()
+        screen.type(b"w")
+        screen.wait(rf"^POOL +STATE +BUSY +MAX +BUSY, 10 MIN$\n^www +running +1 +4 +{bars} (0|1)\.\d$")
+        screen.type(b"w")
+        screen.wait(r"^POOL +STATE +GEN")
+        screen.resize(24, 102)
+        screen.wait(rf"REQUESTS  BUSY, 10 MIN$\n^www .* {bars} (0|1)\.\d$")
+        screen.resize(24, 200)
+        screen.wait(rf"BUSY, 10 MIN +REFUSED .*WAIT P99$\n^www .* {bars} (0|1)\.\d ")
+        screen.type(b"h")
+        screen.wait("BUSY, 10 MIN  busy workers on average")
+        screen.type(b"q")
+        screen.type(b"q")
+        assert screen.end() == 0
+
+
+# --- the page -----------------------------------------------------------------------------------------------------------
+
+def test_the_page_draws_it_at_once(preforkd: Start, tmp_path: Path) -> None:
+    """As the server makes it, for a browser without scripts: one that is opened late shows what was before."""
+    daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "scaling": "static", "max_workers": 4},
+                       "status": status_pool()}, control=True, popen={"env": clean_environment(**status_object())})
+    daemon.wait_workers(4)
+    daemon.wait_workers(2, "status")
+    site = Site(daemon)
+    with connect(str(daemon.pools["www"]["listen"])) as client:
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+        wait_until(lambda: len(rows_of(pool_of(site.control))) >= 2, "an interval", 30)
+    wait_until(lambda: site.control.pool("www")["totals"]["requests"] == 1, "the request has ended")
+    page = site.get("/")[2]
+    [label, areas] = re.findall(r'role="img" aria-label="(Workers of www over the last [^"]+)">(.*?)</svg>', page)[0]
+    assert re.fullmatch(r"Workers of www over the last \d+ (s|min): (4|\d to 4)", label)
+    assert re.findall(r'<path class="(\w+)"', areas)[:2] == ["busy", "idle"]

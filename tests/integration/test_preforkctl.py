@@ -414,7 +414,9 @@ def test_the_table_of_pools_has_what_fits(controlled: tuple[Daemon, Ctl]) -> Non
     wide = r" REQUESTS +REFUSED +TIMEOUTS +DIED +LOST +~MEDIAN +~P99 +~WAIT P99$"
     assert re.search(wide, ctl.do("status"), re.MULTILINE)
     for command in ("status", "top"):
-        for columns, heading in ((200, wide), (106, r" REQUESTS +REFUSED +TIMEOUTS$"), (80, r" MAX .*")):
+        fits = r" REQUESTS +REFUSED +TIMEOUTS$" if command == "status" else r" REQUESTS +BUSY, 10 MIN$"
+        widest = wide if command == "status" else wide.replace("REQUESTS", "REQUESTS +BUSY, 10 MIN")
+        for columns, heading in ((200, widest), (106, fits), (80, r" MAX .*")):
             with terminal([CTL, "-s", ctl.path, command], columns=columns, term="vt100") as screen:
                 screen.wait(heading)
                 assert columns > 80 or "REFUSED" not in screen.text()
