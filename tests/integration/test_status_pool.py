@@ -5,6 +5,7 @@ What reads it here is what reads it elsewhere: curl, promtool, and a Prometheus 
 
 from __future__ import annotations
 
+import html
 import http.client
 import json
 import os
@@ -16,7 +17,7 @@ import subprocess
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ import pytest
 from control import control_of
 from daemon import (ROOT, SLOW, Daemon, burst, clean_environment, connect, context_switches, free_port, port_of, read_all, request,
                     run_preforkd, status_object, stays, tcp4, wait_until)
-from test_preforkctl import Ctl
+from terminal import terminal
+from test_preforkctl import CTL, Ctl
 
 Start = Callable[..., Daemon]
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -170,6 +172,100 @@ def test_all_say_the_same(site: Site) -> None:
     for state in ("idle", "busy", "starting"):
         assert printed[f'preforkd_pool_workers{{pool="www",state="{state}"}}'] == pool["counts"][state]
     assert re.search(r"^ +requests +23,", site.ctl.do("status", "www"), re.MULTILINE), site.ctl.do("status", "www")
+
+
+def cells(text: str, first: str) -> dict[str, str]:
+    """The row of a table for people that begins with a word, by its headings; columns are two blanks apart."""
+    lines = text.splitlines()
+    headings, row = (next(re.split(r" {2,}", line.strip()) for line in lines if re.match(rf"{word} ", line)) for word in ("POOL", first))
+    return dict(zip(headings, row, strict=True))
+
+
+def card_of(page: str, pool: str) -> dict[str, Any]:
+    """What a browser without scripts shows of a pool."""
+    card = re.findall(rf'<article [^>]*data-pool="{pool}".*?</article>', page, re.DOTALL)[0]
+
+    def texts(pattern: str) -> list[str]:
+        return [html.unescape(re.sub(r"<[^>]*>", "", found)).replace("×", "").strip()
+                for found in re.findall(pattern, card, re.DOTALL)]
+
+    times = {row.split("</th>")[0].rpartition(">")[2]: re.findall(r"<td>(.*?)</td>", row) for row in re.findall(r"<tr>(.*?)</tr>", card)}
+    return {"state": texts(r'<p class="badge">(.*?)</p>')[0], "count": texts(r'<p class="count">(.*?)</p>')[0],
+            "legend": texts(r"<li><span class=.dot[^>]*></span>(.*?)</li>"),
+            "figures": dict(zip(texts(r"<dt>(.*?)</dt>"), texts(r"<dd>(.*?)</dd>"), strict=True)),
+            "wait": times["wait"], "duration": times["duration"], "queues": texts(r"</code> (.*?)<svg"),
+            "decision": texts(r"<time .*?</time> (.*?)</li>")[0]}
+
+
+def figure(microseconds: int) -> str:
+    """A duration as people read it."""
+    if microseconds < 1000:
+        return f"{microseconds}us"
+    if microseconds < 100_000:
+        return f"{microseconds // 1000}.{microseconds % 1000 // 100}ms"
+    ms = microseconds // 1000
+    return f"{ms}ms" if ms < 1000 else f"{ms // 1000}.{ms % 1000 // 100}s"
+
+
+def test_all_five_say_the_same(preforkd: Start) -> None:
+    """After a known load: page, metrics, JSON, `status` and `top`."""
+    daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "start_workers": 3, "min_spare_workers": 3, "max_spare_workers": 3,
+                               "spare_timeout": "1s", "max_workers": 7, "request_timeout": "1s", "deny": "127.0.0.2"},
+                       "status": status_pool()}, control=True, popen={"env": clean_environment(**status_object())})
+    daemon.wait_workers(3)
+    daemon.wait_workers(2, "status")
+    site, www = Site(daemon), str(daemon.pools["www"]["listen"])
+    assert all(reply.data == b"x" for reply in burst(www, 11, b"x"))
+    with connect(www) as client:
+        assert read_all(client) == b"", "it takes too long"
+    for _ in range(2):
+        with socket.create_connection(("127.0.0.1", port_of(www)), 20 * SLOW, ("127.0.0.2", 0)) as client, suppress(OSError):
+            assert client.recv(1) == b"", "it may not come in"
+    site.control.wait_at_rest("www")
+    os.kill(daemon.workers()[0], signal.SIGKILL)
+    wait_until(lambda: site.control.pool("www")["totals"]["died"] == 1, "the death of a worker")
+    wait_until(lambda: site.control.pool("www")["counts"]["total"] == 3 and site.control.pool("www")["totals"]["requests"] == 12,
+               "three workers, who have served twelve")
+    site.control.wait_at_rest("www")
+    time.sleep(0.3)  # documents are as good as new for a tenth of a second
+
+    pool = site.control.pool("www")
+    totals, counts = pool["totals"], pool["counts"]
+    assert (totals["requests"], totals["request_timeouts"], totals["refused"], totals["died"]) == (12, 1, 2, 1)
+    assert still(next(one for one in json.loads(site.get("/status")[2])["pools"] if one["name"] == "www")) == still(pool)
+
+    scraped = of_pool(site.get("/metrics")[2], "www")
+    assert scraped == of_pool(site.ctl.do("metrics"), "www")
+    for name, value in {"requests": 12, "request_timeouts": 1, "saturations": totals["saturations"]}.items():
+        assert scraped[f'preforkd_pool_{name}_total{{pool="www"}}'] == value, name
+    for series, value in {'requests_refused_total{pool="www",reason="access"}': 2, 'worker_exits_total{pool="www",reason="died"}': 1,
+                          'workers_max{pool="www"}': 7, 'queue_wait_seconds_count{pool="www"}': pool["wait_us"]["measured"],
+                          'request_duration_seconds_count{pool="www"}': 12, 'requests_lost_total{pool="www"}': totals["lost"],
+                          **{f'workers{{pool="www",state="{state}"}}': counts[state] for state in ("idle", "busy", "starting", "retiring")}
+                          }.items():
+        assert scraped[f"preforkd_pool_{series}"] == value, series
+
+    times = {what: [figure(pool[what][part]) for part in ("p50", "p90", "p99")] for what in ("wait_us", "duration_us")}
+    row = {"POOL": "www", "STATE": pool["state"], "GEN": str(pool["generation"]), "IDLE": "3", "BUSY": "0", "START": "0", "RETIRE": "0",
+           "DETACH": "0", "MAX": "7", "QUEUE": "0", "REQUESTS": "12", "REFUSED": "2", "TIMEOUTS": "1", "DIED": "1", "LOST": "0",
+           "~MEDIAN": times["duration_us"][0], "~P99": times["duration_us"][2], "~WAIT P99": times["wait_us"][2]}
+
+    def without_rate(found: dict[str, str]) -> dict[str, str]:
+        return {heading: cell for heading, cell in found.items() if heading not in ("REQ/S", "BUSY, 10 MIN")}
+
+    assert without_rate(cells(site.ctl.do("status"), "www")) == row
+    with terminal([CTL, "-s", site.ctl.path, "top"], rows=30, columns=220) as screen:
+        screen.wait(r"^www +running")
+        screen.wait("q quit")
+        assert without_rate(cells(screen.text(), "www")) == row
+
+    card = card_of(site.get("/")[2], "www")
+    assert card["state"].endswith(pool["state"]) and card["count"] == "3 of 7 workers"
+    assert card["legend"] == [f"{counts[state]} {state}" for state in ("busy", "idle", "starting")]
+    assert card["figures"].items() >= {"requests": "12", "saturated": str(totals["saturations"])}.items()
+    assert (card["wait"], card["duration"]) == (times["wait_us"], times["duration_us"])
+    assert card["queues"] == [f"0 of {pool['listeners'][0]['backlog']} wait"]
+    assert card["decision"] == site.control.do("why www")["pools"][0]["decisions"][0]["text"]
 
 
 def test_reasons(site: Site) -> None:
