@@ -42,6 +42,14 @@ static void read_buckets(const json_t *object, struct request_durations *ret)
         }
 }
 
+static struct request_percentiles read_times(const json_t *object)
+{
+        return (struct request_percentiles){.mean_us = member_number(object, "mean"),
+                                            .p50_us = member_number(object, "p50"),
+                                            .p90_us = member_number(object, "p90"),
+                                            .p99_us = member_number(object, "p99")};
+}
+
 /* NULL: there is none. */
 static const char *optional_text_of(const json_t *object, const char *name)
 {
@@ -103,7 +111,9 @@ static int read_pool(const json_t *object, struct status_pool *ret)
         read_totals(json_object_get(object, "totals"), &ret->totals);
         read_buckets(json_object_get(object, "duration_us"), &ret->durations);
         ret->durations.total_ns = ret->totals.busy_ns;
+        ret->times = read_times(json_object_get(object, "duration_us"));
         read_buckets(json_object_get(object, "wait_us"), &ret->waits);
+        ret->wait_times = read_times(json_object_get(object, "wait_us"));
         request_durations_spread_evenly(&ret->waits);
         int r = read_listeners(json_object_get(object, "listeners"), ret);
         return r == 0 ? history_document_read(object, &ret->history, &ret->history_count) : r;

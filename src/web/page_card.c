@@ -144,10 +144,10 @@ static void put_workers(struct html *html, const struct page_card *card)
         page_history_put(html, pool);
 }
 
-static void put_times_row(struct html *html, const char *name, const struct request_durations *durations)
+static void put_times_row(struct html *html, const char *name, const struct request_durations *durations,
+                          const struct request_percentiles *times)
 {
-        const struct request_percentiles times = request_durations_percentiles(durations);
-        const uint64_t cells[] = {times.p50_us, times.p90_us, times.p99_us};
+        const uint64_t cells[] = {times->p50_us, times->p90_us, times->p99_us};
 
         html_format(html, "<tr><th scope=\"row\">%s</th>", name);
         for (size_t i = 0; i < ELEMENTS(cells); i++) {
@@ -171,8 +171,8 @@ static void put_figures(struct html *html, const struct status_pool *pool)
                  "<table class=\"times\"><caption class=\"unseen\">Times of requests</caption><thead><tr><td></td>"
                  "<th scope=\"col\">median</th><th scope=\"col\">90&nbsp;%</th><th scope=\"col\">99&nbsp;%</th></tr>"
                  "</thead><tbody>");
-        put_times_row(html, "wait", &pool->waits);
-        put_times_row(html, "duration", &pool->durations);
+        put_times_row(html, "wait", &pool->waits, &pool->wait_times);
+        put_times_row(html, "duration", &pool->durations, &pool->times);
         html_put(html, "</tbody></table>\n");
 }
 

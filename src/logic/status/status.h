@@ -133,6 +133,7 @@ struct status_pool {
         double busy_average; /* workers, of late (logic/status/load); 0 where nobody knows what they do */
         struct request_durations durations;
         struct request_durations waits;                    /* before requests, as far as they are known */
+        struct request_percentiles times, wait_times;      /* of these, from sums that are finer than what is shown */
         struct request_summary requests_each, cpu_ms_each; /* how workers share; STATUS_SPREAD */
         struct status_listener *listeners;
         size_t listener_count;

@@ -20,13 +20,13 @@ static void report_shares(const struct status_pool *status, const struct log_fie
 
 static void report_durations(const struct status_pool *status, const struct log_fields *fields)
 {
-        const struct request_percentiles percentiles = request_durations_percentiles(&status->durations);
+        const struct request_percentiles *percentiles = &status->times;
 
         if (request_durations_count(&status->durations) > 0)
                 log_emit(LOG_NOTICE, fields,
                          "request durations: mean %.1f ms; estimated: median %.1f ms, p90 %.1f ms, p99 %.1f ms",
-                         (double)percentiles.mean_us / 1000, (double)percentiles.p50_us / 1000,
-                         (double)percentiles.p90_us / 1000, (double)percentiles.p99_us / 1000);
+                         (double)percentiles->mean_us / 1000, (double)percentiles->p50_us / 1000,
+                         (double)percentiles->p90_us / 1000, (double)percentiles->p99_us / 1000);
 }
 
 /* Append the counters since the pool began: "3 forked, 1 retired, …". 0 or -ENOMEM. */

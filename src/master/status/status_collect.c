@@ -53,6 +53,8 @@ static void collect_totals(const struct pool *pool, uint64_t now_ms, struct stat
                 }
         status->durations.total_ns = status->totals.busy_ns;
         request_durations_spread_evenly(&status->waits);
+        status->times = request_durations_percentiles(&status->durations);
+        status->wait_times = request_durations_percentiles(&status->waits);
         status->rate = request_rate_of(&pool->counters.rate, now_ms, status->totals.requests);
         status->busy_average = tallies_busy_average(pool, now_ms, status->counts.busy);
 }

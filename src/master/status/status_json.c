@@ -251,8 +251,7 @@ static json_t *buckets_json(const struct request_durations *durations)
 
 static json_t *pool_json(const struct status_pool *status)
 {
-        const struct request_percentiles times = request_durations_percentiles(&status->durations),
-                                         waits = request_durations_percentiles(&status->waits);
+        const struct request_percentiles *times = &status->times, *waits = &status->wait_times;
         json_t *pool = json_pack(
                 "{s:o, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:f, s:{s:o, s:o, s:o, s:o, s:o}, "
                 "s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:{s:o, s:o}, s:{s:o, s:o}}",
@@ -261,11 +260,11 @@ static json_t *pool_json(const struct status_pool *status)
                 counts_json(&status->counts), "wants", NUMBER(status->wants), "limits",
                 status_json_limits(&status->limits), "overlay", overlay_json(status), "queue", NUMBER(queue_of(status)),
                 "requests_per_second", status->rate.per_second, "rate_window_ms", NUMBER(status->rate.window_ms),
-                "busy_average", status->busy_average, "duration_us", "mean", NUMBER(times.mean_us), "p50",
-                NUMBER(times.p50_us), "p90", NUMBER(times.p90_us), "p99", NUMBER(times.p99_us), "buckets",
+                "busy_average", status->busy_average, "duration_us", "mean", NUMBER(times->mean_us), "p50",
+                NUMBER(times->p50_us), "p90", NUMBER(times->p90_us), "p99", NUMBER(times->p99_us), "buckets",
                 buckets_json(&status->durations), "wait_us", "measured",
-                NUMBER(request_durations_count(&status->waits)), "p50", NUMBER(waits.p50_us), "p90",
-                NUMBER(waits.p90_us), "p99", NUMBER(waits.p99_us), "buckets", buckets_json(&status->waits), "totals",
+                NUMBER(request_durations_count(&status->waits)), "p50", NUMBER(waits->p50_us), "p90",
+                NUMBER(waits->p90_us), "p99", NUMBER(waits->p99_us), "buckets", buckets_json(&status->waits), "totals",
                 totals_json(&status->totals), "backoff", "failures", NUMBER(status->failures), "next_start_ms",
                 NUMBER(status->next_start_ms), "opening", "failures", NUMBER(status->listen_failures),
                 "next_attempt_ms", NUMBER(status->next_listen_ms));

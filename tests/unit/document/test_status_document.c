@@ -32,7 +32,8 @@ static void test_what_is_there(void **state)
                           "\"total\": 4},"
                           "\"limits\": {\"max_workers\": 9}, \"totals\": {\"requests\": 11, \"busy_ms\": 12, "
                           "\"saturated_ms\": 13},"
-                          "\"duration_us\": {\"buckets\": [1, 0, 2]}, \"wait_us\": {\"buckets\": [0, 0, 4]},"
+                          "\"duration_us\": {\"mean\": 2, \"p50\": 3, \"p99\": 5, \"buckets\": [1, 0, 2]}, "
+                          "\"wait_us\": {\"p90\": 6, \"buckets\": [0, 0, 4]},"
                           "\"listeners\": [{\"address\": \"/run/a\", \"queue\": 5, \"backlog\": 6, \"closing\": "
                           "true, \"error\": \"in use\"}]}]}",
                           &document, &status),
@@ -55,6 +56,11 @@ static void test_what_is_there(void **state)
         assert_int_equal(pool->totals.saturated_ms, 13);
         assert_int_equal(pool->durations.total_ns, 12000000);
         assert_int_equal(pool->durations.buckets[2], 2);
+        /* Not what would be estimated of the buckets here, where the sum is known in milliseconds. */
+        assert_int_equal(pool->times.mean_us, 2);
+        assert_int_equal(pool->times.p50_us, 3);
+        assert_int_equal(pool->times.p99_us, 5);
+        assert_int_equal(pool->wait_times.p90_us, 6);
         assert_int_equal(request_durations_count(&pool->waits), 4);
         assert_true(pool->waits.total_ns > 0);
         assert_int_equal(pool->listener_count, 1);
