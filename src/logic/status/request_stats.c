@@ -77,12 +77,6 @@ int request_summary_format(const struct request_summary *requests, const struct 
         return r < 0 ? r : append_cpu(text, cpu_ms);
 }
 
-void request_durations_add(struct request_durations *sum, const uint32_t buckets[REQUEST_DURATION_BUCKETS])
-{
-        for (size_t i = 0; i < REQUEST_DURATION_BUCKETS; i++)
-                sum->buckets[i] = saturated_add(sum->buckets[i], buckets[i]);
-}
-
 uint64_t request_durations_count(const struct request_durations *durations)
 {
         uint64_t count = 0;
@@ -119,7 +113,8 @@ static double total_us(const struct request_durations *durations, double tilt)
         double total = 0;
 
         for (size_t i = 0; i < REQUEST_DURATION_BUCKETS; i++)
-                total += (double)durations->buckets[i] * (lower_us(i) + width_us(i) * middle_of(i, tilt));
+                if (durations->buckets[i] > 0) /* few are, and this is done often */
+                        total += (double)durations->buckets[i] * (lower_us(i) + width_us(i) * middle_of(i, tilt));
         return total;
 }
 

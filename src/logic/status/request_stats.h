@@ -33,8 +33,6 @@ struct request_durations {
         uint64_t total_ns;
 };
 
-void request_durations_add(struct request_durations *sum, const uint32_t buckets[REQUEST_DURATION_BUCKETS]);
-
 /* Set the total to what it is if requests are spread evenly within each bucket: where it was not measured. */
 void request_durations_spread_evenly(struct request_durations *durations);
 

@@ -40,8 +40,12 @@ static void read_refusals(struct counters *ret, const struct prefork_slot *slot)
                        ret->refused_wait + ret->refused_banner;
 }
 
-void tally_read(struct tally_words *ret, const struct prefork_slot *slot)
+bool tally_read(struct tally_words *ret, const struct prefork_slot *slot)
 {
+        struct tally_words first = {0};
+
+        read_requests(&first, slot);
+        read_refusals(&first.counters, slot);
         *ret = (struct tally_words){0};
         counters_read_slot(&ret->counters, slot);
         for (size_t i = 0; i < PREFORK_DURATION_BUCKETS; i++) {
@@ -52,6 +56,25 @@ void tally_read(struct tally_words *ret, const struct prefork_slot *slot)
          */
         read_refusals(&ret->counters, slot);
         read_requests(ret, slot);
+        return first.begun == ret->begun && first.counters.requests == ret->counters.requests &&
+               first.counters.refused == ret->counters.refused;
+}
+
+static bool has_begun_or_ended(const struct prefork_slot *slot, const struct tally *tally)
+{
+        return atomic_load(&slot->requests_begun) != tally->said.begun ||
+               atomic_load(&slot->requests_ended) != tally->said.counters.requests;
+}
+
+bool tally_has_news(const struct prefork_slot *slot, const struct tally *tally)
+{
+        struct counters refusals = {0};
+
+        if (!tally->whole || has_begun_or_ended(slot, tally) ||
+            atomic_load(&slot->throttled) != tally->said.counters.throttled)
+                return true;
+        read_refusals(&refusals, slot);
+        return refusals.refused != tally->said.counters.refused;
 }
 
 bool tally_read_busy(struct tally_words *ret, const struct prefork_slot *slot, const struct tally *tally)
@@ -60,8 +83,7 @@ bool tally_read_busy(struct tally_words *ret, const struct prefork_slot *slot, c
         struct counters refusals = {0};
 
         read_refusals(&refusals, slot);
-        if (atomic_load(&slot->requests_begun) == tally->said.begun &&
-            atomic_load(&slot->requests_ended) == said->requests && refusals.refused == said->refused)
+        if (!has_begun_or_ended(slot, tally) && refusals.refused == said->refused)
                 return false;
         *ret = tally->said;
         read_refusals(&ret->counters, slot);

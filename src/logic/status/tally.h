@@ -29,6 +29,7 @@ struct tally {
         struct tally_words said;    /* by the slot, at the last look */
         struct tally_words counted; /* what is believed of it */
         uint64_t since_ms, looked_ms;
+        bool whole; /* the last look was at all words, while none was written */
 };
 
 /* Growth that cannot be. */
@@ -37,10 +38,14 @@ struct tally_lie {
         uint64_t from, to;
 };
 
-/* Read a slot or a board. tally_read_busy() reads only the words that change when a request begins, ends or is refused,
- * and takes the others from the last look; false: none of them has changed. */
-void tally_read(struct tally_words *ret, const struct prefork_slot *slot);
+/* Read a slot or a board. tally_read() returns false if the worker has counted meanwhile. tally_read_busy() reads only
+ * the words that change when a request begins, ends or is refused, and takes the others from the last look; false: none
+ * of them has changed. */
+bool tally_read(struct tally_words *ret, const struct prefork_slot *slot);
 bool tally_read_busy(struct tally_words *ret, const struct prefork_slot *slot, const struct tally *tally);
+/* False: the last look was at all words, and nothing that is at rest has changed since: what a request or a refusal
+ * counts is counted before it is itself. It reads three of the eight lines of a slot. */
+bool tally_has_news(const struct prefork_slot *slot, const struct tally *tally);
 void tally_read_board(struct tally_words *ret, const struct prefork_scoreboard *board);
 
 /* Count what has been read. `now_ms` must not be before the reading, and `cpus` is at least the number of processors.

@@ -14,6 +14,7 @@ static const struct field tally_fields[] = {
         WRITTEN(struct tally, counted, "counted"),
         FIELD(struct tally, since_ms, "since_ms"),
         FIELD(struct tally, looked_ms, "looked_ms"),
+        DERIVED(struct tally, whole, "looked at anew"),
 };
 
 static const struct field words_fields[] = {

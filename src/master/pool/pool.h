@@ -103,10 +103,17 @@ struct pool_gone {
         uint64_t count;
 };
 
+/* What is believed of the slots of all present workers together. */
+struct pool_present {
+        struct counters counters;
+        uint64_t durations[PREFORK_DURATION_BUCKETS], waits[PREFORK_DURATION_BUCKETS];
+};
+
 /* Written by pool_counters. */
 struct pool_counters {
         struct counters sums; /* of workers that have ended; those of present workers are in their slots */
         struct pool_gone gone;
+        struct pool_present present; /* written by tallies */
         struct request_rate rate;
         struct load load;       /* written by tallies */
         struct history history; /* written by pool_history */

@@ -109,6 +109,7 @@ static const struct field pool_fields[] = {
         DERIVED(struct pool, fallback_told, "the former program has said it"),
         WRITTEN(struct pool, counters.sums, "totals"),
         WRITTEN(struct pool, counters.gone, "gone"),
+        DERIVED(struct pool, counters.present, "added up from the tallies"),
         WRITTEN(struct pool, counters.rate, "rate"),
         DERIVED(struct pool, counters.load, "begins anew"),
         WRITTEN(struct pool, counters.history, "history"),
@@ -486,7 +487,7 @@ static int read_missing(struct state_file *file, const json_t *array, struct lis
 }
 
 /* What is believed of its slots. An older program did not keep a tally: everything is counted that the slot says. */
-static int read_tallies(struct state_file *file, const json_t *object, const struct worker *worker)
+static int read_tallies(struct state_file *file, const json_t *object, struct worker *worker)
 {
         const json_t *more = json_object_get(object, "tallies");
         int r = 0;
@@ -497,6 +498,8 @@ static int read_tallies(struct state_file *file, const json_t *object, const str
                 r = tally_state_read(file, of_slot, &tally);
                 *worker_tally(worker, i) = tally;
         }
+        if (r == 0)
+                tallies_adopt(worker);
         return r;
 }
 

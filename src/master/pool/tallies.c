@@ -34,15 +34,59 @@ static void count(const struct pool *pool, struct board *board, pid_t pid, struc
                 tell_lie(pool, board, pid, &lie);
 }
 
-void tallies_look_at(struct worker *worker)
+/* Add what a slot has grown by; the sums are of numbers that only grow. */
+static void add_growth(struct pool_present *present, const struct tally_words *before, const struct tally_words *after)
+{
+        for (int id = 0; id < COUNTER_COUNT; id++)
+                *counter_of(&present->counters, (enum counter_id)id) +=
+                        *counter_of_const(&after->counters, (enum counter_id)id) -
+                        *counter_of_const(&before->counters, (enum counter_id)id);
+        for (size_t i = 0; i < PREFORK_DURATION_BUCKETS; i++) {
+                present->durations[i] += (uint64_t)after->durations[i] - before->durations[i];
+                present->waits[i] += (uint64_t)after->waits[i] - before->waits[i];
+        }
+}
+
+static void count_slot(struct worker *worker, uint32_t thread, const struct tally_words *words, bool is_whole)
+{
+        struct tally *tally = worker_tally(worker, thread);
+        const struct tally_words before = tally->counted;
+
+        count(worker->pool, worker->board, worker->pid, tally, words);
+        add_growth(&worker->pool->counters.present, &before, &tally->counted);
+        tally->whole = is_whole;
+}
+
+static void look_at_slot(struct worker *worker, uint32_t thread)
 {
         struct tally_words words;
 
-        if (!worker_serves(worker))
-                return;
+        bool is_whole = tally_read(&words, worker_slot(worker, thread));
+        count_slot(worker, thread, &words, is_whole);
+}
+
+void tallies_look_at(struct worker *worker)
+{
+        for (uint32_t i = 0; i < worker->slots && worker_serves(worker); i++)
+                look_at_slot(worker, i);
+}
+
+void tallies_adopt(struct worker *worker)
+{
+        static const struct tally_words none = {0};
+
+        for (uint32_t i = 0; i < worker->slots; i++)
+                add_growth(&worker->pool->counters.present, &none, &worker_tally(worker, i)->counted);
+}
+
+void tallies_forget(struct worker *worker)
+{
+        static const struct tally_words none = {0};
+
         for (uint32_t i = 0; i < worker->slots; i++) {
-                tally_read(&words, worker_slot(worker, i));
-                count(worker->pool, worker->board, worker->pid, worker_tally(worker, i), &words);
+                struct tally *tally = worker_tally(worker, i);
+                add_growth(&worker->pool->counters.present, &tally->counted, &none);
+                tally->counted = none;
         }
 }
 
@@ -53,7 +97,7 @@ static void look_at_requests(struct worker *worker)
 
         for (uint32_t i = 0; i < worker->slots && worker_serves(worker); i++)
                 if (tally_read_busy(&words, worker_slot(worker, i), worker_tally(worker, i)))
-                        count(worker->pool, worker->board, worker->pid, worker_tally(worker, i), &words);
+                        count_slot(worker, i, &words, false);
 }
 
 void tallies_look_at_board(const struct pool *pool, struct board *board)
@@ -64,10 +108,13 @@ void tallies_look_at_board(const struct pool *pool, struct board *board)
         count(pool, board, 0, &board->tally, &words);
 }
 
+/* Most of many workers have nothing to tell, and to read all that they say costs more than all else of a status. */
 void tallies_look(struct pool *pool)
 {
         for (struct worker *worker = pool->workers.first; worker; worker = worker->next)
-                tallies_look_at(worker);
+                for (uint32_t i = 0; i < worker->slots && worker_serves(worker); i++)
+                        if (tally_has_news(worker_slot(worker, i), worker_tally(worker, i)))
+                                look_at_slot(worker, i);
         for (unsigned i = 0; i < pool->boards.count; i++)
                 tallies_look_at_board(pool, pool->boards.items[i]);
 }
@@ -135,9 +182,7 @@ struct counters tallies_totals(const struct pool *pool)
 {
         struct counters totals = pool->counters.sums;
 
-        for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
-                for (uint32_t i = 0; i < worker->slots; i++)
-                        counters_add(&totals, &worker_tally(worker, i)->counted.counters);
+        counters_add(&totals, &pool->counters.present.counters);
         for (unsigned i = 0; i < pool->boards.count; i++)
                 counters_add(&totals, &pool->boards.items[i]->tally.counted.counters);
         return totals;

@@ -16,6 +16,10 @@ void tallies_look(struct pool *pool);
 void tallies_look_at(struct worker *worker);
 void tallies_look_at_board(const struct pool *pool, struct board *board);
 
+/* The tallies of a worker have been read from a hand-over; its slots are given up, and its counters are the pool's. */
+void tallies_adopt(struct worker *worker);
+void tallies_forget(struct worker *worker);
+
 /* Look, and return the number of requests that have ended, those of former workers included. It never decreases. */
 uint64_t tallies_requests(struct pool *pool);
 

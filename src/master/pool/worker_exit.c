@@ -277,6 +277,7 @@ static void remove_worker(struct worker *worker)
 
         for (uint32_t i = 0; i < worker->slots; i++)
                 atomic_store(&worker_slot(worker, i)->source, 0);
+        tallies_forget(worker);
         worker_table_remove(worker);
         board_renewal_end(pool);
         pool_touch(pool);

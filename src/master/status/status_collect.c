@@ -42,15 +42,9 @@ static void collect_totals(const struct pool *pool, uint64_t now_ms, struct stat
         if (pool->scaler.saturation_told)
                 status->totals.saturated_ms += pool_counters_saturated_ms(pool, now_ms);
         for (size_t i = 0; i < REQUEST_DURATION_BUCKETS; i++) {
-                status->durations.buckets[i] = pool->counters.gone.durations[i];
-                status->waits.buckets[i] = pool->counters.gone.waits[i];
+                status->durations.buckets[i] = pool->counters.gone.durations[i] + pool->counters.present.durations[i];
+                status->waits.buckets[i] = pool->counters.gone.waits[i] + pool->counters.present.waits[i];
         }
-        for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
-                for (uint32_t i = 0; i < worker->slots; i++) {
-                        const struct tally_words *counted = &worker_tally(worker, i)->counted;
-                        request_durations_add(&status->durations, counted->durations);
-                        request_durations_add(&status->waits, counted->waits);
-                }
         status->durations.total_ns = status->totals.busy_ns;
         request_durations_spread_evenly(&status->waits);
         status->times = request_durations_percentiles(&status->durations);

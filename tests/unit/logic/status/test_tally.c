@@ -197,6 +197,34 @@ static void test_garbage(void **state)
         }
 }
 
+/* Whether there is anything to read, without reading it: what a request counts is there when it has begun or ended. */
+static void test_news(void **state)
+{
+        struct tally_words words;
+
+        (void)state;
+        assert_true(tally_has_news(&slot, &tally)); /* nobody has looked at all of it */
+        assert_true(tally_read(&words, &slot));
+        assert_string_equal(look(1), "");
+        tally.whole = true;
+        assert_false(tally_has_news(&slot, &tally));
+        for (unsigned i = 0; i < 6; i++) {
+                slot.busy_ns++;
+                assert_false(tally_has_news(&slot, &tally)); /* its request has not ended */
+                slot.requests_begun += i == 0;
+                slot.requests_ended += i == 1;
+                slot.refused_wait += i == 2;
+                slot.refused += i == 3;
+                slot.throttled += i == 4;
+                tally.whole = i != 5; /* a brief look was the last one */
+                assert_true(tally_has_news(&slot, &tally));
+                assert_string_equal(look(i + 2), "");
+                tally.whole = true;
+                assert_false(tally_has_news(&slot, &tally));
+                assert_int_equal(tally.counted.counters.busy_ns, i + 1);
+        }
+}
+
 static void test_a_brief_look(void **state)
 {
         struct tally_words words;
@@ -227,6 +255,7 @@ int main(void)
                 cmocka_unit_test_setup(test_what_only_its_age_allows, setup),
                 cmocka_unit_test_setup(test_what_only_requests_allow, setup),
                 cmocka_unit_test_setup(test_garbage, setup),
+                cmocka_unit_test_setup(test_news, setup),
                 cmocka_unit_test_setup(test_a_brief_look, setup),
         };
 
