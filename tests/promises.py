@@ -54,7 +54,8 @@ PROMISES = [
     Promise("Nothing that a worker, a handler, a client, a control client or a file does stops or blocks the master. How often "
             "a pool wakes it, and how much it makes it log, is bounded.", (
                 "hostile/test_shared_files.py", "hostile/test_storms.py", "hostile/test_outlived_pipes.py",
-                "hostile/test_status_workers.py", "integration/test_status_pool.py", "integration/test_agent.py",
+                "hostile/test_status_workers.py", "hostile/test_passed_files.py",
+                "integration/test_status_pool.py", "integration/test_agent.py",
                 "integration/test_control.py", "integration/test_logging.py", "integration/test_handler_stderr.py",
                 "integration/test_service_manager.py", "integration/test_file_size.py", "unit/logic/policy/test_wake_limit.c",
                 "unit/os/test_reserve.c", "fuzz/fuzz_lines.c", "fuzz/fuzz_request.c", "fuzz/fuzz_activation.c",

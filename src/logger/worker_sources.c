@@ -15,6 +15,7 @@
 #include "logic/protocol/log_plan.h"
 #include "os/clock.h"
 #include "os/log/text.h"
+#include "os/process/unwanted_fds.h"
 
 /* As for the lines of handlers that the master reads (master/pool/output_group). */
 #define BURST 5000
@@ -115,7 +116,7 @@ static void end(struct worker_source *source, const struct worker_sources *sourc
         if (source->next)
                 source->next->link = source->link;
         watch(sources, source, EPOLL_CTL_DEL); /* another process may still have a copy */
-        fd_closep(&source->fd);
+        unwanted_fds_close(&source->fd);
         leave(sources, source->pool, lines);
         free(source);
 }
@@ -188,6 +189,9 @@ static bool read_one(struct worker_sources *sources, struct worker_source *sourc
         _cleanup_(line_splitter_clear) struct line_splitter splitter = {0};
         char bytes[LINE_SPLITTER_MAX + 1];
 
+        *ret_ended = unwanted_fds_are_next(source->fd);
+        if (*ret_ended)
+                return false;
         ssize_t length = recv(source->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
         *ret_ended = length == 0; /* a worker that sends nothing ends this as well, for itself */
         if (length <= 0)

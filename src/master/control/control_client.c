@@ -15,6 +15,7 @@
 #include "master/status/status_json.h"
 #include "os/clock.h"
 #include "os/net/peer.h"
+#include "os/process/unwanted_fds.h"
 
 /* For receiving the request, and again for sending the reply. */
 #define DEADLINE_MS 10000
@@ -38,8 +39,11 @@ void control_client_free(struct control_client *client)
         shutdown(client->fd, SHUT_RDWR);
         /* If unread bytes were left, close() would make the client's read() fail after the reply instead of returning
          * end of file. No more bytes can arrive now, and the socket holds no more than this. */
-        for (int i = 0; i < DISCARD_MAX && recv(client->fd, rest, sizeof(rest), MSG_DONTWAIT) > 0; i++)
-                ;
+        bool is_unwanted = unwanted_fds_are_next(client->fd);
+        for (int i = 0; i < DISCARD_MAX && !is_unwanted && recv(client->fd, rest, sizeof(rest), MSG_DONTWAIT) > 0; i++)
+                is_unwanted = unwanted_fds_are_next(client->fd);
+        if (is_unwanted)
+                unwanted_fds_drop(&client->fd);
         evloop_watch_free(client->watch);
         evloop_timer_free(client->deadline);
         fd_closep(&client->fd);
@@ -166,6 +170,10 @@ static void on_readable(struct control_client *client)
         size_t room = sizeof(client->request) - client->request_length;
         char *end = &client->request[client->request_length];
 
+        if (unwanted_fds_are_next(client->fd)) {
+                control_client_free(client);
+                return;
+        }
         ssize_t length = recv(client->fd, end, room, MSG_DONTWAIT);
         if (length < 0 && (errno == EAGAIN || errno == EINTR))
                 return;

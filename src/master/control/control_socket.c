@@ -12,6 +12,7 @@
 #include "os/clock.h"
 #include "os/directory.h"
 #include "os/net/peer.h"
+#include "os/process/unwanted_fds.h"
 
 #define BACKLOG 128
 
@@ -139,6 +140,7 @@ static int open_new(struct control *control, const struct master_config *config,
                 r = listener_open(&address, &options, &change->opened);
         if (r < 0)
                 return r;
+        unwanted_fds_refuse(change->opened.fd); /* nor to its clients' sockets */
         change->what = CONTROL_OPEN;
         change->path = strdup(config->control);
         r = change->path ? 0 : -ENOMEM;

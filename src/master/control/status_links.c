@@ -14,6 +14,7 @@
 #include "os/clock.h"
 #include "os/memory_file.h"
 #include "os/net/passed_fd.h"
+#include "os/process/unwanted_fds.h"
 
 /* Of a link: so often a second, after a burst, in units of a millisecond. */
 #define LINK_RATE UINT64_C(40)
@@ -41,7 +42,7 @@ static void link_free(struct status_link *link)
 {
         evloop_watch_free(link->watch);
         evloop_timer_free(link->pause);
-        fd_closep(&link->fd);
+        unwanted_fds_close(&link->fd);
         *link->link = link->next;
         if (link->next)
                 link->next->link = link->link;
@@ -142,7 +143,8 @@ static void on_readable(void *context)
 
         if (has_paused(link))
                 return;
-        int r = passed_fd_receive(link->fd, &request, sizeof(request), &passed);
+        int r = unwanted_fds_are_next(link->fd) ? -EPROTO
+                                                : passed_fd_receive(link->fd, &request, sizeof(request), &passed);
         if (r == -EAGAIN)
                 return;
         rate_limit_take(&link->limit, clock_now_ms(), REQUEST_BURST, REQUEST_COST);
@@ -161,6 +163,7 @@ int status_links_pair(int *ret_own, int *ret_other)
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
                 return -errno;
         setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &least, sizeof(least));
+        unwanted_fds_refuse(pair[0]);
         *ret_own = pair[0];
         *ret_other = pair[1];
         return 0;

@@ -22,6 +22,7 @@
 #include "master/pool/worker_slots.h"
 #include "master/pool/worker_table.h"
 #include "os/clock.h"
+#include "os/process/unwanted_fds.h"
 
 /* Clear the slots for a new worker. */
 static void prepare_slots(const struct worker *worker)
@@ -123,6 +124,7 @@ static int open_log_socket(struct worker *worker)
         if (!log->takes_sources || !log->takes_sources(log->context) ||
             socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
                 return -1;
+        unwanted_fds_refuse(pair[0]);
         worker->log_source_fd = pair[0];
         return pair[1];
 }

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "master/loop/evloop.h"
 #include "os/net/listener_check.h"
+#include "os/process/unwanted_fds.h"
 
 /* The options that the configuration leaves unset. */
 static unsigned find_defaults(const struct pool_config *pool)
@@ -212,8 +213,20 @@ struct listener_mark listener_set_mark(const struct listener_set *set)
         return mark;
 }
 
+/* Clients of a UNIX listener that nobody has served may have sent descriptors. -1: none waits. */
+static int hold_clients(const struct listener *listener)
+{
+        uint32_t queued = 0;
+        bool is_unix = listener->address.any.sa_family == AF_UNIX;
+
+        return is_unix && (listener_queue_length(listener, &queued) < 0 || queued > 0) ? unwanted_fds_hold(listener->fd)
+                                                                                       : -1;
+}
+
 void listener_set_close_one(struct listener_set *set, struct pool_listener *item)
 {
+        _cleanup_(fd_closep) int held = item->listener.fd >= 0 ? hold_clients(&item->listener) : -1;
+
         evloop_watch_free(item->watch);
         if (item->listener.fd >= 0)
                 listener_close(&item->listener);

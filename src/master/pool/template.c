@@ -150,13 +150,16 @@ static void take_word(struct template *template, const struct template_word *wor
                 template_end(template, TEMPLATE_END_LIED);
 }
 
-/* Nobody has the other end: it has ended, most likely, and its status follows. */
-static void note_shut(struct template *template)
+/* Nobody has the other end: it has ended, most likely, and its status follows. Or it has said
+ * something that may still be there, so that nothing more can be heard. */
+static void note_shut(struct template *template, bool lied)
 {
         template->shut = true;
         evloop_watch_free(TAKE_PTR(template->watch));
         if (template->state == TEMPLATE_SERVING)
                 template->declines = true; /* the worker has ended */
+        else if (lied)
+                template_end(template, TEMPLATE_END_LIED);
         else if (template->state != TEMPLATE_ENDING)
                 set_deadline(template, LAST_WORDS_MS);
 }
@@ -170,12 +173,8 @@ static void take_words(struct template *template)
                 int r = template_socket_receive(template->fd, &word, &sender);
                 if (r == 0)
                         take_word(template, &word, &sender);
-                else if (r == -EPROTO && template->state == TEMPLATE_SERVING)
-                        template->declines = true;
-                else if (r == -EPROTO)
-                        template_end(template, TEMPLATE_END_LIED);
-                else if (r == -EPIPE)
-                        note_shut(template);
+                else if (r == -EPIPE || r == -EPROTO)
+                        note_shut(template, r == -EPROTO);
                 else
                         break; /* nothing is there, or memory is short: the watch calls again */
         }
@@ -373,7 +372,7 @@ void template_free(struct template *template)
         template->runtime->templates->in_flight -= template->in_flight;
         evloop_watch_free(template->watch);
         evloop_timer_free(template->timer);
-        fd_closep(&template->fd);
+        template_socket_close(&template->fd);
         free(template);
 }
 

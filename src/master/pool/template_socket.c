@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "os/net/passed_fd.h"
+#include "os/process/unwanted_fds.h"
 
 int template_socket_open(int *ret_fd, int *ret_other)
 {
@@ -21,9 +22,15 @@ int template_socket_open(int *ret_fd, int *ret_other)
                 close(pair[1]);
                 return r;
         }
+        unwanted_fds_refuse(pair[0]);
         *ret_fd = pair[0];
         *ret_other = pair[1];
         return 0;
+}
+
+void template_socket_close(int *fd)
+{
+        unwanted_fds_close(fd);
 }
 
 /* There is place for the name of the sender alone. */
@@ -39,6 +46,8 @@ int template_socket_receive(int fd, struct template_word *ret, struct ucred *ret
                                  .msg_control = control.bytes,
                                  .msg_controllen = sizeof(control.bytes)};
 
+        if (unwanted_fds_are_next(fd))
+                return -EPROTO;
         ssize_t length = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
         if (length < 0)
                 return errno == EINTR ? -EAGAIN : errno == ECONNRESET ? -EPIPE : -errno;

@@ -27,6 +27,34 @@ static void collect(pid_t pid)
                 ;
 }
 
+struct orphan {
+        int (*entry)(void *context);
+        void *context;
+};
+
+/* It ends at once, so that its child has no parent. */
+static int leave_orphan(void *context)
+{
+        const struct orphan *orphan = context;
+        pid_t pid = -1;
+
+        return -spawn_child(orphan->entry, orphan->context, &pid);
+}
+
+int spawn_orphan(int (*entry)(void *context), void *context)
+{
+        struct orphan orphan = {.entry = entry, .context = context};
+        int status = 0;
+        pid_t pid = -1;
+
+        int r = spawn_child(leave_orphan, &orphan, &pid);
+        if (r < 0)
+                return r;
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+                ;
+        return WIFEXITED(status) ? -WEXITSTATUS(status) : -EAGAIN;
+}
+
 int spawn_try(void)
 {
         sigset_t all, before;

@@ -12,6 +12,9 @@
  * mask. 0 or -errno (-EAGAIN: a limit on processes). */
 int spawn_child(int (*entry)(void *context), void *context, pid_t *ret_pid);
 
+/* Fork a process that runs entry(context) and ends so, and is no child of ours: nobody need collect it. 0 or -errno. */
+int spawn_orphan(int (*entry)(void *context), void *context);
+
 /* Is there room for another process? One is made, which ends at once. 0 or -errno (-EAGAIN: a limit on processes). */
 int spawn_try(void);
 
