@@ -71,6 +71,18 @@ def test_all_busy_means_more(preforkd: Start, acceptor: Callable[..., dict[str, 
     daemon.assert_none(["worker died", "backing off"])
 
 
+def test_a_program_that_hangs_is_saturated_once(preforkd: Start) -> None:
+    """However often it is looked at whether somebody takes what waits."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler_type": "listener", "accounting": "none",
+                               "handler": ["/bin/sleep", "1000"], "max_workers": 2}}, control=True)
+    control = control_of(daemon)
+    with begin(address, ""):
+        daemon.wait_message("saturated")
+        stays(lambda: control.pool()["state"] == "saturated", "saturated", 5)
+        assert control.pool()["totals"]["saturations"] == 1
+
+
 def test_a_burst_is_answered_by_the_length_of_the_queue(preforkd: Start, acceptor: Callable[..., dict[str, Any]]) -> None:
     """Not one worker at a time."""
     address = tcp4()

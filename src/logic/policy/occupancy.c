@@ -32,6 +32,7 @@ static void sample(struct occupancy *occupancy, uint64_t now_ms, bool more_than_
 
 static void begin_sampling(struct occupancy *occupancy, uint64_t now_ms)
 {
+        occupancy->was_full = occupancy->phase == OCCUPANCY_FULL;
         occupancy->first_ms = MAX_OF(occupancy->first_ms, FIRST_PAUSE_MS);
         enter(occupancy, OCCUPANCY_SAMPLING, now_ms, occupancy->first_ms);
 }
@@ -68,7 +69,9 @@ struct occupancy_view occupancy_look(struct occupancy *occupancy, uint64_t now_m
                 .watch = occupancy->phase == OCCUPANCY_FREE,
                 .look_at_ms = occupancy->phase == OCCUPANCY_FREE ? 0 : occupancy->look_at_ms,
         };
-        occupancy->low_water = MIN_OF(occupancy->low_water, view.free);
+        /* Looked at again, they may be free; that they were is known when nothing waits. */
+        bool may_be_full = occupancy->phase == OCCUPANCY_SAMPLING && occupancy->was_full;
+        occupancy->low_water = MIN_OF(occupancy->low_water, may_be_full ? MIN_OF(fresh, view.free) : view.free);
         return view;
 }
 

@@ -21,6 +21,7 @@ struct occupancy {
         enum occupancy_phase phase;
         uint64_t look_at_ms;    /* when the next look is due; not in OCCUPANCY_FREE */
         uint64_t full_since_ms; /* OCCUPANCY_FULL: since then */
+        bool was_full;          /* OCCUPANCY_SAMPLING: all were busy, and something has waited since */
         unsigned pause_ms;      /* the pause before that look */
         unsigned first_ms;      /* the first pause of the sampling; it doubles while the pool stays full */
         unsigned low_water;     /* fewest free workers since occupancy_reset_low_water() */

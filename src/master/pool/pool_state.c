@@ -76,6 +76,7 @@ static const struct field pool_fields[] = {
         DERIVED(struct pool, scaler.occupancy.phase, "looked at anew"),
         DERIVED(struct pool, scaler.occupancy.look_at_ms, "looked at anew"),
         DERIVED(struct pool, scaler.occupancy.full_since_ms, "looked at anew"),
+        DERIVED(struct pool, scaler.occupancy.was_full, "looked at anew"),
         DERIVED(struct pool, scaler.occupancy.pause_ms, "looked at anew"),
         DERIVED(struct pool, scaler.occupancy.first_ms, "looked at anew"),
         DERIVED(struct pool, scaler.occupancy.low_water, "looked at anew"),

@@ -121,6 +121,26 @@ static void test_looks_less_often_while_it_stays_full(void **state)
         assert_int_equal(until_full(&occupancy, now_ms + 100, 1), now_ms + 100 + 31);
 }
 
+/* A program that hangs has not been free only because it is looked at again. */
+static void test_was_full_until_nothing_waits(void **state)
+{
+        struct occupancy occupancy = {0};
+        uint64_t now_ms = until_full(&occupancy, 1000, 1);
+
+        (void)state;
+        while (now_ms < 61000) {
+                struct occupancy_view view = look(&occupancy, now_ms, 1);
+                assert_int_equal(occupancy.low_water, 0);
+                occupancy_reset_low_water(&occupancy, view.free);
+                now_ms = view.look_at_ms;
+        }
+        look(&occupancy, now_ms, 0);
+        occupancy_reset_low_water(&occupancy, 4);
+        look(&occupancy, now_ms + 100, 1);
+        look(&occupancy, now_ms + 101, 1);
+        assert_int_equal(occupancy.low_water, 4);
+}
+
 static void test_the_lowest_number(void **state)
 {
         struct occupancy occupancy = {0};
@@ -170,6 +190,7 @@ int main(void)
                 cmocka_unit_test(test_one_sample_without_any_ends_it),
                 cmocka_unit_test(test_new_ones_count_as_free),
                 cmocka_unit_test(test_looks_less_often_while_it_stays_full),
+                cmocka_unit_test(test_was_full_until_nothing_waits),
                 cmocka_unit_test(test_the_lowest_number),
                 cmocka_unit_test(test_nobody_is_there),
                 cmocka_unit_test(test_gets_smaller_step_by_step),
