@@ -288,6 +288,13 @@ def test_what_cannot_be(tmp_path: Path) -> None:
     says("full_response: a datagram is dropped without an answer", full_response="x", **datagrams)
     says("queue_timeout: the kernel does not say how long a datagram has waited", queue_timeout="1s", **datagrams)
     says("full_response: no effect: nothing is refused", full_response="x", when_full="queue")
+    for limit in ({"rate_limit_per_source": "1/s"}, {"max_connections_per_source": 1}, {"queue_timeout": "1s"},
+                  {"deny": "10.0.0.0/8"}, {"proxy_protocol": "10.0.0.1"}, {"when_full": "refuse"}):
+        assert "no effect" not in check(path, **{"full_response": "x", "when_full": "queue", **limit}), limit
+    says('banner: clients get "/etc/motd" itself; for what is in that file write @/etc/motd', banner="/etc/motd")
+    says('full_response: clients get "/etc/motd" itself', full_response="/etc/motd")
+    for name in ("/two words", "/etc/motd\\n", "@/etc/passwd"):
+        assert "itself" not in check(path, banner=name), name
     says('banner: "\\q" is no escape; expected \\r, \\n', banner="a\\q")
     says('banner: "\\x4" is no escape', banner="a\\x4")
     says('banner: "\\xg0" is no escape', banner='"\\xg0"')

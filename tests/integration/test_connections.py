@@ -239,6 +239,8 @@ def test_format(preforkd: Start, tmp_path: Path) -> None:
     for text in ("{client", "client}", "{", "}", "{client{pool}}", "{}{"):
         assert "connection_log_format: " in check(text), text
     assert "a brace without its counterpart" in check("{client")
+    path.write_text(format_config({"www": {**pool, "connection_log": "no", "connection_log_format": "{client}"}}))
+    assert "connection_log_format: no effect without connection_log" in run_preforkd("-t", "-c", path).stderr
 
 
 @pytest.mark.parametrize("kind", PROGRAMS, ids=lambda kind: kind.name)

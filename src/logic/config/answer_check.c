@@ -35,7 +35,8 @@ static bool is_said(const struct message *message)
 static bool can_refuse(const struct pool_config *pool)
 {
         return pool->when_full == FULL_REFUSE || pool->max_connections_per_source > 0 || pool->queue_timeout_ms > 0 ||
-               pool->allow.count > 0 || pool->deny.count > 0 || pool->proxy_protocol.count > 0;
+               pool->allow.count > 0 || pool->deny.count > 0 || pool->proxy_protocol.count > 0 ||
+               pool->rate_limit_per_source.count > 0;
 }
 
 /* What a program that accepts itself refuses is closed in it; who is refused because the pool is full is not. */
@@ -79,8 +80,23 @@ static void check_banner(const struct rules *rules, const struct pool_config *po
                              "nobody is greeted before a datagram; expected addresses for connections alone");
 }
 
+/* xinetd's banners are files. */
+static void check_name(const struct rules *rules, const struct pool_config *pool, enum pool_option option,
+                       const struct message *message)
+{
+        bool is_name = !message->path && message->length > 0 && message->bytes[0] == '/';
+
+        for (size_t i = 0; i < message->length && is_name; i++)
+                is_name = (unsigned char)message->bytes[i] > ' ';
+        if (is_name)
+                rules_warn(rules, pool, option, "clients get \"%.*s\" itself; for what is in that file write @%.*s",
+                           (int)message->length, message->bytes, (int)message->length, message->bytes);
+}
+
 void config_check_answers(const struct rules *rules, const struct pool_config *pool)
 {
         check_response(rules, pool);
         check_banner(rules, pool);
+        check_name(rules, pool, POOL_FULL_RESPONSE, &pool->full_response);
+        check_name(rules, pool, POOL_BANNER, &pool->banner);
 }

@@ -36,5 +36,8 @@ void config_check_connections(const struct rules *rules, const struct pool_confi
                         rules_refuse(rules, pool, options[i],
                                      "a handler that accepts itself has its connections alone, and preforkd sees "
                                      "nothing of them; expected another handler_type, or leave it out");
+        if (pool->connection_log_format && pool->connection_log == CONNECTION_LOG_NO &&
+            !pool->origins[POOL_CONNECTION_LOG_FORMAT].of_defaults)
+                rules_warn(rules, pool, POOL_CONNECTION_LOG_FORMAT, "no effect without connection_log");
         check_idle(rules, pool);
 }
