@@ -12,7 +12,7 @@
 #define PROGRAM "/usr/bin/php-cgi"
 
 static const char master[] = "a key of [preforkd], which is for all pools";
-static const char shown[] = "preforkctl status shows it";
+static const char shown[] = "a pool whose handler is the builtin status serves /status?json and /ping, of all pools";
 static const char manager[] = "the service manager does that";
 static const char logged[] = "what php writes to stderr is in preforkd's log";
 
