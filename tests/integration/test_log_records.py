@@ -501,6 +501,9 @@ def test_orders_of_an_administrator(preforkd: Start) -> None:
     control_of(daemon).do("scale www max_workers=4")
     daemon.wait_log(r"^preforkd: pool www: max_workers 4, spare \d+ to \d+ until the next reload \(control")
     assert not daemon.find_log("pool b: max_workers")
+    control_of(daemon).do("scale www request_timeout=9s 'rate_limit=10/s burst 3'")
+    daemon.wait_log(r"^preforkd: pool www: max_workers 4, .* until the next reload \(control.*\): "
+                    r"max_workers=4 'rate_limit=10/s burst 3' request_timeout=9s$")
     daemon.send_signal(signal.SIGTTIN)
     daemon.wait_log("^preforkd: pool www: max_workers is 5 until the next reload$")
     daemon.wait_log("^preforkd: pool b: max_workers is 3 until the next reload$")

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_table.h"
 #include "master/reload/effective_config.h"
@@ -41,6 +42,7 @@ static void let_refuse(struct pool *pool)
 int limit_orders_scale(const struct reload *reload, const struct fd_budget *budget, struct pool *pool,
                        char *const *settings, size_t count, const char *by, struct problem_list *problems)
 {
+        _cleanup_(text_clear) struct text words = {0};
         struct overlay overlay;
 
         int r = overlay_scale(&pool->overlay, pool->configured, settings, count, &overlay, problems);
@@ -54,9 +56,11 @@ int limit_orders_scale(const struct reload *reload, const struct fd_budget *budg
         if (pool->config->when_full == FULL_REFUSE)
                 let_refuse(pool);
         pool_apply_config(pool);
-        pool_record(pool, LOG_NOTICE, "max_workers %llu, spare %llu to %llu until the next reload (%s)",
+        r = overlay_print(&pool->overlay, &words);
+        pool_record(pool, LOG_NOTICE, "max_workers %llu, spare %llu to %llu until the next reload (%s)%s%s",
                     (unsigned long long)pool->config->max_workers, (unsigned long long)pool->config->min_spare_workers,
-                    (unsigned long long)pool->config->max_spare_workers, by);
+                    (unsigned long long)pool->config->max_spare_workers, by, r == 0 && words.length > 0 ? ": " : "",
+                    text_string(&words));
         return 0;
 }
 
