@@ -34,3 +34,15 @@ void last_input_drop(int connection, uint64_t most_ms)
         }
         orders_linger(-1);
 }
+
+void last_input_close(int connection)
+{
+        struct linger linger = {0};
+        socklen_t length = sizeof(linger);
+
+        if (sys_socket_value(connection, SO_LINGER, &linger, &length) == 0 && linger.l_onoff && linger.l_linger > 0) {
+                linger.l_onoff = 0;
+                sys_set_socket_value(connection, SO_LINGER, &linger, sizeof(linger));
+        }
+        sys_close(connection);
+}

@@ -10,3 +10,8 @@
 
 /* Do so. The connection is still the caller's to close. */
 void last_input_drop(int connection, uint64_t most_ms);
+
+/* Close a connection whose handler, a process of its own, has ended. It is the end of that process by which the
+ * connection would have been closed, and the kernel does not wait then, whatever the handler has asked for (SO_LINGER).
+ */
+void last_input_close(int connection);

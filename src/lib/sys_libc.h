@@ -106,6 +106,12 @@ static inline int sys_socket_value(int fd, int option, void *ret, socklen_t *len
         return (int)sys_result(getsockopt(fd, SOL_SOCKET, option, ret, length));
 }
 
+/* The same of setsockopt(2). */
+static inline int sys_set_socket_value(int fd, int option, const void *value, socklen_t length)
+{
+        return (int)sys_result(setsockopt(fd, SOL_SOCKET, option, value, length));
+}
+
 /* TCP_INFO. 0 or -errno; an older kernel fills in less, and *length says how much. */
 static inline int sys_tcp_info(int fd, struct tcp_info *ret, socklen_t *length)
 {

@@ -150,6 +150,11 @@ static inline int sys_socket_value(int fd, int option, void *ret, socklen_t *len
         return (int)SYS_5(__NR_getsockopt, fd, SOL_SOCKET, option, ret, length);
 }
 
+static inline int sys_set_socket_value(int fd, int option, const void *value, socklen_t length)
+{
+        return (int)SYS_5(__NR_setsockopt, fd, SOL_SOCKET, option, value, length);
+}
+
 static inline int sys_tcp_info(int fd, struct tcp_info *ret, socklen_t *length)
 {
         return (int)SYS_5(__NR_getsockopt, fd, IPPROTO_TCP, TCP_INFO, ret, length);

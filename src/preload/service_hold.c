@@ -121,7 +121,7 @@ static void write_record(const struct connection_record *outcome, int connection
         record->has |= outcome->has;
         connection_log_measure(connection, record);
         if (connection >= 0)
-                sys_close(connection);
+                last_input_close(connection);
         record->duration_us = (sys_now_ns() - begun_ns) / 1000;
         connection_log_write(&service.desk.log, service.desk.slot.wake_fd, record);
 }
@@ -141,7 +141,7 @@ bool service_end_connection(struct connection_record *outcome, uint64_t begun_ns
         if (service.desk.log.mode == CONNECTION_LOG_ALL)
                 write_record(outcome, connection, begun_ns);
         else if (connection >= 0)
-                sys_close(connection);
+                last_input_close(connection);
         service.held_fd = -1;
         return was_idle;
 }

@@ -128,7 +128,9 @@ static void close_connection(struct accept_loop *loop, const struct served *serv
                 last_input_drop(outcome->connection, loop->lingering_ms);
         if (logs)
                 connection_log_measure(outcome->connection, record);
-        if (outcome->connection >= 0)
+        if (outcome->connection >= 0 && outcome->pid > 0)
+                last_input_close(outcome->connection);
+        else if (outcome->connection >= 0)
                 close(outcome->connection);
         if (!logs)
                 return;

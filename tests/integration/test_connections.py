@@ -285,6 +285,22 @@ def test_an_upgrade_loses_none(preforkd: Start) -> None:
     assert wait_records(daemon, 1)[0]["worker"] == str(worker)
 
 
+# A handler whose own end would not wait for the client, whatever it has asked for.
+LINGERER = ("use Socket; use Fcntl; setsockopt(STDOUT, SOL_SOCKET, SO_LINGER, pack('ii', 1, 3600)); "
+            "fcntl(STDOUT, F_SETFL, O_NONBLOCK); 1 while syswrite(STDOUT, 'x' x 65536);")
+
+
+@pytest.mark.parametrize("keys", [{}, {"start_method": "forkserver"}, {"start_method": "forkserver", "copy": "rollback"}],
+                         ids=["exec", "forkserver", "rollback"])
+def test_the_worker_does_not_wait_for_the_client_either(preforkd: Start, keys: dict[str, object]) -> None:
+    """It is the last to close the connection, and the kernel waits for those that do (SO_LINGER)."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": ["/usr/bin/perl", "-e", LINGERER], "scaling": "static",
+                               "max_workers": 1, "connection_log": "all", **keys}}, control=True)
+    with connect(address), connect(address):
+        assert [record["reason"] for record in wait_records(daemon, 2)] == ["served"] * 2
+
+
 # --- lingering_close --------------------------------------------------------------------------------------------------
 
 ANSWER = "x" * 50000
