@@ -21,7 +21,8 @@
 #define REQUEST_COST (1000 / LINK_RATE)
 #define REQUEST_BURST (20 * REQUEST_COST)
 
-/* A document is as good as new for this, and for so many times as long as it took to render it. */
+/* A document is as good as new for this, and for so many times the CPU time that it took to render it: a master that
+ * was kept waiting meanwhile, or stopped, has used none. */
 #define FRESH_MS 100
 #define FRESH_FACTOR 50
 
@@ -85,17 +86,18 @@ static int write_file(json_t *document, int *ret_fd)
 static int refresh(struct status_links *links, uint32_t document)
 {
         struct status_rendering *rendering = &links->documents[document];
-        uint64_t begun_ns = clock_now_ns(), now_ms = clock_now_ms();
+        uint64_t now_ms = clock_now_ms();
         int fd = -1;
 
         if (rendering->fd >= 0 && now_ms < rendering->until_ms)
                 return 0;
+        uint64_t begun_ns = clock_thread_cpu_ns();
         int r = write_file(make_document(links->host, document), &fd);
         if (r < 0)
                 return r;
         fd_closep(&rendering->fd);
         rendering->fd = fd;
-        uint64_t pause_ms = (clock_now_ns() - begun_ns) / 1000000 * FRESH_FACTOR;
+        uint64_t pause_ms = (clock_thread_cpu_ns() - begun_ns) / 1000000 * FRESH_FACTOR;
         rendering->until_ms = now_ms + MAX_OF(pause_ms, (uint64_t)FRESH_MS);
         return 0;
 }

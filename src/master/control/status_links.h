@@ -3,8 +3,8 @@
  *
  * Owned by struct daemon; the launcher adds a link for each such worker. What must stay true: no such worker, however
  * hostile, can stop or busy the master: nothing waits, a packet is a few bytes, a link is read LINK_RATE times a second
- * at most, and rendering a document takes at most a fiftieth of the time, because it is kept until then. A worker that
- * does not read its answers gets no more. */
+ * at most, and rendering a document takes at most a fiftieth of a processor, because it is kept until then. A worker
+ * that does not read its answers gets no more. */
 #pragma once
 
 #include <stdint.h>
