@@ -207,7 +207,7 @@ def test_a_handler_that_asks_for_its_client(preforkd: Start) -> None:
 
 
 def test_a_handler_that_waits_for_something_else(preforkd: Start) -> None:
-    www = Pool(preforkd, ["/usr/bin/perl", "-e", "sleep 1 until $ENV{TCPREMOTEIP}; print 'hello'"], start_timeout="500ms")
+    www = Pool(preforkd, ["/usr/bin/perl", "-e", "sleep 1 until $ENV{TCPREMOTEIP}; print 'hello'"], start_timeout="2s")
     assert request(www.address) == b"hello"
     assert www.start() == ("forkserver", TOUCHED + "it does not touch its connection within start_timeout")
     assert www.generation() == 2 and www.control.pool()["state"] == "running"

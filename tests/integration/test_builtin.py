@@ -418,7 +418,7 @@ def test_an_idle_redirect_uses_no_processor(preforkd: Start, target: Target) -> 
 
 def test_deadlines(preforkd: Start, target: Target) -> None:
     """TERM ends it in every state; also if only the target is waited for."""
-    daemon, address = redirecting(preforkd, target, request_timeout="300ms", kill_timeout="30s", max_workers=1)
+    daemon, address = redirecting(preforkd, target, request_timeout="1s", kill_timeout="30s", max_workers=1)
     for number, half_closed in enumerate((False, True), 1):
         with connect(address) as client, target.accept() as server:
             if half_closed:

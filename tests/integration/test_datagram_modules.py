@@ -113,7 +113,7 @@ def test_it_is_scaled(preforkd: Start, tmp_path: Path) -> None:
 def test_a_deadline_interrupts(preforkd: Start, tmp_path: Path) -> None:
     """The module still answers, and goes on."""
     address = udp()
-    daemon = preforkd({"www": pool_of(address, tmp_path, scaling="static", max_workers=1, request_timeout="300ms",
+    daemon = preforkd({"www": pool_of(address, tmp_path, scaling="static", max_workers=1, request_timeout="1s",
                                       kill_timeout="10s")}, control=True)
     workers = daemon.wait_workers(1)
     with Client(address) as client:

@@ -65,7 +65,7 @@ def test_request_timeout_ends_the_handler_and_not_its_worker(preforkd: Start, li
 def test_kill_timeout_ends_the_whole_group(preforkd: Start) -> None:
     """The handler and its children are deaf to TERM, and one of them holds the connection."""
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, "request_timeout": "300ms", "kill_timeout": "300ms",
+    daemon = preforkd({"www": {"listen": address, "request_timeout": "1s", "kill_timeout": "300ms",
                                "scaling": "static", "max_workers": 1, "handler": [
         "/bin/sh", "-c", "trap '' TERM; sleep 1000 & (sleep 1000; true) & sleep 1000; wait"]}}, control=True)
     [worker] = daemon.wait_workers(1)
@@ -75,7 +75,7 @@ def test_kill_timeout_ends_the_whole_group(preforkd: Start) -> None:
             below |= set(descendants(worker))
         daemon.wait_message("request timed out", worker=worker)
         assert read_all(client) == b"", "nobody holds the connection any more"
-        assert time.monotonic() - begin >= 0.6 and below
+        assert time.monotonic() - begin >= 1.3 and below
         wait_until(lambda: not any(map(alive, below)), "the end of the group")
     daemon.wait_message("request killed", worker=worker)
     wait_until(lambda: last_exit(control_of(daemon)) == {"signal": signal.SIGKILL}, "the end of the handler")
@@ -84,7 +84,7 @@ def test_kill_timeout_ends_the_whole_group(preforkd: Start) -> None:
 
 def test_a_handler_may_end_in_its_own_way(preforkd: Start) -> None:
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, "request_timeout": "300ms", "kill_timeout": "1h", "handler": [
+    daemon = preforkd({"www": {"listen": address, "request_timeout": "1s", "kill_timeout": "1h", "handler": [
         "/usr/bin/perl", "-e",
         "$| = 1; $SIG{TERM} = sub { print qq(bye\\n); exit 0 }; print qq(hello\\n); sleep 1000"]}}, control=True)
     assert request(address, half_close=False) == b"hello\nbye\n"
@@ -105,7 +105,7 @@ def test_request_timeout_is_every_requests_own(preforkd: Start, program: Program
 def test_several_requests_time_out_each_at_its_time(preforkd: Start) -> None:
     """A deadline that is armed already does not swallow the next one."""
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "request_timeout": "500ms",
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "request_timeout": "1500ms",
                                "kill_timeout": "1h", "scaling": "static", "max_workers": 4}})
     daemon.wait_workers(4)
     with contextlib.ExitStack() as stack:
@@ -119,7 +119,7 @@ def test_several_requests_time_out_each_at_its_time(preforkd: Start) -> None:
             time.sleep(0.15)  # so that their deadlines are not the same
         for client, begin in begun:
             assert read_all(client) == b""
-            assert time.monotonic() - begin >= 0.5
+            assert time.monotonic() - begin >= 1.5
     assert len(daemon.messages("request timed out")) == 4
 
 
@@ -141,7 +141,7 @@ def test_what_was_ordered_is_told_from_what_happened(preforkd: Start) -> None:
 def test_a_worker_that_does_not_relay_is_killed(preforkd: Start) -> None:
     """We trace it: only then SIGCONT does not make it listen."""
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "request_timeout": "200ms",
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "request_timeout": "2s",
                                "kill_timeout": "200ms", "scaling": "static", "max_workers": 1}})
     [worker] = daemon.wait_workers(1)
     with connect(address) as chat:
@@ -231,7 +231,7 @@ def test_short_requests_are_not_detached(preforkd: Start, program: Program) -> N
 def test_a_detached_request_can_time_out(preforkd: Start) -> None:
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler": "/bin/sleep 1000", "detach_after": "100ms",
-                               "request_timeout": "500ms", "scaling": "static", "max_workers": 1}}, control=True)
+                               "request_timeout": "1500ms", "scaling": "static", "max_workers": 1}}, control=True)
     [worker] = daemon.wait_workers(1)
     assert request(address, half_close=False) == b""
     wait_until(lambda: not alive(worker), "its end")

@@ -205,7 +205,7 @@ def test_recycling(preforkd: Start, acceptor: Callable[..., dict[str, Any]]) -> 
 def test_deadlines(preforkd: Start, acceptor: Callable[..., dict[str, Any]]) -> None:
     """TERM to the program's group. It is gone then, with its request; the others stay, and nothing backs off."""
     address = tcp4()
-    daemon = preforkd({"www": acceptor(address, scaling="static", max_workers=2, request_timeout="300ms")}, control=True)
+    daemon = preforkd({"www": acceptor(address, scaling="static", max_workers=2, request_timeout="1s")}, control=True)
     workers = wait_rows(daemon, 2)
     client = begin(address, "sleep 60000")
     assert end(client) == "begun\n"

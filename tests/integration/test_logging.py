@@ -345,7 +345,7 @@ def test_message_ids(preforkd: Start, places: Places, tmp_path: Path) -> None:
     vanishing.chmod(0o755)
     pools = {"full": {"listen": full, "handler": "/bin/cat", "max_workers": 1, "max_spare_workers": 1},
              "late": {"listen": late, "handler": ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"],
-                      "max_workers": 2, "request_timeout": "300ms", "kill_timeout": "300ms"},
+                      "max_workers": 2, "request_timeout": "1s", "kill_timeout": "300ms"},
              "broken": {"listen": broken, "handler": str(vanishing), "scaling": "ondemand"}}
     control = Control(tmp_path / "control.sock")
     daemon = preforkd(pools, master={"log_target": "journal", "log_level": "debug", "control": str(control.path),

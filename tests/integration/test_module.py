@@ -274,7 +274,7 @@ def test_durations_and_cpu_time(preforkd: Start, tmp_path: Path) -> None:
 
 def test_interrupted_ends_what_waits_for_something_else(preforkd: Start, tmp_path: Path) -> None:
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, **serving(tmp_path, "obedient", request_timeout="200ms",
+    daemon = preforkd({"www": {"listen": address, **serving(tmp_path, "obedient", request_timeout="500ms",
                                                             kill_timeout="30s")}}, control=True)
     [worker] = daemon.wait_workers(1)
     for number in (1, 2):

@@ -129,7 +129,7 @@ def test_durations_fit_what_clients_saw(preforkd: Start, tmp_path: Path) -> None
 def test_requests_that_were_lost_are_shown(preforkd: Start, program: Callable[[str], str], tmp_path: Path) -> None:
     """In the table, and of one pool: a handler that could not be started, for its file was being written."""
     address, handler = tcp4(), program("hello")
-    preforkd({"www": {"listen": address, "handler": handler, "start_timeout": "100ms"}}, control=True)
+    preforkd({"www": {"listen": address, "handler": handler, "start_timeout": "1s"}}, control=True)
     ctl = Ctl(tmp_path / "control.sock")
     assert re.search(r"^  limits met .* 0 lost$", ctl.do("status", "www"), re.MULTILINE)
     with open(handler, "r+b"):
