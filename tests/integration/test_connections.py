@@ -6,6 +6,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import select
 import signal
 import socket
 import struct
@@ -126,6 +127,7 @@ def test_only_what_is_refused(preforkd: Start, tmp_path: Path, kind: Kind) -> No
         assert ask(address, b"hello")[0] == b"hello"
         assert ask(address, b"", "127.0.0.2")[0] == b""
     assert {(record["client"], record["reason"]) for record in wait_records(daemon, 3)} == {("127.0.0.2", "access")}
+    daemon.wait_said("refused a connection from 127.0.0.2: deny has its address")  # by another way than the records
     assert daemon.said("refused a connection from 127.0.0.2: deny has its address") == 1
 
 
@@ -134,7 +136,7 @@ def test_only_what_is_refused(preforkd: Start, tmp_path: Path, kind: Kind) -> No
 def test_how_a_handler_has_ended(preforkd: Start, keys: dict[str, object]) -> None:
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "scaling": "static", "max_workers": 1, "connection_log": "all",
-                               "request_timeout": "500ms", "kill_timeout": "1h",
+                               "request_timeout": "2s", "kill_timeout": "1h",
                                "handler": ["/bin/sh", "-c", "read what; eval \"$what\""], **keys}}, control=True)
     for what in (b"exit 7\n", b"kill -KILL $$\n", b"kill -PIPE $$\n", b"sleep 1000\n"):
         request(address, what, half_close=False)
@@ -142,7 +144,7 @@ def test_how_a_handler_has_ended(preforkd: Start, keys: dict[str, object]) -> No
     assert (exited["status"], exited["signal"], exited["reason"]) == ("7", "-", "served")
     assert (killed["status"], killed["signal"], killed["reason"]) == ("-", "9", "killed")
     assert (left["signal"], left["reason"]) == ("13", "left")
-    assert (late["signal"], late["reason"]) == ("15", "timed_out") and int(late["duration_ms"]) >= 500
+    assert (late["signal"], late["reason"]) == ("15", "timed_out") and int(late["duration_ms"]) >= 2000
 
 
 def test_who_is_refused_why(preforkd: Start) -> None:
@@ -160,6 +162,7 @@ def test_who_is_refused_why(preforkd: Start) -> None:
         assert [record["reason"] for record in wait_records(daemon, 1, "one")] == ["too_many"]
         assert [(record["client"], record["reason"]) for record in wait_records(daemon, 1, "full")] == [("127.0.0.1", "full")]
     ask(proxied, b"hello")
+    wait_records(daemon, 1, "proxied")  # another worker may be quicker to tell
     ask(proxied, b"PROXY TCP4 192.0.2.9 192.0.2.1 1234 80\r\n")
     header, access = wait_records(daemon, 2, "proxied")
     assert (header["client"], header["proxy"], header["reason"]) == ("127.0.0.1", "-", "no_proxy")
@@ -171,16 +174,17 @@ def test_who_is_refused_why(preforkd: Start) -> None:
 def test_who_has_waited_too_long(preforkd: Start, method: str) -> None:
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "scaling": "static", "max_workers": 1,
-                               "queue_timeout": "300ms", "connection_log": "refused", "start_method": method}}, control=True)
+                               "queue_timeout": "1s", "connection_log": "refused", "start_method": method}}, control=True)
+    idle_worker(daemon)
     with connect(address) as busy:
         busy.sendall(b"x")
         assert busy.recv(1) == b"x"
         with connect(address) as late:
-            time.sleep(0.6)
+            time.sleep(1.3)  # what is measured
             busy.close()
             assert read_all(late) == b""
     [record] = wait_records(daemon, 1)
-    assert record["reason"] == "too_late" and int(record["wait_ms"]) >= 300
+    assert record["reason"] == "too_late" and int(record["wait_ms"]) >= 1000
 
 
 def test_unix_sockets_and_datagrams(preforkd: Start, tmp_path: Path) -> None:
@@ -202,18 +206,16 @@ def test_unix_sockets_and_datagrams(preforkd: Start, tmp_path: Path) -> None:
 def test_threads(preforkd: Start) -> None:
     """Each has a record and a timer of its own."""
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, "handler_type": "builtin", "connection_log": "all", "idle_timeout": "1s",
+    daemon = preforkd({"www": {"listen": address, "handler_type": "builtin", "connection_log": "all", "idle_timeout": "2s",
                                "lingering_close": "1s", "handler": "echo", "threads_per_worker": 4,
                                "scaling": "static", "max_workers": 4}}, control=True)
     with connect(address, 20) as idle, connect(address) as busy:
         for client in (idle, busy):
             client.sendall(b"x")
             assert client.recv(1) == b"x"
-        end = time.monotonic() + 2
-        while time.monotonic() < end:
+        while not select.select([idle], [], [], 0.1)[0]:
             busy.sendall(b"x")
             assert busy.recv(1) == b"x"
-            time.sleep(0.1)
         assert read_all(idle) == b""
         assert [record["reason"] for record in wait_records(daemon, 1)] == ["idle"]
     assert [record["reason"] for record in wait_records(daemon, 2)] == ["idle", "served"]
@@ -269,7 +271,7 @@ def test_nobody_waits_for_the_log(preforkd: Start) -> None:
     assert request(address, b"x") == b"x"
     [told] = wait_until(lambda: daemon.told("records dropped"), "what was dropped", 20)
     wait_until(lambda: len(records(daemon)) + told == 601, "all are accounted for", 20)
-    assert totals(daemon)["requests"] == 601
+    wait_until(lambda: totals(daemon)["requests"] == 601, "all are counted")
 
 
 def test_an_upgrade_loses_none(preforkd: Start) -> None:
@@ -345,28 +347,28 @@ def test_without_it_the_end_of_the_answer_is_lost(preforkd: Start) -> None:
 def test_lingering_has_an_end(preforkd: Start, pool: dict[str, object]) -> None:
     """A client that does not end, and another that sends without end, keep the worker for the time alone."""
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, "lingering_close": "700ms", "scaling": "static", "max_workers": 1, **pool}},
+    daemon = preforkd({"www": {"listen": address, "lingering_close": "2s", "scaling": "static", "max_workers": 1, **pool}},
                       control=True)
     worker = idle_worker(daemon)
     with connect(address) as silent:
         begun = time.monotonic()
         assert read_all(silent), "the end comes at once"
-        assert time.monotonic() - begun < 0.7 * SLOW
+        assert time.monotonic() - begun < 2 * SLOW
         assert idle_worker(daemon) == worker
-        assert time.monotonic() - begun >= 0.6
+        assert time.monotonic() - begun >= 1.9
     with connect(address) as talker:
         begun = time.monotonic()
         with pytest.raises(OSError):
             while time.monotonic() < begun + 20 * SLOW:
                 talker.sendall(b"z" * 10000)
-        assert time.monotonic() - begun >= 0.6
+        assert time.monotonic() - begun >= 1.9
     assert idle_worker(daemon) == worker
 
 
 @pytest.mark.parametrize("pool", ANSWERERS.values(), ids=ANSWERERS.keys())
 def test_deadlines_end_lingering_and_not_the_worker(preforkd: Start, pool: dict[str, object]) -> None:
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, "lingering_close": "1h", "request_timeout": "500ms", "kill_timeout": "1h",
+    daemon = preforkd({"www": {"listen": address, "lingering_close": "1h", "request_timeout": "2s", "kill_timeout": "1h",
                                "scaling": "static", "max_workers": 1, **pool}}, control=True)
     worker = idle_worker(daemon)
     with connect(address) as client:
@@ -383,22 +385,22 @@ def test_deadlines_end_lingering_and_not_the_worker(preforkd: Start, pool: dict[
 @every_kind
 def test_an_idle_connection_is_ended(preforkd: Start, tmp_path: Path, kind: Kind) -> None:
     address = tcp4()
-    daemon = preforkd(of_one(tmp_path, kind, address, idle_timeout="1s", kill_timeout="1h", connection_log="all"),
+    daemon = preforkd(of_one(tmp_path, kind, address, idle_timeout="2s", kill_timeout="1h", connection_log="all"),
                       control=True)
     worker = idle_worker(daemon)
     with connect(address, 30) as client:
-        for _ in range(8):  # twice the time, and never so long without a byte
+        for _ in range(7):  # longer than that time, and never so long without a byte
             client.sendall(b"x")
             assert client.recv(1) == b"x"
-            time.sleep(0.25)
+            time.sleep(0.4)
         begun = time.monotonic()
         assert read_all(client) == b""
-        assert 0.5 <= time.monotonic() - begun < 5 * SLOW
+        assert 1 <= time.monotonic() - begun < 5 * SLOW
     [record] = wait_records(daemon, 1)
     assert record["reason"] == "idle" and (kind.in_process or record["signal"] == "15")
     assert idle_worker(daemon) == worker
     assert (totals(daemon)["idle_timeouts"], totals(daemon)["request_timeouts"], totals(daemon)["requests"]) == (1, 0, 1)
-    daemon.wait_said("idle_timeout: nothing has gone either way for 1000 ms")
+    daemon.wait_said("idle_timeout: nothing has gone either way for 2000 ms")
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ACCEPTED_HERE if kind.stubborn], ids=lambda kind: kind.name)
