@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from control import control_of
-from daemon import (Daemon, connect, format_config, have_ipv6, port_of, read_all, request, run_preforkd,
+from daemon import (SLOW, Daemon, connect, format_config, have_ipv6, port_of, read_all, request, run_preforkd,
                     tcp4, wait_until)
 from datagrams import Client, udp
 from handler_kinds import KINDS, Kind
@@ -29,7 +29,7 @@ def ask(address: str, source: str | None = None) -> bytes:
     """The answer to a client of that address; b"": it was refused, and saw an end."""
     family = socket.AF_INET6 if address.startswith("[") else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as client:
-        client.settimeout(10)
+        client.settimeout(10 * SLOW)
         if source:
             client.bind((source, 0))
         client.connect((address.rsplit(":", 1)[0].strip("[]"), port_of(address)))

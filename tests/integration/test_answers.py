@@ -105,6 +105,7 @@ def test_every_kind_refuses_who_has_waited_too_long(preforkd: Start, tmp_path: P
     answer = {} if kind.is_program else {"full_response": RESPONSE_TEXT}
     daemon = preforkd({"www": {"listen": address, "queue_timeout": "1s", "scaling": "static", "max_workers": 1, **answer,
                                **kind.echo(tmp_path)}, **kind.behind(tmp_path)}, control=True)
+    idle_workers(daemon)  # the first waits for none
     with connect(address) as first, connect(address) as late:
         first.sendall(b"x")
         assert first.recv(1) == b"x"

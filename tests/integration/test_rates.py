@@ -76,7 +76,7 @@ def test_a_source_is_refused(preforkd: Start, tmp_path: Path, kind: Kind) -> Non
 def test_connections_of_the_pool_wait(preforkd: Start, tmp_path: Path, kind: Kind) -> None:
     """Each for its token, in idle workers; all are served."""
     address = tcp4()
-    daemon = preforkd(one_worker(kind, tmp_path, address, rate_limit="60/m burst 1", max_workers=2), control=True)
+    daemon = preforkd(one_worker(kind, tmp_path, address, rate_limit="20/m burst 1", max_workers=2), control=True)
     workers(daemon, 2)
     begun = time.monotonic()
     with waiting(address, 3) as clients:
@@ -87,7 +87,7 @@ def test_connections_of_the_pool_wait(preforkd: Start, tmp_path: Path, kind: Kin
         assert control_of(daemon).do("why www")["pools"][0]["throttled"] == 2
         for client in clients:
             assert read_all(client) == b"hello"
-    assert 1.9 < time.monotonic() - begun
+    assert 5.9 < time.monotonic() - begun
     wait_until(lambda: totals(daemon)["requests"] == 3, "three served")
     assert (totals(daemon)["throttled"], totals(daemon)["refused"], totals(daemon)["forked"]) == (2, 0, 2)
     workers(daemon, 2)
@@ -141,10 +141,10 @@ def test_threads_hold(preforkd: Start, listeners: int) -> None:
 def test_the_pool_does_not_grow_from_what_is_held(preforkd: Start) -> None:
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_workers": 30, "start_workers": 2,
-                               "min_spare_workers": 2, "max_spare_workers": 2, "rate_limit": "2/s burst 1"}}, control=True)
+                               "min_spare_workers": 2, "max_spare_workers": 2, "rate_limit": "1/s burst 1"}}, control=True)
     workers(daemon, 2)
     assert request(address, b"x") == b"x", "the burst: until it is over, what waits is demand"
-    with waiting(address, 12) as clients:
+    with waiting(address, 7) as clients:
         for client in clients:
             assert read_all(client) == b"hello"
     assert totals(daemon)["forked"] <= 6 and totals(daemon)["saturations"] == 0
@@ -177,11 +177,11 @@ def test_who_is_refused_is_told_and_who_is_held_is_greeted_later(preforkd: Start
     preforkd({"www": {"listen": address, "handler": "/bin/cat", "scaling": "static", "max_workers": 1, "start_method": method,
                       "rate_limit": "60/m burst 1", "rate_limit_per_source": "1/h burst 2", "banner": r"hello\n",
                       "full_response": r"later\n"}})
-    assert ask(address) == b"hello\nhello"
     begun = time.monotonic()
+    assert ask(address) == b"hello\nhello"
     with connect(address) as client:
         assert client.recv(100) == b"hello\n"
-        assert time.monotonic() - begun > 0.5
+        assert time.monotonic() - begun > 0.9
         client.sendall(b"x")
         assert client.recv(1) == b"x"
     wait_until(lambda: ask(address) == b"later\n", "the refusal")
@@ -198,12 +198,12 @@ def test_the_reason_in_the_log_of_connections(preforkd: Start, method: str) -> N
 
 def test_it_heals(preforkd: Start) -> None:
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "rate_limit_per_source": "60/m burst 1"}},
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "rate_limit_per_source": "15/m burst 1"}},
                       control=True)
-    assert ask(address) == b"hello"
     begun = time.monotonic()
+    assert ask(address) == b"hello"
     wait_until(lambda: ask(address) == b"hello", "the next token")
-    assert time.monotonic() - begun > 0.5 and totals(daemon)["refused_rate"] > 0
+    assert time.monotonic() - begun > 3.9 and totals(daemon)["refused_rate"] > 0
 
 
 @pytest.mark.parametrize("limit", [{"rate_limit_per_source": "1/h"}, {"max_connections_per_source": 1}],
@@ -266,7 +266,7 @@ def test_an_upgrade_forgets_nothing(preforkd: Start) -> None:
 
 def test_a_flood_hurts_nobody_else(preforkd: Start) -> None:
     """One client is refused hundreds of times while another is served."""
-    address = tcp4()
+    address, begun = tcp4(), time.monotonic()
     daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "rate_limit_per_source": "2/h burst 20",
                                "max_workers": 4}}, control=True)
     for number in range(20):
@@ -276,7 +276,9 @@ def test_a_flood_hurts_nobody_else(preforkd: Start) -> None:
     wait_until(lambda: totals(daemon)["refused_rate"] == 380, "all but twenty")
     assert totals(daemon)["forked"] <= 8
     assert daemon.said(OVER) == 0
-    stays(lambda: daemon.said(OVER.replace("127.0.0.1", "127.0.0.2")) == 1, "one record", 0.2)
+    other = OVER.replace("127.0.0.1", "127.0.0.2")
+    daemon.wait_said(other)
+    stays(lambda: daemon.said(other) <= 1 + (time.monotonic() - begun) / 10, "one record in ten seconds", 0.2)
 
 
 def test_problems(tmp_path: Path) -> None:
