@@ -295,10 +295,13 @@ def test_a_signal_from_a_person_retires(pool: Pool, talk: Talk) -> None:
 
 def test_recycling_by_requests(pool: Pool, watched: None) -> None:
     daemon = pool.serve(scaling="static", max_workers=2, max_requests=5, max_requests_jitter="0%")
-    for number in range(60):
-        assert request(pool.address, b"%d" % number) == b"%d" % number
-    pool.wait_requests(60)
-    assert pool.totals()["recycled"] >= 8
+    number = 0
+    while pool.totals()["recycled"] < 8:  # each serves on until another may take its place, which takes as long as it takes
+        for _ in range(10):
+            number += 1
+            assert request(pool.address, b"%d" % number) == b"%d" % number
+        assert number < 2000
+    pool.wait_requests(number)
     assert any("max_requests" in text for text in pool.control.decisions())
     daemon.assert_quiet()
 
@@ -417,7 +420,7 @@ def ended(client: socket.socket) -> bool:
 
 def test_request_timeout(pool: Pool, talk: Talk, watched: None) -> None:
     """TERM is enough for a handler that waits for its client; the worker stays where it was not the worker that waited."""
-    daemon = pool.serve(scaling="static", max_workers=1, request_timeout="300ms", kill_timeout="20s")
+    daemon = pool.serve(scaling="static", max_workers=1, request_timeout="1500ms", kill_timeout="20s")
     [worker] = pool.wait_workers(1)
     client = talk(pool.address)
     assert ended(client)
@@ -433,7 +436,7 @@ def test_kill_timeout(pool: Pool, watched: None) -> None:
     """What TERM does not end, KILL does; only in a worker that serves itself does this take the worker."""
     if not pool.kind.stubborn:
         pytest.skip("needs a handler that does not obey")
-    daemon = pool.serve(pool.kind.stubborn(pool.directory), scaling="static", max_workers=1, request_timeout="200ms",
+    daemon = pool.serve(pool.kind.stubborn(pool.directory), scaling="static", max_workers=1, request_timeout="1s",
                         kill_timeout="200ms")
     [worker] = pool.wait_workers(1)
     for number in (1, 2):
@@ -450,7 +453,7 @@ def test_kill_timeout(pool: Pool, watched: None) -> None:
 
 def test_a_slow_request_is_logged_once(pool: Pool, talk: Talk, watched: None) -> None:
     """It goes on; the next one has its own time."""
-    daemon = pool.serve(scaling="static", max_workers=1, request_slowlog_timeout="200ms")
+    daemon = pool.serve(scaling="static", max_workers=1, request_slowlog_timeout="1s")
     for number in (1, 2):
         client = talk(pool.address)
         daemon.wait_messages(number, "request slow", "www")
