@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from daemon import SLOW, Daemon, read_all, wait_until
+from daemon import SLOW, Daemon, Timeout, read_all, wait_until
 
 # A client as another user: a process of its own, because a process cannot have two users at one time.
 CLIENT = """
@@ -91,6 +91,27 @@ class Control:
             return counts["busy"] == 0 and counts["starting"] == 0
 
         wait_until(all_idle, f"idle workers of {name}", timeout)
+
+    def wait_workers(self, count: int, name: str = "www", timeout: float = 10.0) -> None:
+        """Until a pool has so many workers, all of them idle, and none is coming or going: who counts processes sees one
+        that the master has not missed yet, and not one that it is about to start."""
+        def as_many() -> bool:
+            counts = self.pool(name)["counts"]
+            return counts["idle"] == counts["total"] == count and counts["starting"] == counts["retiring"] == 0
+
+        wait_until(as_many, f"{count} idle workers of {name}, and no others", timeout)
+
+    def wait_totals(self, name: str = "www", timeout: float = 10.0, **expected: int) -> None:
+        """Until a pool has counted exactly so many of each. A worker's end is counted when the master has been told of it,
+        which is a moment after /proc shows it."""
+        def seen() -> dict[str, int]:
+            totals = self.pool(name)["totals"]
+            return {key: totals[key] for key in expected}
+
+        try:
+            wait_until(lambda: seen() == expected, f"{expected} of {name}", timeout)
+        except Timeout as late:
+            raise Timeout(f"{late}; they are {seen()}") from None
 
     def wait_at_rest(self, name: str = "www", timeout: float = 10.0) -> None:
         """Until every worker of a pool is idle and it is no longer saturated, so that none of its figures moves: the time

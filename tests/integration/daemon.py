@@ -725,6 +725,16 @@ class Daemon:
             raise Timeout(f"{late}; there are {len(found)}") from None
         return found
 
+    def wait_asleep(self, seconds: float = 1.0, timeout: float = 20.0) -> None:
+        """Wait until the master has slept for so long without waking: there is no moment from which on it must, but one that
+        has a tick never does."""
+        def sleeps() -> bool:
+            before = context_switches(self.pid)
+            time.sleep(seconds)
+            return context_switches(self.pid) == before
+
+        wait_until(sleeps, f"{seconds:g} seconds of sleep", timeout)
+
     # log
 
     @property

@@ -41,12 +41,6 @@ def decided(daemon: Daemon, pattern: str) -> list[str]:
     return [text for text in control_of(daemon).decisions() if re.fullmatch(pattern, text)]
 
 
-def sleeps(daemon: Daemon, seconds: float = 2) -> bool:
-    before = context_switches(daemon.pid)
-    time.sleep(seconds)
-    return context_switches(daemon.pid) == before
-
-
 def test_a_burst_from_rest(preforkd: Start, program: Program) -> None:
     """At rest there is no worker, a burst gets all of them at once, and its levels keep them while the master sleeps."""
     address = tcp4()
@@ -62,7 +56,7 @@ def test_a_burst_from_rest(preforkd: Start, program: Program) -> None:
     assert status["adaptive"]["level"] == 30
     assert status["adaptive"]["off_delay_ms"] == status["adaptive"]["start_worth_ms"] >= 1000
     assert status["counts"]["idle"] >= 30
-    wait_until(lambda: sleeps(daemon), "two seconds of sleep", 30)
+    daemon.wait_asleep(2, 30)
 
 
 def test_bounds(preforkd: Start) -> None:

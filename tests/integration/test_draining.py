@@ -12,7 +12,7 @@ import pytest
 
 from clients import ClientPool
 from control import Control, control_of
-from daemon import Daemon, connect, context_switches, read_all, request, tcp4, wait_until
+from daemon import Daemon, connect, read_all, request, tcp4, wait_until
 from test_preforkctl import Ctl
 from test_upgrade import upgrade
 
@@ -70,7 +70,7 @@ def test_it_lasts(preforkd: Start) -> None:
 @pytest.mark.parametrize("how", ["SIGTERM", "preforkctl stop"])
 def test_a_stop_waits_for_balancers(preforkd: Start, how: str) -> None:
     """Nobody is refused for drain_delay; then preforkd stops as ever."""
-    daemon = preforkd(two_pools(), control=True, master={"drain_delay": "2s"})
+    daemon = preforkd(two_pools(), control=True, master={"drain_delay": "5s"})
     control = control_of(daemon)
     begun = time.monotonic()
     with ClientPool([str(daemon.pools["www"]["listen"])], count=2, pause=0.01) as clients:
@@ -83,11 +83,11 @@ def test_a_stop_waits_for_balancers(preforkd: Start, how: str) -> None:
         assert control.ask("reload")["error"] == control.ask("upgrade")["error"] == "stopping"
         daemon.send_signal(signal.SIGHUP)  # changes nothing any more
         clients.wait_served(20)
-        assert time.monotonic() - begun < 2, "asked in time"
+        assert time.monotonic() - begun < 5, "asked in time"
     with connect(str(daemon.pools["mail"]["listen"])) as busy:
         assert daemon.process.poll() is None
         wait_until(lambda: control.do("status")["master"]["state"] == "stopping", "the stop begins")
-        assert time.monotonic() - begun > 1.9
+        assert time.monotonic() - begun > 4.9
         busy.sendall(b"still served")
         busy.shutdown(1)
         assert read_all(busy) == b"still served"
@@ -101,10 +101,7 @@ def test_the_master_sleeps_meanwhile(preforkd: Start) -> None:
     control.wait_idle()
     daemon.send_signal(signal.SIGTERM)
     wait_until(lambda: control.do("status")["master"]["state"] == "draining", "the daemon drains")
-    time.sleep(0.2)
-    switches = context_switches(daemon.pid)
-    time.sleep(0.5)
-    assert context_switches(daemon.pid) == switches
+    daemon.wait_asleep()
     daemon.send_signal(signal.SIGTERM)  # again: begin now
     assert daemon.wait_end() == 0
 

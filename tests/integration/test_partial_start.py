@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from control import Control, control_of
-from daemon import (AS_ROOT, BINARY, SLOW, Daemon, clean_environment, connect, context_switches, endpoint, free_port,
+from daemon import (AS_ROOT, BINARY, SLOW, Daemon, clean_environment, connect, endpoint, free_port,
                     request, run_preforkd, stays, tcp4, wait_until)
 from manager import Manager
 from pools import static
@@ -92,8 +92,7 @@ def test_an_idle_daemon_that_waits_sleeps(preforkd: Start) -> None:
     daemon = preforkd({"www": {"listen": f"{NOWHERE}:{free_port()}", **static(1), "restart_delay_min": "1h",
                                "restart_delay_max": "1h"}}, master=PARTIAL, control=True)
     wait_until(lambda: control_of(daemon).pool()["opening"]["next_attempt_ms"] > 1000, "the next attempt")
-    mark = context_switches(daemon.pid)
-    stays(lambda: context_switches(daemon.pid) - mark < 5, "it sleeps", 1)
+    daemon.wait_asleep()
 
 
 def test_other_addresses_of_the_pool_are_served(preforkd: Start) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from clients import ClientPool
 from control import Control, control_of
-from daemon import (Daemon, abstract, alive, burst, connect, context_switches, exchange, port_of, read_all,
+from daemon import (Daemon, abstract, alive, burst, connect, exchange, port_of, read_all,
                     request, slowness, stays, status_value, tcp4, tcp6, wait_until)
 from pools import in_conversation
 from served import Watch, handlers, most_at_once, per_worker, processes_below, served
@@ -532,9 +532,4 @@ def test_an_idle_master_sleeps(preforkd: Start, scaling: str) -> None:
     spares = {"dynamic": 2, "static": 10, "ondemand": 0, "adaptive": 2}[scaling]
     wait_until(lambda: len(daemon.workers()) <= max(spares, 2), "the end of the surplus")
 
-    def sleeps() -> bool:
-        before = context_switches(daemon.pid)
-        time.sleep(2)
-        return context_switches(daemon.pid) == before
-
-    wait_until(sleeps, "two seconds of sleep", 30)
+    daemon.wait_asleep(2, 30)

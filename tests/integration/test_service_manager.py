@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from control import control_of
-from daemon import (SLOW, Daemon, abstract, connect, endpoint, format_config, free_port, listener_inode,
+from daemon import (SLOW, Daemon, abstract, connect, context_switches, endpoint, format_config, free_port, listener_inode,
                     open_descriptors, refuses, request, run_preforkd, stays, tcp4, title, wait_until)
 from forbidden import fail, needs_to_forbid
 from manager import Manager
@@ -204,17 +205,14 @@ def test_status_is_said_once_a_second_at_most(preforkd: Start, manager: Manager)
 def test_an_idle_daemon_says_nothing_and_does_not_wake(preforkd: Start, manager: Manager) -> None:
     daemon = preforkd(pools(www=tcp4()), **manager.options())
     manager.wait("READY=1")
-    time.sleep(1.5)  # the status of the last worker that became ready
-    seen = len(manager.receive_all())
 
-    def switches() -> int:
-        status = Path(f"/proc/{daemon.pid}/status").read_text()
-        return sum(int(number) for number in re.findall(r"ctxt_switches:\s+([0-9]+)", status))
+    def is_quiet() -> bool:
+        """The status of the last worker that became ready may still come."""
+        before = context_switches(daemon.pid), len(manager.receive_all())
+        time.sleep(2)
+        return (context_switches(daemon.pid), len(manager.receive_all())) == before
 
-    before = switches()
-    time.sleep(2)
-    assert switches() - before <= 1
-    assert len(manager.receive_all()) == seen
+    wait_until(is_quiet, "two quiet seconds", 20)
 
 
 def test_watchdog_at_half_the_interval(preforkd: Start, manager: Manager) -> None:
@@ -225,7 +223,8 @@ def test_watchdog_at_half_the_interval(preforkd: Start, manager: Manager) -> Non
     for _ in range(5):
         times.append(manager.wait("WATCHDOG=1", after=len(manager.messages)).at)
     gaps = [later - earlier for earlier, later in zip(times, times[1:])]
-    assert all(0.4 < gap < 0.6 * SLOW + 0.3 for gap in gaps), gaps
+    # One that was heard late makes the next gap short.
+    assert statistics.mean(gaps) > 0.4 and max(gaps) < 0.6 * SLOW + 0.3, gaps
 
 
 def test_watchdog_of_another_process(preforkd: Start, manager: Manager) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from clients import ClientPool
 from control import control_of
-from daemon import (Daemon, alive, connect, context_switches, format_config, is_sanitized, read_all, request,
+from daemon import (SLOW, Daemon, alive, connect, format_config, is_sanitized, read_all, request,
                     run_preforkd, stays, tcp4, wait_until)
 from datagrams import Client, udp
 from modules import module
@@ -174,11 +174,7 @@ def test_an_idle_pool_rests(preforkd: Start) -> None:
     workers = daemon.wait_workers(2)
     for number in range(50):
         assert request(address, b"%d" % number) == b"%d" % number
-    control_of(daemon).wait_idle()
-    time.sleep(0.5)
-    before = context_switches(daemon.pid)
-    time.sleep(2)
-    assert context_switches(daemon.pid) - before <= 4
+    daemon.wait_asleep(2, 30)
     assert daemon.workers() == workers
 
 
@@ -311,6 +307,7 @@ def test_idle_threads_leave_at_once_and_busy_ones_at_their_end(preforkd: Start, 
         assert [client.end() for client in clients] == [b"end\n"] * 2
     wait_until(lambda: not alive(worker), "its end")
     daemon.wait_workers(1)
+    daemon.wait_said("done after 2")
     assert daemon.said("done after 2") == 1
     daemon.assert_quiet()
 
@@ -344,7 +341,7 @@ def test_a_module_that_blocks_signals_does_not_keep_its_worker(preforkd: Start, 
         asked.rest()
     control_of(daemon).wait_idle()
     signal_worker(worker, signal.SIGWINCH)
-    wait_until(lambda: not alive(worker), "its end", timeout=3)
+    wait_until(lambda: not alive(worker), "its end")
     daemon.assert_quiet()
 
 
@@ -442,19 +439,19 @@ def test_a_leak_is_bounded(preforkd: Start, tmp_path: Path) -> None:
 
 def test_a_deadline_interrupts_its_own_thread(preforkd: Start, tmp_path: Path) -> None:
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, **asking(tmp_path, request_timeout="500ms", kill_timeout="30s")}},
+    daemon = preforkd({"www": {"listen": address, **asking(tmp_path, request_timeout="2s", kill_timeout="30s")}},
                       control=True)
     [worker] = daemon.wait_workers(1)
-    for number in range(1, 4):
+    for number in (1, 2):
         obedient = Asked(address, "obedient")
-        time.sleep(0.25)
-        sleepers = [Asked(address, "sleep 400"), Asked(address, "sleep 400")]
+        time.sleep(1)
+        sleepers = [Asked(address, "sleep 1200"), Asked(address, "sleep 1200")]
         assert obedient.rest() == b""
         assert [sleeper.rest() for sleeper in sleepers] == [b"slept\n"] * 2
         wait_until(lambda: totals(daemon)["handler_failures"] == number, "it has failed")
         assert totals(daemon)["request_timeouts"] == number
     assert daemon.workers() == [worker]
-    assert daemon.said("interrupted") == 3
+    wait_until(lambda: daemon.said("interrupted") == 2, "both are told")
     daemon.assert_none(["request killed", "worker died"])
 
 
@@ -468,7 +465,7 @@ def test_each_deadline_is_kept(preforkd: Start, tmp_path: Path) -> None:
     clients = [Asked(address, "late 300"), *(Asked(address, "obedient") for _ in range(3))]
     for client in clients:
         assert client.rest() == b""
-    assert 0.25 < time.monotonic() - begun < 3
+    assert 0.25 < time.monotonic() - begun < 3 * SLOW
     wait_until(lambda: totals(daemon)["request_timeouts"] == 4, "four are interrupted")
     wait_until(lambda: counts(daemon)["idle"] == 4, "all are idle")
     assert daemon.workers() == [worker]
@@ -499,7 +496,7 @@ def test_a_late_order_does_not_hit_the_next_request(preforkd: Start) -> None:
     """Requests that end about when their deadline is over, many times: whoever comes next is served."""
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, **echoing(scaling="static", max_workers=4, request_timeout="30ms",
-                                                            kill_timeout="500ms")}}, control=True)
+                                                            kill_timeout="10s")}}, control=True)
     end = time.monotonic() + 3
     while time.monotonic() < end:
         with connect(address) as client, connect(address) as other:
@@ -570,8 +567,7 @@ def test_kill_worker_counts_the_requests_that_it_ends(preforkd: Start, tmp_path:
     [worker] = daemon.wait_workers(1)
     with held(address, 3):
         control_of(daemon).do(f"kill-worker {worker}")
-        wait_until(lambda: not alive(worker), "its end", timeout=3)
-    assert totals(daemon)["aborted"] == 3
+        control_of(daemon).wait_totals(aborted=3)
     daemon.wait_workers(1)
     wait_until(lambda: counts(daemon)["idle"] == THREADS, "its successor is idle")
 
@@ -624,6 +620,7 @@ def test_upgrades_take_processes_with_all_their_slots_over(preforkd: Start, tmp_
     for _ in range(10):
         Asked(address, "who").rest()
     wait_until(lambda: totals(daemon)["requests"] == 10, "all are counted")
+    control_of(daemon).wait_workers(8)
     with held(address, 5) as clients:
         daemon.send_signal(signal.SIGUSR2)
         daemon.wait_message("upgraded")

@@ -185,7 +185,7 @@ def test_ten_pools(sharing: Callable[..., tuple[Daemon, Control]]) -> None:
     assert watch.most <= 6
     daemon.wait_workers(2, "s")
     for name in daemon.pools:
-        control.wait_idle(name)
+        control.wait_at_rest(name)
     daemon.assert_quiet()
     # Nobody wants anything, and nobody looks.
     before = context_switches(daemon.pid)

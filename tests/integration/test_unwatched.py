@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from control import control_of
-from daemon import Daemon, alive, children, context_switches, request, stays, tcp4, wait_until
+from daemon import Daemon, alive, children, request, stays, tcp4, wait_until
 from programs import begin, command, end, rows, talk_open, wait_rows
 
 Start = Callable[..., Daemon]
@@ -48,12 +48,7 @@ def test_it_rests_when_nothing_comes(preforkd: Start, acceptor: Callable[..., di
     wait_rows(daemon, 2, "unwatched")
     assert command(address, "pid")
 
-    def rests() -> bool:
-        before = context_switches(daemon.pid)
-        time.sleep(1)
-        return context_switches(daemon.pid) == before
-
-    wait_until(rests, "a second without waking")
+    daemon.wait_asleep()
 
 
 def test_all_busy_means_more(preforkd: Start, acceptor: Callable[..., dict[str, Any]]) -> None:

@@ -20,7 +20,7 @@ import pytest
 from clients import ClientPool
 from control import Control, control_of
 from daemon import (AS_ROOT, BINARY, POOL_USER, SLOW, Daemon, alive, children, connect, context_switches,
-                    open_descriptors, read_all, request, run_preforkd, status_value, stays, tcp4, title, wait_until,
+                    open_descriptors, read_all, request, run_preforkd, stays, tcp4, title, wait_until,
                     with_own_mounts)
 from manager import Manager
 from methods import NEVER_TOUCHES, executed_only, not_at_touch
@@ -114,8 +114,9 @@ def test_nothing_changes(controlled: Start) -> None:
     daemon, control = controlled()
     for number in range(5):
         assert request(address_of(daemon), b"%d" % number) == b"%d" % number
-    wait_until(lambda: control.pool()["totals"]["requests"] == 5 and control.pool()["counts"]["idle"] == 2,
-               "the end of the requests")
+    control.wait_totals(requests=5)
+    control.wait_workers(2)
+    control.wait_at_rest()
     workers = sorted(daemon.wait_workers(2))
     before, decisions = control.do("status --workers"), control.decisions()
     upgrade(daemon)
@@ -394,7 +395,8 @@ def test_figures_go_on(controlled: Start) -> None:
     daemon, control = controlled({"www": {"max_requests": 5, "max_requests_jitter": "0%"}})
     for _ in range(22):
         request(address_of(daemon), b"x")
-    wait_until(lambda: control.pool()["totals"]["requests"] == 22 and control.pool()["counts"]["idle"] == 2, "22 requests")
+    control.wait_totals(requests=22)
+    control.wait_workers(2)
     control.wait_at_rest()
     before = control.pool()
     upgrade(daemon)
@@ -573,8 +575,9 @@ def test_an_upgrade_waits_for_a_reload(controlled: Start, tmp_path: Path) -> Non
         control.do("version")
         daemon.assert_none(["upgraded"])
         for _ in range(2):  # the reload, and then the dry run
+            [reader] = wait_until(lambda: [pid for pid in children(daemon.pid) if "reading" in title(pid)], "who reads")
             go_on()
-            time.sleep(0.3)
+            wait_until(lambda: not alive(reader), "its end")  # noqa: B023
         replies = [json.loads(read_all(client)) for client in clients]
     finally:
         for client in clients:
@@ -1053,11 +1056,7 @@ def test_upgrades_among_reloads_and_rolls(controlled: Start, listeners: int) -> 
 def test_an_upgraded_daemon_sleeps(controlled: Start) -> None:
     daemon, _ = controlled()
     upgrade(daemon)
-    time.sleep(1.5)  # for what settles after a start
-    switches = [int(status_value(daemon.pid, "voluntary_ctxt_switches"))]
-    time.sleep(2)
-    switches.append(int(status_value(daemon.pid, "voluntary_ctxt_switches")))
-    assert switches[1] == switches[0]
+    daemon.wait_asleep(2)
 
 
 def test_no_descriptor_is_left_over(controlled: Start) -> None:
