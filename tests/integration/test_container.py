@@ -120,14 +120,14 @@ def parent_is(pid: int, parent: int) -> bool:
 def test_its_health_and_its_end(container: Callable[..., Container]) -> None:
     """`docker stop` sends SIGTERM to the first process: requests in flight end, and balancers have found out before."""
     address = tcp4()
-    box = container(address, "--control=/mnt/control.sock", "--drain-delay=1s")
+    box = container(address, "--control=/mnt/control.sock", "--drain-delay=5s")
     health = box.inside(str(CTL), "-s", "/mnt/control.sock", "healthcheck")
     assert (health.returncode, health.stdout) == (0, "healthy: 1 pool\n"), health
     os.kill(box.pid, signal.SIGTERM)
-    box.wait_said("draining for 1000 ms")
+    box.wait_said("draining for 5000 ms")
     assert request(address, b"late") == b"late"
     box.wait_said("stopped")
-    assert box.process.wait(20) == 0
+    assert box.process.wait(20 * SLOW) == 0
 
 
 def test_without_a_place_for_its_socket(container: Callable[..., Container]) -> None:
