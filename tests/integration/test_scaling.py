@@ -378,6 +378,24 @@ def test_a_pool_that_starts_refuses_nobody_it_has_room_for(preforkd: Start) -> N
     assert [(reply.data, reply.error) for reply in replies] == [(b"x", None)] * 8
 
 
+def test_who_waits_for_a_worker_that_starts_is_not_refused(preforkd: Start, tmp_path: Path) -> None:
+    """Though none would be spare then: who comes is served, if later than a refuser has patience."""
+    address, script = tcp4(), tmp_path / "program.py"
+    script.write_text("import socket, time\ntime.sleep(1)\nlistener = socket.socket(fileno=3)\n"
+                      "while True:\n    connection, _ = listener.accept()\n    connection.sendall(b'served')\n    connection.close()\n")
+    daemon = preforkd({"www": {"listen": address, "handler_type": "listener", "handler": ["/usr/bin/python3", str(script)],
+                               "max_workers": 2, "min_spare_workers": 2, "when_full": "refuse"}}, control=True)
+    control = control_of(daemon)
+    control.wait_workers(2)
+    for worker in [row["pid"] for row in control.pool(workers=True)["workers"]]:
+        os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: control.pool()["counts"]["starting"] == 2, "others that start")
+    with connect(address) as first, connect(address) as second:
+        control.do("scale www spare_timeout=1h")  # whatever makes the master look meanwhile
+        assert read_all(first) == read_all(second) == b"served"
+    assert control.pool()["totals"]["refused"] == 0
+
+
 def test_max_connections_per_source(preforkd: Start) -> None:
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "max_workers": 10,

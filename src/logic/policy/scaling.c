@@ -226,6 +226,12 @@ static bool somebody_begins(const struct turn *turn)
         return false;
 }
 
+/* A connection that an idle or starting worker is about to accept does not count as waiting. */
+static bool more_wait_than_come(const struct scale_decision *decision, const struct scale_input *input)
+{
+        return input->queued > (uint64_t)input->idle + input->starting + decision->start;
+}
+
 /* An episode is reported once a connection waits: a pool with one worker is fully used during every request. If the
  * refuser was faster than this check, no connection waits but one was refused. The end is reported when the refuser has
  * gone, so that no connection is refused outside an episode. */
@@ -234,9 +240,8 @@ static void follow_saturation(struct turn *turn, const struct scale_decision *de
         struct scaling_state *scaling = turn->scaling;
         uint64_t refused = turn->refused - MIN_OF(scaling->refused_before, turn->refused);
 
-        /* A connection that an idle or starting worker is about to accept does not count as waiting. */
-        bool somebody_waits = input->queued > (uint64_t)input->idle + input->starting + decision->start &&
-                              !somebody_begins(turn) && !total_limit_may_pass(turn);
+        bool somebody_waits =
+                more_wait_than_come(decision, input) && !somebody_begins(turn) && !total_limit_may_pass(turn);
         if (!scaling->saturation_told && ((scaling->scale.saturated && somebody_waits) || refused > 0))
                 tell_saturation(turn, input->total + decision->start, input->queued, refused);
         if (scaling->saturation_told && (!scaling->scale.saturated || total_limit_leaves_empty(turn)) &&
@@ -244,15 +249,17 @@ static void follow_saturation(struct turn *turn, const struct scale_decision *de
                 tell_relief(turn, refused);
 }
 
-/* A saturated pool with when_full = refuse has a refuser process; no other pool has one. */
-static void keep_refuser(struct turn *turn)
+/* A saturated pool with when_full = refuse has a refuser process; no other pool has one. It refuses whoever has waited
+ * for long, for a worker that starts, too: so it does not begin while those will take all who wait. */
+static void keep_refuser(struct turn *turn, const struct scale_decision *decision, const struct scale_input *input)
 {
         bool wanted = turn->scaling->scale.saturated && !total_limit_leaves_empty(turn) &&
                       turn->config->when_full == FULL_REFUSE && !turn->closing_down;
         const struct launch launch = {.purpose = WORKER_REFUSE, .count = 1, .reason = "refuse"};
         uint32_t refuser = worker_rows_find_refuser(&turn->rows);
+        bool somebody_comes = input->starting + decision->start > 0 && !more_wait_than_come(decision, input);
 
-        if (wanted && refuser == WORKER_ROW_NONE)
+        if (wanted && refuser == WORKER_ROW_NONE && !somebody_comes)
                 turn_launch(turn, &launch);
         else if (!wanted && refuser != WORKER_ROW_NONE)
                 turn_retire(turn, refuser, "refuse");
@@ -327,7 +334,7 @@ void scaling_decide(struct turn *turn)
                 .purpose = WORKER_SERVE, .count = decision.start / threads, .reason = "scale", .why = decision.reason};
 
         follow_saturation(turn, &decision, &input);
-        keep_refuser(turn);
+        keep_refuser(turn, &decision, &input);
         unsigned launched = turn_launch(turn, &launch);
         /* start_workers applies until all of them have been launched. */
         turn->scaling->started |= input.may_fork && launched == launch.count;

@@ -158,6 +158,17 @@ static void a_full_pool_that_refuses_has_a_process_for_it(void **state)
              "# Relief is told when it has gone.",
              "6s b gone -> say no longer saturated; 2 connections were refused low 1 high 1",
              "7s pool refused 2 -> low 1 high 1");
+        PLAY(scaling_decide, "# Who waits for one that starts is not refused, though none would be spare then.",
+             "pool dynamic max 2 spare 2 2 start 2 spare-timeout 10s refuse",
+             "1s -> launch a b serve (start) high 2",
+             "2s pool queued 2 -> at 2100ms high 2",
+             "2050ms a idle; pool queued 1 -> at 2150ms high 2",
+             "3s a busy; b busy; pool queued 0 -> launch c refuse at 3100ms high 2");
+        PLAY(scaling_decide, "# More than will be served at once.",
+             "pool dynamic max 1 spare 1 1 start 1 spare-timeout 10s refuse",
+             "1s -> launch a serve (start) high 1",
+             ("2s pool queued 2 -> warn saturated: 1 worker is in use, 2 connections wait; consider raising max_workers; "
+              "launch b refuse at 12s high 1"));
 }
 
 static void old_workers_hide_that_new_connections_find_none(void **state)
