@@ -43,11 +43,12 @@ static int error_of(const struct log_writer *writer)
         return writer->write_error != 0 ? writer->write_error : writer->open_error;
 }
 
-/* Also if the master does not read them: it asks again, or has died. */
-static void answer(struct logger *logger, bool opened)
+/* `number`: of the order to open the file that it answers, or 0. Also if the master does not read them: it asks again,
+ * or has died. */
+static void answer(struct logger *logger, uint64_t number)
 {
         const struct log_writer *writer = &logger->writer;
-        struct log_answer answer = {.opened = opened,
+        struct log_answer answer = {.number = number,
                                     .error = error_of(writer),
                                     .writes = log_writer_writes(writer),
                                     .dropped = writer->dropped};
@@ -67,7 +68,7 @@ static void write_lines(struct logger *logger, const char *bytes, size_t length)
         log_writer_write(&logger->writer, bytes, length);
         if (error_of(writer) != logger->told_error ||
             (writer->dropped != dropped && clock_now_ms() >= logger->told_ms + TELL_AGAIN_MS))
-                answer(logger, false);
+                answer(logger, 0);
 }
 
 /* Read what is in the master's pipe, once. False when there is nothing. */
@@ -89,14 +90,14 @@ static bool read_records(struct logger *logger)
         return true;
 }
 
-static void open_file(struct logger *logger)
+static void open_file(struct logger *logger, uint64_t number)
 {
         /* Lines that were written before the order belong into the file that was open then. */
         for (int i = 0; i < PIPE_READS_MAX && logger->has_file && read_records(logger); i++)
                 ;
         logger->has_file = true;
         log_writer_open(&logger->writer);
-        answer(logger, true);
+        answer(logger, number);
 }
 
 static void set(struct logger *logger, const struct log_order *order)
@@ -117,7 +118,7 @@ static void read_orders(struct logger *logger)
         }
         order.pool[sizeof(order.pool) - 1] = '\0';
         if (order.kind == LOG_ORDER_OPEN)
-                open_file(logger);
+                open_file(logger, order.number);
         else if (order.kind == LOG_ORDER_SETTINGS)
                 set(logger, &order);
         else if (order.kind == LOG_ORDER_SOURCE && fd >= 0)

@@ -27,6 +27,7 @@ enum log_order_kind {
 
 struct log_order {
         enum log_order_kind kind;
+        uint64_t number;              /* OPEN: returned in the answer; not 0 */
         int max_priority;             /* SETTINGS: LOG_… of <syslog.h> */
         bool stamps;                  /* SETTINGS: lines have the time … */
         bool json;                    /* … and are JSON */
@@ -37,7 +38,7 @@ struct log_order {
 /* Sent after each OPEN, whenever the file cannot be written any more or can be written again, and now and then while
  * lines are dropped. */
 struct log_answer {
-        bool opened;      /* it is the answer to OPEN */
+        uint64_t number;  /* of the OPEN that it answers; 0: it answers none */
         int error;        /* 0: the file can be opened and written; else an errno */
         bool writes;      /* lines are written; with an error: to the file as it was opened before */
         uint64_t dropped; /* lines that were not written, since the process began */

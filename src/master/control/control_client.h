@@ -68,9 +68,10 @@ struct control_client {
         char request[CONTROL_REQUEST_MAX];
         size_t request_length;
         enum control_wait waits_for;
-        uint64_t after_load; /* a read of the configuration with a higher number answers it */
-        char *output;        /* owned */
-        const char *rest;    /* the part of `output` that is not sent yet */
+        uint64_t
+                after_load; /* a read of the configuration, or an opening of the log, with a higher number answers it */
+        char *output;       /* owned */
+        const char *rest;   /* the part of `output` that is not sent yet */
         size_t rest_length;
 };
 

@@ -94,9 +94,11 @@ static void do_reopen_logs(const struct control_order *order)
         const struct control_host *host = order->host;
 
         log_info("opening the log file anew (%s)", order->by);
-        control_client_wait(order->client, CONTROL_WAIT_REOPEN, 0);
-        if (host->reopen_logs(host->context))
+        uint64_t number = host->reopen_logs(host->context);
+        if (number > 0) {
+                control_client_wait(order->client, CONTROL_WAIT_REOPEN, number - 1);
                 return;
+        }
         json_t *reply = status_json_ok(CONTROL_REOPEN_LOGS);
         if (json_object_set_new(reply, "log_file", json_null()) != 0) {
                 json_decref(reply);

@@ -26,8 +26,9 @@ struct control_host {
         uint64_t (*last_load)(void *context);
         void (*reload)(void *context);
         void (*dry_run)(void *context);
-        /* Open the log file anew; control_outcome answers the clients that wait for it. False: there is none. */
-        bool (*reopen_logs)(void *context);
+        /* Open the log file anew. The number of the order: control_outcome answers the clients that wait for it or an
+         * earlier one. 0: there is no file. */
+        uint64_t (*reopen_logs)(void *context);
         /* See limit_orders_scale(). */
         int (*scale)(void *context, struct pool *pool, char *const *settings, size_t count, const char *by,
                      struct problem_list *problems);

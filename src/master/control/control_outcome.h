@@ -12,8 +12,8 @@
 /* The outcome of one of these. */
 struct control_outcome {
         enum control_wait what; /* selects the clients that wait for it */
-        uint64_t load; /* the number of the read of the configuration: clients that asked after it had begun wait for
-                        * the next one. UINT64_MAX: answer all clients */
+        uint64_t load; /* the number of the read of the configuration, or of the order to open the log: clients that
+                        * asked after it had begun wait for the next one. UINT64_MAX: answer all clients */
         bool accepted;
         const char *error;                    /* if not accepted: the error word; NULL: "refused" */
         const char *message;                  /* … and a sentence */

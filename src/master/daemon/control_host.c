@@ -65,7 +65,7 @@ static void dry_run(void *context)
         reload_queue_try(daemon->reloads);
 }
 
-static bool reopen_logs(void *context)
+static uint64_t reopen_logs(void *context)
 {
         return log_host_reopen(context);
 }

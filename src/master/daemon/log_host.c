@@ -47,7 +47,7 @@ static void answer_clients(struct daemon *daemon, const char *path, const struct
 {
         _cleanup_(text_clear) struct text text = {0};
         struct control_outcome outcome = {.what = CONTROL_WAIT_REOPEN,
-                                          .load = UINT64_MAX,
+                                          .load = answer->number,
                                           .accepted = answer->error == 0,
                                           .error = "failed",
                                           .log_file = path};
@@ -69,7 +69,7 @@ static void on_answered(void *context, const struct log_process *process, const 
                 log_sink_set_failing(daemon->log_sink, answer->error != 0 && !answer->writes);
         if (changed)
                 say_state(daemon->log_sink, process->path, answer);
-        if (answer->opened)
+        if (answer->number > 0)
                 answer_clients(daemon, process->path, answer);
 }
 
@@ -91,12 +91,9 @@ void log_host_open(struct daemon *daemon)
                                                        .ended = on_ended};
 }
 
-bool log_host_reopen(struct daemon *daemon)
+uint64_t log_host_reopen(struct daemon *daemon)
 {
-        if (!daemon->log_process)
-                return false;
-        log_process_open(daemon->log_process);
-        return true;
+        return daemon->log_process ? log_process_open(daemon->log_process) : 0;
 }
 
 struct status_log log_host_describe(const struct daemon *daemon)

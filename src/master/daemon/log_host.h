@@ -2,7 +2,7 @@
  * hand-over, and the end of the log at the end of the daemon. */
 #pragma once
 
-#include <stdbool.h>
+#include <stdint.h>
 
 #include "master/state/state_part.h"
 
@@ -12,8 +12,9 @@ struct status_log;
 /* Fill in what log processes need. The loop and the reaper must exist. */
 void log_host_open(struct daemon *daemon);
 
-/* Open the log file anew; control clients that wait for it are answered when that is done. False: there is none. */
-bool log_host_reopen(struct daemon *daemon);
+/* Open the log file anew; control clients that wait for it are answered when that is done. The number of the order; 0:
+ * there is no file. */
+uint64_t log_host_reopen(struct daemon *daemon);
 
 /* For the status. */
 struct status_log log_host_describe(const struct daemon *daemon);

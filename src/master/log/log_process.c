@@ -66,7 +66,7 @@ static void tell(const struct log_process *process, const struct log_answer *ans
 /* Answer for a process that does not. */
 static void answer_instead(struct log_process *process, int error, const char *why)
 {
-        struct log_answer answer = {.opened = true, .error = error, .dropped = process->last.dropped};
+        struct log_answer answer = {.number = UINT64_MAX, .error = error, .dropped = process->last.dropped};
 
         process->is_asked = false;
         evloop_timer_unset(process->answer_timer);
@@ -98,7 +98,7 @@ static void on_answer(void *context)
         answer.why[sizeof(answer.why) - 1] = '\0';
         bool changed = (answer.error != 0) != (process->last.error != 0);
         process->last = answer;
-        if (answer.opened) {
+        if (answer.number >= process->ordered) {
                 process->is_asked = false;
                 evloop_timer_unset(process->answer_timer);
         }
@@ -180,7 +180,7 @@ static int run_child(void *context)
 static int start(struct log_process *process)
 {
         struct log_process_setup *setup = process->setup;
-        static const struct log_order open_order = {.kind = LOG_ORDER_OPEN};
+        const struct log_order open_order = {.kind = LOG_ORDER_OPEN, .number = process->ordered};
         int pair[2];
 
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
@@ -267,13 +267,14 @@ static void expect_answer(struct log_process *process)
         evloop_timer_set(process->answer_timer, clock_now_ms() + ANSWER_MS);
 }
 
-void log_process_open(struct log_process *process)
+uint64_t log_process_open(struct log_process *process)
 {
-        static const struct log_order order = {.kind = LOG_ORDER_OPEN};
+        const struct log_order order = {.kind = LOG_ORDER_OPEN, .number = ++process->ordered};
 
         process->is_used = true;
         expect_answer(process);
         send_order(process, &order); /* or the next process opens it */
+        return order.number;
 }
 
 void log_process_set(struct log_process *process, int max_priority, bool stamps, bool json)
@@ -341,6 +342,7 @@ int log_process_adopt(struct log_process_setup *setup, const char *path, const s
         process->orders_fd = known->orders_fd;
         process->dropped_by_earlier = known->dropped_by_earlier;
         process->is_asked = known->is_asked;
+        process->ordered = MAX_OF(known->ordered, UINT64_C(1)); /* a former program did not count */
         process->last.error = known->last.error;
         snprintf(process->last.why, sizeof(process->last.why), "%s", strerror(known->last.error));
         process->is_used = process->is_replaced = true;

@@ -25,8 +25,8 @@ struct log_process_setup {
         struct reaper *reaper;
         int (*entry)(const struct log_plan *plan); /* runs in the child; its result is the exit code */
         void *context;
-        /* It has opened the file or could not (`opened`), or does not answer (ETIMEDOUT); or the file cannot be written
-         * any more, or can again (`changed`). */
+        /* It has opened the file or could not (`number`), or does not answer (ETIMEDOUT; it will answer no order); or
+         * the file cannot be written any more, or can again (`changed`). */
         void (*answered)(void *context, const struct log_process *process, const struct log_answer *answer,
                          bool changed);
         void (*ended)(void *context); /* one that was closed has written all it was sent and has ended */
@@ -46,6 +46,7 @@ struct log_process {
         uint64_t started_ms;
         bool is_used;     /* the file is to be opened and written */
         bool is_asked;    /* somebody waits for the answer to log_process_open() */
+        uint64_t ordered; /* the number of the last */
         bool is_replaced; /* it was told to end, and the next one is to begin at once */
         bool is_closed;   /* this frees itself when the process has ended */
         bool has_settings;
@@ -58,8 +59,10 @@ struct log_process {
  * copied. 0; -ENOMEM, -EMFILE, -EAGAIN and the like (pipe2(2), socketpair(2), fork(2)). */
 int log_process_new(struct log_process_setup *setup, const char *path, struct log_process **ret);
 
-/* Open the file, or open it anew, after all lines that were written so far. setup->answered() is called once. */
-void log_process_open(struct log_process *process);
+/* Open the file, or open it anew, after all lines that were written so far. The number of the order, which is not 0:
+ * setup->answered() is called with that or a higher one. An answer with a lower one is to an earlier order, and says
+ * nothing of the file that there is now. */
+uint64_t log_process_open(struct log_process *process);
 
 /* How records of workers are written from now on: up to which priority, with time stamps or without, and as JSON or in
  * words. */
