@@ -43,7 +43,8 @@ bool orders_end_request(void)
 }
 
 /* The request is served by this process, which is the only thing that can be ended. It is counted as one whose handler
- * was killed. */
+ * was killed. The slot goes on saying that the worker is busy with it: else the master, if it looks before it is told
+ * of the end, takes the request for over and the worker for one that serves on, and its end for a death. */
 static void end_with_request(void)
 {
         const struct prefork_slot *words = mine->words;
@@ -51,7 +52,6 @@ static void end_with_request(void)
         if (atomic_load(&words->requests_ended) == atomic_load(&words->requests_begun)) /* it has just ended */
                 return;
         slot_done(mine, sys_now_ns(), SIGKILL, 0);
-        slot_ending(mine);
         sys_exit(PREFORK_EXIT_ORDERED);
 }
 

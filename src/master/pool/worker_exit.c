@@ -258,12 +258,25 @@ static void inherit(const struct worker *worker, const struct rusage *usage)
         pool_counters_inherit(worker->pool, &sum, usage);
 }
 
+/* Requests that had not ended. (One that has ended its worker is counted as ended, and its slot is busy until then.) */
+static unsigned count_unfinished(const struct worker *worker)
+{
+        unsigned count = 0;
+
+        for (uint32_t i = 0; i < worker->slots; i++) {
+                const struct prefork_slot *slot = worker_slot(worker, i);
+                count += worker_is_busy(worker, i) &&
+                         atomic_load(&slot->requests_ended) != atomic_load(&slot->requests_begun);
+        }
+        return count;
+}
+
 /* A request that did not obey has ended the worker, as agreed, and with it what its other threads served. */
 static void tell_companions(const struct worker *worker, int status)
 {
         const struct log_fields fields = {
                 .pool = worker->pool->name, .worker_pid = worker->pid, .generation = worker->generation};
-        unsigned others = worker_busy_slots(worker);
+        unsigned others = count_unfinished(worker);
 
         if (worker->slots > 1 && others > 0 && WIFEXITED(status) && WEXITSTATUS(status) == PREFORK_EXIT_ORDERED)
                 log_emit(LOG_WARNING, &fields, "%u other request%s of its threads ended with it", others,
