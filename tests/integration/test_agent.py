@@ -208,6 +208,7 @@ defaults
     timeout client 60s
     timeout server 60s
     timeout queue 60s
+    timeout check 5s
 frontend front
     bind 127.0.0.1:{port}
     default_backend back

@@ -248,12 +248,10 @@ def test_none_is_lost(preforkd: Start, tmp_path: Path) -> None:
     for sender in senders:
         sender.join()
     assert drops(port) == 0
-    control_of(daemon).wait_idle()
     lost = {number for sender in senders for number in sender.wanted}
     assert not lost, f"{len(lost)} without an answer; {totals(daemon)['requests']} of {DATAGRAMS} served"
     assert all(not sender.error for sender in senders)
-    assert totals(daemon)["requests"] == DATAGRAMS
-    assert totals(daemon)["handler_failures"] == 0
+    control_of(daemon).wait_totals(requests=DATAGRAMS, handler_failures=0)  # some were served by workers that go
     daemon.assert_quiet()
 
 

@@ -169,7 +169,7 @@ def test_no_connection_is_lost(preforkd: Start, acceptor: Callable[..., dict[str
     assert not [reply.error for reply in replies if reply.error]
     assert all(reply.data.isdigit() for reply in replies)
     wait_total(control, "requests", len(replies))
-    assert control.pool()["totals"]["recycled"] > 0
+    wait_until(lambda: request(listen[0], b"pid\n", half_close=False) and control.pool()["totals"]["recycled"], "a worker that is recycled")
     daemon.assert_quiet()
 
 

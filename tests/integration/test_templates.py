@@ -363,9 +363,10 @@ def test_strangers_are_killed_with_their_template(preforkd: Start, tmp_path: Pat
 @pytest.mark.skipif(not AS_ROOT, reason="needs pools of two users")
 def test_strangers_are_found_after_an_order_of_another_pool(preforkd: Start, tmp_path: Path) -> None:
     """While an order is in flight, one that nobody ordered may be one that somebody has: the search waits for its answer."""
-    silent = Pool(preforkd, tmp_path, "forkserver", ["DO=silent"], start_timeout="3s", restart_delay_min="1h",
+    silent = Pool(preforkd, tmp_path, "forkserver", ["DO=silent"], start_timeout="8s", restart_delay_min="1h",
                   restart_delay_max="1h")
     daemon = silent.daemon
+    silent.wait_template()  # the orders are on their way
     daemon.pools["lying"] = {**silent.options, "listen": tcp4(), "environment": ["DO=strangers"], "user": "daemon"}
     daemon.hup()
     wait_until(lambda: silent.control.pool("lying")["counts"]["idle"] == 4, "all that were ordered")

@@ -422,16 +422,17 @@ def test_a_leak_is_bounded(preforkd: Start, tmp_path: Path) -> None:
     [worker] = daemon.wait_workers(1)
     if is_sanitized(worker):
         pytest.skip("figures of memory say little under AddressSanitizer")
-    largest = 0
-    for _ in range(60):
+    largest, asked_for = 0, 0
+    while totals(daemon)["recycled"] < 3:  # each serves on until another may take its place
+        asked_for += 1
+        assert asked_for < 300
         asked = Asked(address, f"leak {4 << 20}")
         asked.rest()
         try:
             largest = max(largest, resident_kb(asked.pid))
         except (OSError, KeyError):
             pass  # it has ended
-    wait_until(lambda: totals(daemon)["recycled"] >= 3, "it is recycled")
-    assert largest < (64 + 24) << 10
+    assert largest < (64 + 64) << 10
     daemon.assert_quiet()
 
 

@@ -937,7 +937,9 @@ def test_the_service_manager_notices_nothing_but_the_status(preforkd: Start, tmp
         manager.wait("READY=1")
         daemon.wait_ready()
         assert len(manager.store) == 1
+        mark = len(manager.messages)
         daemon.hup("reloaded")
+        manager.wait("READY=1", after=mark)  # said after it is logged
         for number in range(3):
             manager.receive_all()
             mark = len(manager.messages)
