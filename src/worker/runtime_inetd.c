@@ -27,6 +27,9 @@
 
 #define ORPHAN_POLL_MS 50
 
+/* What a pipe holds. */
+#define ORPHAN_PIPE_BYTES (1 << 16)
+
 extern char **environ;
 
 struct handler {
@@ -104,20 +107,32 @@ static void log_line(void *context, const struct line *line)
         log_emit(line->priority >= 0 ? line->priority : LOG_NOTICE, NULL, "%s", line->bytes);
 }
 
+static bool has_ended(pid_t pid)
+{
+        siginfo_t info = {0};
+
+        return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | WNOHANG) < 0 ? errno != EINTR : info.si_pid != 0;
+}
+
 /* The master, which read the handler's stderr, is dead: read it here, so that SIGPIPE does not kill the handler and a
- * full pipe does not block it. A log process, which lives on, gets what is read. Returns when the handler has ended. */
+ * full pipe does not block it. A log process, which lives on, gets what is read. Returns when the handler has ended and
+ * what it had said by then is read; a process that it leaves behind may go on for ever. */
 static void drain_log_until_end(const struct handler *handler, pid_t pid)
 {
         _cleanup_(line_splitter_clear) struct line_splitter splitter = {0};
         char buffer[4096];
-        siginfo_t info = {0};
+        ssize_t left = ORPHAN_PIPE_BYTES, length;
+        bool ended;
 
-        while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | WNOHANG) < 0 ? errno == EINTR : info.si_pid == 0) {
+        do {
                 struct pollfd poller = {.fd = handler->log_read_fd, .events = POLLIN};
-                ssize_t length = poll(&poller, 1, ORPHAN_POLL_MS) == 1 ? read(poller.fd, buffer, sizeof(buffer)) : 0;
+                ended = has_ended(pid);
+                length =
+                        poll(&poller, 1, ended ? 0 : ORPHAN_POLL_MS) == 1 ? read(poller.fd, buffer, sizeof(buffer)) : 0;
                 if (length > 0)
                         line_splitter_feed(&splitter, buffer, (size_t)length, log_line, NULL);
-        }
+                left -= ended ? length : 0;
+        } while (!ended || (length > 0 && left > 0));
         line_splitter_flush(&splitter, log_line, NULL);
 }
 

@@ -331,6 +331,7 @@ def test_a_log_process_that_is_killed(logged: Logged, path: Path) -> None:
     for turn in range(4):
         pid = wait_log_process(daemon, other=pid)
         wait_until(lambda: said(path) == list(range(10 * turn)), "the records so far")
+        wait_until(lambda: log_status(control)["error"] is None, "the word that it is over")
         os.kill(pid, signal.SIGKILL)
         say(address, range(10 * turn, 10 * turn + 10))
     wait_until(lambda: said(path) == list(range(40)), "every record")
@@ -487,6 +488,18 @@ def test_the_master_is_killed(logged: Logged, path: Path) -> None:
     wait_until(lambda: not alive(pid), "the end of the log process")
 
 
+def test_last_words_after_the_masters_death(logged: Logged, path: Path) -> None:
+    """A handler that says much and ends at once is heard to the end."""
+    daemon, _, address = logged(handler=["/usr/bin/perl", "-e", "$| = 1; print qq(begun\\n); <STDIN>;"
+                                         "print STDERR qq(said 0\\n), (q(x) x 1900 . qq(\\n)) x 5, qq(said 1\\n)"])
+    wait_log_process(daemon)
+    with connect(address) as client:
+        assert client.recv(100) == b"begun\n"
+        daemon.kill()
+        client.sendall(b"go on\n")
+        wait_until(lambda: said(path) == [0, 1], "the words of the handler")
+
+
 @pytest.mark.parametrize("killed", [False, True])
 def test_an_upgrade_loses_no_record(logged: Logged, path: Path, killed: bool) -> None:
     """The next program has a log process of its own, which begins when the former one has written what it was sent."""
@@ -494,7 +507,8 @@ def test_an_upgrade_loses_no_record(logged: Logged, path: Path, killed: bool) ->
     former, number = wait_log_process(daemon), 0
     for _ in range(5):
         say(address, range(number, number + 5))
-        if killed:
+        if killed:  # what it has read and not written by then is lost
+            wait_until(lambda: said(path) == list(range(number + 5)), "the records so far")  # noqa: B023
             os.kill(former, signal.SIGKILL)
         control.do("upgrade")
         say(address, range(number + 5, number + 10))
