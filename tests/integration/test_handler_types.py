@@ -437,7 +437,7 @@ def test_kill_timeout(pool: Pool, watched: None) -> None:
     if not pool.kind.stubborn:
         pytest.skip("needs a handler that does not obey")
     daemon = pool.serve(pool.kind.stubborn(pool.directory), scaling="static", max_workers=1, request_timeout="1s",
-                        kill_timeout="200ms")
+                        kill_timeout="1s")
     [worker] = pool.wait_workers(1)
     for number in (1, 2):
         with connect(pool.address) as client:

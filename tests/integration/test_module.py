@@ -311,8 +311,8 @@ def test_a_late_order_does_not_hit_the_next_request(preforkd: Start, tmp_path: P
 
 def test_a_worker_that_is_killed_in_its_request_is_counted(preforkd: Start, tmp_path: Path) -> None:
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, **serving(tmp_path, "stubborn", request_timeout="100ms",
-                                                            kill_timeout="100ms")}}, control=True)
+    daemon = preforkd({"www": {"listen": address, **serving(tmp_path, "stubborn", request_timeout="300ms",
+                                                            kill_timeout="1s")}}, control=True)
     [worker] = daemon.wait_workers(1)
     with connect(address) as client:
         try:

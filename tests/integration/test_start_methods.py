@@ -286,7 +286,7 @@ def test_deadlines_and_orders(preforkd: Start, method: Method) -> None:
     """A request that takes too long is ended with its group, and the next is served."""
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, **method.keys, "scaling": "static", "max_workers": 1,
-                               "request_timeout": "1500ms", "kill_timeout": "300ms",
+                               "request_timeout": "1500ms", "kill_timeout": "1s",
                                "handler": ["/bin/sh", "-c", "read line; case $line in slow) sleep 60 & wait;; esac; echo $line"]}},
                       control=True)
     begun = time.monotonic()

@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from control import control_of
+from control import control_of, let_documents_age
 from daemon import (ROOT, SLOW, Daemon, burst, clean_environment, connect, free_port, port_of, read_all, request,
                     run_preforkd, status_object, stays, tcp4, wait_until)
 from terminal import terminal
@@ -150,7 +150,7 @@ def test_all_say_the_same(site: Site) -> None:
     wait_until(lambda: site.control.pool("www")["totals"]["requests"] == 23, "the load")
     site.control.wait_workers(2)
     site.control.wait_at_rest("www")
-    time.sleep(0.3)  # documents are as good as new for a tenth of a second
+    let_documents_age()
     served, asked = json.loads(site.get("/status")[2]), site.control.do("status")
     ours, theirs = (still([pool for pool in document["pools"] if pool["name"] == "www"]) for document in (served, asked))
     assert ours == theirs
@@ -326,7 +326,7 @@ def test_an_upgrade_resets_nothing(site: Site) -> None:
     workers, before = sorted(site.daemon.workers("status")), samples(site.ctl.do("metrics"))
     for upgrade in (1, 2):
         assert site.control.ask("upgrade", timeout=60)["ok"]
-        time.sleep(0.2)
+        let_documents_age()
         code, _, body = site.get("/metrics")
         after = samples(body)
         assert code == 200 and after["preforkd_upgrades_total"] == upgrade
@@ -373,6 +373,7 @@ def test_ready_pools(site: Site) -> None:
     assert site.code("/readyz?pool=nobody") == 404
     site.control.do("pause www")
     wait_until(lambda: site.code("/readyz") == 503, "it is noticed")
+    let_documents_age()
     code, headers, body = site.get("/readyz")
     assert (code, body, headers["Retry-After"]) == (503, "not ready\nwww: paused\n", "1")
     assert site.code("/readyz?pool=www") == 503 and site.code("/readyz?pool=status") == 200
@@ -385,6 +386,7 @@ def test_draining_pools_are_not_ready(site: Site) -> None:
     """But alive, and no less available."""
     site.control.do("drain www")
     wait_until(lambda: site.get("/readyz")[::2] == (503, "not ready\nwww: draining\n"), "it is noticed")
+    let_documents_age()
     assert site.code("/livez") == 200
     found = samples(site.get("/metrics")[2])
     assert found['preforkd_pool_state{pool="www",preforkd_pool_state="draining"}'] == 1
@@ -415,7 +417,7 @@ def test_other_dialects(site: Site) -> None:
     burst(str(site.daemon.pools["www"]["listen"]), 4, b"x")
     wait_until(lambda: site.control.pool("www")["totals"]["requests"] == 4, "the load")
     site.control.wait_workers(2)
-    time.sleep(0.3)  # documents are as good as new for a tenth of a second
+    let_documents_age()
     code, headers, body = site.get("/metrics?compat=php-fpm", Accept=PROMETHEUS_ACCEPT)
     found = samples(body)
     assert (code, headers["Content-Type"]) == (200, TEXT)
@@ -554,7 +556,7 @@ def test_a_master_that_hangs(site: Site) -> None:
     assert site.code("/metrics") == 200
     os.kill(site.daemon.pid, signal.SIGSTOP)
     try:
-        time.sleep(0.2)
+        let_documents_age()
         for path in ("/metrics", "/status", "/livez", "/readyz", "/", "/metrics"):
             begun = time.monotonic()
             code, headers, body = site.get(path)

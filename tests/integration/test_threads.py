@@ -475,7 +475,7 @@ def test_each_deadline_is_kept(preforkd: Start, tmp_path: Path) -> None:
 
 def test_a_request_that_does_not_obey_costs_its_process(preforkd: Start, tmp_path: Path) -> None:
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, **asking(tmp_path, request_timeout="1s", kill_timeout="200ms",
+    daemon = preforkd({"www": {"listen": address, **asking(tmp_path, request_timeout="1s", kill_timeout="400ms",
                                                            max_workers=8)}}, control=True)
     workers = daemon.wait_workers(2)
     stubborn = Asked(address, "stubborn")
