@@ -137,6 +137,7 @@ os.execv({str(BINARY)!r}, [{str(BINARY)!r}, *sys.argv[1:]])
     def listen(self, family: socket.AddressFamily, address: Any) -> socket.socket:
         """A listening socket, as a socket unit makes it."""
         listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as systemd; connections of earlier tests linger
         listener.bind(address)
         listener.listen(64)
         self.used.append(listener)

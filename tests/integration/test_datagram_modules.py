@@ -22,7 +22,7 @@ from modules import module
 
 Start = Callable[..., Daemon]
 BAD_CONFIG = 78
-DATAGRAMS = 100000 // int(SLOW)
+DATAGRAMS = 50000 // int(SLOW) * 2  # of two senders
 
 
 @pytest.fixture(params=["udp", "udp6", "unixgram", "abstract"])
