@@ -49,6 +49,7 @@ static int append_log(const json_t *document, struct text *text)
 
 static int append_workers(const json_t *pool, struct text *text)
 {
+        char observed[FIGURE_MAX];
         int r = text_appendf(text,
                              "  workers    %" PRIu64 " of at most %" PRIu64 ": %" PRIu64 " idle, %" PRIu64
                              " busy, %" PRIu64 " starting; besides %" PRIu64 " retiring, %" PRIu64 " detached\n",
@@ -57,6 +58,12 @@ static int append_workers(const json_t *pool, struct text *text)
                              ctl_number(pool, "counts.starting"), ctl_number(pool, "counts.retiring"),
                              ctl_number(pool, "counts.detached"));
 
+        if (r == 0 && ctl_number(pool, "peaks.demand") > 0)
+                r = text_appendf(text,
+                                 "  at most    %" PRIu64 " busy, %" PRIu64 " waiting, %" PRIu64 " both at once in %s\n",
+                                 ctl_number(pool, "peaks.busy"), ctl_number(pool, "peaks.queue"),
+                                 ctl_number(pool, "peaks.demand"),
+                                 figure_duration(ctl_number(pool, "peaks.observed_ms"), observed));
         if (r == 0 && ctl_number(pool, "counts.throttled") > 0)
                 r = text_appendf(text, "  throttled  %" PRIu64 " of the idle hold a connection for rate_limit\n",
                                  ctl_number(pool, "counts.throttled"));

@@ -86,6 +86,14 @@ static int read_listeners(const json_t *array, struct status_pool *ret)
         return 0;
 }
 
+static void read_peaks(const json_t *object, struct status_pool *ret)
+{
+        ret->peaks.observed_ms = member_number(object, "observed_ms");
+        ret->peaks.busy = count_of(object, "busy");
+        ret->peaks.queued = count_of(object, "queue");
+        ret->peaks.demand = count_of(object, "demand");
+}
+
 static int read_pool(const json_t *object, struct status_pool *ret)
 {
         const json_t *limits = json_object_get(object, "limits"), *backoff = json_object_get(object, "backoff");
@@ -108,6 +116,7 @@ static int read_pool(const json_t *object, struct status_pool *ret)
                 .next_start_ms = member_number(backoff, "next_start_ms"),
                 .rate = {.per_second = json_number_value(rate), .window_ms = member_number(object, "rate_window_ms")}};
         ret->busy_average = busy ? MAX_OF(json_number_value(busy), 0.) : ret->counts.busy;
+        read_peaks(json_object_get(object, "peaks"), ret);
         read_totals(json_object_get(object, "totals"), &ret->totals);
         read_buckets(json_object_get(object, "duration_us"), &ret->durations);
         ret->durations.total_ns = ret->totals.busy_ns;

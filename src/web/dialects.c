@@ -43,10 +43,12 @@ enum php_fpm_number {
         PHP_FPM_START_SINCE,
         PHP_FPM_ACCEPTED,
         PHP_FPM_QUEUE,
+        PHP_FPM_MAX_QUEUE,
         PHP_FPM_QUEUE_LENGTH,
         PHP_FPM_IDLE,
         PHP_FPM_ACTIVE,
         PHP_FPM_TOTAL,
+        PHP_FPM_MAX_ACTIVE,
         PHP_FPM_MAX_CHILDREN,
         PHP_FPM_SLOW,
         PHP_FPM_NUMBER_COUNT
@@ -59,10 +61,12 @@ static uint64_t php_fpm_number(const struct status *status, const struct status_
                 [PHP_FPM_START_SINCE] = status->uptime_ms / 1000,
                 [PHP_FPM_ACCEPTED] = pool->totals.requests,
                 [PHP_FPM_QUEUE] = queue_of(pool),
+                [PHP_FPM_MAX_QUEUE] = pool->peaks.queued,
                 [PHP_FPM_QUEUE_LENGTH] = backlog_of(pool),
                 [PHP_FPM_IDLE] = pool->counts.idle,
                 [PHP_FPM_ACTIVE] = active_of(pool),
                 [PHP_FPM_TOTAL] = pool->counts.idle + active_of(pool),
+                [PHP_FPM_MAX_ACTIVE] = pool->peaks.busy,
                 [PHP_FPM_MAX_CHILDREN] = pool->totals.saturations,
                 [PHP_FPM_SLOW] = pool->totals.slow,
         };
@@ -78,10 +82,12 @@ static const struct {
         [PHP_FPM_START_SINCE] = {"phpfpm_start_since", "counter", "seconds since the start"},
         [PHP_FPM_ACCEPTED] = {"phpfpm_accepted_connections", "counter", "requests that have ended"},
         [PHP_FPM_QUEUE] = {"phpfpm_listen_queue", "gauge", "connections that wait"},
+        [PHP_FPM_MAX_QUEUE] = {"phpfpm_max_listen_queue", "counter", "the most connections that waited at once"},
         [PHP_FPM_QUEUE_LENGTH] = {"phpfpm_listen_queue_length", "gauge", "the most connections that may wait"},
         [PHP_FPM_IDLE] = {"phpfpm_idle_processes", "gauge", "idle workers"},
         [PHP_FPM_ACTIVE] = {"phpfpm_active_processes", "gauge", "workers that serve"},
         [PHP_FPM_TOTAL] = {"phpfpm_total_processes", "gauge", "idle workers and those that serve"},
+        [PHP_FPM_MAX_ACTIVE] = {"phpfpm_max_active_processes", "counter", "the most workers that were busy at once"},
         [PHP_FPM_MAX_CHILDREN] = {"phpfpm_max_children_reached", "counter",
                                   "how often clients waited or were refused at max_workers"},
         [PHP_FPM_SLOW] = {"phpfpm_slow_requests", "counter", "requests that exceeded request_slowlog_timeout"},
@@ -114,14 +120,15 @@ int dialect_php_fpm_json(const struct status *status, const struct status_pool *
 {
         const char *scaling = json_string_value(json_object_get(json_object_get(document, "limits"), "scaling"));
 #define NUMBER(which) (json_int_t) php_fpm_number(status, pool, which)
-        json_t *object =
-                json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "pool", pool->name,
-                          "process manager", scaling ? scaling : "dynamic", "start time",
-                          (json_int_t)(status->started_wall_ms / 1000), "start since", NUMBER(PHP_FPM_START_SINCE),
-                          "accepted conn", NUMBER(PHP_FPM_ACCEPTED), "listen queue", NUMBER(PHP_FPM_QUEUE),
-                          "listen queue len", NUMBER(PHP_FPM_QUEUE_LENGTH), "idle processes", NUMBER(PHP_FPM_IDLE),
-                          "active processes", NUMBER(PHP_FPM_ACTIVE), "total processes", NUMBER(PHP_FPM_TOTAL),
-                          "max children reached", NUMBER(PHP_FPM_MAX_CHILDREN), "slow requests", NUMBER(PHP_FPM_SLOW));
+        json_t *object = json_pack(
+                "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "pool", pool->name,
+                "process manager", scaling ? scaling : "dynamic", "start time",
+                (json_int_t)(status->started_wall_ms / 1000), "start since", NUMBER(PHP_FPM_START_SINCE),
+                "accepted conn", NUMBER(PHP_FPM_ACCEPTED), "listen queue", NUMBER(PHP_FPM_QUEUE), "max listen queue",
+                NUMBER(PHP_FPM_MAX_QUEUE), "listen queue len", NUMBER(PHP_FPM_QUEUE_LENGTH), "idle processes",
+                NUMBER(PHP_FPM_IDLE), "active processes", NUMBER(PHP_FPM_ACTIVE), "total processes",
+                NUMBER(PHP_FPM_TOTAL), "max active processes", NUMBER(PHP_FPM_MAX_ACTIVE), "max children reached",
+                NUMBER(PHP_FPM_MAX_CHILDREN), "slow requests", NUMBER(PHP_FPM_SLOW));
 #undef NUMBER
         _cleanup_(freep) char *string = object ? json_dumps(object, JSON_COMPACT) : NULL;
 

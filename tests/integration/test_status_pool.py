@@ -128,7 +128,7 @@ def test_one_pool(site: Site) -> None:
 # --- one truth ------------------------------------------------------------------------------------------------------
 
 # What changes from look to look, or by being looked at.
-MOVING = {"uptime_ms", "requests_per_second", "rate_window_ms", "busy_average"}
+MOVING = {"uptime_ms", "observed_ms", "requests_per_second", "rate_window_ms", "busy_average"}
 
 
 def still(document: Any) -> Any:
@@ -406,10 +406,10 @@ def test_a_stop_that_is_delayed(preforkd: Start) -> None:
     assert daemon.wait_end(60) == 0
 
 
-# The families of hipages/php-fpm_exporter, but for those of single processes and of the past.
+# The families of hipages/php-fpm_exporter, but for those of single processes.
 EXPORTER = {"phpfpm_up", "phpfpm_scrape_failures", "phpfpm_start_since", "phpfpm_accepted_connections", "phpfpm_listen_queue",
             "phpfpm_listen_queue_length", "phpfpm_idle_processes", "phpfpm_active_processes", "phpfpm_total_processes",
-            "phpfpm_max_children_reached", "phpfpm_slow_requests"}
+            "phpfpm_max_active_processes", "phpfpm_max_listen_queue", "phpfpm_max_children_reached", "phpfpm_slow_requests"}
 
 
 def test_other_dialects(site: Site) -> None:
@@ -426,9 +426,10 @@ def test_other_dialects(site: Site) -> None:
     assert site.code("/metrics?compat=nginx") == 404
     theirs = json.loads(site.get("/status?json&pool=www")[2])
     assert list(theirs) == ["pool", "process manager", "start time", "start since", "accepted conn", "listen queue",
-                            "listen queue len", "idle processes", "active processes", "total processes",
-                            "max children reached", "slow requests"]
+                            "max listen queue", "listen queue len", "idle processes", "active processes", "total processes",
+                            "max active processes", "max children reached", "slow requests"]
     assert (theirs["pool"], theirs["process manager"], theirs["accepted conn"]) == ("www", "dynamic", 4)
+    assert 1 <= theirs["max active processes"] == found['phpfpm_max_active_processes{pool="www"}'] <= 4
     assert theirs["total processes"] == theirs["idle processes"] + theirs["active processes"] == 2
     assert json.loads(site.get("/status?json")[2])["pool"] == "www" and site.code("/status?json&pool=nobody") == 404
     apache = dict(line.split(": ", 1) for line in site.get("/server-status?auto&pool=www")[2].splitlines())

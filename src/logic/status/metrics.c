@@ -141,6 +141,21 @@ static void write_available(struct exposition *to, const struct status_pool *poo
         write_limit(to, pool, status_pool_available(to->status, pool));
 }
 
+static void write_busy_max(struct exposition *to, const struct status_pool *pool)
+{
+        write_limit(to, pool, pool->peaks.busy);
+}
+
+static void write_queue_max(struct exposition *to, const struct status_pool *pool)
+{
+        write_limit(to, pool, pool->peaks.queued);
+}
+
+static void write_demand_max(struct exposition *to, const struct status_pool *pool)
+{
+        write_limit(to, pool, pool->peaks.demand);
+}
+
 /* True if the listener before it has the same name: one that drains, beside its successor. */
 static bool is_repeated(const struct status_pool *pool, size_t index)
 {
@@ -233,6 +248,12 @@ static const struct row rows[] = {
          "idle workers, and those that start or may still be started", NULL, write_available},
         {"pool_workers_wanted", METRIC_GAUGE, NULL, "pool", "workers that max_workers_total keeps it from starting",
          NULL, write_wanted},
+        {"pool_workers_busy_max", METRIC_GAUGE, NULL, "pool", "the most workers seen busy at once", NULL,
+         write_busy_max},
+        {"pool_demand_max", METRIC_GAUGE, NULL, "pool", "the most connections seen served or waiting at once", NULL,
+         write_demand_max},
+        {"pool_listen_queue_max", METRIC_GAUGE, NULL, "pool", "the most connections seen waiting at once", NULL,
+         write_queue_max},
         {"pool_listen_queue", METRIC_GAUGE, NULL, "pool, listener",
          "connections that wait; 1 stands for any number where the kernel does not say it", NULL, write_queue},
         {"pool_listen_backlog", METRIC_GAUGE, NULL, "pool, listener", "the most connections that may wait", NULL,

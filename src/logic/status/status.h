@@ -131,6 +131,12 @@ struct status_pool {
         struct counters totals;   /* since the pool was made */
         struct request_rate_value rate;
         double busy_average; /* workers, of late (logic/status/load); 0 where nobody knows what they do */
+        struct {
+                uint64_t observed_ms; /* for so long, … */
+                unsigned busy;        /* … so many workers were busy at once at most, as far as was seen, … */
+                unsigned queued;      /* … so many connections waited, … */
+                unsigned demand;      /* … and so many were served or waited */
+        } peaks;
         struct request_durations durations;
         struct request_durations waits;                    /* before requests, as far as they are known */
         struct request_percentiles times, wait_times;      /* of these, from sums that are finer than what is shown */

@@ -22,6 +22,7 @@
 #include "logic/status/decision_ring.h"
 #include "logic/status/history.h"
 #include "logic/status/load.h"
+#include "logic/status/peaks.h"
 #include "logic/status/request_rate.h"
 #include "master/pool/boards.h"
 #include "master/pool/connection_log.h"
@@ -117,6 +118,7 @@ struct pool_counters {
         struct request_rate rate;
         struct load load;       /* written by tallies */
         struct history history; /* written by pool_history */
+        struct peaks peaks;     /* written by scaler */
 };
 
 struct pool {

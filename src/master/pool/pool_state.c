@@ -114,6 +114,12 @@ static const struct field pool_fields[] = {
         WRITTEN(struct pool, counters.rate, "rate"),
         DERIVED(struct pool, counters.load, "begins anew"),
         WRITTEN(struct pool, counters.history, "history"),
+        FIELD(struct pool, counters.peaks.since_ms, "peaks_since_ms"),
+        FIELD(struct pool, counters.peaks.busy, "peak_busy"),
+        FIELD(struct pool, counters.peaks.queued, "peak_queued"),
+        FIELD(struct pool, counters.peaks.demand, "peak_demand"),
+        DERIVED(struct pool, counters.peaks.reporting, "looked at anew"),
+        DERIVED(struct pool, counters.peaks.low_water, "looked at anew"),
         WRITTEN(struct pool, decisions, "decisions"),
         DERIVED(struct pool, turn, "every turn begins with a snapshot"),
 };

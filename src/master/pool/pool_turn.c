@@ -32,6 +32,7 @@ static void decide_and_act(struct pool *pool, uint64_t now_ms)
                 policies_decide(&pool->turn);
                 turn_orders_carry_out(pool);
                 scaler_publish(pool);
+                scaler_note_turn(pool);
                 deadlines_publish(pool);
                 pool_budget_end_turn(pool);
                 pool_history_see(pool, clock_now_ms());

@@ -9,6 +9,7 @@
 #include "logic/policy/level_shares.h"
 #include "master/loop/evloop.h"
 #include "master/pool/pool.h"
+#include "master/pool/worker_table.h"
 #include "os/clock.h"
 #include "os/net/listener_check.h"
 
@@ -121,6 +122,46 @@ uint32_t scaler_low_water(const struct pool *pool)
         for (unsigned i = 0; i < pool->boards.count; i++)
                 sum += atomic_load(&pool->boards.items[i]->memory->low_water);
         return (uint32_t)MIN_OF(sum, (uint64_t)UINT32_MAX);
+}
+
+/* The policy does not wait for the low-water mark: so it can be set for the next look. */
+static bool is_mark_free(const struct pool *pool)
+{
+        const struct scale_state *scale = &pool->scaler.scale;
+
+        return scale->relief_at_ms == 0 && (scale->shrink_at_ms == 0 || pool->config->scaling == SCALING_ADAPTIVE);
+}
+
+/* With several boards the mark is less than any number was. */
+static void note_peaks(struct pool *pool, uint64_t now_ms, const struct worker_counts *counts, uint32_t low_water,
+                       unsigned queued)
+{
+        const struct peaks_view view = {.busy = counts->busy,
+                                        .reporting = pool->boards.count == 1 ? counts->idle + counts->busy : 0,
+                                        .low_water = low_water,
+                                        .queued = queued};
+
+        peaks_note(&pool->counters.peaks, now_ms, &view);
+        if (pool->boards.count == 1 && is_mark_free(pool)) {
+                struct prefork_scoreboard *board = boards_present(&pool->boards)->memory;
+                uint32_t idle = idle_set_count(board);
+                atomic_store(&board->low_water, idle);
+                peaks_mark(&pool->counters.peaks, idle);
+        }
+}
+
+void scaler_note_turn(struct pool *pool)
+{
+        const struct turn *turn = &pool->turn;
+
+        note_peaks(pool, turn->now_ms, &turn->rows.counts, turn->low_water, turn->queued);
+}
+
+void scaler_note_now(struct pool *pool, uint64_t now_ms)
+{
+        const struct worker_counts counts = worker_table_count(pool);
+
+        note_peaks(pool, now_ms, &counts, scaler_low_water(pool), listener_set_queued(watched_set(pool)));
 }
 
 int scaler_take_levels(struct pool *pool)

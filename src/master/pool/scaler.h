@@ -14,6 +14,10 @@ int scaler_take_levels(struct pool *pool);
  * threshold. */
 void scaler_publish(struct pool *pool);
 
+/* Note what the pool has to do at the end of its turn; at any other moment. */
+void scaler_note_turn(struct pool *pool);
+void scaler_note_now(struct pool *pool, uint64_t now_ms);
+
 /* The lowest number of idle workers since it was reset. While workers report in several boards it is the sum of the
  * lowest numbers of each, which may be less. */
 uint32_t scaler_low_water(const struct pool *pool);

@@ -14,12 +14,13 @@
 #include "master/pool/pool_fallback.h"
 #include "master/pool/pool_history.h"
 #include "master/pool/pool_table.h"
+#include "master/pool/scaler.h"
 #include "master/pool/start_meter.h"
 #include "master/pool/tallies.h"
 #include "master/pool/worker.h"
 #include "master/pool/worker_slots.h"
 #include "master/pool/worker_table.h"
-#include "master/status/status_lists.h"
+#include "master/status/status_workers.h"
 #include "os/clock.h"
 #include "os/process/usage.h"
 
@@ -35,9 +36,20 @@ static void collect_adaptive(const struct pool *pool, struct status_pool *status
         status->adaptive.wait_ms = worth.wait_ms;
 }
 
+static void collect_peaks(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
+{
+        const struct peaks *peaks = &pool->counters.peaks;
+
+        status->peaks.observed_ms = peaks->since_ms > 0 ? now_ms - MIN_OF(peaks->since_ms, now_ms) : 0;
+        status->peaks.busy = peaks->busy;
+        status->peaks.queued = peaks->queued;
+        status->peaks.demand = peaks->demand;
+}
+
 static void collect_totals(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
 {
         collect_adaptive(pool, status);
+        collect_peaks(pool, now_ms, status);
         status->totals = tallies_totals(pool);
         if (pool->scaler.saturation_told)
                 status->totals.saturated_ms += pool_counters_saturated_ms(pool, now_ms);
@@ -249,6 +261,16 @@ static struct status_counts collect_counts(const struct pool *pool)
                                       .old_total = counts.old_total};
 }
 
+/* There on request, as the workers are: both are long. */
+static int collect_history(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
+{
+        status->history = calloc(HISTORY_INTERVALS + 1, sizeof(*status->history));
+        if (!status->history)
+                return -ENOMEM;
+        status->history_count = pool_history_read(pool, now_ms, status->history);
+        return 0;
+}
+
 int status_collect_pool(const struct pool *pool, unsigned detail, struct status_pool *ret)
 {
         uint64_t now_ms = clock_now_ms(), not_before_ms = pool->health.backoff.not_before_ms;
@@ -276,7 +298,9 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
         if (r == 0)
                 r = collect_overlay(pool, &status);
         if (r == 0 && (detail & STATUS_WORKERS))
-                r = status_lists_collect(pool, now_ms, &status);
+                r = collect_history(pool, now_ms, &status);
+        if (r == 0 && (detail & STATUS_WORKERS))
+                r = status_workers_collect(pool, now_ms, &status);
         if (r == 0 && (detail & STATUS_SPREAD))
                 r = collect_spread(pool, &status);
         if (r < 0) {
@@ -310,6 +334,7 @@ int status_collect(const struct status_of_daemon *daemon, const struct pool_tabl
                 if (pool_name && !text_equal(pool->name, pool_name))
                         continue;
                 tallies_look(pool);
+                scaler_note_now(pool, clock_now_ms());
                 r = status_collect_pool(pool, detail, &status.pools[status.pool_count]);
                 if (r == 0)
                         status_add_up(&status, &status.pools[status.pool_count++]);

@@ -189,6 +189,13 @@ static json_t *adaptive_json(const struct status_pool *status)
                          NUMBER(status->adaptive.measured.worker_bytes));
 }
 
+static json_t *peaks_json(const struct status_pool *status)
+{
+        return json_pack("{s:o, s:o, s:o, s:o}", "observed_ms", NUMBER(status->peaks.observed_ms), "busy",
+                         NUMBER(status->peaks.busy), "queue", NUMBER(status->peaks.queued), "demand",
+                         NUMBER(status->peaks.demand));
+}
+
 static int add_lists(json_t *pool, const struct status_pool *status)
 {
         json_t *listeners = json_array();
@@ -198,6 +205,8 @@ static int add_lists(json_t *pool, const struct status_pool *status)
                 r = json_object_set_new(pool, "start_method", choice_json(&status->start_method));
         if (r == 0)
                 r = json_object_set_new(pool, "adaptive", adaptive_json(status));
+        if (r == 0)
+                r = json_object_set_new(pool, "peaks", peaks_json(status));
         if (r == 0)
                 r = json_object_set_new(pool, "copy", choice_json(&status->copy));
         if (r == 0)

@@ -28,6 +28,7 @@ static void test_what_is_there(void **state)
                           "\"reload\": {\"successful\": false, \"success_ms\": 3}, \"upgrades\": 2,"
                           "\"log\": {\"error\": \"full\"}},"
                           "\"pools\": [{\"name\": \"www\", \"state\": \"backing off\", \"draining\": true, "
+                          "\"peaks\": {\"observed_ms\": 21, \"busy\": 22, \"queue\": 23, \"demand\": 24}, "
                           "\"busy_average\": 1.5, \"counts\": {\"idle\": 3, \"busy\": 1, "
                           "\"total\": 4},"
                           "\"limits\": {\"max_workers\": 9}, \"totals\": {\"requests\": 11, \"busy_ms\": 12, "
@@ -49,6 +50,10 @@ static void test_what_is_there(void **state)
         assert_int_equal(pool->state, STATUS_POOL_BACKING_OFF);
         assert_true(pool->draining);
         assert_true(pool->busy_average > 1.49 && pool->busy_average < 1.51);
+        assert_int_equal(pool->peaks.observed_ms, 21);
+        assert_int_equal(pool->peaks.busy, 22);
+        assert_int_equal(pool->peaks.queued, 23);
+        assert_int_equal(pool->peaks.demand, 24);
         assert_int_equal(pool->counts.idle, 3);
         assert_int_equal(pool->limits.max_workers, 9);
         assert_int_equal(pool->totals.requests, 11);

@@ -1,14 +1,12 @@
-#include "master/status/status_lists.h"
+#include "master/status/status_workers.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
-#include "logic/status/history.h"
 #include "logic/status/status.h"
 #include "master/pool/pool.h"
-#include "master/pool/pool_history.h"
 #include "master/pool/worker.h"
 #include "master/pool/worker_slots.h"
 #include "os/process/usage.h"
@@ -66,7 +64,7 @@ static void collect_worker(const struct worker *worker, uint32_t thread, uint64_
                 describe_exit(slot, status);
 }
 
-static int collect_workers(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
+int status_workers_collect(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
 {
         size_t slots = 0;
 
@@ -82,20 +80,4 @@ static int collect_workers(const struct pool *pool, uint64_t now_ms, struct stat
                         collect_worker(worker, i, now_ms, &status->workers[status->worker_count++]);
         status->workers_left_out = slots - status->worker_count;
         return 0;
-}
-
-static int collect_history(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
-{
-        status->history = calloc(HISTORY_INTERVALS + 1, sizeof(*status->history));
-        if (!status->history)
-                return -ENOMEM;
-        status->history_count = pool_history_read(pool, now_ms, status->history);
-        return 0;
-}
-
-int status_lists_collect(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
-{
-        int r = collect_history(pool, now_ms, status);
-
-        return r == 0 ? collect_workers(pool, now_ms, status) : r;
 }
