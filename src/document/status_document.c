@@ -86,6 +86,23 @@ static int read_listeners(const json_t *array, struct status_pool *ret)
         return 0;
 }
 
+static void read_adaptive(const json_t *object, struct status_pool *ret)
+{
+        ret->adaptive.level = member_number(object, "level");
+        ret->adaptive.off_delay_ms = member_number(object, "off_delay_ms");
+        ret->adaptive.idle_ms = member_number(object, "level_idle_ms");
+        ret->adaptive.spare = member_number(object, "spare_workers");
+}
+
+static void read_starts(const json_t *object, struct status_pool *ret)
+{
+        ret->starts.cpu_us = member_number(object, "cpu_us");
+        ret->starts.duration_us = member_number(object, "duration_us");
+        ret->starts.worker_bytes = member_number(object, "worker_bytes");
+        ret->starts.worth_ms = member_number(object, "worth_ms");
+        ret->starts.wait_ms = member_number(object, "wait_worth_ms");
+}
+
 static void read_peaks(const json_t *object, struct status_pool *ret)
 {
         ret->peaks.observed_ms = member_number(object, "observed_ms");
@@ -104,11 +121,16 @@ static int read_pool(const json_t *object, struct status_pool *ret)
                 .name = member_text(object, "name"),
                 .state = read_state(member_text(object, "state")),
                 .draining = json_is_true(json_object_get(object, "draining")),
+                .handler_type = member_text(object, "handler_type"),
                 .accounting = member_text(object, "accounting"),
                 .generation = member_number(object, "generation"),
                 .counts = read_counts(json_object_get(object, "counts")),
                 .wants = count_of(object, "wants"),
-                .limits = {.min_spare = count_of(limits, "min_spare_workers"),
+                .refuses = text_equal(member_text(object, "when_full"), "refuse"),
+                .max_requests = member_number(object, "max_requests"),
+                .limits = {.scaling = MAX_OF(status_scaling_find(member_text(limits, "scaling")), 0),
+                           .spare_timeout_ms = member_number(limits, "spare_timeout_ms"),
+                           .min_spare = count_of(limits, "min_spare_workers"),
                            .max_spare = count_of(limits, "max_spare_workers"),
                            .start = count_of(limits, "start_workers"),
                            .max_workers = count_of(limits, "max_workers")},
@@ -116,6 +138,8 @@ static int read_pool(const json_t *object, struct status_pool *ret)
                 .next_start_ms = member_number(backoff, "next_start_ms"),
                 .rate = {.per_second = json_number_value(rate), .window_ms = member_number(object, "rate_window_ms")}};
         ret->busy_average = busy ? MAX_OF(json_number_value(busy), 0.) : ret->counts.busy;
+        read_adaptive(json_object_get(object, "adaptive"), ret);
+        read_starts(json_object_get(object, "starts"), ret);
         read_peaks(json_object_get(object, "peaks"), ret);
         read_totals(json_object_get(object, "totals"), &ret->totals);
         read_buckets(json_object_get(object, "duration_us"), &ret->durations);
@@ -132,6 +156,10 @@ static void read_master(const json_t *object, struct status *ret)
 {
         const json_t *reload = json_object_get(object, "reload");
 
+        const json_t *machine = json_object_get(object, "machine");
+
+        ret->memory_bytes = member_number(machine, "memory_bytes");
+        ret->cpus = count_of(machine, "cpus");
         ret->version = member_text(object, "version");
         ret->state = member_text(object, "state");
         ret->pid = (pid_t)count_of(object, "pid");

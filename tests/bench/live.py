@@ -152,7 +152,7 @@ class Watch:
 
     def ask(self) -> None:
         while not self.over.wait(ASK_S):
-            self.found.append(self.control.pool()["adaptive"])
+            self.found.append(self.control.pool()["starts"])
 
     def __enter__(self) -> Watch:
         for thread in self.threads:
@@ -187,7 +187,7 @@ def simulate(figures: bench.Bench, client: Client, watch: Watch) -> Simulated:
                               for request in client.requests))
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     program = bench.build().parents[2] / "tests/replay/replay_served"
-    done = subprocess.run([program, served, *(f"{watch.mean(name):.0f}" for name in ("start_us", "start_cpu_us", "worker_bytes")),
+    done = subprocess.run([program, served, *(f"{watch.mean(name):.0f}" for name in ("duration_us", "cpu_us", "worker_bytes")),
                            str(memory), str(os.sysconf("SC_NPROCESSORS_CONF"))], stdout=subprocess.PIPE, text=True, check=True)
     return Simulated(*map(float, done.stdout.split()))
 
@@ -205,7 +205,7 @@ def measure(figures: bench.Bench, name: str, requests: list[Request], megabytes:
     waits = sorted(request.served - request.connected for request in requests)
     cost = watch.area + starts * said.price
     late = sum(wait * 1000 > 10 for wait in waits) / len(waits)
-    figures.say(f"{name}: a start takes {watch.mean('start_us') / 1000:.1f} ms, {watch.mean('start_cpu_us') / 1000:.2f} ms of a "
+    figures.say(f"{name}: a start takes {watch.mean('duration_us') / 1000:.1f} ms, {watch.mean('cpu_us') / 1000:.2f} ms of a "
                 f"processor, and is worth {said.price:.2f} s of {watch.mean('worker_bytes') / 2**20:.1f} MB; "
                 f"all that the master does, {watch.master_us / starts:.0f} µs a start")
     figures.say(f"{name}: workers {watch.area:.0f} s, simulated {said.area:.0f} s; starts a request {starts / len(requests):.4f}, "

@@ -113,6 +113,24 @@ const char *status_worker_state_name(enum status_worker_state state)
         return names[state];
 }
 
+static const char *const scaling_names[] = {[SCALING_DYNAMIC] = "dynamic",
+                                            [SCALING_STATIC] = "static",
+                                            [SCALING_ONDEMAND] = "ondemand",
+                                            [SCALING_ADAPTIVE] = "adaptive"};
+
+const char *status_scaling_name(int scaling)
+{
+        return scaling_names[scaling];
+}
+
+int status_scaling_find(const char *name)
+{
+        for (int i = 0; i < (int)ELEMENTS(scaling_names); i++)
+                if (text_equal(name, scaling_names[i]))
+                        return i;
+        return -1;
+}
+
 void status_add_up(struct status *status, const struct status_pool *pool)
 {
         struct status_counts *counts = &status->counts;

@@ -12,7 +12,6 @@
 
 #include "logic/policy/scale.h"
 #include "logic/policy/worker_life.h"
-#include "logic/policy/worth.h"
 #include "logic/status/counters.h"
 #include "logic/status/history.h"
 #include "logic/status/request_rate.h"
@@ -66,9 +65,10 @@ struct status_worker {
         uint64_t age_ms;   /* since its fork */
         uint64_t since_ms; /* how long it has done what it does */
         uint64_t requests;
-        uint64_t cpu_ms;       /* with its handlers that have ended */
-        uint64_t memory_bytes; /* resident; 0: unknown */
-        bool has_exit;         /* a handler has ended: exit_code, or exit_signal if that is not 0 */
+        uint64_t cpu_ms;        /* with its handlers that have ended */
+        uint64_t memory_bytes;  /* resident; 0: unknown */
+        uint64_t private_bytes; /* what it has of its own, with its handler; 0: unknown, or not asked of so many */
+        bool has_exit;          /* a handler has ended: exit_code, or exit_signal if that is not 0 */
         int exit_code, exit_signal;
 };
 
@@ -108,17 +108,24 @@ struct status_pool {
         enum status_pool_state state;
         bool draining; /* whatever else its state is */
         uint64_t generation;
+        const char *handler_type;
         const char *accounting; /* how requests are known: "worker", or the pool's accounting */
         struct status_counts counts;
         unsigned wants;             /* how many workers max_workers_total keeps it from starting for those that wait */
         struct scale_limits limits; /* those that hold, with what is laid over the configured ones */
+        bool refuses;               /* when_full = refuse */
+        uint64_t max_requests;      /* 0: workers are not recycled for it */
         struct {
-                uint64_t level;              /* the highest level of demand that keeps its worker, … */
-                uint64_t off_delay_ms;       /* … for so long from when it was busy last */
-                uint64_t spare;              /* spare workers ahead of demand */
-                uint64_t start_ms, wait_ms;  /* what a start is worth, and a client's wait for one: of an idle worker */
-                struct worth_input measured; /* what that is worked out from */
-        } adaptive;                          /* only with that scaling */
+                uint64_t level;        /* the highest level of demand that keeps its worker, … */
+                uint64_t off_delay_ms; /* … for so long from when it was busy last */
+                uint64_t spare;        /* spare workers ahead of demand */
+                uint64_t idle_ms;      /* since then */
+        } adaptive;                    /* only with that scaling */
+        struct {
+                uint64_t cpu_us, duration_us; /* what a start costs, on the average of the last; 0: not known */
+                uint64_t worker_bytes;        /* what a new worker has of its own */
+                uint64_t worth_ms, wait_ms; /* what a start is worth, and a client's wait for one: of an idle worker */
+        } starts;
         struct status_choice start_method, copy;
         struct status_template *templates; /* newest first: the one that makes workers, or has ended last */
         size_t template_count;
@@ -176,6 +183,8 @@ struct status {
         struct counters totals;
         double requests_per_second;
         struct status_total total;
+        uint64_t memory_bytes; /* of the machine; 0: not known */
+        unsigned cpus;
         struct status_log log;
         bool config_refused;         /* the configuration that was read last: that before it stays */
         uint64_t configured_wall_ms; /* when one was accepted last */
@@ -187,6 +196,9 @@ enum { STATUS_WORKERS = 1, STATUS_SPREAD = 2 };
 
 /* The most workers of a pool that are listed: what a person, a screen and a reply can take. */
 #define STATUS_WORKERS_MAX 4096
+
+/* Of at most so many of them it is looked up what memory they have of their own. */
+#define STATUS_PRIVATE_MAX 256
 
 /* What decides the state of a pool. */
 struct status_pool_context {
@@ -208,6 +220,10 @@ bool status_pool_is_shadowed(const struct status *status, size_t index);
 /* The pool that the name stands for, the closing one only if there is no other; `name` NULL: the first pool. NULL:
  * there is none. */
 const struct status_pool *status_find_pool(const struct status *status, const char *name);
+
+/* "dynamic", "adaptive" …, as in the configuration; and the scaling of that name, or -1. */
+const char *status_scaling_name(int scaling);
+int status_scaling_find(const char *name);
 
 /* "running", "backing off" …; "idle", "busy" … */
 const char *status_pool_state_name(enum status_pool_state state);

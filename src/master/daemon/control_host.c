@@ -27,6 +27,8 @@ static struct status_of_daemon describe(void *context)
                                          .upgrades = daemon->upgrades,
                                          .total = {.max = daemon->budget.total,
                                                    .used = daemon->budget.total > 0 ? budget_used(&daemon->budget) : 0},
+                                         .memory_bytes = daemon->pool_runtime.memory_bytes,
+                                         .cpus = daemon->pool_runtime.cpus,
                                          .log = log_host_describe(daemon)};
 }
 

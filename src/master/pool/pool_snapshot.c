@@ -89,7 +89,7 @@ int pool_snapshot_take(struct pool *pool, uint64_t now_ms)
         turn_begin(&pool->turn, now_ms, pool->generation);
         take_numbers(pool);
         int r = take_workers(pool, now_ms);
-        pool->turn.worth = start_meter_worth(pool, NULL);
+        pool->turn.worth = start_meter_worth(pool);
         listener_health_take(pool);
         take_queue(pool);
         pool_budget_begin_turn(pool);

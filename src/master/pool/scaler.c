@@ -164,6 +164,20 @@ void scaler_note_now(struct pool *pool, uint64_t now_ms)
         note_peaks(pool, now_ms, &counts, scaler_low_water(pool), listener_set_queued(watched_set(pool)));
 }
 
+uint64_t scaler_level_idle_ms(const struct pool *pool, unsigned level, uint64_t now_ms)
+{
+        const struct prefork_scoreboard *board = boards_present(&pool->boards)->memory;
+        uint64_t busy_ns = 0;
+
+        if (pool->boards.count > 1 || level == 0 || worker_table_count(pool).busy >= level)
+                return 0;
+        for (size_t i = level - 1; i < pool->workers.tally_count; i++) {
+                uint64_t one_ns = atomic_load_explicit(&board->slots[i].level_busy_ns, memory_order_relaxed);
+                busy_ns = MAX_OF(busy_ns, one_ns);
+        }
+        return busy_ns > 0 ? now_ms - MIN_OF(busy_ns / 1000000, now_ms) : 0;
+}
+
 int scaler_take_levels(struct pool *pool)
 {
         const struct prefork_scoreboard *board = boards_present(&pool->boards)->memory;

@@ -18,6 +18,9 @@ void scaler_publish(struct pool *pool);
 void scaler_note_turn(struct pool *pool);
 void scaler_note_now(struct pool *pool, uint64_t now_ms);
 
+/* For how long so many workers have not been busy at once; 0: they are, or that is not known. */
+uint64_t scaler_level_idle_ms(const struct pool *pool, unsigned level, uint64_t now_ms);
+
 /* The lowest number of idle workers since it was reset. While workers report in several boards it is the sum of the
  * lowest numbers of each, which may be less. */
 uint32_t scaler_low_water(const struct pool *pool);

@@ -24,16 +24,25 @@
 #include "os/clock.h"
 #include "os/process/usage.h"
 
-static void collect_adaptive(const struct pool *pool, struct status_pool *status)
+static void collect_adaptive(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
 {
         const struct adaptive_state *adaptive = &pool->scaler.adaptive;
-        const struct worth worth = start_meter_worth(pool, &status->adaptive.measured);
 
         status->adaptive.level = adaptive->level;
         status->adaptive.off_delay_ms = adaptive->off_delay_ms;
         status->adaptive.spare = adaptive->spare;
-        status->adaptive.start_ms = worth.start_ms;
-        status->adaptive.wait_ms = worth.wait_ms;
+        status->adaptive.idle_ms = scaler_level_idle_ms(pool, adaptive->level, now_ms);
+}
+
+static void collect_starts(const struct pool *pool, struct status_pool *status)
+{
+        const struct worth worth = start_meter_worth(pool);
+
+        status->starts.cpu_us = pool->starts.cpu_us;
+        status->starts.duration_us = pool->starts.duration_us;
+        status->starts.worker_bytes = pool->starts.worker_bytes;
+        status->starts.worth_ms = worth.start_ms;
+        status->starts.wait_ms = worth.wait_ms;
 }
 
 static void collect_peaks(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
@@ -48,7 +57,8 @@ static void collect_peaks(const struct pool *pool, uint64_t now_ms, struct statu
 
 static void collect_totals(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
 {
-        collect_adaptive(pool, status);
+        collect_adaptive(pool, now_ms, status);
+        collect_starts(pool, status);
         collect_peaks(pool, now_ms, status);
         status->totals = tallies_totals(pool);
         if (pool->scaler.saturation_told)
@@ -197,6 +207,16 @@ static int collect_templates(const struct pool *pool, uint64_t now_ms, struct st
         return 0;
 }
 
+static const char *handler_type_name(const struct pool_config *config)
+{
+        static const char *const names[] = {[HANDLER_INETD] = "inetd",
+                                            [HANDLER_LISTENER] = "listener",
+                                            [HANDLER_MODULE] = "module",
+                                            [HANDLER_BUILTIN] = "builtin"};
+
+        return names[config->handler_type];
+}
+
 /* How it is known what the workers do. */
 static const char *accounting_name(const struct pool_config *config)
 {
@@ -280,9 +300,12 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
                 .state = state_of(pool, backing_off),
                 .draining = pool->draining,
                 .generation = pool->generation,
+                .handler_type = handler_type_name(pool->config),
                 .accounting = accounting_name(pool->config),
                 .counts = collect_counts(pool),
                 .limits = pool_scale_limits(pool),
+                .refuses = pool->config->when_full == FULL_REFUSE,
+                .max_requests = pool->config->max_requests,
                 .wants = pool->budget.wants,
                 .failures = pool->health.backoff.failures,
                 .next_start_ms = backing_off && not_before_ms > now_ms ? not_before_ms - now_ms : 0,
@@ -321,6 +344,8 @@ int status_collect(const struct status_of_daemon *daemon, const struct pool_tabl
                 .uptime_ms = clock_now_ms() - daemon->started_ms,
                 .started_wall_ms = daemon->started_wall_ms,
                 .total = daemon->total,
+                .memory_bytes = daemon->memory_bytes,
+                .cpus = daemon->cpus,
                 .log = daemon->log,
                 .config_refused = daemon->config_refused,
                 .configured_wall_ms = daemon->configured_wall_ms,

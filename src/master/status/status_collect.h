@@ -20,6 +20,8 @@ struct status_of_daemon {
         uint64_t configured_wall_ms;
         uint64_t upgrades;
         struct status_total total;
+        uint64_t memory_bytes; /* of the machine; 0: not known */
+        unsigned cpus;
         struct status_log log;
 };
 

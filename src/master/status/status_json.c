@@ -53,14 +53,10 @@ json_t *status_json_error(const char *error, const char *message)
 
 json_t *status_json_limits(const struct scale_limits *limits)
 {
-        static const char *const scalings[] = {[SCALING_DYNAMIC] = "dynamic",
-                                               [SCALING_STATIC] = "static",
-                                               [SCALING_ONDEMAND] = "ondemand",
-                                               [SCALING_ADAPTIVE] = "adaptive"};
-
-        return json_pack("{s:s, s:o, s:o, s:o, s:o}", "scaling", scalings[limits->scaling], "min_spare_workers",
-                         NUMBER(limits->min_spare), "max_spare_workers", NUMBER(limits->max_spare), "start_workers",
-                         NUMBER(limits->start), "max_workers", NUMBER(limits->max_workers));
+        return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "scaling", status_scaling_name(limits->scaling),
+                         "min_spare_workers", NUMBER(limits->min_spare), "max_spare_workers", NUMBER(limits->max_spare),
+                         "start_workers", NUMBER(limits->start), "max_workers", NUMBER(limits->max_workers),
+                         "spare_timeout_ms", NUMBER(limits->spare_timeout_ms));
 }
 
 static json_t *counts_json(const struct status_counts *counts)
@@ -102,13 +98,15 @@ static json_t *exit_json(const struct status_worker *worker)
 
 static json_t *worker_json(const struct status_worker *worker)
 {
-        return json_pack(
-                "{s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "pid",
-                worker->pid > 0 ? NUMBER(worker->pid) : json_null(), "state", status_worker_state_name(worker->state),
-                "busy", worker->busy, "generation", NUMBER(worker->generation), "age_ms", NUMBER(worker->age_ms),
-                "since_ms", NUMBER(worker->since_ms), "requests", NUMBER(worker->requests), "cpu_ms",
-                NUMBER(worker->cpu_ms), "memory_bytes",
-                worker->memory_bytes > 0 ? NUMBER(worker->memory_bytes) : json_null(), "last_exit", exit_json(worker));
+        return json_pack("{s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "pid",
+                         worker->pid > 0 ? NUMBER(worker->pid) : json_null(), "state",
+                         status_worker_state_name(worker->state), "busy", worker->busy, "generation",
+                         NUMBER(worker->generation), "age_ms", NUMBER(worker->age_ms), "since_ms",
+                         NUMBER(worker->since_ms), "requests", NUMBER(worker->requests), "cpu_ms",
+                         NUMBER(worker->cpu_ms), "memory_bytes",
+                         worker->memory_bytes > 0 ? NUMBER(worker->memory_bytes) : json_null(), "private_bytes",
+                         worker->private_bytes > 0 ? NUMBER(worker->private_bytes) : json_null(), "last_exit",
+                         exit_json(worker));
 }
 
 /* Append `value`, which the array then owns. 0 or -1. */
@@ -180,13 +178,17 @@ static json_t *adaptive_json(const struct status_pool *status)
 {
         if (status->limits.scaling != SCALING_ADAPTIVE)
                 return json_null();
-        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "level", NUMBER(status->adaptive.level),
-                         "off_delay_ms", NUMBER(status->adaptive.off_delay_ms), "spare_workers",
-                         NUMBER(status->adaptive.spare), "start_worth_ms", NUMBER(status->adaptive.start_ms),
-                         "wait_worth_ms", NUMBER(status->adaptive.wait_ms), "start_cpu_us",
-                         NUMBER(status->adaptive.measured.start_cpu_us), "start_us",
-                         NUMBER(status->adaptive.measured.start_us), "worker_bytes",
-                         NUMBER(status->adaptive.measured.worker_bytes));
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "level", NUMBER(status->adaptive.level), "off_delay_ms",
+                         NUMBER(status->adaptive.off_delay_ms), "level_idle_ms", NUMBER(status->adaptive.idle_ms),
+                         "spare_workers", NUMBER(status->adaptive.spare), "start_worth_ms",
+                         NUMBER(status->starts.worth_ms), "wait_worth_ms", NUMBER(status->starts.wait_ms));
+}
+
+static json_t *starts_json(const struct status_pool *status)
+{
+        return json_pack("{s:o, s:o, s:o, s:o, s:o}", "cpu_us", NUMBER(status->starts.cpu_us), "duration_us",
+                         NUMBER(status->starts.duration_us), "worker_bytes", NUMBER(status->starts.worker_bytes),
+                         "worth_ms", NUMBER(status->starts.worth_ms), "wait_worth_ms", NUMBER(status->starts.wait_ms));
 }
 
 static json_t *peaks_json(const struct status_pool *status)
@@ -206,7 +208,13 @@ static int add_lists(json_t *pool, const struct status_pool *status)
         if (r == 0)
                 r = json_object_set_new(pool, "adaptive", adaptive_json(status));
         if (r == 0)
+                r = json_object_set_new(pool, "starts", starts_json(status));
+        if (r == 0)
                 r = json_object_set_new(pool, "peaks", peaks_json(status));
+        if (r == 0)
+                r = json_object_set_new(pool, "when_full", json_string(status->refuses ? "refuse" : "queue"));
+        if (r == 0)
+                r = json_object_set_new(pool, "max_requests", NUMBER(status->max_requests));
         if (r == 0)
                 r = json_object_set_new(pool, "copy", choice_json(&status->copy));
         if (r == 0)
@@ -262,16 +270,16 @@ static json_t *pool_json(const struct status_pool *status)
 {
         const struct request_percentiles *times = &status->times, *waits = &status->wait_times;
         json_t *pool = json_pack(
-                "{s:o, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:f, s:{s:o, s:o, s:o, s:o, s:o}, "
+                "{s:o, s:s, s:b, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:f, s:{s:o, s:o, s:o, s:o, s:o}, "
                 "s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:{s:o, s:o}, s:{s:o, s:o}}",
                 "name", status_json_text(status->name), "state", status_pool_state_name(status->state), "draining",
-                status->draining, "accounting", status->accounting, "generation", NUMBER(status->generation), "counts",
-                counts_json(&status->counts), "wants", NUMBER(status->wants), "limits",
-                status_json_limits(&status->limits), "overlay", overlay_json(status), "queue", NUMBER(queue_of(status)),
-                "requests_per_second", status->rate.per_second, "rate_window_ms", NUMBER(status->rate.window_ms),
-                "busy_average", status->busy_average, "duration_us", "mean", NUMBER(times->mean_us), "p50",
-                NUMBER(times->p50_us), "p90", NUMBER(times->p90_us), "p99", NUMBER(times->p99_us), "buckets",
-                buckets_json(&status->durations), "wait_us", "measured",
+                status->draining, "handler_type", status->handler_type, "accounting", status->accounting, "generation",
+                NUMBER(status->generation), "counts", counts_json(&status->counts), "wants", NUMBER(status->wants),
+                "limits", status_json_limits(&status->limits), "overlay", overlay_json(status), "queue",
+                NUMBER(queue_of(status)), "requests_per_second", status->rate.per_second, "rate_window_ms",
+                NUMBER(status->rate.window_ms), "busy_average", status->busy_average, "duration_us", "mean",
+                NUMBER(times->mean_us), "p50", NUMBER(times->p50_us), "p90", NUMBER(times->p90_us), "p99",
+                NUMBER(times->p99_us), "buckets", buckets_json(&status->durations), "wait_us", "measured",
                 NUMBER(request_durations_count(&status->waits)), "p50", NUMBER(waits->p50_us), "p90",
                 NUMBER(waits->p90_us), "p99", NUMBER(waits->p99_us), "buckets", buckets_json(&status->waits), "totals",
                 totals_json(&status->totals), "backoff", "failures", NUMBER(status->failures), "next_start_ms",
@@ -297,15 +305,16 @@ json_t *status_json_status(const struct status *status)
 {
         json_t *pools = json_array();
         json_t *file = status_json_ok(CONTROL_STATUS);
-        json_t *daemon =
-                json_pack("{s:s, s:i, s:s, s:o, s:o, s:o, s:o, s:f, s:o, s:{s:o, s:o}, s:o, s:{s:b, s:o}, s:o}",
-                          "version", status->version, "pid", (int)status->pid, "state", status->state, "started",
-                          status_json_time(status->started_wall_ms), "started_ms", NUMBER(status->started_wall_ms),
-                          "uptime_ms", NUMBER(status->uptime_ms), "counts", counts_json(&status->counts),
-                          "requests_per_second", status->requests_per_second, "totals", totals_json(&status->totals),
-                          "total", "max_workers", NUMBER(status->total.max), "used", NUMBER(status->total.used), "log",
-                          log_json(&status->log), "reload", "successful", !status->config_refused, "success_ms",
-                          NUMBER(status->configured_wall_ms), "upgrades", NUMBER(status->upgrades));
+        json_t *daemon = json_pack(
+                "{s:s, s:i, s:s, s:o, s:o, s:o, s:o, s:f, s:o, s:{s:o, s:o}, s:{s:o, s:o}, s:o, s:{s:b, s:o}, s:o}",
+                "version", status->version, "pid", (int)status->pid, "state", status->state, "started",
+                status_json_time(status->started_wall_ms), "started_ms", NUMBER(status->started_wall_ms), "uptime_ms",
+                NUMBER(status->uptime_ms), "counts", counts_json(&status->counts), "requests_per_second",
+                status->requests_per_second, "totals", totals_json(&status->totals), "machine", "memory_bytes",
+                NUMBER(status->memory_bytes), "cpus", NUMBER(status->cpus), "total", "max_workers",
+                NUMBER(status->total.max), "used", NUMBER(status->total.used), "log", log_json(&status->log), "reload",
+                "successful", !status->config_refused, "success_ms", NUMBER(status->configured_wall_ms), "upgrades",
+                NUMBER(status->upgrades));
         int r = json_object_set_new(file, "master", daemon);
 
         if (r == 0)

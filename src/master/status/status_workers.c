@@ -7,8 +7,10 @@
 #include "base/cleanup.h"
 #include "logic/status/status.h"
 #include "master/pool/pool.h"
+#include "master/pool/start_meter.h"
 #include "master/pool/worker.h"
 #include "master/pool/worker_slots.h"
+#include "os/process/children.h"
 #include "os/process/usage.h"
 
 static void describe_exit(const struct prefork_slot *slot, struct status_worker *status)
@@ -29,6 +31,29 @@ static enum worker_state state_of_thread(const struct worker *worker, uint32_t t
         bool is_other = thread != worker->escalated_thread && !worker->life.retired;
 
         return is_other && (state == WORKER_TERMINATING || state == WORKER_KILLING) ? WORKER_READY : state;
+}
+
+struct handler_bytes {
+        uint64_t shared, sum;
+};
+
+static void add_handler(void *context, pid_t pid)
+{
+        struct handler_bytes *bytes = context;
+
+        bytes->sum += start_meter_own_bytes(pid, bytes->shared);
+}
+
+/* What the worker has of its own, and its handler, which is a process of its own. */
+static uint64_t private_bytes(const struct worker *worker, uint64_t shared)
+{
+        bool is_copy = worker->pool->templates.first;
+        struct handler_bytes handler = {.shared = is_copy ? shared : 0};
+        uint64_t own = start_meter_own_bytes(worker->pid, shared);
+
+        if (own > 0 && worker->pool->config->handler_type == HANDLER_INETD)
+                children_each(worker->pid, add_handler, &handler);
+        return own + handler.sum;
 }
 
 /* One row for each thread: the process's memory, and of its CPU time what the thread's requests took. */
@@ -66,7 +91,8 @@ static void collect_worker(const struct worker *worker, uint32_t thread, uint64_
 
 int status_workers_collect(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
 {
-        size_t slots = 0;
+        uint64_t shared = 0;
+        size_t slots = 0, index = 0;
 
         for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
                 slots += worker->slots;
@@ -75,9 +101,15 @@ int status_workers_collect(const struct pool *pool, uint64_t now_ms, struct stat
         status->workers = calloc(most + 1, sizeof(*status->workers));
         if (!status->workers)
                 return -ENOMEM;
-        for (const struct worker *worker = pool->workers.first; worker; worker = worker->next)
-                for (uint32_t i = 0; i < worker->slots && status->worker_count < most; i++)
-                        collect_worker(worker, i, now_ms, &status->workers[status->worker_count++]);
+        size_t step = pool->workers.count / STATUS_PRIVATE_MAX + 1;
+        for (const struct worker *worker = pool->workers.first; worker; worker = worker->next, index++)
+                for (uint32_t i = 0; i < worker->slots && status->worker_count < most; i++) {
+                        struct status_worker *row = &status->workers[status->worker_count++];
+                        collect_worker(worker, i, now_ms, row);
+                        shared = index == 0 ? start_meter_shared_bytes(worker) : shared;
+                        if (i == 0 && index % step == 0 && worker->life.state == WORKER_READY)
+                                row->private_bytes = private_bytes(worker, shared);
+                }
         status->workers_left_out = slots - status->worker_count;
         return 0;
 }

@@ -24,20 +24,26 @@ static void test_what_is_there(void **state)
 
         (void)state;
         assert_int_equal(
-                read_text("{\"master\": {\"version\": \"1.2\", \"state\": \"stopping\", \"pid\": 7, \"started_ms\": 5,"
-                          "\"reload\": {\"successful\": false, \"success_ms\": 3}, \"upgrades\": 2,"
-                          "\"log\": {\"error\": \"full\"}},"
-                          "\"pools\": [{\"name\": \"www\", \"state\": \"backing off\", \"draining\": true, "
-                          "\"peaks\": {\"observed_ms\": 21, \"busy\": 22, \"queue\": 23, \"demand\": 24}, "
-                          "\"busy_average\": 1.5, \"counts\": {\"idle\": 3, \"busy\": 1, "
-                          "\"total\": 4},"
-                          "\"limits\": {\"max_workers\": 9}, \"totals\": {\"requests\": 11, \"busy_ms\": 12, "
-                          "\"saturated_ms\": 13},"
-                          "\"duration_us\": {\"mean\": 2, \"p50\": 3, \"p99\": 5, \"buckets\": [1, 0, 2]}, "
-                          "\"wait_us\": {\"p90\": 6, \"buckets\": [0, 0, 4]},"
-                          "\"listeners\": [{\"address\": \"/run/a\", \"queue\": 5, \"backlog\": 6, \"closing\": "
-                          "true, \"error\": \"in use\"}]}]}",
-                          &document, &status),
+                read_text(
+                        "{\"master\": {\"version\": \"1.2\", \"state\": \"stopping\", \"pid\": 7, \"started_ms\": 5,"
+                        "\"reload\": {\"successful\": false, \"success_ms\": 3}, \"upgrades\": 2, \"machine\": "
+                        "{\"memory_bytes\": 51, \"cpus\": 52},"
+                        "\"log\": {\"error\": \"full\"}},"
+                        "\"pools\": [{\"name\": \"www\", \"state\": \"backing off\", \"draining\": true, "
+                        "\"peaks\": {\"observed_ms\": 21, \"busy\": 22, \"queue\": 23, \"demand\": 24}, "
+                        "\"busy_average\": 1.5, \"counts\": {\"idle\": 3, \"busy\": 1, "
+                        "\"total\": 4},"
+                        "\"limits\": {\"max_workers\": 9, \"scaling\": \"adaptive\", \"spare_timeout_ms\": 31}, "
+                        "\"when_full\": \"refuse\", \"max_requests\": 32, \"starts\": {\"cpu_us\": 33, "
+                        "\"duration_us\": 34, \"worker_bytes\": 35, \"worth_ms\": 36, \"wait_worth_ms\": 37}, "
+                        "\"adaptive\": {\"level\": 38, \"off_delay_ms\": 39, \"level_idle_ms\": 40, \"spare_workers\": "
+                        "41}, \"handler_type\": \"module\", \"totals\": {\"requests\": 11, \"busy_ms\": 12, "
+                        "\"saturated_ms\": 13},"
+                        "\"duration_us\": {\"mean\": 2, \"p50\": 3, \"p99\": 5, \"buckets\": [1, 0, 2]}, "
+                        "\"wait_us\": {\"p90\": 6, \"buckets\": [0, 0, 4]},"
+                        "\"listeners\": [{\"address\": \"/run/a\", \"queue\": 5, \"backlog\": 6, \"closing\": "
+                        "true, \"error\": \"in use\"}]}]}",
+                        &document, &status),
                 0);
         assert_string_equal(status.version, "1.2");
         assert_string_equal(status.state, "stopping");
@@ -50,6 +56,22 @@ static void test_what_is_there(void **state)
         assert_int_equal(pool->state, STATUS_POOL_BACKING_OFF);
         assert_true(pool->draining);
         assert_true(pool->busy_average > 1.49 && pool->busy_average < 1.51);
+        assert_int_equal(status.memory_bytes, 51);
+        assert_int_equal(status.cpus, 52);
+        assert_int_equal(pool->limits.scaling, SCALING_ADAPTIVE);
+        assert_int_equal(pool->limits.spare_timeout_ms, 31);
+        assert_true(pool->refuses);
+        assert_int_equal(pool->max_requests, 32);
+        assert_int_equal(pool->starts.cpu_us, 33);
+        assert_int_equal(pool->starts.duration_us, 34);
+        assert_int_equal(pool->starts.worker_bytes, 35);
+        assert_int_equal(pool->starts.worth_ms, 36);
+        assert_int_equal(pool->starts.wait_ms, 37);
+        assert_int_equal(pool->adaptive.level, 38);
+        assert_int_equal(pool->adaptive.off_delay_ms, 39);
+        assert_int_equal(pool->adaptive.idle_ms, 40);
+        assert_int_equal(pool->adaptive.spare, 41);
+        assert_string_equal(pool->handler_type, "module");
         assert_int_equal(pool->peaks.observed_ms, 21);
         assert_int_equal(pool->peaks.busy, 22);
         assert_int_equal(pool->peaks.queued, 23);
