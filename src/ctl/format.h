@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 #include "ctl/style.h"
-#include "document/figures.h"
+#include "base/figures.h"
 
 /* A member of a document by its path, such as "counts.idle"; 0 or "" if it is missing or of another type. */
 json_t *ctl_at(const json_t *object, const char *path);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "document/figures.h"
+#include "base/figures.h"
 
 void html_put(struct html *html, const char *markup)
 {

@@ -7,7 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "document/figures.h"
+#include "base/figures.h"
 
 static void test_durations(void **state)
 {

@@ -1,4 +1,4 @@
-#include "document/figures.h"
+#include "base/figures.h"
 
 #include <inttypes.h>
 #include <stddef.h>
