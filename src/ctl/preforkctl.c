@@ -9,6 +9,7 @@
 #include "base/number.h"
 #include "base/text.h"
 #include "base/words.h"
+#include "ctl/advise.h"
 #include "ctl/answers.h"
 #include "ctl/client.h"
 #include "ctl/health.h"
@@ -38,6 +39,7 @@ static const char help[] = "Usage: preforkctl [-s SOCKET] [--timeout SECONDS] [-
                            "  logs [POOL] [-f] [-n N] [-p LEVEL] [--since TIME]\n"
                            "                             show its newest records in the journal; -f: go on\n"
                            "  why [POOL]                 show the last decisions with their reasons\n"
+                           "  advise [POOL]              what was observed of pools, as advice on their limits\n"
                            "  healthcheck [POOL]         exit with 0 if all pools serve, else with 1\n"
                            "  reload [--dry-run]         apply the configuration, and show what changed\n"
                            "  reopen-logs                open the log file anew, after it was renamed\n"
@@ -355,6 +357,9 @@ static int run(struct arguments *arguments)
                 return fail_usage("-d is for top and --watch");
         if (text_equal(command, "metrics"))
                 return run_metrics(arguments);
+        if (text_equal(command, "advise"))
+                return ctl_advise_run(arguments->socket_path, &arguments->request, arguments->json,
+                                      arguments->patience_ms > 0 ? arguments->patience_ms : CTL_PATIENCE_MS);
         if (text_equal(command, "logs"))
                 return run_logs(arguments);
         if (text_equal(command, "healthcheck"))

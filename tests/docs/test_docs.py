@@ -279,7 +279,7 @@ def test_commands_are_described() -> None:
     assert protocol == table
     described = entries(section(page("preforkctl.1"), "COMMANDS"))
     assert {name: takes for name, takes in described.items() if name in table} == table
-    assert described.keys() - table.keys() == {"top", "metrics", "logs", "healthcheck", "import", "help"}
+    assert described.keys() - table.keys() == {"top", "metrics", "logs", "advise", "healthcheck", "import", "help"}
     said = subprocess.run([BUILD / "src/ctl/preforkctl", "help"], capture_output=True, text=True, check=True).stdout
     for name, takes in table.items():
         assert f"  {name} {takes} ".replace("  ", " ") in said.replace("  ", " "), name

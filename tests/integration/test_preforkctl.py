@@ -721,6 +721,7 @@ def test_completion(controlled: tuple[Daemon, Ctl]) -> None:
     assert completions([*at, "re"], CTL.parent) == ["reload", "reopen-logs", "restart", "resume"]
     assert completions([*at, "restart", ""], CTL.parent) == ["www", "mail"]
     assert completions([*at, "status", "m"], CTL.parent) == ["mail"]
+    assert completions([*at, "adv"], CTL.parent) == ["advise"] and completions([*at, "advise", "w"], CTL.parent) == ["www"]
     assert completions([*at, "reload", "--"], CTL.parent) == ["--dry-run", "--json", "--timeout"]
     assert set(completions([*at, "kill-worker", ""], CTL.parent)) == {
         str(pid) for pid in daemon.workers() + daemon.workers("mail")}

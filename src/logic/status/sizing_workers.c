@@ -1,0 +1,188 @@
+#include "logic/status/sizing_workers.h"
+
+#include <inttypes.h>
+
+#include "base/cleanup.h"
+#include "base/figures.h"
+
+/* Saturated for less than this part of the time, a pool is large enough. */
+#define RARELY 1000
+/* A quarter more than was needed. */
+#define WITH_ROOM(count) (((count)*UINT64_C(5) + 3) / 4)
+
+/* What `count` workers would need. */
+static void say_memory(const struct sizing_facts *facts, uint64_t count, struct sizing *to)
+{
+        char each[FIGURE_MAX], all[FIGURE_MAX], there[FIGURE_MAX];
+
+        if (facts->worker_bytes == 0 || facts->input->memory_bytes == 0)
+                return;
+        sizing_say(to, "; %" PRIu64 " workers of %s each need %s of the %s that %s has", count,
+                   figure_size(facts->worker_bytes, each), figure_size(count * facts->worker_bytes, all),
+                   figure_size(facts->input->memory_bytes, there), facts->input->memory_of);
+}
+
+static void say_most(const struct sizing_facts *facts, struct sizing *to)
+{
+        char observed[FIGURE_MAX], mean[32];
+
+        sizing_say(to, "at most %u of %u workers were busy at once in %s, and %s on average", facts->pool->peaks.busy,
+                   facts->pool->limits.max_workers, figure_duration(facts->observed_ms, observed),
+                   sizing_tenths(facts->busy_milli, mean));
+}
+
+static void say_full(const struct sizing_facts *facts, struct sizing *to)
+{
+        const struct counters *totals = &facts->pool->totals;
+        char full[FIGURE_MAX], observed[FIGURE_MAX];
+
+        sizing_say(to, "all %u workers were busy and clients waited or were refused %" PRIu64 " time%s, for %s of %s",
+                   facts->pool->limits.max_workers, totals->saturations, totals->saturations == 1 ? "" : "s",
+                   figure_duration(totals->saturated_ms, full), figure_duration(facts->observed_ms, observed));
+}
+
+/* So many workers keep all processors busy, by what handlers use of them; 0: not known, or they mostly wait. */
+static uint64_t busy_processors(const struct sizing_facts *facts, unsigned *ret_percent)
+{
+        uint64_t busy_us = facts->pool->totals.busy_ns / 1000, cpu_us = facts->pool->totals.handler_cpu_us;
+        uint64_t percent = busy_us > 0 ? MIN_OF(cpu_us / MAX_OF(busy_us / 100, UINT64_C(1)), UINT64_C(100)) : 0;
+
+        *ret_percent = (unsigned)percent;
+        return percent >= 50 ? (facts->input->cpus * UINT64_C(100) + percent - 1) / percent : 0;
+}
+
+/* It was full for a part of the time that matters. */
+static void judge_full(const struct sizing_facts *facts, struct sizing *to)
+{
+        const struct status_pool *pool = facts->pool;
+        unsigned max = pool->limits.max_workers, percent;
+        uint64_t wanted = MAX_OF(WITH_ROOM(pool->peaks.demand), (uint64_t)max + 1),
+                 fit = sizing_workers_in_memory(facts);
+        uint64_t enough = busy_processors(facts, &percent);
+
+        if (enough > 0 && max >= 2 * enough) {
+                sizing_say(to,
+                           "; but handlers use a processor for %u %% of their time, so %" PRIu64
+                           " of them keep %u processors busy, and more workers serve nobody sooner",
+                           percent, enough, facts->input->cpus);
+                return;
+        }
+        sizing_say(to, "; at most %u connections were served or waited at once, and a quarter more is %" PRIu64,
+                   pool->peaks.demand, WITH_ROOM(pool->peaks.demand));
+        say_memory(facts, wanted, to);
+        if (fit < wanted)
+                sizing_say(to, ": three quarters of it are enough for %" PRIu64, fit);
+        if (MIN_OF(wanted, fit) > max)
+                sizing_change_number(to, MIN_OF(wanted, fit));
+}
+
+/* All of them together have no room. */
+static bool is_beyond_memory(const struct sizing_facts *facts)
+{
+        return facts->worker_bytes > 0 && facts->input->memory_bytes > 0 &&
+               facts->pool->limits.max_workers > facts->input->memory_bytes / facts->worker_bytes;
+}
+
+static void judge_spacious(const struct sizing_facts *facts, struct sizing *to)
+{
+        const struct status_pool *pool = facts->pool;
+        unsigned max = pool->limits.max_workers;
+        uint64_t wanted = MAX_OF(WITH_ROOM(pool->peaks.demand), UINT64_C(1)), fit = sizing_workers_in_memory(facts);
+
+        say_most(facts, to);
+        say_memory(facts, max, to);
+        if (is_beyond_memory(facts) && max > 1) {
+                sizing_say(to, ": three quarters of it are enough for %" PRIu64, fit);
+                sizing_change_number(to, MAX_OF(MIN_OF(fit, (uint64_t)max - 1), UINT64_C(1)));
+        } else if (pool->limits.scaling == SCALING_STATIC && wanted <= max / 2) {
+                sizing_say(to, "; a quarter more than was ever needed is %" PRIu64, wanted);
+                sizing_change_number(to, wanted);
+        } else if (pool->limits.scaling != SCALING_STATIC)
+                sizing_say(to, "; a limit that is not reached costs nothing");
+}
+
+static void judge_max_workers(const struct sizing_facts *facts, struct sizing *to)
+{
+        const struct status_pool *pool = facts->pool;
+
+        sizing_begin_number(to, "max_workers", pool->limits.max_workers);
+        if (!facts->was_full) {
+                if (is_beyond_memory(facts) || !sizing_is_early(facts, to))
+                        judge_spacious(facts, to);
+                return;
+        }
+        if (facts->requests < SIZING_REQUESTS / 10 && sizing_is_early(facts, to))
+                return;
+        say_full(facts, to);
+        if (pool->totals.saturated_ms < facts->observed_ms / RARELY && pool->totals.refused_full == 0)
+                sizing_say(to, ", which is less than a thousandth of the time");
+        else
+                judge_full(facts, to);
+}
+
+/* --- when_full ---------------------------------------------------------------------------------------------------- */
+
+/* Clients do not wait for so long. */
+#define TOO_LONG_US 10000000
+/* After so short a time there would have been a worker for those that were refused. */
+#define SHORTLY_MS 1000
+
+static void judge_queue(const struct sizing_facts *facts, struct sizing *to)
+{
+        uint64_t p99_us = request_durations_percentile_us(&facts->pool->waits, 99);
+        char wait[FIGURE_MAX];
+
+        if (facts->measured == 0) {
+                sizing_leave_open(to);
+                sizing_say(to, "clients waited, and for how long is not known: the kernel says it of TCP alone");
+                return;
+        }
+        sizing_say(to, "99 %% of the connections waited for %s at most", figure_microseconds(p99_us, wait));
+        if (p99_us < TOO_LONG_US)
+                return;
+        sizing_say(to, ", which is longer than most clients do: they are answered sooner if they are refused, and "
+                       "queue_timeout refuses only those that have waited");
+        sizing_change(to, "refuse");
+}
+
+static void judge_refusals(const struct sizing_facts *facts, struct sizing *to)
+{
+        const struct counters *totals = &facts->pool->totals;
+        uint64_t each_ms = totals->saturated_ms / MAX_OF(totals->saturations, UINT64_C(1));
+        char each[FIGURE_MAX];
+
+        sizing_say(to,
+                   "%" PRIu64 " connections were refused, %" PRIu64
+                   " of 100, while the pool was full for %s on average",
+                   totals->refused_full,
+                   totals->refused_full * 100 / MAX_OF(totals->refused_full + facts->requests, UINT64_C(1)),
+                   figure_duration(each_ms, each));
+        if (each_ms >= SHORTLY_MS)
+                return;
+        sizing_say(to, ": so short a wait in the queue would have served them");
+        sizing_change(to, "queue");
+}
+
+static void judge_when_full(const struct sizing_facts *facts, struct sizing *to)
+{
+        sizing_begin(to, "when_full", facts->pool->refuses ? "refuse" : "queue");
+        if (!facts->was_full) {
+                if (!sizing_is_early(facts, to))
+                        sizing_say(to, "the pool was never full");
+        } else if (facts->pool->refuses)
+                judge_refusals(facts, to);
+        else
+                judge_queue(facts, to);
+}
+
+void sizing_judge_workers(const struct sizing_facts *facts, struct sizing *to)
+{
+        if (facts->pool->counts.unwatched > 0 || text_equal(facts->pool->accounting, "none")) {
+                sizing_begin_number(to, "max_workers", facts->pool->limits.max_workers);
+                sizing_leave_open(to);
+                sizing_say(to, "accounting = none: nobody knows how many workers are busy");
+                return;
+        }
+        judge_max_workers(facts, to);
+        judge_when_full(facts, to);
+}
