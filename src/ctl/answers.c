@@ -5,6 +5,8 @@
 
 #include "base/cleanup.h"
 #include "ctl/format.h"
+#include "document/status_document.h"
+#include "logic/status/adaptive_words.h"
 
 /* Local time, for people; with the date if it is not today. */
 static int append_time(uint64_t wall_ms, struct text *text)
@@ -34,6 +36,21 @@ static int append_throttled(const json_t *pool, struct text *text)
                             count, count == 1 ? "" : "s");
 }
 
+/* The levels that keep workers now, and what a start is worth. */
+static int append_adaptive(const json_t *document, const json_t *pool, struct text *text)
+{
+        struct status_pool status = {0};
+
+        if (!json_is_object(ctl_at(pool, "adaptive")))
+                return 0;
+        status_document_read_scaling(pool, &status);
+        int r = text_append(text, "  now: ");
+        if (r == 0)
+                r = adaptive_words_append(&status, ctl_number(document, "machine.memory_bytes"),
+                                          (unsigned)ctl_number(document, "machine.cpus"), text);
+        return r == 0 ? text_append(text, "\n") : r;
+}
+
 int ctl_answer_why(const json_t *document, struct text *text)
 {
         const json_t *pool;
@@ -46,6 +63,8 @@ int ctl_answer_why(const json_t *document, struct text *text)
                         r = text_appendf(text, "%s%s:\n", index > 0 ? "\n" : "", ctl_string(pool, "name"));
                 if (r == 0)
                         r = append_throttled(pool, text);
+                if (r == 0)
+                        r = append_adaptive(document, pool, text);
                 for (size_t i = json_array_size(decisions); i-- > 0 && r == 0;) {
                         const json_t *decision = json_array_get(decisions, i);
                         r = text_append(text, "  ");

@@ -20,7 +20,7 @@ size_t ctl_bytes_of(const char *bytes, size_t length, size_t columns, size_t *re
 
 /* A table; each column is as wide as its widest cell. Zero-initialise, but for `style` and `needed`: if the style has a
  * width, as many columns from the right are left out as do not fit, but not the first `needed` ones. */
-#define CTL_COLUMNS_MAX 20
+#define CTL_COLUMNS_MAX 24
 
 struct ctl_cell {
         char *text;

@@ -47,6 +47,19 @@ static int append_log(const json_t *document, struct text *text)
         return r;
 }
 
+static int append_adaptive(const json_t *pool, struct text *text)
+{
+        char idle[FIGURE_MAX], delay[FIGURE_MAX], worth[FIGURE_MAX];
+
+        return text_appendf(
+                text,
+                "  adaptive   level %" PRIu64 ", idle for %s, goes after %s; a start is worth %s; %" PRIu64 " ahead\n",
+                ctl_number(pool, "adaptive.level"), figure_duration(ctl_number(pool, "adaptive.level_idle_ms"), idle),
+                figure_duration(ctl_number(pool, "adaptive.off_delay_ms"), delay),
+                figure_duration(ctl_number(pool, "adaptive.start_worth_ms"), worth),
+                ctl_number(pool, "adaptive.spare_workers"));
+}
+
 static int append_workers(const json_t *pool, struct text *text)
 {
         char observed[FIGURE_MAX];
@@ -82,10 +95,7 @@ static int append_workers(const json_t *pool, struct text *text)
                                  ctl_number(pool, "limits.min_spare_workers"),
                                  ctl_number(pool, "limits.max_spare_workers"), ctl_string(pool, "limits.scaling"));
         if (r == 0 && json_is_object(json_object_get(pool, "adaptive")))
-                r = text_appendf(text,
-                                 "  adaptive   level %" PRIu64 " idle for %" PRIu64 " ms goes, %" PRIu64 " ahead\n",
-                                 ctl_number(pool, "adaptive.level"), ctl_number(pool, "adaptive.off_delay_ms"),
-                                 ctl_number(pool, "adaptive.spare_workers"));
+                r = append_adaptive(pool, text);
         return r;
 }
 

@@ -1,5 +1,7 @@
 #include "ctl/status_pools.h"
 
+#include <stdio.h>
+
 #include "base/cleanup.h"
 #include "ctl/format.h"
 #include "ctl/sparkline.h"
@@ -35,6 +37,12 @@ static const struct {
         {"LOST", "totals.lost"},
 };
 
+/* What there is beside the columns that are always there. */
+struct optional {
+        bool adaptive; /* a pool scales so; else its columns would be empty */
+        size_t bars;   /* for so many there is room */
+};
+
 static void add_bars(struct ctl_table *table, const json_t *pool, size_t bars)
 {
         _cleanup_(freep) struct history_row *rows = NULL;
@@ -48,8 +56,39 @@ static void add_bars(struct ctl_table *table, const json_t *pool, size_t bars)
                 ctl_table_cell(table, text_string(&text));
 }
 
+static bool is_adaptive(const json_t *pool)
+{
+        return json_is_object(ctl_at(pool, "adaptive"));
+}
+
+/* Whether any pool is; else the columns would be empty. */
+static bool any_is_adaptive(const json_t *document)
+{
+        const json_t *pool;
+        size_t index;
+
+        json_array_foreach (ctl_at(document, "pools"), index, pool)
+                if (is_adaptive(pool))
+                        return true;
+        return false;
+}
+
+/* The level that keeps its worker, for how long, and for how long it has been idle. */
+static void add_adaptive(struct ctl_table *table, const json_t *pool)
+{
+        char idle[FIGURE_MAX], delay[FIGURE_MAX], text[2 * FIGURE_MAX];
+
+        snprintf(text, sizeof(text), "%s/%s", figure_duration(ctl_number(pool, "adaptive.level_idle_ms"), idle),
+                 figure_duration(ctl_number(pool, "adaptive.off_delay_ms"), delay));
+        if (is_adaptive(pool))
+                ctl_table_number(table, ctl_number(pool, "adaptive.level"));
+        else
+                ctl_table_cell(table, "-");
+        ctl_table_cell(table, is_adaptive(pool) ? text : "-");
+}
+
 /* Bars come before what can be left out, because they say more. */
-static void add_columns(struct ctl_table *table, size_t bars)
+static void add_columns(struct ctl_table *table, struct optional optional)
 {
         ctl_table_column(table, "POOL", false);
         ctl_table_column(table, "STATE", false);
@@ -58,13 +97,17 @@ static void add_columns(struct ctl_table *table, size_t bars)
         ctl_table_column(table, "REQ/S", true);
         ctl_table_column(table, "REQUESTS", true);
         table->needed = table->column_count;
-        if (bars > 0)
+        if (optional.bars > 0)
                 ctl_table_column(table, BARS_TITLE, false);
         for (size_t i = 0; i < ELEMENTS(total_columns); i++)
                 ctl_table_column(table, total_columns[i].title, true);
         ctl_table_column(table, "~MEDIAN", true);
         ctl_table_column(table, "~P99", true);
         ctl_table_column(table, "~WAIT P99", true);
+        if (optional.adaptive) {
+                ctl_table_column(table, "LEVEL", true);
+                ctl_table_column(table, "IDLE/GOES", true);
+        }
 }
 
 static void add_duration(struct ctl_table *table, const json_t *pool, const char *path, const char *measured)
@@ -75,7 +118,7 @@ static void add_duration(struct ctl_table *table, const json_t *pool, const char
         ctl_table_cell(table, known ? figure_microseconds(ctl_number(pool, path), text) : "-");
 }
 
-static void add_pool(struct ctl_table *table, const json_t *pool, size_t bars)
+static void add_pool(struct ctl_table *table, const json_t *pool, struct optional optional)
 {
         char rate[FIGURE_MAX];
 
@@ -85,23 +128,26 @@ static void add_pool(struct ctl_table *table, const json_t *pool, size_t bars)
                 ctl_table_number(table, ctl_number(pool, count_columns[i].path));
         ctl_table_cell(table, figure_rate(ctl_real(pool, "requests_per_second"), rate));
         ctl_table_number(table, ctl_number(pool, "totals.requests"));
-        if (bars > 0)
-                add_bars(table, pool, bars);
+        if (optional.bars > 0)
+                add_bars(table, pool, optional.bars);
         for (size_t i = 0; i < ELEMENTS(total_columns); i++)
                 ctl_table_number(table, ctl_number(pool, total_columns[i].path));
         add_duration(table, pool, "duration_us.p50", "totals.requests");
         add_duration(table, pool, "duration_us.p99", "totals.requests");
         add_duration(table, pool, "wait_us.p99", "wait_us.measured");
+        if (optional.adaptive)
+                add_adaptive(table, pool);
 }
 
 static void add_all(struct ctl_table *table, const json_t *document, size_t bars)
 {
+        const struct optional optional = {.adaptive = any_is_adaptive(document), .bars = bars};
         const json_t *pool;
         size_t index;
 
-        add_columns(table, bars);
+        add_columns(table, optional);
         json_array_foreach (ctl_at(document, "pools"), index, pool)
-                add_pool(table, pool, bars);
+                add_pool(table, pool, optional);
 }
 
 /* How many bars there is room for: that which all other columns that fit leave. */

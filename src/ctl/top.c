@@ -172,6 +172,8 @@ static void put_explanation(int *y)
                 "DIED       workers that died; LOST: requests that no handler served",
                 "~MEDIAN    half of the requests took no longer; ~P99: 99 of 100",
                 "~WAIT P99  how long 99 of 100 connections waited at most for a worker (TCP)",
+                "LEVEL      scaling = adaptive: the highest level of demand that keeps its worker;",
+                "           IDLE/GOES: for how long it has been idle, and after how long it goes",
         };
 
         for (size_t i = 0; i < ELEMENTS(lines); i++)

@@ -103,6 +103,22 @@ static void read_starts(const json_t *object, struct status_pool *ret)
         ret->starts.wait_ms = member_number(object, "wait_worth_ms");
 }
 
+void status_document_read_scaling(const json_t *pool, struct status_pool *ret)
+{
+        const json_t *limits = json_object_get(pool, "limits");
+
+        ret->limits = (struct scale_limits){
+                .scaling = MAX_OF(status_scaling_find(member_text(limits, "scaling")), 0),
+                .spare_timeout_ms = member_number(limits, "spare_timeout_ms"),
+                .min_spare = count_of(limits, "min_spare_workers"),
+                .max_spare = count_of(limits, "max_spare_workers"),
+                .start = count_of(limits, "start_workers"),
+                .max_workers = count_of(limits, "max_workers"),
+        };
+        read_adaptive(json_object_get(pool, "adaptive"), ret);
+        read_starts(json_object_get(pool, "starts"), ret);
+}
+
 static void read_peaks(const json_t *object, struct status_pool *ret)
 {
         ret->peaks.observed_ms = member_number(object, "observed_ms");
@@ -113,7 +129,7 @@ static void read_peaks(const json_t *object, struct status_pool *ret)
 
 static int read_pool(const json_t *object, struct status_pool *ret)
 {
-        const json_t *limits = json_object_get(object, "limits"), *backoff = json_object_get(object, "backoff");
+        const json_t *backoff = json_object_get(object, "backoff");
         const json_t *rate = json_object_get(object, "requests_per_second");
         const json_t *busy = json_object_get(object, "busy_average");
 
@@ -128,18 +144,11 @@ static int read_pool(const json_t *object, struct status_pool *ret)
                 .wants = count_of(object, "wants"),
                 .refuses = text_equal(member_text(object, "when_full"), "refuse"),
                 .max_requests = member_number(object, "max_requests"),
-                .limits = {.scaling = MAX_OF(status_scaling_find(member_text(limits, "scaling")), 0),
-                           .spare_timeout_ms = member_number(limits, "spare_timeout_ms"),
-                           .min_spare = count_of(limits, "min_spare_workers"),
-                           .max_spare = count_of(limits, "max_spare_workers"),
-                           .start = count_of(limits, "start_workers"),
-                           .max_workers = count_of(limits, "max_workers")},
                 .failures = count_of(backoff, "failures"),
                 .next_start_ms = member_number(backoff, "next_start_ms"),
                 .rate = {.per_second = json_number_value(rate), .window_ms = member_number(object, "rate_window_ms")}};
         ret->busy_average = busy ? MAX_OF(json_number_value(busy), 0.) : ret->counts.busy;
-        read_adaptive(json_object_get(object, "adaptive"), ret);
-        read_starts(json_object_get(object, "starts"), ret);
+        status_document_read_scaling(object, ret);
         read_peaks(json_object_get(object, "peaks"), ret);
         read_totals(json_object_get(object, "totals"), &ret->totals);
         read_buckets(json_object_get(object, "duration_us"), &ret->durations);

@@ -11,3 +11,7 @@
 /* Read the reply to `status`. Its strings are borrowed from the document. Of workers, templates and overlays nothing is
  * read. Free it with status_clear(). 0; -EPROTO: it is no such document; -ENOMEM. */
 int status_document_read(const json_t *document, struct status *ret);
+
+/* Read of a pool, in the reply to `status` or to `why`, what decides how many workers it has: limits, adaptive, starts.
+ */
+void status_document_read_scaling(const json_t *pool, struct status_pool *ret);

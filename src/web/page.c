@@ -113,6 +113,8 @@ int page_render(const struct status *status, const json_t *document, const json_
                 return -ENOMEM;
         for (size_t i = 0; i < status->pool_count; i++)
                 cards[i] = (struct page_card){.pool = &status->pools[i],
+                                              .memory_bytes = status->memory_bytes,
+                                              .cpus = status->cpus,
                                               .index = i,
                                               .is_shadowed = status_pool_is_shadowed(status, i),
                                               .decisions = decisions_of(status, i, why)};

@@ -1,9 +1,12 @@
 #include "web/page_card.h"
 
+#include <errno.h>
 #include <inttypes.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "document/member.h"
+#include "logic/status/adaptive_words.h"
 #include "logic/status/status.h"
 #include "web/html.h"
 #include "web/page_history.h"
@@ -144,6 +147,19 @@ static void put_workers(struct html *html, const struct page_card *card)
         page_history_put(html, pool);
 }
 
+static void put_adaptive(struct html *html, const struct page_card *card)
+{
+        _cleanup_(text_clear) struct text words = {0};
+
+        if (card->pool->limits.scaling != SCALING_ADAPTIVE)
+                return;
+        if (adaptive_words_append(card->pool, card->memory_bytes, card->cpus, &words) < 0)
+                html->r = -ENOMEM;
+        html_put(html, "<p class=\"adaptive\">Adaptive: ");
+        html_text(html, text_string(&words));
+        html_put(html, "</p>\n");
+}
+
 static void put_times_row(struct html *html, const char *name, const struct request_durations *durations,
                           const struct request_percentiles *times)
 {
@@ -253,6 +269,7 @@ void page_card_put(struct html *html, const struct page_card *card)
         html_format(html, "</h3><p class=\"badge\"><span aria-hidden=\"true\">%s</span> %s</p></div>\n",
                     states[pool->state].sign, status_pool_state_name(pool->state));
         put_workers(html, card);
+        put_adaptive(html, card);
         put_figures(html, pool);
         put_listeners(html, pool);
         put_decisions(html, card);

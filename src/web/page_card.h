@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct html;
 struct status_pool;
@@ -18,6 +19,8 @@ struct page_card {
         size_t index;
         bool is_shadowed;
         const json_t *decisions;
+        uint64_t memory_bytes; /* of the machine, as are … */
+        unsigned cpus;         /* … these; 0: not known */
 };
 
 void page_card_put(struct html *html, const struct page_card *card);

@@ -15,6 +15,7 @@ from pathlib import Path
 from control import control_of
 from daemon import Daemon, burst, connect, context_switches, read_all, request, tcp4, wait_until
 from served import most_at_once, served
+from test_preforkctl import Ctl
 
 Start = Callable[..., Daemon]
 Program = Callable[[str], str]
@@ -57,6 +58,45 @@ def test_a_burst_from_rest(preforkd: Start, program: Program) -> None:
     assert status["adaptive"]["off_delay_ms"] == status["adaptive"]["start_worth_ms"] >= 1000
     assert status["counts"]["idle"] >= 30
     daemon.wait_asleep(2, 30)
+
+
+def test_what_is_shown(preforkd: Start) -> None:
+    """Level, off-delay and worth: in the status, in `why` with the arithmetic, in the table, and as metrics."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "scaling": "adaptive", "max_workers": 20},
+                       "old": {"listen": tcp4(), "handler": "/bin/cat"}}, control=True)
+    control, ctl = control_of(daemon), Ctl(Path(str(daemon.master["control"])))
+    with contextlib.ExitStack() as stack:
+        for _ in range(3):
+            client = stack.enter_context(connect(address))
+            client.sendall(b"x")
+            assert client.recv(1) == b"x"
+        wait_until(lambda: control.pool()["adaptive"]["level"] == 3, "three levels")
+        assert control.pool()["adaptive"]["level_idle_ms"] == 0
+        assert "now: level 3 is busy, and keeps its worker for" in ctl.do("why", "www")
+    control.wait_idle()
+    first = control.pool()["adaptive"]
+    assert first["level"] == 3 and first["off_delay_ms"] > 0
+    wait_until(lambda: control.pool()["adaptive"]["level_idle_ms"] > max(first["level_idle_ms"], 20), "the time of the level")
+    # The figures are of the last starts, and none is to come: the levels keep their workers.
+    why = ctl.do("why", "www")
+    [(_, arithmetic)] = re.findall(r"^  now: level 3 has been idle for (.+?) of .+?; a start is worth \S.* of an idle worker \((.*)\); .* spare", why,
+                       re.MULTILINE)
+    assert re.fullmatch(r"\S+ / \d+ processors? x \S+ / \S+", arithmetic.partition(",")[0]), why
+    assert "now:" not in ctl.do("why", "old")
+    rows = ctl.do("status").splitlines()[-3:]
+    for line, end in zip(rows, (r"LEVEL +IDLE/GOES", r" 3 +\d\w* ?\w*/\d\w* ?\w*", r" - +-"), strict=True):
+        assert re.search(end + "$", line), rows
+    assert re.search(r"^  adaptive   level 3, idle for \S+, goes after .*; a start is worth .*; \d+ ahead$", ctl.do("status", "www"),
+                     re.MULTILINE)
+    metrics = ctl.do("metrics")
+    found = {name: float(value) for name, value in re.findall(r'^preforkd_pool_(\w+)\{pool="www"\} (\S+)$', metrics, re.MULTILINE)}
+    assert found["adaptive_level"] == 3
+    now = control.pool()
+    assert found["adaptive_off_delay_seconds"] == now["adaptive"]["off_delay_ms"] / 1000 >= 1
+    assert found["start_worth_seconds"] == now["starts"]["worth_ms"] / 1000
+    assert found["adaptive_spare_workers"] == now["adaptive"]["spare_workers"]
+    assert 'preforkd_pool_adaptive_level{pool="old"} 0' in metrics
 
 
 def test_bounds(preforkd: Start) -> None:

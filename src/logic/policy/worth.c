@@ -6,8 +6,6 @@
 #define FORK_CPU_US 1000
 #define FORK_BYTES (UINT64_C(128) << 10)
 #define SMALL_MACHINE_BYTES (UINT64_C(1) << 30)
-/* A worker always has that much of its own: page tables, stacks of the kernel. */
-#define LEAST_BYTES (UINT64_C(32) << 10)
 
 /* How often to look for more connections while workers start. */
 #define LOOKS 16
@@ -48,8 +46,9 @@ static uint64_t look_ms(const struct worth_input *input)
 struct worth worth_of_start(const struct worth_input *input)
 {
         double cpu_us = start_cpu_us(input), wait_us = (double)noticed_us(input);
-        double workers = known(input->machine_bytes, SMALL_MACHINE_BYTES) /
-                         known(MAX_OF(input->worker_bytes, input->worker_bytes > 0 ? LEAST_BYTES : 0), FORK_BYTES);
+        double workers =
+                known(input->machine_bytes, SMALL_MACHINE_BYTES) /
+                known(MAX_OF(input->worker_bytes, input->worker_bytes > 0 ? WORTH_LEAST_BYTES : 0), FORK_BYTES);
         /* Milliseconds of an idle worker for a microsecond of a processor. */
         double exchange = workers / (double)MAX_OF(input->cpus, 1U) / 1000;
 

@@ -22,6 +22,9 @@
 #define WORTH_LEAST_MS 1000
 #define WORTH_MOST_MS 3600000
 
+/* A worker always has that much of its own: page tables, stacks of the kernel. */
+#define WORTH_LEAST_BYTES (UINT64_C(32) << 10)
+
 /* 0: not known. */
 struct worth_input {
         uint64_t start_cpu_us;  /* processor time of a start, that of the worker */

@@ -1,3 +1,4 @@
+/* long: THE table of families, and for each what writes its samples */
 #include "logic/status/metrics.h"
 
 #include <assert.h>
@@ -156,6 +157,38 @@ static void write_demand_max(struct exposition *to, const struct status_pool *po
         write_limit(to, pool, pool->peaks.demand);
 }
 
+/* 0 for pools with another scaling. */
+static bool is_adaptive(const struct status_pool *pool)
+{
+        return pool->limits.scaling == SCALING_ADAPTIVE;
+}
+
+static void write_ms(struct exposition *to, const struct status_pool *pool, uint64_t ms)
+{
+        exposition_begin_sample(to, "", pool, NULL, NULL);
+        exposition_end_ms(to, ms);
+}
+
+static void write_level(struct exposition *to, const struct status_pool *pool)
+{
+        write_limit(to, pool, is_adaptive(pool) ? pool->adaptive.level : 0);
+}
+
+static void write_off_delay(struct exposition *to, const struct status_pool *pool)
+{
+        write_ms(to, pool, is_adaptive(pool) ? pool->adaptive.off_delay_ms : 0);
+}
+
+static void write_ahead(struct exposition *to, const struct status_pool *pool)
+{
+        write_limit(to, pool, is_adaptive(pool) ? pool->adaptive.spare : 0);
+}
+
+static void write_start_worth(struct exposition *to, const struct status_pool *pool)
+{
+        write_ms(to, pool, pool->starts.worth_ms);
+}
+
 /* True if the listener before it has the same name: one that drains, beside its successor. */
 static bool is_repeated(const struct status_pool *pool, size_t index)
 {
@@ -248,6 +281,14 @@ static const struct row rows[] = {
          "idle workers, and those that start or may still be started", NULL, write_available},
         {"pool_workers_wanted", METRIC_GAUGE, NULL, "pool", "workers that max_workers_total keeps it from starting",
          NULL, write_wanted},
+        {"pool_adaptive_level", METRIC_GAUGE, NULL, "pool",
+         "scaling = adaptive: the highest level of demand that keeps its worker", NULL, write_level},
+        {"pool_adaptive_off_delay_seconds", METRIC_GAUGE, "seconds", "pool",
+         "scaling = adaptive: for how long a level that is idle keeps its worker", NULL, write_off_delay},
+        {"pool_adaptive_spare_workers", METRIC_GAUGE, NULL, "pool",
+         "scaling = adaptive: workers that are started ahead of demand", NULL, write_ahead},
+        {"pool_start_worth_seconds", METRIC_GAUGE, "seconds", "pool",
+         "for how long an idle worker costs as much as a start", NULL, write_start_worth},
         {"pool_workers_busy_max", METRIC_GAUGE, NULL, "pool", "the most workers seen busy at once", NULL,
          write_busy_max},
         {"pool_demand_max", METRIC_GAUGE, NULL, "pool", "the most connections seen served or waiting at once", NULL,

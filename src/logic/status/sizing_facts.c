@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/figures.h"
+#include "logic/policy/worth.h"
 
 /* The mean of those that are measured. The memory of a handler that is a process of its own is there while it runs. */
 static uint64_t find_worker_bytes(const struct sizing_input *input)
@@ -20,7 +21,7 @@ static uint64_t find_worker_bytes(const struct sizing_input *input)
         }
         if (count == 0)
                 sum = is_process ? 0 : input->pool->starts.worker_bytes;
-        return sum > 0 ? MAX_OF(sum / MAX_OF(count, UINT64_C(1)), SIZING_LEAST_BYTES) : 0;
+        return sum > 0 ? MAX_OF(sum / MAX_OF(count, UINT64_C(1)), WORTH_LEAST_BYTES) : 0;
 }
 
 /* Bucket i of waits begins at 2^(i-1) µs. */

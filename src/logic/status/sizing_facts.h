@@ -42,9 +42,6 @@ struct sizing_facts {
         bool was_full;         /* clients waited or were refused at max_workers */
 };
 
-/* A worker always has that much of its own: page tables, stacks of the kernel. */
-#define SIZING_LEAST_BYTES (UINT64_C(32) << 10)
-
 /* A wait that somebody notices: the first bound of the buckets above the 10 ms of logic/policy/worth. */
 #define SIZING_LATE_MS 16
 

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/figures.h"
+#include "logic/policy/worth.h"
 
 /* So many workers are needed to see something. */
 #define WORKERS 8
@@ -102,7 +103,8 @@ static bool judge_haste(const struct sizing_facts *facts, struct sizing *to)
         sizing_say(to, "%" PRIu64 " workers were replaced in %" PRIu64 " requests", pool->totals.recycled,
                    facts->requests);
         if (pool->starts.cpu_us > 0)
-                sizing_say(to, ", each for %s of a processor", figure_microseconds(pool->starts.cpu_us, cpu));
+                sizing_say(to, ", each for %s of a processor",
+                           figure_microseconds(pool->starts.cpu_us + WORTH_MASTER_CPU_US, cpu));
         return true;
 }
 

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/figures.h"
 #include "logic/policy/worth.h"
+#include "logic/status/adaptive_words.h"
 
 /* More starts than one for so many requests are many; fewer than one for so many are few. */
 #define MANY_FOR 20
@@ -141,21 +142,20 @@ static void say_starts(const struct sizing_facts *facts, struct sizing *to)
         sizing_say(to, "%" PRIu64 " worker%s started for %" PRIu64 " requests", starts, starts == 1 ? " was" : "s were",
                    facts->requests);
         if (facts->pool->starts.cpu_us > 0)
-                sizing_say(to, ", with %s of a processor each", figure_microseconds(facts->pool->starts.cpu_us, cpu));
+                sizing_say(to, ", with %s of a processor each",
+                           figure_microseconds(facts->pool->starts.cpu_us + WORTH_MASTER_CPU_US, cpu));
 }
 
-/* As logic/policy/worth weighs it. */
 static void say_worth(const struct sizing_facts *facts, struct sizing *to)
 {
-        char worth[FIGURE_MAX], cpu[FIGURE_MAX], own[FIGURE_MAX], there[FIGURE_MAX];
+        _cleanup_(text_clear) struct text arithmetic = {0};
+        char worth[FIGURE_MAX];
         const struct status_pool *pool = facts->pool;
 
-        sizing_say(to, "; as much as an idle worker costs in %s", figure_duration(pool->starts.worth_ms, worth));
-        if (pool->starts.worker_bytes > 0 && facts->input->memory_bytes > 0 && facts->input->cpus > 0)
-                sizing_say(to, " (%s / %u processor%s x %s / %s)", figure_microseconds(pool->starts.cpu_us, cpu),
-                           facts->input->cpus, facts->input->cpus == 1 ? "" : "s",
-                           figure_size(facts->input->memory_bytes, there),
-                           figure_size(MAX_OF(pool->starts.worker_bytes, SIZING_LEAST_BYTES), own));
+        int r = adaptive_words_append_worth(pool, facts->input->memory_bytes, facts->input->cpus, &arithmetic);
+        to->r = to->r < 0 ? to->r : r;
+        sizing_say(to, "; as much as an idle worker costs in %s%s", figure_duration(pool->starts.worth_ms, worth),
+                   text_string(&arithmetic));
 }
 
 /* Whole seconds read better. */

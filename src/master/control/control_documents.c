@@ -20,6 +20,17 @@ json_t *control_document_status(const struct status_of_daemon *about, const stru
         return status_json_status(&status);
 }
 
+static json_t *why_json(const struct pool *pool, uint64_t now_ms, uint64_t wall_ms)
+{
+        struct status_pool status = {0};
+
+        status_collect_scaling(pool, now_ms, &status);
+        return json_pack("{s:o, s:i, s:o, s:o, s:o, s:o}", "name", status_json_text(pool->name), "throttled",
+                         (int)worker_table_count(pool).throttled, "limits", status_json_limits(&status.limits),
+                         "adaptive", status_json_adaptive(&status), "starts", status_json_starts(&status), "decisions",
+                         status_json_decisions(&pool->decisions, now_ms, wall_ms));
+}
+
 json_t *control_document_why(const struct pool_table *pools, const char *pool, size_t *ret_found)
 {
         uint64_t now_ms = clock_now_ms(), wall_ms = clock_wall_ms();
@@ -32,10 +43,10 @@ json_t *control_document_why(const struct pool_table *pools, const char *pool, s
                 if (pool && !text_equal(one->name, pool))
                         continue;
                 (*ret_found)++;
-                r = json_array_append_new(list,
-                                          json_pack("{s:o, s:i, s:o}", "name", status_json_text(one->name), "throttled",
-                                                    (int)worker_table_count(one).throttled, "decisions",
-                                                    status_json_decisions(&one->decisions, now_ms, wall_ms)));
+                r = json_array_append_new(list, why_json(one, now_ms, wall_ms));
+                if (r == 0 && *ret_found == 1)
+                        r = json_object_set_new(reply, "machine",
+                                                status_json_machine(one->runtime->memory_bytes, one->runtime->cpus));
         }
         if (r == 0)
                 return reply;

@@ -45,6 +45,13 @@ static void collect_starts(const struct pool *pool, struct status_pool *status)
         status->starts.wait_ms = worth.wait_ms;
 }
 
+void status_collect_scaling(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
+{
+        status->limits = pool_scale_limits(pool);
+        collect_adaptive(pool, now_ms, status);
+        collect_starts(pool, status);
+}
+
 static void collect_peaks(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
 {
         const struct peaks *peaks = &pool->counters.peaks;
@@ -57,8 +64,7 @@ static void collect_peaks(const struct pool *pool, uint64_t now_ms, struct statu
 
 static void collect_totals(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
 {
-        collect_adaptive(pool, now_ms, status);
-        collect_starts(pool, status);
+        status_collect_scaling(pool, now_ms, status);
         collect_peaks(pool, now_ms, status);
         status->totals = tallies_totals(pool);
         if (pool->scaler.saturation_told)
@@ -303,7 +309,6 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
                 .handler_type = handler_type_name(pool->config),
                 .accounting = accounting_name(pool->config),
                 .counts = collect_counts(pool),
-                .limits = pool_scale_limits(pool),
                 .refuses = pool->config->when_full == FULL_REFUSE,
                 .max_requests = pool->config->max_requests,
                 .wants = pool->budget.wants,

@@ -173,8 +173,12 @@ static json_t *choice_json(const struct status_choice *choice)
                          choice->why ? status_json_text(choice->why) : json_null());
 }
 
-/* What adaptive scaling goes by; null with another scaling. */
-static json_t *adaptive_json(const struct status_pool *status)
+json_t *status_json_machine(uint64_t memory_bytes, unsigned cpus)
+{
+        return json_pack("{s:o, s:o}", "memory_bytes", NUMBER(memory_bytes), "cpus", json_integer(cpus));
+}
+
+json_t *status_json_adaptive(const struct status_pool *status)
 {
         if (status->limits.scaling != SCALING_ADAPTIVE)
                 return json_null();
@@ -184,7 +188,7 @@ static json_t *adaptive_json(const struct status_pool *status)
                          NUMBER(status->starts.worth_ms), "wait_worth_ms", NUMBER(status->starts.wait_ms));
 }
 
-static json_t *starts_json(const struct status_pool *status)
+json_t *status_json_starts(const struct status_pool *status)
 {
         return json_pack("{s:o, s:o, s:o, s:o, s:o}", "cpu_us", NUMBER(status->starts.cpu_us), "duration_us",
                          NUMBER(status->starts.duration_us), "worker_bytes", NUMBER(status->starts.worker_bytes),
@@ -206,9 +210,9 @@ static int add_lists(json_t *pool, const struct status_pool *status)
         if (r == 0)
                 r = json_object_set_new(pool, "start_method", choice_json(&status->start_method));
         if (r == 0)
-                r = json_object_set_new(pool, "adaptive", adaptive_json(status));
+                r = json_object_set_new(pool, "adaptive", status_json_adaptive(status));
         if (r == 0)
-                r = json_object_set_new(pool, "starts", starts_json(status));
+                r = json_object_set_new(pool, "starts", status_json_starts(status));
         if (r == 0)
                 r = json_object_set_new(pool, "peaks", peaks_json(status));
         if (r == 0)
@@ -305,16 +309,16 @@ json_t *status_json_status(const struct status *status)
 {
         json_t *pools = json_array();
         json_t *file = status_json_ok(CONTROL_STATUS);
-        json_t *daemon = json_pack(
-                "{s:s, s:i, s:s, s:o, s:o, s:o, s:o, s:f, s:o, s:{s:o, s:o}, s:{s:o, s:o}, s:o, s:{s:b, s:o}, s:o}",
-                "version", status->version, "pid", (int)status->pid, "state", status->state, "started",
-                status_json_time(status->started_wall_ms), "started_ms", NUMBER(status->started_wall_ms), "uptime_ms",
-                NUMBER(status->uptime_ms), "counts", counts_json(&status->counts), "requests_per_second",
-                status->requests_per_second, "totals", totals_json(&status->totals), "machine", "memory_bytes",
-                NUMBER(status->memory_bytes), "cpus", NUMBER(status->cpus), "total", "max_workers",
-                NUMBER(status->total.max), "used", NUMBER(status->total.used), "log", log_json(&status->log), "reload",
-                "successful", !status->config_refused, "success_ms", NUMBER(status->configured_wall_ms), "upgrades",
-                NUMBER(status->upgrades));
+        json_t *daemon =
+                json_pack("{s:s, s:i, s:s, s:o, s:o, s:o, s:o, s:f, s:o, s:o, s:{s:o, s:o}, s:o, s:{s:b, s:o}, s:o}",
+                          "version", status->version, "pid", (int)status->pid, "state", status->state, "started",
+                          status_json_time(status->started_wall_ms), "started_ms", NUMBER(status->started_wall_ms),
+                          "uptime_ms", NUMBER(status->uptime_ms), "counts", counts_json(&status->counts),
+                          "requests_per_second", status->requests_per_second, "totals", totals_json(&status->totals),
+                          "machine", status_json_machine(status->memory_bytes, status->cpus), "total", "max_workers",
+                          NUMBER(status->total.max), "used", NUMBER(status->total.used), "log", log_json(&status->log),
+                          "reload", "successful", !status->config_refused, "success_ms",
+                          NUMBER(status->configured_wall_ms), "upgrades", NUMBER(status->upgrades));
         int r = json_object_set_new(file, "master", daemon);
 
         if (r == 0)

@@ -20,6 +20,11 @@ json_t *status_json_error(const char *error, const char *message);
 json_t *status_json_text(const char *string);
 json_t *status_json_status(const struct status *status);
 json_t *status_json_limits(const struct scale_limits *limits);
+json_t *status_json_machine(uint64_t memory_bytes, unsigned cpus);
+
+/* What adaptive scaling goes by; null with another scaling. And what starts cost. */
+json_t *status_json_adaptive(const struct status_pool *status);
+json_t *status_json_starts(const struct status_pool *status);
 
 /* Newest first; `now_ms` (monotonic) and `wall_ms` (wall clock) denote the same moment. */
 json_t *status_json_decisions(const struct decision_ring *ring, uint64_t now_ms, uint64_t wall_ms);

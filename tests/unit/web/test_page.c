@@ -168,12 +168,30 @@ static void test_very_many_workers(void **state)
         json_decref(pools);
 }
 
+static void test_an_adaptive_pool(void **state)
+{
+        _cleanup_(text_clear) struct text text = {0};
+
+        (void)state;
+        render("{\"master\": {\"machine\": {\"memory_bytes\": 8589934592, \"cpus\": 2}}, \"pools\": [{\"name\": "
+               "\"www\", "
+               "\"limits\": {\"scaling\": \"adaptive\"}, \"adaptive\": {\"level\": 3, \"off_delay_ms\": 10240}, "
+               "\"starts\": {\"cpu_us\": 19700, \"duration_us\": 1000, \"worker_bytes\": 8388608, \"worth_ms\": "
+               "10240}}, "
+               "{\"name\": \"old\", \"limits\": {\"scaling\": \"dynamic\"}}]}",
+               "{\"pools\": []}", &text);
+        assert_int_equal(count_of(text_string(&text), "Adaptive: "), 1);
+        assert_non_null(strstr(text_string(&text),
+                               "Adaptive: level 3 is busy, and keeps its worker for 10s after that; a start is worth "
+                               "10s of an idle worker (20.0ms / 2 processors x 8.0G / 8.0M); no spare ones"));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_text_from_outside),       cmocka_unit_test(test_style_and_script),
-                cmocka_unit_test(test_what_is_bad_comes_first), cmocka_unit_test(test_workers_over_time),
-                cmocka_unit_test(test_very_many_workers),
+                cmocka_unit_test(test_an_adaptive_pool),  cmocka_unit_test(test_text_from_outside),
+                cmocka_unit_test(test_style_and_script),  cmocka_unit_test(test_what_is_bad_comes_first),
+                cmocka_unit_test(test_workers_over_time), cmocka_unit_test(test_very_many_workers),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

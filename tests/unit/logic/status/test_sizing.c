@@ -66,7 +66,7 @@ static struct observed parse(const char *line)
                                     .busy_s = 34560,
                                     .quick_waits = 5000,
                                     .start_us = 1200,
-                                    .start_cpu_us = 1000,
+                                    .start_cpu_us = 700,
                                     .worth_s = 42,
                                     .memory_mb = 8192,
                                     .cpus = 2};
