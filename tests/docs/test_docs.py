@@ -320,6 +320,22 @@ def test_migration_tables(program: str, heading: str) -> None:
             assert re.search(rf"(\bIc |, |Fl _){ours}\b", beside), f"{word} is {ours}, not {beside}"
 
 
+def test_the_table_of_scaling() -> None:
+    """The ranges in the manual are those of the replay's table, which is generated."""
+    cells = [[cell.strip() for cell in line.strip("| \n").split("|")] for line in (ROOT / "tests/README.md").read_text().splitlines()
+             if re.match(r"\| [a-z/ ]+ \| (1|150) \| \d+ \|", line)]
+    assert len(cells) == 48
+    rows = re.findall(r"^\.It \"?([^\"\n]*?)\"? Ta (.*)$", section(page("preforkd.conf.5"), "ADAPTIVE SCALING"), re.MULTILINE)[1:]
+    assert len(rows) == len(cells[0]) - 3
+    for i, (rule, said) in enumerate(rows):
+        expected = []
+        for start in ("1", "150"):
+            costs, waits, _ = zip(*([float(number) for number in row[3 + i].split(",")] for row in cells if row[1] == start), strict=True)
+            longest = max(waits)
+            expected += [f"{min(costs):.1f} to {max(costs):.1f}", f"{longest:.0f} ms" if longest < 1000 else f"{longest / 1000:.1f} s"]
+        assert re.findall(r'"([^"]*)"', said) == expected, rule
+
+
 def test_errors_are_described() -> None:
     text = section(page("preforkd-control.7"), "REPLIES").split("The errors:")[1].split(".El")[0]
     sources = source("master/control") + source("master/daemon")
