@@ -8,7 +8,8 @@ and as long as they were served, and what a start was found to cost. Once with a
     tests/bench/live.py [--trace NAME]    NAME: conv or code, of the folder that PREFORKD_TRACES names; without it, a load of
                                           two states is generated
 
-A machine that is busy with other things makes starts slower and clients late, which the simulator cannot know.
+A machine that is busy with other things makes starts slower and clients late, which the simulator cannot know; and in a
+short run a start more or less in the first burst decides how many spare workers there are.
 """
 
 from __future__ import annotations

@@ -210,14 +210,16 @@ int workload_read(struct workload *load, const char *name, const char *path)
 int workload_read_served(struct workload *load, const char *name, const char *path)
 {
         _cleanup_(file_closep) FILE *file = fopen(path, "re");
-        unsigned long long at_us, duration_us;
+        char line[256], *rest;
         size_t room = 0;
 
         *load = (struct workload){.name = name};
         if (!file)
                 return -errno;
-        while (fscanf(file, "%llu %llu", &at_us, &duration_us) == 2)
-                add(load, &room, &(struct request){.at_us = at_us, .duration_us = MAX_OF(duration_us, 1ULL)});
+        while (fgets(line, sizeof(line), file)) {
+                uint64_t at_us = strtoull(line, &rest, 10), duration_us = strtoull(rest, NULL, 10);
+                add(load, &room, &(struct request){.at_us = at_us, .duration_us = MAX_OF(duration_us, UINT64_C(1))});
+        }
         qsort(load->requests, load->count, sizeof(*load->requests), by_time);
         return load->count > 0 ? 0 : -EPROTO;
 }
