@@ -14,6 +14,7 @@
 #include "master/pool/pool_orders.h"
 #include "master/pool/pool_table.h"
 #include "master/reload/effective_config.h"
+#include "master/status/reply_json.h"
 #include "master/status/status_json.h"
 
 /* A request that is being carried out. */
@@ -166,7 +167,7 @@ static void answer_problems(const struct control_order *order, const char *messa
 {
         json_t *reply = status_json_error("refused", message);
 
-        if (json_object_set_new(reply, "problems", status_json_problems(problems)) != 0) {
+        if (json_object_set_new(reply, "problems", reply_json_problems(problems)) != 0) {
                 json_decref(reply);
                 reply = NULL;
         }

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "master/status/reply_json.h"
 #include "master/status/status_json.h"
 
 static int describe_reload(const struct control_outcome *outcome, json_t *reply)
@@ -10,9 +11,9 @@ static int describe_reload(const struct control_outcome *outcome, json_t *reply)
         int r = json_object_set_new(reply, "dry_run", dry_run);
 
         if (r == 0 && outcome->accepted)
-                r = json_object_set_new(reply, "changes", status_json_changes(outcome->changes));
+                r = json_object_set_new(reply, "changes", reply_json_changes(outcome->changes));
         if (r == 0 && outcome->accepted)
-                r = json_object_set_new(reply, "master_options", status_json_words(&outcome->changes->master_options));
+                r = json_object_set_new(reply, "master_options", reply_json_words(&outcome->changes->master_options));
         return r;
 }
 
@@ -54,7 +55,7 @@ static json_t *document_of(const struct control_outcome *outcome)
 
         if (r == 0 && kinds[outcome->what].has_problems)
                 r = json_object_set_new(reply, "problems",
-                                        status_json_problems(outcome->problems ? outcome->problems : &none));
+                                        reply_json_problems(outcome->problems ? outcome->problems : &none));
         if (r == 0)
                 return reply;
         json_decref(reply);
