@@ -421,6 +421,23 @@ def test_programs_that_do_not_load_it(tmp_path: Path, change: Callable[[bytes], 
     assert check(tmp_path, handler="/bin/cat").returncode == 0
 
 
+def written_in_go(data: bytes) -> bytes:
+    """Its note is that of Go's linker, whose name is as long as that of the other one."""
+    gnu, go = b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0", b"\x04\0\0\0\x14\0\0\0\x04\0\0\0Go\0\0"
+    assert data.count(gnu) == 1
+    return data.replace(gnu, go)
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the program that is changed is one of x86-64")
+def test_programs_that_call_the_kernel_themselves(tmp_path: Path) -> None:
+    """Go's load the object, which does not see how they accept."""
+    program = patched(tmp_path / "program", written_in_go)
+    result = check(tmp_path, handler=str(program))
+    assert result.returncode != 0 and re.search(r":\d+: accounting: .*: it is written in Go", result.stderr)
+    assert check(tmp_path, handler=str(program), accounting="none").returncode == 0
+    assert check(tmp_path, handler=str(program), handler_type="inetd", start_method="forkserver").returncode == 0
+
+
 def test_a_root_directory_without_it(tmp_path: Path) -> None:
     if not AS_ROOT:
         pytest.skip("needs root")

@@ -77,6 +77,11 @@ int preload_check(const struct pool_config *pool, const struct executable_place 
                 return 0;
         *ret_option = user.option;
         int r = check_program(pool, place, path, &user, why);
+        if (r == 0 && user.option == POOL_ACCOUNTING && preload_object_is_go(place, path))
+                return refuse(why,
+                              "preload cannot be used with the handler \"%s%s\": it is written in Go, and accepts "
+                              "without libc; expected %s",
+                              pool->root_directory ? pool->root_directory : "", path, user.others);
         return r == 0 && pool_config_is_copied(pool) ? check_machine(pool, ret_option, why) : r;
 }
 

@@ -17,6 +17,8 @@
 
 #define HEAD_SIZE 256
 #define DEPTH_MAX 4
+#define NOTES_SIZE 4096
+#define GO_NAME "Go\0" /* and a NUL: four bytes */
 #if defined(__x86_64__)
 #define OWN_LOADER "ld-linux-x86-64.so.2"
 #define OTHER_MACHINE NULL
@@ -150,6 +152,43 @@ int preload_object_check(const struct executable_place *place, const char *path,
         int r = check_object(place, why);
 
         return r < 0 ? r : check_program(place, path, 0, may_gain_privileges, why);
+}
+
+/* A note has a name and a text, both filled up to a multiple of 4. */
+static bool has_go_note(int fd, const ElfW(Phdr) * segment)
+{
+        char notes[NOTES_SIZE];
+        ElfW(Nhdr) note;
+        size_t at = 0;
+
+        ssize_t size = pread(fd, notes, MIN_OF(sizeof(notes), (size_t)segment->p_filesz), (off_t)segment->p_offset);
+        while (size > 0 && at + sizeof(note) + sizeof(GO_NAME) <= (size_t)size) {
+                memcpy(&note, notes + at, sizeof(note));
+                at += sizeof(note);
+                if (note.n_namesz == sizeof(GO_NAME) && memcmp(notes + at, GO_NAME, sizeof(GO_NAME)) == 0)
+                        return true;
+                at += ((size_t)note.n_namesz + 3) / 4 * 4 + ((size_t)note.n_descsz + 3) / 4 * 4;
+        }
+        return false;
+}
+
+bool preload_object_is_go(const struct executable_place *place, const char *path)
+{
+        ElfW(Ehdr) header = {0};
+        _cleanup_(fd_closep) int fd = open_readable(place, path);
+
+        if (fd < 0 || pread(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header) ||
+            memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_phentsize != sizeof(ElfW(Phdr)))
+                return false;
+        for (unsigned i = 0; i < header.e_phnum; i++) {
+                ElfW(Phdr) segment;
+                if (pread(fd, &segment, sizeof(segment), (off_t)(header.e_phoff + i * sizeof(segment))) !=
+                    (ssize_t)sizeof(segment))
+                        return false;
+                if (segment.p_type == PT_NOTE && has_go_note(fd, &segment))
+                        return true;
+        }
+        return false;
 }
 
 /* To switch off what is off succeeds, where it exists. */

@@ -4,6 +4,8 @@
  * The configuration child and the worker ask. Nothing is loaded here. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "os/process/executable.h"
 
 /* The variable that names another place than the installed one: for preforkd that is not installed. */
@@ -19,6 +21,10 @@ const char *preload_object_path(void);
  * later whether it was loaded. */
 int preload_object_check(const struct executable_place *place, const char *path, bool may_gain_privileges,
                          struct text *why);
+
+/* Was the program made by the compiler of Go? Such programs call the kernel without libc, where the object does not see
+ * how they accept. False also if it cannot be examined. */
+bool preload_object_is_go(const struct executable_place *place, const char *path);
 
 /* Can it watch a program's system calls, up to the first touch of its connection? NULL: it can; else why not. */
 const char *preload_object_no_dispatch(void);
