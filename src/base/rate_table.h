@@ -70,6 +70,11 @@ static inline bool rate_table_limits_sources(const struct rate_table *table)
         return atomic_load_explicit(&table->of_source.step_ns, memory_order_relaxed) > 0;
 }
 
+static inline bool rate_table_limits_pool(const struct rate_table *table)
+{
+        return atomic_load_explicit(&table->of_pool.step_ns, memory_order_relaxed) > 0;
+}
+
 /* A connection of this source (a hash, not 0) begins at now_ns. False: it is over its rate; nothing was taken. */
 bool rate_table_take(struct rate_table *table, uint64_t source, uint64_t now_ns);
 

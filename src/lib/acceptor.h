@@ -49,10 +49,10 @@ int acceptor_join(struct acceptor *acceptor, const int *listeners, size_t count)
  * came, or a connection was skipped. Other -errno: the listener acceptor->failed cannot be used. */
 int acceptor_wait(struct acceptor *acceptor, struct address *ret_peer, int *ret_fd);
 
-/* What can be polled for the next connection: the listener, or the set of several. */
-static inline int acceptor_watched_fd(const struct acceptor *acceptor)
+/* Where the descriptor is that can be polled for the next connection: of the listener, or of the set of several. */
+static inline const int *acceptor_watched(const struct acceptor *acceptor)
 {
-        return acceptor->count == 1 ? acceptor->listeners[0] : acceptor->epoll_fd;
+        return acceptor->count == 1 ? acceptor->listeners : &acceptor->epoll_fd;
 }
 
 /* accept4(2) as acceptor_wait() calls it where there is no take(). 0 with a connection, or -errno. */

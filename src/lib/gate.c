@@ -236,9 +236,9 @@ void gate_explain(struct line *line, const struct prefork_scoreboard *board, con
         line_add(line, record_limit_text(more, more_text));
 }
 
-bool gate_find_texts(const void *memory, size_t size, struct gate *gate)
+/* The texts, at the end. */
+static bool find_texts(const char *bytes, size_t size, struct gate *gate)
 {
-        const char *bytes = memory;
         struct gate_texts texts;
 
         if (size < sizeof(texts))
@@ -251,4 +251,19 @@ bool gate_find_texts(const void *memory, size_t size, struct gate *gate)
         gate->full_response =
                 (struct lingering_text){.bytes = bytes + texts.banner_bytes, .length = texts.full_response_bytes};
         return true;
+}
+
+bool gate_find(const void *memory, size_t size, struct gate *ret)
+{
+        const char *bytes = memory;
+
+        ret->access = memory;
+        if (!access_is_whole(ret->access, size))
+                return false;
+        bytes += ret->access->bytes;
+        size -= ret->access->bytes;
+        ret->proxies = (const void *)bytes;
+        if (!access_is_whole(ret->proxies, size))
+                return false;
+        return find_texts(bytes + ret->proxies->bytes, size - ret->proxies->bytes, ret);
 }

@@ -23,7 +23,7 @@ struct gate {
         struct lingering_text full_response; /* … and those that are not: lingering_refuse() */
 };
 
-/* Behind two access tables in memory that processes share: this, and the bytes of both texts. */
+/* In memory that processes share: the access table, that of the proxies, this, and the bytes of both texts. */
 struct gate_texts {
         uint32_t banner_bytes, full_response_bytes;
 };
@@ -63,5 +63,5 @@ bool gate_may_log(struct prefork_scoreboard *board, const struct gate_refusal *r
 void gate_explain(struct line *line, const struct prefork_scoreboard *board, const struct gate_refusal *refusal,
                   uint32_t more);
 
-/* The texts at the beginning of such memory. False: it is not whole. */
-bool gate_find_texts(const void *memory, size_t size, struct gate *gate);
+/* All that a pool asks, in such memory, which must stay. False: it is not whole. */
+bool gate_find(const void *memory, size_t size, struct gate *ret);

@@ -3,12 +3,14 @@
 #include <errno.h>
 #include <stdbool.h>
 
+#include "base/cleanup.h"
 #include "lib/door.h"
 #include "lib/idle_set.h"
 #include "lib/refusal.h"
 #include "lib/sys.h"
 
 #define BITE_BYTES 16384
+#define LISTENERS_MAX 128 /* as preload/listeners */
 /* How long a connection is left to other idle workers. This one has looked with poll(2), which several are woken from:
  * if it accepted at once, another would be quicker half of the time, and this one would wait in accept(2) for the next
  * connection, with those that linger in its hands. Who waits in accept(2) needs no time at all; of those who poll, each
@@ -93,23 +95,33 @@ void lingering_look(struct lingering *lingering)
                         remove_at(lingering, i);
 }
 
-void lingering_wait(struct lingering *lingering, int listener, const struct slot *slot)
+static bool is_ready(const struct pollfd *listeners, size_t count)
 {
-        struct pollfd pollers[1 + LINGERING_MAX];
+        for (size_t i = 0; i < count; i++)
+                if (listeners[i].revents != 0)
+                        return true;
+        return false;
+}
+
+void lingering_wait(struct lingering *lingering, const int *listeners, size_t count, const struct slot *slot)
+{
+        struct pollfd pollers[LISTENERS_MAX + LINGERING_MAX];
         bool is_left = false;
 
+        count = MIN_OF(count, (size_t)LISTENERS_MAX);
         while (lingering->count > 0 && !door_is_closed()) {
-                pollers[0] = (struct pollfd){.fd = listener, .events = POLLIN};
-                size_t count = lingering_fill(lingering, pollers + 1);
-                sys_poll(pollers, (unsigned)count + 1, lingering_timeout_ms(lingering));
+                for (size_t i = 0; i < count; i++)
+                        pollers[i] = (struct pollfd){.fd = listeners[i], .events = POLLIN};
+                size_t sockets = lingering_fill(lingering, pollers + count);
+                sys_poll(pollers, (unsigned)(count + sockets), lingering_timeout_ms(lingering));
                 lingering_look(lingering);
-                if (pollers[0].revents == 0) {
+                if (!is_ready(pollers, count)) {
                         is_left = false;
                         continue;
                 }
                 if (is_left || idle_set_count(slot->board) <= 1)
                         return;
-                sys_poll(pollers + 1, 0, left_ms(slot));
+                sys_poll(pollers, 0, left_ms(slot));
                 is_left = true;
         }
 }

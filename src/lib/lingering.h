@@ -38,9 +38,9 @@ struct lingering {
  * closed, as refusal_close() does; else it lingers. */
 void lingering_refuse(struct lingering *lingering, int connection, const struct lingering_text *text);
 
-/* While somebody lingers: wait, reading and dropping, until there is something to accept at `listener` (or an epoll
- * set) that other idle workers leave to this one, or the door has closed. Called before acceptor_wait(). */
-void lingering_wait(struct lingering *lingering, int listener, const struct slot *slot);
+/* While somebody lingers: wait, reading and dropping, until there is something to accept at one of the listeners (or an
+ * epoll set) that other idle workers leave to this one, or the door has closed. Called before accept(2). */
+void lingering_wait(struct lingering *lingering, const int *listeners, size_t count, const struct slot *slot);
 
 /* The parts of that, for who waits otherwise. lingering_fill() appends what to poll for, and returns how many;
  * lingering_timeout_ms() is for how long, -1: for ever; after the poll, lingering_look() reads, drops and closes. */

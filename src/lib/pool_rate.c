@@ -50,7 +50,7 @@ void pool_rate_wait(struct slot *slot)
 {
         struct hold hold = {0};
 
-        if (!slot->rates || atomic_load_explicit(&slot->rates->of_pool.step_ns, memory_order_relaxed) == 0)
+        if (!slot->rates || !rate_table_limits_pool(slot->rates))
                 return;
         uint64_t now_ns = sys_now_ns();
         reserve(slot, &hold, now_ns);

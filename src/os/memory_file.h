@@ -1,6 +1,6 @@
 /* Files in memory (memfd_create(2)), by which one process passes a text to another: the writer never waits for the
  * reader, who maps the whole file. Called by master/config for the configuration child, by master/state for the
- * hand-over, and by worker/runtime_template for what a template passes to its workers. */
+ * hand-over, and by worker/gate_memory for programs that are executed in place of a worker. */
 #pragma once
 
 #include <stddef.h>

@@ -51,7 +51,7 @@ static bool send_bytes(const char *text, size_t length)
 
         if (send_to_socket(text, length, &dropped))
                 return !dropped;
-        if (target.pipe_fd < 0 || sys_poll(&poller, 1, 0) != 1 || !(poller.revents & POLLOUT))
+        if (target.pipe_fd < 0 || sys_poll(&poller, 1, 0) != 1 || poller.revents != POLLOUT) /* POLLERR: nobody reads */
                 return false;
         return sys_write(target.pipe_fd, text, length) == (long)length;
 }

@@ -1,7 +1,7 @@
 /* The worker's own records in a worker that has executed its handler: as worker/worker_log writes them, without libc.
  *
- * Called by preload/service and preload/copies. What must stay true: it never waits, and a record that does not fit is
- * dropped and counted. */
+ * Called by preload/service, preload/copies, preload/admission and preload/listener_template. What must stay true: it
+ * never waits, and a record that does not fit is dropped and counted. */
 #pragma once
 
 #include <stdbool.h>

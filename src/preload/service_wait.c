@@ -6,6 +6,7 @@
 #include "lib/door.h"
 #include "lib/host_text.h"
 #include "lib/text_of.h"
+#include "preload/admission.h"
 #include "preload/record.h"
 #include "preload/service_private.h"
 
@@ -28,22 +29,6 @@ void service_endure(const char *what, int error)
         }
         service.warned = true;
         acceptor_pause(&service.acceptor);
-}
-
-static void refuse(const struct gate_refusal *refusal)
-{
-        struct prefork_scoreboard *board = service.desk.slot.board;
-        char text[RECORD_BYTES];
-        uint32_t more;
-
-        if (gate_may_log(board, refusal, &more)) {
-                struct line line = record_begin(text, RECORD_NOTICE);
-                gate_explain(&line, board, refusal, more);
-                record_write(&line);
-        }
-        connection_log_refused(&service.desk.log, service.desk.slot.wake_fd, refusal->client, refusal->connection,
-                               gate_end(refusal->answer));
-        lingering_refuse(&service.lingering, refusal->connection, &service.gate.full_response);
 }
 
 static void log_failed_listener(int error)
@@ -108,7 +93,7 @@ int service_wait(void)
         for (;;) {
                 int connection;
 
-                lingering_wait(&service.lingering, acceptor_watched_fd(&service.acceptor), slot);
+                lingering_wait(&service.lingering, acceptor_watched(&service.acceptor), 1, slot);
                 int r = acceptor_wait(&service.acceptor, &client->peer, &connection);
                 if (r != 0)
                         lingering_end(&service.lingering);
@@ -136,6 +121,6 @@ int service_wait(void)
                         service_hold_connection(connection);
                         return connection;
                 }
-                refuse(&refusal);
+                admission_refuse(&service.gate, &service.desk, &refusal, &service.lingering);
         }
 }

@@ -6,6 +6,7 @@
 
 #include "lib/recycling.h"
 #include "lib/sys.h"
+#include "preload/admission.h"
 #include "preload/record.h"
 #include "preload/service.h"
 #include "preload/service_private.h"
@@ -119,33 +120,18 @@ static int take_slot(uint32_t number, int board_fd, int wake_fd)
         return 0;
 }
 
-/* Who may come in, and who announces others: two tables, one behind the other, and the texts behind them. A worker that
- * does not find them serves nobody. */
+/* What the pool asks of its clients. A worker that does not find it serves nobody. That of a worker which has been one
+ * before is the same. */
 static int take_access(void)
 {
-        struct gate *gate = &service.gate;
-        struct stat status = {0};
-        const void *memory = NULL;
-
-        if (!service.attachment.has[ATTACH_ACCESS_FD])
+        if (service.access_fd < 0 || service.gate.access)
                 return 0;
-        int r = sys_fstat(service.access_fd, &status);
-        if (r == 0)
-                r = sys_map_readable(service.access_fd, (size_t)status.st_size, &memory);
-        if (r < 0)
-                return r;
-        sys_close(service.access_fd);
-        service.access_fd = -1;
-        service.gate_bytes = (size_t)status.st_size;
-        gate->access = memory;
-        if (!access_is_whole(gate->access, service.gate_bytes))
-                return -EPROTO;
-        gate->proxies = (const void *)((const char *)memory + gate->access->bytes);
-        size_t left = service.gate_bytes - gate->access->bytes;
-        if (!access_is_whole(gate->proxies, left))
-                return -EPROTO;
-        const char *texts = (const char *)gate->proxies + gate->proxies->bytes;
-        return gate_find_texts(texts, left - gate->proxies->bytes, gate) ? 0 : -EPROTO;
+        int r = admission_map(service.access_fd, &service.gate, &service.gate_bytes);
+        if (r == 0 && service_value(ATTACH_STOP) != ATTACH_STOP_WAIT) { /* else the program may execute another one */
+                sys_close(service.access_fd);
+                service.access_fd = -1;
+        }
+        return r;
 }
 
 /* In the worker. The master takes it for one from its first word on. */

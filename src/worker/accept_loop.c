@@ -303,7 +303,7 @@ static int serve_until_end(struct accept_loop *loop, enum prefork_stage *stage)
                 int connection;
 
                 *stage = PREFORK_STAGE_LISTENERS;
-                lingering_wait(&loop->lingering, acceptor_watched_fd(&loop->acceptor), &loop->desk.slot);
+                lingering_wait(&loop->lingering, acceptor_watched(&loop->acceptor), 1, &loop->desk.slot);
                 int r = acceptor_wait(&loop->acceptor, &client.peer, &connection);
                 if (acceptor_is_shortage(r) && loop->lingering.count > 0) { /* they may be what is missing */
                         lingering_end(&loop->lingering);

@@ -7,10 +7,9 @@
 #include "base/cleanup.h"
 #include "lib/attach.h"
 #include "lib/door.h"
-#include "lib/gate.h"
 #include "lib/orders.h"
-#include "os/memory_file.h"
 #include "worker/explanation.h"
+#include "worker/gate_memory.h"
 #include "worker/handler_environment.h"
 #include "worker/handler_limits.h"
 #include "worker/in_place.h"
@@ -46,54 +45,6 @@ static int attach_limits(const struct handler_limits *limits, struct words *vari
         return r;
 }
 
-static int write_table(int fd, const struct access_table *table, const struct access_table *otherwise)
-{
-        table = table ? table : otherwise;
-        return memory_file_write(fd, (const char *)table, table->bytes);
-}
-
-static bool has_gate(const struct pool_config *pool)
-{
-        return pool->access.table || pool->proxies.table || pool->banner.length > 0 || pool->full_response.length > 0;
-}
-
-static int write_texts(int fd, const struct pool_config *pool)
-{
-        const struct message *banner = &pool->banner, *response = &pool->full_response;
-        const struct gate_texts texts = {.banner_bytes = (uint32_t)banner->length,
-                                         .full_response_bytes = (uint32_t)response->length};
-
-        int r = memory_file_write(fd, (const char *)&texts, sizeof(texts));
-        if (r == 0)
-                r = memory_file_write(fd, banner->bytes, banner->length);
-        return r == 0 ? memory_file_write(fd, response->bytes, response->length) : r;
-}
-
-/* The memory of the pool's gate, for all workers that the template makes: who may come in, who announces others,
- * and what they are told. -1: it has none. */
-static int open_gate(const struct pool_config *pool, int *ret_fd)
-{
-        static const struct access_table everybody = {.version = ACCESS_TABLE_VERSION, .bytes = sizeof(everybody)};
-        static const struct access_table nobody = {
-                .version = ACCESS_TABLE_VERSION, .bytes = sizeof(nobody), .is_closed = true};
-        _cleanup_(fd_closep) int fd = -1;
-
-        if (!has_gate(pool))
-                return 0;
-        int r = memory_file_open("preforkd access", &fd);
-        if (r == 0)
-                r = write_table(fd, pool->access.table, &everybody);
-        if (r == 0)
-                r = write_table(fd, pool->proxies.table, &nobody);
-        if (r == 0)
-                r = write_texts(fd, pool);
-        if (r == 0)
-                r = memory_file_seal(fd);
-        if (r == 0)
-                *ret_fd = TAKE_FD(fd);
-        return r;
-}
-
 static int add_attachment(const struct in_place_program *program, struct words *variables)
 {
         const struct worker_plan *plan = program->plan;
@@ -119,7 +70,7 @@ static int add_attachment(const struct in_place_program *program, struct words *
                                          variables);
         for (size_t i = 0; i < ELEMENTS(rows) && r == 0; i++)
                 r = in_place_attach(variables, rows[i].variable, rows[i].value);
-        if (r == 0 && has_gate(plan->pool))
+        if (r == 0 && gate_memory_is_needed(plan->pool))
                 r = in_place_attach(variables, ATTACH_ACCESS_FD, IN_PLACE_FIRST_OWN_FD + IN_PLACE_OWN_ACCESS);
         return r < 0 ? r : attach_limits(&program->limits, variables);
 }
@@ -145,7 +96,7 @@ static int pass_descriptors(const struct in_place_program *program, int *ret_log
         const struct worker_plan *plan = program->plan;
         _cleanup_(fd_closep) int access_fd = -1;
 
-        int r = open_gate(plan->pool, &access_fd);
+        int r = gate_memory_open(plan->pool, &access_fd);
         if (r < 0)
                 return r;
         struct passed own[] = {{plan->template_fd, IN_PLACE_FIRST_OWN_FD + IN_PLACE_OWN_TEMPLATE},

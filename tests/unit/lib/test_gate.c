@@ -43,34 +43,50 @@ static void test_banner(void **state)
         close(fds[0]);
 }
 
-static void test_texts_in_memory(void **state)
+/* Tables that have no rules, and the texts. */
+struct memory {
+        struct access_table access, proxies;
+        struct gate_texts texts;
+        char bytes[8];
+};
+
+static void test_found_in_memory(void **state)
 {
-        struct {
-                struct gate_texts texts;
-                char bytes[8];
-        } memory = {.texts = {.banner_bytes = 3, .full_response_bytes = 5}, .bytes = "bannfull"};
+        const struct access_table table = {.version = ACCESS_TABLE_VERSION, .bytes = sizeof(table)};
+        struct memory memory = {.access = table,
+                                .proxies = table,
+                                .texts = {.banner_bytes = 3, .full_response_bytes = 5},
+                                .bytes = "bannfull"};
         struct gate gate = {0};
 
         (void)state;
-        assert_true(gate_find_texts(&memory, sizeof(memory), &gate));
+        assert_true(gate_find(&memory, sizeof(memory), &gate));
+        assert_ptr_equal(gate.access, &memory.access);
+        assert_ptr_equal(gate.proxies, &memory.proxies);
         assert_ptr_equal(gate.banner.bytes, memory.bytes);
         assert_int_equal(gate.banner.length, 3);
         assert_ptr_equal(gate.full_response.bytes, memory.bytes + 3);
         assert_int_equal(gate.full_response.length, 5);
-        assert_false(gate_find_texts(&memory, sizeof(memory) - 1, &gate));
-        assert_false(gate_find_texts(&memory, sizeof(memory.texts) - 1, &gate));
+        assert_false(gate_find(&memory, sizeof(memory) - 1, &gate));
+        assert_false(gate_find(&memory, offsetof(struct memory, texts) + 1, &gate));
+        assert_false(gate_find(&memory, offsetof(struct memory, texts) - 1, &gate));
+        assert_false(gate_find(&memory, offsetof(struct memory, proxies) - 1, &gate));
         memory.texts.banner_bytes = UINT32_MAX;
-        assert_false(gate_find_texts(&memory, sizeof(memory), &gate));
+        assert_false(gate_find(&memory, sizeof(memory), &gate));
         memory.texts.banner_bytes = 0;
         memory.texts.full_response_bytes = UINT32_MAX;
-        assert_false(gate_find_texts(&memory, sizeof(memory), &gate));
+        assert_false(gate_find(&memory, sizeof(memory), &gate));
+        memory.proxies.bytes = 0;
+        assert_false(gate_find(&memory, sizeof(memory), &gate));
+        memory.access.version++;
+        assert_false(gate_find(&memory, sizeof(memory), &gate));
 }
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_banner, board_setup, board_teardown),
-                cmocka_unit_test(test_texts_in_memory),
+                cmocka_unit_test(test_found_in_memory),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -133,7 +133,7 @@ static void test_the_time(void **state)
         assert_int_equal(lingering_timeout_ms(&lingering), -1);
         lingering_refuse(&lingering, pair.connection, &text);
         const struct slot slot = attach(fixture, 3);
-        lingering_wait(&lingering, listener.connection, &slot);
+        lingering_wait(&lingering, &listener.connection, 1, &slot);
         assert_int_equal(lingering.count, 0);
         assert_in_range(test_now_ms() - begun_ms, LINGERING_MS - 1, DEADLINE_MS);
         close(pair.client);
@@ -153,7 +153,7 @@ static void test_a_connection_comes(void **state)
         slot_ready(&other, 1000);
         lingering_refuse(&lingering, pair.connection, &text);
         assert_int_equal(send(listener.client, "x", 1, 0), 1);
-        lingering_wait(&lingering, listener.connection, &one);
+        lingering_wait(&lingering, &listener.connection, 1, &one);
         assert_int_equal(lingering.count, 1);
         lingering_end(&lingering);
         close(pair.client);
