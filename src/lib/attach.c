@@ -171,7 +171,9 @@ static bool is_plausible(const struct attachment *attachment)
 
         if (!is_of_type(attachment, ATTACH_SCOREBOARD_FD, S_IFREG, sizeof(struct prefork_scoreboard)) ||
             !is_of_type(attachment, ATTACH_WAKE_FD, S_IFIFO, 0) ||
-            (attachment->has[ATTACH_STATM_FD] && !is_of_type(attachment, ATTACH_STATM_FD, S_IFREG, 0)))
+            (attachment->has[ATTACH_STATM_FD] && !is_of_type(attachment, ATTACH_STATM_FD, S_IFREG, 0)) ||
+            (attachment->has[ATTACH_LOG_FD] && !is_of_type(attachment, ATTACH_LOG_FD, S_IFIFO, 0)) ||
+            (attachment->has[ATTACH_ACCESS_FD] && !is_of_type(attachment, ATTACH_ACCESS_FD, S_IFREG, 1)))
                 return false;
         for (uint64_t i = 0; i < count; i++)
                 if (!is_listener((int)(first + i)))
@@ -182,10 +184,13 @@ static bool is_plausible(const struct attachment *attachment)
 /* Children of the program get none of the descriptors; the listeners are left as they are. */
 static void keep_from_children(const struct attachment *attachment)
 {
+        static const enum attach_variable optional[] = {ATTACH_STATM_FD, ATTACH_LOG_FD, ATTACH_ACCESS_FD};
+
         sys_set_cloexec((int)attachment->values[ATTACH_SCOREBOARD_FD]);
         sys_set_cloexec((int)attachment->values[ATTACH_WAKE_FD]);
-        if (attachment->has[ATTACH_STATM_FD])
-                sys_set_cloexec((int)attachment->values[ATTACH_STATM_FD]);
+        for (size_t i = 0; i < ELEMENTS(optional); i++)
+                if (attachment->has[optional[i]])
+                        sys_set_cloexec((int)attachment->values[optional[i]]);
 }
 
 size_t attach_memory_bytes(const struct request_desk *desk)

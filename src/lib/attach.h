@@ -34,10 +34,10 @@ enum attach_variable {
         ATTACH_PATIENCE_MS,   /* how long a connection is held for which no process can be made */
         ATTACH_BIND_NOW,      /* 1: LD_BIND_NOW is ours, to be removed */
         ATTACH_STDERR_SOCKET, /* 1: stderr is the connection, too */
-        ATTACH_LOG_FD,        /* the writing end of the pipe that the master reads */
+        ATTACH_LOG_FD,        /* the writing end of the pipe that the master reads; also without a template */
         ATTACH_TEMPLATE_FD,   /* this is a template: its socket to the master (lib/template_words) … */
         ATTACH_FAMILY,        /* … and the address family of the first listener */
-        ATTACH_ACCESS_FD,     /* … and the memory of the pool's access rules (base/access_table), sealed */
+        ATTACH_ACCESS_FD,     /* the memory of the pool's gate (lib/gate), sealed; also without a template */
         ATTACH_AUTO,          /* bits of enum attach_auto: what the master can do without */
         ATTACH_LINGERING_MS,  /* lingering_close, idle_timeout and kill_timeout; 0: none */
         ATTACH_IDLE_MS,

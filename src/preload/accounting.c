@@ -9,7 +9,6 @@
 #include "lib/acceptor.h"
 #include "lib/attach.h"
 #include "lib/door.h"
-#include "lib/refusal.h"
 #include "lib/request.h"
 #include "lib/sys.h"
 #include "preload/accounting_private.h"
@@ -33,6 +32,31 @@ enum attach_retire accounting_retirement(void)
         return (enum attach_retire)accounting.attachment.values[ATTACH_PRELOAD];
 }
 
+static _Noreturn void fail_to_start(int error)
+{
+        struct prefork_slot *words = accounting.desk.slot.words;
+
+        if (words) {
+                atomic_store(&words->start_errno, (uint32_t)error);
+                atomic_store(&words->start_stage, PREFORK_STAGE_MEMORY);
+        }
+        sys_exit(PREFORK_EXIT_START_FAILED);
+}
+
+/* A program that is not watched would let in whoever comes: if the pool asks something of its clients, it ends. */
+static bool begin_guarded(void)
+{
+        int r = listeners_begin(&accounting.attachment) ? 0 : -EINVAL;
+
+        if (r == 0)
+                r = attach_take(&accounting.attachment, &accounting.desk);
+        if (r == 0)
+                r = accounting_guard_begin();
+        if (r < 0 && accounting.attachment.has[ATTACH_ACCESS_FD])
+                fail_to_start(-r);
+        return r == 0;
+}
+
 void accounting_begin(char **environment)
 {
         pid_t pid = sys_getpid();
@@ -40,8 +64,7 @@ void accounting_begin(char **environment)
         int r = attach_read(environment, pid, &accounting.attachment);
         if (r == 0 && accounting.attachment.has[ATTACH_PRELOAD]) {
                 environment_save(environment, &accounting.attachment);
-                if (listeners_begin(&accounting.attachment) &&
-                    attach_take(&accounting.attachment, &accounting.desk) == 0) {
+                if (begin_guarded()) {
                         sys_block_signal(DOOR_SIGNAL, true);
                         atomic_store(&accounting.desk.slot.words->attached, PREFORK_ATTACHED_PRELOAD);
                         accounting.pid = pid;
@@ -68,6 +91,7 @@ static void begin_worker(void)
         accounting.pid = sys_getpid();
         accounting.ready = accounting.waiting = accounting.woken = false;
         accounting.served = 0;
+        accounting_guard_renew();
 }
 
 /* A template waits here, for orders; in the workers that are made of it this returns. */
@@ -76,7 +100,7 @@ static void stop_template(void)
         if (!accounting.stops)
                 return;
         accounting.stops = false;
-        accounting.heir_after = accounting.template->stop(&accounting.attachment, &accounting.desk);
+        accounting.heir_after = accounting.template->stop(&accounting.attachment, &accounting.desk, &accounting.gate);
         begin_worker();
 }
 
@@ -85,7 +109,8 @@ static void inherit_if_due(void)
         if (accounting.heir_after == 0 || accounting.served < accounting.heir_after || door_is_closed())
                 return;
         accounting.heir_after = 0;
-        if (accounting.template->inherit(&accounting.attachment, &accounting.desk, &accounting.heir_after))
+        if (accounting.template->inherit(&accounting.attachment, &accounting.desk, &accounting.gate,
+                                         &accounting.heir_after))
                 begin_worker();
 }
 
@@ -207,10 +232,23 @@ static _Noreturn void end_child(void)
         leave_process();
 }
 
+/* The next connection that is admitted, or -errno of accept(2). */
+static long accept_admitted(int fd, int flags, struct address *ret_peer)
+{
+        unsigned skipped = 0;
+
+        for (;;) {
+                accounting_linger(fd);
+                long r = accept_once(fd, flags, ret_peer);
+                if (r >= 0 ? accounting_admits((int)r, ret_peer)
+                           : door_is_closed() || r == -EINVAL || !is_absorbed(fd, r, &skipped))
+                        return r;
+        }
+}
+
 long accounting_accept(int fd, struct sockaddr *peer, socklen_t *length, int flags)
 {
         struct address from = {0};
-        unsigned skipped = 0;
 
         if (accounting.pid == 0 || !listeners_has(fd))
                 return SYS_4(__NR_accept4, fd, peer, length, flags);
@@ -218,23 +256,15 @@ long accounting_accept(int fd, struct sockaddr *peer, socklen_t *length, int fla
                 end_child();
         if (!accounting_begin_wait())
                 return accounting_leave();
-        for (;;) {
-                long r = accept_once(fd, flags, &from);
-                if (r >= 0 && request_admit(&accounting.desk, request_source(&accounting.desk, &from, (int)r), &from,
-                                            (int)r) == REQUEST_ADMITTED) {
-                        accounting.waiting = false;
-                        accounting.connection = (int)r;
-                        request_begin(&accounting.desk, sys_now_ns());
-                        store_address(&from, peer, length);
-                        return r;
-                }
-                if (r >= 0)
-                        refusal_close((int)r);
-                else if (door_is_closed() || r == -EINVAL) /* retired, or the listener was shut down and is empty */
-                        return accounting_leave();
-                else if (!is_absorbed(fd, r, &skipped))
-                        return r;
-        }
+        long r = accept_admitted(fd, flags, &from);
+        lingering_end(&accounting.lingering);
+        if (r < 0) /* retired, or the listener was shut down and is empty; or what the program is to know */
+                return door_is_closed() || r == -EINVAL ? accounting_leave() : r;
+        accounting.waiting = false;
+        accounting.connection = (int)r;
+        request_begin(&accounting.desk, sys_now_ns());
+        store_address(&from, peer, length);
+        return r;
 }
 
 long accounting_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event)
@@ -329,7 +359,7 @@ long accounting_execute(const char *path, char *const *arguments, char *const *e
                 sys_block_signal(DOOR_SIGNAL, false);
         if (is_worker && accounting.heir_after > 0) { /* what is executed is another program */
                 accounting.heir_after = 0;
-                accounting.attachment.has[ATTACH_TEMPLATE_FD] = accounting.attachment.has[ATTACH_LOG_FD] = false;
+                accounting.attachment.has[ATTACH_TEMPLATE_FD] = false;
                 environment_note(&accounting.attachment);
         }
         if (is_worker)

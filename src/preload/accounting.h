@@ -2,9 +2,10 @@
  * its system calls and reports in the worker's slot when a request begins and ends.
  *
  * Called by preload/interpose, in place of libc. A request is a connection: it begins when accept returns one, and ends
- * when the program closes it, or comes back to wait for the next. What must stay true: nothing here calls libc or
- * touches errno; the retire signal is unblocked only inside a wait for connections, so it never cuts another call
- * short; a child of the program is nobody's worker. Results are those of the kernel: -errno. */
+ * when the program closes it, or comes back to wait for the next. Who is not to be served the program never sees: its
+ * call of accept goes on to the next connection. What must stay true: nothing here calls libc or touches errno; the
+ * retire signal is unblocked only inside a wait for connections, so it never cuts another call short; a child of the
+ * program is nobody's worker. Results are those of the kernel: -errno. */
 #pragma once
 
 #include <poll.h>
@@ -17,6 +18,7 @@
 #include <time.h>
 
 #include "lib/attach.h"
+#include "lib/gate.h"
 #include "lib/request.h"
 
 /* Attach to the slot that the environment names, and remove from it what is ours. Off until then, and if there is no
@@ -25,13 +27,14 @@ void accounting_begin(char **environment);
 
 /* What is done in a template. */
 struct accounting_template {
-        /* At the program's first wait for a connection. Returns in each worker that is made of it, and has filled the
-         * desk and described the worker's descriptors in the attachment by then. The result is after how many requests
-         * inherit() is to be called; 0: never. */
-        uint64_t (*stop)(struct attachment *attachment, struct request_desk *desk);
+        /* At the program's first wait for a connection. Returns in each worker that is made of it, and has filled desk
+         * and gate and described the worker's descriptors in the attachment by then. The result is after how many
+         * requests inherit() is to be called; 0: never. */
+        uint64_t (*stop)(struct attachment *attachment, struct request_desk *desk, struct gate *gate);
         /* In a worker that has served so many, between two requests: it becomes a template. Returns as stop() does, in
          * workers; or at once with false, if that cannot be: then it serves on. */
-        bool (*inherit)(struct attachment *attachment, struct request_desk *desk, uint64_t *ret_heir_after);
+        bool (*inherit)(struct attachment *attachment, struct request_desk *desk, struct gate *gate,
+                        uint64_t *ret_heir_after);
         /* In a child of the program that waits for connections; it ends afterwards. */
         void (*child_waits)(void);
 };

@@ -61,6 +61,7 @@ static void find_own_fds(const struct attachment *attachment)
         stopping = attachment;
         service.template_fd = (int)attachment->values[ATTACH_TEMPLATE_FD];
         service.log_fd = attachment->has[ATTACH_LOG_FD] ? (int)attachment->values[ATTACH_LOG_FD] : -1;
+        service.access_fd = attachment->has[ATTACH_ACCESS_FD] ? (int)attachment->values[ATTACH_ACCESS_FD] : -1;
         record_set_targets(-1, service.log_fd);
 }
 
@@ -74,15 +75,16 @@ static void settle(enum attach_variable variable, int *fd, struct attachment *at
         attachment->values[variable] = (uint64_t)*fd;
 }
 
-/* The worker is from now on as if it had executed the program itself; an heir keeps what it will need as a template. */
-static void describe(struct attachment *attachment, struct request_desk *desk)
+/* The worker is from now on as if it had executed the program itself; an heir keeps its socket to the master. What it
+ * has is the attachment's. */
+static void describe(struct attachment *attachment, struct request_desk *desk, struct gate *gate)
 {
-        attachment->has[ATTACH_STOP] = attachment->has[ATTACH_TEMPLATE_FD] = attachment->has[ATTACH_LOG_FD] = false;
-        if (service.heir_fd >= 0) {
-                settle(ATTACH_TEMPLATE_FD, &service.heir_fd, attachment);
-                settle(ATTACH_LOG_FD, &service.log_fd, attachment);
-                service.heir_fd = service.log_fd = -1; /* they are the attachment's */
-        }
+        attachment->has[ATTACH_STOP] = false;
+        settle(ATTACH_TEMPLATE_FD, &service.heir_fd, attachment);
+        settle(ATTACH_LOG_FD, &service.log_fd, attachment);
+        settle(ATTACH_ACCESS_FD, &service.access_fd, attachment);
+        record_set_targets(-1, service.log_fd);
+        service.heir_fd = service.log_fd = service.access_fd = -1;
         attachment->has[ATTACH_SLOT] = true;
         attachment->values[ATTACH_SLOT] = service.desk.slot.index;
         attachment->values[ATTACH_PID] = (uint64_t)service.pid;
@@ -91,14 +93,14 @@ static void describe(struct attachment *attachment, struct request_desk *desk)
         settle(ATTACH_STATM_FD, &service.desk.recycling.statm_fd, attachment);
         environment_note(attachment);
         *desk = service.desk;
+        *gate = service.gate;
 }
 
-/* The worker's pipe is its stderr, and it writes no records. */
+/* The worker's records are few, and take the way by the master. */
 static void close_passed(void)
 {
-        int *const fds[] = {&service.log_fd, &service.log_read_fd, &service.log_socket_fd};
+        int *const fds[] = {&service.log_read_fd, &service.log_socket_fd};
 
-        record_set_targets(-1, -1);
         for (size_t i = 0; i < ELEMENTS(fds); i++) {
                 if (*fds[i] >= 0)
                         sys_close(*fds[i]);
@@ -110,7 +112,7 @@ static void close_passed(void)
 }
 
 /* Returns in each worker. */
-static uint64_t make_workers(struct attachment *attachment, struct request_desk *desk)
+static uint64_t make_workers(struct attachment *attachment, struct request_desk *desk, struct gate *gate)
 {
         if (!listeners_leave())
                 refuse(TOUCH_TOO_MANY, "it has too many descriptors of its listeners");
@@ -121,20 +123,20 @@ static uint64_t make_workers(struct attachment *attachment, struct request_desk 
         if (refusal != TOUCH_FINE)
                 refuse(refusal, touch_refusal_text(refusal));
         uint64_t heir_after = service.heir_fd >= 0 ? service.heir_after : 0;
-        describe(attachment, desk);
+        describe(attachment, desk, gate);
         close_passed();
         service_give_attributes();
         service_restore_mask();
         return heir_after;
 }
 
-static uint64_t stop(struct attachment *attachment, struct request_desk *desk)
+static uint64_t stop(struct attachment *attachment, struct request_desk *desk, struct gate *gate)
 {
         find_own_fds(attachment);
         enum touch_refusal refusal = standstill_keep();
         if (refusal != TOUCH_FINE)
                 refuse(refusal, touch_refusal_text(refusal));
-        return make_workers(attachment, desk);
+        return make_workers(attachment, desk, gate);
 }
 
 static void drop(struct attachment *attachment, enum attach_variable variable)
@@ -148,9 +150,7 @@ static void drop(struct attachment *attachment, enum attach_variable variable)
 static bool decline(struct attachment *attachment)
 {
         drop(attachment, ATTACH_TEMPLATE_FD);
-        drop(attachment, ATTACH_LOG_FD);
-        service.template_fd = service.log_fd = -1;
-        record_set_targets(-1, -1);
+        service.template_fd = service.log_fd = service.access_fd = -1;
         environment_note(attachment);
         return false;
 }
@@ -170,7 +170,8 @@ static void leave_rotation(struct attachment *attachment, struct request_desk *d
 }
 
 /* After the first word the master may have changed its mind, or may not have lived: then nobody reads it. */
-static bool inherit(struct attachment *attachment, struct request_desk *desk, uint64_t *ret_heir_after)
+static bool inherit(struct attachment *attachment, struct request_desk *desk, struct gate *gate,
+                    uint64_t *ret_heir_after)
 {
         find_own_fds(attachment);
         if (template_link_say(service.template_fd, TEMPLATE_LOADED, TEMPLATE_VERSION, 0, 0) < 0)
@@ -182,7 +183,7 @@ static bool inherit(struct attachment *attachment, struct request_desk *desk, ui
                 return decline(attachment);
         }
         leave_rotation(attachment, desk);
-        *ret_heir_after = make_workers(attachment, desk);
+        *ret_heir_after = make_workers(attachment, desk, gate);
         return true;
 }
 

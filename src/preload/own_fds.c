@@ -6,6 +6,7 @@
 #include "lib/door.h"
 #include "lib/sys.h"
 #include "preload/environment.h"
+#include "preload/record.h"
 #include "preload/touch/proc_text.h"
 
 static bool is_own(int *const *own, size_t count, int fd)
@@ -41,8 +42,8 @@ int own_fds_move(int *fd, int first)
         return 0;
 }
 
-static const enum attach_variable variables[] = {ATTACH_SCOREBOARD_FD, ATTACH_WAKE_FD, ATTACH_STATM_FD, ATTACH_LOG_FD,
-                                                 ATTACH_TEMPLATE_FD};
+static const enum attach_variable variables[] = {ATTACH_SCOREBOARD_FD, ATTACH_WAKE_FD,     ATTACH_STATM_FD,
+                                                 ATTACH_LOG_FD,        ATTACH_TEMPLATE_FD, ATTACH_ACCESS_FD};
 
 static bool is_that(const struct attachment *attachment, enum attach_variable variable, int fd)
 {
@@ -82,6 +83,8 @@ void own_fds_make_way(struct attachment *attachment, struct request_desk *desk, 
                 desk->slot.wake_fd = (int)attachment->values[ATTACH_WAKE_FD];
         if (attachment->has[ATTACH_STATM_FD])
                 desk->recycling.statm_fd = (int)attachment->values[ATTACH_STATM_FD];
+        if (attachment->has[ATTACH_LOG_FD])
+                record_set_targets(-1, (int)attachment->values[ATTACH_LOG_FD]);
         door_make_way(fd);
         environment_note(attachment);
 }

@@ -1,7 +1,6 @@
-/* The descriptors that the preload object has in a program: scoreboard, wake pipe, memory, door; in a template its
- * socket, and the pipe for records. The program does not
- * know them, so it may close all descriptors, or want one of these numbers for its own. Called by preload/accounting.
- */
+/* The descriptors that the preload object has in a program: scoreboard, wake pipe, memory, door, the pipe for records
+ * and the memory of the gate; in a template its socket. The program does not know them, so it may close all
+ * descriptors, or want one of these numbers for its own. Called by preload/accounting. */
 #pragma once
 
 #include <stdbool.h>

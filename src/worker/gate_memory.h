@@ -1,5 +1,5 @@
 /* The memory of a pool's gate (lib/gate), for workers that have executed their handler: who may come in, who announces
- * others, and what they are told. Called by runtime_template. */
+ * others, and what they are told. Called by runtime_template and runtime_listener. */
 #pragma once
 
 #include <stdbool.h>

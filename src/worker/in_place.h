@@ -38,7 +38,7 @@ void in_place_end(void *runtime);
 enum in_place_own {
         IN_PLACE_OWN_TEMPLATE,
         IN_PLACE_OWN_LOG,
-        IN_PLACE_OWN_ACCESS, /* not of a program that accepts itself */
+        IN_PLACE_OWN_ACCESS, /* if the pool asks something of its clients */
         IN_PLACE_OWN_COUNT
 };
 

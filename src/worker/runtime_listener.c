@@ -1,5 +1,6 @@
 #include "worker/runtime_listener.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -9,11 +10,16 @@
 #include "lib/attach.h"
 #include "lib/door.h"
 #include "worker/explanation.h"
+#include "worker/gate_memory.h"
 #include "worker/handler_environment.h"
 #include "worker/handler_limits.h"
 #include "worker/in_place.h"
 
 #define LISTEN_FD 3 /* SD_LISTEN_FDS_START */
+
+/* What a program that is no template, or the preload object in it, has of us, above the numbers of its listeners. */
+enum own { OWN_BOARD, OWN_WAKE, OWN_STATM, OWN_LOG, OWN_ACCESS, OWN_COUNT };
+static_assert((int)IN_PLACE_OWN_COUNT <= OWN_COUNT, "a template has fewer");
 
 extern char **environ;
 
@@ -81,6 +87,20 @@ static enum attach_retire how_to_retire(const struct pool_config *pool)
         return ways[pool_config_retire_signal(pool)];
 }
 
+/* Where the preload object finds what it needs besides. */
+static int add_guard(const struct worker_plan *plan, struct words *variables)
+{
+        unsigned access = is_template(plan) ? (unsigned)IN_PLACE_OWN_ACCESS : (unsigned)OWN_ACCESS;
+        uint64_t above = (uint64_t)first_above(plan);
+        int r = in_place_attach(variables, ATTACH_CONNECTION_LOG, (uint64_t)plan->pool->connection_log);
+
+        if (r == 0 && !is_template(plan))
+                r = in_place_attach(variables, ATTACH_LOG_FD, above + OWN_LOG);
+        if (r == 0 && gate_memory_is_needed(plan->pool))
+                r = in_place_attach(variables, ATTACH_ACCESS_FD, above + access);
+        return r;
+}
+
 /* Where the program finds its slot, see lib/attach. */
 static int add_attachment(const struct worker_plan *plan, int statm_fd, struct words *variables)
 {
@@ -94,6 +114,8 @@ static int add_attachment(const struct worker_plan *plan, int statm_fd, struct w
         if (r < 0 || !is_preloaded(plan->pool))
                 return r;
         r = in_place_attach(variables, ATTACH_PRELOAD, how_to_retire(plan->pool));
+        if (r == 0)
+                r = add_guard(plan, variables);
         return r < 0 ? r : in_place_add_preload(plan, variables);
 }
 
@@ -114,41 +136,54 @@ static int make_environment(const struct worker_plan *plan, int statm_fd, struct
         return r < 0 ? r : handler_environment_new(&variables, pool->clear_environment ? NULL : environ, ret);
 }
 
-/* What the program, or the preload object in it, has of us, from `above` on. */
-static size_t list_own(const struct worker_plan *plan, int statm_fd, int above, struct passed *list)
+static void pass(struct passed *list, size_t *count, int fd, int target)
 {
-        if (!reports(plan->pool))
-                return 0;
-        if (is_template(plan)) {
-                list[0] = (struct passed){plan->template_fd, above + IN_PLACE_OWN_TEMPLATE};
-                list[1] = (struct passed){plan->log_write_fd, above + IN_PLACE_OWN_LOG};
-                return IN_PLACE_OWN_LOG + 1;
-        }
-        list[0] = (struct passed){plan->board_fds[0], above};
-        list[1] = (struct passed){plan->wake_fd, above + 1};
-        if (statm_fd >= 0)
-                list[2] = (struct passed){statm_fd, above + 2};
-        return statm_fd >= 0 ? 3 : 2;
+        if (fd >= 0)
+                list[(*count)++] = (struct passed){fd, target};
 }
 
-static size_t list_passed(const struct worker_plan *plan, int statm_fd, struct passed *list)
+static size_t list_own(const struct worker_plan *plan, int statm_fd, int access_fd, struct passed *list)
+{
+        int above = first_above(plan);
+        size_t count = 0;
+
+        if (is_template(plan)) {
+                pass(list, &count, plan->template_fd, above + IN_PLACE_OWN_TEMPLATE);
+                pass(list, &count, plan->log_write_fd, above + IN_PLACE_OWN_LOG);
+                pass(list, &count, access_fd, above + IN_PLACE_OWN_ACCESS);
+                return count;
+        }
+        pass(list, &count, plan->board_fds[0], above + OWN_BOARD);
+        pass(list, &count, plan->wake_fd, above + OWN_WAKE);
+        pass(list, &count, statm_fd, above + OWN_STATM);
+        pass(list, &count, is_preloaded(plan->pool) ? plan->log_write_fd : -1, above + OWN_LOG);
+        pass(list, &count, access_fd, above + OWN_ACCESS);
+        return count;
+}
+
+static size_t list_passed(const struct worker_plan *plan, int statm_fd, int access_fd, struct passed *list)
 {
         size_t count = 0;
 
         for (size_t i = 0; i < passed_listeners(plan); i++)
-                list[count++] = (struct passed){plan->listeners[i], first_listener(plan->pool) + (int)i};
+                pass(list, &count, plan->listeners[i], first_listener(plan->pool) + (int)i);
         if (pool_config_is_wait(plan->pool)) /* inetd has it there, too: as its output, where a datagram is answered */
-                list[count++] = (struct passed){plan->listeners[0], STDOUT_FILENO};
-        return count + list_own(plan, statm_fd, first_above(plan), list + count);
+                pass(list, &count, plan->listeners[0], STDOUT_FILENO);
+        return count + (reports(plan->pool) ? list_own(plan, statm_fd, access_fd, list + count) : 0);
 }
 
 static int pass_descriptors(const struct worker_plan *plan, int statm_fd, int *ret_log)
 {
-        _cleanup_(freep) struct passed *list = calloc(plan->listener_count + 4, sizeof(*list));
+        _cleanup_(freep) struct passed *list = calloc(plan->listener_count + 1 + OWN_COUNT, sizeof(*list));
+        int access_fd = -1; /* its number may be a listener's at the end; it closes at the exec */
+        int r = list ? 0 : -ENOMEM;
 
-        if (!list)
-                return -ENOMEM;
-        return in_place_pass(plan, list, list_passed(plan, statm_fd, list), first_above(plan) + 3, ret_log);
+        if (r == 0 && is_preloaded(plan->pool))
+                r = gate_memory_open(plan->pool, &access_fd);
+        if (r < 0)
+                return r;
+        return in_place_pass(plan, list, list_passed(plan, statm_fd, access_fd, list), first_above(plan) + OWN_COUNT,
+                             ret_log);
 }
 
 /* One that never reports is retired by the end of the master. */

@@ -1,7 +1,8 @@
 /* A program that accepts its connections itself, in the way that its first argument names: `api` (libprefork), `plain`
  * (accept on descriptor 3, or on the one that the second argument names; `liar`: not at all), `poll`, `select` or
- * `epoll` before it; `all`: on every listener that it was given, by accept if that is one and by poll otherwise;
- * `polite`: so too, and on TERM it finishes its request and ends, as programs do that know nothing of a supervisor.
+ * `epoll` before it; `edge`: epoll that tells of each change once, and accept4 that does not block, until nothing is
+ * left; `all`: on every listener that it was given, by accept if that is one and by poll otherwise; `polite`: so too,
+ * and on TERM it finishes its request and ends, as programs do that know nothing of a supervisor.
  *
  * What it does with a connection is said by the arguments that follow, or else by a line that the client sends; see the
  * table of commands. */
@@ -302,6 +303,27 @@ static int accept_any(bool is_polite)
         return -EINTR;
 }
 
+/* The next connection of an edge: the set tells of it once, so all that wait are accepted before the next wait. */
+static int accept_edge(void)
+{
+        static int epoll_fd = -1;
+        struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+
+        if (epoll_fd < 0) {
+                epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+                fcntl(listener, F_SETFL, fcntl(listener, F_GETFL) | O_NONBLOCK);
+                epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listener, &event);
+        }
+        for (;;) {
+                int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+                if (fd >= 0)
+                        return fd;
+                if (errno != EAGAIN)
+                        return -errno;
+                epoll_wait(epoll_fd, &event, 1, -1);
+        }
+}
+
 static void wait_readable(void)
 {
         if (strcmp(way, "poll") == 0) {
@@ -329,6 +351,8 @@ static int accept_next(void)
                 return prefork_accept(worker, NULL, NULL);
         if (strcmp(way, "polite") == 0 || (strcmp(way, "all") == 0 && listeners > 1))
                 return accept_any(strcmp(way, "polite") == 0);
+        if (strcmp(way, "edge") == 0)
+                return accept_edge();
         wait_readable();
         errno = UNTOUCHED;
         int fd = accept(listener, NULL, NULL);

@@ -34,6 +34,8 @@ class Kind:
     is_program: bool = False
     # Somebody tells what it does; without that nothing is known of requests (accounting = none in preforkd.conf(5)).
     is_watched: bool = True
+    # Code of ours looks at its connections first, and refuses whom it is not to see.
+    is_guarded: bool = True
 
 
 # Where the kind "redirect" leads: a pool of its own, whose address is the same for all tests of a process.
@@ -53,6 +55,7 @@ def acceptor(name: str, way: str, accounting: str, is_watched: bool = True, **ke
                                   "handler": [handler("acceptor", directory), way, "3", *what], **keys}
 
     return Kind(name, runs("echo"), in_process=True, is_program=True, is_watched=is_watched,
+                is_guarded=accounting == "preload",
                 wait=lambda directory, time: runs("wait", time)(directory), stubborn=runs("stubborn"))
 
 

@@ -21,8 +21,9 @@ from modules import module
 Start = Callable[..., Daemon]
 BAD_CONFIG = 78
 
-ACCEPTED_HERE = [kind for kind in KINDS if not kind.is_program]
-PROGRAMS = [kind for kind in KINDS if kind.is_program]
+GUARDED = [kind for kind in KINDS if kind.is_guarded]
+READS_LISTS = [kind for kind in GUARDED if kind.name in ("inetd", "inetd-forkserver") or kind.is_program]
+UNGUARDED = [kind for kind in KINDS if not kind.is_guarded]
 
 
 def ask(address: str, source: str | None = None) -> bytes:
@@ -54,7 +55,7 @@ def totals(daemon: Daemon) -> dict[str, int]:
     return dict(control_of(daemon).pool()["totals"])
 
 
-@pytest.mark.parametrize("kind", ACCEPTED_HERE, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", GUARDED, ids=lambda kind: kind.name)
 def test_every_kind(preforkd: Start, tmp_path: Path, kind: Kind) -> None:
     """A refusal costs no handler, is counted and logged, and its client sees an end and no reset."""
     address = tcp4()
@@ -75,7 +76,7 @@ def test_every_kind(preforkd: Start, tmp_path: Path, kind: Kind) -> None:
     assert daemon.said("refused a connection from 127.0.0.9: deny has its address") == 0, "one record for all"
 
 
-@pytest.mark.parametrize("kind", PROGRAMS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", UNGUARDED, ids=lambda kind: kind.name)
 def test_a_program_that_accepts_itself_is_not_guarded(tmp_path: Path, kind: Kind) -> None:
     path = tmp_path / "checked.conf"
     path.write_text(format_config({"www": {"listen": "127.0.0.1:1", "deny": "192.0.2.1", **kind.echo(tmp_path)}}))
@@ -152,13 +153,13 @@ def refused_or_answered(address: str) -> bytes:
             return b""
 
 
-@pytest.mark.parametrize("method", ["exec", "forkserver"])
-def test_a_list_is_read_again(preforkd: Start, tmp_path: Path, method: str) -> None:
+@pytest.mark.parametrize("kind", READS_LISTS, ids=lambda kind: kind.name)
+def test_a_list_is_read_again(preforkd: Start, tmp_path: Path, kind: Kind) -> None:
     """A reload replaces the workers if it says something else; a broken list leaves everything as it is."""
     address, listed = tcp4(), tmp_path / "list"
     listed.write_text("127.0.0.1\n")
-    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "allow": f"@{listed}", "scaling": "static",
-                               "max_workers": 1, "start_method": method}}, control=True)
+    daemon = preforkd({"www": {"listen": address, "allow": f"@{listed}", "scaling": "static", "max_workers": 1,
+                               **kind.echo(tmp_path)}}, control=True)
     [first] = workers(daemon)
     assert ask(address, "127.0.0.2") == b""
     daemon.hup()
@@ -173,11 +174,12 @@ def test_a_list_is_read_again(preforkd: Start, tmp_path: Path, method: str) -> N
     assert workers(daemon) != [first]
 
 
-def test_a_long_list(preforkd: Start, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", READS_LISTS, ids=lambda kind: kind.name)
+def test_a_long_list(preforkd: Start, tmp_path: Path, kind: Kind) -> None:
     """100,000 networks; an upgrade takes them over without reading the file."""
     address, listed = tcp4(), tmp_path / "list"
     listed.write_text("".join(f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}\n" for i in range(100000)) + "127.0.0.3\n")
-    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "deny": f"@{listed}"}}, control=True)
+    daemon = preforkd({"www": {"listen": address, "deny": f"@{listed}", **kind.echo(tmp_path)}}, control=True)
     assert ask(address, "127.0.0.3") == b"" and ask(address, "127.0.0.4") == b"hello"
     listed.unlink()
     daemon.send_signal(signal.SIGUSR2)

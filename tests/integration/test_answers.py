@@ -17,13 +17,13 @@ import pytest
 from control import control_of
 from daemon import (SLOW, Daemon, abstract, children, connect, format_config, open_descriptors, port_of, read_all,
                     request, run_preforkd, tcp4, wait_until)
-from handler_kinds import KINDS, Kind
+from handler_kinds import KINDS, Kind, acceptor
 
 Start = Callable[..., Daemon]
 BAD_CONFIG = 78
 
-ACCEPTED_HERE = [kind for kind in KINDS if not kind.is_program]
-WATCHED_PROGRAMS = [kind for kind in KINDS if kind.is_program and kind.is_watched]
+GUARDED = [kind for kind in KINDS if kind.is_guarded]
+WATCHED = [kind for kind in KINDS if kind.is_watched and not kind.is_guarded]
 RESPONSE = b"421 \xc3\xbcber 9000; no room\r\n\0"
 RESPONSE_TEXT = r'"421 über 9000; no room\r\n\x00"'
 BANNER = b"220 # 'welcome'  \\o/\x1b[m\r\n"
@@ -69,7 +69,7 @@ def in_conversation(address: str, greeting: bytes = b"") -> Iterator[socket.sock
 
 
 @pytest.mark.parametrize("where", ["tcp", "unix"])
-@pytest.mark.parametrize("kind", ACCEPTED_HERE, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", GUARDED, ids=lambda kind: kind.name)
 def test_every_kind_greets(preforkd: Start, tmp_path: Path, kind: Kind, where: str) -> None:
     """The client gets the banner first, also who sends nothing; the handler gets nothing of it."""
     address = tcp4() if where == "tcp" else abstract()
@@ -84,7 +84,7 @@ def test_every_kind_greets(preforkd: Start, tmp_path: Path, kind: Kind, where: s
 
 
 @pytest.mark.parametrize("listeners", [1, 3])
-@pytest.mark.parametrize("kind", ACCEPTED_HERE, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", GUARDED, ids=lambda kind: kind.name)
 def test_every_kind_answers_whom_it_refuses(preforkd: Start, tmp_path: Path, kind: Kind, listeners: int) -> None:
     address = tcp4()
     addresses = [address, tcp4(), abstract()][:listeners]
@@ -99,10 +99,10 @@ def test_every_kind_answers_whom_it_refuses(preforkd: Start, tmp_path: Path, kin
     daemon.wait_said("refused a connection from 127.0.0.2: deny has its address")
 
 
-@pytest.mark.parametrize("kind", ACCEPTED_HERE + WATCHED_PROGRAMS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", GUARDED + WATCHED, ids=lambda kind: kind.name)
 def test_every_kind_refuses_who_has_waited_too_long(preforkd: Start, tmp_path: Path, kind: Kind) -> None:
     address = tcp4()
-    answer = {} if kind.is_program else {"full_response": RESPONSE_TEXT}
+    answer = {} if not kind.is_guarded else {"full_response": RESPONSE_TEXT}
     daemon = preforkd({"www": {"listen": address, "queue_timeout": "1s", "scaling": "static", "max_workers": 1, **answer,
                                **kind.echo(tmp_path)}, **kind.behind(tmp_path)}, control=True)
     idle_workers(daemon)  # the first waits for none
@@ -113,12 +113,12 @@ def test_every_kind_refuses_who_has_waited_too_long(preforkd: Start, tmp_path: P
         time.sleep(1.5)  # what is measured
         first.shutdown(socket.SHUT_WR)
         assert read_all(first) == b""
-        assert read_all(late) == (b"" if kind.is_program else RESPONSE)
+        assert read_all(late) == (RESPONSE if kind.is_guarded else b"")
     counted = wait_until(lambda: totals(daemon) if totals(daemon)["refused_wait"] == 1 else None, "it is counted")
     assert counted and counted["refused"] == 1
     wait_until(lambda: ask(address) == b"hello", "one that has not waited")
     assert control_of(daemon).pool()["wait_us"]["p99"] >= 1_000_000
-    if not kind.is_program:
+    if kind.is_guarded:
         daemon.wait_said("refused a connection from 127.0.0.1: it has waited for more than 1000 ms (queue_timeout)")
     daemon.assert_quiet()
 
@@ -158,6 +158,16 @@ def test_the_timeout_applies_in_place(preforkd: Start) -> None:
     assert totals(daemon)["refused_wait"] == before and daemon.workers() == [worker]
 
 
+# Programs that accept themselves, in each way in which they wait: tests/handlers/acceptor.c.
+ACCEPT_WAYS = ["plain", "poll", "select", "epoll", "edge"]
+
+
+def echo(way: str, directory: Path) -> dict[str, Any]:
+    """A handler that echoes: a program of connections with that start_method, or one that accepts in that way."""
+    return acceptor(way, way, "preload").echo(directory) if way in ACCEPT_WAYS else \
+        {"handler": "/bin/cat", "start_method": way}
+
+
 LIMITS: list[tuple[str, dict[str, Any], bool]] = [
     ("full", {"max_workers": 1, "when_full": "refuse"}, True),
     ("access", {"deny": "127.0.0.0/8 unix", "scaling": "static", "max_workers": 2}, False),
@@ -167,38 +177,42 @@ LIMITS: list[tuple[str, dict[str, Any], bool]] = [
 
 @pytest.mark.parametrize("where", ["tcp", "unix"])
 @pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit[0])
-@pytest.mark.parametrize("method", ["exec", "forkserver"])
-def test_who_has_sent_much_reads_the_answer(preforkd: Start, limit: tuple[str, dict[str, Any], bool], where: str,
-                                            method: str) -> None:
-    """200 of 200 clients that have sent 100 KB get all of it and the end, and no reset."""
+@pytest.mark.parametrize("way", ["exec", "forkserver", *ACCEPT_WAYS])
+def test_who_has_sent_much_reads_the_answer(preforkd: Start, tmp_path: Path, limit: tuple[str, dict[str, Any], bool],
+                                            where: str, way: str) -> None:
+    """200 of 200 clients that have sent 100 KB get all of it and the end, and no reset. (Of programs that accept in
+    their own way 20: the end of a connection is the same.)"""
     name, keys, is_busy = limit
-    if (name, where) == ("source", "unix") or (name, method) == ("full", "forkserver"):
+    count = 20 if way in ACCEPT_WAYS else 200
+    if (name, where) == ("source", "unix") or (name == "full" and way != "exec"):
         pytest.skip("clients of UNIX sockets have no address; the refuser is the same for all handlers")
     address = tcp4() if where == "tcp" else abstract()
-    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "start_method": method,
-                               "full_response": RESPONSE_TEXT, **keys}}, control=True)
+    daemon = preforkd({"www": {"listen": address, "full_response": RESPONSE_TEXT, **keys, **echo(way, tmp_path)}},
+                      control=True)
     with in_conversation(address) if is_busy else contextlib.nullcontext():
-        for _ in range(200):
+        for _ in range(count):
             with connect(address) as client:
                 client.sendall(b"x" * 100000)
                 assert client.recv(1, socket.MSG_PEEK) == RESPONSE[:1]
                 for _ in range(3):  # on its way when it was refused
                     client.sendall(b"x" * 10000)
                 assert read_all(client) == RESPONSE
-        wait_until(lambda: totals(daemon)["refused"] == 200, "all counted")
+        wait_until(lambda: totals(daemon)["refused"] == count, "all counted")
 
 
 @pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit[0])
 @pytest.mark.parametrize("where", ["tcp", "unix"])
-def test_who_sends_for_ever_holds_nothing(preforkd: Start, limit: tuple[str, dict[str, Any], bool], where: str) -> None:
+@pytest.mark.parametrize("way", ["exec", *ACCEPT_WAYS])
+def test_who_sends_for_ever_holds_nothing(preforkd: Start, tmp_path: Path, limit: tuple[str, dict[str, Any], bool],
+                                          where: str, way: str) -> None:
     """Nor who says nothing: the number of those that linger is bounded, and so are their time and what is read."""
     name, keys, is_busy = limit
-    if (name, where) == ("source", "unix"):
-        pytest.skip("clients of UNIX sockets have no address")
+    if (name, where) == ("source", "unix") or (name == "full" and way != "exec"):
+        pytest.skip("clients of UNIX sockets have no address; the refuser is the same for all handlers")
     address = tcp4() if where == "tcp" else abstract()
-    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "full_response": RESPONSE_TEXT, **keys}},
+    daemon = preforkd({"www": {"listen": address, "full_response": RESPONSE_TEXT, **keys, **echo(way, tmp_path)}},
                       control=True)
-    most = 1 + max(map(sockets, wait_until(daemon.workers, "workers")))
+    most = 1 + max(map(sockets, wait_until(lambda: pids(daemon, "idle"), "idle workers")))
     with in_conversation(address) if is_busy else contextlib.nullcontext(), contextlib.ExitStack() as stack:
         silent = [stack.enter_context(connect(address)) for _ in range(100)]
         wait_until(lambda: totals(daemon)["refused"] == 100, "all refused")
@@ -208,18 +222,24 @@ def test_who_sends_for_ever_holds_nothing(preforkd: Start, limit: tuple[str, dic
         with pytest.raises((BrokenPipeError, ConnectionResetError)):
             while True:
                 endless.sendall(b"x" * 65536)
-        wait_until(lambda: all(sockets(worker) <= most for worker in daemon.workers()), "none is held", 20)
+        wait_until(lambda: all(sockets(worker) <= most for worker in pids(daemon, "idle", "busy")), "none is held", 20)
+
+
+def pids(daemon: Daemon, *states: str) -> list[int]:
+    """Of workers in these states."""
+    return [row["pid"] for row in control_of(daemon).pool(workers=True)["workers"] if row["state"] in states]
 
 
 def sockets(pid: int) -> int:
     return sum(target.startswith("socket:") for target in open_descriptors(pid).values())
 
 
-def test_no_worker_waits_for_a_refused_client(preforkd: Start) -> None:
+@pytest.mark.parametrize("way", ["exec", *ACCEPT_WAYS])
+def test_no_worker_waits_for_a_refused_client(preforkd: Start, tmp_path: Path, way: str) -> None:
     """A served client comes at once, after one that lingers: also in the worker that has refused."""
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "deny": "127.0.0.2", "scaling": "static",
-                               "max_workers": 1, "full_response": "no"}}, control=True)
+    daemon = preforkd({"www": {"listen": address, "deny": "127.0.0.2", "scaling": "static", "max_workers": 1,
+                               "full_response": "no", **echo(way, tmp_path)}}, control=True)
     with contextlib.ExitStack() as stack:
         times = []
         for _ in range(20):

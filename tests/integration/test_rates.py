@@ -25,10 +25,10 @@ Start = Callable[..., Daemon]
 BAD_CONFIG = 78
 OVER = "refused a connection from 127.0.0.1: its address is over rate_limit_per_source"
 
-ACCEPTED_HERE = [kind for kind in KINDS if not kind.is_program]
+GUARDED = [kind for kind in KINDS if kind.is_guarded]
 # The pool that redirect leads to ends at a stop, and has nothing to do by then.
-STOPPED = [kind for kind in ACCEPTED_HERE if kind.name != "redirect"]
-PROGRAMS = [kind for kind in KINDS if kind.is_program]
+STOPPED = [kind for kind in GUARDED if kind.name != "redirect"]
+UNGUARDED = [kind for kind in KINDS if not kind.is_guarded]
 
 
 def totals(daemon: Daemon) -> dict[str, int]:
@@ -55,7 +55,7 @@ def wait_held(daemon: Daemon, count: int = 1) -> None:
     wait_until(lambda: control_of(daemon).pool()["counts"]["throttled"] == count, f"{count} connections to be held")
 
 
-@pytest.mark.parametrize("kind", ACCEPTED_HERE, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", GUARDED, ids=lambda kind: kind.name)
 def test_a_source_is_refused(preforkd: Start, tmp_path: Path, kind: Kind) -> None:
     """Beyond its burst, at no cost of a handler; others are not concerned."""
     address = tcp4()
@@ -72,7 +72,7 @@ def test_a_source_is_refused(preforkd: Start, tmp_path: Path, kind: Kind) -> Non
     stays(lambda: daemon.said(OVER) == 1, "one record for both", 0.2)
 
 
-@pytest.mark.parametrize("kind", ACCEPTED_HERE, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", GUARDED, ids=lambda kind: kind.name)
 def test_connections_of_the_pool_wait(preforkd: Start, tmp_path: Path, kind: Kind) -> None:
     """Each for its token, in idle workers; all are served."""
     address = tcp4()
@@ -108,7 +108,7 @@ def test_what_is_held_is_served_at_a_stop(preforkd: Start, tmp_path: Path, kind:
     assert daemon.wait_end(timeout=20 * SLOW) == 0
 
 
-@pytest.mark.parametrize("kind", ACCEPTED_HERE, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", GUARDED, ids=lambda kind: kind.name)
 def test_what_is_held_survives_a_restart(preforkd: Start, tmp_path: Path, kind: Kind) -> None:
     address = tcp4()
     daemon = preforkd(one_worker(kind, tmp_path, address, rate_limit="1/h"), control=True, master={"shutdown_timeout": "8s"})
@@ -307,7 +307,7 @@ def test_problems(tmp_path: Path) -> None:
     assert "rate_limit = 50/s burst 50\nrate_limit_per_source = 600/m burst 20\nsource_prefix = 24/56\n" in shown.stdout
 
 
-@pytest.mark.parametrize("kind", PROGRAMS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", UNGUARDED, ids=lambda kind: kind.name)
 @pytest.mark.parametrize("option", ["rate_limit", "rate_limit_per_source"])
 def test_a_program_that_accepts_itself_is_not_guarded(tmp_path: Path, kind: Kind, option: str) -> None:
     path = tmp_path / "checked.conf"

@@ -70,10 +70,15 @@ static void check(const struct rules *rules, const struct pool_config *pool, enu
 {
         if (words->count == 0)
                 return;
-        if (pool->handler_type == HANDLER_LISTENER)
+        if (!pool_config_is_guarded(pool))
                 rules_refuse(rules, pool, option,
                              "a handler that accepts itself takes its connections before preforkd sees their clients; "
-                             "expected another handler_type, or rules in the handler or a firewall");
+                             "expected accounting = preload, another handler_type, or rules in the handler or a "
+                             "firewall");
+        else if (option == POOL_PROXY_PROTOCOL && pool->handler_type == HANDLER_LISTENER)
+                rules_refuse(rules, pool, option,
+                             "a handler that accepts itself asks the kernel who its client is, which knows of the "
+                             "proxy alone; expected another handler_type, or a handler that reads the header");
         if (has_unknown_senders(pool) && names_users(&access->rules))
                 rules_refuse(rules, pool, option,
                              "who sends a datagram over a UNIX socket is not known; expected no uid: and gid:");

@@ -39,13 +39,13 @@ static bool can_refuse(const struct pool_config *pool)
                pool->rate_limit_per_source.count > 0;
 }
 
-/* What a program that accepts itself refuses is closed in it; who is refused because the pool is full is not. */
+/* What libprefork refuses is closed in the program; who is refused because the pool is full is not. */
 static void check_listener_response(const struct rules *rules, const struct pool_config *pool)
 {
         if (pool->when_full != FULL_REFUSE)
                 rules_refuse(rules, pool, POOL_FULL_RESPONSE,
-                             "a handler that accepts itself closes what is refused without a text; expected when_full "
-                             "= refuse, whose clients get one");
+                             "a handler that accepts itself closes what is refused without a text; expected accounting "
+                             "= preload, or when_full = refuse, whose clients get one");
         else if (pool->max_connections_per_source > 0 || pool->queue_timeout_ms > 0)
                 rules_warn(rules, pool, POOL_FULL_RESPONSE,
                            "only clients refused by when_full get it: a handler that accepts itself closes what "
@@ -59,7 +59,7 @@ static void check_response(const struct rules *rules, const struct pool_config *
         if (datagram_rules_apply(pool))
                 rules_refuse(rules, pool, POOL_FULL_RESPONSE,
                              "a datagram is dropped without an answer; expected addresses for connections alone");
-        else if (pool->handler_type == HANDLER_LISTENER)
+        else if (!pool_config_is_guarded(pool))
                 check_listener_response(rules, pool);
         else if (!can_refuse(pool) && !pool->origins[POOL_FULL_RESPONSE].of_defaults)
                 rules_warn(rules, pool, POOL_FULL_RESPONSE,
@@ -71,10 +71,10 @@ static void check_banner(const struct rules *rules, const struct pool_config *po
 {
         if (!is_said(&pool->banner))
                 return;
-        if (pool->handler_type == HANDLER_LISTENER)
+        if (!pool_config_is_guarded(pool))
                 rules_refuse(rules, pool, POOL_BANNER,
                              "a handler that accepts itself takes its connections before preforkd sees them; expected "
-                             "another handler_type, or a handler that greets");
+                             "accounting = preload, another handler_type, or a handler that greets");
         else if (datagram_rules_apply(pool))
                 rules_refuse(rules, pool, POOL_BANNER,
                              "nobody is greeted before a datagram; expected addresses for connections alone");

@@ -182,6 +182,11 @@ bool pool_config_is_unwatched(const struct pool_config *pool)
         return pool->handler_type == HANDLER_LISTENER && pool->accounting == ACCOUNTING_NONE;
 }
 
+bool pool_config_is_guarded(const struct pool_config *pool)
+{
+        return pool->handler_type != HANDLER_LISTENER || pool->accounting == ACCOUNTING_PRELOAD;
+}
+
 bool pool_config_is_status(const struct pool_config *pool)
 {
         return pool->handler_type == HANDLER_BUILTIN && pool->handler.count > 0 &&
@@ -216,10 +221,10 @@ int pool_config_retire_number(const struct pool_config *pool)
         return numbers[pool_config_retire_signal(pool)];
 }
 
-/* Of a handler that accepts itself connections are not seen, or only when it accepts them. */
+/* Of a program that accepts itself, connections are not seen, or (libprefork) only when it accepts them. */
 static bool can_answer(const struct pool_config *pool, enum pool_option option)
 {
-        if (pool->handler_type != HANDLER_LISTENER)
+        if (pool_config_is_guarded(pool))
                 return true;
         return option == POOL_QUEUE_TIMEOUT ? !pool_config_is_unwatched(pool)
                                             : option == POOL_FULL_RESPONSE && pool->when_full == FULL_REFUSE;

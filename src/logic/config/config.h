@@ -358,6 +358,9 @@ bool pool_config_holds_connections(const struct pool_config *pool);
 /* True if its handlers accept themselves and report nothing. */
 bool pool_config_is_unwatched(const struct pool_config *pool);
 
+/* True if code of ours looks at connections before its handlers see them: who may not come in is refused there. */
+bool pool_config_is_guarded(const struct pool_config *pool);
+
 /* True for what inetd calls wait: a program that takes the socket over as descriptor 0, started when something waits
  * there, that serves as much as it likes, and ends when it likes. */
 bool pool_config_is_wait(const struct pool_config *pool);

@@ -2,15 +2,17 @@
 #include "base/cleanup.h"
 #include "logic/config/rules.h"
 
-static bool is_on(const struct pool_config *pool, enum pool_option option)
+/* Is it on, and more than what can be done for a program that accepts itself? */
+static bool is_too_much(const struct pool_config *pool, enum pool_option option)
 {
         switch (option) {
         case POOL_LINGERING_CLOSE:
                 return pool->lingering_close_ms > 0;
         case POOL_IDLE_TIMEOUT:
                 return pool->idle_timeout_ms > 0;
-        default:
-                return pool->connection_log != CONNECTION_LOG_NO;
+        default: /* whom the preload object refuses the program does not see */
+                return pool->connection_log == CONNECTION_LOG_ALL ||
+                       (pool->connection_log == CONNECTION_LOG_REFUSED && !pool_config_is_guarded(pool));
         }
 }
 
@@ -32,10 +34,13 @@ void config_check_connections(const struct rules *rules, const struct pool_confi
         static const enum pool_option options[] = {POOL_CONNECTION_LOG, POOL_LINGERING_CLOSE, POOL_IDLE_TIMEOUT};
 
         for (size_t i = 0; i < ELEMENTS(options) && pool->handler_type == HANDLER_LISTENER; i++)
-                if (rules_is_set(pool, options[i]) && is_on(pool, options[i]))
+                if (rules_is_set(pool, options[i]) && is_too_much(pool, options[i]))
                         rules_refuse(rules, pool, options[i],
                                      "a handler that accepts itself has its connections alone, and preforkd sees "
-                                     "nothing of them; expected another handler_type, or leave it out");
+                                     "nothing of their ends; expected another handler_type, or %s",
+                                     options[i] == POOL_CONNECTION_LOG && pool_config_is_guarded(pool)
+                                             ? "refused"
+                                             : "leave it out");
         if (pool->connection_log_format && pool->connection_log == CONNECTION_LOG_NO &&
             !pool->origins[POOL_CONNECTION_LOG_FORMAT].of_defaults)
                 rules_warn(rules, pool, POOL_CONNECTION_LOG_FORMAT, "no effect without connection_log");

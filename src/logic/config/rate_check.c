@@ -21,10 +21,10 @@ static void check_burst(const struct rules *rules, const struct pool_config *poo
 static void check_handler(const struct rules *rules, const struct pool_config *pool, enum pool_option option,
                           const struct rate *rate)
 {
-        if (rate->count > 0 && pool->handler_type == HANDLER_LISTENER)
+        if (rate->count > 0 && !pool_config_is_guarded(pool))
                 rules_refuse(rules, pool, option,
-                             "a handler that accepts itself takes its connections when it likes; expected another "
-                             "handler_type, or a limit in the handler or a firewall");
+                             "a handler that accepts itself takes its connections when it likes; expected accounting "
+                             "= preload, another handler_type, or a limit in the handler or a firewall");
 }
 
 void config_check_rates(const struct rules *rules, const struct pool_config *pool)
