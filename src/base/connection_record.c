@@ -27,18 +27,9 @@ static bool has(const struct connection_record *record, enum connection_has what
         return (record->has & what) != 0;
 }
 
-/* A line has many of them, and printf(3) takes most of its time. */
 static int append_number(struct text *text, bool is_known, uint64_t number)
 {
-        char digits[20];
-        size_t at = sizeof(digits);
-
-        if (!is_known)
-                return 0;
-        do
-                digits[--at] = (char)('0' + number % 10);
-        while ((number /= 10) > 0);
-        return text_append_bytes(text, digits + at, sizeof(digits) - at);
+        return is_known ? text_append_number(text, number) : 0;
 }
 
 /* False: it is a UNIX client, or garbage. */
@@ -68,7 +59,7 @@ static int append_port(struct text *text, const struct connection_side *side)
 {
         struct address address;
 
-        return address_of(side, &address) ? text_appendf(text, "%u", address_port(&address)) : 0;
+        return address_of(side, &address) ? text_append_number(text, address_port(&address)) : 0;
 }
 
 static int append_client(struct text *text, const struct connection_record *record)

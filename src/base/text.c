@@ -78,6 +78,17 @@ int text_append(struct text *text, const char *string)
         return text_append_bytes(text, string, strlen(string));
 }
 
+int text_append_number(struct text *text, uint64_t number)
+{
+        char digits[20];
+        size_t at = sizeof(digits);
+
+        do
+                digits[--at] = (char)('0' + number % 10);
+        while ((number /= 10) > 0);
+        return text_append_bytes(text, digits + at, sizeof(digits) - at);
+}
+
 int text_appendv(struct text *text, const char *format, va_list arguments)
 {
         va_list measure;

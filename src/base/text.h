@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct text {
@@ -46,6 +47,7 @@ size_t text_printable_length(const char *bytes, size_t length);
 /* Append. Return 0, or -ENOMEM with the text unchanged. */
 int text_append(struct text *text, const char *string);
 int text_append_bytes(struct text *text, const char *bytes, size_t length);
+int text_append_number(struct text *text, uint64_t number); /* in a fraction of printf(3)'s time */
 int text_appendf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int text_appendv(struct text *text, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 

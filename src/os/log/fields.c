@@ -1,8 +1,5 @@
 #include "os/log/fields.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "base/cleanup.h"
 #include "base/connection_record.h"
 #include "base/log.h"
@@ -48,7 +45,7 @@ int log_fields_each(const struct log_fields *fields, int (*write)(void *context,
                 {"request_duration_us", "REQUEST_DURATION_USEC", fields->request_duration_us},
                 {"config_line", "CONFIG_LINE", fields->line},
         };
-        char digits[24];
+        _cleanup_(text_clear) struct text digits = {0};
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < ELEMENTS(texts); i++)
@@ -56,8 +53,11 @@ int log_fields_each(const struct log_fields *fields, int (*write)(void *context,
         for (size_t i = 0; r == 0 && i < ELEMENTS(numbers); i++) {
                 if (numbers[i].value == 0)
                         continue;
-                snprintf(digits, sizeof(digits), "%" PRIu64, numbers[i].value);
-                r = write(context, &(const struct log_field){numbers[i].name, numbers[i].journal_name, digits, true});
+                text_truncate(&digits);
+                r = text_append_number(&digits, numbers[i].value);
+                if (r == 0)
+                        r = write(context, &(const struct log_field){numbers[i].name, numbers[i].journal_name,
+                                                                     text_string(&digits), true});
         }
         return r == 0 && fields->connection ? each_of_connection(fields->connection, write, context) : r;
 }

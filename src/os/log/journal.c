@@ -18,14 +18,14 @@ static int append_string(struct text *text, const char *name, const char *value)
 {
         if (!value)
                 return 0;
-        if (!strchr(value, '\n'))
-                return text_appendf(text, "%s=%s\n", name, value);
-
         /* A value with newlines: name, newline, length as 64 bits little endian, value, newline. */
         size_t length = strlen(value);
         uint64_t length_le = htole64(length);
-        int r = text_appendf(text, "%s\n", name);
+        bool has_lines = memchr(value, '\n', length) != NULL;
+        int r = text_append(text, name);
         if (r == 0)
+                r = text_append(text, has_lines ? "\n" : "=");
+        if (r == 0 && has_lines)
                 r = text_append_bytes(text, (const char *)&length_le, sizeof(length_le));
         if (r == 0)
                 r = text_append_bytes(text, value, length);

@@ -35,6 +35,16 @@ static size_t escape(const char *string, char ret[static 8])
         return width;
 }
 
+/* The length of what `string` begins with that stands for itself. */
+static size_t plain_length(const char *string)
+{
+        size_t length = 0;
+
+        while (string[length] >= 0x20 && string[length] < 0x7f && string[length] != '"' && string[length] != '\\')
+                length++;
+        return length;
+}
+
 /* Append the inside of a JSON string, as much of it as leaves the text no longer than `max_bytes`. */
 static int append_string(struct text *text, const char *string, size_t max_bytes)
 {
@@ -42,6 +52,12 @@ static int append_string(struct text *text, const char *string, size_t max_bytes
         int r = 0;
 
         while (*string && r == 0) {
+                size_t room = max_bytes > text->length ? max_bytes - text->length : 0;
+                size_t plain = MIN_OF(plain_length(string), room);
+                r = text_append_bytes(text, string, plain);
+                string += plain;
+                if (r < 0 || !*string)
+                        break;
                 string += escape(string, step);
                 if (text->length + strlen(step) > max_bytes)
                         break;
@@ -50,11 +66,22 @@ static int append_string(struct text *text, const char *string, size_t max_bytes
         return r;
 }
 
+static int append_name(struct text *text, const char *name)
+{
+        int r = text_append(text, ",\"");
+
+        if (r == 0)
+                r = text_append(text, name);
+        return r == 0 ? text_append(text, "\":") : r;
+}
+
 static int append_member(struct text *text, const char *name, const char *value)
 {
         if (!value)
                 return 0;
-        int r = text_appendf(text, ",\"%s\":\"", name);
+        int r = append_name(text, name);
+        if (r == 0)
+                r = text_append(text, "\"");
         if (r == 0)
                 r = append_string(text, value, text->length + VALUE_MAX);
         return r == 0 ? text_append(text, "\"") : r;
@@ -62,8 +89,10 @@ static int append_member(struct text *text, const char *name, const char *value)
 
 static int append_field(void *context, const struct log_field *field)
 {
-        return field->is_number ? text_appendf(context, ",\"%s\":%s", field->name, field->value)
-                                : append_member(context, field->name, field->value);
+        if (!field->is_number)
+                return append_member(context, field->name, field->value);
+        int r = append_name(context, field->name);
+        return r == 0 ? text_append(context, field->value) : r;
 }
 
 static const char *level_name(int priority)

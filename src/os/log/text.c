@@ -16,17 +16,39 @@ const char *log_text_level(int priority)
         return priority == LOG_DEBUG ? "debug: " : "";
 }
 
+/* The time of a line, without printf(3), which takes longer than all else that makes a line. */
+struct stamp {
+        char bytes[48];
+        size_t length;
+};
+
+/* Add the last `width` digits of a number, and what is behind them. */
+static void stamp_add(struct stamp *stamp, unsigned number, size_t width, char end)
+{
+        for (size_t i = width; i > 0; i--, number /= 10)
+                stamp->bytes[stamp->length + i - 1] = (char)('0' + number % 10);
+        stamp->length += width;
+        stamp->bytes[stamp->length++] = end;
+}
+
 int log_text_append_time(struct text *text, uint64_t wall_ms)
 {
         time_t seconds = (time_t)(wall_ms / 1000);
         struct tm local = {0};
 
         localtime_r(&seconds, &local); /* not localtime(), which would look at the file of the zone again */
-        long zone_minutes = labs(local.tm_gmtoff) / 60;
-        return text_appendf(text, "%04d-%02d-%02dT%02d:%02d:%02d.%03u%c%02ld:%02ld ", local.tm_year + 1900,
-                            local.tm_mon + 1, local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec,
-                            (unsigned)(wall_ms % 1000), local.tm_gmtoff < 0 ? '-' : '+', zone_minutes / 60,
-                            zone_minutes % 60);
+        unsigned zone_minutes = (unsigned)labs(local.tm_gmtoff) / 60;
+        struct stamp stamp = {.length = 0};
+        stamp_add(&stamp, (unsigned)local.tm_year + 1900, 4, '-');
+        stamp_add(&stamp, (unsigned)local.tm_mon + 1, 2, '-');
+        stamp_add(&stamp, (unsigned)local.tm_mday, 2, 'T');
+        stamp_add(&stamp, (unsigned)local.tm_hour, 2, ':');
+        stamp_add(&stamp, (unsigned)local.tm_min, 2, ':');
+        stamp_add(&stamp, (unsigned)local.tm_sec, 2, '.');
+        stamp_add(&stamp, (unsigned)(wall_ms % 1000), 3, local.tm_gmtoff < 0 ? '-' : '+');
+        stamp_add(&stamp, zone_minutes / 60, 2, ':');
+        stamp_add(&stamp, zone_minutes % 60, 2, ' ');
+        return text_append_bytes(text, stamp.bytes, stamp.length);
 }
 
 static int append_place(struct text *text, const struct log_fields *fields)
@@ -42,10 +64,15 @@ int log_text_append_prefix(struct text *text, const struct log_record *record)
 {
         const struct log_fields *fields = &record->fields;
 
-        if (fields->pool && text_appendf(text, "pool %s: ", fields->pool) < 0)
-                return -ENOMEM;
-        if (fields->worker_pid > 0 && text_appendf(text, "worker %d: ", (int)fields->worker_pid) < 0)
-                return -ENOMEM;
+        int r = 0;
+
+        if (fields->pool && ((r = text_append(text, "pool ")) < 0 || (r = text_append(text, fields->pool)) < 0 ||
+                             (r = text_append(text, ": ")) < 0))
+                return r;
+        if (fields->worker_pid > 0 && ((r = text_append(text, "worker ")) < 0 ||
+                                       (r = text_append_number(text, (uint64_t)fields->worker_pid)) < 0 ||
+                                       (r = text_append(text, ": ")) < 0))
+                return r;
         return append_place(text, fields);
 }
 
@@ -55,7 +82,9 @@ int log_text_append_record(struct text *text, const struct log_record *record, u
         int r = wall_ms > 0 ? log_text_append_time(text, wall_ms) : 0;
 
         if (r == 0)
-                r = text_appendf(text, "preforkd: %s", log_text_level(record->priority));
+                r = text_append(text, "preforkd: ");
+        if (r == 0)
+                r = text_append(text, log_text_level(record->priority));
         if (r == 0)
                 r = log_text_append_prefix(text, record);
         if (r == 0)
@@ -89,6 +118,16 @@ int log_text_append_line(struct text *text, const char *string)
                         string++;
         }
         return 0;
+}
+
+size_t log_text_count_lines(const char *bytes, size_t length)
+{
+        size_t count = 0;
+        const char *end = bytes + length;
+
+        for (const char *at = bytes; at < end && (at = memchr(at, '\n', (size_t)(end - at))); at++)
+                count++;
+        return count;
 }
 
 void log_text_cut(struct text *text, size_t max_bytes)

@@ -29,5 +29,8 @@ int log_text_append_line(struct text *text, const char *string);
 #define LOG_LINE_MAX 4096 /* PIPE_BUF: a write to a pipe is whole */
 int log_text_append_record(struct text *text, const struct log_record *record, uint64_t wall_ms);
 
+/* The lines that end within the bytes. */
+size_t log_text_count_lines(const char *bytes, size_t length);
+
 /* Cut the text to `max_bytes` at most, between two characters of UTF-8. */
 void log_text_cut(struct text *text, size_t max_bytes);
