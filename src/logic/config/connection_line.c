@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/connection_record.h"
@@ -84,24 +86,47 @@ int connection_line_check(const char *format, struct text *error)
         return 0;
 }
 
-static int append_field(struct text *text, const struct piece *piece, const char *pool,
-                        const struct connection_record *record)
-{
-        const struct connection_field *field = find(piece);
-        size_t before = text->length;
-
-        int r = field ? field->append(text, record) : text_append(text, pool);
-        return r < 0 || text->length > before ? r : text_append(text, "-");
-}
-
-int connection_line_append(struct text *text, const char *format, const char *pool,
-                           const struct connection_record *record)
+int connection_line_read(struct connection_line *line, const char *format, const char *pool)
 {
         struct piece piece;
+        size_t count = 0;
+
+        for (const char *at = format; *at && next_piece(at, &piece); at += piece.taken)
+                count++;
+        line->pieces = calloc(count + 1, sizeof(*line->pieces));
+        if (!line->pieces)
+                return -ENOMEM;
+        for (const char *at = format; line->count < count && next_piece(at, &piece); at += piece.taken) {
+                const struct connection_field *field = piece.is_field ? find(&piece) : NULL;
+                bool is_pool = piece.is_field && !field;
+                line->pieces[line->count++] =
+                        (struct connection_line_piece){.text = field     ? NULL
+                                                               : is_pool ? pool
+                                                                         : piece.begin,
+                                                       .length = is_pool ? strlen(pool) : piece.length,
+                                                       .field = field};
+        }
+        return 0;
+}
+
+int connection_line_append(struct text *text, const struct connection_line *line,
+                           const struct connection_record *record)
+{
         int r = 0;
 
-        for (const char *at = format; *at && r == 0 && next_piece(at, &piece); at += piece.taken)
-                r = piece.is_field ? append_field(text, &piece, pool, record)
-                                   : text_append_bytes(text, piece.begin, piece.length);
+        for (size_t i = 0; i < line->count && r == 0; i++) {
+                const struct connection_line_piece *piece = &line->pieces[i];
+                size_t before = text->length;
+                r = piece->text ? text_append_bytes(text, piece->text, piece->length)
+                                : piece->field->append(text, record);
+                if (r == 0 && !piece->text && text->length == before)
+                        r = text_append(text, "-");
+        }
         return r;
+}
+
+void connection_line_clear(struct connection_line *line)
+{
+        free(line->pieces);
+        *line = (struct connection_line){0};
 }

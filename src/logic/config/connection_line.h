@@ -4,6 +4,9 @@
  * known of a connection is `-`. The option is checked by it (option_line_format), the master logs by it. */
 #pragma once
 
+#include <stddef.h>
+
+struct connection_field;
 struct connection_record;
 struct text;
 
@@ -16,6 +19,23 @@ struct text;
 /* 0; -EINVAL with what is wrong in `error`; -ENOMEM. */
 int connection_line_check(const char *format, struct text *error);
 
-/* Append the line for a record of that pool; `format` has passed the check. 0 or -ENOMEM. */
-int connection_line_append(struct text *text, const char *format, const char *pool,
+/* A format, read once for many lines: text and fields by turns. Zero-initialise; end with connection_line_clear(). */
+struct connection_line_piece {
+        const char *text; /* of the format, or the pool's name; NULL: it is a field */
+        size_t length;
+        const struct connection_field *field;
+};
+
+struct connection_line {
+        struct connection_line_piece *pieces;
+        size_t count;
+};
+
+/* Read a format that has passed the check, for the records of that pool; both are borrowed. 0 or -ENOMEM. */
+int connection_line_read(struct connection_line *line, const char *format, const char *pool);
+
+/* Append the line for a record. 0 or -ENOMEM. */
+int connection_line_append(struct text *text, const struct connection_line *line,
                            const struct connection_record *record);
+
+void connection_line_clear(struct connection_line *line);

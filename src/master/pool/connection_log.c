@@ -41,6 +41,7 @@ void connection_log_tell(const struct pool_config *pool, struct connection_drops
                                           .reason = connection_record_reason(record),
                                           .connection = record};
         const char *format = pool->connection_log_format;
+        _cleanup_(connection_line_clear) struct connection_line form = {0};
         _cleanup_(text_clear) struct text line = {0};
 
         if (pool->connection_log == CONNECTION_LOG_NO)
@@ -49,6 +50,7 @@ void connection_log_tell(const struct pool_config *pool, struct connection_drops
         tell_dropped(pool, drops);
         if (!is_wanted(pool, record) || !log_wants(LOG_INFO))
                 return;
-        if (connection_line_append(&line, format ? format : CONNECTION_LINE_DEFAULT, pool->name, record) == 0)
+        if (connection_line_read(&form, format ? format : CONNECTION_LINE_DEFAULT, pool->name) == 0 &&
+            connection_line_append(&line, &form, record) == 0)
                 log_emit(LOG_INFO, &fields, "%s", text_string(&line));
 }

@@ -41,11 +41,19 @@ static void test_formats(void **state)
         check("\xff", -EINVAL, "it has bytes that are no text");
 }
 
+static void append(struct text *text, const char *format, const struct connection_record *record)
+{
+        _cleanup_(connection_line_clear) struct connection_line line = {0};
+
+        assert_int_equal(connection_line_read(&line, format, "www"), 0);
+        assert_int_equal(connection_line_append(text, &line, record), 0);
+}
+
 static void write_line(const char *format, const struct connection_record *record, const char *expected)
 {
         _cleanup_(text_clear) struct text line = {0};
 
-        assert_int_equal(connection_line_append(&line, format, "www", record), 0);
+        append(&line, format, record);
         assert_string_equal(text_string(&line), expected);
 }
 
@@ -108,7 +116,7 @@ static void test_garbage(void **state)
                 memset(&record, (int)byte, sizeof(record));
                 record.local.any.sa_family = byte % 2 ? AF_UNIX : AF_INET6;
                 record.client.any.sa_family = byte % 3 ? AF_INET : AF_UNSPEC;
-                assert_int_equal(connection_line_append(&line, CONNECTION_LINE_DEFAULT, "www", &record), 0);
+                append(&line, CONNECTION_LINE_DEFAULT, &record);
         }
         write_line("{client} {proxy} {listener} {worker} {reason}", &(struct connection_record){.end = UINT32_MAX},
                    "- - - - ?");
