@@ -40,6 +40,24 @@ void log_emit(int priority, const struct log_fields *fields, const char *format,
         errno = saved_errno;
 }
 
+void log_emit_many(const struct log_record *records, size_t count)
+{
+        int saved_errno = errno;
+
+        for (size_t i = 0, end; i < count; i = end) {
+                end = i + 1;
+                if (!log_wants(records[i].priority))
+                        continue;
+                while (sink.write_many && end < count && log_wants(records[end].priority))
+                        end++;
+                if (end > i + 1)
+                        sink.write_many(sink.context, records + i, end - i);
+                else
+                        sink.write(sink.context, records + i);
+        }
+        errno = saved_errno;
+}
+
 void log_problems(const struct problem_list *problems)
 {
         for (size_t i = 0; i < problems->count; i++) {

@@ -4,6 +4,7 @@
  * never block (see os/log/sink.h) and must not log. Without a sink records are discarded, for quiet unit tests. */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <syslog.h>
@@ -35,6 +36,8 @@ struct log_record {
 
 struct log_sink {
         void (*write)(void *context, const struct log_record *record);
+        /* Write many in their order, for less than one after the other; NULL: that is not possible. */
+        void (*write_many)(void *context, const struct log_record *records, size_t count);
         void *context;
 };
 
@@ -47,6 +50,9 @@ int log_wants(int priority);
 /* Emit one record; `fields` may be NULL. Messages are cut at 3,000 bytes. errno is kept. */
 void log_emit(int priority, const struct log_fields *fields, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
+
+/* Emit records that are ready, in their order. */
+void log_emit_many(const struct log_record *records, size_t count);
 
 /* A record with a MESSAGE_ID and no other field. */
 #define log_event(id, priority, ...) log_emit(priority, &(const struct log_fields){.message_id = (id)}, __VA_ARGS__)

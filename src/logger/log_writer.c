@@ -40,19 +40,9 @@ bool log_writer_open(struct log_writer *writer)
         return true;
 }
 
-static uint64_t count_lines(const char *bytes, size_t length)
-{
-        uint64_t count = 0;
-        const char *end = bytes + length;
-
-        for (const char *at = bytes; at < end && (at = memchr(at, '\n', (size_t)(end - at))); at++)
-                count++;
-        return count;
-}
-
 static void drop(struct log_writer *writer, const char *bytes, size_t length)
 {
-        uint64_t lines = count_lines(bytes, length);
+        uint64_t lines = log_text_count_lines(bytes, length);
 
         writer->missing += lines;
         writer->dropped += lines;

@@ -13,6 +13,7 @@
 #include "os/log/journal.h"
 #include "os/log/stderr.h"
 #include "os/log/syslog.h"
+#include "os/log/text.h"
 
 #define STDERR_DEFAULT 2
 
@@ -135,9 +136,57 @@ static void sink_write(void *context, const struct log_record *record)
         }
 }
 
+/* Write whole lines. How many have got through. */
+static size_t send_chunk(struct log_stderr *log, const char *bytes, size_t length)
+{
+        ssize_t n = log_stderr_write_some(log, bytes, length);
+
+        return n > 0 ? log_text_count_lines(bytes, (size_t)n) : 0;
+}
+
+/* Write the lines of the records in as few writes as whole lines fit into. How many have got through; none of those
+ * behind them has. */
+static size_t send_lines(struct log_stderr *log, struct text *text, const struct log_record *records, size_t count)
+{
+        size_t sent = 0;
+
+        text_truncate(text);
+        for (size_t i = 0; i < count; i++) {
+                size_t before = text->length;
+                if (log_stderr_format(log, text, &records[i]) < 0) {
+                        text_cut(text, before);
+                        break;
+                }
+                if (text->length <= LOG_LINE_MAX)
+                        continue;
+                sent += send_chunk(log, text->bytes, before);
+                if (sent < i)
+                        return sent;
+                memmove(text->bytes, text->bytes + before, text->length - before);
+                text_cut(text, text->length - before);
+        }
+        return sent + send_chunk(log, text_string(text), text->length);
+}
+
+/* Lines are written together where each of them goes to one place. What does not get through so goes on one by one. */
+static void sink_write_many(void *context, const struct log_record *records, size_t count)
+{
+        struct log_sink_state *state = context;
+        size_t sent = 0;
+
+        if (state->destination == LOG_DESTINATION_STDERR)
+                sent = send_lines(&state->stderr_log, &state->text, records, count);
+        else if (state->destination == LOG_DESTINATION_FILE && !state->file_is_failing)
+                sent = send_lines(&state->file, &state->text, records, count);
+        if (sent == count && state->unreported > 0)
+                report_dropped(state);
+        for (; sent < count; sent++)
+                sink_write(state, &records[sent]);
+}
+
 struct log_sink log_sink_get(struct log_sink_state *state)
 {
-        return (struct log_sink){.write = sink_write, .context = state};
+        return (struct log_sink){.write = sink_write, .write_many = sink_write_many, .context = state};
 }
 
 void log_sink_set_failing(struct log_sink_state *state, bool failing)

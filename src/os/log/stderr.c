@@ -93,11 +93,12 @@ void log_stderr_of_pipe(int fd, struct log_stderr *ret)
 static int append_for_journal(struct text *text, const struct log_record *record, const struct log_form *form)
 {
         uint64_t wall_ms = form->stamps ? clock_wall_ms() : 0;
+        size_t begin = text->length;
         int r = text_appendf(text, "<%d>", record->priority);
 
         if (form->json) {
                 if (r == 0)
-                        r = log_line_append_json(text, record, wall_ms, LOG_LINE_MAX - text->length - 1);
+                        r = log_line_append_json(text, record, wall_ms, LOG_LINE_MAX - (text->length - begin) - 1);
                 return r == 0 ? text_append(text, "\n") : r;
         }
         if (r == 0 && wall_ms > 0)
@@ -108,7 +109,7 @@ static int append_for_journal(struct text *text, const struct log_record *record
                 r = log_text_append_line(text, record->message);
         if (r < 0)
                 return r;
-        log_text_cut(text, LOG_LINE_MAX - 1);
+        log_text_cut(text, begin + LOG_LINE_MAX - 1);
         return text_append(text, "\n");
 }
 
@@ -153,7 +154,7 @@ static ssize_t write_by_poll(const struct log_stderr *log, const char *bytes, si
 }
 
 /* The number of bytes written, or -errno. */
-static ssize_t write_some(const struct log_stderr *log, const char *bytes, size_t length)
+static ssize_t write_bytes(const struct log_stderr *log, const char *bytes, size_t length)
 {
         ssize_t n;
 
@@ -168,23 +169,30 @@ static ssize_t write_some(const struct log_stderr *log, const char *bytes, size_
         return n < 0 ? -errno : n;
 }
 
-int log_stderr_write(struct log_stderr *log, const char *bytes, size_t length)
+ssize_t log_stderr_write_some(struct log_stderr *log, const char *bytes, size_t length)
 {
+        if (length == 0)
+                return 0;
         if (log->line_is_open) {
-                ssize_t n = write_some(log, "\n", 1);
+                ssize_t n = write_bytes(log, "\n", 1);
                 if (n < 0)
-                        return (int)n;
+                        return n;
                 log->line_is_open = false;
         }
-        ssize_t n = write_some(log, bytes, length);
+        ssize_t n = write_bytes(log, bytes, length);
+        if (n > 0)
+                log->line_is_open = bytes[n - 1] != '\n';
+        return n;
+}
+
+int log_stderr_write(struct log_stderr *log, const char *bytes, size_t length)
+{
+        ssize_t n = log_stderr_write_some(log, bytes, length);
+
         if (n < 0)
                 return (int)n;
         /* Sockets and terminals take a part; the rest is not kept, since nothing says when there will be room. */
-        if ((size_t)n < length) {
-                log->line_is_open = n > 0;
-                return -EAGAIN;
-        }
-        return 0;
+        return (size_t)n < length ? -EAGAIN : 0;
 }
 
 void log_stderr_close(struct log_stderr *log)

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "os/log/line.h"
 
@@ -44,6 +45,10 @@ void log_stderr_of_pipe(int fd, struct log_stderr *ret);
 
 /* Append the line for a record, newline included, at most PIPE_BUF bytes. 0 or -ENOMEM. */
 int log_stderr_format(const struct log_stderr *log, struct text *text, const struct log_record *record);
+
+/* Write whole lines, of at most PIPE_BUF bytes together. How many bytes were taken: all, or as much as a socket or a
+ * terminal has room for; or -errno as below. */
+ssize_t log_stderr_write_some(struct log_stderr *log, const char *bytes, size_t length);
 
 /* Write one line. 0; -EAGAIN: no room for all of it; -EPIPE, -EIO, -ENOSPC …: nobody will read it. */
 int log_stderr_write(struct log_stderr *log, const char *bytes, size_t length);

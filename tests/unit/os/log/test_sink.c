@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/connection_record.h"
+#include "os/log/text.h"
 #include "os/process/open_fds.h"
 #include "unit/log_sink_helpers.h"
 
@@ -283,6 +284,120 @@ static void test_file(void **state)
         fds_close_all_except((const int[]){0, 1, 2}, 3);
 }
 
+#define MANY 200
+
+/* Many records at once, "0: xxx…" and so on. */
+static void write_many(struct log_sink_state *state, size_t length)
+{
+        static char messages[MANY][LOG_LINE_MAX];
+        struct log_record records[MANY];
+        const struct log_sink sink = log_sink_get(state);
+
+        for (int i = 0; i < MANY; i++) {
+                int begin = snprintf(messages[i], sizeof(messages[i]), "%d: ", i);
+                memset(messages[i] + begin, 'x', length);
+                messages[i][begin + (int)length] = '\0';
+                records[i] = (struct log_record){.priority = LOG_INFO, .message = messages[i]};
+        }
+        sink.write_many(sink.context, records, MANY);
+}
+
+/* How many lines there are: all of them whole, in their order, from the first on. */
+static int whole_lines(const char *text, size_t length)
+{
+        char expected[64];
+        int i = 0;
+
+        for (; strncmp(text, "preforkd: warning: ", 19) != 0 && *text; i++) {
+                int begin = snprintf(expected, sizeof(expected), "preforkd: %d: ", i);
+                assert_int_equal(strncmp(text, expected, (size_t)begin), 0);
+                assert_int_equal(strspn(text + begin, "x"), length);
+                assert_int_equal(text[begin + (int)length], '\n');
+                text += begin + (int)length + 1;
+        }
+        return i;
+}
+
+static struct log_sink_state *open_file_sink(int file_fd, int stderr_fd)
+{
+        const struct log_sink_places places = {.stderr_fd = stderr_fd, .file_fd = file_fd};
+        struct log_sink_state *sink = NULL;
+
+        assert_int_equal(log_sink_open(LOG_DESTINATION_FILE, &places, &sink), 0);
+        log_sink_set_form(sink, LOG_STAMPS_NO, false);
+        return sink;
+}
+
+/* Lines that are written together are those that would be written one by one, in pieces that a pipe takes whole. */
+static void test_many(void **state)
+{
+        static const size_t lengths[] = {0, 1, 300, 1900};
+        int fds[2];
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(lengths); i++) {
+                assert_int_equal(pipe2(fds, O_DIRECT | O_NONBLOCK), 0); /* each write is read by itself */
+                fcntl(fds[1], F_SETPIPE_SZ, 1 << 20);
+                struct log_sink_state *sink = open_file_sink(fds[1], STDERR_FILENO);
+                write_many(sink, lengths[i]);
+                size_t length = 0, pieces = 0;
+                for (ssize_t n; (n = read(fds[0], received + length, READ_MAX - length)) > 0; pieces++) {
+                        assert_in_range(n, 1, LOG_LINE_MAX);
+                        assert_int_equal(received[length + (size_t)n - 1], '\n');
+                        length += (size_t)n;
+                }
+                received[length] = '\0';
+                assert_int_equal(whole_lines(received, lengths[i]), MANY);
+                assert_in_range(pieces, 1, lengths[i] > 1000 ? MANY / 2 : MANY / 10);
+                log_sink_close(sink);
+                close(fds[0]);
+                close(fds[1]);
+        }
+}
+
+/* Where there is room for some, the others are dropped and counted, as they are one by one. */
+static void test_many_without_room(void **state)
+{
+        int file_fds[2], stderr_fds[2];
+
+        (void)state;
+        assert_int_equal(pipe2(file_fds, O_NONBLOCK), 0);
+        assert_int_equal(pipe(stderr_fds), 0);
+        struct log_sink_state *sink = open_file_sink(file_fds[1], stderr_fds[1]);
+        write_many(sink, 400);
+        int got_through = whole_lines(read_all(file_fds[0]), 400);
+        assert_in_range(got_through, 1, MANY - 1);
+        assert_int_equal(log_sink_dropped(sink), MANY - got_through);
+        char first[32];
+        snprintf(first, sizeof(first), "preforkd: %d: xxx", got_through);
+        assert_int_equal(strncmp(read_all(stderr_fds[0]), first, strlen(first)), 0);
+        write_many(sink, 0);
+        const char *text = read_all(file_fds[0]);
+        assert_int_equal(whole_lines(text, 0), MANY);
+        assert_contains(text, " log records were dropped here; stderr had them\n");
+        assert_int_equal(log_sink_unreported(sink), 0);
+        log_sink_close(sink);
+        fds_close_all_except((const int[]){0, 1, 2}, 3);
+}
+
+/* A socket takes a part of what is written: what it has taken of a line is ended, and the line comes again. */
+static void test_many_to_a_socket(void **state)
+{
+        int fds[2], room = 4096;
+
+        (void)state;
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+        assert_int_equal(setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)), 0);
+        struct log_sink_state *sink = open_sink(LOG_DESTINATION_STDERR, fds[1]);
+        write_many(sink, 100);
+        int got_through = whole_lines(read_all(fds[0]), 100);
+        assert_in_range(got_through, 1, MANY - 1);
+        assert_int_equal(log_sink_dropped(sink), MANY - got_through);
+        log_sink_close(sink);
+        close(fds[0]);
+        close(fds[1]);
+}
+
 static void test_path_too_long(void **state)
 {
         char path[200];
@@ -359,6 +474,9 @@ int main(void)
                 cmocka_unit_test(test_auto),
                 cmocka_unit_test(test_adopts_what_is_unreported),
                 cmocka_unit_test(test_file),
+                cmocka_unit_test(test_many),
+                cmocka_unit_test(test_many_without_room),
+                cmocka_unit_test(test_many_to_a_socket),
                 cmocka_unit_test(test_path_too_long),
                 cmocka_unit_test(test_child_keeps_the_sink),
                 cmocka_unit_test(test_behind_the_facade),
