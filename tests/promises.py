@@ -93,7 +93,8 @@ PROMISES = [
         "unit/logic/status/test_decision_ring.c")),
     Promise("The master does not trust what workers report: no word of a scoreboard is an index, a pid or a pointer, and a "
             "worker that dies or lies blocks nobody, signals nobody else's process and harms its own pool at most.", (
-                "hostile/test_scoreboard.py", "hostile/test_lies.py", "hostile/test_rate_table.py", "unit/lib/test_idle_set.c", "unit/lib/test_slot.c",
+                "hostile/test_scoreboard.py", "hostile/test_lies.py", "hostile/test_rate_table.py",
+                "hostile/test_connection_ring.py", "unit/base/test_connection_ring.c", "unit/lib/test_idle_set.c", "unit/lib/test_slot.c",
                 "unit/logic/status/test_tally.c",
                 "unit/master/loop/test_reaper.c", "fuzz/fuzz_handover.c", "model/wake.pml")),
     Promise("Pools are strangers: a process of one has no memory, descriptor, secret or terminal of another or of the master, "

@@ -88,7 +88,7 @@ static int append_proxy_port(struct text *text, const struct connection_record *
 
 static int append_listener(struct text *text, const struct connection_record *record)
 {
-        struct address address = {.length = MIN_OF(record->local_length, (uint32_t)sizeof(record->local))};
+        struct address address = {.length = MIN_OF(record->local.length, (uint32_t)sizeof(address.un))};
         char name[ADDRESS_TEXT_MAX];
 
         if (record->local.any.sa_family == AF_INET)

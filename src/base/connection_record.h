@@ -1,10 +1,10 @@
 /* What a worker tells the master about a connection that has ended, or was refused, for connection_log: the record, and
  * what is in it as text.
  *
- * A worker writes it into the pool's pipe to the master, in one write (lib/connection_log); the master reads it there
- * (master/pool/wake_pipe) and logs it. What must stay true: it is less than PIPE_BUF, so that records do not mix; its
- * layout may change only with the magic number, because workers of a former program write into the pipe after
- * an upgrade. The master believes none of it: it is text for people and numbers. */
+ * A worker puts it into the pool's ring (lib/connection_log, base/connection_ring); the master takes it out and logs it
+ * (master/pool/connection_reader). What must stay true: its layout may change only with the magic number, because
+ * workers of a former program write records after an upgrade. The master believes none of it: it is text for people and
+ * numbers. */
 #pragma once
 
 #include <netinet/in.h>
@@ -18,8 +18,8 @@ struct text;
 /* Which connections are logged. */
 enum connection_log_mode { CONNECTION_LOG_NO, CONNECTION_LOG_REFUSED, CONNECTION_LOG_ALL };
 
-/* What a record begins with: no byte of a wake-up, which is a NUL; the last is the version. */
-#define CONNECTION_RECORD_MAGIC UINT64_C(0x01637066bd1e91c7)
+/* What a record begins with; the first byte is the version. */
+#define CONNECTION_RECORD_MAGIC UINT64_C(0x02637066bd1e91c7)
 
 /* How it has ended. */
 enum connection_end {
@@ -59,11 +59,21 @@ enum connection_has {
         CONNECTION_HAS_PROXY = 32,
 };
 
+/* Where it was accepted. */
+struct connection_place {
+        union {
+                struct sockaddr any; /* the family is 0 if it is not known */
+                struct sockaddr_in in;
+                struct sockaddr_in6 in6;
+                struct sockaddr_un un;
+        };
+        uint32_t length;
+};
+
 struct connection_record {
         uint64_t magic;
         uint32_t has;        /* bits of enum connection_has */
         uint32_t end;        /* enum connection_end */
-        uint32_t dropped;    /* records that this worker could not write before */
         int32_t worker, pid; /* the worker, and the process that served; 0: none did */
         int32_t status;      /* wait status */
         uint32_t uid;        /* of a UNIX client */
@@ -71,13 +81,7 @@ struct connection_record {
         uint64_t wait_us, duration_us, cpu_us;
         uint64_t bytes_in, bytes_out;
         struct connection_side client, proxy; /* the family is 0 for UNIX clients */
-        union {
-                struct sockaddr any;
-                struct sockaddr_in in;
-                struct sockaddr_in6 in6;
-                struct sockaddr_un un;
-        } local; /* where it was accepted; the family is 0 if that is not known */
-        uint32_t local_length;
+        struct connection_place local;
 };
 
 /* What of a record is shown: under a name in connection_log_format, and under another in the journal (NULL: it has a

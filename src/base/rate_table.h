@@ -49,18 +49,6 @@ struct rate_table {
         _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint64_t buckets[RATE_SETS][RATE_WAYS];
 };
 
-/* All that a pool's workers share, in one file: the scoreboard, which is public, and this behind it. */
-struct pool_memory {
-        struct prefork_scoreboard board;
-        struct rate_table rates;
-};
-
-/* The table behind a scoreboard that is mapped with it. */
-static inline struct rate_table *rate_table_of(struct prefork_scoreboard *board)
-{
-        return &((struct pool_memory *)(void *)board)->rates;
-}
-
 /* Set a rate of `count` connections in `period_ms`; count 0: no limit. Each in a time of step_ns, rounded up. */
 void rate_words_set(struct rate_words *words, uint64_t count, uint64_t period_ms, uint64_t burst);
 

@@ -1,14 +1,17 @@
 #include "lib/connection_log.h"
 
-#include <assert.h>
-#include <limits.h>
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "base/pool_memory.h"
 #include "lib/sys.h"
 #include "lib/tcp_counts.h"
 
-static_assert(sizeof(struct connection_record) <= PIPE_BUF, "a write to the pipe is whole");
+void connection_log_open(struct connection_log *log, enum connection_log_mode mode, struct prefork_scoreboard *board,
+                         int32_t worker)
+{
+        *log = (struct connection_log){.mode = mode, .ring = connection_ring_of(board), .worker = worker};
+}
 
 static struct connection_side side_of(const struct address *address)
 {
@@ -32,6 +35,26 @@ static void find_user(int connection, struct connection_record *record)
         record->has |= CONNECTION_HAS_USER;
 }
 
+static void find_place(int socket, struct connection_place *ret)
+{
+        ret->length = sizeof(ret->un);
+        if (socket < 0 || sys_socket_name(socket, &ret->any, &ret->length) < 0)
+                ret->any.sa_family = 0;
+}
+
+void connection_log_note_listeners(struct connection_log *log, const int *listeners, size_t count)
+{
+        struct connection_place place = {.length = 0};
+
+        if (log->mode == CONNECTION_LOG_NO || count != 1)
+                return;
+        find_place(listeners[0], &place);
+        bool is_any = (place.any.sa_family == AF_INET && place.in.sin_addr.s_addr == INADDR_ANY) ||
+                      (place.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&place.in6.sin6_addr));
+        if (!is_any)
+                log->local = place;
+}
+
 void connection_log_begin(const struct connection_log *log, const struct client *client, int connection,
                           struct connection_record *ret)
 {
@@ -47,9 +70,10 @@ void connection_log_begin(const struct connection_log *log, const struct client 
                 ret->wait_us = log->wait_us;
                 ret->has |= CONNECTION_HAS_WAIT;
         }
-        ret->local_length = sizeof(ret->local);
-        if (connection < 0 || sys_socket_name(connection, &ret->local.any, &ret->local_length) < 0)
-                ret->local.any.sa_family = 0;
+        if (connection >= 0 && log->local.any.sa_family != 0)
+                ret->local = log->local;
+        else
+                find_place(connection, &ret->local);
 }
 
 /* The end of the client's data counts as a byte. It has come in these states; in TCP_CLOSE it has, unless the client
@@ -92,15 +116,17 @@ enum connection_end connection_log_end_of(int status, bool is_ordered)
         return WTERMSIG(status) == SIGPIPE ? CONNECTION_LEFT : CONNECTION_KILLED;
 }
 
-void connection_log_write(struct connection_log *log, int pipe_fd, struct connection_record *record)
+void connection_log_write(const struct connection_log *log, int wake_fd, struct connection_record *record)
 {
+        static const char byte = CONNECTION_RING_WAKE;
+
         record->magic = CONNECTION_RECORD_MAGIC;
-        record->worker = sys_getpid();
-        record->dropped = log->dropped;
-        log->dropped = sys_write(pipe_fd, record, sizeof(*record)) == (long)sizeof(*record) ? 0 : log->dropped + 1;
+        record->worker = log->worker;
+        if (connection_ring_put(log->ring, record))
+                (void)sys_write(wake_fd, &byte, 1); /* a full pipe wakes as well */
 }
 
-void connection_log_refused(struct connection_log *log, int pipe_fd, const struct client *client, int connection,
+void connection_log_refused(const struct connection_log *log, int wake_fd, const struct client *client, int connection,
                             enum connection_end end)
 {
         struct connection_record record;
@@ -110,5 +136,5 @@ void connection_log_refused(struct connection_log *log, int pipe_fd, const struc
         connection_log_begin(log, client, connection, &record);
         connection_log_measure(connection, &record);
         record.end = end;
-        connection_log_write(log, pipe_fd, &record);
+        connection_log_write(log, wake_fd, &record);
 }

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "base/rate_table.h"
+#include "base/pool_memory.h"
 
 struct slot {
         struct prefork_scoreboard *board;

@@ -5,7 +5,7 @@
  * The master's mapping is not inherited by its children: a worker maps the scoreboard of its own pool, and no other. */
 #pragma once
 
-#include "base/rate_table.h"
+#include "base/pool_memory.h"
 
 /* Make and map one. The constants of the header are filled in, the thresholds are off, the key of the rates is random,
  * and everything else is zero. The caller owns the mapping in *ret and the O_CLOEXEC descriptor in *ret_fd. 0 or

@@ -26,7 +26,10 @@ static bool is_passed(void)
 
 int service_hold_begin(void)
 {
-        service.desk.log.mode = (enum connection_log_mode)service.attachment.values[ATTACH_CONNECTION_LOG];
+        connection_log_open(&service.desk.log,
+                            (enum connection_log_mode)service.attachment.values[ATTACH_CONNECTION_LOG],
+                            service.desk.slot.board, sys_getpid());
+        connection_log_note_listeners(&service.desk.log, service.listeners, service.listener_count);
         return holds() && is_passed() ? sys_socket_pair(service.hold_fds) : 0;
 }
 

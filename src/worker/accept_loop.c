@@ -139,7 +139,7 @@ static void close_connection(struct accept_loop *loop, const struct served *serv
         if (served->end != CONNECTION_LOST) {
                 record->status = outcome->status;
                 record->cpu_us = outcome->cpu_us;
-                record->pid = outcome->pid > 0 ? outcome->pid : getpid();
+                record->pid = outcome->pid > 0 ? outcome->pid : loop->desk.log.worker;
                 record->has |= CONNECTION_HAS_STATUS | (outcome->pid > 0 ? CONNECTION_HAS_CPU : 0);
         }
         connection_log_write(&loop->desk.log, loop->desk.slot.wake_fd, record);

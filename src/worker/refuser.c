@@ -191,10 +191,10 @@ int refuser_run(const struct worker_plan *plan, struct prefork_scoreboard *board
         struct refuser refuser = {.plan = plan,
                                   .view = &view,
                                   .text = {.bytes = response->bytes, .length = response->length},
-                                  .log.mode = (enum connection_log_mode)plan->pool->connection_log,
                                   .pollers = calloc(plan->listener_count + LINGERING_MAX, sizeof(struct pollfd))};
         if (!refuser.pollers)
                 return PREFORK_EXIT_START_FAILED;
+        connection_log_open(&refuser.log, (enum connection_log_mode)plan->pool->connection_log, board, getpid());
         refuse(&refuser);
         let_go(&refuser.lingering);
         free(refuser.pollers);

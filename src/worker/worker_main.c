@@ -97,6 +97,7 @@ static int set_up(struct server *server, struct prefork_scoreboard *board, struc
         int r = slot_attach(&loop->desk.slot, board, plan->slot, plan->wake_fd);
         if (r < 0)
                 return r;
+        connection_log_open(&loop->desk.log, (enum connection_log_mode)plan->pool->connection_log, board, getpid());
         server->listeners = calloc(plan->listener_count, sizeof(*server->listeners));
         if (!server->listeners)
                 return -ENOMEM;
@@ -156,6 +157,7 @@ static int start(struct server *server, struct prefork_scoreboard *board, struct
         r = acceptor_open(&loop->acceptor, plan->listeners, plan->listener_count, plan->master_pid,
                           (unsigned)plan->orphan_timeout_ms);
         note_own_fds(server);
+        connection_log_note_listeners(&loop->desk.log, plan->listeners, plan->listener_count);
         return r < 0 || server->team ? r : accept_loop_prepare(loop); /* each thread has its own */
 }
 
@@ -179,7 +181,6 @@ static int serve_connections(const struct worker_plan *plan, struct prefork_scor
 {
         struct server server = {.plan = *plan,
                                 .loop.gate = admission_gate(plan->pool),
-                                .loop.desk.log.mode = (enum connection_log_mode)plan->pool->connection_log,
                                 .loop.lingering_ms = plan->pool->lingering_close_ms,
                                 .loop.idle_ms = plan->pool->idle_timeout_ms,
                                 .loop.kill_ms = plan->pool->kill_timeout_ms,

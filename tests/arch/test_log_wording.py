@@ -19,6 +19,7 @@ ALLOWED = {
     "integration/test_log_file.py": "what stands in the log file, and what on stderr instead",
     "integration/test_handler_stderr.py": "how the words of handlers come into the log",
     "integration/test_connections.py": "what connection_log says",
+    "hostile/test_connection_ring.py": "what connection_log says",
     "integration/daemon.py": "finds records by what messages.py says of them",
     "integration/fixtures.py": "shows the log of a test that has failed",
 }

@@ -42,10 +42,26 @@ while True:
             pass
 """
 
-# The same with records of connections (base/connection_record.h), of nothing that has been; each says that one was dropped.
-RECORDER = WAKER.replace('("pipe:", "anon_inode:[eventfd")', '"pipe:"').replace('(1).to_bytes(8, "little")', "RECORD").replace(
-    "while True:", 'RECORD = (0x01637066bd1e91c7).to_bytes(8, "little") + bytes(8) + (1).to_bytes(4, "little") + bytes(236)\n'
-    "while True:")
+# The same, for records of connections (base/connection_ring.h), of nothing that has been: all cells are filled without end,
+# and it says that one was dropped.
+RECORDER = WAKER.replace('("pipe:", "anon_inode:[eventfd")', '"pipe:"').replace("become(int(sys.argv[2]))", """
+import mmap, struct
+master = open(f"/proc/{worker}/stat").read().rpartition(")")[2].split()[1]
+board = next(number for number in os.listdir(f"/proc/{master}/fd")
+             if os.readlink(f"/proc/{master}/fd/{number}").startswith("/memfd:preforkd:www "))
+with open(f"/proc/{master}/fd/{board}", "r+b") as file:
+    memory = mmap.mmap(file.fileno(), 0)
+CELLS, RECORD = 1024, 256
+ring = len(memory) - 128 - CELLS * (8 + RECORD)
+for cell in range(CELLS):
+    at = ring + 128 + CELLS * 8 + cell * RECORD
+    memory[at:at + 12] = struct.pack("<QI", 0x02637066bd1e91c7, 0)
+become(int(sys.argv[2]))
+""").replace("while True:", """while True:
+    number = struct.unpack_from("<I", memory, ring + 64)[0]
+    for number in range(number, number + CELLS):
+        struct.pack_into("<Q", memory, ring + 128 + number % CELLS * 8, number % 2**32 // CELLS << 32 | 1)
+    struct.pack_into("<II", memory, ring + 64, (number + 1) % 2**32, 1)""").replace('(1).to_bytes(8, "little")', 'b"\\1"')
 
 # USER SIGNAL…: sends the signals in turn to all that the user may signal.
 KILLER = BECOME + """

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from control import control_of
-from daemon import SLOW, Daemon, connect, format_config, port_of, read_all, request, run_preforkd, tcp4, wait_until
+from daemon import (SLOW, Daemon, connect, format_config, port_of, read_all, request, run_preforkd, status_value, tcp4,
+                    wait_until)
 from datagrams import Client, udp
 from handler_kinds import KINDS, Kind
 from modules import module
@@ -265,15 +266,94 @@ def test_nobody_waits_for_the_log(preforkd: Start) -> None:
     idle_worker(daemon)
     os.kill(daemon.pid, signal.SIGSTOP)
     try:
-        for _ in range(600):
+        for _ in range(1300):
             assert request(address, b"x") == b"x"
     finally:
         os.kill(daemon.pid, signal.SIGCONT)
-    wait_until(lambda: len(records(daemon)) > 100, "those that the pipe had room for", 20)
+    wait_until(lambda: len(records(daemon)) >= 1024, "those that the ring had room for", 20)
     assert request(address, b"x") == b"x"
     [told] = wait_until(lambda: daemon.told("records dropped"), "what was dropped", 20)
-    wait_until(lambda: len(records(daemon)) + told == 601, "all are accounted for", 20)
-    wait_until(lambda: totals(daemon)["requests"] == 601, "all are counted")
+    wait_until(lambda: len(records(daemon)) + told == 1301, "all are accounted for", 20)
+    wait_until(lambda: totals(daemon)["requests"] == 1301, "all are counted")
+
+
+def echoing(preforkd: Start, **keys: object) -> tuple[Daemon, str]:
+    """A pool that answers at once, with one worker, which is idle."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler_type": "builtin", "handler": "echo", "connection_log": "all",
+                               "scaling": "static", "max_workers": 1, **keys}}, control=True)
+    idle_worker(daemon)
+    return daemon, address
+
+
+def wake_ups(daemon: Daemon) -> int:
+    """How often the master has waited for something that then came."""
+    return int(status_value(daemon.pid, "voluntary_ctxt_switches"))
+
+
+def serve(address: str, count: int) -> None:
+    for _ in range(count):
+        assert request(address, b"x") == b"x"
+
+
+def test_many_records_are_logged_together(preforkd: Start) -> None:
+    """The master wakes for the first, and some ten times a second as long as there are more; then not at all."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler_type": "builtin", "handler": "echo", "connection_log": "all",
+                               "scaling": "static", "max_workers": 4}}, control=True)
+    control_of(daemon).wait_at_rest()
+    before, begin = wake_ups(daemon), time.monotonic()
+    serve(address, 1000)
+    woken, seconds = wake_ups(daemon) - before, time.monotonic() - begin
+    assert woken <= 30 * seconds + 50
+    wait_records(daemon, 1000)
+    control_of(daemon).wait_at_rest()
+    before = wake_ups(daemon)
+    time.sleep(1)
+    assert wake_ups(daemon) - before <= 3
+
+
+COUNT = 1100  # more than there are cells
+
+
+def stop(daemon: Daemon) -> None:
+    daemon.send_signal(signal.SIGTERM)
+    wait_until(lambda: not daemon.running(), "the end", 20)
+
+
+def reload(daemon: Daemon) -> None:
+    daemon.pools["www"]["connection_log"] = "no"
+    daemon.hup("reloaded")
+
+
+def upgrade(daemon: Daemon) -> None:
+    os.kill(daemon.pid, signal.SIGUSR2)
+    daemon.wait_message("upgraded")
+
+
+def restart(daemon: Daemon) -> None:
+    control_of(daemon).do("restart www")
+    control_of(daemon).wait_at_rest()
+
+
+def kill(daemon: Daemon) -> None:
+    os.kill(daemon.workers()[0], signal.SIGKILL)
+
+
+@pytest.mark.parametrize("change", [stop, reload, upgrade, restart, kill], ids=lambda change: change.__name__)
+def test_none_is_lost_by(preforkd: Start, change: Callable[[Daemon], None]) -> None:
+    """What waits for the master's next look is logged whatever becomes of the pool, once, and in its order."""
+    daemon, address = echoing(preforkd)
+    ports = []
+    for _ in range(COUNT):
+        data, port = ask(address, b"x")
+        assert data == b"x"
+        ports.append(str(port))
+    change(daemon)
+    assert [record["client_port"] for record in wait_records(daemon, COUNT)] == ports
+    if change in (upgrade, restart, kill):
+        serve(address, 5)
+        wait_records(daemon, COUNT + 5)
 
 
 def test_an_upgrade_loses_none(preforkd: Start) -> None:

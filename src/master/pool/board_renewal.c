@@ -13,6 +13,7 @@ void board_renewal_end(struct pool *pool)
         struct board *unused;
 
         while ((unused = boards_find_unused(&pool->boards))) {
+                connection_reader_flush(&pool->connections);
                 tallies_look_at_board(pool, unused);
                 pool_counters_inherit_board(pool, &unused->tally.counted);
                 boards_drop(&pool->boards, unused);

@@ -31,6 +31,8 @@ static const struct field board_fields[] = {
         DERIVED(struct board, workers, "counted when the workers are read"),
         WRITTEN(struct board, tally, "tally"),
         FIELD(struct board, lie_told, "lie_told"),
+        FIELD(struct board, connections_at, "connections_at"),
+        DERIVED(struct board, connections_held_ms, "begins anew"),
 };
 
 json_t *counters_state_write(const struct counters *counters)

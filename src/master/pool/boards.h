@@ -21,6 +21,9 @@ struct board {
         unsigned workers;    /* those that report in it */
         struct tally tally;  /* of what processes without a slot count; written by tallies */
         bool lie_told;       /* a lie in it was logged; written by tallies */
+        /* Of the records of connections behind it; written by connection_reader. */
+        uint32_t connections_at;      /* where the master is */
+        uint64_t connections_held_ms; /* since when the ring is held by one record; 0: it is not */
 };
 
 /* Zero-initialise; end with boards_close(). */

@@ -14,7 +14,7 @@
 #include "logic/config/config_options.h"
 #include "logic/policy/slot_allocator.h"
 #include "master/loop/evloop.h"
-#include "master/pool/connection_log.h"
+#include "master/pool/connection_reader.h"
 #include "master/pool/worker_output.h"
 #include "os/clock.h"
 #include "os/scoreboard_memory.h"
@@ -57,11 +57,11 @@ static void on_wake(void *context, bool storm)
         pool->runtime->turn(pool);
 }
 
-static void on_connection(void *context, const struct connection_record *record)
+static void on_records(void *context)
 {
         struct pool *pool = context;
 
-        connection_log_tell(pool->config, &pool->drops, record);
+        connection_reader_look(&pool->connections);
 }
 
 static void on_hangup(void *context)
@@ -104,6 +104,7 @@ void pool_begin_turn(struct pool *pool)
         for (unsigned b = 0; b < pool->boards.count; b++)
                 for (int i = 0; i < PREFORK_WAKE_COUNT; i++)
                         atomic_exchange(&pool->boards.items[b]->memory->wake[i], 0);
+        connection_reader_turn(&pool->connections);
 }
 
 void pool_end_turn(struct pool *pool, uint64_t next_ms)
@@ -121,8 +122,8 @@ static int open_shared(struct pool *pool, const struct pool_fds *fds)
 {
         _cleanup_(fd_closep) int board_fd = fds->board;
 
-        int r = wake_pipe_open(&pool->wake, pool->runtime->loop, fds->wake_read, fds->wake_write, on_wake,
-                               on_connection, pool);
+        int r = wake_pipe_open(&pool->wake, pool->runtime->loop, fds->wake_read, fds->wake_write, on_wake, on_records,
+                               pool);
         if (r < 0)
                 return r;
         return board_fd >= 0 ? boards_adopt(&pool->boards, TAKE_FD(board_fd)) : boards_open(&pool->boards, pool->name);
@@ -161,6 +162,8 @@ int pool_adopt(const struct pool_runtime *runtime, const struct pool_config *con
                 r = slot_allocator_new(PREFORK_SCOREBOARD_SLOTS, &pool->workers.slots);
         if (r == 0)
                 r = evloop_timer_new(runtime->loop, on_timer, pool, &pool->timer);
+        if (r == 0)
+                r = connection_reader_open(&pool->connections, runtime->loop, &pool->config, &pool->boards);
         if (r == 0)
                 r = hangup_watch_open(&pool->listening.hangups, runtime->loop, on_hangup, pool);
         if (r < 0) {
@@ -233,6 +236,7 @@ void pool_use_config(struct pool *pool)
 
 void pool_set_config(struct pool *pool, const struct pool_config *config)
 {
+        connection_reader_flush(&pool->connections);
         overlay_clear(&pool->overlay);
         pool->configured = config;
         pool_use_config(pool);
@@ -257,6 +261,8 @@ void pool_free(struct pool *pool)
         assert(!pool->workers.first);
         if (pool->runtime->budget)
                 budget_remove(pool->runtime->budget, &pool->budget);
+        connection_reader_flush(&pool->connections);
+        connection_reader_close(&pool->connections);
         listener_set_close(&pool->listeners);
         listener_set_close(&pool->closing);
         listener_set_close(&pool->listening.missing);

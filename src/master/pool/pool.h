@@ -25,7 +25,7 @@
 #include "logic/status/peaks.h"
 #include "logic/status/request_rate.h"
 #include "master/pool/boards.h"
-#include "master/pool/connection_log.h"
+#include "master/pool/connection_reader.h"
 #include "master/pool/hangup_watch.h"
 #include "master/pool/listener_set.h"
 #include "master/pool/pool_runtime.h"
@@ -145,8 +145,8 @@ struct pool {
         bool touched;               /* the timer is set to the next iteration of the loop */
 
         struct boards boards;
-        struct wake_pipe wake;         /* by which workers wake the master; written by wake_pipe */
-        struct connection_drops drops; /* written by connection_log */
+        struct wake_pipe wake;                /* by which workers wake the master; written by wake_pipe */
+        struct connection_reader connections; /* written by connection_reader */
         struct worker_table workers;
         struct templates templates;  /* written by launcher_template */
         struct scaling_state scaler; /* written by logic/policy/scaling, in a turn, and by scaler */

@@ -2,23 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/connection_record.h"
+#include "base/connection_ring.h"
 #include "os/clock.h"
 
-/* Workers write a byte for each flag of the scoreboard that they set, and a record for each connection if those are
- * logged. Whoever writes more is answered by more turns, none of which is longer than others. */
-#define BITE_BYTES 16384
-
-/* A look that finds records costs some units, and so do so many of them; a thousand units a second come back. So where
- * records come often, the pipe is looked at 200 times a second: to wake up for each of them would cost more than the
- * record itself. A wake-up that comes in such a pause is late by no more than in a storm of wake-ups. */
-#define RECORDS_UNITS_A_LOOK 5
-#define RECORDS_A_UNIT 16
-#define RECORDS_BURST 100
+/* Workers write a byte for each flag of the scoreboard that they set, and one now and then for records of connections.
+ * Whoever writes more is answered by more turns, none of which is longer than others. */
+#define BITE_BYTES 512
 
 static void pause_watch(struct wake_pipe *wake, uint64_t now_ms)
 {
@@ -38,57 +30,16 @@ static void count_turn(struct wake_pipe *wake)
                 pause_watch(wake, now_ms);
 }
 
-/* Records lead to no turn. When many come, they are read together; when too many come, workers find the pipe full. */
-static void count_records(struct wake_pipe *wake, size_t count)
+/* Take out what workers have written. How many bytes there were, and how many of those are about records. */
+static ssize_t read_some(const struct wake_pipe *wake, ssize_t *ret_records)
 {
-        uint64_t now_ms = clock_now_ms();
+        char bite[BITE_BYTES];
 
-        if (!rate_limit_take(&wake->records, now_ms, RECORDS_BURST, RECORDS_UNITS_A_LOOK + count / RECORDS_A_UNIT))
-                pause_watch(wake, now_ms);
-}
-
-/* Read the rest of what begins like a record: it was written at once. False: it is none. */
-static bool complete(const struct wake_pipe *wake, char *bytes, size_t have)
-{
-        size_t missing = sizeof(struct connection_record) - have;
-
-        return read(wake->read_fd, bytes + have, missing) == (ssize_t)missing;
-}
-
-/* Take one record from the `length` bytes. How many bytes it has; 0: they do not begin with one. */
-static size_t take_record(const struct wake_pipe *wake, char *bytes, size_t length)
-{
-        struct connection_record record;
-        const uint64_t magic = CONNECTION_RECORD_MAGIC;
-
-        if (memcmp(bytes, &magic, MIN_OF(length, sizeof(magic))) != 0)
-                return 0;
-        if (length < sizeof(record) && !complete(wake, bytes, length))
-                return 0;
-        memcpy(&record, bytes, sizeof(record));
-        if (record.magic != magic)
-                return 0;
-        wake->told(wake->context, &record);
-        return sizeof(record);
-}
-
-/* Take out what workers have written. True: one of them has woken us. */
-static bool read_some(struct wake_pipe *wake)
-{
-        char bite[BITE_BYTES + sizeof(struct connection_record)];
-        bool is_woken = false;
-        size_t records = 0;
-
-        ssize_t length = read(wake->read_fd, bite, BITE_BYTES);
-        for (ssize_t at = 0; at < length;) {
-                size_t taken = take_record(wake, bite + at, (size_t)(length - at));
-                is_woken |= taken == 0;
-                records += taken > 0;
-                at += taken > 0 ? (ssize_t)taken : 1;
-        }
-        if (records > 0)
-                count_records(wake, records);
-        return is_woken;
+        ssize_t length = read(wake->read_fd, bite, sizeof(bite));
+        *ret_records = 0;
+        for (ssize_t i = 0; i < length; i++)
+                *ret_records += bite[i] == CONNECTION_RING_WAKE;
+        return length;
 }
 
 /* Must be the last: the pipe may be closed by it. */
@@ -103,11 +54,16 @@ static void pass_on(struct wake_pipe *wake)
 static void on_readable(void *context)
 {
         struct wake_pipe *wake = context;
+        ssize_t records;
 
-        if (!read_some(wake))
+        ssize_t length = read_some(wake, &records);
+        if (length <= 0)
                 return;
         count_turn(wake);
-        pass_on(wake);
+        if (records > 0)
+                wake->told(wake->context);
+        if (records < length || wake->storm)
+                pass_on(wake);
 }
 
 /* What was written meanwhile is still there. */
@@ -133,7 +89,7 @@ bool wake_pipe_note(struct wake_pipe *wake)
 }
 
 int wake_pipe_open(struct wake_pipe *wake, struct evloop *loop, int read_fd, int write_fd, wake_function *woken,
-                   wake_record_function *told, void *context)
+                   wake_records_function *told, void *context)
 {
         int fds[2] = {read_fd, write_fd};
 

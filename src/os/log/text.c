@@ -69,9 +69,9 @@ int log_text_append_prefix(struct text *text, const struct log_record *record)
         if (fields->pool && ((r = text_append(text, "pool ")) < 0 || (r = text_append(text, fields->pool)) < 0 ||
                              (r = text_append(text, ": ")) < 0))
                 return r;
-        if (fields->worker_pid > 0 && ((r = text_append(text, "worker ")) < 0 ||
-                                       (r = text_append_number(text, (uint64_t)fields->worker_pid)) < 0 ||
-                                       (r = text_append(text, ": ")) < 0))
+        if (fields->worker_pid > 0 &&
+            ((r = text_append(text, "worker ")) < 0 ||
+             (r = text_append_number(text, (uint64_t)fields->worker_pid)) < 0 || (r = text_append(text, ": ")) < 0))
                 return r;
         return append_place(text, fields);
 }

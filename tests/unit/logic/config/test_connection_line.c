@@ -74,7 +74,7 @@ static struct connection_record whole(void)
                                            .client.in6.sin6_family = AF_INET6,
                                            .proxy.in.sin_family = AF_INET,
                                            .local.in.sin_family = AF_INET,
-                                           .local_length = sizeof(struct sockaddr_in)};
+                                           .local.length = sizeof(struct sockaddr_in)};
 
         record.client.in6.sin6_addr = in6addr_loopback;
         record.client.in6.sin6_port = htons(4711);
@@ -99,7 +99,7 @@ static void test_records(void **state)
         write_line("{status} {signal} {reason}", &record, "- 9 killed");
         record = (struct connection_record){.has = CONNECTION_HAS_USER, .uid = 1000, .end = CONNECTION_FULL};
         record.local.un = (struct sockaddr_un){.sun_family = AF_UNIX, .sun_path = "/run/x"};
-        record.local_length = offsetof(struct sockaddr_un, sun_path) + 7;
+        record.local.length = offsetof(struct sockaddr_un, sun_path) + 7;
         write_line(CONNECTION_LINE_DEFAULT, &record,
                    "connection pool=www listener=/run/x client=uid:1000 client_port=- proxy=- pid=- wait_ms=- "
                    "duration_ms=0 bytes_in=- bytes_out=- rtt_us=- status=- signal=- cpu_us=- reason=full");

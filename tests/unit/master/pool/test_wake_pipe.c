@@ -1,4 +1,4 @@
-/* What workers write into the pipe: wake-ups and records of connections, whole, in any mixture, and garbage. */
+/* What workers write into the pipe: wake-ups for a turn, and for records of connections, in any mixture. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "base/connection_record.h"
+#include "base/connection_ring.h"
 #include "master/pool/wake_pipe.h"
 #include "os/clock.h"
 
@@ -17,7 +17,6 @@ static struct evloop *loop;
 static struct evloop_timer *timer;
 static struct wake_pipe wake;
 static unsigned woken, told;
-static uint32_t next_number; /* of records, which come in their order */
 
 static void on_wake(void *context, bool storm)
 {
@@ -26,10 +25,9 @@ static void on_wake(void *context, bool storm)
         woken++;
 }
 
-static void on_record(void *context, const struct connection_record *record)
+static void on_records(void *context)
 {
         (void)context;
-        assert_int_equal(record->uid, next_number++);
         told++;
 }
 
@@ -42,10 +40,10 @@ static void on_quiet(void *context)
 static int setup(void **state)
 {
         (void)state;
-        woken = told = next_number = 0;
+        woken = told = 0;
         assert_int_equal(evloop_new(&loop), 0);
         assert_int_equal(evloop_timer_new(loop, on_quiet, NULL, &timer), 0);
-        assert_int_equal(wake_pipe_open(&wake, loop, -1, -1, on_wake, on_record, NULL), 0);
+        assert_int_equal(wake_pipe_open(&wake, loop, -1, -1, on_wake, on_records, NULL), 0);
         return 0;
 }
 
@@ -69,67 +67,48 @@ static void put(const void *bytes, size_t size)
         assert_int_equal(write(wake.write_fd, bytes, size), size);
 }
 
-static void put_record(uint32_t number)
+static void test_records_lead_to_no_turn(void **state)
 {
-        const struct connection_record record = {.magic = CONNECTION_RECORD_MAGIC, .uid = number};
-
-        put(&record, sizeof(record));
-}
-
-static void test_records_wake_nobody(void **state)
-{
-        (void)state;
-        for (uint32_t i = 0; i < 200; i++)
-                put_record(i);
-        run();
-        assert_int_equal(told, 200);
-        assert_int_equal(woken, 0);
-}
-
-/* A read ends within a record, wherever that is. */
-static void test_wake_ups_among_records(void **state)
-{
-        (void)state;
-        for (unsigned wakes = 0; wakes < 40; wakes++) {
-                unsigned before = told;
-                for (unsigned i = 0; i < wakes; i++)
-                        put("", 1);
-                for (uint32_t i = 0; i < 150; i++)
-                        put_record(next_number + i);
-                run();
-                assert_int_equal(told, before + 150);
-        }
-        assert_int_equal(woken, 39);
-}
-
-/* It costs no more than wake-ups, and what is whole after it is found. */
-static void test_garbage(void **state)
-{
-        struct connection_record record = {.magic = CONNECTION_RECORD_MAGIC + 1};
-        char bytes[1000];
+        const char byte = CONNECTION_RING_WAKE;
 
         (void)state;
-        memset(bytes, 0xc7, sizeof(bytes));
-        put(bytes, sizeof(bytes));
-        put(&record, sizeof(record));
-        put_record(0);
+        put(&byte, 1);
         run();
         assert_int_equal(told, 1);
-        assert_true(woken > 0);
-        record.magic = CONNECTION_RECORD_MAGIC;
-        put(&record, sizeof(record) / 2);
+        assert_int_equal(woken, 0);
+        put("", 1);
         run();
-        put_record(1);
+        assert_int_equal(told, 1);
+        assert_int_equal(woken, 1);
+        put((const char[]){0, CONNECTION_RING_WAKE, 0, CONNECTION_RING_WAKE}, 4);
         run();
         assert_int_equal(told, 2);
+        assert_int_equal(woken, 2);
+}
+
+/* Whatever is in the pipe, there are no more looks and turns than for wake-ups. */
+static void test_more_than_there_is_time_for(void **state)
+{
+        char bytes[4096];
+        unsigned total = 0;
+
+        (void)state;
+        memset(bytes, CONNECTION_RING_WAKE, sizeof(bytes));
+        uint64_t begin_ms = clock_now_ms();
+        while (clock_now_ms() < begin_ms + 500) {
+                while (write(wake.write_fd, bytes, sizeof(bytes)) > 0)
+                        total++;
+                run();
+        }
+        assert_true(total > 0 && told > 0);
+        assert_true(told <= WAKE_LIMIT_BURST + (clock_now_ms() - begin_ms) + 1);
 }
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(test_records_wake_nobody, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_wake_ups_among_records, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_garbage, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_records_lead_to_no_turn, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_more_than_there_is_time_for, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
