@@ -87,6 +87,11 @@ static int append_workers(const json_t *pool, struct text *text)
         if (r == 0 && ctl_number(pool, "wants") > 0)
                 r = text_appendf(text, "  wants      %" PRIu64 " more; max_workers_total allows none at present\n",
                                  ctl_number(pool, "wants"));
+        if (r == 0 && json_is_true(ctl_at(pool, "growth_pressure.held_back")))
+                r = text_appendf(text, "  held back  %s pressure %.2f%%, growth_pressure_limit is %.0f%%\n",
+                                 ctl_string(pool, "growth_pressure.resource"),
+                                 ctl_real(pool, "growth_pressure.percent"),
+                                 ctl_real(pool, "growth_pressure.limit_percent"));
         if (r == 0 && ctl_number(pool, "counts.old") > 0)
                 r = text_appendf(text, "  roll       %" PRIu64 " of an older generation left\n",
                                  ctl_number(pool, "counts.old"));

@@ -127,6 +127,27 @@ static void read_peaks(const json_t *object, struct status_pool *ret)
         ret->peaks.demand = count_of(object, "demand");
 }
 
+/* Percent, as it is kept. */
+static unsigned share_of(const json_t *object, const char *name)
+{
+        double percent = json_number_value(json_object_get(object, name));
+
+        return percent > 0 ? (unsigned)(MIN_OF(percent, 100.) * PRESSURE_ONE_PERCENT + 0.5) : 0;
+}
+
+static void read_pressure(const json_t *object, struct status_pool *ret)
+{
+        const char *resource = optional_text_of(object, "resource");
+
+        for (int i = 0; i < PRESSURE_RESOURCE_COUNT; i++)
+                if (resource && text_equal(resource, pressure_resource_name((enum pressure_resource)i)))
+                        ret->pressure.resource = pressure_resource_name((enum pressure_resource)i);
+        ret->pressure.limited = ret->pressure.resource;
+        ret->pressure.held = ret->pressure.limited && json_is_true(json_object_get(object, "held_back"));
+        ret->pressure.share = share_of(object, "percent");
+        ret->pressure.limit = share_of(object, "limit_percent");
+}
+
 static int read_pool(const json_t *object, struct status_pool *ret)
 {
         const json_t *backoff = json_object_get(object, "backoff");
@@ -150,6 +171,7 @@ static int read_pool(const json_t *object, struct status_pool *ret)
         ret->busy_average = busy ? MAX_OF(json_number_value(busy), 0.) : ret->counts.busy;
         status_document_read_scaling(object, ret);
         read_peaks(json_object_get(object, "peaks"), ret);
+        read_pressure(json_object_get(object, "growth_pressure"), ret);
         read_totals(json_object_get(object, "totals"), &ret->totals);
         read_buckets(json_object_get(object, "duration_us"), &ret->durations);
         ret->durations.total_ns = ret->totals.busy_ns;

@@ -85,12 +85,17 @@ static void put_reasons(struct html *html, const struct status_pool *pool)
                 html_format(html, "; %" PRIu64 " wait", queue);
         if (pool->wants > 0)
                 html_format(html, "; max_workers_total keeps it from %u more workers", pool->wants);
+        if (pool->pressure.held)
+                html_format(html, "; growth_pressure_limit holds it back: %s pressure %u.%u%%, limit %u%%",
+                            pool->pressure.resource, pool->pressure.share / PRESSURE_ONE_PERCENT,
+                            pool->pressure.share % PRESSURE_ONE_PERCENT / 10,
+                            pool->pressure.limit / PRESSURE_ONE_PERCENT);
 }
 
 bool page_card_put_problem(struct html *html, const struct page_card *card)
 {
         const struct status_pool *pool = card->pool;
-        bool any = page_card_severity(pool) > 0 || pool->wants > 0;
+        bool any = page_card_severity(pool) > 0 || pool->wants > 0 || pool->pressure.held;
 
         for (size_t i = 0; i < pool->listener_count; i++)
                 any |= has_fault(&pool->listeners[i]);

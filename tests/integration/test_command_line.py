@@ -25,7 +25,7 @@ POOL_KEYS = """
     handler_type handler argv0 start_method copy rollback_check fast_exit snapshot_after listen_fd accounting retire_signal user group
     supplementary_groups umask nice directory root_directory environment environment_file pass_environment oom_score_adj limit_nofile limit_as limit_core limit_cpu limit_nproc
     limit_data limit_stack limit_fsize clear_environment no_new_privileges scaling
-    min_spare_workers max_spare_workers start_workers max_workers spare_timeout when_full full_response max_connections_per_source
+    min_spare_workers max_spare_workers start_workers max_workers spare_timeout growth_pressure_limit when_full full_response max_connections_per_source
     rate_limit rate_limit_per_source source_prefix queue_timeout
     allow deny proxy_protocol banner connection_log connection_log_format lingering_close idle_timeout
     max_requests max_requests_jitter max_worker_age max_worker_memory max_recycling reload_surge start_timeout

@@ -186,12 +186,14 @@ static void warn_unused(const struct rules *rules, const struct pool_config *poo
                 {POOL_DEFER_ACCEPT, "no TCP address"},
                 {POOL_BACKLOG, "nothing but addresses for datagrams"},
         };
+        static const enum pool_option of_scaling[] = {POOL_SPARE_TIMEOUT, POOL_GROWTH_PRESSURE_LIMIT};
 
         for (size_t i = 0; i < ELEMENTS(unused) && pool->listen.count > 0; i++)
                 if (rules_is_set(pool, unused[i].option) && !pool_config_uses(pool, unused[i].option))
                         rules_warn(rules, pool, unused[i].option, "no effect: the pool listens on %s", unused[i].why);
-        if (rules_is_set(pool, POOL_SPARE_TIMEOUT) && !pool_config_uses(pool, POOL_SPARE_TIMEOUT))
-                rules_warn(rules, pool, POOL_SPARE_TIMEOUT, "no effect: scaling is static");
+        for (size_t i = 0; i < ELEMENTS(of_scaling); i++)
+                if (rules_is_set(pool, of_scaling[i]) && !pool_config_uses(pool, of_scaling[i]))
+                        rules_warn(rules, pool, of_scaling[i], "no effect: scaling is static");
         if (rules_is_set(pool, POOL_REQUEST_SLOWLOG_TIMEOUT) && pool->request_timeout_ms > 0 &&
             pool->request_slowlog_timeout_ms >= pool->request_timeout_ms)
                 rules_warn(rules, pool, POOL_REQUEST_SLOWLOG_TIMEOUT,

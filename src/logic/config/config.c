@@ -252,6 +252,7 @@ bool pool_config_uses(const struct pool_config *pool, enum pool_option option)
         case POOL_MAX_SPARE_WORKERS:
         case POOL_START_WORKERS:
         case POOL_SPARE_TIMEOUT:
+        case POOL_GROWTH_PRESSURE_LIMIT:
                 return pool->scaling != SCALING_STATIC;
         case POOL_ARGV0:
         case POOL_START_METHOD:

@@ -14,6 +14,7 @@
 
 #include "base/address.h"
 #include "base/connection_record.h"
+#include "base/pressure.h"
 #include "base/problem.h"
 #include "base/secret_words.h"
 #include "base/words.h"
@@ -74,6 +75,11 @@ struct rate {
         uint64_t burst;            /* so often at once, after a time without */
 };
 
+/* How much of the time processes may wait; 0: no limit. */
+struct pressure_limits {
+        uint64_t percent[PRESSURE_RESOURCE_COUNT];
+};
+
 /* So many bits of an address are a source. */
 struct source_prefix {
         uint64_t ipv4, ipv6;
@@ -131,7 +137,7 @@ enum pool_option {
         POOL_NO_NEW_PRIVILEGES, POOL_STDERR,
         POOL_STDERR_RATE_LIMIT,
         POOL_SCALING, POOL_MIN_SPARE_WORKERS, POOL_MAX_SPARE_WORKERS, POOL_START_WORKERS, POOL_MAX_WORKERS,
-        POOL_SPARE_TIMEOUT, POOL_WHEN_FULL, POOL_FULL_RESPONSE, POOL_MAX_CONNECTIONS_PER_SOURCE,
+        POOL_SPARE_TIMEOUT, POOL_GROWTH_PRESSURE_LIMIT, POOL_WHEN_FULL, POOL_FULL_RESPONSE, POOL_MAX_CONNECTIONS_PER_SOURCE,
         POOL_RATE_LIMIT, POOL_RATE_LIMIT_PER_SOURCE, POOL_SOURCE_PREFIX, POOL_QUEUE_TIMEOUT,
         POOL_ALLOW, POOL_DENY, POOL_PROXY_PROTOCOL, POOL_BANNER,
         POOL_CONNECTION_LOG, POOL_CONNECTION_LOG_FORMAT,
@@ -215,6 +221,7 @@ struct pool_config {
         int scaling; /* enum scaling */
         uint64_t min_spare_workers, max_spare_workers, start_workers, max_workers;
         uint64_t spare_timeout_ms;
+        struct pressure_limits growth_pressure_limit;
         int when_full;                                 /* enum when_full */
         struct message full_response;                  /* what refused clients get */
         uint64_t max_connections_per_source;           /* 0: no limit */

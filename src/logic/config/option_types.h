@@ -47,3 +47,4 @@ extern const struct option_operations option_account, option_account_list; /* op
 extern const struct option_operations option_clients;                      /* option_clients.c */
 extern const struct option_operations option_message;                      /* option_message.c */
 extern const struct option_operations option_prefixes;                     /* option_prefixes.c */
+extern const struct option_operations option_pressure_limits;              /* option_pressure.c */

@@ -35,6 +35,7 @@ static const struct option_operations *const operations[] = {
         [OPTION_CLIENTS] = &option_clients,
         [OPTION_MESSAGE] = &option_message,
         [OPTION_PREFIXES] = &option_prefixes,
+        [OPTION_PRESSURE] = &option_pressure_limits,
 };
 static_assert(ELEMENTS(operations) == OPTION_TYPE_COUNT, "operations for every enum option_type");
 

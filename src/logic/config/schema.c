@@ -213,6 +213,9 @@ const struct option pool_options[] = {
                 .max = WORKERS_MAX, .help = "maximum number of workers"},
         [POOL_SPARE_TIMEOUT] = {"spare_timeout", OPTION_DURATION, POOL_FIELD(spare_timeout_ms), "10s", .min = 1,
                 .max = YEAR_MS, .help = "how long a surplus of idle workers must last before it is retired"},
+        [POOL_GROWTH_PRESSURE_LIMIT] = {"growth_pressure_limit", OPTION_PRESSURE, POOL_FIELD(growth_pressure_limit),
+                .min = 1, .max = 99, .optional = true,
+                .help = "the pool does not grow while processes wait for cpu or memory more of the time; unset: no limit"},
         [POOL_WHEN_FULL] = {"when_full", OPTION_ENUM, POOL_FIELD(when_full), "queue", .choices = when_fulls,
                 .help = "at max_workers, connections wait in the backlog, or are closed unserved"},
         [POOL_FULL_RESPONSE] = {"full_response", OPTION_MESSAGE, POOL_FIELD(full_response), .optional = true,
@@ -312,6 +315,7 @@ static const char *const type_names[] = {
         [OPTION_CLIENTS] = "clients",
         [OPTION_MESSAGE] = "text",
         [OPTION_PREFIXES] = "prefix lengths",
+        [OPTION_PRESSURE] = "limits",
 };
 static_assert(ELEMENTS(type_names) == OPTION_TYPE_COUNT, "a name for every enum option_type");
 

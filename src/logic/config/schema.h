@@ -36,6 +36,7 @@ enum option_type {
         OPTION_CLIENTS,
         OPTION_MESSAGE, /* what clients are told: one text, with escapes, or @/path */
         OPTION_PREFIXES,
+        OPTION_PRESSURE, /* a share of the time, for each resource */
         OPTION_TYPE_COUNT
 };
 

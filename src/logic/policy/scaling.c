@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/saturating.h"
+#include "logic/policy/pressure_limit.h"
 #include "logic/policy/total_limit.h"
 #include "logic/policy/turn.h"
 
@@ -184,6 +185,7 @@ static void retire_stopped(struct turn *turn, unsigned above)
 static void tell_saturation(struct turn *turn, unsigned workers, uint64_t waiting, uint64_t refused)
 {
         uint64_t count = waiting > 0 ? waiting : refused;
+        char pressure[PRESSURE_TEXT_MAX];
         const char *waits = waiting == 1 ? " waits" : "s wait",
                    *was_refused = refused == 1 ? " was refused" : "s were refused";
 
@@ -195,6 +197,11 @@ static void tell_saturation(struct turn *turn, unsigned workers, uint64_t waitin
                             "max_workers_total = %u allows",
                             workers, workers == 1 ? " is" : "s are", (unsigned long long)count,
                             waiting > 0 ? waits : was_refused, turn->total_limit);
+        else if (pressure_limit_holds(turn))
+                turn_record(turn, ORDER_TELL_SATURATED, LOG_WARNING,
+                            "saturated: %u worker%s in use, %llu connection%s; growth is held back (%s)", workers,
+                            workers == 1 ? " is" : "s are all", (unsigned long long)count,
+                            waiting > 0 ? waits : was_refused, pressure_hold_text(&turn->scaling->pressure, pressure));
         else
                 turn_record(turn, ORDER_TELL_SATURATED, LOG_WARNING,
                             "saturated: %u worker%s in use, %llu connection%s; consider raising max_workers", workers,
@@ -291,6 +298,7 @@ static void ask_again(struct turn *turn, const struct scale_decision *decision, 
         if (decision->shrink_at_ms > 0 && !total_limit_leaves_empty(turn))
                 turn_ask_at(turn, decision->shrink_at_ms);
         bool is_told_of_clients = total_limit_holds(turn) && turn->scaling->waiting.wants == 0;
+        is_told_of_clients |= pressure_limit_holds(turn); /* which looks again by itself */
         if (turn->scaling->scale.saturated && !turn->scaling->saturation_told && !is_told_of_clients)
                 turn_ask_at(turn, saturated_add(turn->now_ms, UNTOLD_LOOK_MS));
         if (turn_is_backing_off(turn))
@@ -298,14 +306,46 @@ static void ask_again(struct turn *turn, const struct scale_decision *decision, 
 }
 
 /* What inetd calls wait ends when it likes. Whether it has more to do is not known, so none of them is surplus. */
-static struct scale_limits limits_of(const struct turn *turn)
+static void keep_waiting_ones(const struct turn *turn, struct scale_limits *limits)
 {
-        struct scale_limits limits = turn->limits;
-
-        total_limit_apply(turn, scaled_total(turn), &limits);
         if (pool_config_is_wait(turn->config))
-                limits.max_spare = limits.max_workers;
-        return limits;
+                limits->max_spare = limits->max_workers;
+}
+
+struct verdict {
+        struct occupancy_view view;
+        struct scale_input input;
+        struct scale_decision decision;
+        unsigned missing; /* workers that are not started because of growth_pressure_limit */
+};
+
+static struct verdict judge(struct turn *turn)
+{
+        struct verdict verdict = {.view = look(turn)};
+        struct scale_limits wide = turn->limits;
+
+        total_limit_apply(turn, scaled_total(turn), &wide);
+        struct scale_limits limits = wide;
+        pressure_limit_apply(turn, scaled_total(turn), &limits);
+        keep_waiting_ones(turn, &limits);
+        verdict.input = gather(turn, occupancy_spare(verdict.view.free, limits.max_spare));
+        take_advice(turn, &limits, &verdict.input);
+        struct scale_state state = turn->scaling->scale;
+        verdict.decision = scale_policy_decide(&limits, &verdict.input, &turn->scaling->scale);
+        if (limits.max_workers < wide.max_workers)
+                verdict.missing = scale_policy_decide(&wide, &verdict.input, &state).start - verdict.decision.start;
+        return verdict;
+}
+
+bool scaling_asks_pressure(const struct turn *turn)
+{
+        struct scaling_state state = *turn->scaling;
+        struct turn probe = *turn;
+
+        probe.scaling = &state;
+        for (size_t i = 0; i < PRESSURE_RESOURCE_COUNT; i++)
+                probe.pressure[i] = (struct pressure_now){0};
+        return pressure_limit_applies(turn) && (state.pressure.holds || judge(&probe).decision.start > 0);
 }
 
 void scaling_note_waiting(struct turn *turn)
@@ -315,6 +355,7 @@ void scaling_note_waiting(struct turn *turn)
         unsigned room = there < turn->process_limit ? turn->process_limit - there : 0;
         unsigned wants = MIN_OF(scale_policy_wants(&turn->limits, &input), room - room % threads);
 
+        wants = MIN_OF(wants, pressure_limit_room(turn, input.total));
         if (turn->is_deaf || (turn->config->scaling != SCALING_STATIC && somebody_begins(turn)))
                 wants = 0;
         waiting_follow(&turn->scaling->waiting, turn->now_ms, wants, turn->queued, turn->accepted);
@@ -322,14 +363,13 @@ void scaling_note_waiting(struct turn *turn)
 
 void scaling_decide(struct turn *turn)
 {
-        const struct scale_limits limits = limits_of(turn);
-        const unsigned threads = MAX_OF(limits.unit, 1U);
-        const struct occupancy_view view = look(turn);
-        struct scale_input input = gather(turn, occupancy_spare(view.free, limits.max_spare));
-        take_advice(turn, &limits, &input);
-        struct scale_decision decision = scale_policy_decide(&limits, &input, &turn->scaling->scale);
+        struct verdict verdict = judge(turn);
+        const struct scale_input input = verdict.input;
+        struct scale_decision decision = verdict.decision;
+        const unsigned threads = MAX_OF(turn->limits.unit, 1U);
 
         total_limit_spare_woken(turn, &decision);
+        pressure_limit_note(turn, input.total + decision.start, verdict.missing);
         const struct launch launch = {
                 .purpose = WORKER_SERVE, .count = decision.start / threads, .reason = "scale", .why = decision.reason};
 
@@ -351,6 +391,7 @@ void scaling_decide(struct turn *turn)
         total_limit_give_back(turn, decision.retire);
         unsigned left = input.total - MIN_OF(decision.retire, input.total);
         retire_stopped(turn, left - MIN_OF((unsigned)turn->limits.max_workers, left));
-        publish(turn, &decision, &view);
-        ask_again(turn, &decision, &view);
+        pressure_limit_end(turn, left + launched * threads, verdict.missing, decision.retire);
+        publish(turn, &decision, &verdict.view);
+        ask_again(turn, &decision, &verdict.view);
 }

@@ -18,6 +18,7 @@
 #include "logic/policy/budget.h"
 #include "logic/policy/occupancy.h"
 #include "logic/policy/orders.h"
+#include "logic/policy/pressure_hold.h"
 #include "logic/policy/scale.h"
 #include "logic/policy/waiting.h"
 #include "logic/policy/worker_rows.h"
@@ -52,6 +53,7 @@ struct scaling_state {
         uint64_t told_since_ms;  /* … and since then it is counted */
         uint64_t refused_before; /* turn.refused at the end of the last reported episode */
         struct waiting waiting;
+        struct pressure_hold pressure; /* growth_pressure_limit */
 };
 
 /* What a pool remembers of its attempts to open listeners; zero-initialise. */
@@ -88,7 +90,8 @@ struct turn {
         uint32_t low_water;      /* the lowest idle count since levels.reset_low_water */
         uint64_t *level_busy_ms; /* adaptive: when level i + 1 was busy last; 0: never */
         size_t level_count;
-        struct worth worth; /* of a start */
+        struct worth worth;                                    /* of a start */
+        struct pressure_now pressure[PRESSURE_RESOURCE_COUNT]; /* if scaling_asks_pressure() */
         struct closing_row *closing;
         size_t closing_count;
         struct worker_rows rows;

@@ -96,6 +96,12 @@ static void write_saturated(struct exposition *to, const struct status_pool *poo
         exposition_end_number(to, pool->state == STATUS_POOL_SATURATED);
 }
 
+static void write_held_back(struct exposition *to, const struct status_pool *pool)
+{
+        exposition_begin_sample(to, "", pool, NULL, NULL);
+        exposition_end_number(to, pool->pressure.held);
+}
+
 static void write_workers(struct exposition *to, const struct status_pool *pool)
 {
         const struct {
@@ -272,6 +278,8 @@ static const struct row rows[] = {
          write_state},
         {"pool_saturated", METRIC_GAUGE, NULL, "pool", "whether clients wait or are refused at max_workers", NULL,
          write_saturated},
+        {"pool_growth_held_back", METRIC_GAUGE, NULL, "pool",
+         "whether growth_pressure_limit keeps the pool from growing", NULL, write_held_back},
         {"pool_workers", METRIC_GAUGE, NULL, "pool, state", "workers, by what they do", NULL, write_workers},
         {"pool_workers_max", METRIC_GAUGE, NULL, "pool", "max_workers, which limits starting, idle, busy and unwatched",
          NULL, write_workers_max},

@@ -46,6 +46,8 @@ uint64_t status_pool_available(const struct status *status, const struct status_
 
         if (status->total.max > 0) /* which all pools share */
                 more = MIN_OF(more, status->total.max - MIN_OF(status->total.used, status->total.max));
+        if (pool->pressure.held)
+                more = 0;
 
         switch (pool->state) {
         case STATUS_POOL_RUNNING:

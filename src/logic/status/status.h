@@ -126,6 +126,12 @@ struct status_pool {
                 uint64_t worker_bytes;        /* what a new worker has of its own */
                 uint64_t worth_ms, wait_ms; /* what a start is worth, and a client's wait for one: of an idle worker */
         } starts;
+        struct {
+                bool limited; /* the pool has a growth_pressure_limit */
+                bool held;    /* and is held back by it */
+                const char *resource;
+                unsigned share, limit; /* of that resource, as read last; in 1/100 of a percent */
+        } pressure;
         struct status_choice start_method, copy;
         struct status_template *templates; /* newest first: the one that makes workers, or has ended last */
         size_t template_count;

@@ -8,6 +8,7 @@
 #include "master/status/status_collect.h"
 #include "master/status/reply_json.h"
 #include "master/status/status_json.h"
+#include "master/status/status_scaling.h"
 #include "os/clock.h"
 
 json_t *control_document_status(const struct status_of_daemon *about, const struct pool_table *pools, const char *pool,
@@ -25,7 +26,7 @@ static json_t *why_json(const struct pool *pool, uint64_t now_ms, uint64_t wall_
 {
         struct status_pool status = {0};
 
-        status_collect_scaling(pool, now_ms, &status);
+        status_scaling_collect(pool, now_ms, &status);
         return json_pack("{s:o, s:i, s:o, s:o, s:o, s:o}", "name", status_json_text(pool->name), "throttled",
                          (int)worker_table_count(pool).throttled, "limits", status_json_limits(&status.limits),
                          "adaptive", status_json_adaptive(&status), "starts", status_json_starts(&status), "decisions",

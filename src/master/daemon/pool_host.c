@@ -92,6 +92,7 @@ void pool_host_open(struct daemon *daemon)
                 .template_launcher = &launcher_template,
                 .templates = &daemon->template_traffic,
                 .budget = &daemon->budget,
+                .pressure = &daemon->pressure,
                 .worker_entry = setup->worker_entry,
                 .signals = &setup->signals,
                 .original_limits = &setup->original_limits,

@@ -16,6 +16,7 @@
 #include "master/log/log_process.h"
 #include "master/pool/pool_runtime.h"
 #include "master/pool/pool_table.h"
+#include "master/pool/pressure_gauge.h"
 #include "master/pool/worker_output.h"
 #include "master/reload/fd_budget.h"
 #include "master/reload/log_change.h"
@@ -55,6 +56,7 @@ struct daemon {
         struct pool_runtime pool_runtime; /* what pools need from the daemon */
         struct template_traffic template_traffic;
         struct budget budget; /* of workers, for all pools */
+        struct pressure_gauge pressure;
         struct evloop *loop;
         int signal_fd;
         struct evloop_watch *signal_watch;

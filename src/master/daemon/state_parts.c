@@ -39,6 +39,7 @@ static const struct field daemon_fields[] = {
         WRITTEN(struct daemon, config, "config"),
         DERIVED(struct daemon, template_traffic, "none is in flight during an upgrade"),
         DERIVED(struct daemon, budget, "noted by the pools; the total is the configuration's"),
+        DERIVED(struct daemon, pressure, "measured anew"),
         DERIVED(struct daemon, config_serial, "counts within one program"),
         WRITTEN(struct daemon, pools, "pools"),
         DERIVED(struct daemon, loop, "made anew"),

@@ -13,6 +13,7 @@ struct evloop;
 struct launcher_ops;
 struct pool;
 struct pool_listener;
+struct pressure_gauge;
 struct reaper;
 struct resource_limits;
 struct signals_taken;
@@ -67,7 +68,8 @@ struct pool_runtime {
         const struct signals_taken *signals;
         const struct resource_limits *original_limits; /* those preforkd was started with */
         pid_t master_pid;
-        struct budget *budget;      /* max_workers_total; NULL: as with a total of 0 */
+        struct budget *budget; /* max_workers_total; NULL: as with a total of 0 */
+        struct pressure_gauge *pressure;
         unsigned cpus;              /* the most processors this machine can have */
         uint64_t memory_bytes;      /* its memory; 0: not known */
         uint64_t orphan_timeout_ms; /* how long requests may continue after the master's death (shutdown_timeout) */

@@ -9,6 +9,7 @@
 #include "master/pool/listener_health.h"
 #include "master/pool/pool.h"
 #include "master/pool/pool_budget.h"
+#include "master/pool/pressure_gauge.h"
 #include "master/pool/scaler.h"
 #include "master/pool/start_meter.h"
 #include "master/pool/tallies.h"
@@ -95,7 +96,11 @@ int pool_snapshot_take(struct pool *pool, uint64_t now_ms)
         pool_budget_begin_turn(pool);
         if (r == 0)
                 r = scaler_take_levels(pool);
-        return r == 0 ? take_closing(pool) : r;
+        if (r == 0)
+                r = take_closing(pool);
+        if (r == 0)
+                pressure_gauge_take(pool);
+        return r;
 }
 
 void pool_snapshot_end(struct pool *pool)

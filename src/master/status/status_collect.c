@@ -15,42 +15,14 @@
 #include "master/pool/pool_history.h"
 #include "master/pool/pool_table.h"
 #include "master/pool/scaler.h"
-#include "master/pool/start_meter.h"
 #include "master/pool/tallies.h"
 #include "master/pool/worker.h"
 #include "master/pool/worker_slots.h"
 #include "master/pool/worker_table.h"
+#include "master/status/status_scaling.h"
 #include "master/status/status_workers.h"
 #include "os/clock.h"
 #include "os/process/usage.h"
-
-static void collect_adaptive(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
-{
-        const struct adaptive_state *adaptive = &pool->scaler.adaptive;
-
-        status->adaptive.level = adaptive->level;
-        status->adaptive.off_delay_ms = adaptive->off_delay_ms;
-        status->adaptive.spare = adaptive->spare;
-        status->adaptive.idle_ms = scaler_level_idle_ms(pool, adaptive->level, now_ms);
-}
-
-static void collect_starts(const struct pool *pool, struct status_pool *status)
-{
-        const struct worth worth = start_meter_worth(pool);
-
-        status->starts.cpu_us = pool->starts.cpu_us;
-        status->starts.duration_us = pool->starts.duration_us;
-        status->starts.worker_bytes = pool->starts.worker_bytes;
-        status->starts.worth_ms = worth.start_ms;
-        status->starts.wait_ms = worth.wait_ms;
-}
-
-void status_collect_scaling(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
-{
-        status->limits = pool_scale_limits(pool);
-        collect_adaptive(pool, now_ms, status);
-        collect_starts(pool, status);
-}
 
 static void collect_peaks(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
 {
@@ -64,7 +36,7 @@ static void collect_peaks(const struct pool *pool, uint64_t now_ms, struct statu
 
 static void collect_totals(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
 {
-        status_collect_scaling(pool, now_ms, status);
+        status_scaling_collect(pool, now_ms, status);
         collect_peaks(pool, now_ms, status);
         status->totals = tallies_totals(pool);
         if (pool->scaler.saturation_told)

@@ -31,9 +31,6 @@ struct status_of_daemon {
 int status_collect(const struct status_of_daemon *daemon, const struct pool_table *pools, const char *pool_name,
                    unsigned detail, struct status *ret);
 
-/* Fill in what decides how many workers a pool has: limits, adaptive and starts. */
-void status_collect_scaling(const struct pool *pool, uint64_t now_ms, struct status_pool *status);
-
 /* Collect the status of one pool, at whose counters tallies_look() has looked; free it with status_pool_clear(). 0
  * or -ENOMEM. */
 int status_collect_pool(const struct pool *pool, unsigned detail, struct status_pool *ret);

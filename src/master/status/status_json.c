@@ -207,6 +207,16 @@ static json_t *peaks_json(const struct status_pool *status)
                          NUMBER(status->peaks.demand));
 }
 
+/* What growth_pressure_limit goes by; null as long as nobody has asked for it. */
+static json_t *pressure_json(const struct status_pool *status)
+{
+        if (!status->pressure.limited)
+                return json_null();
+        return json_pack("{s:b, s:s, s:f, s:f}", "held_back", status->pressure.held, "resource",
+                         status->pressure.resource, "percent", (double)status->pressure.share / PRESSURE_ONE_PERCENT,
+                         "limit_percent", (double)status->pressure.limit / PRESSURE_ONE_PERCENT);
+}
+
 static int add_lists(json_t *pool, const struct status_pool *status)
 {
         json_t *listeners = json_array();
@@ -224,6 +234,8 @@ static int add_lists(json_t *pool, const struct status_pool *status)
                 r = json_object_set_new(pool, "when_full", json_string(status->refuses ? "refuse" : "queue"));
         if (r == 0)
                 r = json_object_set_new(pool, "max_requests", NUMBER(status->max_requests));
+        if (r == 0)
+                r = json_object_set_new(pool, "growth_pressure", pressure_json(status));
         if (r == 0)
                 r = json_object_set_new(pool, "copy", choice_json(&status->copy));
         if (r == 0)

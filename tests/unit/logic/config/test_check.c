@@ -125,9 +125,10 @@ static void test_static(void **state)
         (void)state;
         check_numbers("scaling = static\n", 64, 64, 64, 64);
         check_numbers("scaling = static\nmax_workers = 3\n", 3, 3, 3, 3);
-        check(BASICS "scaling = static\nmin_spare_workers = 2\nspare_timeout = 5s\n",
+        check(BASICS "scaling = static\nmin_spare_workers = 2\nspare_timeout = 5s\ngrowth_pressure_limit = 60%\n",
               "f:5: min_spare_workers: scaling is static, which always runs max_workers; remove this key\n"
-              "warning: f:6: spare_timeout: no effect: scaling is static");
+              "warning: f:6: spare_timeout: no effect: scaling is static\n"
+              "warning: f:7: growth_pressure_limit: no effect: scaling is static");
 }
 
 static void test_delays(void **state)

@@ -190,6 +190,34 @@ static void test_rates(void **state)
         }
 }
 
+static void test_limits_of_pressure(void **state)
+{
+        (void)state;
+        static const char expected[] = "expected limits such as 60%, cpu 80% or cpu 80% memory 20%, of 1% to 99%";
+        static const char *const wrong[] = {
+                "60",      "cpu",        "60% cpu",        "cpu 60% memory", "cpu 60%, memory 20%",
+                "cpu=60%", "io 60%",     "cpu 60% cpu 7%", "60% 20%",        "CPU 60%",
+                "-1%",     "cpu 60 % x", "6.5%",           "cpu memory 20%"};
+        static const char *const far[] = {"0%", "100%", "cpu 0%", "cpu 50% memory 100%", "99999999999999999999%"};
+
+        check_good(POOL_GROWTH_PRESSURE_LIMIT, "60%", "60%");
+        check_good(POOL_GROWTH_PRESSURE_LIMIT, "cpu 1%", "cpu 1%");
+        check_good(POOL_GROWTH_PRESSURE_LIMIT, "memory  99%", "memory 99%");
+        check_good(POOL_GROWTH_PRESSURE_LIMIT, "memory 20% cpu 80%", "cpu 80% memory 20%");
+        check_good(POOL_GROWTH_PRESSURE_LIMIT, "memory 20% cpu 20%", "20%");
+        check_good(POOL_GROWTH_PRESSURE_LIMIT, "", "");
+        for (size_t i = 0; i < ELEMENTS(wrong); i++) {
+                char message[256];
+                snprintf(message, sizeof(message), "\"%s\" is not a limit of pressure; %s", wrong[i], expected);
+                check_bad(POOL_GROWTH_PRESSURE_LIMIT, wrong[i], message);
+        }
+        for (size_t i = 0; i < ELEMENTS(far); i++) {
+                char message[256];
+                snprintf(message, sizeof(message), "\"%s\" is out of range; %s", far[i], expected);
+                check_bad(POOL_GROWTH_PRESSURE_LIMIT, far[i], message);
+        }
+}
+
 static void test_names(void **state)
 {
         (void)state;
@@ -429,6 +457,7 @@ int main(void)
                 cmocka_unit_test(test_log_levels),
                 cmocka_unit_test(test_log_targets),
                 cmocka_unit_test(test_rates),
+                cmocka_unit_test(test_limits_of_pressure),
                 cmocka_unit_test(test_names),
                 cmocka_unit_test(test_lists_of_names_and_files),
                 cmocka_unit_test(test_paths),

@@ -279,7 +279,7 @@ static void test_only_options_that_own_nothing_apply_in_place(void **state)
                 if (pool_options[i].effect == EFFECT_IN_PLACE && !pool_options[i].not_built)
                         assert_true(type == OPTION_BOOL || type == OPTION_NUMBER || type == OPTION_DURATION ||
                                     type == OPTION_SIZE || type == OPTION_PERCENT || type == OPTION_ENUM ||
-                                    type == OPTION_RATE || type == OPTION_PREFIXES);
+                                    type == OPTION_RATE || type == OPTION_PREFIXES || type == OPTION_PRESSURE);
         }
 }
 

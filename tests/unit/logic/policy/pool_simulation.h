@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "logic/policy/policies.h"
+#include "logic/policy/scaling.h"
 #include "logic/policy/turn.h"
 
 #define SIM_WORKERS 200
@@ -44,6 +45,7 @@ struct sim {
         uint64_t accepted, refused, not_before_ms;
         bool closing_down, calm; /* calm: nothing fails and no request is for ever */
         unsigned process_limit;
+        unsigned pressure, unpressed; /* of cpu; the workers after the last turn that did not know it above its limit */
         bool woken;
         uint64_t turns;
 };
@@ -432,6 +434,14 @@ static inline void fill_in_facts(const struct sim *s, struct turn *turn, struct 
         turn->listening = &listening;
 }
 
+/* When the rows are there. */
+static inline void take_pressure(const struct sim *s, struct turn *turn)
+{
+        if (scaling_asks_pressure(turn))
+                turn->pressure[PRESSURE_CPU] =
+                        (struct pressure_now){.at_ms = s->now_ms - s->now_ms % 250 + 1, .share = s->pressure};
+}
+
 static inline void take_snapshot(struct sim *s)
 {
         struct turn *turn = &s->turn;
@@ -455,4 +465,5 @@ static inline void take_snapshot(struct sim *s)
         for (unsigned i = 0; i < SIM_WORKERS; i++)
                 if (s->workers[i].exists && s->workers[i].replacement)
                         worker_rows_link(&turn->rows, rows[i], rows[s->workers[i].replacement - s->workers]);
+        take_pressure(s, turn);
 }

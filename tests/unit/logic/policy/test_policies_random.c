@@ -62,6 +62,32 @@ static void check_let_go(const struct sim *s, const struct order *order, const s
                          rows->counts.total + pool_config_threads(&s->config) > s->turn.limits.max_workers);
 }
 
+/* What a pool may have while the pressure is above its limit. */
+static uint64_t under_pressure(const struct sim *s)
+{
+        uint64_t limit = s->config.growth_pressure_limit.percent[PRESSURE_CPU] * PRESSURE_ONE_PERCENT;
+        uint64_t threads = pool_config_threads(&s->config);
+
+        if (s->turn.pressure[PRESSURE_CPU].at_ms == 0 || s->turn.pressure[PRESSURE_CPU].share <= limit)
+                return UINT64_MAX;
+        uint64_t least = s->config.scaling == SCALING_ONDEMAND
+                                 ? 1
+                                 : MAX_OF(MAX_OF(s->config.min_spare_workers, s->config.start_workers), UINT64_C(1));
+        return MAX_OF(s->unpressed, (least + threads - 1) / threads * threads);
+}
+
+/* Who stands for another one does not count. */
+static unsigned single_total(const struct worker_rows *rows)
+{
+        const struct worker_counts *c = &rows->counts;
+        unsigned total = c->total - MIN_OF(c->surge, c->old_total);
+
+        for (uint32_t i = 0; i < rows->count; i++)
+                if (rows->items[i].replacement != WORKER_ROW_NONE && worker_row_counts(&rows->items[i]))
+                        total -= worker_row_slots(&rows->items[i]);
+        return total;
+}
+
 static void check_launch(const struct sim *s, const struct order *order, const struct worker_rows *rows)
 {
         uint64_t threads = pool_config_threads(&s->config), surge = MAX_OF(pool_config_surge(&s->config), threads);
@@ -74,6 +100,7 @@ static void check_launch(const struct sim *s, const struct order *order, const s
         CHECK(s, order->purpose != WORKER_ROLL || c->processes + slots <= s->config.max_workers + surge);
         CHECK(s, order->purpose != WORKER_SERVE ||
                          c->total - MIN_OF(c->surge, c->old_total) + slots <= s->config.max_workers);
+        CHECK(s, order->purpose != WORKER_SERVE || single_total(rows) + slots <= under_pressure(s));
         CHECK(s, order->purpose != WORKER_DRAIN || c->helpers == 0 ||
                          c->processes + slots <= s->config.max_workers + surge);
 }
@@ -155,6 +182,7 @@ static void follow(struct sim *s, const struct turn *turn, struct turn *next, st
         fill_in_facts(s, next, scaling, closing);
         next->low_water = turn->levels.reset_low_water ? turn->rows.counts.idle : turn->low_water;
         copy_rows(s, &turn->rows, &next->rows);
+        take_pressure(s, next);
 }
 
 /* Asked again and again at this moment, with what their orders lead to, the policies soon have nothing to add: no
@@ -208,12 +236,15 @@ static void take_turn(struct sim *s)
         s->turns++;
         take_snapshot(s);
         copy_rows(s, &s->turn.rows, &s->before);
+        unsigned first = single_total(&s->turn.rows);
         policies_decide(&s->turn);
         check_counts(s);
         check_orders(s, &s->before);
         check_they_come_to_an_end(s);
         for (size_t i = 0; i < s->closing_count; i++)
                 s->closing[i].closed = false; /* an order is no deed */
+        if (under_pressure(s) == UINT64_MAX)
+                s->unpressed = MAX_OF(first, single_total(&s->turn.rows));
         carry_out(s);
         check_carried_out(s);
         publish(s);
@@ -274,7 +305,7 @@ static void something_happens(struct sim *s)
 {
         struct sim_worker *worker = any_worker(s);
 
-        switch (random_below(s, 14)) {
+        switch (random_below(s, 15)) {
         case 0:
                 if (worker)
                         worker_ends(s, worker);
@@ -296,6 +327,9 @@ static void something_happens(struct sim *s)
                 break;
         case 7:
                 s->woken = true; /* for no reason of ours */
+                break;
+        case 8:
+                s->pressure = random_below(s, 2) ? random_below(s, PRESSURE_ALL + 1) : 0;
                 break;
         default:
                 s->queued += random_below(s, random_below(s, 4) ? 3 : 20);
@@ -373,6 +407,7 @@ static void random_config(struct sim *s)
         config->kill_timeout_ms = 500;
         config->detach_after_ms = times[random_below(s, 5)];
         config->max_detached_workers = 1 + random_below(s, 3);
+        config->growth_pressure_limit.percent[PRESSURE_CPU] = random_below(s, 2) * 50;
         if (s->trace % 3 == 2) { /* with threads */
                 config->handler_type = HANDLER_MODULE;
                 config->threads_per_worker = 2 + random_below(s, 3);

@@ -10,15 +10,16 @@
  * T, request-timeout T, slowlog T, kill-timeout T, detach-after T, max-detached N, dynamic, static, ondemand, adaptive,
  * wait (of inetd), refuse, processes N (the limit, in slots), threads N, generation N, backoff T (until when),
  * delay-min T, delay-max T, closing-down, paused, queued N, accepted N, refused N, water N, faulty N, missing N
- * (listeners), deaf, hears, look-again, hurry, worth T (of a start), level N T (when it was busy last). `pool …` may
- * also stand among what has happened. Words of a worker (a letter; one that is new is ready, idle and of the pool's
- * generation): the states; idle, busy (a request begins), waiting (neither), throttled (idle, but holds a connection),
- * unwatched (reports nothing); stopped, continued; asks, asks-memory, asks-age, quiet; gen N; launched T; since T;
- * request N; serve, refuse, drain, roll; gone (reaped); failed (it could not be launched). With threads: slots N; part
- * N (so many threads idle, the others busy); thread N (whose request is shown), interrupted (it was, already), other T
- * (another one, since when), alone (no other). Words of a closing listener (a capital): gen FIRST LAST, queued N,
- * unknown, settled (no handshakes), stays, enough N (accepted), closing T (since when), gone. Behind the arrow stand
- * all orders, in order, separated by
+ * (listeners), deaf, hears, look-again, hurry, worth T (of a start), level N T (when it was busy last), pressure-limit
+ * N (percent, of cpu), pressure N (as read now, in percent), no-pressure (it cannot be read). `pool …` may also stand
+ * among what has happened. Words of a worker (a letter; one that is new is ready, idle and of the pool's generation):
+ * the states; idle, busy (a request begins), waiting (neither), throttled (idle, but holds a connection), unwatched
+ * (reports nothing); stopped, continued; asks, asks-memory, asks-age, quiet; gen N; launched T; since T; request N;
+ * serve, refuse, drain, roll; gone (reaped); failed (it could not be launched). With threads: slots N; part N (so many
+ * threads idle, the others busy); thread N (whose request is shown), interrupted (it was, already), other T (another
+ * one, since when), alone (no other). Words of a closing listener (a capital): gen FIRST LAST, queued N, unknown,
+ * settled (no handshakes), stays, enough N (accepted), closing T (since when), gone. Behind the arrow stand all orders,
+ * in order, separated by
  * "; ", and then what is published or asked for: again, at T, news (notify_busy), low N, high N, reset, watch; for
  * adaptive: reporting N, reached N. */
 #pragma once
@@ -31,6 +32,7 @@
 #include "base/number.h"
 #include "base/text.h"
 #include "logic/policy/listening.h"
+#include "logic/policy/scaling.h"
 #include "logic/policy/turn.h"
 
 #define WORLD_WORKERS 128
@@ -99,6 +101,7 @@ static inline bool read_pool_number(struct world *w, const char *word, char **wo
                        {"surge", &w->config.reload_surge_percent},
                        {"max-detached", &w->config.max_detached_workers},
                        {"threads", &w->config.threads_per_worker},
+                       {"pressure-limit", &w->config.growth_pressure_limit.percent[PRESSURE_CPU]},
                        {"generation", &w->generation},
                        {"accepted", &w->facts.accepted},
                        {"refused", &w->facts.refused}},
@@ -158,6 +161,12 @@ static inline void read_pool(struct world *w, char *words)
                         w->config.scaling = SCALING_ADAPTIVE;
                 else if (text_equal(word, "worth"))
                         w->facts.worth.start_ms = next_time(&words);
+                else if (text_equal(word, "pressure"))
+                        w->facts.pressure[PRESSURE_CPU] =
+                                (struct pressure_now){.at_ms = w->facts.now_ms,
+                                                      .share = (unsigned)next_number(&words) * PRESSURE_ONE_PERCENT};
+                else if (text_equal(word, "no-pressure"))
+                        w->facts.pressure[PRESSURE_CPU] = (struct pressure_now){0};
                 else if (text_equal(word, "level"))
                         read_level(w, &words);
                 else if (text_equal(word, "wait")) {
@@ -398,6 +407,8 @@ static inline void take_snapshot(struct world *w)
                 if (w->workers[i].replacement)
                         worker_rows_link(&turn->rows, i,
                                          (uint32_t)(find_worker(w, w->workers[i].replacement) - w->workers));
+        if (!scaling_asks_pressure(turn))
+                memset(turn->pressure, 0, sizeof(turn->pressure));
 }
 
 /* The rows as the orders left them; what was launched runs. */

@@ -1,0 +1,10 @@
+/* What decides how many workers a pool has, as part of its status: limits, adaptive scaling, what starts cost, and the
+ * pressure that holds growth back. Called by status_collect, and by master/control for `why`. */
+#pragma once
+
+#include <stdint.h>
+
+struct pool;
+struct status_pool;
+
+void status_scaling_collect(const struct pool *pool, uint64_t now_ms, struct status_pool *status);
