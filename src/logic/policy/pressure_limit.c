@@ -35,7 +35,7 @@ static bool find_reading(const struct turn *turn, struct pressure_hold *hold, ui
                 if (limit_of(turn, i) == 0 || now->at_ms == 0)
                         continue;
                 *ret_at_ms = MAX_OF(*ret_at_ms, now->at_ms);
-                if (found && (now->share <= limit_of(turn, i) || hold->share > hold->limit))
+                if (found && now->share <= limit_of(turn, i))
                         continue;
                 found = true;
                 hold->resource = (enum pressure_resource)i;
@@ -46,12 +46,15 @@ static bool find_reading(const struct turn *turn, struct pressure_hold *hold, ui
 }
 
 /* So many workers the pool may always have. */
-static unsigned find_least(const struct scale_limits *limits)
+static unsigned find_least(const struct turn *turn, const struct scale_limits *limits)
 {
         unsigned unit = MAX_OF(limits->unit, 1U);
         bool on_demand = limits->scaling == SCALING_ONDEMAND;
         uint64_t least = on_demand ? unit : MAX_OF(MAX_OF(limits->start, limits->min_spare), unit);
 
+        /* Fewer than there are processors are not what makes others wait for one, and may leave some idle. */
+        if (turn->scaling->pressure.resource == PRESSURE_CPU)
+                least = MAX_OF(least, (uint64_t)turn->cpus);
         least += unit - 1; /* whole groups */
         return (unsigned)MIN_OF(least - least % unit, (uint64_t)UINT32_MAX);
 }
@@ -99,7 +102,7 @@ void pressure_limit_apply(struct turn *turn, unsigned total, struct scale_limits
         }
         if (!hold->holds)
                 return;
-        hold->most = MAX_OF(hold->most, find_least(limits));
+        hold->most = MAX_OF(hold->most, find_least(turn, limits));
         /* Nobody goes for it. */
         limits->max_workers = MIN_OF(limits->max_workers, MAX_OF(add(hold->most, count_doubled(turn)), total));
 }

@@ -91,6 +91,7 @@ struct turn {
         uint64_t *level_busy_ms; /* adaptive: when level i + 1 was busy last; 0: never */
         size_t level_count;
         struct worth worth;                                    /* of a start */
+        unsigned cpus;                                         /* processors of this machine */
         struct pressure_now pressure[PRESSURE_RESOURCE_COUNT]; /* if scaling_asks_pressure() */
         struct closing_row *closing;
         size_t closing_count;

@@ -31,6 +31,7 @@ void pressure_gauge_take(struct pool *pool)
         struct pressure_gauge *gauge = pool->runtime->pressure;
         struct turn *turn = &pool->turn;
 
+        turn->cpus = pool->runtime->cpus;
         if (!scaling_asks_pressure(turn))
                 return;
         for (int i = 0; i < PRESSURE_RESOURCE_COUNT; i++) {

@@ -72,6 +72,14 @@ static void the_first_worker_comes_in_any_case(void **state)
              "2250ms pool pressure 0 queued 5 -> launch b serve (5 queued, spare 0) at 2500ms high 3");
 }
 
+static void as_many_as_there_are_processors(void **state)
+{
+        (void)state;
+        PLAY(scaling_decide, "pool ondemand max 8 spare-timeout 10s pressure-limit 60 cpus 3",
+             "1s pool pressure 99 queued 5 -> say growth is held back at 3 workers, 2 missing (cpu pressure 99.00% > 60%); warn saturated: 3 workers are all in use, 5 connections wait; growth is held back (cpu pressure 99.00% > 60%); launch a b c serve (5 queued, spare 0) at 1250ms high 0",
+             "2s a busy; b busy; c busy; pool pressure 99 queued 2 -> at 2250ms high 0");
+}
+
 static void min_spare_workers_is_what_a_pool_has_in_all(void **state)
 {
         (void)state;
@@ -149,7 +157,7 @@ static void the_numbers_as_text(void **state)
         assert_string_equal(pressure_hold_text(&below, text), "cpu pressure 60.00% <= 60%");
 }
 
-/* Of two resources that count, the one that is above its limit is told. */
+/* Of two resources that count, the one that is above its limit is told; if both are, memory, which allows less. */
 static void two_resources(void **state)
 {
         static const struct {
@@ -158,7 +166,7 @@ static void two_resources(void **state)
                 bool holds;
                 enum pressure_resource resource;
         } rows[] = {
-                {{50, 20}, {5100, 0}, true, PRESSURE_CPU},    {{50, 20}, {5100, 2100}, true, PRESSURE_CPU},
+                {{50, 20}, {5100, 0}, true, PRESSURE_CPU},    {{50, 20}, {5100, 2100}, true, PRESSURE_MEMORY},
                 {{50, 20}, {0, 2100}, true, PRESSURE_MEMORY}, {{50, 20}, {5000, 2000}, false, PRESSURE_CPU},
                 {{50, 0}, {0, 9900}, false, PRESSURE_CPU},    {{0, 20}, {9900, 2001}, true, PRESSURE_MEMORY},
         };
@@ -173,8 +181,9 @@ static void two_resources(void **state)
                         config.growth_pressure_limit.percent[j] = rows[i].limits[j];
                         turn.pressure[j] = (struct pressure_now){.at_ms = 1, .share = rows[i].shares[j]};
                 }
+                turn.cpus = 6;
                 pressure_limit_apply(&turn, 4, &limits);
-                assert_int_equal(limits.max_workers, rows[i].holds ? 4 : 9);
+                assert_int_equal(limits.max_workers, !rows[i].holds ? 9 : rows[i].resource == PRESSURE_CPU ? 6 : 4);
                 assert_int_equal(scaling.pressure.resource, rows[i].resource);
                 assert_int_equal(scaling.pressure.share, rows[i].shares[rows[i].resource]);
         }
@@ -187,6 +196,7 @@ int main(void)
                 cmocka_unit_test(without_the_limit_nothing_is_held_back),
                 cmocka_unit_test(who_ends_is_replaced),
                 cmocka_unit_test(the_first_worker_comes_in_any_case),
+                cmocka_unit_test(as_many_as_there_are_processors),
                 cmocka_unit_test(min_spare_workers_is_what_a_pool_has_in_all),
                 cmocka_unit_test(what_is_left_goes_by_when_full),
                 cmocka_unit_test(it_is_over_when_nobody_is_missing),

@@ -11,7 +11,8 @@
  * wait (of inetd), refuse, processes N (the limit, in slots), threads N, generation N, backoff T (until when),
  * delay-min T, delay-max T, closing-down, paused, queued N, accepted N, refused N, water N, faulty N, missing N
  * (listeners), deaf, hears, look-again, hurry, worth T (of a start), level N T (when it was busy last), pressure-limit
- * N (percent, of cpu), pressure N (as read now, in percent), no-pressure (it cannot be read). `pool …` may also stand
+ * N (percent, of cpu), pressure N (as read now, in percent), no-pressure (it cannot be
+ * read), cpus N. `pool …` may also stand
  * among what has happened. Words of a worker (a letter; one that is new is ready, idle and of the pool's generation):
  * the states; idle, busy (a request begins), waiting (neither), throttled (idle, but holds a connection), unwatched
  * (reports nothing); stopped, continued; asks, asks-memory, asks-age, quiet; gen N; launched T; since T; request N;
@@ -165,6 +166,8 @@ static inline void read_pool(struct world *w, char *words)
                         w->facts.pressure[PRESSURE_CPU] =
                                 (struct pressure_now){.at_ms = w->facts.now_ms,
                                                       .share = (unsigned)next_number(&words) * PRESSURE_ONE_PERCENT};
+                else if (text_equal(word, "cpus"))
+                        w->facts.cpus = (unsigned)next_number(&words);
                 else if (text_equal(word, "no-pressure"))
                         w->facts.pressure[PRESSURE_CPU] = (struct pressure_now){0};
                 else if (text_equal(word, "level"))
