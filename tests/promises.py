@@ -59,7 +59,7 @@ PROMISES = [
                 "integration/test_control.py", "integration/test_logging.py", "integration/test_handler_stderr.py",
                 "integration/test_service_manager.py", "integration/test_file_size.py", "unit/logic/policy/test_wake_limit.c",
                 "unit/os/test_reserve.c", "fuzz/fuzz_lines.c", "fuzz/fuzz_request.c", "fuzz/fuzz_activation.c",
-                "fuzz/fuzz_address.c", "fuzz/fuzz_proxy.c", "fuzz/fuzz_http.c", "faults: ")),
+                "fuzz/fuzz_address.c", "fuzz/fuzz_proxy.c", "fuzz/fuzz_pressure.c", "fuzz/fuzz_http.c", "faults: ")),
     Promise("A bad configuration never replaces a good one: every problem is reported with its file and line. What cannot be "
             "read is an error.", (
                 "integration/test_reload.py", "integration/test_configuration.py", "integration/test_config_files.py",
@@ -72,7 +72,8 @@ PROMISES = [
         "integration/test_scaling.py::test_an_idle_master_sleeps",
         "integration/test_status_pool.py::test_an_idle_daemon_sleeps",
         "integration/test_draining.py::test_the_master_sleeps_meanwhile",
-        "integration/test_adaptive.py::test_steady_load_wakes_nobody", "unit/master/loop/test_evloop.c",
+        "integration/test_adaptive.py::test_steady_load_wakes_nobody",
+        "integration/test_pressure.py::test_a_pool_at_rest_does_not_look", "unit/master/loop/test_evloop.c",
         "unit/logic/policy/test_policies_random.c")),
     Promise("Growth answers demand at once, in milliseconds; no wake-up of the master is lost.", (
         "integration/test_scaling.py::test_a_burst_is_answered_at_once",

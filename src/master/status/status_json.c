@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "master/status/scaling_json.h"
 
 #define NUMBER(value) status_json_number(value)
 
@@ -183,38 +184,11 @@ json_t *status_json_machine(uint64_t memory_bytes, unsigned cpus)
         return json_pack("{s:o, s:o}", "memory_bytes", NUMBER(memory_bytes), "cpus", json_integer(cpus));
 }
 
-json_t *status_json_adaptive(const struct status_pool *status)
-{
-        if (status->limits.scaling != SCALING_ADAPTIVE)
-                return json_null();
-        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "level", NUMBER(status->adaptive.level), "off_delay_ms",
-                         NUMBER(status->adaptive.off_delay_ms), "level_idle_ms", NUMBER(status->adaptive.idle_ms),
-                         "spare_workers", NUMBER(status->adaptive.spare), "start_worth_ms",
-                         NUMBER(status->starts.worth_ms), "wait_worth_ms", NUMBER(status->starts.wait_ms));
-}
-
-json_t *status_json_starts(const struct status_pool *status)
-{
-        return json_pack("{s:o, s:o, s:o, s:o, s:o}", "cpu_us", NUMBER(status->starts.cpu_us), "duration_us",
-                         NUMBER(status->starts.duration_us), "worker_bytes", NUMBER(status->starts.worker_bytes),
-                         "worth_ms", NUMBER(status->starts.worth_ms), "wait_worth_ms", NUMBER(status->starts.wait_ms));
-}
-
 static json_t *peaks_json(const struct status_pool *status)
 {
         return json_pack("{s:o, s:o, s:o, s:o}", "observed_ms", NUMBER(status->peaks.observed_ms), "busy",
                          NUMBER(status->peaks.busy), "queue", NUMBER(status->peaks.queued), "demand",
                          NUMBER(status->peaks.demand));
-}
-
-/* What growth_pressure_limit goes by; null as long as nobody has asked for it. */
-static json_t *pressure_json(const struct status_pool *status)
-{
-        if (!status->pressure.limited)
-                return json_null();
-        return json_pack("{s:b, s:s, s:f, s:f}", "held_back", status->pressure.held, "resource",
-                         status->pressure.resource, "percent", (double)status->pressure.share / PRESSURE_ONE_PERCENT,
-                         "limit_percent", (double)status->pressure.limit / PRESSURE_ONE_PERCENT);
 }
 
 static int add_lists(json_t *pool, const struct status_pool *status)
@@ -225,9 +199,9 @@ static int add_lists(json_t *pool, const struct status_pool *status)
         if (r == 0)
                 r = json_object_set_new(pool, "start_method", choice_json(&status->start_method));
         if (r == 0)
-                r = json_object_set_new(pool, "adaptive", status_json_adaptive(status));
+                r = json_object_set_new(pool, "adaptive", scaling_json_adaptive(status));
         if (r == 0)
-                r = json_object_set_new(pool, "starts", status_json_starts(status));
+                r = json_object_set_new(pool, "starts", scaling_json_starts(status));
         if (r == 0)
                 r = json_object_set_new(pool, "peaks", peaks_json(status));
         if (r == 0)
@@ -235,7 +209,7 @@ static int add_lists(json_t *pool, const struct status_pool *status)
         if (r == 0)
                 r = json_object_set_new(pool, "max_requests", NUMBER(status->max_requests));
         if (r == 0)
-                r = json_object_set_new(pool, "growth_pressure", pressure_json(status));
+                r = json_object_set_new(pool, "growth_pressure", scaling_json_pressure(status));
         if (r == 0)
                 r = json_object_set_new(pool, "copy", choice_json(&status->copy));
         if (r == 0)

@@ -25,7 +25,3 @@ json_t *status_json_time(uint64_t wall_ms);
 json_t *status_json_status(const struct status *status);
 json_t *status_json_limits(const struct scale_limits *limits);
 json_t *status_json_machine(uint64_t memory_bytes, unsigned cpus);
-
-/* What adaptive scaling goes by; null with another scaling. And what starts cost. */
-json_t *status_json_adaptive(const struct status_pool *status);
-json_t *status_json_starts(const struct status_pool *status);
