@@ -48,7 +48,7 @@ static int read_file(const char *path, struct pressure_reading *ret)
 static int read_group(enum pressure_resource resource, struct pressure_reading *ret)
 {
         static const char *const mounts[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
-        char text[PATH_MAX], path[PATH_MAX + 64];
+        char text[PATH_MAX] = "", path[PATH_MAX + 64];
         const char *group = NULL;
         int r = read_text("/proc/self/cgroup", text, sizeof(text));
 

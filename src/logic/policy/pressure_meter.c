@@ -17,7 +17,7 @@ static unsigned share_of(uint64_t stalled_us, uint64_t time_ms)
         /* Neither product overflows: the time is LONGEST_MS at most. */
         uint64_t time_us = time_ms * 1000;
 
-        return (unsigned)(MIN_OF(stalled_us, time_us) * PRESSURE_ALL / time_us);
+        return (unsigned)(MIN_OF(stalled_us, time_us) * (uint64_t)PRESSURE_ALL / time_us);
 }
 
 void pressure_meter_note(struct pressure_meter *meter, uint64_t now_ms, const struct pressure_reading *reading)
