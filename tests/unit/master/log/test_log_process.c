@@ -2,6 +2,7 @@
  * none to the last. */
 #include <setjmp.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,12 +30,13 @@ static size_t count, enough;
 /* The first cannot be opened. */
 static int log_child(const struct log_plan *plan)
 {
+        struct pollfd orders = {.fd = plan->orders_fd, .events = POLLIN};
         struct log_order order;
 
         alarm(60);
-        while (recv(plan->orders_fd, &order, sizeof(order), 0) == sizeof(order) && order.kind != LOG_ORDER_END) {
+        while (poll(&orders, 1, -1) == 1 && recv(orders.fd, &order, sizeof(order), 0) == sizeof(order)) {
                 const struct log_answer answer = {.number = order.number, .error = order.number == 1 ? EACCES : 0};
-                if (order.kind == LOG_ORDER_OPEN && send(plan->orders_fd, &answer, sizeof(answer), 0) < 0)
+                if (order.kind == LOG_ORDER_OPEN && send(orders.fd, &answer, sizeof(answer), 0) < 0)
                         return 1;
         }
         return 0;
