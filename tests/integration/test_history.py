@@ -133,6 +133,7 @@ def test_it_is_kept_over_upgrades(www: Daemon) -> None:
 
 
 def test_nobody_wakes_for_it(www: Daemon) -> None:
+    www.wait_asleep()  # it has answered who asked last
     before = context_switches(www.pid)
     stays(lambda: context_switches(www.pid) == before, "the master sleeps", 1.5 * PAUSE_MS / 1000)
     rows = rows_of(pool_of(control_of(www)))

@@ -209,7 +209,7 @@ def figure(microseconds: int) -> str:
 def test_all_five_say_the_same(preforkd: Start) -> None:
     """After a known load: page, metrics, JSON, `status` and `top`."""
     daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "start_workers": 3, "min_spare_workers": 3, "max_spare_workers": 3,
-                               "spare_timeout": "1s", "max_workers": 7, "request_timeout": "1s", "deny": "127.0.0.2"},
+                               "spare_timeout": "1s", "max_workers": 7, "request_timeout": "3s", "deny": "127.0.0.2"},
                        "status": status_pool()}, control=True, popen={"env": clean_environment(**status_object())})
     daemon.wait_workers(3)
     daemon.wait_workers(2, "status")
@@ -220,13 +220,14 @@ def test_all_five_say_the_same(preforkd: Start) -> None:
     for _ in range(2):
         with socket.create_connection(("127.0.0.1", port_of(www)), 20 * SLOW, ("127.0.0.2", 0)) as client, suppress(OSError):
             assert client.recv(1) == b"", "it may not come in"
+    site.control.wait_workers(3)  # those of the burst have gone
     site.control.wait_at_rest("www")
     os.kill(daemon.workers()[0], signal.SIGKILL)
     wait_until(lambda: site.control.pool("www")["totals"]["died"] == 1, "the death of a worker")
-    wait_until(lambda: site.control.pool("www")["counts"]["total"] == 3 and site.control.pool("www")["totals"]["requests"] == 12,
-               "three workers, who have served twelve")
+    site.control.wait_totals(requests=12)
+    site.control.wait_workers(3)
     site.control.wait_at_rest("www")
-    time.sleep(0.3)  # documents are as good as new for a tenth of a second
+    let_documents_age()
 
     pool = site.control.pool("www")
     totals, counts = pool["totals"], pool["counts"]
