@@ -15,6 +15,7 @@
 #include "master/pool/pool_table.h"
 #include "master/reload/effective_config.h"
 #include "master/status/reply_json.h"
+#include "master/status/json_value.h"
 #include "master/status/status_json.h"
 
 /* A request that is being carried out. */
@@ -42,7 +43,7 @@ static json_t *about_pool(const struct control_order *order)
 {
         json_t *reply = status_json_ok(order->request->command);
 
-        if (json_object_set_new(reply, "pool", status_json_text(order->pool->name)) == 0 &&
+        if (json_object_set_new(reply, "pool", json_value_text(order->pool->name)) == 0 &&
             json_object_set_new(reply, "generation", json_integer((json_int_t)order->pool->generation)) == 0)
                 return reply;
         json_decref(reply);
@@ -140,7 +141,7 @@ static void order_pools(const struct control_order *order, void (*command)(struc
                         continue;
                 found++;
                 command(pool, order->by);
-                r = r < 0 ? r : json_array_append_new(names, status_json_text(pool->name));
+                r = r < 0 ? r : json_array_append_new(names, json_value_text(pool->name));
         }
         if (r == 0 && (found > 0 || !order->request->pool)) {
                 control_client_answer(order->client, reply);
@@ -207,7 +208,7 @@ static void do_kill_worker(const struct control_order *order)
         else {
                 json_t *reply = status_json_ok(CONTROL_KILL_WORKER);
                 if (json_object_set_new(reply, "pid", json_integer(pid)) != 0 ||
-                    json_object_set_new(reply, "pool", status_json_text(pool->name)) != 0) {
+                    json_object_set_new(reply, "pool", json_value_text(pool->name)) != 0) {
                         json_decref(reply);
                         reply = NULL;
                 }

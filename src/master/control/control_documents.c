@@ -8,6 +8,7 @@
 #include "master/status/status_collect.h"
 #include "master/status/reply_json.h"
 #include "master/status/scaling_json.h"
+#include "master/status/json_value.h"
 #include "master/status/status_json.h"
 #include "master/status/status_scaling.h"
 #include "os/clock.h"
@@ -28,7 +29,7 @@ static json_t *why_json(const struct pool *pool, uint64_t now_ms, uint64_t wall_
         struct status_pool status = {0};
 
         status_scaling_collect(pool, now_ms, &status);
-        return json_pack("{s:o, s:i, s:o, s:o, s:o, s:o}", "name", status_json_text(pool->name), "throttled",
+        return json_pack("{s:o, s:i, s:o, s:o, s:o, s:o}", "name", json_value_text(pool->name), "throttled",
                          (int)worker_table_count(pool).throttled, "limits", status_json_limits(&status.limits),
                          "adaptive", scaling_json_adaptive(&status), "starts", scaling_json_starts(&status),
                          "decisions", reply_json_decisions(&pool->decisions, now_ms, wall_ms));

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "master/status/reply_json.h"
+#include "master/status/json_value.h"
 #include "master/status/status_json.h"
 
 static int describe_reload(const struct control_outcome *outcome, json_t *reply)
@@ -21,18 +22,18 @@ static int describe_upgrade(const struct control_outcome *outcome, json_t *reply
 {
         if (!outcome->accepted)
                 return 0;
-        int r = json_object_set_new(reply, "from", status_json_text(outcome->from));
+        int r = json_object_set_new(reply, "from", json_value_text(outcome->from));
         if (r == 0)
                 r = json_object_set_new(reply, "version", json_string(PREFORKD_VERSION));
         if (r == 0)
                 r = json_object_set_new(reply, "program",
-                                        outcome->program ? status_json_text(outcome->program) : json_null());
+                                        outcome->program ? json_value_text(outcome->program) : json_null());
         return r == 0 ? json_object_set_new(reply, "pid", json_integer(getpid())) : r;
 }
 
 static int describe_reopening(const struct control_outcome *outcome, json_t *reply)
 {
-        return outcome->accepted ? json_object_set_new(reply, "log_file", status_json_text(outcome->log_file)) : 0;
+        return outcome->accepted ? json_object_set_new(reply, "log_file", json_value_text(outcome->log_file)) : 0;
 }
 
 static json_t *document_of(const struct control_outcome *outcome)

@@ -1,49 +1,12 @@
 #include "master/status/status_json.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
-#include "base/text.h"
+#include "master/status/json_value.h"
 #include "master/status/scaling_json.h"
 
-#define NUMBER(value) status_json_number(value)
-
-json_t *status_json_number(uint64_t value)
-{
-        return json_integer((json_int_t)MIN_OF(value, (uint64_t)INT64_MAX));
-}
-
-json_t *status_json_text(const char *string)
-{
-        _cleanup_(text_clear) struct text text = {0};
-        size_t length = strlen(string), printable = text_printable_length(string, length);
-        int r = 0;
-
-        if (printable == length)
-                return json_string(string);
-        for (size_t at = 0; at < length && r == 0; at += printable + 1) {
-                printable = text_printable_length(&string[at], length - at);
-                r = text_append_bytes(&text, &string[at], printable);
-                if (r == 0 && at + printable < length)
-                        r = text_append(&text, "?");
-        }
-        return r == 0 ? json_string(text_string(&text)) : NULL;
-}
-
-json_t *status_json_time(uint64_t wall_ms)
-{
-        time_t seconds = (time_t)(wall_ms / 1000);
-        char date[32], text[48];
-        struct tm utc;
-
-        if (!gmtime_r(&seconds, &utc) || strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc) == 0)
-                return json_null();
-        snprintf(text, sizeof(text), "%s.%03uZ", date, (unsigned)(wall_ms % 1000));
-        return json_string(text);
-}
+#define NUMBER(value) json_value_number(value)
 
 json_t *status_json_ok(enum control_command command)
 {
@@ -54,7 +17,7 @@ json_t *status_json_ok(enum control_command command)
 json_t *status_json_error(const char *error, const char *message)
 {
         return json_pack("{s:i, s:b, s:s, s:o}", "protocol", CONTROL_PROTOCOL, "ok", 0, "error", error, "message",
-                         status_json_text(message));
+                         json_value_text(message));
 }
 
 json_t *status_json_limits(const struct scale_limits *limits)
@@ -88,10 +51,10 @@ static json_t *totals_json(const struct counters *totals)
 
 static json_t *listener_json(const struct status_listener *listener)
 {
-        return json_pack("{s:o, s:o, s:b, s:o, s:b, s:b, s:o}", "address", status_json_text(listener->address), "queue",
+        return json_pack("{s:o, s:o, s:b, s:o, s:b, s:b, s:o}", "address", json_value_text(listener->address), "queue",
                          NUMBER(listener->queue), "queue_exact", listener->queue_known, "backlog",
                          NUMBER(listener->backlog), "closing", listener->closing, "listening", listener->listening,
-                         "error", listener->error ? status_json_text(listener->error) : json_null());
+                         "error", listener->error ? json_value_text(listener->error) : json_null());
 }
 
 static json_t *exit_json(const struct status_worker *worker)
@@ -176,7 +139,7 @@ static json_t *choice_json(const struct status_choice *choice)
         if (!choice->used)
                 return json_null();
         return json_pack("{s:s, s:s, s:o}", "configured", choice->configured, "used", choice->used, "why",
-                         choice->why ? status_json_text(choice->why) : json_null());
+                         choice->why ? json_value_text(choice->why) : json_null());
 }
 
 json_t *status_json_machine(uint64_t memory_bytes, unsigned cpus)
@@ -267,7 +230,7 @@ static json_t *pool_json(const struct status_pool *status)
         json_t *pool = json_pack(
                 "{s:o, s:s, s:b, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:f, s:{s:o, s:o, s:o, s:o, s:o}, "
                 "s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:{s:o, s:o}, s:{s:o, s:o}}",
-                "name", status_json_text(status->name), "state", status_pool_state_name(status->state), "draining",
+                "name", json_value_text(status->name), "state", status_pool_state_name(status->state), "draining",
                 status->draining, "handler_type", status->handler_type, "accounting", status->accounting, "generation",
                 NUMBER(status->generation), "counts", counts_json(&status->counts), "wants", NUMBER(status->wants),
                 "limits", status_json_limits(&status->limits), "overlay", overlay_json(status), "queue",
@@ -291,9 +254,9 @@ static json_t *pool_json(const struct status_pool *status)
 static json_t *log_json(const struct status_log *log)
 {
         return json_pack("{s:s, s:o, s:o, s:o, s:o}", "target", log->target, "file",
-                         log->file ? status_json_text(log->file) : json_null(), "pid",
+                         log->file ? json_value_text(log->file) : json_null(), "pid",
                          log->process > 0 ? json_integer(log->process) : json_null(), "error",
-                         log->error ? status_json_text(log->error) : json_null(), "dropped", NUMBER(log->dropped));
+                         log->error ? json_value_text(log->error) : json_null(), "dropped", NUMBER(log->dropped));
 }
 
 json_t *status_json_status(const struct status *status)
@@ -303,7 +266,7 @@ json_t *status_json_status(const struct status *status)
         json_t *daemon =
                 json_pack("{s:s, s:i, s:s, s:o, s:o, s:o, s:o, s:f, s:o, s:o, s:{s:o, s:o}, s:o, s:{s:b, s:o}, s:o}",
                           "version", status->version, "pid", (int)status->pid, "state", status->state, "started",
-                          status_json_time(status->started_wall_ms), "started_ms", NUMBER(status->started_wall_ms),
+                          json_value_time(status->started_wall_ms), "started_ms", NUMBER(status->started_wall_ms),
                           "uptime_ms", NUMBER(status->uptime_ms), "counts", counts_json(&status->counts),
                           "requests_per_second", status->requests_per_second, "totals", totals_json(&status->totals),
                           "machine", status_json_machine(status->memory_bytes, status->cpus), "total", "max_workers",

@@ -1,8 +1,7 @@
 /* Builds the status document as preforkd-control(7) specifies it, and what all documents have: structures in, JSON out.
  * Called by master/control and by master/status/reply_json.
  *
- * Every function returns a new reference, or NULL if memory is short. In text that is not UTF-8 (such as a file name),
- * `?` replaces the invalid bytes. */
+ * Every function returns a new reference, or NULL if memory is short. */
 #pragma once
 
 #include <jansson.h>
@@ -14,13 +13,6 @@
 /* The common members of a reply: success, or an error. */
 json_t *status_json_ok(enum control_command command);
 json_t *status_json_error(const char *error, const char *message);
-
-/* A number that JSON can hold: INT64_MAX at most. */
-json_t *status_json_number(uint64_t value);
-json_t *status_json_text(const char *string);
-
-/* Wall-clock time as 2026-01-31T23:59:59.123Z. */
-json_t *status_json_time(uint64_t wall_ms);
 
 json_t *status_json_status(const struct status *status);
 json_t *status_json_limits(const struct scale_limits *limits);
