@@ -8,7 +8,9 @@
 
 void accounting_guard_renew(void)
 {
-        accounting.desk.log.mode = (enum connection_log_mode)accounting.attachment.values[ATTACH_CONNECTION_LOG];
+        connection_log_open(&accounting.desk.log,
+                            (enum connection_log_mode)accounting.attachment.values[ATTACH_CONNECTION_LOG],
+                            accounting.desk.slot.board, sys_getpid());
 }
 
 int accounting_guard_begin(void)

@@ -21,7 +21,7 @@ CANNOT_FAIL = set("""
     asprintf clock_gettime dirfd dlerror dlopen dlsym dprintf environ explicit_bzero feof fprintf free getegid getenv geteuid getpid getppid getsid gettid getuid glob64
     globfree64 getauxval gmtime_r group_member if_indextoname inet_ntop inet_pton isatty localtime_r malloc_usable_size memchr
     memcmp memcpy memmove memrchr memset mktime nanosleep pthread_barrier_init pthread_barrier_wait
-    pthread_join pthread_sigmask qsort qsort_r raise sched_yield setfsgid setfsuid sigaddset sigdelset sigemptyset
+    nl_langinfo pthread_join pthread_sigmask qsort qsort_r raise sched_yield setfsgid setfsuid setlocale sigaddset sigdelset sigemptyset
     sigfillset sigismember snprintf stderr stdout strcasecmp strchr strcmp strcspn strdup strerror strftime strlen
     strncasecmp strncmp strndup strnlen strpbrk strptime strrchr strsep strsignal strspn strstr strtok_r strtol strtoul strtoull sysconf tgkill time tzset umask
     unsetenv vsnprintf

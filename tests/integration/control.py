@@ -114,9 +114,9 @@ class Control:
         except Timeout as late:
             raise Timeout(f"{late}; they are {seen()}") from None
 
-    def wait_at_rest(self, name: str = "www", timeout: float = 10.0) -> None:
+    def wait_at_rest(self, name: str = "www", timeout: float = 30.0) -> None:
         """Until every worker of a pool is idle and it is no longer saturated, so that none of its figures moves: the time
-        it was saturated counts until a while after the last request."""
+        it was saturated counts until a second after the last request, in a pool of one or two for up to eleven."""
         self.wait_idle(name, timeout)
         wait_until(lambda: self.pool(name)["state"] != "saturated", f"the end of the saturation of {name}", timeout)
 
