@@ -27,7 +27,8 @@ static void test_words(void **state)
                  "start is worth 3.1s"},
                 {0, 7, 0, 0, 20, 150000, 64 << 20, 1000, 3100,
                  "no level of demand keeps a worker; a start is worth 1.0s of an idle worker "
-                 "(320us / 2 processors x 8.0G / 64M, a second at least); no spare ones, because too few clients waited "
+                 "(320us / 2 processors x 8.0G / 64M, a second at least); no spare ones, because too few clients "
+                 "waited "
                  "for a start, at 3.1s each"},
                 {1, 1, 3, 3, 0, 0, 0, 2000, 0,
                  "level 1 has been idle for 1ms of 42s; a start is worth 2.0s of an idle worker; 3 spare by "
