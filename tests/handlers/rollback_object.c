@@ -161,9 +161,11 @@ static __attribute__((noreturn)) void fork_each(void)
 
 _Static_assert(offsetof(struct resume, stack) == 0, "as enter_main has it");
 
-static __attribute__((noreturn)) void be_worker(void)
+static __attribute__((noreturn)) void be_worker(pid_t template)
 {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != template) /* it has died meanwhile, and no signal comes */
+                _exit(0);
         if (state.is_forking)
                 fork_each();
         rollback_run(&options, &resume);
@@ -172,10 +174,11 @@ static __attribute__((noreturn)) void be_worker(void)
 static void start_worker(void)
 {
         char line[40];
+        pid_t template = getpid();
         long pid = SYS_5(__NR_clone, CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD, 0, 0, thread.id, 0);
 
         if (pid == 0)
-                be_worker();
+                be_worker(template);
         write_note(line, snprintf(line, sizeof(line), "worker %ld\n", pid));
 }
 
