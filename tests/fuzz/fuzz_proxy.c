@@ -65,7 +65,7 @@ static void check(const uint8_t *data, size_t size, const struct proxy_header *h
 static enum proxy_result in_pieces(const uint8_t *data, size_t size, struct proxy_header *ret)
 {
         enum proxy_result result = PROXY_MORE;
-        uint8_t *end = (uint8_t *)malloc(size + 1) + size + 1;
+        uint8_t *memory = malloc(size + 1), *end = &memory[size + 1];
         size_t needed = 1;
 
         for (size_t have = 0; result == PROXY_MORE && have < size;) {
@@ -74,7 +74,7 @@ static enum proxy_result in_pieces(const uint8_t *data, size_t size, struct prox
                 result = proxy_header_parse(end - have, have, ret, &needed);
                 MUST(result != PROXY_MORE || needed > have);
         }
-        free(end - size - 1);
+        free(memory);
         return result;
 }
 

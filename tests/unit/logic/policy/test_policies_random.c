@@ -407,7 +407,7 @@ static void random_config(struct sim *s)
         config->kill_timeout_ms = 500;
         config->detach_after_ms = times[random_below(s, 5)];
         config->max_detached_workers = 1 + random_below(s, 3);
-        config->growth_pressure_limit.percent[PRESSURE_CPU] = random_below(s, 2) * 50;
+        config->growth_pressure_limit.percent[PRESSURE_CPU] = random_below(s, 2) > 0 ? 50 : 0;
         if (s->trace % 3 == 2) { /* with threads */
                 config->handler_type = HANDLER_MODULE;
                 config->threads_per_worker = 2 + random_below(s, 3);
