@@ -8,6 +8,7 @@
 #include "lib/idle_set.h"
 #include "lib/refusal.h"
 #include "lib/sys.h"
+#include "lib/unwanted_rights.h"
 
 #define BITE_BYTES 16384
 #define LISTENERS_MAX 128 /* as preload/listeners */
@@ -25,7 +26,7 @@ static bool drop(struct lingering_socket *socket)
 {
         char bite[BITE_BYTES];
 
-        for (;;) {
+        while (!unwanted_rights_are_next(socket->fd)) {
                 long r = sys_receive_now(socket->fd, bite, sizeof(bite));
                 if (r <= 0)
                         return r == -EAGAIN || r == -EINTR;
@@ -33,11 +34,12 @@ static bool drop(struct lingering_socket *socket)
                         return false;
                 socket->bytes -= (uint32_t)r;
         }
+        return false;
 }
 
 static void remove_at(struct lingering *lingering, size_t i)
 {
-        sys_close(lingering->sockets[i].fd);
+        unwanted_rights_close(lingering->sockets[i].fd);
         lingering->sockets[i] = lingering->sockets[--lingering->count];
 }
 
@@ -63,7 +65,7 @@ void lingering_refuse(struct lingering *lingering, int connection, const struct 
                                           .bytes = LINGERING_BYTES,
                                           .until_ns = sys_now_ns() + LINGERING_MS * UINT64_C(1000000)};
         if (!drop(&socket)) {
-                sys_close(connection);
+                unwanted_rights_close(connection);
                 return;
         }
         if (lingering->count == LINGERING_MAX)

@@ -1,6 +1,7 @@
 #include "lib/refusal.h"
 
 #include "lib/sys.h"
+#include "lib/unwanted_rights.h"
 
 /* More than the request of nearly every client, and nobody keeps a worker busy with it. */
 #define BITE_BYTES 16384
@@ -12,7 +13,8 @@ void refusal_close(int connection)
 
         /* The end first: what arrives after the last look resets the connection, but its client has the end by then. */
         sys_shutdown(connection, SHUT_WR);
-        for (int i = 0; i < BITES && sys_receive_now(connection, bite, sizeof(bite)) > 0; i++)
-                ;
-        sys_close(connection);
+        for (int i = 0; i < BITES && !unwanted_rights_are_next(connection); i++)
+                if (sys_receive_now(connection, bite, sizeof(bite)) <= 0)
+                        break;
+        unwanted_rights_close(connection);
 }

@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static inline long sys_result(long result)
@@ -167,6 +168,17 @@ static inline long sys_peek_now(int fd, void *data, size_t size)
         return sys_result(recv(fd, data, size, MSG_DONTWAIT | MSG_PEEK));
 }
 
+/* Is there a descriptor beside what would be received next? It stays there. */
+static inline bool sys_rights_are_next(int fd)
+{
+        char byte;
+        struct iovec data = {.iov_base = &byte, .iov_len = sizeof(byte)};
+        struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
+
+        return recvmsg(fd, &message, MSG_DONTWAIT | MSG_PEEK | MSG_CMSG_CLOEXEC) >= 0 &&
+               (message.msg_flags & MSG_CTRUNC);
+}
+
 /* accept4(2) with SOCK_CLOEXEC; `length` as there. */
 static inline int sys_accept(int fd, struct sockaddr *peer, socklen_t *length)
 {
@@ -248,6 +260,29 @@ static inline int sys_kill(pid_t pid, int number)
 static inline pid_t sys_getpgid(pid_t pid)
 {
         return (pid_t)sys_result(getpgid(pid));
+}
+
+/* A copy of this process of which no signal tells when it ends, and of which wait(2) knows nothing. It may do nothing
+ * but make system calls, and ends with sys_exit(). Returns 0 in it. */
+static inline pid_t sys_copy_process(void)
+{
+        return (pid_t)sys_result(syscall(SYS_clone, 0, 0, 0, 0, 0));
+}
+
+/* Wait until it has ended. */
+static inline void sys_await_copy(pid_t pid)
+{
+        int kept = errno;
+
+        while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+                ;
+        errno = kept;
+}
+
+/* O_CLOEXEC. */
+static inline int sys_pipe(int ret_fds[static 2])
+{
+        return (int)sys_result(pipe2(ret_fds, O_CLOEXEC));
 }
 
 static inline _Noreturn void sys_exit(int code)

@@ -20,6 +20,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 
 /* glibc's <sys/syscall.h> has the same names; it is not needed. */
 static inline long sys_call(long number, long a, long b, long c, long d, long e, long f)
@@ -210,6 +211,16 @@ static inline long sys_peek_now(int fd, void *data, size_t size)
         return SYS_6(__NR_recvfrom, fd, data, size, MSG_DONTWAIT | MSG_PEEK, 0, 0);
 }
 
+static inline bool sys_rights_are_next(int fd)
+{
+        char byte;
+        struct iovec data = {.iov_base = &byte, .iov_len = sizeof(byte)};
+        struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
+
+        return SYS_3(__NR_recvmsg, fd, &message, MSG_DONTWAIT | MSG_PEEK | MSG_CMSG_CLOEXEC) >= 0 &&
+               (message.msg_flags & MSG_CTRUNC);
+}
+
 static inline int sys_accept(int fd, struct sockaddr *peer, socklen_t *length)
 {
         return (int)SYS_4(__NR_accept4, fd, peer, length, SOCK_CLOEXEC);
@@ -314,6 +325,22 @@ static inline int sys_kill(pid_t pid, int number)
 static inline pid_t sys_getpgid(pid_t pid)
 {
         return (pid_t)SYS_1(__NR_getpgid, pid);
+}
+
+static inline pid_t sys_copy_process(void)
+{
+        return (pid_t)SYS_6(__NR_clone, 0, 0, 0, 0, 0, 0);
+}
+
+static inline void sys_await_copy(pid_t pid)
+{
+        while (SYS_4(__NR_wait4, pid, 0, __WALL, 0) == -EINTR)
+                ;
+}
+
+static inline int sys_pipe(int ret_fds[static 2])
+{
+        return (int)SYS_2(__NR_pipe2, ret_fds, O_CLOEXEC);
 }
 
 static inline _Noreturn void sys_exit(int code)

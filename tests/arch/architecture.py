@@ -286,22 +286,29 @@ def check_logic_headers(tree: Tree) -> list[str]:
             if match.group(1) not in LOGIC_SYSTEM_HEADERS and not match.group(1).startswith("prefork/")]
 
 
+LIB_SYS = ("lib/sys_libc.h", "lib/sys_raw.h")
+
+
 # --- who may act ----------------------------------------------------------------------------------------------------
 
 def check_forks(tree: Tree) -> list[str]:
-    """In the daemon only os/process/spawn.c makes processes (the preload object is part of handlers, not of the daemon)."""
+    """In the daemon only os/process/spawn.c makes processes (the preload object is part of handlers, not of the daemon), and
+    lib/sys the copy that ends with what lib/unwanted_rights must not close."""
     raw = re.compile(r"\b((?:SYS|__NR)_(?:v?fork|clone3?))\b")
     return [f"{source.at(match.start())}: {match.group(1)}(): only os/process/spawn.c makes processes"
-            for source in tree.sources if source.name != "os/process/spawn.c" and source.folder != "preload"
+            for source in tree.sources
+            if source.name not in ("os/process/spawn.c", *LIB_SYS) and source.folder != "preload"
             for match in calls(source, FORKING) + list(raw.finditer(source.code))]
 
 
 def check_waits(tree: Tree) -> list[str]:
-    """Only master/loop/reaper.c collects the master's children, and only worker/runtime_inetd.c a worker's handler."""
+    """Only master/loop/reaper.c collects the master's children, and only worker/runtime_inetd.c a worker's handler; lib/sys
+    that copy."""
     return [f"{source.at(match.start())}: {match.group(1)}(): only master/loop/reaper.c, worker/runtime_inetd.c and os/ "
             "collect children"
             for source in tree.sources
-            if source.name not in ("master/loop/reaper.c", "worker/runtime_inetd.c") and source.folder not in ("os", "preload")
+            if source.name not in ("master/loop/reaper.c", "worker/runtime_inetd.c", *LIB_SYS)
+            and source.folder not in ("os", "preload")
             for match in calls(source, WAITING)]
 
 

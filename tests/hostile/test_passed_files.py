@@ -176,3 +176,35 @@ def test_to_the_control_socket(start: Start, as_root: None) -> None:
     with stopped(daemon.pid), smuggled(str(control_of(daemon).path), b"version\n"):
         os.kill(daemon.pid, signal.SIGCONT)
         does_not_wait(daemon)
+
+
+FORKS = {"start_method": "forkserver"}
+
+
+@pytest.mark.parametrize("keys", [{}, {"full_response": "no\\n"}], ids=["closed", "answered"])
+@pytest.mark.parametrize("pool", [{}, FORKS, {**FORKS, "copy": "rollback"}],
+                         ids=["exec", "forkserver", "rollback"])
+def test_to_a_worker_that_refuses(preforkd: Start, tmp_path: Path, as_root: None, pool: dict[str, object],
+                                  keys: dict[str, str]) -> None:
+    """It is idle while it closes the connection, so no deadline would end its wait."""
+    directory = tmp_path / "sockets"
+    directory.mkdir()
+    path = directory / "www"
+    daemon = preforkd({"www": {"listen": str(path), **static(1, handler=["/bin/cat"]), "deny": "uid:0", **pool, **keys}},
+                      control=True)
+    control = control_of(daemon)
+    control.wait_workers(1)
+
+    def workers() -> list[int]:
+        return [int(row["pid"]) for row in control.pool(workers=True)["workers"]]
+
+    [worker] = workers()
+    for _ in range(3):
+        before = control.pool()["totals"]["refused_access"]
+        accepting = [worker, *(children(worker) if pool == FORKS else [])]  # the copy that waits ahead
+        with stopped(daemon.pid, *accepting), smuggled(str(path), b"hello"):
+            for pid in (*accepting, daemon.pid):
+                os.kill(pid, signal.SIGCONT)
+            wait_until(lambda before=before: control.pool()["totals"]["refused_access"] > before, "the refusal")
+            assert request(str(path)) == keys.get("full_response", "").replace("\\n", "\n").encode()
+    assert workers() == [worker]
