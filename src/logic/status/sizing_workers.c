@@ -41,6 +41,25 @@ static void say_full(const struct sizing_facts *facts, struct sizing *to)
                    figure_duration(totals->saturated_ms, full), figure_duration(facts->observed_ms, observed));
 }
 
+/* It was not max_workers that it met: a peak may be missed by a moment, but not by half. */
+static bool was_held_back(const struct sizing_facts *facts)
+{
+        return facts->pool->peaks.busy < facts->pool->limits.max_workers / 2;
+}
+
+static void say_held_back(const struct sizing_facts *facts, struct sizing *to)
+{
+        const struct counters *totals = &facts->pool->totals;
+        char full[FIGURE_MAX];
+
+        say_most(facts, to);
+        sizing_say(to,
+                   "; clients waited or were refused %" PRIu64
+                   " time%s, for %s, because of another limit: growth_pressure_limit, or max_workers_total",
+                   totals->saturations, totals->saturations == 1 ? "" : "s",
+                   figure_duration(totals->saturated_ms, full));
+}
+
 /* So many workers keep all processors busy, by what handlers use of them; 0: not known, or they mostly wait. */
 static uint64_t busy_processors(const struct sizing_facts *facts, unsigned *ret_percent)
 {
@@ -113,6 +132,10 @@ static void judge_max_workers(const struct sizing_facts *facts, struct sizing *t
         }
         if (facts->requests < SIZING_REQUESTS / 10 && sizing_is_early(facts, to))
                 return;
+        if (was_held_back(facts)) {
+                say_held_back(facts, to);
+                return;
+        }
         say_full(facts, to);
         if (pool->totals.saturated_ms < facts->observed_ms / RARELY && pool->totals.refused_full == 0)
                 sizing_say(to, ", which is less than a thousandth of the time");
