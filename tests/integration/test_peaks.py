@@ -20,6 +20,7 @@ def test_workers_that_were_busy_between_two_looks(preforkd: Start) -> None:
     daemon.wait_workers(5)
     control.wait_at_rest()
     assert control.pool()["peaks"]["busy"] == 0  # and the mark is set
+    daemon.wait_asleep()
     used = context_switches(daemon.pid)
     with contextlib.ExitStack() as stack:
         for _ in range(3):

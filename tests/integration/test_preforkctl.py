@@ -482,8 +482,8 @@ def test_top_explains_itself(controlled: tuple[Daemon, Ctl]) -> None:
         for key in (b"h", b"?"):
             screen.wait(r"POOL +STATE")
             screen.type(key)
-            screen.wait("Workers are sorted by")
-            assert re.search("~WAIT P99 +how long", screen.text()) and not re.search(r"POOL +STATE", screen.text())
+            wait_until(lambda: re.search("~WAIT P99 +how long", screen.text()) and "Workers are sorted by" in screen.text() and
+                       not re.search(r"POOL +STATE", screen.text()), "the explanation")  # drawn in pieces, perhaps
             screen.resize(40, 130 if key == b"h" else 131)
             screen.wait("Workers are sorted by")
             screen.type(b"r")  # sorts nothing
