@@ -27,8 +27,11 @@ static int append_spare(const struct status_pool *pool, struct text *text)
         char wait[FIGURE_MAX], start[FIGURE_MAX];
 
         figure_duration(pool->starts.wait_ms, wait);
+        if (pool->adaptive.spare > pool->limits.min_spare && pool->starts.wait_ms == 0)
+                return text_appendf(text, "; %" PRIu64 " spare, because clients waited for starts that took longer",
+                                    pool->adaptive.spare);
         if (pool->adaptive.spare > pool->limits.min_spare)
-                return text_appendf(text, "; %" PRIu64 " spare ones, because a client's wait for a start is worth %s",
+                return text_appendf(text, "; %" PRIu64 " spare, because a client's wait for a start is worth %s",
                                     pool->adaptive.spare, wait);
         if (pool->adaptive.spare > 0)
                 return text_appendf(text, "; %" PRIu64 " spare by min_spare_workers", pool->adaptive.spare);
