@@ -17,33 +17,23 @@ static _Noreturn void end_with_it(int pipe_fd)
         sys_exit(0);
 }
 
-/* The one that ends with it is the child of another, which ends at once: so nobody has to wait for it. */
-static pid_t start_closer(const int pipe_fds[static 2])
-{
-        pid_t pid = sys_copy_process();
-
-        if (pid != 0)
-                return pid;
-        if (sys_copy_process() == 0) {
-                sys_close(pipe_fds[1]);
-                end_with_it(pipe_fds[0]);
-        }
-        sys_exit(0);
-}
-
 static void close_elsewhere(int connection)
 {
         int pipe_fds[2] = {-1, -1};
 
         if (sys_pipe(pipe_fds) < 0)
                 return;
-        pid_t pid = start_closer(pipe_fds);
-        if (pid > 0) {
-                sys_await_copy(pid);
-                sys_close(connection);
+        pid_t pid = sys_copy_process();
+        if (pid == 0) {
+                sys_close(pipe_fds[1]);
+                end_with_it(pipe_fds[0]);
         }
+        if (pid > 0)
+                sys_close(connection);
         sys_close(pipe_fds[0]);
         sys_close(pipe_fds[1]);
+        if (pid > 0) /* an orphan might be taken for a stranger, and be killed while it is needed */
+                sys_await_copy(pid);
 }
 
 /* Read what is there. True: something has descriptors beside it. */
