@@ -15,7 +15,7 @@ from pathlib import Path
 from control import control_of
 from daemon import Daemon, burst, connect, context_switches, read_all, request, tcp4, wait_until
 from served import most_at_once, served
-from test_preforkctl import Ctl
+from test_preforkctl import ctl_of
 
 Start = Callable[..., Daemon]
 Program = Callable[[str], str]
@@ -65,7 +65,7 @@ def test_what_is_shown(preforkd: Start) -> None:
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "scaling": "adaptive", "max_workers": 20},
                        "old": {"listen": tcp4(), "handler": "/bin/cat"}}, control=True)
-    control, ctl = control_of(daemon), Ctl(Path(str(daemon.master["control"])))
+    control, ctl = control_of(daemon), ctl_of(daemon)
     with contextlib.ExitStack() as stack:
         for _ in range(3):
             client = stack.enter_context(connect(address))

@@ -15,7 +15,7 @@ from typing import Any
 
 from control import control_of
 from daemon import Daemon, connect, read_all, request, tcp4, wait_until
-from test_preforkctl import FAILURE, NOT_RUNNING, OK, USAGE, Ctl
+from test_preforkctl import FAILURE, NOT_RUNNING, OK, USAGE, Ctl, ctl_of
 
 Start = Callable[..., Daemon]
 MB = 1 << 20
@@ -29,10 +29,6 @@ sys.stdout.buffer.write(b"r")
 sys.stdout.flush()
 sys.stdin.buffer.read()
 """
-
-
-def ctl_of(daemon: Daemon) -> Ctl:
-    return Ctl(Path(str(daemon.master["control"])))
 
 
 def advice(daemon: Daemon, pool: str = "www") -> dict[str, dict[str, Any]]:

@@ -13,7 +13,7 @@ import pytest
 from clients import ClientPool
 from control import Control, control_of
 from daemon import Daemon, connect, read_all, request, tcp4, wait_until
-from test_preforkctl import Ctl
+from test_preforkctl import ctl_of
 from test_upgrade import upgrade
 
 Start = Callable[..., Daemon]
@@ -32,7 +32,7 @@ def test_a_pool_that_drains_serves_on(preforkd: Start) -> None:
     """One or all; and no worker is touched."""
     daemon = preforkd(two_pools(), control=True)
     workers = {name: daemon.wait_workers(2, name) for name in ("www", "mail")}
-    ctl = Ctl(Path(str(daemon.master["control"])))
+    ctl = ctl_of(daemon)
     assert ctl.do("drain", "www") == "www: draining; serves on, and balancers are to send nobody else\n"
     control = control_of(daemon)
     assert states(control) == {"www": "draining", "mail": "running"}

@@ -13,7 +13,7 @@ import pytest
 
 from control import control_of
 from daemon import AS_ROOT, POOL_USER, Daemon, tcp4, wait_until
-from test_preforkctl import CTL, SLOW, USAGE, Ctl
+from test_preforkctl import CTL, SLOW, USAGE, Ctl, ctl_of
 
 Start = Callable[..., Daemon]
 HEALTHY, UNHEALTHY = 0, 1
@@ -27,7 +27,7 @@ def check(ctl: Ctl, *arguments: str) -> tuple[int, str]:
 
 def serving(preforkd: Start, **pools: dict[str, object]) -> tuple[Daemon, Ctl]:
     daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat"}, **pools}, control=True)
-    return daemon, Ctl(Path(str(daemon.master["control"])))
+    return daemon, ctl_of(daemon)
 
 
 def test_healthy(preforkd: Start) -> None:
@@ -59,7 +59,7 @@ def test_a_pool_that_waits_for_its_address(preforkd: Start, tmp_path: Path) -> N
     daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat"},
                        "late": {"listen": tmp_path / "none" / "socket", "handler": "/bin/cat"}}, control=True,
                       master={"partial_start": "yes"})
-    ctl = Ctl(Path(str(daemon.master["control"])))
+    ctl = ctl_of(daemon)
     assert check(ctl) == (UNHEALTHY, "unhealthy: pool late: not listening\n")
 
 

@@ -48,6 +48,10 @@ class Ctl:
         return result.stdout
 
 
+def ctl_of(daemon: Daemon) -> Ctl:
+    return Ctl(Path(str(daemon.master["control"])))
+
+
 @pytest.fixture
 def controlled(preforkd: Start, tmp_path: Path) -> tuple[Daemon, Ctl]:
     path = tmp_path / "control.sock"

@@ -27,7 +27,7 @@ from control import control_of, let_documents_age
 from daemon import (ROOT, SLOW, Daemon, burst, clean_environment, connect, free_port, port_of, read_all, request,
                     run_preforkd, status_object, stays, tcp4, wait_until)
 from terminal import terminal
-from test_preforkctl import CTL, Ctl
+from test_preforkctl import CTL, ctl_of
 
 Start = Callable[..., Daemon]
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -43,7 +43,7 @@ class Site:
         self.daemon = daemon
         self.address = str(daemon.pools["status"]["listen"])
         self.control = control_of(daemon)
-        self.ctl = Ctl(Path(str(daemon.master["control"])))
+        self.ctl = ctl_of(daemon)
 
     def get(self, path: str, method: str = "GET", timeout: float = 20.0,
             **headers: str) -> tuple[int, http.client.HTTPMessage, str]:
