@@ -3,9 +3,9 @@
  *
  * Above the limit a pool gets no more workers than it had when the pressure rose: those that end are replaced, and it
  * always may have start_workers and min_spare_workers in all, or one worker; under pressure of the processors alone as
- * many as there are processors. Recycling and rolls start theirs by
- * themselves. When the pressure has fallen, the pool grows in steps, one a look, until it has all it wants: otherwise
- * all that waits would be started at once, and the pressure be back before the next look.
+ * many as there are processors. Recycling and rolls start theirs by themselves. When the pressure has fallen, the pool
+ * grows in steps, one a look, until it has all it wants: otherwise all that waits would be started at once, and the
+ * pressure be back before the next look.
  *
  * What must stay true: the pressure is asked for only in a turn in which the pool would grow, or was held back; a turn
  * is asked for only while growth is held back. */

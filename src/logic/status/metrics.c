@@ -117,50 +117,50 @@ static void write_workers(struct exposition *to, const struct status_pool *pool)
         }
 }
 
-static void write_limit(struct exposition *to, const struct status_pool *pool, uint64_t limit)
+static void write_number(struct exposition *to, const struct status_pool *pool, uint64_t number)
 {
         exposition_begin_sample(to, "", pool, NULL, NULL);
-        exposition_end_number(to, limit);
+        exposition_end_number(to, number);
 }
 
 static void write_workers_max(struct exposition *to, const struct status_pool *pool)
 {
-        write_limit(to, pool, pool->limits.max_workers);
+        write_number(to, pool, pool->limits.max_workers);
 }
 
 static void write_spare_min(struct exposition *to, const struct status_pool *pool)
 {
-        write_limit(to, pool, pool->limits.min_spare);
+        write_number(to, pool, pool->limits.min_spare);
 }
 
 static void write_spare_max(struct exposition *to, const struct status_pool *pool)
 {
-        write_limit(to, pool, pool->limits.max_spare);
+        write_number(to, pool, pool->limits.max_spare);
 }
 
 static void write_wanted(struct exposition *to, const struct status_pool *pool)
 {
-        write_limit(to, pool, pool->wants);
+        write_number(to, pool, pool->wants);
 }
 
 static void write_available(struct exposition *to, const struct status_pool *pool)
 {
-        write_limit(to, pool, status_pool_available(to->status, pool));
+        write_number(to, pool, status_pool_available(to->status, pool));
 }
 
 static void write_busy_max(struct exposition *to, const struct status_pool *pool)
 {
-        write_limit(to, pool, pool->peaks.busy);
+        write_number(to, pool, pool->peaks.busy);
 }
 
 static void write_queue_max(struct exposition *to, const struct status_pool *pool)
 {
-        write_limit(to, pool, pool->peaks.queued);
+        write_number(to, pool, pool->peaks.queued);
 }
 
 static void write_demand_max(struct exposition *to, const struct status_pool *pool)
 {
-        write_limit(to, pool, pool->peaks.demand);
+        write_number(to, pool, pool->peaks.demand);
 }
 
 /* 0 for pools with another scaling. */
@@ -177,7 +177,7 @@ static void write_ms(struct exposition *to, const struct status_pool *pool, uint
 
 static void write_level(struct exposition *to, const struct status_pool *pool)
 {
-        write_limit(to, pool, is_adaptive(pool) ? pool->adaptive.level : 0);
+        write_number(to, pool, is_adaptive(pool) ? pool->adaptive.level : 0);
 }
 
 static void write_off_delay(struct exposition *to, const struct status_pool *pool)
@@ -187,7 +187,7 @@ static void write_off_delay(struct exposition *to, const struct status_pool *poo
 
 static void write_ahead(struct exposition *to, const struct status_pool *pool)
 {
-        write_limit(to, pool, is_adaptive(pool) ? pool->adaptive.spare : 0);
+        write_number(to, pool, is_adaptive(pool) ? pool->adaptive.spare : 0);
 }
 
 static void write_start_worth(struct exposition *to, const struct status_pool *pool)
