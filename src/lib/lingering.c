@@ -26,15 +26,14 @@ static bool drop(struct lingering_socket *socket)
 {
         char bite[BITE_BYTES];
 
-        while (!unwanted_rights_are_next(socket->fd)) {
-                long r = sys_receive_now(socket->fd, bite, sizeof(bite));
+        for (;;) {
+                long r = unwanted_rights_receive(socket->fd, bite, sizeof(bite));
                 if (r <= 0)
                         return r == -EAGAIN || r == -EINTR;
                 if ((uint64_t)r >= socket->bytes)
                         return false;
                 socket->bytes -= (uint32_t)r;
         }
-        return false;
 }
 
 static void remove_at(struct lingering *lingering, size_t i)

@@ -13,8 +13,7 @@ void refusal_close(int connection)
 
         /* The end first: what arrives after the last look resets the connection, but its client has the end by then. */
         sys_shutdown(connection, SHUT_WR);
-        for (int i = 0; i < BITES && !unwanted_rights_are_next(connection); i++)
-                if (sys_receive_now(connection, bite, sizeof(bite)) <= 0)
-                        break;
+        for (int i = 0; i < BITES && unwanted_rights_receive(connection, bite, sizeof(bite)) > 0; i++)
+                ;
         unwanted_rights_close(connection);
 }

@@ -168,15 +168,14 @@ static inline long sys_peek_now(int fd, void *data, size_t size)
         return sys_result(recv(fd, data, size, MSG_DONTWAIT | MSG_PEEK));
 }
 
-/* Is there a descriptor beside what would be received next? It stays there. */
-static inline bool sys_rights_are_next(int fd)
+/* As sys_peek_now(); -EPROTO if there are descriptors beside these bytes. They stay there. */
+static inline long sys_peek_harmless_now(int fd, void *data, size_t size)
 {
-        char byte;
-        struct iovec data = {.iov_base = &byte, .iov_len = sizeof(byte)};
-        struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
+        struct iovec range = {.iov_base = data, .iov_len = size};
+        struct msghdr message = {.msg_iov = &range, .msg_iovlen = 1};
+        long length = sys_result(recvmsg(fd, &message, MSG_DONTWAIT | MSG_PEEK | MSG_CMSG_CLOEXEC));
 
-        return recvmsg(fd, &message, MSG_DONTWAIT | MSG_PEEK | MSG_CMSG_CLOEXEC) >= 0 &&
-               (message.msg_flags & MSG_CTRUNC);
+        return length >= 0 && message.msg_flags & MSG_CTRUNC ? -EPROTO : length;
 }
 
 /* accept4(2) with SOCK_CLOEXEC; `length` as there. */
@@ -262,11 +261,24 @@ static inline pid_t sys_getpgid(pid_t pid)
         return (pid_t)sys_result(getpgid(pid));
 }
 
-/* A copy of this process of which no signal tells when it ends, and of which wait(2) knows nothing. It may do nothing
- * but make system calls, and ends with sys_exit(). Returns 0 in it. */
-static inline pid_t sys_copy_process(void)
+/* What sys_start_copy() needs for a function that does nothing but make system calls. */
+#define SYS_COPY_STACK 2048
+
+/* Run `function`, which does nothing but make system calls and never returns, in another process: it has copies of this
+ * one's descriptors, blocks all signals, no signal tells when it ends, and wait(2) knows nothing of it. It may be in
+ * this one's memory, on `stack`, SYS_COPY_STACK bytes that stay until sys_await_copy(). Returns its pid or -errno. */
+static inline pid_t sys_start_copy(void (*function)(void *context), void *context, void *stack)
 {
-        return (pid_t)sys_result(syscall(SYS_clone, 0, 0, 0, 0, 0));
+        sigset_t all, before;
+
+        (void)stack;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        pid_t pid = (pid_t)sys_result(syscall(SYS_clone, 0, 0, 0, 0, 0));
+        if (pid == 0)
+                function(context);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        return pid;
 }
 
 /* Wait until it has ended. */

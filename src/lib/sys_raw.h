@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/sched.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -211,14 +212,13 @@ static inline long sys_peek_now(int fd, void *data, size_t size)
         return SYS_6(__NR_recvfrom, fd, data, size, MSG_DONTWAIT | MSG_PEEK, 0, 0);
 }
 
-static inline bool sys_rights_are_next(int fd)
+static inline long sys_peek_harmless_now(int fd, void *data, size_t size)
 {
-        char byte;
-        struct iovec data = {.iov_base = &byte, .iov_len = sizeof(byte)};
-        struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
+        struct iovec range = {.iov_base = data, .iov_len = size};
+        struct msghdr message = {.msg_iov = &range, .msg_iovlen = 1};
+        long length = SYS_3(__NR_recvmsg, fd, &message, MSG_DONTWAIT | MSG_PEEK | MSG_CMSG_CLOEXEC);
 
-        return SYS_3(__NR_recvmsg, fd, &message, MSG_DONTWAIT | MSG_PEEK | MSG_CMSG_CLOEXEC) >= 0 &&
-               (message.msg_flags & MSG_CTRUNC);
+        return length >= 0 && message.msg_flags & MSG_CTRUNC ? -EPROTO : length;
 }
 
 static inline int sys_accept(int fd, struct sockaddr *peer, socklen_t *length)
@@ -325,11 +325,6 @@ static inline int sys_kill(pid_t pid, int number)
 static inline pid_t sys_getpgid(pid_t pid)
 {
         return (pid_t)SYS_1(__NR_getpgid, pid);
-}
-
-static inline pid_t sys_copy_process(void)
-{
-        return (pid_t)SYS_6(__NR_clone, 0, 0, 0, 0, 0, 0);
 }
 
 static inline void sys_await_copy(pid_t pid)
@@ -442,6 +437,43 @@ static inline int sys_handle_orders(int number, void (*handler)(int, siginfo_t *
 static inline void sys_set_mask(uint64_t mask, uint64_t *before)
 {
         SYS_4(__NR_rt_sigprocmask, SIG_SETMASK, &mask, before, sizeof(mask));
+}
+
+#define SYS_COPY_STACK 2048
+
+/* The stack of a worker that serves by rollback is not copied by fork(2). */
+static inline pid_t sys_start_copy(void (*function)(void *context), void *context, void *stack)
+{
+        uint64_t before = 0;
+        long pid;
+
+        sys_set_mask(UINT64_MAX, &before);
+#if defined(__x86_64__)
+        register void (*copied_function)(void *context) __asm__("r12") = function;
+        register void *copied_context __asm__("r13") = context;
+        register long tid __asm__("r10") = 0;
+        register long tls __asm__("r8") = 0;
+
+        __asm__ volatile("syscall\n\t"
+                         "testq %%rax, %%rax\n\t"
+                         "jnz 1f\n\t"
+                         "xorl %%ebp, %%ebp\n\t"
+                         "movq %%r13, %%rdi\n\t"
+                         "callq *%%r12\n\t"
+                         "ud2\n\t"
+                         "1:"
+                         : "=a"(pid)
+                         : "a"(__NR_clone), "D"(CLONE_VM), "S"(((uintptr_t)stack + SYS_COPY_STACK) & ~(uintptr_t)15),
+                           "d"(0), "r"(tid), "r"(tls), "r"(copied_function), "r"(copied_context)
+                         : "rcx", "r11", "memory");
+#else
+        (void)stack;
+        pid = SYS_5(__NR_clone, 0, 0, 0, 0, 0);
+        if (pid == 0)
+                function(context);
+#endif
+        sys_set_mask(before, NULL);
+        return (pid_t)pid;
 }
 
 static inline int sys_block_signal(int number, bool block)

@@ -8,26 +8,25 @@
 #define BITE_BYTES 4096
 
 /* Until nobody has the other end of the pipe: by then the connection is this process's alone. */
-static _Noreturn void end_with_it(int pipe_fd)
+static void end_with_it(void *context)
 {
+        const int *pipe_fds = context;
         char byte;
 
-        while (sys_read(pipe_fd, &byte, sizeof(byte)) == -EINTR)
+        sys_close(pipe_fds[1]);
+        while (sys_read(pipe_fds[0], &byte, sizeof(byte)) == -EINTR)
                 ;
         sys_exit(0);
 }
 
 static void close_elsewhere(int connection)
 {
+        _Alignas(16) char stack[SYS_COPY_STACK];
         int pipe_fds[2] = {-1, -1};
 
         if (sys_pipe(pipe_fds) < 0)
                 return;
-        pid_t pid = sys_copy_process();
-        if (pid == 0) {
-                sys_close(pipe_fds[1]);
-                end_with_it(pipe_fds[0]);
-        }
+        pid_t pid = sys_start_copy(end_with_it, pipe_fds, stack);
         if (pid > 0)
                 sys_close(connection);
         sys_close(pipe_fds[0]);
@@ -40,17 +39,19 @@ static void close_elsewhere(int connection)
 static bool drain(int connection)
 {
         char bite[BITE_BYTES];
+        long r;
 
-        do {
-                if (unwanted_rights_are_next(connection))
-                        return true;
-        } while (sys_receive_now(connection, bite, sizeof(bite)) > 0);
-        return false;
+        do
+                r = unwanted_rights_receive(connection, bite, sizeof(bite));
+        while (r > 0);
+        return r == -EPROTO;
 }
 
-bool unwanted_rights_are_next(int connection)
+long unwanted_rights_receive(int connection, void *data, size_t size)
 {
-        return sys_rights_are_next(connection);
+        long length = sys_peek_harmless_now(connection, data, size);
+
+        return length > 0 ? sys_receive_now(connection, data, (size_t)length) : length;
 }
 
 void unwanted_rights_close(int connection)

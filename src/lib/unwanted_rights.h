@@ -7,10 +7,12 @@
  * must stay true: whoever refuses reads nothing that has descriptors beside it. Async-signal-safe. */
 #pragma once
 
-#include <stdbool.h>
+#include <stddef.h>
 
-/* Are there any beside what would be read next? */
-bool unwanted_rights_are_next(int connection);
+/* Read what is there, up to `size` bytes. Returns how many, 0 at the end, -EAGAIN: nothing is there; -EPROTO: there are
+ * descriptors beside it, and nothing is read. The kernel joins what was sent with descriptors to what was sent without:
+ * so no more is read than was looked at. */
+long unwanted_rights_receive(int connection, void *data, size_t size);
 
 /* Close a connection from which nothing is wanted any more. What has not been read goes, too; if that has descriptors
  * beside it, a process that ends closes it. In a shortage of processes the connection stays open. */

@@ -6,7 +6,7 @@ import mmap
 import os
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from daemon import Daemon, open_descriptors
@@ -19,8 +19,12 @@ WORKER_LINES = [range(128), range(192, 320), range(448, 512)]
 
 def boards(daemon: Daemon, pool: str = "www") -> dict[int, int]:
     """Inode → descriptor of the master, the oldest first."""
-    return {os.stat(f"/proc/{daemon.pid}/fd/{fd}").st_ino: fd
-            for fd, target in open_descriptors(daemon.pid).items() if target.startswith(f"/memfd:preforkd:{pool} ")}
+    found = {}
+    for fd, target in open_descriptors(daemon.pid).items():
+        if target.startswith(f"/memfd:preforkd:{pool} "):
+            with suppress(FileNotFoundError):  # closed meanwhile
+                found[os.stat(f"/proc/{daemon.pid}/fd/{fd}").st_ino] = fd
+    return found
 
 
 @contextmanager

@@ -434,10 +434,10 @@ def test_scale_to_refuse(controlled: Start) -> None:
     port = int(address_of(daemon).rpartition(":")[2])
     listening = [fields[9] for fields in map(str.split, Path("/proc/net/tcp").read_text().splitlines())
                  if fields[1].endswith(f":{port:04X}") and fields[3] == "0A"]
-    (fd,) = [entry for entry in Path(f"/proc/{daemon.pid}/fd").iterdir() if os.readlink(entry) == f"socket:[{listening[0]}]"]
+    [fd] = [fd for fd, target in open_descriptors(daemon.pid).items() if target == f"socket:[{listening[0]}]"]
 
     def blocks() -> bool:
-        found = re.search(r"^flags:\s+(\d+)$", Path(f"/proc/{daemon.pid}/fdinfo/{fd.name}").read_text(), re.MULTILINE)
+        found = re.search(r"^flags:\s+(\d+)$", Path(f"/proc/{daemon.pid}/fdinfo/{fd}").read_text(), re.MULTILINE)
         assert found
         return not int(found[1], 8) & os.O_NONBLOCK
 

@@ -121,8 +121,7 @@ while True:
     www.workers()
     assert set(www.ask_each()) == set(www.workers())
     template = www.control.pool()["template"]["pid"]
-    links = [os.readlink(f"/proc/{template}/fd/{fd}") for fd in os.listdir(f"/proc/{template}/fd")]
-    assert f"socket:[{listener_inode(www.address)}]" not in links
+    assert f"socket:[{listener_inode(www.address)}]" not in open_descriptors(template).values()
     assert "memfd:" not in Path(f"/proc/{template}/maps").read_text()
 
 

@@ -120,14 +120,13 @@ def test_nothing_of_the_pool_is_in_a_template(pool: Callable[..., Pool]) -> None
     www.workers()
     template = www.wait_template()
     assert "memfd:" not in Path(f"/proc/{template}/maps").read_text()
-    kinds = sorted(re.sub(r":.*", "", os.readlink(f"/proc/{template}/fd/{fd}")) for fd in os.listdir(f"/proc/{template}/fd"))
+    kinds = sorted(re.sub(r":.*", "", target) for target in open_descriptors(template).values())
     stand_ins = {"forkserver": 0, "snapshot": 1}[www.options["start_method"]]
     assert [kind for kind in kinds if kind != "/dev/null"].count("pipe") == 1
     assert kinds.count("socket") <= 1 + 2 * stand_ins + stand_ins, kinds
     assert set(kinds) <= {"/dev/null", "pipe", "socket"}, kinds
     listening = Path("/proc/net/tcp").read_text()
-    inodes = [os.readlink(f"/proc/{template}/fd/{fd}") for fd in os.listdir(f"/proc/{template}/fd")]
-    for inode in [text[8:-1] for text in inodes if text.startswith("socket:")]:
+    for inode in [text[8:-1] for text in open_descriptors(template).values() if text.startswith("socket:")]:
         assert f" 0A 00000000:00000000 00:00000000 00000000     0        0 {inode} " not in listening
 
 

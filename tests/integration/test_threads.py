@@ -17,7 +17,7 @@ import pytest
 
 from clients import ClientPool
 from control import control_of
-from daemon import (SLOW, Daemon, alive, connect, format_config, is_sanitized, read_all, request,
+from daemon import (SLOW, Daemon, alive, connect, format_config, is_sanitized, open_descriptors, read_all, request,
                     run_preforkd, stays, tcp4, wait_until)
 from datagrams import Client, udp
 from modules import module
@@ -315,13 +315,12 @@ def test_idle_threads_leave_at_once_and_busy_ones_at_their_end(preforkd: Start, 
 def test_a_retired_process_holds_no_listener(preforkd: Start, listen: list[str], tmp_path: Path) -> None:
     daemon = preforkd({"www": {"listen": listen, **asking(tmp_path)}}, control=True)
     [worker] = daemon.wait_workers(1)
-    inodes = {os.readlink(f"/proc/{worker}/fd/{fd}") for fd in os.listdir(f"/proc/{worker}/fd")}
+    inodes = set(open_descriptors(worker).values())
     with held(listen[0], 1) as clients:
         signal_worker(worker, signal.SIGWINCH)
 
         def open_listeners() -> int:
-            links = [os.readlink(f"/proc/{worker}/fd/{fd}") for fd in os.listdir(f"/proc/{worker}/fd")]
-            return sum(link.startswith("socket:") and link in inodes for link in links)
+            return sum(link.startswith("socket:") and link in inodes for link in open_descriptors(worker).values())
 
         # What is left is the socket to the log process, if there is one.
         sockets = sum(link.startswith("socket:") for link in inodes)

@@ -39,10 +39,13 @@ void control_client_free(struct control_client *client)
         shutdown(client->fd, SHUT_RDWR);
         /* If unread bytes were left, close() would make the client's read() fail after the reply instead of returning
          * end of file. No more bytes can arrive now, and the socket holds no more than this. */
-        bool is_unwanted = unwanted_fds_are_next(client->fd);
-        for (int i = 0; i < DISCARD_MAX && !is_unwanted && recv(client->fd, rest, sizeof(rest), MSG_DONTWAIT) > 0; i++)
-                is_unwanted = unwanted_fds_are_next(client->fd);
-        if (is_unwanted)
+        ssize_t length = unwanted_fds_look(client->fd, sizeof(rest));
+        for (int i = 0; i < DISCARD_MAX && length > 0; i++) {
+                if (recv(client->fd, rest, (size_t)length, MSG_DONTWAIT) <= 0)
+                        break;
+                length = unwanted_fds_look(client->fd, sizeof(rest));
+        }
+        if (length == -EPROTO)
                 unwanted_fds_drop(&client->fd);
         evloop_watch_free(client->watch);
         evloop_timer_free(client->deadline);
@@ -170,12 +173,12 @@ static void on_readable(struct control_client *client)
         size_t room = sizeof(client->request) - client->request_length;
         char *end = &client->request[client->request_length];
 
-        if (unwanted_fds_are_next(client->fd)) {
-                control_client_free(client);
-                return;
+        ssize_t length = unwanted_fds_look(client->fd, room);
+        if (length > 0) {
+                length = recv(client->fd, end, (size_t)length, MSG_DONTWAIT);
+                length = length < 0 ? -errno : length;
         }
-        ssize_t length = recv(client->fd, end, room, MSG_DONTWAIT);
-        if (length < 0 && (errno == EAGAIN || errno == EINTR))
+        if (length == -EAGAIN || length == -EINTR)
                 return;
         if (length < 0) {
                 control_client_free(client);

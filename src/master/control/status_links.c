@@ -145,8 +145,9 @@ static void on_readable(void *context)
 
         if (has_paused(link))
                 return;
-        int r = unwanted_fds_are_next(link->fd) ? -EPROTO
-                                                : passed_fd_receive(link->fd, &request, sizeof(request), &passed);
+        int r = (int)unwanted_fds_look(link->fd, sizeof(request));
+        if (r > 0)
+                r = passed_fd_receive(link->fd, &request, sizeof(request), &passed);
         if (r == -EAGAIN)
                 return;
         rate_limit_take(&link->limit, clock_now_ms(), REQUEST_BURST, REQUEST_COST);

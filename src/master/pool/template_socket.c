@@ -46,9 +46,10 @@ int template_socket_receive(int fd, struct template_word *ret, struct ucred *ret
                                  .msg_control = control.bytes,
                                  .msg_controllen = sizeof(control.bytes)};
 
-        if (unwanted_fds_are_next(fd))
-                return -EPROTO;
-        ssize_t length = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        ssize_t length = unwanted_fds_look(fd, sizeof(*ret));
+        if (length < 0)
+                return length == -ECONNRESET ? -EPIPE : (int)length;
+        length = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
         if (length < 0)
                 return errno == EINTR ? -EAGAIN : errno == ECONNRESET ? -EPIPE : -errno;
         if (length == 0)

@@ -9,6 +9,8 @@
 #include "os/process/open_fds.h"
 #include "os/process/spawn.h"
 
+#define LOOK_BYTES 4096 /* as the most that is read at once from a stream */
+
 #ifndef SO_PASSRIGHTS
 #define SO_PASSRIGHTS 83
 #endif
@@ -28,13 +30,27 @@ static bool has_option(int fd, int option, bool otherwise)
         return getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 ? value != 0 : otherwise;
 }
 
-/* Look at the next packet, and at whether there is more beside it than the name of its sender, for which alone there is
- * room: so the kernel gives us no descriptor, and what it drops is a copy. False: there is none (without SO_PASSCRED,
- * also if it is empty). */
-static bool look(int fd, bool *ret_has_more)
+static bool has_packets(int fd)
 {
-        char name[CMSG_SPACE(sizeof(struct ucred))], byte;
-        struct iovec data = {.iov_base = &byte, .iov_len = sizeof(byte)};
+        int type = SOCK_STREAM;
+        socklen_t length = sizeof(type);
+
+        getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length);
+        return type != SOCK_STREAM;
+}
+
+struct look {
+        ssize_t length; /* -errno: there is nothing */
+        bool has_name;  /* so it is no end */
+        bool has_more;  /* descriptors */
+};
+
+/* Look at up to `size` bytes of what comes next, and at whether there is more beside them than the name of their
+ * sender, for which alone there is room: so the kernel gives us no descriptor, and what it drops is a copy. */
+static struct look look(int fd, size_t size)
+{
+        char name[CMSG_SPACE(sizeof(struct ucred))], bytes[LOOK_BYTES];
+        struct iovec data = {.iov_base = bytes, .iov_len = size < sizeof(bytes) ? size : sizeof(bytes)};
         struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
 
         if (has_option(fd, SO_PASSCRED, false)) {
@@ -42,31 +58,41 @@ static bool look(int fd, bool *ret_has_more)
                 message.msg_controllen = sizeof(name);
         }
         ssize_t length = recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-        *ret_has_more = length >= 0 && (message.msg_flags & MSG_CTRUNC);
-        return length > 0 || (length == 0 && message.msg_controllen > 0);
+        if (length < 0)
+                return (struct look){.length = -errno};
+        return (struct look){.length = length,
+                             .has_name = message.msg_controllen > 0,
+                             .has_more = (message.msg_flags & MSG_CTRUNC) != 0};
 }
 
-bool unwanted_fds_are_next(int fd)
+ssize_t unwanted_fds_look(int fd, size_t size)
 {
-        bool has_more = false;
-
-        if (has_option(fd, SO_PASSRIGHTS, true))
-                look(fd, &has_more);
-        return has_more;
+        if (!has_option(fd, SO_PASSRIGHTS, true))
+                return (ssize_t)size;
+        const struct look next = look(fd, size);
+        if (next.length < 0)
+                return next.length;
+        if (next.has_more)
+                return -EPROTO;
+        return next.length == 0 || has_packets(fd) ? (ssize_t)size : next.length;
 }
 
 /* Read what is there until a packet has descriptors beside it. False: none has. */
 static bool drain(int fd)
 {
         static const int yes = 1;
-        bool has_more = false;
         char byte;
 
         setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes)); /* tells a packet that is empty from the end */
-        while (look(fd, &has_more) && !has_more)
+        for (;;) {
+                const struct look next = look(fd, sizeof(byte));
+                if (next.has_more)
+                        return true;
+                if (next.length < 0 || (next.length == 0 && !next.has_name))
+                        return false;
                 if (recv(fd, &byte, sizeof(byte), MSG_DONTWAIT) < 0)
-                        break;
-        return has_more;
+                        return false;
+        }
 }
 
 struct holder {

@@ -6,17 +6,20 @@
  * Since Linux 6.16 such a packet can be refused when it is sent. Before, it must neither be read nor dropped: a process
  * that ends drops it, because the kernel does not wait for that one.
  *
- * Called by the master and the log process. What must stay true: before each packet is read, it is asked whether it has
- * any; and such a socket is closed by unwanted_fds_close(). */
+ * Called by the master and the log process. What must stay true: before each read it is asked how much may be read; and
+ * such a socket is closed by unwanted_fds_close(). */
 #pragma once
 
-#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
 
 /* From now on nobody can send any to this socket, where the kernel can do that. */
 void unwanted_fds_refuse(int fd);
 
-/* Does the packet that would be read next have any? Then it must not be read. False as well if there is no packet. */
-bool unwanted_fds_are_next(int fd);
+/* How much may be read now, of `size` bytes: the next packet, or so much of a stream (the kernel joins what was sent
+ * with descriptors to what was sent without). -EAGAIN: nothing is there, so nothing may be read: what comes meanwhile
+ * was not looked at; -EPROTO: there are some beside it; or another -errno of recvmsg(2). */
+ssize_t unwanted_fds_look(int fd, size_t size);
 
 /* Have another process hold the socket, which ends when the returned descriptor, the caller's, has been closed. For
  * whatever may have some in its queue. -errno: there is none (a shortage). */

@@ -57,19 +57,38 @@ static void test_which_packet_has_some(void **state)
                 open_pair(pair);
                 if (has_name)
                         setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes));
-                assert_false(unwanted_fds_are_next(pair[0]));
+                assert_int_equal(unwanted_fds_look(pair[0], 8), -EAGAIN);
                 assert_int_equal(send(pair[1], "x", 1, 0), 1);
                 assert_int_equal(passed_fd_send(pair[1], "x", 1, STDERR_FILENO), 0);
-                assert_false(unwanted_fds_are_next(pair[0]));
+                assert_int_equal(unwanted_fds_look(pair[0], 8), 8);
                 assert_int_equal(recv(pair[0], &byte, 1, 0), 1);
-                assert_true(unwanted_fds_are_next(pair[0]));
-                assert_true(unwanted_fds_are_next(pair[0])); /* it is still there */
+                assert_int_equal(unwanted_fds_look(pair[0], 8), -EPROTO);
+                assert_int_equal(unwanted_fds_look(pair[0], 8), -EPROTO); /* it is still there */
                 assert_int_equal(recv(pair[0], &byte, 1, 0), 1);
                 close(pair[1]);
-                assert_false(unwanted_fds_are_next(pair[0]));
+                assert_int_equal(unwanted_fds_look(pair[0], 8), 8); /* of the end */
                 unwanted_fds_close(&pair[0]);
                 assert_int_equal(pair[0], -1);
         }
+}
+
+/* One read takes what was sent with descriptors together with what was sent before. */
+static void test_a_stream_is_joined(void **state)
+{
+        int pair[2];
+        char bytes[8];
+
+        (void)state;
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+        assert_int_equal(unwanted_fds_look(pair[0], sizeof(bytes)), -EAGAIN);
+        assert_int_equal(send(pair[1], "x", 1, 0), 1);
+        assert_int_equal(unwanted_fds_look(pair[0], sizeof(bytes)), 1);
+        assert_int_equal(passed_fd_send(pair[1], "x", 1, STDERR_FILENO), 0);
+        assert_int_equal(unwanted_fds_look(pair[0], sizeof(bytes)), -EPROTO);
+        assert_int_equal(recv(pair[0], bytes, sizeof(bytes), 0), 2);
+        close(pair[1]);
+        assert_int_equal(unwanted_fds_look(pair[0], sizeof(bytes)), sizeof(bytes));
+        close(pair[0]);
 }
 
 static void test_refused_where_the_kernel_can(void **state)
@@ -80,7 +99,7 @@ static void test_refused_where_the_kernel_can(void **state)
         open_pair(pair);
         unwanted_fds_refuse(pair[0]);
         int r = passed_fd_send(pair[1], "x", 1, STDERR_FILENO);
-        assert_true(r == -EPERM || (r == 0 && unwanted_fds_are_next(pair[0])));
+        assert_true(r == -EPERM || (r == 0 && unwanted_fds_look(pair[0], 1) == -EPROTO));
         assert_int_equal(passed_fd_send(pair[1], "x", 1, -1), 0);
         unwanted_fds_close(&pair[0]);
         close(pair[1]);
@@ -133,9 +152,8 @@ static void test_clients_of_a_listener(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_which_packet_has_some),
-                cmocka_unit_test(test_refused_where_the_kernel_can),
-                cmocka_unit_test(test_a_close_does_not_wait),
+                cmocka_unit_test(test_which_packet_has_some),        cmocka_unit_test(test_a_stream_is_joined),
+                cmocka_unit_test(test_refused_where_the_kernel_can), cmocka_unit_test(test_a_close_does_not_wait),
                 cmocka_unit_test(test_clients_of_a_listener),
         };
 
