@@ -189,12 +189,8 @@ static bool read_one(struct worker_sources *sources, struct worker_source *sourc
         _cleanup_(line_splitter_clear) struct line_splitter splitter = {0};
         char bytes[LINE_SPLITTER_MAX + 1];
 
-        ssize_t length = unwanted_fds_look(source->fd, sizeof(bytes));
-        *ret_ended = length == -EPROTO;
-        if (length < 0)
-                return false;
-        length = recv(source->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-        *ret_ended = length == 0; /* a worker that sends nothing ends this as well, for itself */
+        ssize_t length = unwanted_fds_receive(source->fd, bytes, sizeof(bytes));
+        *ret_ended = length == -EPROTO || length == 0; /* a worker that sends nothing ends this as well, for itself */
         if (length <= 0)
                 return false;
         line_splitter_feed(&splitter, bytes, (size_t)length, take_line, &context);

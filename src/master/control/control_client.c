@@ -39,12 +39,9 @@ void control_client_free(struct control_client *client)
         shutdown(client->fd, SHUT_RDWR);
         /* If unread bytes were left, close() would make the client's read() fail after the reply instead of returning
          * end of file. No more bytes can arrive now, and the socket holds no more than this. */
-        ssize_t length = unwanted_fds_look(client->fd, sizeof(rest));
-        for (int i = 0; i < DISCARD_MAX && length > 0; i++) {
-                if (recv(client->fd, rest, (size_t)length, MSG_DONTWAIT) <= 0)
-                        break;
-                length = unwanted_fds_look(client->fd, sizeof(rest));
-        }
+        ssize_t length = unwanted_fds_receive(client->fd, rest, sizeof(rest));
+        for (int i = 1; i < DISCARD_MAX && length > 0; i++)
+                length = unwanted_fds_receive(client->fd, rest, sizeof(rest));
         if (length == -EPROTO)
                 unwanted_fds_drop(&client->fd);
         evloop_watch_free(client->watch);
@@ -173,11 +170,7 @@ static void on_readable(struct control_client *client)
         size_t room = sizeof(client->request) - client->request_length;
         char *end = &client->request[client->request_length];
 
-        ssize_t length = unwanted_fds_look(client->fd, room);
-        if (length > 0) {
-                length = recv(client->fd, end, (size_t)length, MSG_DONTWAIT);
-                length = length < 0 ? -errno : length;
-        }
+        ssize_t length = unwanted_fds_receive(client->fd, end, room);
         if (length == -EAGAIN || length == -EINTR)
                 return;
         if (length < 0) {

@@ -77,6 +77,16 @@ ssize_t unwanted_fds_look(int fd, size_t size)
         return next.length == 0 || has_packets(fd) ? (ssize_t)size : next.length;
 }
 
+ssize_t unwanted_fds_receive(int fd, void *data, size_t size)
+{
+        ssize_t length = unwanted_fds_look(fd, size);
+
+        if (length < 0)
+                return length;
+        length = recv(fd, data, (size_t)length, MSG_DONTWAIT);
+        return length < 0 ? -errno : length;
+}
+
 /* Read what is there until a packet has descriptors beside it. False: none has. */
 static bool drain(int fd)
 {

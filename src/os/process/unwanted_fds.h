@@ -21,6 +21,9 @@ void unwanted_fds_refuse(int fd);
  * was not looked at; -EPROTO: there are some beside it; or another -errno of recvmsg(2). */
 ssize_t unwanted_fds_look(int fd, size_t size);
 
+/* Read so much, with recv(2): its result or -errno. */
+ssize_t unwanted_fds_receive(int fd, void *data, size_t size);
+
 /* Have another process hold the socket, which ends when the returned descriptor, the caller's, has been closed. For
  * whatever may have some in its queue. -errno: there is none (a shortage). */
 int unwanted_fds_hold(int fd);
