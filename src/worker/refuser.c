@@ -128,9 +128,10 @@ static uint64_t refuse_waiting(struct refuser *refuser, int listener, uint64_t m
                 int connection = accept4(listener, &client.peer.any, &client.peer.length, SOCK_CLOEXEC);
                 if (connection < 0)
                         break;
+                /* Before the client knows: who has seen it refused finds it counted. */
+                atomic_fetch_add_explicit(&refuser->view->boards[0]->refused, 1, memory_order_relaxed);
                 connection_log_refused(&refuser->log, refuser->plan->wake_fd, &client, connection, CONNECTION_FULL);
                 lingering_refuse(&refuser->lingering, connection, &refuser->text);
-                atomic_fetch_add_explicit(&refuser->view->boards[0]->refused, 1, memory_order_relaxed);
         }
         return most;
 }
