@@ -170,11 +170,12 @@ int worker_setup(const struct worker_plan *plan, const struct worker_fds *own, s
 
         sigset_t waiting;
 
-        process_title_set(plan->role == WORKER_ROLE_TEMPLATE ? "template %s" : "worker %s", plan->pool->name);
         leave_terminal();
         until_handled(&waiting);
         signals_reset(plan->signals, &waiting);
         int r = setup_descriptors(plan, own);
+        /* Not before: what a process of this title has open is its pool's. */
+        process_title_set(plan->role == WORKER_ROLE_TEMPLATE ? "template %s" : "worker %s", plan->pool->name);
         if (r < 0)
                 *ret = (struct worker_failure){.stage = PREFORK_STAGE_DESCRIPTORS, .error = -r};
         for (size_t i = 0; i < ELEMENTS(steps) && r == 0; i++) {
