@@ -3,7 +3,9 @@
  *
  * Called by who refuses: the accept loop, the preload object, and the refuser of a full pool; by none of them while
  * somebody is served. What must stay true: nobody waits for a refused client, there are at most LINGERING_MAX of them,
- * each for at most LINGERING_MS and LINGERING_BYTES; the oldest gives way. Async-signal-safe, allocates nothing. */
+ * each for at most LINGERING_MS and LINGERING_BYTES; the oldest gives way. There is one exception: a worker waits in
+ * accept(2) for a connection that another has taken a moment before; then its refused clients last until it gets the
+ * next. Async-signal-safe, allocates nothing. */
 #pragma once
 
 #include <poll.h>
