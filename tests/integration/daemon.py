@@ -119,14 +119,30 @@ def stat_fields(pid: int) -> list[str] | None:
         os.close(fd)
 
 
+def listed_children(pid: int) -> list[int] | None:
+    """As the kernel lists them, for each thread; None if this needs a look at every process. It leaves some out if one
+    ends meanwhile: two lists that agree have all."""
+    seen = None
+    try:
+        while os.listdir(f"/proc/{pid}/task") == [str(pid)]:
+            with open(f"/proc/{pid}/task/{pid}/children", "rb", buffering=0) as file:
+                listed = file.read(1 << 16)
+            if listed == seen:
+                return [int(child) for child in listed.split()]
+            seen = listed
+    except OSError:  # it has ended, or this kernel has no such lists
+        pass
+    return None
+
+
 def children(pid: int) -> list[int]:
     """The live children of a process, zombies left out."""
     found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            fields = stat_fields(int(entry))
-            if fields and int(fields[1]) == pid and fields[0] not in "ZX":
-                found.append(int(entry))
+    listed = listed_children(pid)
+    for child in listed if listed is not None else [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]:
+        fields = stat_fields(child)
+        if fields and int(fields[1]) == pid and fields[0] not in "ZX":
+            found.append(child)
     return sorted(found)
 
 
