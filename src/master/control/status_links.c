@@ -146,7 +146,7 @@ static void on_readable(void *context)
         if (has_paused(link))
                 return;
         int r = (int)unwanted_fds_look(link->fd, sizeof(request));
-        if (r > 0)
+        if (r >= 0)
                 r = passed_fd_receive(link->fd, &request, sizeof(request), &passed);
         if (r == -EAGAIN)
                 return;
