@@ -26,13 +26,14 @@ json_t *control_document_status(const struct status_of_daemon *about, const stru
 
 static json_t *why_json(const struct pool *pool, uint64_t now_ms, uint64_t wall_ms)
 {
+        const struct worker_counts counts = worker_table_count(pool);
         struct status_pool status = {0};
 
-        status_scaling_collect(pool, now_ms, &status);
+        status_scaling_collect(pool, counts.busy, now_ms, &status);
         return json_pack("{s:o, s:i, s:o, s:o, s:o, s:o}", "name", json_value_text(pool->name), "throttled",
-                         (int)worker_table_count(pool).throttled, "limits", status_json_limits(&status.limits),
-                         "adaptive", scaling_json_adaptive(&status), "starts", scaling_json_starts(&status),
-                         "decisions", reply_json_decisions(&pool->decisions, now_ms, wall_ms));
+                         (int)counts.throttled, "limits", status_json_limits(&status.limits), "adaptive",
+                         scaling_json_adaptive(&status), "starts", scaling_json_starts(&status), "decisions",
+                         reply_json_decisions(&pool->decisions, now_ms, wall_ms));
 }
 
 json_t *control_document_why(const struct pool_table *pools, const char *pool, size_t *ret_found)

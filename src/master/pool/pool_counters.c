@@ -57,3 +57,8 @@ void pool_counters_note_rate(struct pool *pool, uint64_t now_ms, uint64_t reques
 {
         request_rate_note(&pool->counters.rate, now_ms, requests);
 }
+
+void pool_counters_note_load(struct pool *pool, uint64_t now_ms, uint64_t busy_ns)
+{
+        load_note(&pool->counters.load, now_ms, busy_ns);
+}

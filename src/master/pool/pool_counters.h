@@ -30,3 +30,6 @@ void pool_counters_inherit_program(struct pool *pool, const struct rusage *usage
 
 /* Add a sample for the request rate: `requests` have ended by now. */
 void pool_counters_note_rate(struct pool *pool, uint64_t now_ms, uint64_t requests);
+
+/* The same for the average of busy workers: all in all they have been busy for so long by now. */
+void pool_counters_note_load(struct pool *pool, uint64_t now_ms, uint64_t busy_ns);

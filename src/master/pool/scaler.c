@@ -157,19 +157,17 @@ void scaler_note_turn(struct pool *pool)
         note_peaks(pool, turn->now_ms, &turn->rows.counts, turn->low_water, turn->queued);
 }
 
-void scaler_note_now(struct pool *pool, uint64_t now_ms)
+void scaler_note_now(struct pool *pool, uint64_t now_ms, const struct worker_counts *counts)
 {
-        const struct worker_counts counts = worker_table_count(pool);
-
-        note_peaks(pool, now_ms, &counts, scaler_low_water(pool), listener_set_queued(watched_set(pool)));
+        note_peaks(pool, now_ms, counts, scaler_low_water(pool), listener_set_queued(watched_set(pool)));
 }
 
-uint64_t scaler_level_idle_ms(const struct pool *pool, unsigned level, uint64_t now_ms)
+uint64_t scaler_level_idle_ms(const struct pool *pool, unsigned level, unsigned busy, uint64_t now_ms)
 {
         const struct prefork_scoreboard *board = boards_present(&pool->boards)->memory;
         uint64_t busy_ns = 0;
 
-        if (pool->boards.count > 1 || level == 0 || worker_table_count(pool).busy >= level)
+        if (pool->boards.count > 1 || level == 0 || busy >= level)
                 return 0;
         for (size_t i = level - 1; i < pool->workers.tally_count; i++) {
                 uint64_t one_ns = atomic_load_explicit(&board->slots[i].level_busy_ns, memory_order_relaxed);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 struct pool;
+struct worker_counts;
 
 /* For adaptive scaling: when the levels of demand were busy last, as the workers have noted it, into the turn. The
  * snapshot frees it. 0 or -ENOMEM. */
@@ -14,12 +15,12 @@ int scaler_take_levels(struct pool *pool);
  * threshold. */
 void scaler_publish(struct pool *pool);
 
-/* Note what the pool has to do at the end of its turn; at any other moment. */
+/* Note what the pool has to do at the end of its turn; at any other moment, in which its workers are these. */
 void scaler_note_turn(struct pool *pool);
-void scaler_note_now(struct pool *pool, uint64_t now_ms);
+void scaler_note_now(struct pool *pool, uint64_t now_ms, const struct worker_counts *counts);
 
-/* For how long so many workers have not been busy at once; 0: they are, or that is not known. */
-uint64_t scaler_level_idle_ms(const struct pool *pool, unsigned level, uint64_t now_ms);
+/* For how long so many workers have not been busy at once; 0: they are (`busy` are now), or that is not known. */
+uint64_t scaler_level_idle_ms(const struct pool *pool, unsigned level, unsigned busy, uint64_t now_ms);
 
 /* The lowest number of idle workers since it was reset. While workers report in several boards it is the sum of the
  * lowest numbers of each, which may be less. */

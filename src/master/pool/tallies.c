@@ -168,16 +168,6 @@ uint64_t tallies_busy_ns(const struct pool *pool, uint64_t now_ms)
         return busy_ns;
 }
 
-double tallies_busy_average(const struct pool *pool, uint64_t now_ms, unsigned busy_now)
-{
-        return load_average(&pool->counters.load, now_ms, tallies_busy_ns(pool, now_ms), busy_now);
-}
-
-void tallies_note_load(struct pool *pool, uint64_t now_ms)
-{
-        load_note(&pool->counters.load, now_ms, tallies_busy_ns(pool, now_ms));
-}
-
 struct counters tallies_totals(const struct pool *pool)
 {
         struct counters totals = pool->counters.sums;

@@ -36,8 +36,3 @@ struct counters tallies_totals(const struct pool *pool);
 /* For how long workers have been busy, all in all, as of the last look: as counted, and with the requests that they
  * serve now. */
 uint64_t tallies_busy_ns(const struct pool *pool, uint64_t now_ms);
-
-/* How many workers were busy on average of late, as of the last look; `busy_now` are at present. And note for later
- * answers for how long they have been busy by now, all in all. */
-double tallies_busy_average(const struct pool *pool, uint64_t now_ms, unsigned busy_now);
-void tallies_note_load(struct pool *pool, uint64_t now_ms);

@@ -47,7 +47,6 @@ void report_pool(struct pool *pool)
         _cleanup_(status_pool_clear) struct status_pool status = {0};
         _cleanup_(text_clear) struct text totals = {0};
 
-        tallies_look(pool);
         if (status_collect_pool(pool, STATUS_SPREAD, &status) < 0 || format_totals(&status.totals, &totals) < 0)
                 return;
         const struct status_counts *counts = &status.counts;

@@ -34,9 +34,26 @@ static void collect_peaks(const struct pool *pool, uint64_t now_ms, struct statu
         status->peaks.demand = peaks->demand;
 }
 
-static void collect_totals(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
+/* What many numbers are made of. */
+struct look {
+        uint64_t now_ms;
+        struct worker_counts counts;
+        uint64_t busy_ns; /* as tallies_busy_ns() */
+};
+
+static struct look look_at(struct pool *pool)
 {
-        status_scaling_collect(pool, now_ms, status);
+        tallies_look(pool);
+        uint64_t now_ms = clock_now_ms();
+        return (struct look){
+                .now_ms = now_ms, .counts = worker_table_count(pool), .busy_ns = tallies_busy_ns(pool, now_ms)};
+}
+
+static void collect_totals(const struct pool *pool, const struct look *look, struct status_pool *status)
+{
+        uint64_t now_ms = look->now_ms;
+
+        status_scaling_collect(pool, look->counts.busy, now_ms, status);
         collect_peaks(pool, now_ms, status);
         status->totals = tallies_totals(pool);
         if (pool->scaler.saturation_told)
@@ -50,7 +67,7 @@ static void collect_totals(const struct pool *pool, uint64_t now_ms, struct stat
         status->times = request_durations_percentiles(&status->durations);
         status->wait_times = request_durations_percentiles(&status->waits);
         status->rate = request_rate_of(&pool->counters.rate, now_ms, status->totals.requests);
-        status->busy_average = tallies_busy_average(pool, now_ms, status->counts.busy);
+        status->busy_average = load_average(&pool->counters.load, now_ms, look->busy_ns, look->counts.busy);
 }
 
 static void collect_listener(const struct pool_listener *item, bool closing, struct status_listener *status)
@@ -244,19 +261,17 @@ static enum status_pool_state state_of(const struct pool *pool, bool backing_off
         return status_pool_state_of(&context);
 }
 
-static struct status_counts collect_counts(const struct pool *pool)
+static struct status_counts counts_of(const struct worker_counts *counts)
 {
-        const struct worker_counts counts = worker_table_count(pool);
-
-        return (struct status_counts){.starting = counts.starting,
-                                      .idle = counts.idle,
-                                      .busy = counts.busy,
-                                      .unwatched = counts.unwatched,
-                                      .throttled = counts.throttled,
-                                      .detached = counts.detached,
-                                      .retiring = counts.retiring,
-                                      .total = counts.total,
-                                      .old_total = counts.old_total};
+        return (struct status_counts){.starting = counts->starting,
+                                      .idle = counts->idle,
+                                      .busy = counts->busy,
+                                      .unwatched = counts->unwatched,
+                                      .throttled = counts->throttled,
+                                      .detached = counts->detached,
+                                      .retiring = counts->retiring,
+                                      .total = counts->total,
+                                      .old_total = counts->old_total};
 }
 
 /* There on request, as the workers are: both are long. */
@@ -269,9 +284,35 @@ static int collect_history(const struct pool *pool, uint64_t now_ms, struct stat
         return 0;
 }
 
-int status_collect_pool(const struct pool *pool, unsigned detail, struct status_pool *ret)
+/* For later answers. */
+static void note(struct pool *pool, const struct look *look, uint64_t requests)
 {
-        uint64_t now_ms = clock_now_ms(), not_before_ms = pool->health.backoff.not_before_ms;
+        pool_counters_note_rate(pool, look->now_ms, requests);
+        pool_counters_note_load(pool, look->now_ms, look->busy_ns);
+        pool_history_note(pool, look->now_ms);
+}
+
+static int collect_lists(const struct pool *pool, unsigned detail, uint64_t now_ms, struct status_pool *status)
+{
+        int r = collect_templates(pool, now_ms, status);
+
+        if (r == 0)
+                r = collect_listeners(pool, status);
+        if (r == 0) /* where the configuration alone does not say what holds */
+                r = collect_choices(pool, status);
+        if (r == 0)
+                r = collect_overlay(pool, status);
+        if (r == 0 && (detail & STATUS_WORKERS))
+                r = collect_history(pool, now_ms, status);
+        if (r == 0 && (detail & STATUS_WORKERS))
+                r = status_workers_collect(pool, now_ms, status);
+        return r == 0 && (detail & STATUS_SPREAD) ? collect_spread(pool, status) : r;
+}
+
+int status_collect_pool(struct pool *pool, unsigned detail, struct status_pool *ret)
+{
+        const struct look look = look_at(pool);
+        uint64_t now_ms = look.now_ms, not_before_ms = pool->health.backoff.not_before_ms;
         bool backing_off = health_is_backing_off(pool, now_ms);
         struct status_pool status = {
                 .name = pool->name,
@@ -280,7 +321,7 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
                 .generation = pool->generation,
                 .handler_type = handler_type_name(pool->config),
                 .accounting = accounting_name(pool->config),
-                .counts = collect_counts(pool),
+                .counts = counts_of(&look.counts),
                 .refuses = pool->config->when_full == FULL_REFUSE,
                 .max_requests = pool->config->max_requests,
                 .wants = pool->budget.wants,
@@ -288,25 +329,15 @@ int status_collect_pool(const struct pool *pool, unsigned detail, struct status_
                 .next_start_ms = backing_off && not_before_ms > now_ms ? not_before_ms - now_ms : 0,
         };
 
-        collect_totals(pool, now_ms, &status);
+        scaler_note_now(pool, now_ms, &look.counts);
+        collect_totals(pool, &look, &status);
         collect_attempts(pool, now_ms, &status);
-        int r = collect_templates(pool, now_ms, &status);
-        if (r == 0)
-                r = collect_listeners(pool, &status);
-        if (r == 0) /* where the configuration alone does not say what holds */
-                r = collect_choices(pool, &status);
-        if (r == 0)
-                r = collect_overlay(pool, &status);
-        if (r == 0 && (detail & STATUS_WORKERS))
-                r = collect_history(pool, now_ms, &status);
-        if (r == 0 && (detail & STATUS_WORKERS))
-                r = status_workers_collect(pool, now_ms, &status);
-        if (r == 0 && (detail & STATUS_SPREAD))
-                r = collect_spread(pool, &status);
+        int r = collect_lists(pool, detail, now_ms, &status);
         if (r < 0) {
                 status_pool_clear(&status);
                 return r;
         }
+        note(pool, &look, status.totals.requests);
         *ret = status;
         return 0;
 }
@@ -335,14 +366,9 @@ int status_collect(const struct status_of_daemon *daemon, const struct pool_tabl
                 struct pool *pool = pools->items[i];
                 if (pool_name && !text_equal(pool->name, pool_name))
                         continue;
-                tallies_look(pool);
-                scaler_note_now(pool, clock_now_ms());
                 r = status_collect_pool(pool, detail, &status.pools[status.pool_count]);
                 if (r == 0)
                         status_add_up(&status, &status.pools[status.pool_count++]);
-                pool_counters_note_rate(pool, clock_now_ms(), tallies_requests(pool));
-                tallies_note_load(pool, clock_now_ms());
-                pool_history_note(pool, clock_now_ms());
         }
         if (r < 0) {
                 status_clear(&status);

@@ -1,5 +1,5 @@
 /* Collects the status: copies the numbers of the master and of the scoreboards into the structure that all outputs
- * render. What workers count is taken as of the last look of tallies. */
+ * render. With many workers it takes as long as it takes to read them from memory: so they are looked at once. */
 #pragma once
 
 #include <stdbool.h>
@@ -31,6 +31,6 @@ struct status_of_daemon {
 int status_collect(const struct status_of_daemon *daemon, const struct pool_table *pools, const char *pool_name,
                    unsigned detail, struct status *ret);
 
-/* Collect the status of one pool, at whose counters tallies_look() has looked; free it with status_pool_clear(). 0
- * or -ENOMEM. */
-int status_collect_pool(const struct pool *pool, unsigned detail, struct status_pool *ret);
+/* The same for one pool; free it with status_pool_clear(). Notes what rates, averages and peaks are made of. 0 or
+ * -ENOMEM. */
+int status_collect_pool(struct pool *pool, unsigned detail, struct status_pool *ret);

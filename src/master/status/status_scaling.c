@@ -5,14 +5,14 @@
 #include "master/pool/scaler.h"
 #include "master/pool/start_meter.h"
 
-static void collect_adaptive(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
+static void collect_adaptive(const struct pool *pool, unsigned busy, uint64_t now_ms, struct status_pool *status)
 {
         const struct adaptive_state *adaptive = &pool->scaler.adaptive;
 
         status->adaptive.level = adaptive->level;
         status->adaptive.off_delay_ms = adaptive->off_delay_ms;
         status->adaptive.spare = adaptive->spare;
-        status->adaptive.idle_ms = scaler_level_idle_ms(pool, adaptive->level, now_ms);
+        status->adaptive.idle_ms = scaler_level_idle_ms(pool, adaptive->level, busy, now_ms);
 }
 
 static void collect_starts(const struct pool *pool, struct status_pool *status)
@@ -37,10 +37,10 @@ static void collect_pressure(const struct pool *pool, struct status_pool *status
         status->pressure.limit = hold->limit;
 }
 
-void status_scaling_collect(const struct pool *pool, uint64_t now_ms, struct status_pool *status)
+void status_scaling_collect(const struct pool *pool, unsigned busy, uint64_t now_ms, struct status_pool *status)
 {
         status->limits = pool_scale_limits(pool);
-        collect_adaptive(pool, now_ms, status);
+        collect_adaptive(pool, busy, now_ms, status);
         collect_starts(pool, status);
         collect_pressure(pool, status);
 }

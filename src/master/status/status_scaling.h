@@ -7,4 +7,5 @@
 struct pool;
 struct status_pool;
 
-void status_scaling_collect(const struct pool *pool, uint64_t now_ms, struct status_pool *status);
+/* `busy` workers are so at present. */
+void status_scaling_collect(const struct pool *pool, unsigned busy, uint64_t now_ms, struct status_pool *status);
