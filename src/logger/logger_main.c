@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -19,12 +20,15 @@
 #include "os/net/passed_fd.h"
 #include "os/process/capability.h"
 #include "os/process/open_fds.h"
+#include "os/process/process_stat.h"
 #include "os/process/title.h"
 
 #define BUFFER_SIZE 65536
 #define EVENTS_MAX 16
 #define TELL_AGAIN_MS 1000 /* how many lines were dropped meanwhile */
-#define PIPE_READS_MAX 32  /* of BUFFER_SIZE: what a pipe holds, and more; then orders are read again */
+#define END_POLL_MS 10
+#define END_PATIENCE_MS 2000 /* a child of the master may have the pipe, too */
+#define PIPE_READS_MAX 32    /* of BUFFER_SIZE: what a pipe holds, and more; then orders are read again */
 
 struct logger {
         const struct log_plan *plan;
@@ -158,6 +162,17 @@ static void forget(const struct logger *logger, int fd)
         epoll_ctl(logger->sources.epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
+/* The kernel closes what a dead master had one after the other, and the pipe may come after the orders. */
+static void await_end_of_records(struct logger *logger)
+{
+        struct pollfd poller = {.fd = logger->plan->records_fd, .events = POLLIN};
+        uint64_t until_ms = clock_now_ms() + END_PATIENCE_MS;
+
+        while (!logger->records_ended && clock_now_ms() < until_ms && process_is_ending(logger->plan->master))
+                if (poll(&poller, 1, END_POLL_MS) == 1)
+                        read_records(logger);
+}
+
 static int run(struct logger *logger)
 {
         _cleanup_(text_clear) struct text lines = {0};
@@ -173,6 +188,8 @@ static int run(struct logger *logger)
         /* Another process reads on, if somebody is still writing; but not in the middle of a line. */
         for (int i = 0; (i < PIPE_READS_MAX || logger->length > 0) && read_records(logger); i++)
                 ;
+        if (!logger->must_end)
+                await_end_of_records(logger);
         forget(logger, logger->plan->records_fd);
         /* The master has died, and with it both ends: workers finish their requests. */
         while (!logger->must_end && logger->records_ended && logger->sources.first)

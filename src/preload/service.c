@@ -11,6 +11,7 @@
 #include "preload/peer_variables.h"
 #include "preload/record.h"
 #include "preload/service_private.h"
+#include "preload/stderr_reader.h"
 #include "preload/template_link.h"
 
 struct service service = {.template_fd = -1, .heir_fd = -1, .access_fd = -1, .hold_fds = {-1, -1}, .held_fd = -1};
@@ -179,6 +180,8 @@ void service_fail(enum prefork_stage stage, int error)
 
 void service_leave(int code)
 {
+        if (door_is_orphaned()) /* a handler may have ended before the master did */
+                stderr_reader_run(service.log_read_fd, 0);
         slot_ending(&service.desk.slot);
         sys_exit(code == PREFORK_EXIT_RETIRED && door_is_orphaned() ? PREFORK_EXIT_ORPHANED : code);
 }

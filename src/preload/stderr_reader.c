@@ -9,6 +9,8 @@
 
 #define POLL_MS 50
 #define LINE_BYTES (RECORD_BYTES - 8)
+/* What a pipe holds: nobody has said more before the end. */
+#define PIPE_BYTES (1 << 16)
 
 /* An unfinished line. */
 static struct {
@@ -46,6 +48,9 @@ static void feed(const char *bytes, long length)
 static bool has_ended(pid_t pid)
 {
         siginfo_t info = {0};
+
+        if (pid == 0)
+                return true;
         long r = SYS_5(__NR_waitid, P_PID, pid, &info, WEXITED | WNOWAIT | WNOHANG, NULL);
 
         return r < 0 ? r != -EINTR : info.si_pid != 0;
@@ -53,19 +58,17 @@ static bool has_ended(pid_t pid)
 
 void stderr_reader_run(int fd, pid_t pid)
 {
+        long left = PIPE_BYTES, length;
         char buffer[1024] = "";
+        bool ended;
 
         record_leave_pipe();
-        for (;;) {
+        do {
                 struct pollfd poller = {.fd = fd, .events = POLLIN};
-                bool ended = has_ended(pid);
-                long length = 0;
-
-                if (sys_poll(&poller, 1, ended ? 0 : POLL_MS) == 1)
-                        length = sys_read(fd, buffer, sizeof(buffer));
+                ended = has_ended(pid);
+                length = sys_poll(&poller, 1, ended ? 0 : POLL_MS) == 1 ? sys_read(fd, buffer, sizeof(buffer)) : 0;
                 feed(buffer, length);
-                if (ended && length <= 0)
-                        break;
-        }
+                left -= ended ? length : 0;
+        } while (!ended || (length > 0 && left > 0));
         finish_line();
 }

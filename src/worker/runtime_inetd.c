@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,19 +15,14 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "lib/door.h"
-#include "logic/protocol/line_splitter.h"
 #include "os/process/program.h"
 #include "os/process/spawn.h"
 #include "worker/explanation.h"
 #include "worker/handler_environment.h"
 #include "worker/handler_limits.h"
+#include "worker/last_words.h"
 #include "worker/room.h"
 #include "lib/orders.h"
-
-#define ORPHAN_POLL_MS 50
-
-/* What a pipe holds. */
-#define ORPHAN_PIPE_BYTES (1 << 16)
 
 extern char **environ;
 
@@ -101,41 +95,6 @@ static int prepare(const struct worker_plan *plan, int log_read_fd, void **ret)
         return 0;
 }
 
-static void log_line(void *context, const struct line *line)
-{
-        (void)context;
-        log_emit(line->priority >= 0 ? line->priority : LOG_NOTICE, NULL, "%s", line->bytes);
-}
-
-static bool has_ended(pid_t pid)
-{
-        siginfo_t info = {0};
-
-        return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | WNOHANG) < 0 ? errno != EINTR : info.si_pid != 0;
-}
-
-/* The master, which read the handler's stderr, is dead: read it here, so that SIGPIPE does not kill the handler and a
- * full pipe does not block it. A log process, which lives on, gets what is read. Returns when the handler has ended and
- * what it had said by then is read; a process that it leaves behind may go on for ever. */
-static void drain_log_until_end(const struct handler *handler, pid_t pid)
-{
-        _cleanup_(line_splitter_clear) struct line_splitter splitter = {0};
-        char buffer[4096];
-        ssize_t left = ORPHAN_PIPE_BYTES, length;
-        bool ended;
-
-        do {
-                struct pollfd poller = {.fd = handler->log_read_fd, .events = POLLIN};
-                ended = has_ended(pid);
-                length =
-                        poll(&poller, 1, ended ? 0 : ORPHAN_POLL_MS) == 1 ? read(poller.fd, buffer, sizeof(buffer)) : 0;
-                if (length > 0)
-                        line_splitter_feed(&splitter, buffer, (size_t)length, log_line, NULL);
-                left -= ended ? length : 0;
-        } while (!ended || (length > 0 && left > 0));
-        line_splitter_flush(&splitter, log_line, NULL);
-}
-
 /* Wait for the handler's end without reaping it. Until it is reaped no other process can get its pid, so an order that
  * arrives at any moment signals the right group. */
 static void wait_for_end(const struct handler *handler, pid_t pid)
@@ -145,7 +104,7 @@ static void wait_for_end(const struct handler *handler, pid_t pid)
         while (!door_is_orphaned())
                 if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0 || errno != EINTR)
                         return;
-        drain_log_until_end(handler, pid);
+        last_words_read(handler->log_read_fd, pid);
 }
 
 static uint64_t timeval_us(const struct timeval *time)

@@ -12,6 +12,8 @@
 #include "worker/accept_loop.h"
 #include "worker/admission.h"
 #include "worker/explanation.h"
+#include "worker/last_words.h"
+#include "lib/door.h"
 #include "lib/idle_watch.h"
 #include "lib/orders.h"
 #include "worker/refuser.h"
@@ -208,6 +210,8 @@ static int serve_connections(const struct worker_plan *plan, struct prefork_scor
         slot_ending(&loop->desk.slot);
         loop->runtime_ops->end(loop->runtime);
         accept_loop_clear(loop);
+        if (door_is_orphaned())
+                last_words_read(server.own.log_read, 0);
         return code;
 }
 

@@ -500,6 +500,20 @@ def test_last_words_after_the_masters_death(logged: Logged, path: Path) -> None:
         wait_until(lambda: said(path) == [0, 1], "the words of the handler")
 
 
+@pytest.mark.parametrize("pool", [{}, {"start_method": "forkserver"}, {"start_method": "forkserver", "copy": "rollback"}],
+                         ids=["exec", "forkserver", "rollback"])
+def test_last_words_before_the_masters_death(logged: Logged, path: Path, pool: dict[str, object]) -> None:
+    """The handler has ended, and the master has not read what it said."""
+    daemon, control, address = logged(pool=pool)
+    control.wait_at_rest()
+    wait_log_process(daemon)
+    daemon.send_signal(signal.SIGSTOP)
+    wait_until(lambda: status_value(daemon.pid, "State")[0] == "T", "a master that is stopped")
+    say(address, range(7, 8))
+    daemon.kill()
+    wait_until(lambda: said(path) == [7], "the words of the handler")
+
+
 @pytest.mark.parametrize("killed", [False, True])
 def test_an_upgrade_loses_no_record(logged: Logged, path: Path, killed: bool) -> None:
     """The next program has a log process of its own, which begins when the former one has written what it was sent."""

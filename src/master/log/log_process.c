@@ -187,7 +187,10 @@ static int start(struct log_process *process)
                 return -errno;
         _cleanup_(fd_closep) int own_fd = pair[0], child_fd = pair[1];
         struct child child = {.entry = setup->entry,
-                              .plan = {.path = process->path, .records_fd = process->read_fd, .orders_fd = child_fd}};
+                              .plan = {.path = process->path,
+                                       .records_fd = process->read_fd,
+                                       .orders_fd = child_fd,
+                                       .master = getpid()}};
         int r = evloop_watch_new(setup->loop, own_fd, on_answer, process, &process->watch);
         if (r == 0)
                 r = spawn_child(run_child, &child, &process->pid);

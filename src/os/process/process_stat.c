@@ -1,6 +1,8 @@
 #include "os/process/process_stat.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +12,13 @@
 
 #define STATE_FIELD 3
 #define PARENT_FIELD 4
+#define FLAGS_FIELD 9
 #define USER_TIME_FIELD 14
 #define SYSTEM_TIME_FIELD 15
 #define BORN_FIELD 22
+
+/* PF_EXITING of the kernel: proc_pid_stat(5) shows its flags, and their numbers have been these since 2.6. */
+#define FLAG_ENDING 0x4U
 
 /* The number of a field; `rest` begins with the state. 0 if there are fewer. */
 static uint64_t number_of(const char *rest, int field)
@@ -40,8 +46,18 @@ bool process_stat_read(pid_t pid, struct process_stat *ret)
         const char *rest = end + strlen(") ");
         *ret = (struct process_stat){.state = *rest,
                                      .parent = (pid_t)number_of(rest, PARENT_FIELD),
+                                     .is_ending = (number_of(rest, FLAGS_FIELD) & FLAG_ENDING) != 0,
                                      .cpu_ticks = number_of(rest, USER_TIME_FIELD) + number_of(rest, SYSTEM_TIME_FIELD),
                                      .born_ticks = number_of(rest, BORN_FIELD)};
         snprintf(ret->name, sizeof(ret->name), "%.*s", (int)(end - name - 1), name + 1);
         return true;
+}
+
+bool process_is_ending(pid_t pid)
+{
+        struct process_stat stat;
+
+        if (process_stat_read(pid, &stat))
+                return stat.is_ending;
+        return kill(pid, 0) < 0 && errno == ESRCH;
 }
