@@ -877,6 +877,14 @@ class Daemon:
         """How many descriptors of each kind the master has open."""
         return Counter(kind_of_descriptor(target) for target in open_descriptors(self.pid).values())
 
+    def wait_descriptors(self, before: Counter[str]) -> None:
+        """Until the master has as many as before, none more and none less."""
+        try:
+            wait_until(lambda: self.descriptors() == before, "the same descriptors")
+        except Timeout:
+            raise Timeout(f"descriptors: more by {self.descriptors() - before}, less by {before - self.descriptors()}; "
+                          f"{open_descriptors(self.pid)}") from None
+
     def layout(self) -> Any:
         """What decides how many descriptors a master needs: its pools and their listeners."""
         return {name: (options.get("listen"), options.get("stderr"), options.get("user"))

@@ -365,6 +365,7 @@ def test_a_listener_that_cannot_be_opened(preforkd: Start) -> None:
     address, fine = tcp4(), tcp4()
     daemon = preforkd({"www": {"listen": address, **static(2)}}, control=True)
     workers = daemon.wait_workers(2)
+    control_of(daemon).wait_at_rest()  # the master has made them, too
     before = daemon.descriptors()
     with socket.create_server(("127.0.0.1", free_port())) as taken:
         bad = f"127.0.0.1:{taken.getsockname()[1]}"
@@ -378,7 +379,7 @@ def test_a_listener_that_cannot_be_opened(preforkd: Start) -> None:
         assert where == line and text.startswith(f"{daemon.config}: ") and bad in text and "in use" in text
         assert_untouched(daemon, address, workers)
         assert refuses(fine)
-        wait_until(lambda: daemon.descriptors() == before, "the same descriptors")
+        daemon.wait_descriptors(before)
     daemon.hup("reloaded")  # the port is free now
     assert request(bad, b"x") == b"x"
     daemon.wait_workers(4)
