@@ -70,11 +70,12 @@ bool tally_has_news(const struct prefork_slot *slot, const struct tally *tally)
 {
         struct counters refusals = {0};
 
-        if (!tally->whole || has_begun_or_ended(slot, tally) ||
-            atomic_load(&slot->throttled) != tally->said.counters.throttled)
+        if (!tally->whole || atomic_load(&slot->requests_begun) != tally->last.begun ||
+            atomic_load(&slot->requests_ended) != tally->last.requests ||
+            atomic_load(&slot->throttled) != tally->last.throttled)
                 return true;
         read_refusals(&refusals, slot);
-        return refusals.refused != tally->said.counters.refused;
+        return refusals.refused != tally->last.refused;
 }
 
 bool tally_read_busy(struct tally_words *ret, const struct prefork_slot *slot, const struct tally *tally)
@@ -177,6 +178,10 @@ struct tally_lie tally_count(struct tally *tally, const struct tally_words *word
 {
         struct tally_lie lie = {0};
 
+        tally->last.begun = words->begun;
+        tally->last.requests = words->counters.requests;
+        tally->last.refused = words->counters.refused;
+        tally->last.throttled = words->counters.throttled;
         if (memcmp(&tally->said, words, sizeof(*words)) == 0) { /* as most of many workers */
                 tally->looked_ms = now_ms;
                 return lie;

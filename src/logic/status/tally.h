@@ -26,10 +26,13 @@ struct tally_words {
 
 /* Zero-initialise except for since_ms and looked_ms, the time at which the writer was launched. */
 struct tally {
+        bool whole; /* the last look was at all words, while none was written */
+        struct {
+                uint64_t begun, requests, refused, throttled;
+        } last; /* of `said`, side by side: of most of many workers nothing else is looked at */
+        uint64_t since_ms, looked_ms;
         struct tally_words said;    /* by the slot, at the last look */
         struct tally_words counted; /* what is believed of it */
-        uint64_t since_ms, looked_ms;
-        bool whole; /* the last look was at all words, while none was written */
 };
 
 /* Growth that cannot be. */

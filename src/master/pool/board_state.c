@@ -15,6 +15,7 @@ static const struct field tally_fields[] = {
         FIELD(struct tally, since_ms, "since_ms"),
         FIELD(struct tally, looked_ms, "looked_ms"),
         DERIVED(struct tally, whole, "looked at anew"),
+        DERIVED(struct tally, last, "of said"),
 };
 
 static const struct field words_fields[] = {

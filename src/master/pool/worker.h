@@ -30,6 +30,7 @@ struct worker {
         uint32_t slots;      /* … of so many, one for each of its threads */
         uint64_t generation;
         bool unwatched;    /* a program that reports nothing */
+        bool stopped;      /* by a signal: it serves nobody until it is continued */
         int retire_signal; /* what asks it to end */
         bool is_program;   /* it executes the handler in its place: signals are for the program, and so is its exit code
                             */
@@ -40,7 +41,6 @@ struct worker {
         uint64_t requests_at_fork;      /* of the whole pool; a later success excuses a failure */
         struct listener_mark at_launch; /* of what inetd calls wait: what waited for it */
         const char *reason;             /* of its launch, one word; NULL if it was adopted in an upgrade */
-        bool stopped;                   /* by a signal: it serves nobody until it is continued */
         bool stop_told;                 /* logged once in its life */
         struct worker_output *output;   /* during the launch: its log pipe, which is not its own; NULL afterwards */
         int log_source_fd; /* during the launch: its socket to the log process, if it has one; -1 afterwards */

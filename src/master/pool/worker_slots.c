@@ -163,19 +163,25 @@ bool worker_is_throttled(const struct worker *worker, uint32_t thread)
         return atomic_load(&worker_slot(worker, thread)->activity) == PREFORK_THROTTLED;
 }
 
-static void read_worker(const struct worker *worker, uint64_t now_ms, struct worker_row *row)
+static void read_idle(const struct worker *worker, struct worker_row *row)
 {
-        const struct prefork_slot *first = worker_slot(worker, 0);
         uint32_t idle = count_idle(worker);
 
-        row->requests = worker_begun(worker); /* first: what begins later is seen as a request that is new */
-        read_slots(worker, now_ms, row);
         row->idle = worker->life.state == WORKER_READY && idle == worker->slots;
         if (worker->slots > 1 && !row->idle && worker_life_is_open(&worker->life) &&
             !worker_life_is_starting(&worker->life))
                 row->idle_slots = idle;
         for (uint32_t i = 0; i < worker->slots; i++)
                 row->throttled += worker_is_throttled(worker, i);
+}
+
+static void read_worker(const struct worker *worker, uint64_t now_ms, struct worker_row *row)
+{
+        const struct prefork_slot *first = worker_slot(worker, 0);
+
+        read_idle(worker, row);
+        row->requests = worker_begun(worker); /* first: what begins later is seen as a request that is new */
+        read_slots(worker, now_ms, row);
         row->asked_ns = atomic_load(&first->activity_since_ns);
         row->asks = reason_asked(first);
         row->granted = atomic_load(&first->answer) == PREFORK_ANSWER_GO;
@@ -200,5 +206,20 @@ struct worker_row worker_row_of(struct worker *worker, uint64_t now_ms)
 
         if (worker_serves(worker))
                 read_worker(worker, now_ms, &row);
+        return row;
+}
+
+struct worker_row worker_counted_row_of(struct worker *worker)
+{
+        struct worker_row row = {.worker = worker,
+                                 .life = worker->life,
+                                 .purpose = worker->purpose,
+                                 .stopped = worker->stopped,
+                                 .unwatched = worker->unwatched,
+                                 .slots = worker->slots,
+                                 .generation = worker->generation};
+
+        if (worker_serves(worker))
+                read_idle(worker, &row);
         return row;
 }

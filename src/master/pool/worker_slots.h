@@ -33,5 +33,7 @@ uint64_t worker_since_ms(const struct worker *worker, uint32_t thread, uint64_t 
 /* How many requests its slots have begun. */
 uint64_t worker_begun(const struct worker *worker);
 
-/* The worker as a row for the policies, at this moment, without links. */
+/* The worker as a row for the policies, at this moment, without links; and only what worker_counts_add() looks at,
+ * which of many workers is a third of the memory. */
 struct worker_row worker_row_of(struct worker *worker, uint64_t now_ms);
+struct worker_row worker_counted_row_of(struct worker *worker);

@@ -123,7 +123,7 @@ struct worker_counts worker_table_count(const struct pool *pool)
         struct worker_counts counts = {0};
 
         for (struct worker *worker = pool->workers.first; worker; worker = worker->next) {
-                const struct worker_row row = worker_row_of(worker, UINT64_MAX);
+                const struct worker_row row = worker_counted_row_of(worker);
                 worker_counts_add(&counts, &row, pool->generation);
         }
         return counts;
