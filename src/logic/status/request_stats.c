@@ -130,8 +130,12 @@ void request_durations_spread_evenly(struct request_durations *durations)
 static double find_tilt(const struct request_durations *durations)
 {
         double measured_us = (double)durations->total_ns / 1000, low = -0.5, high = 0.5;
+        double beyond_us = measured_us - total_us(durations, 0);
 
-        if (durations->buckets[REQUEST_DURATION_BUCKETS - 1] > 0 && total_us(durations, 0) < measured_us)
+        if (beyond_us > -0.001 &&
+            beyond_us < 0.001) /* as precise as the total is; so it is where it was not measured */
+                return 0;
+        if (durations->buckets[REQUEST_DURATION_BUCKETS - 1] > 0 && beyond_us > 0)
                 return 0; /* the last bucket, which has no end, takes up the rest */
         for (unsigned i = 0; i < TILT_STEPS; i++) {
                 double between = (low + high) / 2;

@@ -38,15 +38,19 @@ static json_t *counts_json(const struct status_counts *counts)
 
 static json_t *totals_json(const struct counters *totals)
 {
-        json_t *object = json_object();
+        json_t *object = json_object(), *zero = json_integer(0);
+        int r = 0;
 
-        for (int id = 0; object && id < COUNTER_COUNT; id++)
-                if (json_object_set_new(object, counter_table[id].name,
-                                        NUMBER(counter_shown(totals, (enum counter_id)id))) != 0) {
-                        json_decref(object);
-                        return NULL;
-                }
-        return object;
+        for (int id = 0; id < COUNTER_COUNT && r == 0; id++) {
+                uint64_t count = counter_shown(totals, (enum counter_id)id);
+                json_t *value = count > 0 ? NUMBER(count) : json_incref(zero);
+                r = json_object_set_new_nocheck(object, counter_table[id].name, value);
+        }
+        json_decref(zero);
+        if (r == 0)
+                return object;
+        json_decref(object);
+        return NULL;
 }
 
 static json_t *listener_json(const struct status_listener *listener)
@@ -211,17 +215,21 @@ static json_t *overlay_json(const struct status_pool *status)
         return NULL;
 }
 
-/* Bucket by bucket; NULL: out of memory. */
+/* Bucket by bucket; NULL: out of memory. Most are empty: one zero serves for all of them. */
 static json_t *buckets_json(const struct request_durations *durations)
 {
-        json_t *buckets = json_array();
+        json_t *buckets = json_array(), *zero = json_integer(0);
+        int r = 0;
 
-        for (size_t i = 0; i < REQUEST_DURATION_BUCKETS; i++)
-                if (json_array_append_new(buckets, NUMBER(durations->buckets[i])) != 0) {
-                        json_decref(buckets);
-                        return NULL;
-                }
-        return buckets;
+        for (size_t i = 0; i < REQUEST_DURATION_BUCKETS && r == 0; i++) {
+                uint64_t count = durations->buckets[i];
+                r = count > 0 ? append(buckets, NUMBER(count)) : json_array_append(buckets, zero);
+        }
+        json_decref(zero);
+        if (r == 0)
+                return buckets;
+        json_decref(buckets);
+        return NULL;
 }
 
 static json_t *pool_json(const struct status_pool *status)
