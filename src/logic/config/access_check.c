@@ -65,6 +65,44 @@ static bool names_users(const struct access_rules *rules)
         return false;
 }
 
+/* A client has a user only if it comes over a UNIX socket. What a service manager passes may be one. */
+static bool may_have_users(const struct pool_config *pool)
+{
+        for (size_t i = 0; i < pool->listen.count; i++) {
+                const struct listen_address *item = &pool->listen.items[i];
+                if (item->address.any.sa_family == AF_UNIX || text_starts_with(item->text, LISTEN_SYSTEMD_PREFIX))
+                        return true;
+        }
+        return pool->listen.count == 0;
+}
+
+/* Are there rules with that answer, and is each about clients of UNIX sockets? */
+static bool are_of_users(const struct access_rules *rules, enum access_answer answer)
+{
+        size_t count = 0;
+
+        for (size_t i = 0; i < rules->count; i++) {
+                if (rules->items[i].answer != answer)
+                        continue;
+                if (rules->items[i].kind == ACCESS_OF_NETWORK)
+                        return false;
+                count++;
+        }
+        return count > 0;
+}
+
+/* No client can be meant: with `allow` nobody may come in. */
+static void warn_of_users(const struct rules *rules, const struct pool_config *pool, enum pool_option option,
+                          const struct access_rules *access)
+{
+        enum access_answer answer = option == POOL_DENY ? ACCESS_DENY : ACCESS_ALLOW;
+
+        if (may_have_users(pool) || !are_of_users(access, answer))
+                return;
+        rules_warn(rules, pool, option, "%s: uid:, gid: and unix name clients of UNIX sockets, and the pool has none",
+                   option == POOL_ALLOW ? "nobody may connect" : "no effect");
+}
+
 static void check(const struct rules *rules, const struct pool_config *pool, enum pool_option option,
                   const struct words *words, const struct pool_access *access)
 {
@@ -82,6 +120,7 @@ static void check(const struct rules *rules, const struct pool_config *pool, enu
         if (has_unknown_senders(pool) && names_users(&access->rules))
                 rules_refuse(rules, pool, option,
                              "who sends a datagram over a UNIX socket is not known; expected no uid: and gid:");
+        warn_of_users(rules, pool, option, &access->rules);
 }
 
 int config_check_access(const struct rules *rules, struct pool_config *pool)

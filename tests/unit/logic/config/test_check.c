@@ -131,6 +131,18 @@ static void test_static(void **state)
               "warning: f:7: growth_pressure_limit: no effect: scaling is static");
 }
 
+static void test_users_of_unix_sockets(void **state)
+{
+        (void)state;
+        check(BASICS "allow = uid:0 unix\ndeny = gid:0\n",
+              "warning: f:4: allow: nobody may connect: uid:, gid: and unix name clients of UNIX sockets, and the pool "
+              "has none\n"
+              "warning: f:5: deny: no effect: uid:, gid: and unix name clients of UNIX sockets, and the pool has none");
+        check(BASICS "allow = uid:0 192.0.2.0/24\n", "");
+        check("[a]\nlisten = 127.0.0.1:7 /run/a\nhandler = cat\nallow = uid:0\ndeny = unix\n", "");
+        check("[a]\nlisten = systemd:a\nhandler = cat\nallow = uid:0\n", "");
+}
+
 static void test_delays(void **state)
 {
         (void)state;
@@ -422,6 +434,7 @@ int main(void)
                 cmocka_unit_test(test_ondemand),
                 cmocka_unit_test(test_adaptive),
                 cmocka_unit_test(test_static),
+                cmocka_unit_test(test_users_of_unix_sockets),
                 cmocka_unit_test(test_delays),
                 cmocka_unit_test(test_a_pool_must_fit_the_scoreboard),
                 cmocka_unit_test(test_the_control_socket),
