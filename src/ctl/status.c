@@ -190,7 +190,7 @@ static int append_totals(const json_t *pool, struct text *text)
                 "  limits met %" PRIu64 " saturations, %" PRIu64 " refused (%" PRIu64 " full, %" PRIu64
                 " by source, %" PRIu64 " by rate, %" PRIu64 " by access rules, %" PRIu64 " by PROXY header, %" PRIu64
                 " by wait, %" PRIu64 " by banner), %" PRIu64 " throttled, %" PRIu64 " request timeouts, %" PRIu64
-                " aborted, %" PRIu64 " detached, %" PRIu64 " lost\n"
+                " idle timeouts, %" PRIu64 " slow, %" PRIu64 " aborted, %" PRIu64 " detached, %" PRIu64 " lost\n"
                 "  restarts   %" PRIu64 " forked: %" PRIu64 " retired, %" PRIu64 " recycled, %" PRIu64 " died, %" PRIu64
                 " failed to start\n  handlers   %" PRIu64 " failed, %" PRIu64 " died of a signal\n",
                 ctl_number(pool, "totals.saturations"), ctl_number(pool, "totals.refused"),
@@ -198,7 +198,8 @@ static int append_totals(const json_t *pool, struct text *text)
                 ctl_number(pool, "totals.refused_rate"), ctl_number(pool, "totals.refused_access"),
                 ctl_number(pool, "totals.refused_proxy"), ctl_number(pool, "totals.refused_wait"),
                 ctl_number(pool, "totals.refused_banner"), ctl_number(pool, "totals.throttled"),
-                ctl_number(pool, "totals.request_timeouts"), ctl_number(pool, "totals.aborted"),
+                ctl_number(pool, "totals.request_timeouts"), ctl_number(pool, "totals.idle_timeouts"),
+                ctl_number(pool, "totals.slow"), ctl_number(pool, "totals.aborted"),
                 ctl_number(pool, "totals.detached"), ctl_number(pool, "totals.lost"), ctl_number(pool, "totals.forked"),
                 ctl_number(pool, "totals.retired"), ctl_number(pool, "totals.recycled"),
                 ctl_number(pool, "totals.died"), ctl_number(pool, "totals.start_failures"),
