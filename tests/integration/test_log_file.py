@@ -500,6 +500,14 @@ def test_last_words_after_the_masters_death(logged: Logged, path: Path) -> None:
         wait_until(lambda: said(path) == [0, 1], "the words of the handler")
 
 
+def waits_for_a_connection(pid: int) -> bool:
+    try:
+        return "accept" in Path(f"/proc/{pid}/wchan").read_text()
+    except OSError:  # it has ended
+        return False
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="nobody else sees where a process waits")
 @pytest.mark.parametrize("pool", [{}, {"start_method": "forkserver"}, {"start_method": "forkserver", "copy": "rollback"}],
                          ids=["exec", "forkserver", "rollback"])
 def test_last_words_before_the_masters_death(logged: Logged, path: Path, pool: dict[str, object]) -> None:
@@ -507,9 +515,11 @@ def test_last_words_before_the_masters_death(logged: Logged, path: Path, pool: d
     daemon, control, address = logged(pool=pool)
     control.wait_at_rest()
     wait_log_process(daemon)
+    [worker] = [row["pid"] for row in control.pool(workers=True)["workers"]]
     daemon.send_signal(signal.SIGSTOP)
     wait_until(lambda: status_value(daemon.pid, "State")[0] == "T", "a master that is stopped")
     say(address, range(7, 8))
+    wait_until(lambda: any(map(waits_for_a_connection, [worker, *children(worker)])), "a worker that has done with it")
     daemon.kill()
     wait_until(lambda: said(path) == [7], "the words of the handler")
 
