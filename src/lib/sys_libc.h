@@ -281,7 +281,16 @@ static inline pid_t sys_start_copy(void (*function)(void *context), void *contex
         return pid;
 }
 
-/* Wait until it has ended. */
+/* True: the child has ended, or there is none. It is not reaped. */
+static inline bool sys_has_ended(pid_t pid)
+{
+        siginfo_t info = {0};
+        long r = sys_result(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | WNOHANG));
+
+        return r < 0 ? r != -EINTR : info.si_pid != 0;
+}
+
+/* Wait until the copy has ended. */
 static inline void sys_await_copy(pid_t pid)
 {
         int kept = errno;

@@ -327,6 +327,14 @@ static inline pid_t sys_getpgid(pid_t pid)
         return (pid_t)SYS_1(__NR_getpgid, pid);
 }
 
+static inline bool sys_has_ended(pid_t pid)
+{
+        siginfo_t info = {0};
+        long r = SYS_5(__NR_waitid, P_PID, pid, &info, WEXITED | WNOWAIT | WNOHANG, NULL);
+
+        return r < 0 ? r != -EINTR : info.si_pid != 0;
+}
+
 static inline void sys_await_copy(pid_t pid)
 {
         while (SYS_4(__NR_wait4, pid, 0, __WALL, 0) == -EINTR)

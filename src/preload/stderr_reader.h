@@ -5,6 +5,5 @@
 
 #include <sys/types.h>
 
-/* Read until the process, a child, has ended, and what it had said by then; it is not collected. 0: read what is there.
- * `fd` is non-blocking; -1: there is nothing to read, and this only waits. */
+/* As stderr_rest_read(), into the log. */
 void stderr_reader_run(int fd, pid_t pid);

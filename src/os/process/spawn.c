@@ -139,10 +139,3 @@ int spawn_program(const struct spawn_program *program, volatile pid_t *ret_pid)
         sigprocmask(SIG_SETMASK, &before, NULL);
         return r;
 }
-
-bool spawn_has_ended(pid_t pid)
-{
-        siginfo_t info = {0};
-
-        return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | WNOHANG) < 0 ? errno != EINTR : info.si_pid != 0;
-}

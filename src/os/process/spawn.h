@@ -48,6 +48,3 @@ struct spawn_program {
  * -ENOEXEC, …): there is no child, and *ret_pid is unchanged. Signal handlers of the caller do not run during the call,
  * and afterwards they find the pid in *ret_pid. */
 int spawn_program(const struct spawn_program *program, volatile pid_t *ret_pid);
-
-/* True: the child has ended, or there is none. It is not reaped. */
-bool spawn_has_ended(pid_t pid);
