@@ -26,7 +26,8 @@ SO_PASSRIGHTS = 83
 REQUEST, WORD, LINE = bytes(8), bytes(16), b"hello\n"  # what is said over a status link, by a template, to the log
 
 # Sends a connection whose last close takes an hour, and ends: through all sockets for packets that a process has, as the
-# code in that process could, or to a UNIX socket, after a byte with nothing beside it. A child of it has the other side of the connection until stdin ends.
+# code in that process could, or to a UNIX socket, after a byte with nothing beside it. A child of it has the other side of
+# the connection until stdin ends.
 SMUGGLER = """
 import array, ctypes, os, socket, struct, sys
 target, data = sys.argv[1], bytes.fromhex(sys.argv[2])

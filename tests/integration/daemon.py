@@ -120,8 +120,8 @@ def stat_fields(pid: int) -> list[str] | None:
 
 
 def listed_children(pid: int) -> list[int] | None:
-    """As the kernel lists them, for each thread; None if this needs a look at every process. It leaves some out if one
-    ends meanwhile: two lists that agree have all."""
+    """As the kernel lists them; None for a process with threads, each of which has a list, or without such lists. The kernel
+    leaves some out if one ends meanwhile: two lists that agree have all."""
     seen = None
     try:
         while os.listdir(f"/proc/{pid}/task") == [str(pid)]:

@@ -70,7 +70,7 @@ static bool may_have_users(const struct pool_config *pool)
 {
         for (size_t i = 0; i < pool->listen.count; i++) {
                 const struct listen_address *item = &pool->listen.items[i];
-                if (item->address.any.sa_family == AF_UNIX || text_starts_with(item->text, LISTEN_SYSTEMD_PREFIX))
+                if (item->address.any.sa_family == AF_UNIX || listen_address_socket_name(item))
                         return true;
         }
         return pool->listen.count == 0;

@@ -13,7 +13,7 @@ struct log_plan {
         const char *path; /* the file */
         int records_fd;   /* the reading end of the master's pipe: whole lines, ended by newlines */
         int orders_fd;    /* a socket: orders in, answers out, one a datagram */
-        pid_t master;
+        pid_t master;     /* whose end is looked for in /proc */
 };
 
 enum log_order_kind {

@@ -132,8 +132,8 @@ static double find_tilt(const struct request_durations *durations)
         double measured_us = (double)durations->total_ns / 1000, low = -0.5, high = 0.5;
         double beyond_us = measured_us - total_us(durations, 0);
 
-        if (beyond_us > -0.001 &&
-            beyond_us < 0.001) /* as precise as the total is; so it is where it was not measured */
+        /* As precise as a total is: so it is where none was measured, and they were spread evenly. */
+        if (beyond_us > -0.001 && beyond_us < 0.001)
                 return 0;
         if (durations->buckets[REQUEST_DURATION_BUCKETS - 1] > 0 && beyond_us > 0)
                 return 0; /* the last bucket, which has no end, takes up the rest */

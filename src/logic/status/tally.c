@@ -62,17 +62,15 @@ bool tally_read(struct tally_words *ret, const struct prefork_slot *slot)
 
 static bool has_begun_or_ended(const struct prefork_slot *slot, const struct tally *tally)
 {
-        return atomic_load(&slot->requests_begun) != tally->said.begun ||
-               atomic_load(&slot->requests_ended) != tally->said.counters.requests;
+        return atomic_load(&slot->requests_begun) != tally->last.begun ||
+               atomic_load(&slot->requests_ended) != tally->last.requests;
 }
 
 bool tally_has_news(const struct prefork_slot *slot, const struct tally *tally)
 {
         struct counters refusals = {0};
 
-        if (!tally->whole || atomic_load(&slot->requests_begun) != tally->last.begun ||
-            atomic_load(&slot->requests_ended) != tally->last.requests ||
-            atomic_load(&slot->throttled) != tally->last.throttled)
+        if (!tally->whole || has_begun_or_ended(slot, tally) || atomic_load(&slot->throttled) != tally->last.throttled)
                 return true;
         read_refusals(&refusals, slot);
         return refusals.refused != tally->last.refused;
@@ -80,11 +78,10 @@ bool tally_has_news(const struct prefork_slot *slot, const struct tally *tally)
 
 bool tally_read_busy(struct tally_words *ret, const struct prefork_slot *slot, const struct tally *tally)
 {
-        const struct counters *said = &tally->said.counters;
         struct counters refusals = {0};
 
         read_refusals(&refusals, slot);
-        if (!has_begun_or_ended(slot, tally) && refusals.refused == said->refused)
+        if (!has_begun_or_ended(slot, tally) && refusals.refused == tally->last.refused)
                 return false;
         *ret = tally->said;
         read_refusals(&ret->counters, slot);

@@ -179,34 +179,11 @@ static void read_worker(const struct worker *worker, uint64_t now_ms, struct wor
 {
         const struct prefork_slot *first = worker_slot(worker, 0);
 
-        read_idle(worker, row);
         row->requests = worker_begun(worker); /* first: what begins later is seen as a request that is new */
         read_slots(worker, now_ms, row);
         row->asked_ns = atomic_load(&first->activity_since_ns);
         row->asks = reason_asked(first);
         row->granted = atomic_load(&first->answer) == PREFORK_ANSWER_GO;
-}
-
-struct worker_row worker_row_of(struct worker *worker, uint64_t now_ms)
-{
-        struct worker_row row = {.worker = worker,
-                                 .pid = worker->pid,
-                                 .life = worker->life,
-                                 .purpose = worker->purpose,
-                                 .stopped = worker->stopped,
-                                 .unwatched = worker->unwatched,
-                                 .slots = worker->slots,
-                                 .generation = worker->generation,
-                                 .launched_ms = worker->forked_ms,
-                                 .recycling = worker->recycling,
-                                 .escalated_request = worker->escalated_request,
-                                 .escalated_thread = worker->escalated_thread,
-                                 .slow_request = worker->slow_request,
-                                 .slow_thread = worker->slow_thread};
-
-        if (worker_serves(worker))
-                read_worker(worker, now_ms, &row);
-        return row;
 }
 
 struct worker_row worker_counted_row_of(struct worker *worker)
@@ -221,5 +198,21 @@ struct worker_row worker_counted_row_of(struct worker *worker)
 
         if (worker_serves(worker))
                 read_idle(worker, &row);
+        return row;
+}
+
+struct worker_row worker_row_of(struct worker *worker, uint64_t now_ms)
+{
+        struct worker_row row = worker_counted_row_of(worker);
+
+        row.pid = worker->pid;
+        row.launched_ms = worker->forked_ms;
+        row.recycling = worker->recycling;
+        row.escalated_request = worker->escalated_request;
+        row.escalated_thread = worker->escalated_thread;
+        row.slow_request = worker->slow_request;
+        row.slow_thread = worker->slow_thread;
+        if (worker_serves(worker))
+                read_worker(worker, now_ms, &row);
         return row;
 }

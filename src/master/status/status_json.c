@@ -36,14 +36,19 @@ static json_t *counts_json(const struct status_counts *counts)
                          NUMBER(counts->retiring), "total", NUMBER(counts->total), "old", NUMBER(counts->old_total));
 }
 
+/* Most numbers of some lists are 0: `zero`, borrowed, serves for all of them. */
+static json_t *number_or(uint64_t number, json_t *zero)
+{
+        return number > 0 ? NUMBER(number) : json_incref(zero);
+}
+
 static json_t *totals_json(const struct counters *totals)
 {
         json_t *object = json_object(), *zero = json_integer(0);
         int r = 0;
 
         for (int id = 0; id < COUNTER_COUNT && r == 0; id++) {
-                uint64_t count = counter_shown(totals, (enum counter_id)id);
-                json_t *value = count > 0 ? NUMBER(count) : json_incref(zero);
+                json_t *value = number_or(counter_shown(totals, (enum counter_id)id), zero);
                 r = json_object_set_new_nocheck(object, counter_table[id].name, value);
         }
         json_decref(zero);
@@ -215,16 +220,14 @@ static json_t *overlay_json(const struct status_pool *status)
         return NULL;
 }
 
-/* Bucket by bucket; NULL: out of memory. Most are empty: one zero serves for all of them. */
+/* Bucket by bucket; NULL: out of memory. */
 static json_t *buckets_json(const struct request_durations *durations)
 {
         json_t *buckets = json_array(), *zero = json_integer(0);
         int r = 0;
 
-        for (size_t i = 0; i < REQUEST_DURATION_BUCKETS && r == 0; i++) {
-                uint64_t count = durations->buckets[i];
-                r = count > 0 ? append(buckets, NUMBER(count)) : json_array_append(buckets, zero);
-        }
+        for (size_t i = 0; i < REQUEST_DURATION_BUCKETS && r == 0; i++)
+                r = append(buckets, number_or(durations->buckets[i], zero));
         json_decref(zero);
         if (r == 0)
                 return buckets;

@@ -22,21 +22,12 @@ void unwanted_fds_refuse(int fd)
         setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof(no));
 }
 
-static bool has_option(int fd, int option, bool otherwise)
+static int option_of(int fd, int option, int otherwise)
 {
         int value = 0;
         socklen_t length = sizeof(value);
 
-        return getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 ? value != 0 : otherwise;
-}
-
-static bool has_packets(int fd)
-{
-        int type = SOCK_STREAM;
-        socklen_t length = sizeof(type);
-
-        getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length);
-        return type != SOCK_STREAM;
+        return getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 ? value : otherwise;
 }
 
 struct look {
@@ -53,7 +44,7 @@ static struct look look(int fd, size_t size)
         struct iovec data = {.iov_base = bytes, .iov_len = size < sizeof(bytes) ? size : sizeof(bytes)};
         struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
 
-        if (has_option(fd, SO_PASSCRED, false)) {
+        if (option_of(fd, SO_PASSCRED, false)) {
                 message.msg_control = name;
                 message.msg_controllen = sizeof(name);
         }
@@ -67,14 +58,14 @@ static struct look look(int fd, size_t size)
 
 ssize_t unwanted_fds_look(int fd, size_t size)
 {
-        if (!has_option(fd, SO_PASSRIGHTS, true))
+        if (!option_of(fd, SO_PASSRIGHTS, true))
                 return (ssize_t)size;
         const struct look next = look(fd, size);
         if (next.length < 0)
                 return next.length;
         if (next.has_more)
                 return -EPROTO;
-        return next.length == 0 || has_packets(fd) ? (ssize_t)size : next.length;
+        return next.length == 0 || option_of(fd, SO_TYPE, SOCK_STREAM) != SOCK_STREAM ? (ssize_t)size : next.length;
 }
 
 ssize_t unwanted_fds_receive(int fd, void *data, size_t size)
@@ -152,7 +143,7 @@ void unwanted_fds_close(int *fd)
         if (*fd < 0)
                 return;
         shutdown(*fd, SHUT_RD); /* nothing comes any more */
-        if (has_option(*fd, SO_PASSRIGHTS, true) && drain(*fd))
+        if (option_of(*fd, SO_PASSRIGHTS, true) && drain(*fd))
                 unwanted_fds_drop(fd);
         else
                 fd_closep(fd);
