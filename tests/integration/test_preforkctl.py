@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from control import control_of
-from daemon import BINARY, OUR_BUG, ROOT, SLOW, Daemon, Timeout, burst, connect, request, run_preforkd, tcp4, wait_until
+from daemon import BINARY, OUR_BUG, ROOT, SLOW, Daemon, burst, connect, request, run_preforkd, tcp4, wait_until
 from terminal import Terminal, terminal
 
 Start = Callable[..., Daemon]
@@ -533,32 +533,34 @@ def test_top_reaches_everything_on_a_small_screen(preforkd: Start, tmp_path: Pat
     daemon = preforkd({name: {"listen": tcp4(), "handler": "/bin/cat", "scaling": "static", "max_workers": 1}
                        for name in pools}, master={"control": path})
     workers = [daemon.wait_workers(1, name)[0] for name in pools]
-    with top(Ctl(path), "-d", "1h", rows=24, columns=80, term="xterm") as screen:
+    with top(Ctl(path), "-d", "1h", rows=60, columns=80, term="xterm") as screen:
         rows = [*(rf"^{name} +running" for name in pools), *(rf"^ *{pid} +pool" for pid in workers)]
 
-        def look() -> tuple[int, set[str]]:
-            """The rows on the screen and the first one's number, when all that are due are drawn."""
+        def shown() -> list[str]:
+            """The rows on the screen, from the top."""
+            text = screen.text()
+            places = {row: match.start() for row in rows if (match := re.search(row, text, re.MULTILINE))}
+            return sorted(places, key=places.__getitem__)
 
-            def drawn() -> tuple[int, set[str]] | None:
-                text = screen.text()
-                position = re.search(r"^(\d+) rows above, (\d+) below$", text, re.MULTILINE)
-                shown = {row for row in rows if re.search(row, text, re.MULTILINE)}
-                complete = position and len(shown) == len(rows) - int(position[1]) - int(position[2]) and "q quit" in text
-                return (int(position[1]), shown) if position and complete else None
+        def first_row() -> int | None:
+            """The number of the first row on the screen, when just those that are due are drawn."""
+            position = re.search(r"^(\d+) rows above, (\d+) below$", screen.text(), re.MULTILINE)
+            if not position or shown() != order[int(position[1]):len(order) - int(position[2])] or "q quit" not in screen.text():
+                return None
+            return int(position[1])
 
-            try:
-                return wait_until(drawn, "a whole screen")
-            except Timeout:
-                raise Timeout(f"not a whole screen:\n{screen.text()}") from None
-
-        above, seen = look()
-        assert (above, len(seen)) == (0, 20) and "PID" not in screen.text()
+        wait_until(lambda: len(shown()) == len(rows), "all rows")
+        order = shown()
+        screen.resize(24, 80)
+        wait_until(lambda: first_row() == 0, "the first rows")
+        assert len(shown()) == 20 and "PID" not in screen.text()
+        above, seen = 0, set(shown())
         while seen != set(rows):
             screen.type(keys)
             before = above
-            wait_until(lambda: look()[0] > before, "the next rows")
-            above, shown = look()
-            seen |= shown
+            wait_until(lambda: (first_row() or 0) > before, f"rows below {before}")
+            above = first_row() or 0
+            seen |= set(shown())
         screen.wait(", 0 below$")
         screen.resize(60, 80)
         screen.wait("^pool00 ")
