@@ -62,7 +62,7 @@ def test_a_storm_of_connections_that_are_told(preforkd: Start, tmp_path: Path) -
             assert request(address, b"x", timeout=5) == request(other, b"x", timeout=5) == b"x"
         share = (cpu_seconds(daemon.pid) - cpu) / (time.monotonic() - begin)
     assert share < 0.35, "of a processor"
-    assert storms(daemon) == 0
+    assert storms(daemon) <= 1, "it may write oftener than once a millisecond, which is told once"
     assert 1 <= len(daemon.told("records dropped")) <= 3 * SLOW + 3, "what was dropped is told once a second"
 
 
