@@ -24,6 +24,17 @@
 #include "os/clock.h"
 #include "os/process/unwanted_fds.h"
 
+/* No process uses the slot, so plain stores are enough; the fork orders them before the worker's. But what it has of
+ * levels is not its worker's: any worker of the pool writes that, at any time. */
+static void clear_slot(struct prefork_slot *slot)
+{
+        size_t levels = offsetof(struct prefork_slot, level_busy_ns);
+        size_t rest = offsetof(struct prefork_slot, reserved_thread);
+
+        memset((void *)slot, 0, levels);
+        memset((char *)slot + rest, 0, sizeof(*slot) - rest);
+}
+
 /* Clear the slots for a new worker. */
 static void prepare_slots(const struct worker *worker)
 {
@@ -32,8 +43,7 @@ static void prepare_slots(const struct worker *worker)
                 struct prefork_slot *slot = worker_slot(worker, i);
                 uint32_t incarnation = atomic_load(&slot->incarnation) + 1;
 
-                /* No process uses the slot, so plain stores are enough; the fork orders them before the worker's. */
-                memset((void *)slot, 0, sizeof(*slot));
+                clear_slot(slot);
                 atomic_store(&slot->incarnation, incarnation);
                 *worker_tally(worker, i) =
                         (struct tally){.since_ms = worker->forked_ms, .looked_ms = worker->forked_ms};

@@ -14,6 +14,7 @@
 #include "master/pool/pool_counters.h"
 #include "master/pool/worker.h"
 #include "master/pool/worker_output.h"
+#include "master/pool/worker_slots.h"
 #include "os/clock.h"
 
 static struct {
@@ -194,6 +195,25 @@ static void test_a_forked_worker_runs(void **state)
         end(worker);
 }
 
+/* A slot is that of a level, too, whoever its worker is: adaptive scaling would take the level for one that was never
+ * busy. */
+static void test_a_new_worker_leaves_the_level_of_its_slot(void **state)
+{
+        (void)state;
+        struct worker *worker = start();
+        struct prefork_slot *slot = worker_slot(worker, 0);
+        end(worker);
+        slot->level_busy_ns = 5;
+        slot->busy_ns = 6;
+        slot->idle_timeouts = 7;
+        worker = start();
+        assert_ptr_equal(worker_slot(worker, 0), slot);
+        assert_int_equal(slot->level_busy_ns, 5);
+        assert_int_equal(slot->busy_ns, 0);
+        assert_int_equal(slot->idle_timeouts, 0);
+        end(worker);
+}
+
 static void test_a_forked_worker_that_ends_at_once_is_told_of_later(void **state)
 {
         (void)state;
@@ -370,6 +390,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 TEST(test_a_forked_worker_runs),
+                TEST(test_a_new_worker_leaves_the_level_of_its_slot),
                 TEST(test_a_forked_worker_that_ends_at_once_is_told_of_later),
                 TEST(test_a_launch_that_fails_leaves_nothing),
                 TEST(test_an_answer_makes_it_run),
