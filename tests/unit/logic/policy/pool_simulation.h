@@ -45,8 +45,9 @@ struct sim {
         uint64_t accepted, refused, not_before_ms;
         bool closing_down, calm; /* calm: nothing fails and no request is for ever */
         unsigned process_limit;
-        unsigned pressure, unpressed; /* of cpu; the workers after the last turn that did not know it above its limit */
-        bool woken;
+        unsigned pressure, unpressed; /* of cpu; the workers in the last turn that did not know it above its limit */
+        unsigned most_single;         /* workers during this turn, without those that stand for others */
+        bool woken, reloaded;         /* a turn is due; the generation is another one since the last */
         uint64_t turns;
 };
 
@@ -181,8 +182,21 @@ static inline bool worker_holds(const struct sim_worker *worker, const struct cl
         return row->generation >= item->since_generation && row->generation <= item->last_generation;
 }
 
+/* A helper has nothing but listeners that close; one that has none of them any more ends by itself. */
+static inline bool is_done_helper(const struct sim *s, const struct sim_worker *worker)
+{
+        for (size_t i = 0; i < s->closing_count; i++)
+                if (!s->closing[i].closed && worker_holds(worker, &s->closing[i]))
+                        return false;
+        return worker->row.purpose == WORKER_DRAIN;
+}
+
 static inline void worker_looks_for_clients(struct sim *s, struct sim_worker *worker)
 {
+        if (worker->is_free && is_done_helper(s, worker)) {
+                worker_ends(s, worker);
+                return;
+        }
         for (size_t i = 0; i < s->closing_count; i++)
                 if (worker->is_free && s->closing[i].queued > 0 && worker_holds(worker, &s->closing[i])) {
                         s->closing[i].queued--;

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
 #include "unit/logic/policy/pool_simulation.h"
@@ -14,6 +15,7 @@
 #define EVENTS 25
 #define ROUNDS 5
 #define SETTLE_MS 3600000
+#define SATURATED_MS 12000 /* a saturated pool looks every ten seconds, and then a second later */
 
 /* --- what holds in each turn ----------------------------------------------------------------------------------------
  */
@@ -50,15 +52,17 @@ static void check_counts(const struct sim *s)
         CHECK(s, c->detached == detached && c->helpers == helpers && c->retiring == room - total);
 }
 
-/* Who may have a replacement does not go without one, unless the pool is full at that moment. */
+/* Who may have a replacement does not go without one, unless the pool is full at that moment, or was when the worker
+ * was let go for the first time: its question may have cleared that answer. */
 static void check_let_go(const struct sim *s, const struct order *order, const struct worker_rows *rows)
 {
         const struct worker_row *row = &rows->items[order->row];
         unsigned own = row->idle && worker_row_counts(row) ? worker_row_slots(row) : 0;
         unsigned others = rows->counts.idle + rows->counts.starting - own;
 
-        CHECK(s, row->replacement != WORKER_ROW_NONE || s->config.scaling == SCALING_ONDEMAND || s->closing_down ||
-                         row->purpose == WORKER_DRAIN || others >= s->turn.limits.max_spare ||
+        CHECK(s, row->recycling == RECYCLE_LET_GO || row->replacement != WORKER_ROW_NONE ||
+                         s->config.scaling == SCALING_ONDEMAND || s->closing_down || row->purpose == WORKER_DRAIN ||
+                         others >= s->turn.limits.max_spare ||
                          rows->counts.total + pool_config_threads(&s->config) > s->turn.limits.max_workers);
 }
 
@@ -127,7 +131,7 @@ static void replay(const struct sim *s, const struct order *order, struct worker
                 worker_rows_link(rows, order->replaces, order->row);
 }
 
-static void check_orders(const struct sim *s, struct worker_rows *rows)
+static void check_orders(struct sim *s, struct worker_rows *rows)
 {
         unsigned launched = 0, recycling = 0, all_before = rows->counts.processes_all;
 
@@ -142,6 +146,7 @@ static void check_orders(const struct sim *s, struct worker_rows *rows)
                         CHECK(s, item->queued == 0 || (item->stays_open && s->accepted >= item->enough_accepted));
                 launched += order->count;
                 replay(s, order, rows);
+                s->most_single = MAX_OF(s->most_single, single_total(rows));
         }
         /* Carried out they lead to what the policies went by. */
         CHECK(s, rows->count == s->turn.rows.count);
@@ -236,7 +241,10 @@ static void take_turn(struct sim *s)
         s->turns++;
         take_snapshot(s);
         copy_rows(s, &s->turn.rows, &s->before);
-        unsigned first = single_total(&s->turn.rows);
+        s->most_single = single_total(&s->turn.rows);
+        if (s->reloaded) /* to its new generation, who stood for an old worker is one of the old ones */
+                s->unpressed = MAX_OF(s->unpressed, s->most_single);
+        s->reloaded = false;
         policies_decide(&s->turn);
         check_counts(s);
         check_orders(s, &s->before);
@@ -244,7 +252,7 @@ static void take_turn(struct sim *s)
         for (size_t i = 0; i < s->closing_count; i++)
                 s->closing[i].closed = false; /* an order is no deed */
         if (under_pressure(s) == UINT64_MAX)
-                s->unpressed = MAX_OF(first, single_total(&s->turn.rows));
+                s->unpressed = s->most_single;
         carry_out(s);
         check_carried_out(s);
         publish(s);
@@ -320,6 +328,7 @@ static void something_happens(struct sim *s)
                 if (random_below(s, 4) == 0)
                         random_accounting(s);
                 s->generation++;
+                s->reloaded = true;
                 s->woken = true;
                 break;
         case 3 ... 6:
@@ -367,7 +376,8 @@ static void settle(struct sim *s)
                         worker->done_at_ms = s->now_ms + 10;
         }
         pass_time(s, SETTLE_MS / 60);
-        s->woken = true; /* for the counts of now */
+        pass_time(s, SATURATED_MS); /* the last of what waited may have been served just now */
+        s->woken = true;            /* for the counts of now */
         come_to_rest(s);
         CHECK(s, s->queued == 0 && s->closing_count == 0);
         CHECK(s, s->turn.rows.counts.old_total == 0 && s->turn.rows.counts.surge == 0);
@@ -449,13 +459,21 @@ static void run_trace(struct sim *s, unsigned number)
         close_down(s);
 }
 
+/* ./check --long wants many more. */
+static unsigned count_traces(void)
+{
+        const char *wanted = getenv("PREFORKD_TEST_TRACES");
+
+        return wanted ? (unsigned)strtoul(wanted, NULL, 10) : TRACES;
+}
+
 static void properties_over_random_traces(void **state)
 {
         struct sim *s = calloc(1, sizeof(*s));
 
         (void)state;
         assert_non_null(s);
-        for (unsigned number = 0; number < TRACES; number++)
+        for (unsigned number = 0; number < count_traces(); number++)
                 run_trace(s, number);
         turn_clear(&s->turn);
         worker_rows_clear(&s->before);
