@@ -8,11 +8,12 @@
  * no locks: a process may die, or write garbage, at any instruction.
  *
  * Writers:
- *   - the worker that holds a slot writes its worker lines, and the master writes its master line;
+ *   - the worker that holds a slot writes its worker lines, and the master writes its master line; but any worker
+ *     writes what a slot has of the level of its number;
  *   - the idle set, the low-water mark and the wake flags are shared. They change only by atomic read-modify-writes,
  *     all seq_cst. Release/acquire would lose wake-ups: both sides exchange the flag first and count the set after
  *     that, so that one of them always sees the change of the other;
- *   - the master writes everything else in the header.
+ *   - the master writes everything else in the header, and workers add themselves to `reporting`.
  *
  * Trust: the master shows and counts what workers have written, but never uses it as an index, a pid or a pointer.
  *
@@ -55,6 +56,13 @@ enum prefork_activity {
         PREFORK_UNWATCHED, /* executes a program that reports nothing */
         PREFORK_HOLDING,   /* has accepted a connection that is no request yet: its PROXY header is waited for */
         PREFORK_THROTTLED, /* the same, and stays in the idle set: rate_limit does not let it pass yet */
+};
+
+/* What workers note of levels: of level k when k of those that report are busy (board.levels). */
+enum prefork_levels {
+        PREFORK_LEVELS_UNKNOWN, /* nothing: workers report in several boards */
+        PREFORK_LEVELS_KNOWN,   /* slot.level, slot.level_work_us */
+        PREFORK_LEVELS_STAMPED, /* the same, and slot.level_busy_ns */
 };
 
 /* Why a worker asks to be recycled. */
@@ -141,7 +149,8 @@ struct prefork_slot {
         _Atomic uint64_t handler_cpu_us; /* CPU time of all ended handler processes */
         _Atomic int32_t handler_status;  /* wait status of the last ended handler process */
         _Atomic uint32_t handler_deaths; /* handler processes that a signal killed */
-        uint32_t reserved_request[2];
+        _Atomic uint32_t level; /* how many workers were busy when the current request had begun; 0: not known */
+        uint32_t reserved_request;
 
         /* Line 2: written by the worker, rarely. */
         _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint64_t source; /* hash of the client's address; 0: none */
@@ -178,10 +187,11 @@ struct prefork_slot {
         _Atomic uint32_t refused_rate;                                   /* closed unserved: rate_limit_per_source */
         _Atomic uint32_t throttled;                                      /* held because of rate_limit */
         uint32_t reserved_rare;
-        /* Written by any worker: when as many workers were busy at once as this slot's number says, and one more; if
-         * the master wants to know (`reporting`). */
+        /* Written by any worker, of the level at which as many workers are busy as this slot's number says, and one
+         * more: when it was busy last, and the total time of all ended requests that began at it. */
         _Atomic uint64_t level_busy_ns;
-        uint64_t reserved_thread[4]; /* for workers with several threads, which have a slot for each thread */
+        _Atomic uint64_t level_work_us;
+        uint64_t reserved_thread[3]; /* for workers with several threads, which have a slot for each thread */
 };
 
 struct prefork_scoreboard {
@@ -202,8 +212,9 @@ struct prefork_scoreboard {
         _Atomic uint64_t max_worker_memory_bytes;                     /* 0: no recycling by memory */
         _Atomic uint64_t max_worker_age_ns;                           /* 0: no recycling by age */
         _Atomic uint32_t max_requests_jitter_percent;
-        /* How many workers are idle or busy: levels are noted by it (slot.level_busy_ns). 0: they are not. */
-        _Atomic uint32_t reporting;
+        _Atomic uint32_t reporting; /* how many workers are idle or busy; one that becomes ready adds itself */
+        _Atomic uint32_t levels;    /* enum prefork_levels */
+        uint32_t reserved_limits;
 
         _Alignas(PREFORK_SCOREBOARD_LINE) _Atomic uint32_t wake[PREFORK_WAKE_COUNT];
         /* On a line that workers write, too: as `records`. */

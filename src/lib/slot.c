@@ -71,17 +71,36 @@ static void set_activity(struct slot *slot, enum prefork_activity activity, uint
         atomic_store_explicit(&slot->words->activity, activity, memory_order_release);
 }
 
-/* So many workers are busy while `idle` of those that report are not: note that this level is. The other levels below
- * are as well, and whoever reads it knows. */
-static void note_level(struct prefork_scoreboard *board, uint32_t reporting, uint32_t idle, uint64_t now_ns)
+/* What the board has of the level at which so many workers are busy; NULL: there is no such level. */
+static struct prefork_slot *slot_of_level(struct prefork_scoreboard *board, uint32_t level)
 {
-        if (reporting > idle && reporting - idle <= PREFORK_SCOREBOARD_SLOTS)
-                atomic_store_explicit(&board->slots[reporting - idle - 1].level_busy_ns, now_ns, memory_order_relaxed);
+        return level > 0 && level <= PREFORK_SCOREBOARD_SLOTS ? &board->slots[level - 1] : NULL;
+}
+
+/* The level that is busy while `idle` of those that report are not; 0: none, or that is not known. If the master wants
+ * to know, note when it was so. The other levels below are busy as well, and whoever reads it knows. */
+static uint32_t note_level(struct prefork_scoreboard *board, uint32_t idle, uint64_t now_ns)
+{
+        uint32_t levels = atomic_load_explicit(&board->levels, memory_order_relaxed);
+        uint32_t reporting = atomic_load_explicit(&board->reporting, memory_order_relaxed);
+        uint32_t level = levels != PREFORK_LEVELS_UNKNOWN && reporting > idle ? reporting - idle : 0;
+        struct prefork_slot *words = slot_of_level(board, level);
+
+        if (words && levels == PREFORK_LEVELS_STAMPED)
+                atomic_store_explicit(&words->level_busy_ns, now_ns, memory_order_relaxed);
+        return level;
+}
+
+void slot_join(struct slot *slot, uint64_t now_ns)
+{
+        slot_idle(slot, now_ns);
+        /* The master counts all, but a little later, and many may be busy by then. */
+        atomic_fetch_add(&slot->board->reporting, 1);
 }
 
 void slot_ready(struct slot *slot, uint64_t now_ns)
 {
-        slot_idle(slot, now_ns);
+        slot_join(slot, now_ns);
         slot_wake(slot, PREFORK_WAKE_READY);
 }
 
@@ -96,11 +115,9 @@ static void join_idle_set(struct slot *slot, enum prefork_activity activity, uin
 {
         struct prefork_scoreboard *board = slot->board;
 
-        uint32_t reporting = atomic_load_explicit(&board->reporting, memory_order_relaxed);
-
         /* Before it is idle: of two that leave at once, both may note the higher level, but none is missed. */
-        if (reporting > 0)
-                note_level(board, reporting, idle_set_count(board), now_ns);
+        if (atomic_load_explicit(&board->levels, memory_order_relaxed) == PREFORK_LEVELS_STAMPED)
+                note_level(board, idle_set_count(board), now_ns);
         set_activity(slot, activity, now_ns);
         idle_set_add(board, slot->index);
         uint32_t high_above = atomic_load(&board->high_above);
@@ -122,8 +139,8 @@ static void lower_low_water(struct prefork_scoreboard *board, uint32_t idle)
                 ;
 }
 
-/* Leave the idle set for that activity. */
-static void leave_idle_set(struct slot *slot, enum prefork_activity activity, uint64_t now_ns)
+/* Leave the idle set for that activity. Returns the level that is reached. */
+static uint32_t leave_idle_set(struct slot *slot, enum prefork_activity activity, uint64_t now_ns)
 {
         struct prefork_scoreboard *board = slot->board;
 
@@ -131,9 +148,10 @@ static void leave_idle_set(struct slot *slot, enum prefork_activity activity, ui
         idle_set_remove(board, slot->index);
         uint32_t idle = idle_set_count(board);
         lower_low_water(board, idle);
-        note_level(board, atomic_load_explicit(&board->reporting, memory_order_relaxed), idle, now_ns);
+        uint32_t level = note_level(board, idle, now_ns);
         if (idle < atomic_load(&board->low_below))
                 slot_wake(slot, PREFORK_WAKE_LOW);
+        return level;
 }
 
 void slot_hold(struct slot *slot, uint64_t now_ns)
@@ -146,7 +164,8 @@ void slot_busy(struct slot *slot, uint64_t now_ns)
         const struct prefork_scoreboard *board = slot->board;
 
         atomic_fetch_add_explicit(&slot->words->requests_begun, 1, memory_order_relaxed);
-        leave_idle_set(slot, PREFORK_BUSY, now_ns);
+        uint32_t level = leave_idle_set(slot, PREFORK_BUSY, now_ns);
+        atomic_store_explicit(&slot->words->level, level, memory_order_relaxed);
         if (atomic_load(&board->notify_busy))
                 slot_wake(slot, PREFORK_WAKE_BUSY);
 }
@@ -185,6 +204,16 @@ bool slot_is_crash(int signal_number)
         return false;
 }
 
+/* The time of a request is that of the level at which it began, whatever came while it lasted. */
+static void add_work(struct slot *slot, uint64_t duration_ns)
+{
+        uint32_t level = atomic_load_explicit(&slot->words->level, memory_order_relaxed);
+        struct prefork_slot *words = slot_of_level(slot->board, level);
+
+        if (words)
+                atomic_fetch_add_explicit(&words->level_work_us, duration_ns / 1000, memory_order_relaxed);
+}
+
 void slot_done(struct slot *slot, uint64_t now_ns, int handler_status, uint64_t handler_cpu_us)
 {
         struct prefork_slot *words = slot->words;
@@ -192,6 +221,7 @@ void slot_done(struct slot *slot, uint64_t now_ns, int handler_status, uint64_t 
         uint64_t duration_ns = now_ns > since_ns ? now_ns - since_ns : 0;
         bool died_of_signal = (handler_status & 0x7f) != 0, failed = !died_of_signal && handler_status >> 8 != 0;
 
+        add_work(slot, duration_ns);
         ADD_OWN(words->busy_ns, duration_ns);
         ADD_OWN(words->handler_cpu_us, handler_cpu_us);
         ADD_OWN(words->durations[slot_duration_bucket(duration_ns)], 1);

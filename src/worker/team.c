@@ -160,7 +160,7 @@ int team_run(struct team *team, const struct accept_loop *first, struct worker_f
                 return r;
         /* The first is the last to say so: with it the master knows that all are ready. */
         for (size_t i = team->count; i-- > 1;)
-                slot_idle(team->slots[i], clock_now_ns());
+                slot_join(team->slots[i], clock_now_ns());
         slot_ready(team->slots[0], clock_now_ns());
         pthread_barrier_wait(&team->gate);
         for (size_t i = 0; i < team->count; i++)

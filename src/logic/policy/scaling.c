@@ -81,12 +81,6 @@ static struct scale_input gather(const struct turn *turn, unsigned unwatched_spa
         };
 }
 
-/* The workers that are in the idle set or busy. */
-static unsigned count_reporting(const struct worker_counts *counts)
-{
-        return counts->total - MIN_OF(counts->starting, counts->total);
-}
-
 static void take_advice(struct turn *turn, const struct scale_limits *limits, struct scale_input *input)
 {
         const struct adaptive_input asked = {
@@ -285,8 +279,6 @@ static void publish(struct turn *turn, const struct scale_decision *decision, co
         turn->levels.reset_low_water = decision->reset_low_water;
         turn->levels.watch_listeners = decision->watch_listeners || view->watch;
         total_limit_watch(turn);
-        if (turn->limits.scaling == SCALING_ADAPTIVE)
-                turn->levels.reporting = count_reporting(&turn->rows.counts);
         if (decision->reset_low_water)
                 occupancy_reset_low_water(&turn->scaling->occupancy, view->free - MIN_OF(decision->retire, view->free));
 }

@@ -68,7 +68,6 @@ struct turn_levels {
         uint32_t low_below, high_above;
         bool reset_low_water;
         bool watch_listeners; /* the master itself watches the listeners */
-        uint32_t reporting;   /* workers note the levels of demand by this many; 0: they do not */
         uint32_t reached;     /* this level is busy, because connections wait, or of no other is known; 0: none */
         bool notify_busy;     /* workers wake the master when a request begins, because no request deadline is armed */
 };

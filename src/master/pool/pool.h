@@ -150,6 +150,7 @@ struct pool {
         struct worker_table workers;
         struct templates templates;  /* written by launcher_template */
         struct scaling_state scaler; /* written by logic/policy/scaling, in a turn, and by scaler */
+        uint32_t reporting_seen;     /* what the present board said when the turn began; written by scaler */
         struct budget_row budget;    /* in the runtime's; written by pool_budget */
         struct pool_starts starts;
         struct pool_health health;

@@ -88,6 +88,7 @@ static void take_queue(struct pool *pool)
 int pool_snapshot_take(struct pool *pool, uint64_t now_ms)
 {
         turn_begin(&pool->turn, now_ms, pool->generation);
+        scaler_begin_turn(pool);
         take_numbers(pool);
         int r = take_workers(pool, now_ms);
         pool->turn.worth = start_meter_worth(pool);

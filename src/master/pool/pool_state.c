@@ -96,6 +96,7 @@ static const struct field pool_fields[] = {
         DERIVED(struct pool, scaler.waiting.mark_count, "marked anew"),
         DERIVED(struct pool, scaler.waiting.accepted, "marked anew"),
         DERIVED(struct pool, scaler.pressure, "measured anew"),
+        DERIVED(struct pool, reporting_seen, "looked at anew"),
         DERIVED(struct pool, budget, "noted by pool_start()"),
         DERIVED(struct pool, starts, "measured anew"),
         FIELD(struct pool, health.backoff.failures, "start_failures"),

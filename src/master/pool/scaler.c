@@ -79,6 +79,12 @@ static bool publish_share(struct prefork_scoreboard *board, const struct level_s
                (share->high_above != UINT32_MAX && idle > share->high_above);
 }
 
+/* Those that say whether they are idle. */
+static uint32_t count_reporting(const struct worker_counts *counts)
+{
+        return counts->idle + counts->busy;
+}
+
 /* That level is busy just now. Written as workers write it. */
 static void note_level(struct prefork_scoreboard *board, uint32_t level)
 {
@@ -86,15 +92,35 @@ static void note_level(struct prefork_scoreboard *board, uint32_t level)
                 atomic_store_explicit(&board->slots[level - 1].level_busy_ns, clock_now_ns(), memory_order_relaxed);
 }
 
-/* Levels are those of the pool, so with several boards no worker sees them; when they are one again, all were busy. */
-static void publish_reporting(const struct boards *boards, const struct turn_levels *levels)
+void scaler_begin_turn(struct pool *pool)
 {
-        for (unsigned i = 0; i < boards->count; i++) {
-                struct prefork_scoreboard *board = boards->items[i]->memory;
-                uint32_t reporting = boards->count == 1 ? levels->reporting : 0;
-                if (atomic_load_explicit(&board->reporting, memory_order_relaxed) != reporting)
-                        atomic_store_explicit(&board->reporting, reporting, memory_order_relaxed);
-                note_level(board, boards->count == 1 ? levels->reached : levels->reporting);
+        const struct prefork_scoreboard *board = boards_present(&pool->boards)->memory;
+
+        pool->reporting_seen = atomic_load(&board->reporting);
+}
+
+/* Who has become ready since the turn began has added itself, and is perhaps among the `reporting`, too: the next turn,
+ * for which it has woken us, knows. */
+static void publish_reporting(struct pool *pool, uint32_t reporting)
+{
+        struct prefork_scoreboard *board = boards_present(&pool->boards)->memory;
+
+        if (reporting != pool->reporting_seen)
+                atomic_fetch_add(&board->reporting, reporting - pool->reporting_seen);
+}
+
+/* Levels are those of the pool, so with several boards no worker sees them; when they are one again, all were busy. */
+static void publish_known(struct pool *pool, uint32_t reporting, uint32_t reached)
+{
+        bool is_adaptive = pool->turn.limits.scaling == SCALING_ADAPTIVE, is_one = pool->boards.count == 1;
+        uint32_t wanted = is_adaptive ? PREFORK_LEVELS_STAMPED : PREFORK_LEVELS_KNOWN;
+
+        for (unsigned i = 0; i < pool->boards.count; i++) {
+                struct prefork_scoreboard *board = pool->boards.items[i]->memory;
+                uint32_t levels = is_one ? wanted : PREFORK_LEVELS_UNKNOWN;
+                if (atomic_load_explicit(&board->levels, memory_order_relaxed) != levels)
+                        atomic_store_explicit(&board->levels, levels, memory_order_relaxed);
+                note_level(board, is_one ? reached : reporting);
         }
 }
 
@@ -137,7 +163,7 @@ static void note_peaks(struct pool *pool, uint64_t now_ms, const struct worker_c
                        unsigned queued)
 {
         const struct peaks_view view = {.busy = counts->busy,
-                                        .reporting = pool->boards.count == 1 ? counts->idle + counts->busy : 0,
+                                        .reporting = pool->boards.count == 1 ? count_reporting(counts) : 0,
                                         .low_water = low_water,
                                         .queued = queued};
 
@@ -201,7 +227,8 @@ int scaler_take_levels(struct pool *pool)
 void scaler_publish(struct pool *pool)
 {
         watch_listeners(pool, pool->turn.levels.watch_listeners);
-        publish_reporting(&pool->boards, &pool->turn.levels);
+        publish_reporting(pool, count_reporting(&pool->turn.rows.counts));
+        publish_known(pool, count_reporting(&pool->turn.rows.counts), pool->turn.levels.reached);
         if (publish_levels(&pool->boards, &pool->turn.levels))
                 pool_touch(pool);
 }

@@ -7,6 +7,9 @@
 struct pool;
 struct worker_counts;
 
+/* Before the workers are looked at for the turn. */
+void scaler_begin_turn(struct pool *pool);
+
 /* For adaptive scaling: when the levels of demand were busy last, as the workers have noted it, into the turn. The
  * snapshot frees it. 0 or -ENOMEM. */
 int scaler_take_levels(struct pool *pool);

@@ -73,6 +73,7 @@ static void test_levels_are_noted(void **state)
         slot_idle(&first, 3000);
         assert_int_equal(level_busy_ns(fixture, 1), 0); /* nobody asks */
 
+        fixture->board->levels = PREFORK_LEVELS_STAMPED;
         fixture->board->reporting = 2;
         slot_busy(&first, 4000);
         assert_int_equal(level_busy_ns(fixture, 1), 4000);
@@ -85,13 +86,64 @@ static void test_levels_are_noted(void **state)
         assert_int_equal(level_busy_ns(fixture, 1), 7000);
 }
 
+static uint64_t level_work_us(const struct fixture *fixture, unsigned level)
+{
+        return fixture->board->slots[level - 1].level_work_us;
+}
+
+static void test_work_is_that_of_the_level_at_which_it_begins(void **state)
+{
+        struct fixture *fixture = *state;
+        struct slot first = attach(fixture, 3), second = attach(fixture, 70);
+
+        slot_ready(&first, 1000);
+        slot_ready(&second, 1000);
+        slot_busy(&first, 2000);
+        fixture->board->levels = PREFORK_LEVELS_KNOWN; /* too late for the first */
+        slot_busy(&second, 3000);
+        slot_done(&first, 9000, 0, 0);
+        assert_int_equal(level_work_us(fixture, 1), 0);
+        slot_idle(&first, 10000);
+        slot_hold(&first, 11000);
+        slot_busy(&first, 12000);
+        slot_done(&second, 1003000, 0, 0);
+        slot_idle(&second, 1004000);
+        slot_done(&first, 2012000, 0, 0);
+        slot_idle(&first, 2013000);
+        assert_int_equal(level_work_us(fixture, 1), 0);
+        assert_int_equal(level_work_us(fixture, 2), 1000 + 2000);
+        slot_throttle(&first, 3000000);
+        slot_busy(&first, 3000000);
+        slot_done(&first, 3007000, 0, 0);
+        slot_idle(&first, 3008000);
+        assert_int_equal(level_work_us(fixture, 1), 7);
+}
+
+/* Many may begin to serve before the master has counted them. */
+static void test_a_new_worker_counts_at_once(void **state)
+{
+        struct fixture *fixture = *state;
+        struct slot first = attach(fixture, 3), second = attach(fixture, 70);
+
+        fixture->board->levels = PREFORK_LEVELS_KNOWN;
+        slot_ready(&first, 2000);
+        slot_join(&second, 2000);
+        assert_int_equal(fixture->board->reporting, 2);
+        slot_busy(&second, 3000);
+        slot_busy(&first, 3000);
+        assert_int_equal(first.words->level, 2);
+        assert_int_equal(second.words->level, 1);
+        assert_int_equal(level_busy_ns(fixture, 1), 0); /* which nobody wants to know */
+}
+
 /* Whoever writes to the scoreboard may have written that, too. */
 static void test_levels_that_cannot_be_are_not_noted(void **state)
 {
         struct fixture *fixture = *state;
         struct slot slot = attach(fixture, 3);
 
-        fixture->board->reporting = UINT32_MAX;
+        fixture->board->levels = PREFORK_LEVELS_STAMPED;
+        fixture->board->reporting = UINT32_MAX - 1;
         slot_ready(&slot, 1000);
         slot_busy(&slot, 2000);
         fixture->board->reporting = PREFORK_SCOREBOARD_SLOTS;
@@ -99,10 +151,15 @@ static void test_levels_that_cannot_be_are_not_noted(void **state)
         assert_int_equal(level_busy_ns(fixture, PREFORK_SCOREBOARD_SLOTS), 3000);
         fixture->board->reporting = 1;
         slot_busy(&slot, 4000);
-        slot_ready(&slot, 5000);
+        slot_idle(&slot, 5000);
         assert_int_equal(level_busy_ns(fixture, 1), 5000);
         slot_hold(&slot, 6000);
         assert_int_equal(level_busy_ns(fixture, 1), 6000);
+        slot_busy(&slot, 7000);
+        slot.words->level = PREFORK_SCOREBOARD_SLOTS + 1;
+        slot_done(&slot, 9000, 0, 0);
+        slot.words->level = UINT32_MAX;
+        slot_done(&slot, 9000, 0, 0);
 }
 
 static void test_ready(void **state)
@@ -499,6 +556,8 @@ int main(void)
                 WITH_BOARD(test_attach_checks_the_layout),
                 WITH_BOARD(test_a_wake_up_that_fails_is_not_the_last),
                 WITH_BOARD(test_levels_are_noted),
+                WITH_BOARD(test_a_new_worker_counts_at_once),
+                WITH_BOARD(test_work_is_that_of_the_level_at_which_it_begins),
                 WITH_BOARD(test_levels_that_cannot_be_are_not_noted),
                 WITH_BOARD(test_ready),
                 WITH_BOARD(test_idle_wakes_above_the_threshold),

@@ -139,9 +139,9 @@ static void adaptive_scaling(void **state)
 {
         (void)state;
         PLAY(scaling_decide, "pool adaptive max 20 spare 0 20 start 0 worth 10s pressure-limit 60",
-             "1s a busy; pool pressure 0 -> high 0 watch reporting 1 reached 1",
-             "2s pool pressure 99 queued 2 -> say growth is held back at 1 worker, 2 missing (cpu pressure 99.00% > 60%); warn saturated: 1 worker is in use, 2 connections wait; growth is held back (cpu pressure 99.00% > 60%) at 2250ms high 0 reporting 1 reached 1",
-             "2250ms pool pressure 0 queued 2 -> launch b serve (2 queued, spare 0) at 2500ms high 0 reporting 1 reached 2");
+             "1s a busy; pool pressure 0 -> high 0 watch reached 1",
+             "2s pool pressure 99 queued 2 -> say growth is held back at 1 worker, 2 missing (cpu pressure 99.00% > 60%); warn saturated: 1 worker is in use, 2 connections wait; growth is held back (cpu pressure 99.00% > 60%) at 2250ms high 0 reached 1",
+             "2250ms pool pressure 0 queued 2 -> launch b serve (2 queued, spare 0) at 2500ms high 0 reached 2");
 }
 
 /* clang-format on */

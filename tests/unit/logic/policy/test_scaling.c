@@ -234,11 +234,10 @@ static void adaptive_keeps_levels(void **state)
         PLAY(scaling_decide, "pool adaptive max 8 spare 0 8 worth 10s",
              "1s -> high 0 watch",
              "2s pool queued 2 -> launch a b serve (2 queued, spare 0) high 0 reached 2",
-             "# What is ready is what workers note levels by.",
-             "3s a busy; b busy; pool queued 0 level 2 3s -> high 0 watch reporting 2",
-             "4s a idle; b idle; pool level 2 4s level 1 4s -> at 14s low 1 reporting 2",
+             "3s a busy; b busy; pool queued 0 level 2 3s -> high 0 watch",
+             "4s a idle; b idle; pool level 2 4s level 1 4s -> at 14s low 1",
              ("14s pool level 1 9s -> say -1 worker (level 2 idle for 10.0 s > 10.0 s); retire a (surplus) "
-              "at 19s low 1 reporting 1"),
+              "at 19s low 1"),
              "19s -> say -1 worker (level 1 idle for 10.0 s > 10.0 s); retire b (surplus) high 0 watch");
 }
 

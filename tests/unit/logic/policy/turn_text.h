@@ -22,7 +22,7 @@
  * settled (no handshakes), stays, enough N (accepted), closing T (since when), gone. Behind the arrow stand all orders,
  * in order, separated by
  * "; ", and then what is published or asked for: again, at T, news (notify_busy), low N, high N, reset, watch; for
- * adaptive: reporting N, reached N. */
+ * adaptive: reached N. */
 #pragma once
 
 #include <stdlib.h>
@@ -524,8 +524,6 @@ static inline void write_outcome(const struct world *w, struct text *text)
                 text_appendf(text, " high %u", turn->levels.high_above);
         text_append(text, turn->levels.reset_low_water ? " reset" : "");
         text_append(text, turn->levels.watch_listeners ? " watch" : "");
-        if (turn->levels.reporting > 0)
-                text_appendf(text, " reporting %u", turn->levels.reporting);
         if (turn->levels.reached > 0)
                 text_appendf(text, " reached %u", turn->levels.reached);
 }

@@ -204,11 +204,13 @@ static void test_a_new_worker_leaves_the_level_of_its_slot(void **state)
         struct prefork_slot *slot = worker_slot(worker, 0);
         end(worker);
         slot->level_busy_ns = 5;
+        slot->level_work_us = 4;
         slot->busy_ns = 6;
         slot->idle_timeouts = 7;
         worker = start();
         assert_ptr_equal(worker_slot(worker, 0), slot);
         assert_int_equal(slot->level_busy_ns, 5);
+        assert_int_equal(slot->level_work_us, 4);
         assert_int_equal(slot->busy_ns, 0);
         assert_int_equal(slot->idle_timeouts, 0);
         end(worker);
