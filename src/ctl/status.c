@@ -60,9 +60,26 @@ static int append_adaptive(const json_t *pool, struct text *text)
                 ctl_number(pool, "adaptive.spare_workers"));
 }
 
-static int append_workers(const json_t *pool, struct text *text)
+/* The most that there was at once, and how many were busy at once, by the work that was done so. */
+static int append_demand(const json_t *pool, struct text *text)
 {
         char observed[FIGURE_MAX];
+        int r = text_appendf(
+                text, "  at most    %" PRIu64 " busy, %" PRIu64 " waiting, %" PRIu64 " both at once in %s\n",
+                ctl_number(pool, "peaks.busy"), ctl_number(pool, "peaks.queue"), ctl_number(pool, "peaks.demand"),
+                figure_duration(ctl_number(pool, "peaks.observed_ms"), observed));
+
+        if (r < 0 || ctl_number(pool, "concurrency.p999") == 0)
+                return r;
+        return text_appendf(text,
+                            "  busy       at most %" PRIu64 " for 50%% of the work, %" PRIu64 " for 90%%, %" PRIu64
+                            " for 99%%, %" PRIu64 " for 99.9%%\n",
+                            ctl_number(pool, "concurrency.p50"), ctl_number(pool, "concurrency.p90"),
+                            ctl_number(pool, "concurrency.p99"), ctl_number(pool, "concurrency.p999"));
+}
+
+static int append_workers(const json_t *pool, struct text *text)
+{
         int r = text_appendf(text,
                              "  workers    %" PRIu64 " of at most %" PRIu64 ": %" PRIu64 " idle, %" PRIu64
                              " busy, %" PRIu64 " starting; besides %" PRIu64 " retiring, %" PRIu64 " detached\n",
@@ -72,11 +89,7 @@ static int append_workers(const json_t *pool, struct text *text)
                              ctl_number(pool, "counts.detached"));
 
         if (r == 0 && ctl_number(pool, "peaks.demand") > 0)
-                r = text_appendf(text,
-                                 "  at most    %" PRIu64 " busy, %" PRIu64 " waiting, %" PRIu64 " both at once in %s\n",
-                                 ctl_number(pool, "peaks.busy"), ctl_number(pool, "peaks.queue"),
-                                 ctl_number(pool, "peaks.demand"),
-                                 figure_duration(ctl_number(pool, "peaks.observed_ms"), observed));
+                r = append_demand(pool, text);
         if (r == 0 && ctl_number(pool, "counts.throttled") > 0)
                 r = text_appendf(text, "  throttled  %" PRIu64 " of the idle hold a connection for rate_limit\n",
                                  ctl_number(pool, "counts.throttled"));

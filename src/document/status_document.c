@@ -127,6 +127,15 @@ static void read_peaks(const json_t *object, struct status_pool *ret)
         ret->peaks.demand = count_of(object, "demand");
 }
 
+static struct concurrency read_concurrency(const json_t *object)
+{
+        return (struct concurrency){.work_ms = member_number(object, "work_ms"),
+                                    .p50 = count_of(object, "p50"),
+                                    .p90 = count_of(object, "p90"),
+                                    .p99 = count_of(object, "p99"),
+                                    .p999 = count_of(object, "p999")};
+}
+
 /* Percent, as it is kept. */
 static unsigned share_of(const json_t *object, const char *name)
 {
@@ -171,6 +180,7 @@ static int read_pool(const json_t *object, struct status_pool *ret)
         ret->busy_average = busy ? MAX_OF(json_number_value(busy), 0.) : ret->counts.busy;
         status_document_read_scaling(object, ret);
         read_peaks(json_object_get(object, "peaks"), ret);
+        ret->concurrency = read_concurrency(json_object_get(object, "concurrency"));
         read_pressure(json_object_get(object, "growth_pressure"), ret);
         read_totals(json_object_get(object, "totals"), &ret->totals);
         read_buckets(json_object_get(object, "duration_us"), &ret->durations);

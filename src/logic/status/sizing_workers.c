@@ -22,13 +22,25 @@ static void say_memory(const struct sizing_facts *facts, uint64_t count, struct 
                    figure_size(facts->input->memory_bytes, there), facts->input->memory_of);
 }
 
+/* The work of which it is known how many were busy is nearly all that there was: it is counted since the last restart.
+ */
+static bool knows_concurrency(const struct sizing_facts *facts)
+{
+        const struct status_pool *pool = facts->pool;
+
+        return pool->concurrency.p999 > 0 && pool->concurrency.work_ms >= pool->totals.busy_ns / 1000000 / 10 * 9;
+}
+
 static void say_most(const struct sizing_facts *facts, struct sizing *to)
 {
+        const struct status_pool *pool = facts->pool;
         char observed[FIGURE_MAX], mean[32];
 
-        sizing_say(to, "at most %u of %u workers were busy at once in %s, and %s on average", facts->pool->peaks.busy,
-                   facts->pool->limits.max_workers, figure_duration(facts->observed_ms, observed),
-                   sizing_tenths(facts->busy_milli, mean));
+        sizing_say(to, "at most %u of %u workers were busy at once in %s", pool->peaks.busy, pool->limits.max_workers,
+                   figure_duration(facts->observed_ms, observed));
+        if (knows_concurrency(facts))
+                sizing_say(to, ", no more than %u for 99.9 %% of the work", pool->concurrency.p999);
+        sizing_say(to, ", and %s on average", sizing_tenths(facts->busy_milli, mean));
 }
 
 static void say_full(const struct sizing_facts *facts, struct sizing *to)
@@ -102,22 +114,52 @@ static bool is_beyond_memory(const struct sizing_facts *facts)
                facts->pool->limits.max_workers > facts->input->memory_bytes / facts->worker_bytes;
 }
 
+/* A static pool has all its workers always, so most of them should be needed. A thousandth of the work can wait, unless
+ * it is refused. */
+static void judge_static(const struct sizing_facts *facts, struct sizing *to)
+{
+        const struct status_pool *pool = facts->pool;
+        bool can_wait = knows_concurrency(facts) && !pool->refuses;
+        uint64_t wanted = MAX_OF(WITH_ROOM(can_wait ? pool->concurrency.p999 : pool->peaks.demand), UINT64_C(1));
+        char all[FIGURE_MAX];
+
+        if (wanted > pool->limits.max_workers / 2)
+                return;
+        if (can_wait)
+                sizing_say(to, "; a quarter more than these %u is %" PRIu64, pool->concurrency.p999, wanted);
+        else
+                sizing_say(to, "; a quarter more than was ever needed is %" PRIu64, wanted);
+        if (facts->worker_bytes > 0)
+                sizing_say(to, ", for which %s are enough", figure_size(wanted * facts->worker_bytes, all));
+        if (can_wait)
+                sizing_say(to, ", and what comes beyond can wait");
+        sizing_change_number(to, wanted);
+}
+
 static void judge_spacious(const struct sizing_facts *facts, struct sizing *to)
 {
         const struct status_pool *pool = facts->pool;
         unsigned max = pool->limits.max_workers;
-        uint64_t wanted = MAX_OF(WITH_ROOM(pool->peaks.demand), UINT64_C(1)), fit = sizing_workers_in_memory(facts);
+        uint64_t fit = sizing_workers_in_memory(facts);
 
         say_most(facts, to);
         say_memory(facts, max, to);
         if (is_beyond_memory(facts) && max > 1) {
                 sizing_say(to, ": three quarters of it are enough for %" PRIu64, fit);
                 sizing_change_number(to, MAX_OF(MIN_OF(fit, (uint64_t)max - 1), UINT64_C(1)));
-        } else if (pool->limits.scaling == SCALING_STATIC && wanted <= max / 2) {
-                sizing_say(to, "; a quarter more than was ever needed is %" PRIu64, wanted);
-                sizing_change_number(to, wanted);
-        } else if (pool->limits.scaling != SCALING_STATIC)
+        } else if (pool->limits.scaling == SCALING_STATIC)
+                judge_static(facts, to);
+        else
                 sizing_say(to, "; a limit that is not reached costs nothing");
+}
+
+/* A static pool in which hardly any work has met its limit, and can wait. */
+static bool fits_nearly_all(const struct sizing_facts *facts)
+{
+        const struct status_pool *pool = facts->pool;
+
+        return pool->limits.scaling == SCALING_STATIC && !pool->refuses && knows_concurrency(facts) &&
+               pool->concurrency.p999 < pool->limits.max_workers;
 }
 
 static void judge_max_workers(const struct sizing_facts *facts, struct sizing *to)
@@ -137,7 +179,9 @@ static void judge_max_workers(const struct sizing_facts *facts, struct sizing *t
                 return;
         }
         say_full(facts, to);
-        if (pool->totals.saturated_ms < facts->observed_ms / RARELY && pool->totals.refused_full == 0)
+        if (fits_nearly_all(facts)) /* a limit that was chosen by that is met now and then */
+                sizing_say(to, "; but no more than %u were busy for 99.9 %% of the work", pool->concurrency.p999);
+        else if (pool->totals.saturated_ms < facts->observed_ms / RARELY && pool->totals.refused_full == 0)
                 sizing_say(to, ", which is less than a thousandth of the time");
         else
                 judge_full(facts, to);

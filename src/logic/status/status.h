@@ -12,6 +12,7 @@
 
 #include "logic/policy/scale.h"
 #include "logic/policy/worker_life.h"
+#include "logic/status/concurrency.h"
 #include "logic/status/counters.h"
 #include "logic/status/history.h"
 #include "logic/status/request_rate.h"
@@ -150,6 +151,7 @@ struct status_pool {
                 unsigned queued;      /* … so many connections waited, … */
                 unsigned demand;      /* … and so many were served or waited */
         } peaks;
+        struct concurrency concurrency; /* STATUS_WORKERS */
         struct request_durations durations;
         struct request_durations waits;                    /* before requests, as far as they are known */
         struct request_percentiles times, wait_times;      /* of these, from sums that are finer than what is shown */
@@ -197,7 +199,7 @@ struct status {
         uint64_t upgrades;           /* of the running daemon */
 };
 
-/* How much to collect: bits. STATUS_WORKERS: also the history. */
+/* How much to collect: bits. STATUS_WORKERS: also the history and the concurrency. */
 enum { STATUS_WORKERS = 1, STATUS_SPREAD = 2 };
 
 /* The most workers of a pool that are listed: what a person, a screen and a reply can take. */

@@ -305,6 +305,8 @@ static int collect_lists(const struct pool *pool, unsigned detail, uint64_t now_
         if (r == 0 && (detail & STATUS_WORKERS))
                 r = collect_history(pool, now_ms, status);
         if (r == 0 && (detail & STATUS_WORKERS))
+                r = status_scaling_collect_concurrency(pool, status);
+        if (r == 0 && (detail & STATUS_WORKERS))
                 r = status_workers_collect(pool, now_ms, status);
         return r == 0 && (detail & STATUS_SPREAD) ? collect_spread(pool, status) : r;
 }

@@ -126,6 +126,13 @@ static json_t *history_json(const struct status_pool *status)
         return NULL;
 }
 
+static json_t *concurrency_json(const struct concurrency *concurrency)
+{
+        return json_pack("{s:o, s:o, s:o, s:o, s:o}", "work_ms", NUMBER(concurrency->work_ms), "p50",
+                         NUMBER(concurrency->p50), "p90", NUMBER(concurrency->p90), "p99", NUMBER(concurrency->p99),
+                         "p999", NUMBER(concurrency->p999));
+}
+
 /* What is there on request. */
 static int add_long_lists(json_t *pool, const struct status_pool *status)
 {
@@ -140,6 +147,8 @@ static int add_long_lists(json_t *pool, const struct status_pool *status)
                 r = append(workers, worker_json(&status->workers[i]));
         if (r == 0)
                 r = json_object_set_new(pool, "workers_left_out", NUMBER(status->workers_left_out));
+        if (r == 0)
+                r = json_object_set_new(pool, "concurrency", concurrency_json(&status->concurrency));
         return r == 0 ? json_object_set_new(pool, "history", history_json(status)) : r;
 }
 

@@ -1,5 +1,9 @@
 #include "master/status/status_scaling.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
 #include "logic/status/status.h"
 #include "master/pool/pool.h"
 #include "master/pool/scaler.h"
@@ -43,4 +47,18 @@ void status_scaling_collect(const struct pool *pool, unsigned busy, uint64_t now
         collect_adaptive(pool, busy, now_ms, status);
         collect_starts(pool, status);
         collect_pressure(pool, status);
+}
+
+int status_scaling_collect_concurrency(const struct pool *pool, struct status_pool *status)
+{
+        const struct board *board = boards_present(&pool->boards);
+        size_t count = board->slot_limit;
+        _cleanup_(freep) uint64_t *work_us = calloc(count + 1, sizeof(*work_us));
+
+        if (!work_us)
+                return -ENOMEM;
+        for (size_t i = 0; i < count; i++)
+                work_us[i] = atomic_load_explicit(&board->memory->slots[i].level_work_us, memory_order_relaxed);
+        status->concurrency = concurrency_of(work_us, count);
+        return 0;
 }

@@ -9,3 +9,6 @@ struct status_pool;
 
 /* `busy` workers are so at present. */
 void status_scaling_collect(const struct pool *pool, unsigned busy, uint64_t now_ms, struct status_pool *status);
+
+/* How many workers were busy at once, by the work that was done so: a look at each slot of the board. 0 or -ENOMEM. */
+int status_scaling_collect_concurrency(const struct pool *pool, struct status_pool *status);

@@ -31,6 +31,7 @@ static void test_what_is_there(void **state)
                         "\"log\": {\"error\": \"full\"}},"
                         "\"pools\": [{\"name\": \"www\", \"state\": \"backing off\", \"draining\": true, "
                         "\"peaks\": {\"observed_ms\": 21, \"busy\": 22, \"queue\": 23, \"demand\": 24}, "
+                        "\"concurrency\": {\"work_ms\": 61, \"p50\": 62, \"p90\": 63, \"p99\": 64, \"p999\": 65}, "
                         "\"busy_average\": 1.5, \"counts\": {\"idle\": 3, \"busy\": 1, "
                         "\"total\": 4},"
                         "\"limits\": {\"max_workers\": 9, \"scaling\": \"adaptive\", \"spare_timeout_ms\": 31}, "
@@ -76,6 +77,11 @@ static void test_what_is_there(void **state)
         assert_int_equal(pool->peaks.busy, 22);
         assert_int_equal(pool->peaks.queued, 23);
         assert_int_equal(pool->peaks.demand, 24);
+        assert_int_equal(pool->concurrency.work_ms, 61);
+        assert_int_equal(pool->concurrency.p50, 62);
+        assert_int_equal(pool->concurrency.p90, 63);
+        assert_int_equal(pool->concurrency.p99, 64);
+        assert_int_equal(pool->concurrency.p999, 65);
         assert_int_equal(pool->counts.idle, 3);
         assert_int_equal(pool->limits.max_workers, 9);
         assert_int_equal(pool->totals.requests, 11);

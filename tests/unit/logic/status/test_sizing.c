@@ -22,7 +22,7 @@ struct observed {
         uint64_t hours, requests, busy, demand, busy_s, cpu_s;
         uint64_t full, full_s, refused, started, recycled, unwatched;
         uint64_t quick_waits, late_waits, long_waits, start_us, start_cpu_us, worth_s, new_kb;
-        uint64_t inetd, memory_mb, cpus, workers, worker_mb, growth_kb, level, delay_s, ahead;
+        uint64_t inetd, memory_mb, cpus, workers, worker_mb, growth_kb, level, delay_s, ahead, known_s, p999;
 };
 
 #define KEY(name)                                                                                                      \
@@ -37,7 +37,8 @@ static const struct {
             KEY(cpu_s),        KEY(full),        KEY(full_s),     KEY(refused),    KEY(started),  KEY(recycled),
             KEY(unwatched),    KEY(quick_waits), KEY(late_waits), KEY(long_waits), KEY(start_us), KEY(start_cpu_us),
             KEY(worth_s),      KEY(new_kb),      KEY(inetd),      KEY(memory_mb),  KEY(cpus),     KEY(workers),
-            KEY(worker_mb),    KEY(growth_kb),   KEY(level),      KEY(delay_s),    KEY(ahead)};
+            KEY(worker_mb),    KEY(growth_kb),   KEY(level),      KEY(delay_s),    KEY(ahead),    KEY(known_s),
+            KEY(p999)};
 
 static void set(struct observed *observed, const char *word)
 {
@@ -98,6 +99,7 @@ static struct status_pool pool_of(const struct observed *o)
                            .worker_bytes = o->new_kb << 10,
                            .worth_ms = o->worth_s * 1000},
                 .peaks = {.observed_ms = o->hours * 3600000, .busy = (unsigned)o->busy, .demand = (unsigned)o->demand},
+                .concurrency = {.work_ms = o->known_s * 1000, .p999 = (unsigned)o->p999},
                 .waits = {.buckets = {[5] = o->quick_waits, [15] = o->late_waits, [25] = o->long_waits}},
                 .totals = {.requests = o->requests,
                            .busy_ns = o->busy_s * 1000000000,
