@@ -266,8 +266,23 @@ static void keep_refuser(struct turn *turn, const struct scale_decision *decisio
                 turn_retire(turn, refuser, "refuse");
 }
 
-static void publish(struct turn *turn, const struct scale_decision *decision, const struct occupancy_view *view)
+struct verdict {
+        struct occupancy_view view;
+        unsigned unwatched_spare; /* of input.idle, those that report nothing */
+        struct scale_input input;
+        struct scale_decision decision;
+        unsigned missing; /* workers that are not started because of growth_pressure_limit */
+};
+
+/* Workers that report nothing may be spare, too, and are never in the idle set. (A pool has both in a roll.) */
+static unsigned count_above(unsigned idle_above, unsigned unwatched_spare)
 {
+        return idle_above == UINT32_MAX ? idle_above : idle_above - MIN_OF(unwatched_spare, idle_above);
+}
+
+static void publish(struct turn *turn, const struct scale_decision *decision, const struct verdict *verdict)
+{
+        const struct occupancy_view *view = &verdict->view;
         bool hidden = turn_closing_left(turn) > 0 && decision->low_below > 0;
 
         /* While old listeners drain, the idle count includes workers of the old generation, which hides a shortage of
@@ -275,7 +290,9 @@ static void publish(struct turn *turn, const struct scale_decision *decision, co
         turn->levels.low_below = hidden ? UINT32_MAX : decision->low_below;
         /* An idle helper is in the idle set but is no spare worker. While it exists, the drain policy polls often
          * enough. */
-        turn->levels.high_above = turn->rows.counts.helpers > 0 ? UINT32_MAX : decision->high_above;
+        turn->levels.high_above = turn->rows.counts.helpers > 0
+                                          ? UINT32_MAX
+                                          : count_above(decision->high_above, verdict->unwatched_spare);
         turn->levels.reset_low_water = decision->reset_low_water;
         turn->levels.watch_listeners = decision->watch_listeners || view->watch;
         total_limit_watch(turn);
@@ -304,13 +321,6 @@ static void keep_waiting_ones(const struct turn *turn, struct scale_limits *limi
                 limits->max_spare = limits->max_workers;
 }
 
-struct verdict {
-        struct occupancy_view view;
-        struct scale_input input;
-        struct scale_decision decision;
-        unsigned missing; /* workers that are not started because of growth_pressure_limit */
-};
-
 static struct verdict judge(struct turn *turn)
 {
         struct verdict verdict = {.view = look(turn)};
@@ -320,7 +330,8 @@ static struct verdict judge(struct turn *turn)
         struct scale_limits limits = wide;
         pressure_limit_apply(turn, scaled_total(turn), &limits);
         keep_waiting_ones(turn, &limits);
-        verdict.input = gather(turn, occupancy_spare(verdict.view.free, limits.max_spare));
+        verdict.unwatched_spare = occupancy_spare(verdict.view.free, limits.max_spare);
+        verdict.input = gather(turn, verdict.unwatched_spare);
         take_advice(turn, &limits, &verdict.input);
         struct scale_state state = turn->scaling->scale;
         verdict.decision = scale_policy_decide(&limits, &verdict.input, &turn->scaling->scale);
@@ -384,6 +395,6 @@ void scaling_decide(struct turn *turn)
         unsigned left = input.total - MIN_OF(decision.retire, input.total);
         retire_stopped(turn, left - MIN_OF((unsigned)turn->limits.max_workers, left));
         pressure_limit_end(turn, left + launched * threads, verdict.missing, decision.retire);
-        publish(turn, &decision, &verdict.view);
+        publish(turn, &decision, &verdict);
         ask_again(turn, &decision, &verdict.view);
 }
