@@ -1,5 +1,5 @@
-/* The importers: whatever the file says, what is made of it is a configuration without problems, or keys of a pool. The
- * first byte chooses the format. */
+/* The importers: whatever the file says, what is made of it is a configuration without problems, of which no key is
+ * without effect, or keys of a pool. The first byte chooses the format. */
 #include "fuzz.h"
 
 #include "base/problem.h"
@@ -46,6 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         MUST(config_parse(&config, "f", text_string(&text), text.length, &problems) == 0);
         MUST(config_finish(&config, &context, &problems) == 0);
         MUST(!problem_list_refuses(&problems));
+        for (size_t i = 0; i < problems.count && data[0] < FIRST_LIST; i++)
+                MUST(!strstr(problems.items[i].text, ": no effect"));
         config_clear(&config);
         problem_list_clear(&problems);
         text_clear(&text);

@@ -26,11 +26,11 @@ def run_import(*arguments: str | Path, status: int = 0) -> str:
 
 
 def accepted(tmp_path: Path, text: str) -> Path:
-    """The file with the configuration, which `preforkd -t` takes."""
+    """The file with the configuration, which `preforkd -t` takes without a warning."""
     file = tmp_path / "imported.conf"
     file.write_text(text)
     result = run_preforkd("-t", "-c", file, env=clean_environment(**preload_object(tmp_path)))
-    assert result.returncode == 0, result.stderr + text
+    assert result.returncode == 0 and "warning" not in result.stderr, result.stderr + text
     return file
 
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/address.h"
 #include "base/cleanup.h"
 #include "base/words.h"
 #include "logic/config/config_options.h"
@@ -151,6 +152,31 @@ const char *draft_value(const struct draft_pool *pool, const char *option)
         int index = pool_option_find(option);
 
         return pool && index >= 0 ? text_string(&pool->values[index]) : "";
+}
+
+static bool listens(struct draft *draft, const struct draft_pool *pool, bool at_unix)
+{
+        _cleanup_(words_clear) struct words words = {0};
+        bool found = false;
+
+        if (words_split(draft_value(pool, "listen"), &words) == -ENOMEM)
+                draft->out_of_memory = true;
+        for (size_t i = 0; i < words.count; i++) {
+                struct address address;
+                bool is_unix = address_parse(words.list[i], &address) == 0 && address.any.sa_family == AF_UNIX;
+                found = found || is_unix == at_unix;
+        }
+        return found;
+}
+
+bool draft_has_unix(struct draft *draft, const struct draft_pool *pool)
+{
+        return listens(draft, pool, true);
+}
+
+bool draft_has_network(struct draft *draft, const struct draft_pool *pool)
+{
+        return listens(draft, pool, false);
 }
 
 /* Why the option cannot have the value, in `error`. 0, -ENOTSUP: there is no such option, -EINVAL or -ENOMEM. */

@@ -2,8 +2,9 @@
  *
  * What can be set is asked of the option table: an option that this version does not have becomes a comment, or, where
  * the pool would be wrong or too open without it, the pool is left out. Nothing that preforkd -t refuses is written:
- * draft_print() reads its own text as preforkd does, and leaves out the pools that have problems. A draft owns its
- * texts; zero-initialise, end with draft_clear(). Memory that runs out is remembered, and reported by draft_print(). */
+ * draft_print() reads its own text as preforkd does, leaves out the pools that have problems, and puts a comment in the
+ * place of a key without effect. A draft owns its texts; zero-initialise, end with draft_clear(). Memory that runs out
+ * is remembered, and reported by draft_print(). */
 #pragma once
 
 #include <stdbool.h>
@@ -50,6 +51,10 @@ bool draft_add_word(struct draft *draft, struct draft_pool *pool, const char *op
 
 /* What has been set; "" if nothing has. */
 const char *draft_value(const struct draft_pool *pool, const char *option);
+
+/* Does it listen at a UNIX socket; at anything else? */
+bool draft_has_unix(struct draft *draft, const struct draft_pool *pool);
+bool draft_has_network(struct draft *draft, const struct draft_pool *pool);
 
 /* Add a comment to the pool, or (NULL) at the top. What does not belong into one line of text is shown as `?`. */
 void draft_note(struct draft *draft, struct draft_pool *pool, const char *format, ...)

@@ -1,66 +1,14 @@
 /* The importers: a configuration is made of a file, and is what preforkd takes. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-#include <cmocka.h>
-
-#include "base/cleanup.h"
-#include "base/problem.h"
-#include "logic/config/config_options.h"
 #include "logic/config/foreign.h"
-#include "logic/config/parse.h"
 #include "logic/config/schema.h"
-#include "logic/import/import.h"
 #include "logic/import/systemd.h"
-
-static const char services[] = "# comment\necho 7/tcp\necho 7/udp\ntftp 69/udp\nssh 22/tcp secure-shell # x\nbad\n";
-
-static struct import_source source(const char *name, const char *bytes)
-{
-        return (struct import_source){.name = name, .bytes = bytes, .length = strlen(bytes)};
-}
-
-/* The configuration, which preforkd takes. */
-static bool convert_all(const char *format, const struct import_source *sources, size_t count, bool wrapped,
-                        struct text *text)
-{
-        const struct import_input input = {
-                .sources = sources, .count = count, .services = source("/etc/services", services), .wrapped = wrapped};
-        const struct config_context context = {.is_root = true};
-        struct problem_list problems = {0};
-        struct config config = {0};
-        bool undecided;
-
-        assert_int_equal(import_convert(import_format_find(format), &input, text, &undecided), 0);
-        assert_int_equal(config_parse(&config, "f", text_string(text), text->length, &problems), 0);
-        assert_int_equal(config_finish(&config, &context, &problems), 0);
-        if (problem_list_refuses(&problems))
-                fail_msg("%s\n%s", problems.items[0].text, text_string(text));
-        config_clear(&config);
-        problem_list_clear(&problems);
-        return undecided;
-}
-
-static bool convert(const char *format, const char *file, bool wrapped, struct text *text)
-{
-        const struct import_source sources[] = {source("/etc/x", file)};
-
-        return convert_all(format, sources, 1, wrapped, text);
-}
+#include "unit/logic/import/converted.h"
 
 static bool is_built(const char *option)
 {
         int index = pool_option_find(option);
 
         return index >= 0 && !pool_options[index].not_built;
-}
-
-static void expect(const struct text *text, const char *line)
-{
-        if (!strstr(text_string(text), line))
-                fail_msg("not there: %s\n%s", line, text_string(text));
 }
 
 static void test_xinetd_service(void **state)
@@ -155,6 +103,16 @@ static void test_xinetd_builtins(void **state)
         expect(&text, "\n# ! left out: listen: udp:0.0.0.0:7: that builtin answers datagrams");
         expect(&text, "\nhandler = redirect 127.0.0.1:22\n");
         expect(&text, "\n# ! left out: preforkd itself serves no servers\n");
+}
+
+/* A program that needs privileges had them. */
+static void test_privileges(void **state)
+{
+        _cleanup_(text_clear) struct text text = {0};
+
+        (void)state;
+        assert_false(convert("inetd", "99 stream tcp nowait mail /usr/sbin/sendmail sendmail -bs\n", false, &text));
+        expect(&text, "\nno_new_privileges = no\n");
 }
 
 /* What cannot be carried over stands there, whatever it is. */
@@ -288,6 +246,16 @@ static void test_inetd(void **state)
         expect(&text, "\nlisten = [::]:99\n");
         expect(&text, "\n# [rstatd-1-3]\n");
         expect(&text, "# ! not understood: /etc/x:12: echo stream tcp6 maybe root internal\n");
+}
+
+/* Networks are no clients of UNIX sockets: what is closed is closed for these, too. */
+static void test_a_closed_unix_socket(void **state)
+{
+        _cleanup_(text_clear) struct text text = {0};
+
+        (void)state;
+        assert_true(convert("inetd", "/run/x.sock stream unix nowait root /bin/cat cat\n", true, &text));
+        expect(&text, "\ndeny = 0.0.0.0/0 ::/0 unix\n");
 }
 
 /* tcpd asks libwrap itself, and knows what to execute by its name alone. */
@@ -472,10 +440,7 @@ static void test_php_fpm(void **state)
 static bool convert_list(size_t format, const char *first, const char *second, struct text *text)
 {
         const struct import_source sources[] = {source("one", first), source("two", second)};
-        const struct config_context context = {.is_root = true};
         _cleanup_(text_clear) struct text file = {0};
-        struct problem_list problems = {0};
-        struct config config = {0};
         bool undecided;
 
         text_truncate(text);
@@ -483,12 +448,7 @@ static bool convert_list(size_t format, const char *first, const char *second, s
         assert_int_equal(text_appendf(&file, "[x]\nlisten = 127.0.0.1:1\nhandler = /bin/cat\nuser = nobody\n%s",
                                       text_string(text)),
                          0);
-        assert_int_equal(config_parse(&config, "f", text_string(&file), file.length, &problems), 0);
-        assert_int_equal(config_finish(&config, &context, &problems), 0);
-        if (problem_list_refuses(&problems))
-                fail_msg("%s\n%s", problems.items[0].text, text_string(text));
-        config_clear(&config);
-        problem_list_clear(&problems);
+        expect_good(&file);
         return undecided;
 }
 
@@ -691,6 +651,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_xinetd_service),
                 cmocka_unit_test(test_xinetd_wait),
+                cmocka_unit_test(test_privileges),
                 cmocka_unit_test(test_banners),
                 cmocka_unit_test(test_xinetd_builtins),
                 cmocka_unit_test(test_nothing_is_dropped),
@@ -701,6 +662,7 @@ int main(void)
                 cmocka_unit_test(test_rules_are_carried_over),
                 cmocka_unit_test(test_inetd),
                 cmocka_unit_test(test_inetd_rules),
+                cmocka_unit_test(test_a_closed_unix_socket),
                 cmocka_unit_test(test_systemd_accept),
                 cmocka_unit_test(test_systemd_listener),
                 cmocka_unit_test(test_systemd_access),
