@@ -18,6 +18,8 @@ from daemon import BINARY, SLOW, Daemon, port_of, tcp4
 CTL = BINARY.parents[1] / "ctl/preforkctl"
 Start = Callable[..., Daemon]
 POOLS = 12
+DAEMONS = ["in.ftpd", "ALL", "in.telnetd", "ALL EXCEPT in.ftpd", "x, in.ftpd", "ALL EXCEPT x EXCEPT in.ftpd",
+           "ALL EXCEPT in.ftpd EXCEPT ALL"]
 SOURCES = ["127.0.0.1", "127.0.0.2", "127.0.0.9", "127.0.1.1", "127.0.1.2", "127.1.0.1", "127.1.0.2", "127.1.1.1", "127.2.3.4"]
 
 
@@ -89,11 +91,16 @@ def test_hosts_access(preforkd: Start, tmp_path: Path) -> None:
         prefix = some_prefix(dice)
         network = ipaddress.ip_network((".".join(prefix + ["0"] * (4 - len(prefix))), 8 * len(prefix)))
         short = ".".join(prefix) + ("." if len(prefix) < 4 else "")
-        return dice.choice([short, f"{network.network_address}/{network.netmask}", "ALL" if dice.random() < 0.2 else short])
+        # libwrap takes 255.255.255.255 for no mask.
+        masked = f"{network.network_address}/{network.netmask}" if len(prefix) < 4 else short
+        return dice.choice([short, masked, "ALL" if dice.random() < 0.2 else short])
+
+    def some_clients() -> str:
+        clients = dice.choice([" ", ", "]).join(some_client() for _ in range(dice.randint(1, 3)))
+        return clients + (f" EXCEPT {some_clients()}" if dice.random() < 0.4 else "")
 
     def some_rules() -> str:
-        return "".join(f"{dice.choice(['in.ftpd', 'ALL', 'in.telnetd', 'ALL EXCEPT in.ftpd', 'x, in.ftpd'])} : "
-                       f"{dice.choice([' ', ', ']).join(some_client() for _ in range(dice.randint(1, 3)))}\n"
+        return "".join(f"{dice.choice(DAEMONS)} : {some_clients()}{dice.choice(['', '', '', ': deny', ': ALLOW'])}\n"
                        for _ in range(dice.randint(0, 4)))
 
     lists, expected = [], []

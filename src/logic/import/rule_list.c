@@ -27,8 +27,7 @@ void rule_list_deny(struct rule_list *list, const struct network *network)
         add(list, &list->deny, network);
 }
 
-/* True if `outer` has all addresses of `inner`. */
-static bool contains(const struct network *outer, const struct network *inner)
+bool rule_list_contains(const struct network *outer, const struct network *inner)
 {
         unsigned whole = outer->prefix / 8, rest = outer->prefix % 8;
 
@@ -38,10 +37,11 @@ static bool contains(const struct network *outer, const struct network *inner)
         return rest == 0 || (outer->bytes[whole] ^ inner->bytes[whole]) >> (8 - rest) == 0;
 }
 
-bool rule_list_has(const struct access_rules *rules, const struct network *network)
+bool rule_list_names(const struct access_rules *rules, const struct network *network)
 {
         for (size_t i = 0; i < rules->count; i++)
-                if (contains(&rules->items[i].network, network))
+                if (rules->items[i].network.prefix == network->prefix &&
+                    rule_list_contains(&rules->items[i].network, network))
                         return true;
         return false;
 }
@@ -133,7 +133,11 @@ int rule_list_print(struct rule_list *list, struct text *text)
                 return -ENOMEM;
         if (!list->closed)
                 return text_append(text, text_string(&keys));
-        int r = print_commented(&keys, text);
+        int r = 0;
+        if (list->lacks_denial && keys.length > 0)
+                r = text_append(text, "# Beware: these lines lack what is marked, and let in whom that shut out.\n");
+        if (r == 0 && (!denies_others || list->deny.count > 0)) /* else it says the same */
+                r = print_commented(&keys, text);
         return r < 0 ? r : print_key("deny", &nobody, true, text);
 }
 

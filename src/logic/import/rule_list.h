@@ -15,6 +15,7 @@ struct rule_list {
         struct access_rules allow, deny;
         bool others_come_in; /* whom no rule names */
         bool closed;         /* a rule was lost: nobody comes in */
+        bool lacks_denial;   /* … and those that are left let in whom it may have shut out */
         struct text notes;   /* comments */
         const char *file;    /* for notes: where … */
         unsigned line;
@@ -25,8 +26,11 @@ struct rule_list {
 void rule_list_allow(struct rule_list *list, const struct network *network);
 void rule_list_deny(struct rule_list *list, const struct network *network);
 
-/* True if one of the rules has all addresses of the network. */
-bool rule_list_has(const struct access_rules *rules, const struct network *network);
+/* True if `outer` has all addresses of `inner`. */
+bool rule_list_contains(const struct network *outer, const struct network *inner);
+
+/* True if one of the rules is about the network, and about nobody else. */
+bool rule_list_names(const struct access_rules *rules, const struct network *network);
 
 /* Everybody, of IPv4 and IPv6. */
 extern const struct network rule_list_everybody[2];

@@ -13,6 +13,13 @@
 /* The most addresses that one rule is written out to. */
 #define RANGE_MAX 256
 
+/* A rule that is lost; if it does not allow, others may now come in in its stead. */
+static void lose(struct rule_list *list, bool allowed, const char *why)
+{
+        rule_list_close(list, "%s", why);
+        list->lacks_denial = list->lacks_denial || !allowed;
+}
+
 /* `1.2.3.4`, or the beginning of such, which ends in a dot: `1.2.`. False: it is neither. */
 static bool parse_address(const char *word, struct network *ret)
 {
@@ -41,21 +48,10 @@ static bool parse_address(const char *word, struct network *ret)
         return true;
 }
 
-/* Of equal rules the first one decides. */
-static bool is_decided(const struct access_rules *rules, const struct network *network)
-{
-        for (size_t i = 0; i < rules->count; i++) {
-                const struct network *other = &rules->items[i].network;
-                if (other->is_v6 == network->is_v6 && other->prefix == network->prefix &&
-                    memcmp(other->bytes, network->bytes, sizeof(other->bytes)) == 0)
-                        return true;
-        }
-        return false;
-}
-
 static void decide(struct rule_list *list, const struct network *network, bool allowed)
 {
-        if (is_decided(&list->allow, network) || is_decided(&list->deny, network))
+        /* Of equal rules the first one decides. */
+        if (rule_list_names(&list->allow, network) || rule_list_names(&list->deny, network))
                 rule_list_note(list, "says nothing: an earlier rule is about the same addresses");
         else
                 (allowed ? rule_list_allow : rule_list_deny)(list, network);
@@ -68,7 +64,7 @@ static void take_address(struct rule_list *list, const char *address, bool allow
         if (parse_address(address, &network) || network_parse(address, &network) == 0)
                 decide(list, &network, allowed);
         else
-                rule_list_close(list, "not understood as an address");
+                lose(list, allowed, "not understood as an address");
 }
 
 /* `1.2.3.4-7`, `1.2-3.`: each of them. */
@@ -85,7 +81,7 @@ static void take_range(struct rule_list *list, const char *address, bool allowed
         bool good = number_parse(number, &from) == 0;
         snprintf(number, sizeof(number), "%.*s", (int)MIN_OF(digits, sizeof(number)), dash + 1);
         if (!good || number_parse(number, &to) < 0 || from > to || to - from >= RANGE_MAX) {
-                rule_list_close(list, "not understood as a range of addresses");
+                lose(list, allowed, "not understood as a range of addresses");
                 return;
         }
         for (; from <= to; from++) {
@@ -103,12 +99,13 @@ static bool parse_instructions(struct rule_list *list, const char *instructions,
         bool denies = length == strlen("deny") && strncmp(instructions, "deny", length) == 0;
 
         if (!allows && !denies) {
-                rule_list_close(list, "neither allow nor deny");
+                lose(list, false, "neither allow nor deny");
                 return false;
         }
         if (allows && instructions[length] != '\0') {
-                rule_list_close(list, "no variable is set for some clients only; make a pool of their own with "
-                                      "environment, on another address");
+                lose(list, true,
+                     "no variable is set for some clients only; make a pool of their own with environment, on "
+                     "another address");
                 return false;
         }
         *ret_allowed = allows;
@@ -122,7 +119,7 @@ static void take_rule(struct rule_list *list, char *line)
 
         list->rule = line;
         if (!colon) {
-                rule_list_close(list, "expected ADDRESS:INSTRUCTIONS");
+                lose(list, false, "expected ADDRESS:INSTRUCTIONS");
                 return;
         }
         if (!parse_instructions(list, colon + 1, &allowed))
@@ -136,9 +133,9 @@ static void take_rule(struct rule_list *list, char *line)
         if (word[0] == '\0')
                 list->others_come_in = allowed;
         else if (strchr(word, '@'))
-                rule_list_close(list, "ident is not asked");
+                lose(list, allowed, "ident is not asked");
         else if (word[0] == '=')
-                rule_list_close(list, "names are not looked up");
+                lose(list, allowed, "names are not looked up");
         else
                 (strchr(word, '-') ? take_range : take_address)(list, word, allowed);
 }
