@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from daemon import (AS_ROOT, BINARY, Daemon, clean_environment, free_port, preload_object, request, run_preforkd,
-                    tcp4)
+from daemon import (AS_ROOT, BINARY, Daemon, clean_environment, free_port, have_ipv6, preload_object, request,
+                    run_preforkd, tcp4, tcp6, wait_until)
 from nginx import Nginx
 
 CTL = BINARY.parents[1] / "ctl/preforkctl"
@@ -53,13 +54,13 @@ SERVICES: list[tuple[str, str, bytes, bytes]] = [
     ("echo-here", "type = INTERNAL UNLISTED\nid = echo-here", b"hello", b"hello"),
     ("cat", "server = /bin/cat\nuser = {user}", b"as it is", b"as it is"),
     ("upper", "server = /usr/bin/tr\nserver_args = a-z A-Z\nuser = {user}\ncps = 50 10", b"abc", b"ABC"),
-    ("environment", "server = /bin/sh\nserver_args = -c 'echo $ONE $TWO'\nenv = ONE=1\nenv += TWO=2\nuser = {user}", b"",
+    ("environment", "server = /bin/sh\nserver_args = -c echo${{IFS}}$ONE${{IFS}}$TWO\nenv = ONE=1\nenv += TWO=2\nuser = {user}", b"",
      b"1 2\n"),
     ("umask", "server = /bin/sh\nserver_args = -c umask\numask = 027\nuser = {user}", b"", b"0027\n"),
     ("nice", "server = /usr/bin/nice\nnice = 7\nuser = {user}", b"", b"7\n"),
-    ("files", "server = /bin/sh\nserver_args = -c 'ulimit -n'\nrlimit_files = 77\nuser = {user}", b"", b"77\n"),
-    ("space", "server = /bin/sh\nserver_args = -c 'ulimit -v'\nrlimit_as = 512M\nuser = {user}", b"", b"524288\n"),
-    ("forward", "redirect = 127.0.0.1 {cat}\nflags += NODELAY KEEPALIVE\nper_source = 4\nuser = {user}", b"on", b"on"),
+    ("files", "server = /bin/sh\nserver_args = -c ulimit${{IFS}}-n\nrlimit_files = 77\nuser = {user}", b"", b"77\n"),
+    ("space", "server = /bin/sh\nserver_args = -c ulimit${{IFS}}-v\nrlimit_as = 512M\nuser = {user}", b"", b"524288\n"),
+    ("forward", "redirect = 127.0.0.1 {cat}\nflags = NODELAY KEEPALIVE NOLIBWRAP\nper_source = 4\nuser = {user}", b"on", b"on"),
     ("waits", "server = {one}\nwait = yes\nuser = {user}", b"", b"one\n"),
 ]
 ACCEPTS_ONE = """\
@@ -124,6 +125,52 @@ def test_a_lost_rule_closes_the_service(preforkd: Start, tmp_path: Path, rule: s
         assert request(address, b"let me in") == b""
     except OSError:
         pass
+
+
+# What real xinetd is asked, too: the words that it passes, and where it listens.
+SAME_AS_XINETD = {
+    "quotes": "server_args = <%s> \"a b\" 'c' d\\e \"f",
+    "first": "server_args = <%s> first\nserver_args = second\nserver_args += \"third\"",
+    "named": "flags = NAMEINARGS\nserver_args = it's <%s> \"a b\"",
+    "ipv4": "flags = IPv4\nserver_args = 4",
+    "ipv6": "flags = IPv6\nserver_args = 6",
+    "v6only": "v6only = yes\nserver_args = only",
+    "bind4": "bind = 127.0.0.1\nserver_args = bind4",
+    "bind6": "bind = ::1\nserver_args = bind6",
+    "bind": "bind = ::\nserver_args = both",
+    "last": "only_from = 127.0.0.1\nonly_from = ::1\nserver_args = last",
+}
+
+
+def answers(ports: dict[str, int]) -> dict[str, list[bytes]]:
+    """What each service says over IPv4 and IPv6; nothing if it does not listen there, or lets nobody in."""
+    def answer(address: str) -> bytes:
+        try:
+            return request(address)
+        except OSError:
+            return b""
+    return {name: [answer(tcp4(port)), answer(tcp6(port))] for name, port in ports.items()}
+
+
+@pytest.mark.skipif(not shutil.which("xinetd") or not have_ipv6(), reason="needs xinetd and IPv6")
+def test_words_and_addresses_as_xinetd_has_them(preforkd: Start, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    ports = {name: free_port() for name in SAME_AS_XINETD}
+    file = tmp_path / "xinetd.conf"
+    file.write_text("defaults\n{\n cps = 1000 1\n}\n" + "".join(
+        f"service {name}\n{{\n type = UNLISTED\n port = {ports[name]}\n socket_type = stream\n protocol = tcp\n wait = no\n"
+        f" user = {USER}\n server = /usr/bin/printf\n{attributes}\n" + "}\n" for name, attributes in SAME_AS_XINETD.items()))
+    with subprocess.Popen([str(shutil.which("xinetd")), "-dontfork", "-f", file, "-pidfile", tmp_path / "pid",
+                           "-filelog", tmp_path / "log"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as xinetd:
+        try:
+            wait_until(lambda: all(any(row) for row in answers(ports).values()), "xinetd", 20)
+            expected = answers(ports)
+        finally:
+            xinetd.kill()
+    assert expected["quotes"] == [b"<\"a><b\"><'c'><d\\e><\"f>"] * 2 and expected["ipv4"] == [b"4", b""]
+    text = run_import("xinetd", file)
+    preforkd(arguments=["-c", str(accepted(tmp_path, text))])
+    assert answers(ports) == expected
 
 
 # --- inetd ----------------------------------------------------------------------------------------------------------

@@ -24,7 +24,9 @@ struct entry {
 /* `nowait.NUMBER`, `nowait/CHILDREN/PER-MINUTE/CHILDREN-PER-SOURCE`: by the rows of that name. */
 static IMPORT_TAKE(take_number)
 {
-        if (!text_equal(directive->value, "0"))
+        if (text_equal(directive->value, "0"))
+                draft_note(draft, pool, "inetd had no limit; %s is what it is here unless you set it", row->ours);
+        else
                 draft_set(draft, pool, row->ours, directive->value);
 }
 
@@ -33,7 +35,9 @@ static IMPORT_TAKE(take_per_minute)
         char rate[48];
 
         snprintf(rate, sizeof(rate), "%.30s/m", directive->value);
-        if (!text_equal(directive->value, "0"))
+        if (text_equal(directive->value, "0"))
+                take_number(draft, pool, row, directive);
+        else
                 draft_set(draft, pool, row->ours, rate);
 }
 
@@ -41,7 +45,7 @@ static IMPORT_TAKE(take_per_minute)
 const struct import_row inetd_rows[] = {
         {"service", "listen", "ADDRESS:PORT; names of hosts are not looked up", NULL},
         {"socket-type", "listen", "udp:ADDRESS:PORT for dgram", NULL},
-        {"protocol", "listen", "udp:ADDRESS:PORT for udp; rpc and tcpmux are left out", NULL},
+        {"protocol", "listen", "*:PORT, 0.0.0.0:PORT for tcp4, udp:*:PORT for udp; rpc and tcpmux are left out", NULL},
         {"wait", "handler_type", "listener, with listen_fd = 0, accounting = none, scaling = ondemand and max_workers = 1",
          NULL},
         {"nowait", "handler_type", "inetd", NULL},
@@ -97,6 +101,11 @@ static void convert_wait(struct entry *entry)
                         draft_ask(entry->draft, entry->pool, "%s: what stands behind wait or nowait is unknown", value);
                 else if (!entry->is_wait)
                         take(entry, is_rate && i == 0 ? "max" : words[i], value);
+                else
+                        draft_note(entry->draft, entry->pool,
+                                   "%s = %s: no effect on a service that waits: it is one process, and takes its "
+                                   "connections itself",
+                                   is_rate && i == 0 ? "max" : words[i], value);
         }
 }
 
@@ -109,8 +118,10 @@ static void convert_user(const struct entry *entry)
                 take(entry, "login-class", rest);
         char *group = name, *user = next_part(&group, strchr(name, ':') ? ":" : ".");
         /* inetd itself serves what is internal, whoever is named; here that need not be root. */
-        bool is_internal = text_equal(entry->command.list[0], "internal");
-        service_user(entry->draft, entry->pool, is_internal && text_equal(user, "root") ? "nobody" : user);
+        bool needs_no_root = text_equal(entry->command.list[0], "internal") && text_equal(user, "root");
+        if (needs_no_root)
+                draft_note(entry->draft, entry->pool, "user = root: it needs no root, and gets nobody");
+        service_user(entry->draft, entry->pool, needs_no_root ? "nobody" : user);
         if (group)
                 take(entry, "group", group);
 }
@@ -140,8 +151,11 @@ static void convert_unix(const struct entry *entry)
 
 static void convert_listen(const struct entry *entry)
 {
-        const char *number = entry->protocol + strcspn(entry->protocol, "46");
-        char *hosts = entry->host;
+        char *buffers = entry->protocol, *hosts = entry->host;
+
+        next_part(&buffers, ",");
+        if (buffers)
+                draft_note(entry->draft, entry->pool, "%s: buffers have the size that the kernel gives them", buffers);
 
         if (entry->is_unix) {
                 convert_unix(entry);
@@ -153,12 +167,16 @@ static void convert_listen(const struct entry *entry)
                                 entry->protocol);
                 return;
         }
+        const char *number = entry->protocol + strlen("tcp");
         bool everywhere = !hosts || hosts[0] == '\0' || text_equal(hosts, "*");
         if (number[0] == '6' && everywhere)
                 draft_set(entry->draft, entry->pool, "ipv6_only", "yes");
         if (everywhere)
                 service_listen(entry->draft, entry->pool, entry->input,
-                               number[0] == '\0' || text_equal(number, "4") ? "" : "::", entry->service, entry->is_udp);
+                               text_equal(number, "4") ? "0.0.0.0"
+                               : number[0] == '6'      ? "::"
+                                                       : "",
+                               entry->service, entry->is_udp);
         while (!everywhere && hosts)
                 service_listen(entry->draft, entry->pool, entry->input, next_part(&hosts, ","), entry->service,
                                entry->is_udp);
@@ -194,6 +212,27 @@ static void split_host(struct entry *entry, char *default_host)
         entry->service = colon + 1;
 }
 
+/* Split a command at blanks. A quote in front of a word makes one of all up to the next, as for the inetds of FreeBSD
+ * and inetutils; for OpenBSD's it is a byte like others. Backslashes are that for all. 0, -EINVAL (a quote is not
+ * closed) or -ENOMEM. */
+static int split_command(const char *string, struct words *ret)
+{
+        int r = 0;
+
+        for (string += strspn(string, " \t"); *string != '\0' && r == 0; string += strspn(string, " \t")) {
+                const char quote[] = {*string, '\0'};
+                bool is_quoted = quote[0] == '"' || quote[0] == '\'';
+                string += is_quoted;
+                size_t length = strcspn(string, is_quoted ? quote : " \t");
+                if (is_quoted && string[length] == '\0')
+                        return -EINVAL;
+                _cleanup_(freep) char *word = strndup(string, length);
+                r = word ? words_add(ret, word) : -ENOMEM;
+                string += length + is_quoted;
+        }
+        return r;
+}
+
 /* 0; -EINVAL: no such line; -ENOMEM. */
 static int convert_line(struct entry *entry, char *line, const struct import_lines *lines, char *default_host)
 {
@@ -207,7 +246,8 @@ static int convert_line(struct entry *entry, char *line, const struct import_lin
         entry->is_wait = strncmp(entry->wait, "wait", 4) == 0;
         if (!entry->is_wait && strncmp(entry->wait, "nowait", 6) != 0)
                 return -EINVAL;
-        int r = words_split(rest, &entry->command);
+        int r = split_command(rest, &entry->command);
+        bool has_quotes = strpbrk(rest, "\"'") != NULL;
         if (r < 0 || entry->command.count == 0)
                 return r == -ENOMEM ? r : -EINVAL;
         split_host(entry, default_host);
@@ -219,10 +259,15 @@ static int convert_line(struct entry *entry, char *line, const struct import_lin
                 return -ENOMEM;
         convert_listen(entry);
         convert_command(entry);
+        if (has_quotes)
+                draft_ask(entry->draft, entry->pool,
+                          "quotes: read as the inetds of FreeBSD and inetutils do; OpenBSD's, which Debian has, takes "
+                          "them for bytes of words");
         convert_user(entry);
         convert_wait(entry);
-        if (!text_equal(entry->type, "stream") && !text_equal(entry->type, "dgram"))
-                draft_leave_out(entry->draft, entry->pool, "%s: no such sockets", entry->type);
+        bool is_datagram = text_equal(entry->type, "dgram");
+        if ((!is_datagram && !text_equal(entry->type, "stream")) || (!entry->is_unix && is_datagram != entry->is_udp))
+                draft_leave_out(entry->draft, entry->pool, "%s %s: no such sockets", entry->type, entry->protocol);
         return 0;
 }
 
@@ -276,8 +321,11 @@ int inetd_convert(struct draft *draft, const struct import_input *input)
 {
         int r = 0;
 
-        draft_note(draft, NULL,
-                   "inetd closes a service for ten minutes that is asked too often; no limit does that here.");
+        draft_note(
+                draft, NULL,
+                "inetd closes a service for ten minutes that is asked too often; no limit does that here. tcp and "
+                "udp are IPv6 and IPv4, as for OpenBSD's inetd, which Debian has; for those of FreeBSD and inetutils "
+                "they are IPv4 alone (tcp4, 0.0.0.0:PORT), and for inetutils tcp6 is both (*:PORT).");
         for (size_t i = 0; i < input->count && r == 0; i++)
                 r = convert_file(draft, input, &input->sources[i]);
         return r;

@@ -1,9 +1,12 @@
 #include "logic/import/lines.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/number.h"
+#include "base/words.h"
 
 #define BLANKS " \t\r\v\f"
 
@@ -26,6 +29,17 @@ char *import_word(char **rest)
         if (*end != '\0')
                 *end = '\0';
         return word;
+}
+
+int import_split(const char *string, struct words *ret)
+{
+        _cleanup_(freep) char *copy = strdup(string);
+        char *rest = copy;
+        int r = copy ? 0 : -ENOMEM;
+
+        for (const char *word; r == 0 && *(word = import_word(&rest)) != '\0';)
+                r = words_add(ret, word);
+        return r;
 }
 
 /* Append the next line of the file. */

@@ -7,6 +7,8 @@
 #include "base/text.h"
 #include "logic/import/input.h"
 
+struct words;
+
 /* Initialise with the source; end with import_lines_clear(). */
 struct import_lines {
         const struct import_source *source;
@@ -29,6 +31,10 @@ char *import_trim(char *string);
 
 /* Cut off and return the next word of *rest, and move *rest behind the blanks that follow it. "" at the end. */
 char *import_word(char **rest);
+
+/* Split at blanks and nowhere else: quotes and backslashes are bytes of a word, as to xinetd. 0 or -ENOMEM; *ret, which
+ * is empty before, may then have some words. */
+int import_split(const char *string, struct words *ret);
 
 /* Number of the service of that name for `tcp` or `udp`, or the number itself, as services(5) has it. 0: not found. */
 unsigned import_port(const struct import_source *services, const char *name, const char *protocol);

@@ -15,8 +15,8 @@ static bool format_host(const char *host, char *text, size_t size)
 {
         struct address address;
 
-        if (host[0] == '\0' || text_equal(host, "*"))
-                host = "0.0.0.0";
+        if (host[0] == '\0')
+                host = "*";
         if (text_equal(host, "localhost"))
                 host = "127.0.0.1";
         if (host[0] == '[' || !strchr(host, ':'))

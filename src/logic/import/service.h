@@ -8,8 +8,8 @@
 
 struct words;
 
-/* Add HOST:PORT to listen. `host` is an address, "" or * for all of IPv4, :: for all; names but localhost are refused:
- * the pool is left out. */
+/* Add HOST:PORT to listen. `host` is an address, "", * or :: for every one of IPv6 and IPv4; names but localhost are
+ * refused: the pool is left out. */
 void service_listen(struct draft *draft, struct draft_pool *pool, const struct import_input *input, const char *host,
                     const char *service, bool is_udp);
 

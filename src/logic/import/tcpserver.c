@@ -159,7 +159,7 @@ static void take_server(struct command *command)
         }
         char *const *words = command->words.list + command->at;
         bool is_every = text_equal(words[0], "0");
-        service_listen(command->draft, command->pool, command->input, is_every ? "" : words[0], words[1], false);
+        service_listen(command->draft, command->pool, command->input, is_every ? "0.0.0.0" : words[0], words[1], false);
         const struct words argv = {.list = command->words.list + command->at + 2, .count = left - 2};
         service_named_handler(command->draft, command->pool, words[2], &argv);
         service_user(command->draft, command->pool, command->user);

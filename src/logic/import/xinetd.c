@@ -31,33 +31,57 @@ static void attribute_clear(struct attribute *attribute)
         text_clear(&attribute->value);
 }
 
-/* Remove the words of `remove` from the list. 0, -EINVAL or -ENOMEM. */
+/* Lists know += and -=, and may be set again. */
+static bool is_list(const char *name)
+{
+        static const char *const lists[] = {"log_on_success", "log_on_failure", "only_from", "no_access", "env",
+                                            "passenv",        "disabled",       "enabled"};
+
+        for (size_t i = 0; i < ELEMENTS(lists); i++)
+                if (text_equal(lists[i], name))
+                        return true;
+        return false;
+}
+
+/* Does xinetd ignore the line of the block? What is no list is set once, by =. */
+static bool is_ignored(const struct xinetd_block *block, size_t line)
+{
+        const struct xinetd_attribute *attribute = &block->attributes[line];
+        bool ignored = attribute->operation != '=';
+
+        for (size_t i = 0; i < line; i++)
+                ignored = ignored || (text_equal(block->attributes[i].name, attribute->name) &&
+                                      block->attributes[i].operation == '=');
+        return ignored && !is_list(attribute->name);
+}
+
+/* Remove the words of `remove` from the list. 0 or -ENOMEM. */
 static int remove_words(struct text *value, const char *remove)
 {
-        _cleanup_(words_clear) struct words words = {0}, gone = {0}, left = {0};
-        int r = words_split(text_string(value), &words);
+        _cleanup_(words_clear) struct words words = {0}, gone = {0};
+        int r = import_split(text_string(value), &words);
 
         if (r == 0)
-                r = words_split(remove, &gone);
+                r = import_split(remove, &gone);
+        text_truncate(value);
         for (size_t i = 0; i < words.count && r == 0; i++) {
                 bool stays = true;
                 for (size_t g = 0; g < gone.count; g++)
                         stays = stays && !text_equal(words.list[i], gone.list[g]);
-                r = stays ? words_add(&left, words.list[i]) : 0;
+                r = stays ? text_appendf(value, "%s%s", value->length > 0 ? " " : "", words.list[i]) : 0;
         }
-        text_truncate(value);
-        return r == 0 ? words_join(value, &left) : r;
+        return r;
 }
 
-/* Apply one line to what the attribute is so far. `replace`: it comes from another block. */
-static int apply(struct attribute *attribute, const struct xinetd_attribute *line, bool replace)
+/* Apply one line to what the attribute is so far. In `defaults` lists always grow. */
+static int apply(struct attribute *attribute, const struct xinetd_attribute *line, bool of_defaults)
 {
         attribute->found = true;
         attribute->file = line->file;
         attribute->line = line->line;
         if (line->operation == '-')
                 return remove_words(&attribute->value, line->value);
-        if (line->operation == '=' && replace)
+        if (line->operation == '=' && !(of_defaults && is_list(line->name)))
                 text_truncate(&attribute->value);
         const char *blank = attribute->value.length > 0 && line->value[0] != '\0' ? " " : "";
         return text_appendf(&attribute->value, "%s%s", blank, line->value);
@@ -65,14 +89,11 @@ static int apply(struct attribute *attribute, const struct xinetd_attribute *lin
 
 static int merge_block(const struct xinetd_block *block, const char *name, struct attribute *attribute)
 {
-        bool first = true;
         int r = 0;
 
         for (size_t i = 0; i < block->count && r == 0; i++)
-                if (text_equal(block->attributes[i].name, name)) {
-                        r = apply(attribute, &block->attributes[i], first);
-                        first = false;
-                }
+                if (text_equal(block->attributes[i].name, name) && !is_ignored(block, i))
+                        r = apply(attribute, &block->attributes[i], !block->service);
         return r;
 }
 
@@ -87,10 +108,8 @@ static struct attribute find(const struct service *service, const char *name)
                         r = merge_block(&service->file->blocks[b], name, &attribute);
         if (r == 0)
                 r = merge_block(service->block, name, &attribute);
-        if (r == -ENOMEM)
+        if (r < 0)
                 service->draft->out_of_memory = true;
-        else if (r < 0)
-                draft_ask(service->draft, service->pool, "%s: cannot be read", name);
         return attribute;
 }
 
@@ -101,9 +120,10 @@ static bool has_word(const struct service *service, const char *name, const char
         _cleanup_(words_clear) struct words words = {0};
         bool found = false;
 
-        if (words_split(text_string(&attribute.value), &words) == 0)
-                for (size_t i = 0; i < words.count; i++)
-                        found = found || strcasecmp(words.list[i], word) == 0;
+        if (import_split(text_string(&attribute.value), &words) < 0)
+                service->draft->out_of_memory = true;
+        for (size_t i = 0; i < words.count; i++)
+                found = found || strcasecmp(words.list[i], word) == 0;
         return found;
 }
 
@@ -134,8 +154,8 @@ static void leave_out_kinds(const struct service *service)
         for (size_t k = 0; k < ELEMENTS(known); k++) {
                 _cleanup_(attribute_clear) struct attribute attribute = find(service, known[k].attribute);
                 _cleanup_(words_clear) struct words words = {0};
-                if (words_split(text_string(&attribute.value), &words) < 0)
-                        draft_leave_out(service->draft, service->pool, "%s: an unclosed quote", known[k].attribute);
+                if (import_split(text_string(&attribute.value), &words) < 0)
+                        service->draft->out_of_memory = true;
                 for (size_t i = 0; i < words.count; i++) {
                         bool found = false;
                         for (size_t w = 0; known[k].words[w]; w++)
@@ -158,13 +178,20 @@ static void convert_listen(const struct service *service)
                                                     v6only = find(service, "v6only");
         const struct attribute *host = interface.found ? &interface : &bind;
         const char *name = port.found ? text_string(&port.value) : service->block->service;
-        const char *address = host->found ? text_string(&host->value) : "";
+        bool is_v4 = has_word(service, "flags", "IPv4") && !has_word(service, "flags", "IPv6");
+        const char *address = host->found ? text_string(&host->value) : is_v4 ? "0.0.0.0" : "";
 
-        if (!host->found && has_word(service, "flags", "IPv6"))
-                address = "::";
         service_listen(service->draft, service->pool, service->input, address, name, is_udp(service));
-        if (v6only.found && import_is_yes(text_string(&v6only.value)))
+        if (!v6only.found)
+                return;
+        if (!strpbrk(draft_value(service->pool, "listen"), "[*"))
+                draft_note(service->draft, service->pool, "v6only = %s: no effect: it has no IPv6 address",
+                           text_string(&v6only.value));
+        else if (import_is_yes(text_string(&v6only.value)))
                 draft_set(service->draft, service->pool, "ipv6_only", "yes");
+        else
+                draft_note(service->draft, service->pool,
+                           "v6only = no: IPv4 is served, too; xinetd 2.3.15.3 takes whatever a service says for yes");
 }
 
 static void convert_redirect(const struct service *service, const char *value)
@@ -172,7 +199,7 @@ static void convert_redirect(const struct service *service, const char *value)
         _cleanup_(words_clear) struct words words = {0};
         _cleanup_(text_clear) struct text handler = {0};
 
-        if (words_split(value, &words) < 0 || words.count != 2) {
+        if (import_split(value, &words) < 0 || words.count != 2) {
                 draft_leave_out(service->draft, service->pool, "redirect = %s: expected an address and a port", value);
                 return;
         }
@@ -192,32 +219,41 @@ static void convert_server(const struct service *service)
                                                     args = find(service, "server_args");
         _cleanup_(words_clear) struct words argv = {0}, words = {0};
         bool is_named = has_word(service, "flags", "NAMEINARGS");
-        int r = words_split(text_string(&args.value), &words);
+        int r = import_split(text_string(&args.value), &words);
 
-        if (!server.found || r < 0)
-                draft_leave_out(service->draft, service->pool, "%s",
-                                server.found ? "server_args cannot be read: an unclosed quote" : "it has no server");
+        if (!server.found)
+                draft_leave_out(service->draft, service->pool, "it has no server");
         if (r == 0 && !is_named)
                 r = words_add(&argv, text_string(&server.value));
         for (size_t i = 0; i < words.count && r == 0; i++)
                 r = words_add(&argv, words.list[i]);
-        if (r == -ENOMEM)
+        if (r < 0)
                 service->draft->out_of_memory = true;
-        if (server.found && r == 0)
+        if (server.found)
                 service_named_handler(service->draft, service->pool, text_string(&server.value), &argv);
         if (has_word(service, "wait", "yes"))
                 service_wait(service->draft, service->pool);
 }
 
-/* A row about connections that xinetd accepts itself, in a service that takes them itself or has none. */
-static bool is_void(const struct service *service, const struct import_row *row)
+/* A row about connections that xinetd accepts itself, in a service that takes them itself or has none: a comment. */
+static bool is_void(const struct service *service, const struct import_directive *directive)
 {
-        bool waits = has_word(service, "wait", "yes");
-        bool is_banner = text_starts_with(row->word, "banner");
+        static const char *const limits[] = {"instances", "per_source", "cps"};
+        bool waits = has_word(service, "wait", "yes"), is_limit = false;
 
-        if (is_banner && (waits || is_udp(service)))
-                draft_note(service->draft, service->pool, "%s: nobody is greeted by a service that waits", row->word);
-        return waits ? is_banner || text_equal(row->word, "instances") : is_banner && is_udp(service);
+        for (size_t i = 0; i < ELEMENTS(limits); i++)
+                is_limit = is_limit || text_equal(directive->word, limits[i]);
+        if (text_starts_with(directive->word, "banner") && (waits || is_udp(service)))
+                draft_note(service->draft, service->pool, "%s = %s: nobody is greeted by a service that waits",
+                           directive->word, directive->value);
+        else if (waits && is_limit)
+                draft_note(service->draft, service->pool,
+                           "%s = %s: no effect on a service that waits: it is one process, and takes its connections "
+                           "itself",
+                           directive->word, directive->value);
+        else
+                return false;
+        return true;
 }
 
 /* Everything that is said once, by its row. */
@@ -226,19 +262,26 @@ static void convert_rows(const struct service *service)
         for (size_t i = 0; i < xinetd_row_count; i++) {
                 const struct import_row *row = &xinetd_rows[i];
                 _cleanup_(attribute_clear) struct attribute attribute = find(service, row->word);
-                if (!attribute.found || is_void(service, row))
-                        continue;
                 const struct import_directive directive = {.word = row->word,
                                                            .value = text_string(&attribute.value),
                                                            .file = attribute.file,
                                                            .line = attribute.line};
-                import_row_take(service->draft, service->pool, row, &directive);
+                if (attribute.found && !is_void(service, &directive))
+                        import_row_take(service->draft, service->pool, row, &directive);
         }
         for (size_t i = 0; i < service->block->count; i++) {
                 const struct xinetd_attribute *line = &service->block->attributes[i];
                 const struct import_directive directive = {line->name, line->value, line->file, line->line};
                 if (!import_row_find(xinetd_rows, xinetd_row_count, line->name, false))
                         import_row_take(service->draft, service->pool, NULL, &directive);
+                else if (is_ignored(service->block, i))
+                        draft_note(service->draft, service->pool,
+                                   "%s %s %s: not carried over: xinetd takes the first %s =, and no += or -= of it",
+                                   line->name,
+                                   line->operation == '+'   ? "+="
+                                   : line->operation == '-' ? "-="
+                                                            : "=",
+                                   line->value, line->name);
         }
 }
 
@@ -251,19 +294,35 @@ static bool is_disabled(const struct service *service)
                (has(service, "enabled") && !has_word(service, "enabled", name));
 }
 
+/* Services that preforkd serves itself, as xinetd did, whatever program and user they name: here they need no root. */
+static void note_unused(const struct service *service, const char *user)
+{
+        static const char *const unused[] = {"server", "server_args"};
+
+        for (size_t i = 0; i < ELEMENTS(unused); i++) {
+                _cleanup_(attribute_clear) struct attribute attribute = find(service, unused[i]);
+                if (attribute.found)
+                        draft_note(service->draft, service->pool, "%s = %s: no effect: no program serves it", unused[i],
+                                   text_string(&attribute.value));
+        }
+        if (text_equal(user, "root"))
+                draft_note(service->draft, service->pool, "user = root: it needs no root, and gets nobody");
+}
+
 static void convert_service(const struct service *service)
 {
         _cleanup_(attribute_clear) struct attribute user = find(service, "user"), redirect = find(service, "redirect");
         bool is_internal = has_word(service, "type", "INTERNAL");
 
         convert_listen(service);
+        if (redirect.found || is_internal)
+                note_unused(service, text_string(&user.value));
         if (redirect.found)
                 convert_redirect(service, text_string(&redirect.value));
         else if (is_internal)
                 service_builtin(service->draft, service->pool, service->block->service);
         else
                 convert_server(service);
-        /* xinetd itself serves these, whoever is named; here that need not be root. */
         bool needs_no_root =
                 (is_internal || redirect.found) && (!user.found || text_equal(text_string(&user.value), "root"));
         service_user(service->draft, service->pool, needs_no_root ? "nobody" : text_string(&user.value));
@@ -314,7 +373,9 @@ int xinetd_convert(struct draft *draft, const struct import_input *input)
                 note_defaults(draft, &file);
         draft_note(draft, NULL,
                    "What every service takes of defaults stands in each section. Handlers get no variables of "
-                   "the daemon's environment unless clear_environment = no.");
+                   "the daemon's environment unless clear_environment = no. Where bind and flags say nothing else, it "
+                   "is served at every address, IPv6 and IPv4, as by Debian's xinetd; others have IPv4 alone "
+                   "(0.0.0.0:PORT).");
         for (size_t b = 0; b < file.count && r == 0; b++) {
                 struct service service = {.draft = draft, .input = input, .file = &file, .block = &file.blocks[b]};
                 if (service.block->service)

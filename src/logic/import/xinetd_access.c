@@ -10,6 +10,7 @@
 #include "base/number.h"
 #include "base/text.h"
 #include "base/words.h"
+#include "logic/import/lines.h"
 
 #define EVERYBODY "0.0.0.0/0 ::/0"
 
@@ -93,7 +94,7 @@ static int convert_factorized(const char *word, const char *open, struct text *c
 int xinetd_access_convert(const char *list, struct text *clients, struct text *error)
 {
         _cleanup_(words_clear) struct words words = {0};
-        int r = words_split(list, &words);
+        int r = import_split(list, &words);
 
         for (size_t i = 0; i < words.count && r == 0; i++) {
                 const char *word = words.list[i], *open = strchr(word, '{');
@@ -108,7 +109,5 @@ int xinetd_access_convert(const char *list, struct text *clients, struct text *e
                     text_appendf(error, "%s is no address or network; names are not looked up", word) < 0)
                         r = -ENOMEM;
         }
-        if (r == -EINVAL && error->length == 0)
-                return text_append(error, "an unclosed quote") < 0 ? -ENOMEM : -EINVAL;
         return r;
 }

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/words.h"
+#include "logic/import/lines.h"
 #include "logic/import/service.h"
 #include "logic/import/xinetd.h"
 #include "logic/import/xinetd_access.h"
@@ -35,8 +36,21 @@ static IMPORT_TAKE(take_instances)
 
 static IMPORT_TAKE(take_number)
 {
-        if (strcasecmp(directive->value, "UNLIMITED") != 0)
+        if (strcasecmp(directive->value, "UNLIMITED") == 0)
+                draft_note(draft, pool, "there is no limit without %s", row->ours);
+        else
                 draft_set(draft, pool, row->ours, directive->value);
+}
+
+/* Words between blanks: xinetd knows no quotes. */
+static IMPORT_TAKE(take_words)
+{
+        _cleanup_(words_clear) struct words words = {0};
+
+        if (import_split(directive->value, &words) < 0)
+                draft->out_of_memory = true;
+        for (size_t i = 0; i < words.count; i++)
+                draft_add_word(draft, pool, row->ours, words.list[i]);
 }
 
 /* `cps = NUMBER SECONDS`: so many connections a second. */
@@ -60,8 +74,8 @@ static IMPORT_TAKE(take_flags)
                 {"NODELAY", "tcp_nodelay", NULL, false},
                 {"IPv4", NULL, NULL, false},
                 {"IPv6", NULL, NULL, false},
-                {"REUSE", NULL, NULL, false},
-                {"NOLIBWRAP", NULL, NULL, false},
+                {"REUSE", NULL, "it is always so", false},
+                {"NOLIBWRAP", NULL, "hosts.allow and hosts.deny are not read", false},
                 {"NAMEINARGS", NULL, NULL, false},
                 {"NORETRY", NULL, "a worker that cannot be started is tried again later", false},
                 {"LABELED", NULL, "the security label of the connection is not taken over; set one for the service",
@@ -72,8 +86,8 @@ static IMPORT_TAKE(take_flags)
         _cleanup_(words_clear) struct words words = {0};
 
         (void)row;
-        if (words_split(directive->value, &words) < 0)
-                draft_ask(draft, pool, "an unclosed quote");
+        if (import_split(directive->value, &words) < 0)
+                draft->out_of_memory = true;
         for (size_t i = 0; i < words.count; i++) {
                 size_t f = 0;
                 while (f < ELEMENTS(flags) && strcasecmp(flags[f].flag, words.list[i]) != 0)
@@ -88,13 +102,6 @@ static IMPORT_TAKE(take_flags)
                 else if (flags[f].note)
                         draft_note(draft, pool, "%s: %s", flags[f].flag, flags[f].note);
         }
-}
-
-static IMPORT_TAKE(take_groups)
-{
-        (void)row;
-        if (!import_is_yes(directive->value))
-                draft_note(draft, pool, "the user's own groups are always set");
 }
 
 /* Is something else to be sent there already? xinetd sends two files, one after the other. */
@@ -128,9 +135,11 @@ static IMPORT_TAKE(take_log)
 {
         bool is_of_all = text_equal(directive->word, "log_on_success");
 
-        if (directive->value[0] == '\0' || (!is_of_all && draft_value(pool, row->ours)[0] != '\0'))
-                return;
-        if (text_equal(draft_value(pool, "handler_type"), "listener"))
+        if (directive->value[0] == '\0')
+                draft_note(draft, pool, "nothing is said");
+        else if (!is_of_all && draft_value(pool, row->ours)[0] != '\0')
+                draft_note(draft, pool, "%s = %s says that, too", row->ours, draft_value(pool, row->ours));
+        else if (text_equal(draft_value(pool, "handler_type"), "listener"))
                 draft_note(draft, pool, "a service that waits has its connections alone: they are not logged");
         else
                 draft_set(draft, pool, row->ours, is_of_all ? "all" : "refused");
@@ -149,21 +158,21 @@ const struct import_row xinetd_rows[] = {
         {"socket_type", "listen", "udp:ADDRESS:PORT for dgram", NULL},
         {"protocol", "listen", "udp:ADDRESS:PORT for udp", NULL},
         {"port", "listen", NULL, NULL},
-        {"bind", "listen", "ADDRESS:PORT; names are not looked up", NULL},
+        {"bind", "listen", "ADDRESS:PORT; without it *:PORT, with flags = IPv4 0.0.0.0:PORT; names are not looked up", NULL},
         {"interface", "listen", "ADDRESS:PORT; names are not looked up", NULL},
         {"v6only", "ipv6_only", NULL, NULL},
         {"wait", "handler_type", "yes is listener, with listen_fd = 0, accounting = none, scaling = ondemand and max_workers "
                  "= 1", NULL},
         {"user", "user", NULL, NULL},
         {"group", "group", NULL, import_take_word},
-        {"groups", NULL, "the user's own groups are always set", take_groups},
+        {"groups", NULL, "the user's own groups are always set", import_take_note},
         {"umask", "umask", NULL, import_take_same},
         {"nice", "nice", NULL, import_take_same},
         {"server", "handler", NULL, NULL},
         {"server_args", "handler", "the arguments follow the program", NULL},
-        {"env", "environment", NULL, import_take_same},
+        {"env", "environment", NULL, take_words},
         {"passenv", "pass_environment", "or write the variables into environment; nothing else is passed on",
-         import_take_same},
+         take_words},
         {"instances", "max_workers", "and when_full = refuse", take_instances},
         {"per_source", "max_connections_per_source", NULL, take_number},
         {"cps", "rate_limit", "no limit closes a service", take_rate},

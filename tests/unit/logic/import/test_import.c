@@ -20,12 +20,13 @@ static void test_xinetd_service(void **state)
                 convert("xinetd",
                         "defaults\n{\n instances = 20\n env = A=1\n log_type = SYSLOG\n}\n"
                         "service secure-shell\n{\n socket_type = stream\n wait = no\n user = nobody\n"
-                        " server = /bin/cat\n server_args = -u \"a b\"\n env += B=2\n per_source = 3\n"
+                        " server = /bin/cat\n server_args = -u \"a b\" it's d\\e\n env += B=2\n per_source = 3\n"
                         " rlimit_as = 64M\n rlimit_cpu = UNLIMITED\n nice = 5\n umask = 027\n flags = KEEPALIVE\n"
                         " bind = ::1\n log_on_failure = HOST\n log_on_success = PID HOST DURATION EXIT TRAFFIC\n}\n",
                         false, &text);
         assert_false(undecided);
-        expect(&text, "\n[secure-shell]\nlisten = [::1]:22\ntcp_keepalive = yes\nhandler = /bin/cat -u 'a b'\n");
+        expect(&text, "\n[secure-shell]\nlisten = [::1]:22\ntcp_keepalive = yes\nhandler = /bin/cat -u '\"a' 'b\"' "
+                      "'it'\\''s' 'd\\e'\n");
         expect(&text, "\nuser = nobody\n");
         expect(&text, "\numask = 027\n");
         expect(&text, "\nnice = 5\n");
@@ -64,7 +65,7 @@ static void test_banners(void **state)
         assert_false(convert(
                 "xinetd", "service tftp\n{\n socket_type = dgram\n wait = yes\n server = /bin/cat\n banner = /a\n}\n",
                 false, &waits));
-        expect(&waits, "\n# banner: nobody is greeted by a service that waits\n");
+        expect(&waits, "\n# banner = /a: nobody is greeted by a service that waits\n");
         assert_false(convert("tcpserver", "-B \"220 it's @ here\\\\r\" -u 7 127.0.0.1 25 /bin/cat", false, &words));
         expect(&words, "\nbanner = '220 it\\x27s @ here\\\\r'\n");
 }
@@ -83,7 +84,8 @@ static void test_xinetd_wait(void **state)
                         false, &text));
         expect(&text, "\n# log_on_failure = HOST: a service that waits has its connections alone");
         expect(&text, "\nconnection_log = refused\n");
-        expect(&text, "\nlisten = udp:0.0.0.0:69\nhandler_type = listener\nhandler = /bin/cat\nlisten_fd = 0\n"
+        expect(&text, "\n# instances = 5: no effect on a service that waits");
+        expect(&text, "\nlisten = udp:*:69\nhandler_type = listener\nhandler = /bin/cat\nlisten_fd = 0\n"
                       "accounting = none\nuser = root\nno_new_privileges = no\nscaling = ondemand\nmax_workers = 1\n");
 }
 
@@ -98,11 +100,85 @@ static void test_xinetd_builtins(void **state)
                             "service fwd\n{\n type = UNLISTED\n port = 99\n redirect = 127.0.0.1 22\n}\n"
                             "service servers\n{\n type = INTERNAL UNLISTED\n port = 98\n}\n",
                             false, &text));
-        expect(&text, "\n[echo]\nlisten = 0.0.0.0:7\nhandler_type = builtin\nhandler = echo\nuser = nobody\n");
+        expect(&text, "\n[echo]\nlisten = *:7\nhandler_type = builtin\nhandler = echo\nuser = nobody\n");
         expect(&text, "\n# [echo-2]\n");
         expect(&text, "\n# ! left out: listen: udp:0.0.0.0:7: that builtin answers datagrams");
         expect(&text, "\nhandler = redirect 127.0.0.1:22\n");
         expect(&text, "\n# ! left out: preforkd itself serves no servers\n");
+}
+
+/* As xinetd 2.3.15.3 of Debian listens. */
+static void test_xinetd_addresses(void **state)
+{
+        static const struct {
+                const char *attributes, *expected;
+        } cases[] = {
+                {"", "\nlisten = *:1\nhandler"},
+                {" flags = IPv6\n", "\nlisten = *:1\nhandler"},
+                {" flags = IPv4\n", "\nlisten = 0.0.0.0:1\nhandler"},
+                {" v6only = yes\n", "\nlisten = *:1\nipv6_only = yes\nhandler"},
+                {" v6only = no\n", "\nlisten = *:1\nhandler"},
+                {" v6only = no\n", "\n# v6only = no: IPv4 is served, too"},
+                {" flags = IPv4\n v6only = yes\n", "\nlisten = 0.0.0.0:1\nhandler"},
+                {" flags = IPv4\n v6only = yes\n", "\n# v6only = yes: no effect: it has no IPv6 address\n"},
+                {" bind = ::\n", "\nlisten = [::]:1\nhandler"},
+                {" bind = ::1\n v6only = yes\n", "\nlisten = [::1]:1\nipv6_only = yes\nhandler"},
+                {" bind = 0.0.0.0\n", "\nlisten = 0.0.0.0:1\nhandler"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                _cleanup_(text_clear) struct text text = {0}, file = {0};
+                assert_int_equal(
+                        text_appendf(&file, "service x\n{\n port = 1\n server = /bin/cat\n%s}\n", cases[i].attributes),
+                        0);
+                assert_false(convert("xinetd", text_string(&file), false, &text));
+                expect(&text, cases[i].expected);
+        }
+}
+
+/* What is no list is set by the first =, in a service; of lists the last = begins anew. */
+static void test_xinetd_said_again(void **state)
+{
+        _cleanup_(text_clear) struct text text = {0};
+
+        (void)state;
+        assert_false(convert("xinetd",
+                             "defaults\n{\n only_from = 10.0.0.1\n only_from = 10.0.0.2\n}\n"
+                             "service x\n{\n port = 1\n server = /bin/cat\n server_args = a\n server_args = b\n"
+                             " server_args += c\n env = A=1\n env = B=\"2\n only_from += 10.0.0.3\n}\n"
+                             "service y\n{\n port = 2\n server = /bin/cat\n only_from = 10.0.0.4\n"
+                             " only_from = 10.0.0.5\n}\n",
+                             false, &text));
+        expect(&text, "\nhandler = /bin/cat a\n");
+        expect(&text, "\n# server_args = b: not carried over: xinetd takes the first server_args =");
+        expect(&text, "\n# server_args += c: not carried over");
+        expect(&text, "\nenvironment = 'B=\"2'\n");
+        expect(&text, "\nallow = 10.0.0.1 10.0.0.2 10.0.0.3\n");
+        expect(&text, "\nallow = 10.0.0.5\n");
+}
+
+/* Limits that say nothing of a service that waits are no reason to leave it out; who may connect is. */
+static void test_xinetd_wait_limits(void **state)
+{
+        static const char limits[] = "defaults\n{\n cps = 50 10\n per_source = 3\n instances = 9\n}\n"
+                                     "service tftp\n{\n socket_type = dgram\n wait = yes\n server = /bin/cat\n"
+                                     " flags = NODELAY KEEPALIVE\n}\n";
+        _cleanup_(text_clear) struct text text = {0}, ruled = {0};
+
+        (void)state;
+        assert_false(convert("xinetd", limits, false, &text));
+        expect(&text, "\n[tftp]\n");
+        expect(&text, "\n# cps = 50 10: no effect on a service that waits");
+        expect(&text, "\n# per_source = 3: no effect on a service that waits");
+        expect(&text, "\n# instances = 9: no effect on a service that waits");
+        expect(&text, "\n# tcp_nodelay = yes: no effect: the pool listens on no TCP address\n");
+        expect(&text, "\n# tcp_keepalive = yes: no effect: the pool listens on no TCP address\n");
+        assert_true(convert("xinetd",
+                            "defaults\n{\n only_from = 10.0.0.1\n}\n"
+                            "service tftp\n{\n socket_type = dgram\n wait = yes\n server = /bin/cat\n}\n",
+                            false, &ruled));
+        expect(&ruled, "\n# [tftp]\n");
 }
 
 /* A program that needs privileges had them. */
@@ -222,7 +298,7 @@ static void test_inetd(void **state)
                             "#<off># ssh stream tcp nowait root /bin/cat cat\n"
                             "echo stream tcp nowait root internal\n"
                             "::1:\n"
-                            "ssh stream tcp nowait nobody.nogroup /bin/cat cat -u\n\t'a b'\n"
+                            "ssh stream tcp nowait nobody.nogroup /bin/cat cat -u\n\t'a b' \\c d'e\n"
                             "*:\n"
                             "tftp dgram udp wait root /usr/sbin/in.tftpd in.tftpd -s /srv\n"
                             "[::1],10.0.0.1:8022 stream tcp nowait/10/20/5 www:web/daemon /bin/cat other-name\n"
@@ -232,9 +308,11 @@ static void test_inetd(void **state)
                             "echo stream tcp6 maybe root internal\n",
                             false, &text));
         assert_null(strstr(text_string(&text), "off"));
-        expect(&text, "\n[echo]\nlisten = 0.0.0.0:7\nhandler_type = builtin\nhandler = echo\nuser = nobody\n");
-        expect(&text, "\n[ssh]\nlisten = [::1]:22\nhandler = /bin/cat -u 'a b'\nuser = nobody\ngroup = nogroup\n");
-        expect(&text, "\nlisten = udp:0.0.0.0:69\nhandler_type = listener\nhandler = /usr/sbin/in.tftpd -s /srv\n"
+        expect(&text, "\n[echo]\nlisten = *:7\nhandler_type = builtin\nhandler = echo\nuser = nobody\n");
+        expect(&text, "\n[ssh]\nlisten = [::1]:22\nhandler = /bin/cat -u 'a b' '\\c' 'd'\\''e'\nuser = nobody\n"
+                      "group = nogroup\n");
+        expect(&text, "\n# ! quotes: read as");
+        expect(&text, "\nlisten = udp:*:69\nhandler_type = listener\nhandler = /usr/sbin/in.tftpd -s /srv\n"
                       "listen_fd = 0\naccounting = none\n");
         expect(&text, "\nlisten = [::1]:8022 10.0.0.1:8022\n");
         expect(&text, "\nmax_workers = 10\nmax_connections_per_source = 5\n");
@@ -243,9 +321,37 @@ static void test_inetd(void **state)
         expect(&text,
                is_built("rate_limit") ? "rate_limit = 400/m" : "\n# max = 400: not carried over as rate_limit = 400/m");
         expect(&text, "\nlisten = /run/x.sock\nsocket_user = root\nsocket_group = wheel\nsocket_mode = 0600\n");
-        expect(&text, "\nlisten = [::]:99\n");
+        expect(&text, "\nlisten = *:99\n");
         expect(&text, "\n# [rstatd-1-3]\n");
         expect(&text, "# ! not understood: /etc/x:12: echo stream tcp6 maybe root internal\n");
+}
+
+static void test_inetd_protocols(void **state)
+{
+        static const struct {
+                const char *protocol, *expected;
+        } cases[] = {
+                {"stream tcp nowait", "\nlisten = *:99\nhandler"},
+                {"stream tcp4 nowait", "\nlisten = 0.0.0.0:99\nhandler"},
+                {"stream tcp6 nowait", "\nlisten = [::]:99\nipv6_only = yes\nhandler"},
+                {"stream tcp6only nowait", "\nlisten = [::]:99\nipv6_only = yes\nhandler"},
+                {"stream tcp46 nowait", "\nlisten = *:99\nhandler"},
+                {"stream tcp,rcvbuf=16384 nowait", "\nlisten = *:99\nhandler"},
+                {"stream tcp,rcvbuf=16384 nowait", "\n# rcvbuf=16384: buffers have the size"},
+                {"dgram udp wait", "\nlisten = udp:*:99\nhandler"},
+                {"dgram udp4 wait.40", "\nlisten = udp:0.0.0.0:99\nhandler"},
+                {"dgram udp4 wait.40", "\n# max = 40: no effect on a service that waits"},
+                {"dgram udp wait/3", "\n# max-child = 3: no effect on a service that waits"},
+                {"stream tcp nowait/0", "\n# max-child = 0: inetd had no limit"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                _cleanup_(text_clear) struct text text = {0}, file = {0};
+                assert_int_equal(text_appendf(&file, "99 %s nobody /bin/cat cat\n", cases[i].protocol), 0);
+                assert_false(convert("inetd", text_string(&file), false, &text));
+                expect(&text, cases[i].expected);
+        }
 }
 
 /* Networks are no clients of UNIX sockets: what is closed is closed for these, too. */
@@ -665,6 +771,9 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_xinetd_service),
                 cmocka_unit_test(test_xinetd_wait),
+                cmocka_unit_test(test_xinetd_addresses),
+                cmocka_unit_test(test_xinetd_said_again),
+                cmocka_unit_test(test_xinetd_wait_limits),
                 cmocka_unit_test(test_privileges),
                 cmocka_unit_test(test_banners),
                 cmocka_unit_test(test_xinetd_builtins),
@@ -676,6 +785,7 @@ int main(void)
                 cmocka_unit_test(test_rules_are_carried_over),
                 cmocka_unit_test(test_inetd),
                 cmocka_unit_test(test_inetd_rules),
+                cmocka_unit_test(test_inetd_protocols),
                 cmocka_unit_test(test_a_closed_unix_socket),
                 cmocka_unit_test(test_systemd_accept),
                 cmocka_unit_test(test_systemd_listener),
