@@ -204,6 +204,34 @@ def test_a_socket_of_systemd(preforkd: Start, tmp_path: Path) -> None:
         assert request(tcp4(port), b"as it is\n") == b"as it is\nend\n"
 
 
+def test_rules_about_networks_leave_unix_sockets_open(preforkd: Start, tmp_path: Path) -> None:
+    """As in systemd; and what is closed is closed for all."""
+    port = free_port()
+    (tmp_path / "cat.socket").write_text(f"[Socket]\nListenStream=127.0.0.1:{port}\nListenStream={tmp_path}/open\n"
+                                         "Accept=yes\nIPAddressAllow=localhost\nIPAddressDeny=any\n")
+    (tmp_path / "cat@.service").write_text(f"[Service]\nExecStart=/bin/cat\nStandardInput=socket\nUser={USER}\n")
+    text = run_import("systemd", tmp_path / "cat.socket")
+    assert "\nallow = 127.0.0.0/8 ::1 unix\n" in text
+    inetd = tmp_path / "inetd.conf"
+    inetd.write_text(f"#@ in ipsec esp/transport//use\n{tmp_path}/closed stream unix nowait {USER} /bin/cat cat\n")
+    text += run_import("inetd", inetd, status=1)
+    preforkd(arguments=["-c", str(accepted(tmp_path, text))])
+    assert request(tcp4(port), b"hello") == request(f"{tmp_path}/open", b"hello") == b"hello"
+    try:
+        assert request(f"{tmp_path}/closed", b"hello") == b""
+    except OSError:
+        pass
+
+
+@pytest.mark.parametrize("signal", ["SIGINT", "SIGUSR1", "SIGTERM"])
+def test_a_signal_that_ends_a_service(tmp_path: Path, signal: str) -> None:
+    (tmp_path / "x.socket").write_text(f"[Socket]\nListenStream=127.0.0.1:{free_port()}\n")
+    (tmp_path / "x.service").write_text(f"[Service]\nExecStart=/bin/cat\nUser={USER}\nKillSignal={signal}\n")
+    text = run_import("systemd", tmp_path / "x.socket")
+    assert f"\nretire_signal = {signal[3:]}\n" in text
+    accepted(tmp_path, text)
+
+
 def test_a_command_line_of_tcpserver(preforkd: Start, tmp_path: Path) -> None:
     port = free_port()
     text = run_import("tcpserver", "--", "tcpserver", "-v", "-c5", "-u", USER, "127.0.0.1", str(port), "/bin/sh", "-c", "echo a b")

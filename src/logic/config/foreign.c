@@ -162,6 +162,7 @@ const struct foreign_word foreign_words[] = {
         {"systemd", "TimeoutStartSec", "start_timeout", NULL},
         {"systemd", "TimeoutStopSec", "kill_timeout", NULL},
         {"systemd", "RestartSec", "restart_delay_min", NULL},
+        {"systemd", "KillSignal", "retire_signal", "for handler_type = listener"},
         {"systemd", "MemoryMax", "max_worker_memory", "a worker with more is replaced; or limit_as, for a handler"},
         {"systemd", "TriggerLimitBurst", NULL, "no limit closes a service"},
 };

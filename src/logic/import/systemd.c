@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/network.h"
 #include "base/words.h"
 #include "logic/import/sections.h"
 #include "logic/import/service.h"
@@ -103,14 +104,14 @@ static void convert_addresses(const struct unit *unit, const char *key, bool dat
 
 static void convert_command(const struct unit *unit)
 {
-        _cleanup_(text_clear) struct text value = {0}, variables = {0}, missing = {0}, error = {0};
+        _cleanup_(text_clear) struct text value = {0}, variables = {0}, missing = {0}, error = {0}, unread = {0};
         _cleanup_(words_clear) struct words environment = {0}, command = {0};
         size_t count = 0;
 
         join_or_note(unit, "ExecStart", &value, &count);
         join_or_note(unit, "Environment", &variables, NULL);
-        if (words_split(text_string(&variables), &environment) < 0)
-                draft_ask(unit->draft, unit->pool, "Environment: an unclosed quote");
+        if (systemd_value_words(text_string(&variables), &environment, &unread) == -ENOMEM)
+                unit->draft->out_of_memory = true; /* what cannot be read is noted where it stands */
         if (count != 1) {
                 draft_leave_out(unit->draft, unit->pool,
                                 count == 0 ? "no service with a command is known" : "ExecStart has several commands");
@@ -165,7 +166,7 @@ static void convert_user(const struct unit *unit)
         service_user(unit->draft, unit->pool, user);
 }
 
-/* The words of systemd for networks. 0 or -ENOMEM. */
+/* The words of systemd for networks. 0, -EINVAL (it is none) or -ENOMEM. */
 static int add_networks(const char *list, struct text *clients, bool *ret_any)
 {
         _cleanup_(words_clear) struct words words = {0};
@@ -183,13 +184,22 @@ static int add_networks(const char *list, struct text *clients, bool *ret_any)
                 const char *networks = words.list[i];
                 for (size_t k = 0; k < ELEMENTS(known); k++)
                         networks = text_equal(words.list[i], known[k].word) ? known[k].networks : networks;
+                char text[NETWORK_TEXT_MAX];
+                struct network network;
+                if (networks == words.list[i]) {
+                        int parsed = network_parse(networks, &network);
+                        if (parsed < 0 && parsed != -EDOM) /* it counts without the bits beyond the prefix */
+                                return -EINVAL;
+                        network_format(&network, text);
+                        networks = text;
+                }
                 *ret_any = *ret_any || text_equal(networks, EVERYBODY);
                 r = text_appendf(clients, "%s%s", clients->length > 0 ? " " : "", networks);
         }
         return r;
 }
 
-/* systemd asks IPAddressAllow first, and lets in who is in neither list. */
+/* systemd asks IPAddressAllow first, and lets in who is in neither list, and who has come over a UNIX socket. */
 static void convert_access(const struct unit *unit)
 {
         _cleanup_(text_clear) struct text allowed = {0}, denied = {0}, allow = {0}, deny = {0};
@@ -200,9 +210,16 @@ static void convert_access(const struct unit *unit)
         if (add_networks(text_string(&allowed), &allow, &any_allowed) < 0 ||
             add_networks(text_string(&denied), &deny, &any_denied) < 0)
                 draft_close(unit->draft, unit->pool, "IPAddressAllow and IPAddressDeny cannot be read");
-        else if (deny.length > 0 && any_denied && allow.length > 0)
+        else if (!draft_has_network(unit->draft, unit->pool) && allow.length + deny.length > 0)
+                draft_note(
+                        unit->draft, unit->pool,
+                        "IPAddressAllow=%s and IPAddressDeny=%s: no effect: clients of UNIX sockets have no addresses",
+                        text_string(&allowed), text_string(&denied));
+        else if (deny.length > 0 && any_denied && allow.length > 0) {
+                if (draft_has_unix(unit->draft, unit->pool) && text_append(&allow, " unix") < 0)
+                        unit->draft->out_of_memory = true;
                 draft_restrict(unit->draft, unit->pool, "allow", text_string(&allow));
-        else if (deny.length > 0 && allow.length == 0)
+        } else if (deny.length > 0 && allow.length == 0)
                 draft_restrict(unit->draft, unit->pool, "deny", text_string(&deny));
         else if (deny.length > 0)
                 draft_close(

@@ -1,9 +1,13 @@
 /* The table of the directives of socket and service units. A word that ends in `*` stands for all that begin so. */
+#include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/number.h"
+#include "base/words.h"
 #include "logic/import/systemd.h"
+#include "logic/import/systemd_value.h"
 
 static const char no_socket[] = "no such option of sockets";
 static const char instance[] = "no sandbox of a handler alone; set it in preforkd.service, where it holds for all";
@@ -23,8 +27,9 @@ static IMPORT_TAKE(take_backlog)
 {
         uint64_t number;
 
-        if (number_parse(directive->value, &number) < 0 ||
-            number <= INT32_MAX) /* more is systemd's word for as many as can be */
+        if (number_parse(directive->value, &number) == 0 && number > INT32_MAX)
+                draft_note(draft, pool, "as many as can be; %s is what it is unless you set it", row->ours);
+        else
                 draft_set(draft, pool, row->ours, directive->value);
 }
 
@@ -59,8 +64,39 @@ static IMPORT_TAKE(take_stderr)
                 draft_set(draft, pool, row->ours, directive->value);
         else if (text_equal(directive->value, "inherit"))
                 draft_note(draft, pool, "it is logged; stderr = socket sends it to the client");
-        else if (!text_equal(directive->value, "journal"))
+        else
                 draft_note(draft, pool, "it is logged where preforkd logs");
+}
+
+/* `SIGINT`, `INT` or `2`. What serves one connection gets none but SIGTERM. */
+static IMPORT_TAKE(take_signal)
+{
+        static const char *const numbers[] = {[SIGHUP] = "HUP",   [SIGINT] = "INT",   [SIGQUIT] = "QUIT",
+                                              [SIGUSR1] = "USR1", [SIGUSR2] = "USR2", [SIGTERM] = "TERM"};
+        const char *name = directive->value + (text_starts_with(directive->value, "SIG") ? strlen("SIG") : 0);
+        uint64_t number;
+
+        if (number_parse(name, &number) == 0 && number < ELEMENTS(numbers) && numbers[number])
+                name = numbers[number];
+        if (text_equal(draft_value(pool, "handler_type"), "listener"))
+                draft_set(draft, pool, row->ours, name);
+        else
+                draft_note(draft, pool,
+                           "a handler that serves one connection gets SIGTERM, and after kill_timeout SIGKILL");
+}
+
+static IMPORT_TAKE(take_environment)
+{
+        _cleanup_(words_clear) struct words words = {0};
+        _cleanup_(text_clear) struct text error = {0};
+        int r = systemd_value_words(directive->value, &words, &error);
+
+        if (r == -ENOMEM)
+                draft->out_of_memory = true;
+        else if (r < 0)
+                draft_ask(draft, pool, "not carried over as %s: %s", row->ours, text_string(&error));
+        for (size_t i = 0; i < words.count && r == 0; i++)
+                draft_add_word(draft, pool, row->ours, words.list[i]);
 }
 
 /* clang-format off */
@@ -125,7 +161,7 @@ const struct import_row systemd_rows[] = {
         {"Group", "group", NULL, import_take_word},
         {"DynamicUser", NULL, "there is none; a pool names a user", import_take_note},
         {"SupplementaryGroups", "supplementary_groups", NULL, import_take_same},
-        {"Environment", "environment", NULL, import_take_same},
+        {"Environment", "environment", NULL, take_environment},
         {"EnvironmentFile", "environment_file", NULL, import_take_same},
         {"PassEnvironment", "pass_environment", NULL, import_take_same},
         {"UMask", "umask", NULL, import_take_same},
@@ -153,8 +189,10 @@ const struct import_row systemd_rows[] = {
         {"RestartSec", "restart_delay_min", NULL, import_take_time},
         {"Restart*", NULL, "workers that end are replaced", import_take_note},
         {"Success*", NULL, "no exit status of a handler is a failure of the pool", import_take_note},
+        {"KillSignal", "retire_signal", "of a handler of the type listener", take_signal},
         {"Kill*", NULL, "SIGTERM, and after kill_timeout SIGKILL", import_take_note},
         {"MemoryDenyWriteExecute", NULL, instance, import_take_note},
+        {"FinalKillSignal", NULL, "SIGKILL, after kill_timeout", import_take_note},
         {"Memory*", NULL, "limit_as bounds a handler, max_worker_memory replaces a worker; or set it in preforkd.service",
          import_take_note},
         {"Log*", NULL, "log_level and stderr_rate_limit bound what is logged", import_take_note},

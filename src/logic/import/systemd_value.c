@@ -10,6 +10,7 @@
 #include "base/words.h"
 
 #define RUNTIME_DIRECTORY "/run"
+#define BLANKS " \t\n\r"
 
 int systemd_value_address(const char *value, bool datagrams, struct text *address)
 {
@@ -81,6 +82,79 @@ static int expand(const char *word, const struct words *environment, struct text
         return r;
 }
 
+/* One escape, `\x20`, `\040`, `\n` or `\s`, a blank; an unknown one stays as it is. Returns what is behind it. */
+static const char *unescape(const char *at, char *ret, size_t *ret_length)
+{
+        static const char letters[] = "abfnrtvs\\\"'", meant[] = "\a\b\f\n\r\t\v \\\"'";
+        const char *letter = at[1] != '\0' ? strchr(letters, at[1]) : NULL;
+        unsigned base = at[1] == 'x' ? 16 : 8, value = 0;
+        const char *digits = at + (base == 16 ? 2 : 1);
+        size_t wanted = base == 16 ? 2 : 3, count = strspn(digits, base == 16 ? "0123456789abcdefABCDEF" : "01234567");
+
+        *ret_length = 1;
+        if (letter) {
+                *ret = meant[letter - letters];
+                return at + 2;
+        }
+        for (size_t i = 0; i < wanted && count >= wanted; i++) {
+                unsigned digit = isdigit((unsigned char)digits[i]) ? (unsigned)(digits[i] - '0')
+                                                                   : (unsigned)(tolower(digits[i]) - 'a') + 10;
+                value = value * base + digit;
+        }
+        if (count >= wanted && value > 0 && value < 256) {
+                *ret = (char)value;
+                return digits + wanted;
+        }
+        *ret = *at;
+        return at + 1;
+}
+
+/* Split at blanks, without expanding anything. 0, -EINVAL (an unclosed quote) or -ENOMEM. */
+static int split(const char *value, struct words *words)
+{
+        int r = 0;
+
+        for (value += strspn(value, BLANKS); *value != '\0' && r == 0; value += strspn(value, BLANKS)) {
+                _cleanup_(text_clear) struct text word = {0};
+                char quote = '\0';
+                while (*value != '\0' && (quote != '\0' || !strchr(BLANKS, *value)) && r == 0) {
+                        char byte = *value;
+                        size_t length = 0;
+                        if (byte == '\\')
+                                value = unescape(value, &byte, &length);
+                        else if (quote != '\0' ? byte == quote : byte == '"' || byte == '\'') {
+                                quote = quote != '\0' ? '\0' : byte;
+                                value++;
+                        } else {
+                                length = 1;
+                                value++;
+                        }
+                        r = text_append_bytes(&word, &byte, length);
+                }
+                if (quote != '\0')
+                        return -EINVAL;
+                if (r == 0)
+                        r = words_add(words, text_string(&word));
+        }
+        return r;
+}
+
+int systemd_value_words(const char *value, struct words *words, struct text *error)
+{
+        _cleanup_(words_clear) struct words raw = {0};
+        int r = split(value, &raw);
+
+        if (r == -EINVAL)
+                return text_append(error, "an unclosed quote") < 0 ? -ENOMEM : -EINVAL;
+        for (size_t i = 0; i < raw.count && r == 0; i++) {
+                _cleanup_(text_clear) struct text word = {0};
+                r = expand(raw.list[i], NULL, &word, NULL, error);
+                if (r == 0)
+                        r = words_add(words, text_string(&word));
+        }
+        return r;
+}
+
 /* A word that is `$VARIABLE` becomes as many words as its value has. */
 static int add_split(const char *word, const struct words *environment, struct words *command, struct text *missing)
 {
@@ -104,10 +178,9 @@ int systemd_value_command(const char *value, const struct words *environment, st
 
         if (memchr(value, ':', prefix))
                 environment = NULL; /* variables stay as they are written */
-        int r = words_split(value + prefix, &words);
+        int r = split(value + prefix, &words);
         if (r == -EINVAL || (r == 0 && words.count == 0))
-                return text_append(error, words.count == 0 ? "no command, or an unclosed quote" : "") < 0 ? -ENOMEM
-                                                                                                          : -EINVAL;
+                return text_append(error, "no command, or an unclosed quote") < 0 ? -ENOMEM : -EINVAL;
         for (size_t i = 0; i < words.count && r == 0; i++) {
                 _cleanup_(text_clear) struct text word = {0};
                 const char *at = words.list[i];

@@ -430,6 +430,21 @@ static void test_systemd_listener(void **state)
                 {"ListenStream=80", "ExecStart=\nExecStart=@/bin/cat dog %i",
                  "ExecStart=@/bin/cat dog %i: %i stands for"},
                 {"ListenStream=80", "ExecStart=\nExecStart=:/bin/cat $A", "\nhandler = /bin/cat '$A'\n"},
+                {"ListenStream=80", "ExecStart=\nExecStart=/bin/cat a\\x20b '\\s' \\q \\055u",
+                 "\nhandler = /bin/cat 'a b' ' ' '\\q' -u\n"},
+                {"ListenStream=80", "ExecStart=\nExecStart=/bin/cat 'a",
+                 "ExecStart=/bin/cat 'a: no command, or an unclosed"},
+                {"ListenStream=80", "Environment=\"A=b c\" D=50%% E=\\x41", "\nenvironment = 'A=b c' D=50% E=A\n"},
+                {"ListenStream=80", "Environment=A=%h",
+                 "\n# ! Environment = A=%h: not carried over as environment: %h stands"},
+                {"ListenStream=80", "KillSignal=SIGINT", "\nretire_signal = INT\n"},
+                {"ListenStream=80", "KillSignal=QUIT", "\nretire_signal = QUIT\n"},
+                {"ListenStream=80", "KillSignal=12", "\nretire_signal = USR2\n"},
+                {"ListenStream=80", "KillSignal=SIGWINCH",
+                 "\n# KillSignal = SIGWINCH: not carried over as retire_signal = WINCH"},
+                {"ListenStream=80\nAccept=yes", "StandardInput=socket\nKillSignal=SIGINT",
+                 "\n# KillSignal = SIGINT: a handler that serves one connection gets SIGTERM"},
+                {"ListenStream=80", "KillMode=process", "\n# KillMode = process: SIGTERM"},
         };
 
         (void)state;
@@ -452,9 +467,18 @@ static void test_systemd_access(void **state)
         } cases[] = {
                 {"IPAddressDeny=any\nIPAddressAllow=localhost 10.0.0.0/8", "allow = 127.0.0.0/8 ::1 10.0.0.0/8", false},
                 {"IPAddressDeny=10.0.0.0/8", "deny = 10.0.0.0/8", false},
+                {"IPAddressDeny=10.0.0.7/8", "deny = 10.0.0.0/8", false},
                 {"IPAddressDeny=10.0.0.0/8\nIPAddressAllow=10.1.0.0/16", "one is an exception to the other", true},
                 {"IPAddressAllow=localhost", "shuts out nobody", false},
                 {"BindToDevice=eth0", "bind_to_device = eth0", false},
+                {"ListenStream=/run/x.sock\nIPAddressDeny=any\nIPAddressAllow=localhost",
+                 "\nallow = 127.0.0.0/8 ::1 unix\n", false},
+                {"ListenStream=/run/x.sock\nIPAddressDeny=any", "\ndeny = 0.0.0.0/0 ::/0\n", false},
+                {"ListenStream=\nListenStream=/run/x.sock\nIPAddressDeny=any\nIPAddressAllow=localhost",
+                 "no effect: clients of UNIX sockets have no addresses", false},
+                {"ListenStream=/run/x.sock\nIPAddressDeny=10.0.0.0/8\nIPAddressAllow=10.1.0.0/16",
+                 "\ndeny = 0.0.0.0/0 ::/0 unix\n", true},
+                {"IPAddressDeny=any\nIPAddressAllow=unix", "\ndeny = 0.0.0.0/0 ::/0\n", true},
         };
 
         (void)state;
