@@ -218,7 +218,8 @@ int import_files_read_systemd(struct import_files *files, const char *name)
 int import_files_take(struct import_files *files, const char *name, const struct words *words)
 {
         _cleanup_(text_clear) struct text text = {0};
-        int r = words_join(&text, words);
+        /* One word is a line as a whole. */
+        int r = words->count == 1 ? text_append(&text, words->list[0]) : words_join(&text, words);
 
         return r == 0 ? add(files, name, &text) : r;
 }

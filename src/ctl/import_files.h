@@ -30,7 +30,7 @@ int import_files_read_php_fpm(struct import_files *files, const char *path);
  * -ENOMEM. */
 int import_files_read_systemd(struct import_files *files, const char *name);
 
-/* Take the words themselves as the source. 0 or -ENOMEM. */
+/* Take the words themselves as the source: a command line, or its words. 0 or -ENOMEM. */
 int import_files_take(struct import_files *files, const char *name, const struct words *words);
 
 void import_files_clear(struct import_files *files);

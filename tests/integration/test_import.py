@@ -240,6 +240,14 @@ def test_a_command_line_of_tcpserver(preforkd: Start, tmp_path: Path) -> None:
     assert request(tcp4(port)) == b"a b\n"
 
 
+def test_a_command_line_with_what_is_for_the_shell(preforkd: Start, tmp_path: Path) -> None:
+    port = free_port()
+    text = run_import("tcpserver", "--", f"exec tcpserver -RHl0 -u {USER} 127.0.0.1 {port} /bin/echo 'a  b' 2>&1")
+    assert "\n# 2>&1: redirections are done by the shell" in text
+    preforkd(arguments=["-c", str(accepted(tmp_path, text))])
+    assert request(tcp4(port)) == b"a  b\n"
+
+
 def test_pools_of_php_fpm(preforkd: Start, tmp_path: Path) -> None:
     """What Debian's package has, served behind nginx."""
     if not Path("/usr/bin/php-cgi").exists():

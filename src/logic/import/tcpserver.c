@@ -1,5 +1,6 @@
 #include "logic/import/tcpserver.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -84,6 +85,52 @@ struct command {
         const char *user; /* of -u, setuidgid or envuidgid; NULL: none */
 };
 
+/* Is the word a redirection of the shell, `2>&1`, `>>log`? Alone, `2>`, it goes with the word behind it. */
+static bool is_redirection(const char *word, bool *ret_alone)
+{
+        size_t digits = strspn(word, "0123456789"), at = digits == 0 && word[0] == '&' ? 1 : digits;
+        size_t marks = strspn(word + at, "<>");
+
+        if (marks == 0 || marks > 3)
+                return false;
+        at += marks;
+        at += strspn(word + at, "&|");
+        *ret_alone = word[at] == '\0';
+        return true;
+}
+
+/* What is for the shell that reads the line is no argument: it is left out, with all behind a pipe. */
+static void take_shell(struct command *command)
+{
+        static const char *const ends[] = {"|", "|&", "||", "&&", "&", ";"};
+        _cleanup_(words_clear) struct words left = {0};
+        _cleanup_(text_clear) struct text gone = {0};
+        bool ended = false, goes = false;
+        int r = 0;
+
+        for (size_t i = 0; i < command->words.count && r == 0; i++) {
+                const char *word = command->words.list[i];
+                bool goes_on = false;
+                for (size_t e = 0; e < ELEMENTS(ends); e++)
+                        ended = ended || text_equal(word, ends[e]);
+                bool is_left = !goes && !ended && !is_redirection(word, &goes_on);
+                r = is_left ? words_add(&left, word) : text_appendf(&gone, "%s%s", gone.length > 0 ? " " : "", word);
+                goes = goes_on;
+        }
+        if (r < 0)
+                command->draft->out_of_memory = true;
+        if (ended)
+                draft_ask(command->draft, command->pool,
+                          "%s: for the shell, and no arguments: left out, with the command behind", text_string(&gone));
+        else if (gone.length > 0)
+                draft_note(command->draft, command->pool,
+                           "%s: redirections are done by the shell, and are no arguments; see stderr and log_target",
+                           text_string(&gone));
+        words_clear(&command->words);
+        command->words = left;
+        left = (struct words){0};
+}
+
 /* The programs in front of tcpserver, of a chain: those that name a user are known. */
 static void take_chain(struct command *command)
 {
@@ -157,6 +204,7 @@ static void take_server(struct command *command)
                 draft_leave_out(command->draft, command->pool, "expected a host, a port and a program");
                 return;
         }
+        assert(command->words.list);
         char *const *words = command->words.list + command->at;
         bool is_every = text_equal(words[0], "0");
         service_listen(command->draft, command->pool, command->input, is_every ? "0.0.0.0" : words[0], words[1], false);
@@ -186,6 +234,7 @@ int tcpserver_convert(struct draft *draft, const struct import_input *input)
                 draft_set(draft, command.pool, "max_workers", "40"); /* what it is without -c */
                 draft_set(draft, command.pool, "clear_environment", "no");
                 draft_set(draft, command.pool, "stderr", "inherit");
+                take_shell(&command);
                 take_chain(&command);
                 take_options(&command);
                 take_server(&command);

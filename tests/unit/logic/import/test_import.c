@@ -514,7 +514,7 @@ static void test_systemd_service_name(void **state)
 
 static void test_tcpserver(void **state)
 {
-        _cleanup_(text_clear) struct text text = {0}, closed = {0}, chain = {0}, named = {0};
+        _cleanup_(text_clear) struct text text = {0}, closed = {0}, chain = {0}, named = {0}, quiet = {0}, piped = {0};
 
         (void)state;
         assert_false(convert("tcpserver", "tcpserver -vDRHl0 -c50 -b 100 -u nobody -g nogroup 0 ssh /bin/cat -u 'a b'",
@@ -533,6 +533,12 @@ static void test_tcpserver(void **state)
         expect(&chain, "\nmax_workers = 40\n");
         assert_true(convert("tcpserver", "mail.example.com 25 cat", false, &named));
         expect(&named, "# ! left out: mail.example.com is no address");
+        assert_false(convert("tcpserver", "-u 7 0 25 /bin/cat -u '2>&1' '<' /dev/null 1 '>>log' 2", false, &quiet));
+        expect(&quiet, "\nhandler = /bin/cat -u 1 2\n");
+        expect(&quiet, "\n# 2>&1 < /dev/null >>log: redirections are done by the shell");
+        assert_true(convert("tcpserver", "-u 7 0 25 '2>&1' | logger a", false, &piped));
+        expect(&piped, "\n# ! 2>&1 | logger a: for the shell");
+        expect(&piped, "\n# ! left out: expected a host, a port and a program\n");
 }
 
 static void test_php_fpm(void **state)
