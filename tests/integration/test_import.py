@@ -258,7 +258,8 @@ def test_pools_of_php_fpm(preforkd: Start, tmp_path: Path) -> None:
     (pools / "www.conf").write_text(f"[www]\nuser = {USER}\nlisten = {tmp_path}/$pool.sock\nlisten.owner = {USER}\npm = dynamic\n"
                                     "pm.max_children = 5\npm.start_servers = 2\npm.min_spare_servers = 1\n"
                                     "pm.max_spare_servers = 3\n;pm.max_requests = 500\nphp_admin_flag[log_errors] = on\n"
-                                    "php_value[user_agent] = My agent; x\n")
+                                    "php_value[user_agent] = My agent; x\n"
+                                    "clear_env = no\nenv[PATH] = $PATH\n")
     file = tmp_path / "php-fpm.conf"
     file.write_text(f"[global]\npid = /run/php/php-fpm.pid\nerror_log = /var/log/php-fpm.log\ninclude={pools}/*.conf\n")
     text = run_import("php-fpm", file)

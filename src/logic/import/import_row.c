@@ -95,14 +95,6 @@ IMPORT_TAKE(import_take_restriction)
         draft_restrict(draft, pool, row->ours, directive->value);
 }
 
-IMPORT_TAKE(import_take_nothing)
-{
-        (void)draft;
-        (void)pool;
-        (void)row;
-        (void)directive;
-}
-
 IMPORT_TAKE(import_take_limit)
 {
         _cleanup_(text_clear) struct text value = {0};

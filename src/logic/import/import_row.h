@@ -45,7 +45,6 @@ IMPORT_TAKE(import_take_close);       /* a rule about who may connect that is lo
 IMPORT_TAKE(import_take_restriction); /* the option gets the value; without the option the rule is lost */
 IMPORT_TAKE(import_take_limit);       /* a resource limit: UNLIMITED, infinity, K and M, soft:hard */
 IMPORT_TAKE(import_take_time);        /* a time span, in the units of systemd and php */
-IMPORT_TAKE(import_take_nothing);     /* says nothing that is not so anyway */
 
 /* True for yes, on, true, 1; in any case. */
 bool import_is_yes(const char *value);

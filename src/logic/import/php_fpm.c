@@ -32,6 +32,8 @@ static IMPORT_TAKE(take_positive)
 {
         if (isdigit((unsigned char)directive->value[0]) && !text_equal(directive->value, "0"))
                 draft_set(draft, pool, row->ours, directive->value);
+        else
+                draft_note(draft, pool, "%s is what it is unless you set it", row->ours);
 }
 
 /* The numbers of spare workers, which only pm = dynamic knows. */
@@ -145,7 +147,7 @@ const struct import_row php_fpm_rows[] = {
         {"rlimit_core", "limit_core", NULL, import_take_limit},
         {"env*", "environment", NULL, take_env},
         {"clear_env", "clear_environment", NULL, import_take_yes_no},
-        {"catch_workers_output", NULL, logged, import_take_nothing},
+        {"catch_workers_output", NULL, logged, import_take_note},
         {"decorate_workers_output", NULL, logged, import_take_note},
         {"access.*", NULL, "php-cgi writes no such log; the web server does", import_take_note},
         {"security.limit_extensions", NULL,
@@ -194,6 +196,18 @@ static int expand(const struct section_item *item, struct text *value)
         return r;
 }
 
+/* A key of [global]: it is for all pools, or for none. `pool`: the one in which it stands nevertheless, or NULL. */
+static void note_global(struct draft *draft, struct draft_pool *pool, const struct section_item *item)
+{
+        const struct import_row *row = import_row_find(php_fpm_rows, php_fpm_row_count, item->key, false);
+
+        if (!row)
+                draft_ask(draft, pool, "%s = %s: unknown here; look up what it means", item->key, item->value);
+        else
+                draft_note(draft, pool, "%s = %s: %s%s%s", item->key, item->value, row->ours ? row->ours : "",
+                           row->ours && row->advice ? ", " : "", row->advice ? row->advice : "");
+}
+
 static void take(struct draft *draft, struct draft_pool *pool, const struct section_item *item)
 {
         const struct import_row *row = import_row_find(php_fpm_rows, php_fpm_row_count, item->key, false);
@@ -204,7 +218,9 @@ static void take(struct draft *draft, struct draft_pool *pool, const struct sect
         if (row && text_equal(row->word, "user"))
                 service_user(draft, pool, text_string(&value));
         const struct import_directive directive = {item->key, text_string(&value), item->file, item->line};
-        if (value.length > 0)
+        if (row && !row->take && !text_equal(row->word, "user"))
+                note_global(draft, pool, item);
+        else if (value.length > 0)
                 import_row_take(draft, pool, row, &directive);
 }
 
@@ -231,17 +247,6 @@ static void convert_pool(struct draft *draft, const struct sections *sections, c
                 draft_leave_out(draft, pool, "it has no user");
 }
 
-static void note_global(struct draft *draft, const struct section_item *item)
-{
-        const struct import_row *row = import_row_find(php_fpm_rows, php_fpm_row_count, item->key, false);
-
-        if (!row)
-                draft_ask(draft, NULL, "%s = %s: unknown here; look up what it means", item->key, item->value);
-        else
-                draft_note(draft, NULL, "%s = %s: %s%s%s", item->key, item->value, row->ours ? row->ours : "",
-                           row->ours && row->advice ? ", " : "", row->advice ? row->advice : "");
-}
-
 int php_fpm_convert(struct draft *draft, const struct import_input *input)
 {
         struct sections sections = {0};
@@ -259,7 +264,7 @@ int php_fpm_convert(struct draft *draft, const struct import_input *input)
                 for (size_t before = 0; before < i && is_first; before++)
                         is_first = !text_equal(sections.items[before].section, item->section);
                 if (item->section[0] == '\0' || text_equal(item->section, "global"))
-                        note_global(draft, item);
+                        note_global(draft, NULL, item);
                 else if (is_first)
                         convert_pool(draft, &sections, item);
         }
