@@ -45,7 +45,6 @@ defaults
 \tlog_type        = SYSLOG daemon info
 \tlog_on_failure  = HOST
 \tbind            = 127.0.0.1
-\tflags           = NOLIBWRAP
 }}
 includedir {directory}
 """
@@ -84,6 +83,7 @@ def write_xinetd(tmp_path: Path) -> tuple[Path, dict[str, str]]:
     for name, attributes, *_ in SERVICES:
         wait = "" if "wait" in attributes else "wait = no\n"
         text = attributes.format(user=USER, cat=ports["cat"], one=one)
+        text += "" if "flags" in text else "\nflags = NOLIBWRAP"
         service = "echo" if "INTERNAL" in text else name
         (directory / name).write_text(f"service {service}\n{{\nport = {ports[name]}\nsocket_type = stream\n{wait}{text}\n}}\n")
     (directory / "off").write_text("service off\n{\n disable = yes\n port = 1\n server = /bin/cat\n}\n")
@@ -157,7 +157,7 @@ def test_words_and_addresses_as_xinetd_has_them(preforkd: Start, tmp_path: Path)
     tmp_path.chmod(0o755)
     ports = {name: free_port() for name in SAME_AS_XINETD}
     file = tmp_path / "xinetd.conf"
-    file.write_text("defaults\n{\n cps = 1000 1\n}\n" + "".join(
+    file.write_text("defaults\n{\n cps = 1000 1\n flags = IPv4\n server_args = no\n}\n" + "".join(
         f"service {name}\n{{\n type = UNLISTED\n port = {ports[name]}\n socket_type = stream\n protocol = tcp\n wait = no\n"
         f" user = {USER}\n server = /usr/bin/printf\n{attributes}\n" + "}\n" for name, attributes in SAME_AS_XINETD.items()))
     with subprocess.Popen([str(shutil.which("xinetd")), "-dontfork", "-f", file, "-pidfile", tmp_path / "pid",

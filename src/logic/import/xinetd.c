@@ -31,18 +31,6 @@ static void attribute_clear(struct attribute *attribute)
         text_clear(&attribute->value);
 }
 
-/* Lists know += and -=, and may be set again. */
-static bool is_list(const char *name)
-{
-        static const char *const lists[] = {"log_on_success", "log_on_failure", "only_from", "no_access", "env",
-                                            "passenv",        "disabled",       "enabled"};
-
-        for (size_t i = 0; i < ELEMENTS(lists); i++)
-                if (text_equal(lists[i], name))
-                        return true;
-        return false;
-}
-
 /* Does xinetd ignore the line of the block? What is no list is set once, by =. */
 static bool is_ignored(const struct xinetd_block *block, size_t line)
 {
@@ -52,7 +40,7 @@ static bool is_ignored(const struct xinetd_block *block, size_t line)
         for (size_t i = 0; i < line; i++)
                 ignored = ignored || (text_equal(block->attributes[i].name, attribute->name) &&
                                       block->attributes[i].operation == '=');
-        return ignored && !is_list(attribute->name);
+        return ignored && !xinetd_is_list(attribute->name);
 }
 
 /* Remove the words of `remove` from the list. 0 or -ENOMEM. */
@@ -81,7 +69,7 @@ static int apply(struct attribute *attribute, const struct xinetd_attribute *lin
         attribute->line = line->line;
         if (line->operation == '-')
                 return remove_words(&attribute->value, line->value);
-        if (line->operation == '=' && !(of_defaults && is_list(line->name)))
+        if (line->operation == '=' && !(of_defaults && xinetd_is_list(line->name)))
                 text_truncate(&attribute->value);
         const char *blank = attribute->value.length > 0 && line->value[0] != '\0' ? " " : "";
         return text_appendf(&attribute->value, "%s%s", blank, line->value);
@@ -104,7 +92,7 @@ static struct attribute find(const struct service *service, const char *name)
         int r = 0;
 
         for (size_t b = 0; b < service->file->count && r == 0; b++)
-                if (!service->file->blocks[b].service)
+                if (!service->file->blocks[b].service && xinetd_is_of_defaults(name))
                         r = merge_block(&service->file->blocks[b], name, &attribute);
         if (r == 0)
                 r = merge_block(service->block, name, &attribute);
@@ -358,6 +346,9 @@ static void note_defaults(struct draft *draft, const struct xinetd_file *file)
                         const struct import_directive directive = {line->name, line->value, line->file, line->line};
                         if (!import_row_find(xinetd_rows, xinetd_row_count, line->name, false))
                                 import_row_take(draft, NULL, NULL, &directive);
+                        else if (!xinetd_is_of_defaults(line->name))
+                                draft_note(draft, NULL, "defaults: %s = %s: not carried over: xinetd takes no %s there",
+                                           line->name, line->value, line->name);
                 }
 }
 

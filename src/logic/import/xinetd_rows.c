@@ -203,3 +203,29 @@ const struct import_row xinetd_rows[] = {
 };
 /* clang-format on */
 const size_t xinetd_row_count = ELEMENTS(xinetd_rows);
+
+static bool is_one_of(const char *const *names, const char *name)
+{
+        while (*names && !text_equal(*names, name))
+                names++;
+        return *names != NULL;
+}
+
+bool xinetd_is_list(const char *attribute)
+{
+        static const char *const lists[] = {"log_on_success", "log_on_failure", "only_from", "no_access", "env",
+                                            "passenv",        "disabled",       "enabled",   NULL};
+
+        return is_one_of(lists, attribute);
+}
+
+bool xinetd_is_of_defaults(const char *attribute)
+{
+        static const char *const names[] = {
+                "log_type",   "log_on_success", "log_on_failure", "disabled", "enabled",     "no_access",
+                "only_from",  "instances",      "passenv",        "banner",   "banner_fail", "banner_success",
+                "per_source", "bind",           "interface",      "groups",   "cps",         "max_load",
+                "v6only",     "umask",          "mdns",           NULL};
+
+        return is_one_of(names, attribute);
+}

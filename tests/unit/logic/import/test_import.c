@@ -16,14 +16,14 @@ static void test_xinetd_service(void **state)
         _cleanup_(text_clear) struct text text = {0};
 
         (void)state;
-        bool undecided =
-                convert("xinetd",
-                        "defaults\n{\n instances = 20\n env = A=1\n log_type = SYSLOG\n}\n"
-                        "service secure-shell\n{\n socket_type = stream\n wait = no\n user = nobody\n"
-                        " server = /bin/cat\n server_args = -u \"a b\" it's d\\e\n env += B=2\n per_source = 3\n"
-                        " rlimit_as = 64M\n rlimit_cpu = UNLIMITED\n nice = 5\n umask = 027\n flags = KEEPALIVE\n"
-                        " bind = ::1\n log_on_failure = HOST\n log_on_success = PID HOST DURATION EXIT TRAFFIC\n}\n",
-                        false, &text);
+        bool undecided = convert(
+                "xinetd",
+                "defaults\n{\n instances = 20\n env = C=3\n flags = NODELAY\n log_type = SYSLOG\n}\n"
+                "service secure-shell\n{\n socket_type = stream\n wait = no\n user = nobody\n"
+                " server = /bin/cat\n server_args = -u \"a b\" it's d\\e\n env = A=1\n env += B=2\n per_source = 3\n"
+                " rlimit_as = 64M\n rlimit_cpu = UNLIMITED\n nice = 5\n umask = 027\n flags = KEEPALIVE\n"
+                " bind = ::1\n log_on_failure = HOST\n log_on_success = PID HOST DURATION EXIT TRAFFIC\n}\n",
+                false, &text);
         assert_false(undecided);
         expect(&text, "\n[secure-shell]\nlisten = [::1]:22\ntcp_keepalive = yes\nhandler = /bin/cat -u '\"a' 'b\"' "
                       "'it'\\''s' 'd\\e'\n");
@@ -31,6 +31,8 @@ static void test_xinetd_service(void **state)
         expect(&text, "\numask = 027\n");
         expect(&text, "\nnice = 5\n");
         expect(&text, "\nenvironment = A=1 B=2\n");
+        expect(&text, "\n# defaults: env = C=3: not carried over: xinetd takes no env there\n");
+        expect(&text, "\n# defaults: flags = NODELAY: not carried over");
         expect(&text, "\nlimit_as = 64M\n");
         expect(&text, "\nlimit_cpu = infinity\n");
         expect(&text, "\nmax_workers = 20\n");
@@ -262,13 +264,16 @@ static void test_libwrap(void **state)
 {
         static const char file[] = "service x\n{\n port = 1\n server = /bin/cat\n}\n";
         static const char free_of_it[] = "service x\n{\n port = 1\n server = /bin/cat\n flags = NOLIBWRAP\n}\n";
-        _cleanup_(text_clear) struct text closed = {0}, open = {0};
+        static const char of_defaults[] = "defaults\n{\n flags = NOLIBWRAP\n}\n"
+                                          "service x\n{\n port = 1\n server = /bin/cat\n}\n";
+        _cleanup_(text_clear) struct text closed = {0}, open = {0}, ignored = {0};
         struct import_source comments = source("hosts.deny", "# ALL: ALL\n\n"),
                              rule = source("hosts.deny", "#\nALL: ALL");
 
         (void)state;
         assert_true(convert("xinetd", file, true, &closed));
         assert_false(convert("xinetd", free_of_it, true, &open));
+        assert_true(convert("xinetd", of_defaults, true, &ignored)); /* xinetd takes no flags there */
         assert_false(import_has_rules(&comments));
         assert_true(import_has_rules(&rule));
 }
