@@ -14,7 +14,7 @@ demo_packages=(netcat-openbsd)
 # shellcheck disable=SC2034
 test_packages=(libcmocka-dev python3 python3-pytest python3-pytest-xdist git binutils mandoc systemd iproute2 procps perl
         php-cli php-cgi nginx-light fcgiwrap libfcgi-perl gunicorn tftpd-hpa tftp-hpa apache2-utils clang-format clang-tidy
-        spin ruby rsync haproxy libnginx-mod-stream subversion vsftpd ucspi-tcp tcpd xinetd curl
+        spin ruby rsync haproxy libnginx-mod-stream subversion vsftpd ucspi-tcp tcpd curl
         prometheus)
 # What only `./check --fuzz` needs.
 # shellcheck disable=SC2034
