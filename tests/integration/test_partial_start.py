@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from control import Control, control_of
-from daemon import (AS_ROOT, BINARY, SLOW, Daemon, clean_environment, connect, endpoint, free_port,
+from daemon import (AS_ROOT, BINARY, SLOW, Daemon, clean_environment, connect, endpoint, format_config, free_port,
                     request, run_preforkd, stays, tcp4, wait_until)
 from manager import Manager
 from pools import static
@@ -316,3 +316,27 @@ def test_t_knows_it(tmp_path: Path) -> None:
     config = tmp_path / "preforkd.conf"
     config.write_text("[preforkd]\npartial_start = yes\n[www]\nlisten = 127.0.0.1:7\nhandler = /bin/cat\nuser = nobody\n")
     assert "partial_start = yes" in run_preforkd("-T", "-c", config).stdout
+
+
+def test_t_and_a_start_agree(preforkd: Start, tmp_path: Path) -> None:
+    """Whatever cannot be opened, also what is not the fault of an address: -t refuses exactly what does not start."""
+    busy = tmp_path / "file"
+    busy.touch()
+    www = {"handler": "/bin/cat", **static(1)}
+    lacking = [{"listen": f"{NOWHERE}:{free_port()}"}, {"listen": busy}, {"listen": tmp_path / "none/socket"},
+               {"listen": tcp4(), "bind_to_device": "none0"}]
+    for keys in lacking:
+        path = tmp_path / "t.conf"
+        for master in ({}, PARTIAL):
+            path.write_text(format_config({"www": {**www, **keys}}, master))
+            tested, dumped = run_preforkd("-t", "-c", path), run_preforkd("-T", "-c", path)
+            assert dumped.returncode == tested.returncode and dumped.stderr in tested.stderr
+            if master:
+                assert tested.returncode == 0, tested.stderr
+                [warning] = [line for line in tested.stderr.splitlines() if "warning: " in line]
+                assert warning.endswith("; the pool waits for it (partial_start)")
+            elif keys != lacking[2]: # the directory may come
+                assert tested.returncode == 78, tested.stderr
+        daemon = preforkd({"www": {**www, **keys}}, master=PARTIAL)
+        assert daemon.messages("address unavailable", "www")
+        daemon.stop()

@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* What then happens to the pool, for people. */
+#define LISTENING_WAITS "the pool waits for it (partial_start)"
+
 struct listening_state;
 struct turn;
 

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "logic/config/schema.h"
+#include "logic/policy/listening.h"
 #include "master/config/host_arguments.h"
 #include "master/config/host_limits.h"
 #include "master/config/host_private.h"
@@ -36,13 +37,14 @@ void host_report(const struct host *host, bool warning, enum pool_option option,
         va_list arguments;
 
         va_start(arguments, format);
-        if (text_appendv(&text, format, arguments) < 0)
+        if (text_appendv(&text, format, arguments) < 0 ||
+            (host->consequence && text_appendf(&text, "; %s", host->consequence) < 0))
                 host->problems->out_of_memory = true;
         va_end(arguments);
         const char *name = place->of_defaults ? pool->name : NULL;
-        (warning ? problem_warn : problem_add)(host->problems, place->file, place->line, "%s: %s%s%s%s",
-                                               pool_options[option].name, text_string(&text), name ? " (pool \"" : "",
-                                               name ? name : "", name ? "\")" : "");
+        (warning || host->consequence ? problem_warn : problem_add)(
+                host->problems, place->file, place->line, "%s: %s%s%s%s", pool_options[option].name, text_string(&text),
+                name ? " (pool \"" : "", name ? name : "", name ? "\")" : "");
 }
 
 static struct directory_id id_of(const struct stat *status)
@@ -260,16 +262,23 @@ static void check_address(const struct host *host, const struct listen_address *
                             strerror(-r));
 }
 
-static int check_pool(struct host *host, bool is_test)
+/* As a start would: with partial_start a pool waits for what cannot be opened. */
+static void check_addresses(const struct host *host, bool partial_start)
 {
         const struct pool_config *pool = host->pool;
+        struct host looking = *host;
 
+        looking.consequence = listening_may_wait(partial_start, false, 0) ? LISTENING_WAITS : NULL;
+        for (size_t i = 0; i < pool->listen.count; i++)
+                check_address(&looking, &pool->listen.items[i]);
+}
+
+static int check_pool(struct host *host)
+{
         check_ids(host);
         check_socket_owner(host);
         host_limits_check(host);
         host_arguments_check(host);
-        for (size_t i = 0; is_test && i < pool->listen.count; i++)
-                check_address(host, &pool->listen.items[i]);
         if (!check_root_directory(host))
                 return 0;
         check_directory(host);
@@ -316,8 +325,10 @@ int config_host_check(bool is_test, struct config *config, struct problem_list *
                 _cleanup_(freep) char *user = NULL;
                 struct host host = {.pool = config->pools[i], .problems = problems};
                 r = prepare(&host, &groups, &user);
+                if (r == 0 && is_test)
+                        check_addresses(&host, config->master.partial_start);
                 if (r == 0)
-                        r = check_pool(&host, is_test);
+                        r = check_pool(&host);
         }
         return r;
 }

@@ -9,7 +9,8 @@ struct host {
         struct pool_config *pool;
         struct problem_list *problems;
         struct executable_place place;
-        const char *user; /* ` as user "nobody"`, or nothing */
+        const char *user;        /* ` as user "nobody"`, or nothing */
+        const char *consequence; /* what happens in spite of a problem, which is a warning then; NULL: nothing does */
 };
 
 /* `OPTION: …` at the place where it was set, or else where the pool begins. */

@@ -64,7 +64,7 @@ static int judge(const struct provision *found, const struct pool *running, cons
         if (found->error == 0)
                 return 0;
         if (listening_may_wait(context->new_config->master.partial_start, reachable, left)) {
-                problem_list_add_warnings(context->problems, &found->waits, "the pool waits for it (partial_start)");
+                problem_list_add_warnings(context->problems, &found->waits, LISTENING_WAITS);
                 return 0;
         }
         problem_list_add_errors(context->problems, &found->waits);
