@@ -114,6 +114,7 @@ void status_document_read_scaling(const json_t *pool, struct status_pool *ret)
                 .max_spare = count_of(limits, "max_spare_workers"),
                 .start = count_of(limits, "start_workers"),
                 .max_workers = count_of(limits, "max_workers"),
+                .unit = count_of(limits, "threads_per_worker"),
         };
         read_adaptive(json_object_get(pool, "adaptive"), ret);
         read_starts(json_object_get(pool, "starts"), ret);

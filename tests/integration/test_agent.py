@@ -21,6 +21,7 @@ import pytest
 from control import control_of, let_documents_age
 from daemon import SLOW, Daemon, connect, format_config, free_port, read_all, request, run_preforkd, stays, tcp4, wait_until
 from test_backoff import write_handler
+from test_preforkctl import ctl_of
 from test_upgrade import upgrade
 
 Start = Callable[..., Daemon]
@@ -73,6 +74,30 @@ def test_one_line_follows_the_load(preforkd: Start) -> None:
             wait_line(daemon, b"up 1% maxconn:4\n")
     wait_line(daemon, b"up 100% maxconn:4\n")
     daemon.assert_quiet("agent")
+
+
+def test_places_that_cannot_exist_are_not_announced(preforkd: Start) -> None:
+    """Of ten, with processes of four threads, there are eight; and of nine that all pools may have together, too."""
+    threads = {"handler_type": "builtin", "handler": "echo", "threads_per_worker": 4, "scaling": "ondemand"}
+    daemon = preforkd({"www": {"listen": tcp4(), **threads, "max_workers": 10}, "agent": agent_pool()}, control=True)
+    control = control_of(daemon)
+    assert line(daemon) == b"up 100% maxconn:8\n"
+    with clients(str(daemon.pools["www"]["listen"]), 9):
+        wait_line(daemon, b"up 1% maxconn:8\n")
+        pool = control.pool()
+        assert pool["limits"]["max_workers"] == pool["counts"]["busy"] == 8 and pool["limits"]["threads_per_worker"] == 4
+        metrics = ctl_of(daemon).do("metrics", "www")
+        assert 'preforkd_pool_workers_max{pool="www"} 8\n' in metrics
+        assert 'preforkd_pool_workers_available{pool="www"} 0\n' in metrics
+    assert control.do("scale www max_workers=15")["limits"]["max_workers"] == 12
+    daemon.wait_log("max_workers 12, spare 0 to 0 until the next reload")
+
+
+def test_a_place_that_is_no_process_is_not_announced(preforkd: Start) -> None:
+    """The rest of max_workers_total may be less than the threads of a process."""
+    daemon = node(preforkd, master={"max_workers_total": 9}, handler_type="builtin", handler="echo", scaling="ondemand",
+                  threads_per_worker=4, max_workers=8)
+    wait_line(daemon, b"up 50% maxconn:4\n")  # two are the agent's
 
 
 def test_short_requests_are_not_missed(preforkd: Start) -> None:

@@ -77,7 +77,7 @@ def test_status_of_an_idle_pool(controlled: Start) -> None:
     assert pool["counts"] == {"starting": 0, "idle": 2, "busy": 0, "throttled": 0, "unwatched": 0, "detached": 0, "retiring": 0,
                               "total": 2, "old": 0}
     assert pool["limits"] == {"scaling": "dynamic", "min_spare_workers": 2, "max_spare_workers": 2, "start_workers": 2,
-                              "max_workers": 64, "spare_timeout_ms": 10000}
+                              "max_workers": 64, "threads_per_worker": 1, "spare_timeout_ms": 10000}
     assert pool["listeners"] == [{"address": address_of(daemon), "queue": 0, "queue_exact": True, "backlog": 511,
                                   "closing": False, "listening": True, "error": None}]
     assert sorted(worker["pid"] for worker in pool["workers"]) == sorted(daemon.workers())

@@ -54,13 +54,16 @@ static uint64_t excess(uint64_t value, uint64_t limit)
 
 struct scale_limits scale_limits_of(const struct pool_config *pool)
 {
+        const unsigned unit = pool_config_threads(pool),
+                       most = whole_groups(clamp(pool->max_workers, UINT32_MAX), unit);
+
         return (struct scale_limits){
                 .scaling = pool->scaling,
-                .min_spare = clamp(pool->min_spare_workers, UINT32_MAX),
-                .max_spare = clamp(pool->max_spare_workers, UINT32_MAX),
-                .start = clamp(pool->start_workers, UINT32_MAX),
-                .max_workers = clamp(pool->max_workers, UINT32_MAX),
-                .unit = pool_config_threads(pool),
+                .min_spare = clamp(pool->min_spare_workers, most),
+                .max_spare = clamp(pool->max_spare_workers, most),
+                .start = clamp(pool->start_workers, most),
+                .max_workers = most,
+                .unit = unit,
                 .spare_timeout_ms = pool->spare_timeout_ms,
         };
 }

@@ -66,7 +66,8 @@ struct scale_decision {
         char reason[96];      /* "spare 0 < 2, 4 queued"; "" when nothing is started or retired */
 };
 
-/* The pool's limits as the policy uses them. */
+/* The pool's limits as the policy uses them, and as they are shown: max_workers is what can be reached, a multiple of
+ * the unit, and nothing else is more. */
 struct scale_limits scale_limits_of(const struct pool_config *pool);
 
 /* How many workers are missing for the connections that wait, or in a static pool for its number: what the pool would

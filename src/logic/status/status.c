@@ -48,6 +48,7 @@ uint64_t status_pool_available(const struct status *status, const struct status_
                 more = MIN_OF(more, status->total.max - MIN_OF(status->total.used, status->total.max));
         if (pool->pressure.held)
                 more = 0;
+        more -= more % MAX_OF(pool->limits.unit, 1U); /* which come as a whole */
 
         switch (pool->state) {
         case STATUS_POOL_RUNNING:

@@ -57,9 +57,9 @@ int limit_orders_scale(const struct reload *reload, const struct fd_budget *budg
                 let_refuse(pool);
         pool_apply_config(pool);
         r = overlay_print(&pool->overlay, &words);
-        pool_record(pool, LOG_NOTICE, "max_workers %llu, spare %llu to %llu until the next reload (%s)%s%s",
-                    (unsigned long long)pool->config->max_workers, (unsigned long long)pool->config->min_spare_workers,
-                    (unsigned long long)pool->config->max_spare_workers, by, r == 0 && words.length > 0 ? ": " : "",
+        const struct scale_limits limits = pool_scale_limits(pool);
+        pool_record(pool, LOG_NOTICE, "max_workers %u, spare %u to %u until the next reload (%s)%s%s",
+                    limits.max_workers, limits.min_spare, limits.max_spare, by, r == 0 && words.length > 0 ? ": " : "",
                     text_string(&words));
         return 0;
 }
@@ -76,7 +76,7 @@ void limit_orders_shift(const struct pool_table *pools, int by)
                         continue;
                 pool_set_overlay(pool, &overlay);
                 pool_apply_config(pool);
-                pool_record(pool, LOG_NOTICE, "max_workers is %llu until the next reload",
-                            (unsigned long long)pool->config->max_workers);
+                pool_record(pool, LOG_NOTICE, "max_workers is %u until the next reload",
+                            pool_scale_limits(pool).max_workers);
         }
 }

@@ -22,10 +22,11 @@ json_t *status_json_error(const char *error, const char *message)
 
 json_t *status_json_limits(const struct scale_limits *limits)
 {
-        return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "scaling", status_scaling_name(limits->scaling),
+        return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "scaling", status_scaling_name(limits->scaling),
                          "min_spare_workers", NUMBER(limits->min_spare), "max_spare_workers", NUMBER(limits->max_spare),
                          "start_workers", NUMBER(limits->start), "max_workers", NUMBER(limits->max_workers),
-                         "spare_timeout_ms", NUMBER(limits->spare_timeout_ms));
+                         "threads_per_worker", NUMBER(limits->unit), "spare_timeout_ms",
+                         NUMBER(limits->spare_timeout_ms));
 }
 
 static json_t *counts_json(const struct status_counts *counts)

@@ -34,7 +34,7 @@ static void test_what_is_there(void **state)
                         "\"concurrency\": {\"work_ms\": 61, \"p50\": 62, \"p90\": 63, \"p99\": 64, \"p999\": 65}, "
                         "\"busy_average\": 1.5, \"counts\": {\"idle\": 3, \"busy\": 1, "
                         "\"total\": 4},"
-                        "\"limits\": {\"max_workers\": 9, \"scaling\": \"adaptive\", \"spare_timeout_ms\": 31}, "
+                        "\"limits\": {\"max_workers\": 9, \"threads_per_worker\": 3, \"scaling\": \"adaptive\", \"spare_timeout_ms\": 31}, "
                         "\"when_full\": \"refuse\", \"max_requests\": 32, \"starts\": {\"cpu_us\": 33, "
                         "\"duration_us\": 34, \"worker_bytes\": 35, \"worth_ms\": 36, \"wait_worth_ms\": 37}, "
                         "\"adaptive\": {\"level\": 38, \"off_delay_ms\": 39, \"level_idle_ms\": 40, \"spare_workers\": "
@@ -84,6 +84,7 @@ static void test_what_is_there(void **state)
         assert_int_equal(pool->concurrency.p999, 65);
         assert_int_equal(pool->counts.idle, 3);
         assert_int_equal(pool->limits.max_workers, 9);
+        assert_int_equal(pool->limits.unit, 3);
         assert_int_equal(pool->totals.requests, 11);
         assert_int_equal(pool->totals.busy_ns, 12000000);
         assert_int_equal(pool->totals.saturated_ms, 13);

@@ -387,15 +387,25 @@ static void limits_of_a_pool(void **state)
                 .max_workers = 64,
                 .spare_timeout_ms = 10000,
         };
-        const struct scale_limits limits = scale_limits_of(&pool);
+        struct pool_config threads = pool;
+        struct scale_limits limits = scale_limits_of(&pool);
 
         (void)state;
         assert_int_equal(limits.scaling, SCALING_DYNAMIC);
         assert_int_equal(limits.min_spare, 2);
-        assert_int_equal(limits.max_spare, UINT32_MAX);
+        assert_int_equal(limits.max_spare, 64);
         assert_int_equal(limits.start, 3);
         assert_int_equal(limits.max_workers, 64);
+        assert_int_equal(limits.unit, 1);
         assert_int_equal(limits.spare_timeout_ms, 10000);
+        threads.threads_per_worker = 12;
+        threads.min_spare_workers = threads.start_workers = 62;
+        limits = scale_limits_of(&threads);
+        assert_int_equal(limits.max_workers, 60); /* what there can be */
+        assert_int_equal(limits.min_spare, 60);
+        assert_int_equal(limits.max_spare, 60);
+        assert_int_equal(limits.start, 60);
+        assert_int_equal(limits.unit, 12);
 }
 
 /* clang-format on */
