@@ -10,15 +10,18 @@
 int ctl_status_summary(const json_t *document, struct text *text)
 {
         const json_t *master = ctl_at(document, "master");
-        char uptime[FIGURE_MAX], rate[FIGURE_MAX];
+        uint64_t unwatched = ctl_number(master, "counts.unwatched");
+        char uptime[FIGURE_MAX], rate[FIGURE_MAX], besides[48] = "";
 
+        if (unwatched > 0)
+                snprintf(besides, sizeof(besides), ", %" PRIu64 " unwatched", unwatched);
         return text_appendf(text,
                             "preforkd %s, pid %" PRIu64 ", %s, up %s: %" PRIu64 " workers (%" PRIu64 " idle, %" PRIu64
-                            " busy), %" PRIu64 " requests, %s/s\n",
+                            " busy%s), %" PRIu64 " requests, %s/s\n",
                             ctl_string(master, "version"), ctl_number(master, "pid"), ctl_string(master, "state"),
                             figure_duration(ctl_number(master, "uptime_ms"), uptime),
                             ctl_number(master, "counts.total"), ctl_number(master, "counts.idle"),
-                            ctl_number(master, "counts.busy"), ctl_number(master, "totals.requests"),
+                            ctl_number(master, "counts.busy"), besides, ctl_number(master, "totals.requests"),
                             figure_rate(ctl_real(master, "requests_per_second"), rate));
 }
 

@@ -19,11 +19,17 @@
 static const struct {
         const char *title;
         const char *path;
+        bool unwatched; /* only if a pool has, or will have, workers that report nothing */
 } count_columns[] = {
-        {"GEN", "generation"},         {"IDLE", "counts.idle"},
-        {"BUSY", "counts.busy"},       {"START", "counts.starting"},
-        {"RETIRE", "counts.retiring"}, {"DETACH", "counts.detached"},
-        {"MAX", "limits.max_workers"}, {"QUEUE", "queue"},
+        {"GEN", "generation"},
+        {"IDLE", "counts.idle"},
+        {"BUSY", "counts.busy"},
+        {"START", "counts.starting"},
+        {"UNWATCHED", "counts.unwatched", true},
+        {"RETIRE", "counts.retiring"},
+        {"DETACH", "counts.detached"},
+        {"MAX", "limits.max_workers"},
+        {"QUEUE", "queue"},
 };
 
 /* Shown if there is room, in this order. */
@@ -39,8 +45,9 @@ static const struct {
 
 /* What there is beside the columns that are always there. */
 struct optional {
-        bool adaptive; /* a pool scales so; else its columns would be empty */
-        size_t bars;   /* for so many there is room */
+        bool adaptive;  /* a pool scales so; else its columns would be empty */
+        bool unwatched; /* a pool has, or will have, workers that report nothing; likewise */
+        size_t bars;    /* for so many there is room */
 };
 
 static void add_bars(struct ctl_table *table, const json_t *pool, size_t bars)
@@ -61,14 +68,20 @@ static bool is_adaptive(const json_t *pool)
         return json_is_object(ctl_at(pool, "adaptive"));
 }
 
-/* Whether any pool is; else the columns would be empty. */
-static bool any_is_adaptive(const json_t *document)
+/* Also while it has none, so that the column does not come and go with them. */
+static bool has_unwatched(const json_t *pool)
+{
+        return text_equal(ctl_string(pool, "accounting"), "none") || ctl_number(pool, "counts.unwatched") > 0;
+}
+
+/* Whether any pool is. */
+static bool any_pool(const json_t *document, bool (*is)(const json_t *pool))
 {
         const json_t *pool;
         size_t index;
 
         json_array_foreach (ctl_at(document, "pools"), index, pool)
-                if (is_adaptive(pool))
+                if (is(pool))
                         return true;
         return false;
 }
@@ -93,7 +106,8 @@ static void add_columns(struct ctl_table *table, struct optional optional)
         ctl_table_column(table, "POOL", false);
         ctl_table_column(table, "STATE", false);
         for (size_t i = 0; i < ELEMENTS(count_columns); i++)
-                ctl_table_column(table, count_columns[i].title, true);
+                if (optional.unwatched || !count_columns[i].unwatched)
+                        ctl_table_column(table, count_columns[i].title, true);
         ctl_table_column(table, "REQ/S", true);
         ctl_table_column(table, "REQUESTS", true);
         table->needed = table->column_count;
@@ -125,7 +139,8 @@ static void add_pool(struct ctl_table *table, const json_t *pool, struct optiona
         ctl_table_cell(table, ctl_string(pool, "name"));
         ctl_table_state(table, ctl_string(pool, "state"));
         for (size_t i = 0; i < ELEMENTS(count_columns); i++)
-                ctl_table_number(table, ctl_number(pool, count_columns[i].path));
+                if (optional.unwatched || !count_columns[i].unwatched)
+                        ctl_table_number(table, ctl_number(pool, count_columns[i].path));
         ctl_table_cell(table, figure_rate(ctl_real(pool, "requests_per_second"), rate));
         ctl_table_number(table, ctl_number(pool, "totals.requests"));
         if (optional.bars > 0)
@@ -141,7 +156,9 @@ static void add_pool(struct ctl_table *table, const json_t *pool, struct optiona
 
 static void add_all(struct ctl_table *table, const json_t *document, size_t bars)
 {
-        const struct optional optional = {.adaptive = any_is_adaptive(document), .bars = bars};
+        const struct optional optional = {.adaptive = any_pool(document, is_adaptive),
+                                          .unwatched = any_pool(document, has_unwatched),
+                                          .bars = bars};
         const json_t *pool;
         size_t index;
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import threading
@@ -16,6 +17,7 @@ import pytest
 from control import control_of
 from daemon import Daemon, alive, children, request, stays, tcp4, wait_until
 from programs import begin, command, end, rows, talk_open, wait_rows
+from test_preforkctl import ctl_of
 
 Start = Callable[..., Daemon]
 
@@ -40,6 +42,33 @@ def test_what_it_gets_and_how_it_is_shown(preforkd: Start, acceptor: Callable[..
     assert pool["accounting"] == "none" and pool["counts"]["unwatched"] == 1
     assert pool["counts"]["busy"] == pool["counts"]["idle"] == 0
     daemon.assert_quiet()
+
+
+def test_the_table_of_pools_adds_up(preforkd: Start, acceptor: Callable[..., dict[str, Any]]) -> None:
+    """They have a column of their own, which is there only where a pool has, or will have, such workers."""
+    address = tcp4()
+    daemon = preforkd({"www": acceptor(address, scaling="ondemand"),
+                       "other": {"listen": tcp4(), "handler": "/bin/cat", "scaling": "static", "max_workers": 2}}, control=True)
+    daemon.wait_workers(2, "other")
+
+    def table() -> tuple[int, dict[str, dict[str, str]]]:
+        first, _, heading, *rows = ctl_of(daemon).do("status").splitlines()
+        found = re.search(r"(\d+) workers \((\d+) idle, (\d+) busy(?:, (\d+) unwatched)?\)", first)
+        assert found and sum(int(number or 0) for number in found.groups()[1:]) == int(found[1]), first
+        return int(found[1]), {row.split()[0]: dict(zip(heading.split(), row.split())) for row in rows if row}
+
+    assert table()[1]["www"]["UNWATCHED"] == "0", "it does not come and go with its first worker"
+    assert command(address, "pid")
+    wait_rows(daemon, 1, "unwatched")
+    daemon.send_signal(signal.SIGUSR1)
+    daemon.wait_log(r"pool www: generation 1: 0 idle, 0 busy, 0 starting, 1 unwatched, 0 retiring, 0 detached; in all ")
+    total, pools = table()
+    assert (pools["www"]["UNWATCHED"], pools["other"]["UNWATCHED"]) == ("1", "0")
+    assert total == 3 == sum(int(row[name]) for row in pools.values() for name in ("IDLE", "BUSY", "START", "UNWATCHED"))
+    del daemon.pools["www"]
+    daemon.hup("reloaded")
+    wait_until(lambda: "www" not in table()[1], "it has gone")
+    assert "UNWATCHED" not in table()[1]["other"]
 
 
 def test_it_rests_when_nothing_comes(preforkd: Start, acceptor: Callable[..., dict[str, Any]]) -> None:

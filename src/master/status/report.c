@@ -1,6 +1,7 @@
 #include "master/status/report.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -50,10 +51,13 @@ void report_pool(struct pool *pool)
         if (status_collect_pool(pool, STATUS_SPREAD, &status) < 0 || format_totals(&status.totals, &totals) < 0)
                 return;
         const struct status_counts *counts = &status.counts;
+        char unwatched[32] = "";
+        if (counts->unwatched > 0)
+                snprintf(unwatched, sizeof(unwatched), " %u unwatched,", counts->unwatched);
         log_emit(LOG_NOTICE, &fields,
-                 "generation %" PRIu64 ": %u idle, %u busy, %u starting, %u retiring, %u detached; in all %s",
-                 status.generation, counts->idle, counts->busy, counts->starting, counts->retiring, counts->detached,
-                 text_string(&totals));
+                 "generation %" PRIu64 ": %u idle, %u busy, %u starting,%s %u retiring, %u detached; in all %s",
+                 status.generation, counts->idle, counts->busy, counts->starting, unwatched, counts->retiring,
+                 counts->detached, text_string(&totals));
         report_shares(&status, &fields);
         report_durations(&status, &fields);
 }
