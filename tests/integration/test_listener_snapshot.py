@@ -264,6 +264,8 @@ def test_what_is_refused_by_name(pool: Callable[..., Pool], program: str, reason
     www = pool(f"{program}\nserve(b'x')\n")
     assert www.daemon.wait_copies("refused") == reason
     www.daemon.wait_message("backing off")
+    said = rf"cannot serve: handler: Operation not supported: {reason} \(template \d+\)"
+    assert any(re.fullmatch(said, text) for text in www.control.decisions(template=True)), "why says it, too"
     assert not [row for row in www.control.pool(workers=True)["workers"] if row["pid"]]
 
 

@@ -391,8 +391,10 @@ def test_in_a_root_directory(preforkd: Start, tmp_path: Path, method: Method) ->
 @pytest.mark.skipif(not (AS_ROOT and X86), reason="only root can change it")
 def test_rollback_needs_proc(preforkd: Start, tmp_path: Path) -> None:
     daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat", "root_directory": str(jail(tmp_path)),
-                               "start_method": "forkserver", "copy": "rollback"}})
+                               "start_method": "forkserver", "copy": "rollback"}}, control=True)
     assert daemon.wait_copies("not rolled back") == "/proc is missing or cannot be read"
+    wait_until(lambda: any(re.fullmatch(r"cannot serve: handler: .*: /proc is missing or cannot be read", text)
+                           for text in control_of(daemon).decisions()), "why says it, too")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGALRM])
 def test_signals_to_a_copy_that_waits_are_not_for_its_request(preforkd: Start, forked: Method, number: int) -> None:
     """Somebody looks for the program by its name: the next client has nothing to do with it."""

@@ -35,7 +35,15 @@ static_assert(ELEMENTS(options) == ELEMENTS(((struct pool *)NULL)->fallback_told
 /* Where it was to stop by the method that was given up. */
 enum stop { STOP_MAIN, STOP_TOUCH, STOP_WAIT };
 
-static const char *start_cause_text(unsigned cause, enum stop stop)
+static enum stop former_stop(const struct pool_config *config)
+{
+        if (config->handler_type == HANDLER_LISTENER)
+                return STOP_WAIT;
+        return pool_config_start_method(config) == START_FORKSERVER ? STOP_TOUCH : STOP_MAIN;
+}
+
+/* As a clause. */
+static int append_start_cause(unsigned cause, enum stop stop, struct text *text)
 {
         static const char *const ended[] = {[STOP_MAIN] = "it ends before its main()",
                                             [STOP_TOUCH] = "it ends before it touches its connection",
@@ -46,17 +54,17 @@ static const char *start_cause_text(unsigned cause, enum stop stop)
 
         switch (cause) {
         case CAUSE_NO_DISPATCH:
-                return "the kernel does not let its system calls be watched";
+                return text_append(text, "the kernel does not let its system calls be watched");
         case CAUSE_NOT_LOADED:
-                return "preforkd's object is not loaded into it";
+                return text_append(text, "preforkd's object is not loaded into it");
         case CAUSE_ENDED:
-                return ended[stop];
+                return text_append(text, ended[stop]);
         case CAUSE_LATE:
-                return late[stop];
+                return text_append(text, late[stop]);
         case CAUSE_REFUSED:
-                return "it cannot be copied";
+                return text_append(text, "it cannot be copied");
         default:
-                return touch_refusal_text((enum touch_refusal)cause);
+                return text_append(text, touch_refusal_text((enum touch_refusal)cause));
         }
 }
 
@@ -100,17 +108,17 @@ unsigned pool_fallback_cause(const struct pool *pool, const struct template *tem
         return cause != 0 && may && fallback_start_method(&after, pool->config, cause) ? cause : 0;
 }
 
+int pool_fallback_reason(const struct template *template, struct text *text)
+{
+        unsigned cause = cause_of_failure(template);
+
+        return cause != 0 && cause != CAUSE_REFUSED ? append_start_cause(cause, STOP_MAIN, text) : 0;
+}
+
 static int append_copy_cause(unsigned cause, struct text *text)
 {
         return text_appendf(text, "%s%s", cause & CAUSE_OFTEN ? "its workers end too often: " : "",
                             rollback_obstacle_text((enum rollback_obstacle)(cause & ~CAUSE_OFTEN)));
-}
-
-static enum stop former_stop(const struct pool_config *config)
-{
-        if (config->handler_type == HANDLER_LISTENER)
-                return STOP_WAIT;
-        return pool_config_start_method(config) == START_FORKSERVER ? STOP_TOUCH : STOP_MAIN;
 }
 
 int pool_fallback_why(const struct pool *pool, enum pool_option option, struct text *text)
@@ -119,7 +127,7 @@ int pool_fallback_why(const struct pool *pool, enum pool_option option, struct t
         const char *chosen = choice_why(pool->config, option);
 
         if (option == POOL_START_METHOD && pool->config->start_method == START_AUTO && fallback->start_cause != 0)
-                return text_append(text, start_cause_text(fallback->start_cause, former_stop(pool->config)));
+                return append_start_cause(fallback->start_cause, former_stop(pool->config), text);
         if (option == POOL_COPY && pool->config->copy == COPY_AUTO && fallback->copy_cause != 0)
                 return append_copy_cause(fallback->copy_cause, text);
         return chosen ? text_append(text, chosen) : 0;

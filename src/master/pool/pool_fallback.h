@@ -20,6 +20,9 @@ struct worker;
 unsigned pool_fallback_cause(const struct pool *pool, const struct template *template);
 void pool_fallback_give_up(struct pool *pool, unsigned cause);
 
+/* Append why a template has failed, as a clause, if more is known than the errno that it has reported. 0 or -ENOMEM. */
+int pool_fallback_reason(const struct template *template, struct text *text);
+
 /* A worker has ended with that status. If it says that the memory of its copies cannot be put back, the pool may give
  * up copies by rollback. True: nothing else was wrong with the worker. */
 bool pool_fallback_note_worker(const struct worker *worker, int status);

@@ -4,10 +4,13 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "logic/protocol/worker_plan.h"
 #include "master/pool/health.h"
 #include "master/pool/pool.h"
+#include "master/pool/pool_fallback.h"
 #include "master/pool/template.h"
 #include "os/clock.h"
 
@@ -88,10 +91,13 @@ static void report_exit(struct pool *pool, const struct template *template, bool
 static void report_failure(struct pool *pool, const struct template *template, bool is_given_up)
 {
         bool tells = !is_given_up && health_tells(pool, template->stage, template->error);
+        _cleanup_(text_clear) struct text why = {0};
 
+        if (pool_fallback_reason(template, &why) < 0)
+                text_clear(&why);
         report(pool, template, MESSAGE_ID_WORKER_DIED, tells ? LOG_ERR : LOG_DEBUG,
-               "cannot serve: %s: %s (template %d)", worker_stage_name(template->stage), strerror((int)template->error),
-               (int)template->pid);
+               "cannot serve: %s: %s%s%s (template %d)", worker_stage_name(template->stage),
+               strerror((int)template->error), why.length > 0 ? ": " : "", text_string(&why), (int)template->pid);
 }
 
 static void report_order(struct pool *pool, const struct template *template)

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/saturating.h"
+#include "lib/rollback_obstacle.h"
 #include "lib/slot.h"
 #include "logic/protocol/worker_plan.h"
 #include "master/pool/board_renewal.h"
@@ -168,9 +169,35 @@ static bool could_not_serve(const struct worker *worker, int code)
                (!worker->is_program || atomic_load(&worker_slot(worker, 0)->start_stage) != PREFORK_STAGE_NONE);
 }
 
-static void log_death(const struct worker *worker, int status)
+/* Among the decisions as well: it is why the pool backs off. Workers of one pool fail together, and for one reason. */
+__attribute__((format(printf, 3, 4))) static void record(const struct worker *worker, const struct log_fields *fields,
+                                                         const char *format, ...)
+{
+        va_list arguments;
+
+        va_start(arguments, format);
+        pool_record_fields(worker->pool, fields, false, LOG_ERR, format, arguments);
+        va_end(arguments);
+}
+
+static void log_failure(const struct worker *worker, const struct log_fields *fields)
 {
         const struct prefork_slot *slot = worker_slot(worker, 0);
+        uint32_t stage = atomic_load(&slot->start_stage), error = atomic_load(&slot->start_errno);
+        uint32_t obstacle = atomic_load(&slot->obstacle);
+        bool has_more = obstacle > ROLLBACK_NO_OBSTACLE && obstacle < ROLLBACK_OBSTACLE_COUNT;
+        const char *more = has_more ? rollback_obstacle_text((enum rollback_obstacle)obstacle) : "";
+
+        if (health_tells(worker->pool, stage, error))
+                record(worker, fields, "cannot serve: %s: %s%s%s", worker_stage_name(stage), strerror((int)error),
+                       has_more ? ": " : "", more);
+        else
+                log_emit(LOG_DEBUG, fields, "cannot serve: %s: %s%s%s", worker_stage_name(stage), strerror((int)error),
+                         has_more ? ": " : "", more);
+}
+
+static void log_death(const struct worker *worker, int status)
+{
         const struct log_fields fields = {.message_id = MESSAGE_ID_WORKER_DIED,
                                           .pool = worker->pool->name,
                                           .worker_pid = worker->pid,
@@ -182,11 +209,9 @@ static void log_death(const struct worker *worker, int status)
         if (WIFSIGNALED(status))
                 log_emit(LOG_WARNING, &fields, "killed by signal %d (%s) %s, after %llu requests", WTERMSIG(status),
                          strsignal(WTERMSIG(status)), activity, (unsigned long long)fields.requests);
-        else if (could_not_serve(worker, WEXITSTATUS(status))) {
-                uint32_t stage = atomic_load(&slot->start_stage), error = atomic_load(&slot->start_errno);
-                log_emit(health_tells(worker->pool, stage, error) ? LOG_ERR : LOG_DEBUG, &fields,
-                         "cannot serve: %s: %s", worker_stage_name(stage), strerror((int)error));
-        } else
+        else if (could_not_serve(worker, WEXITSTATUS(status)))
+                log_failure(worker, &fields);
+        else
                 log_emit(LOG_WARNING, &fields, "exited with code %d %s, after %llu requests", WEXITSTATUS(status),
                          activity, (unsigned long long)fields.requests);
 }
