@@ -45,7 +45,7 @@ enum template_said {
 
 struct template_word {
         uint32_t said;   /* enum template_said */
-        uint32_t launch; /* of TEMPLATE_FAILED: enum touch_refusal, if that is why; else 0 */
+        uint32_t launch; /* of TEMPLATE_FAILED: why, as touch_refusal_pack() has it, if that is known; else 0 */
         uint32_t stage;  /* enum prefork_stage */
         uint32_t error;  /* a positive errno */
 };

@@ -44,7 +44,7 @@ static void say_refusal(const char *why)
 }
 
 /* In the template and in a worker. */
-static _Noreturn void refuse(enum touch_refusal refusal, const char *why)
+static _Noreturn void refuse(uint32_t refusal, const char *why)
 {
         if (service.template_fd < 0) {
                 say_refusal(why);
@@ -53,6 +53,14 @@ static _Noreturn void refuse(enum touch_refusal refusal, const char *why)
         if (!service_is_auto(ATTACH_AUTO_STOP))
                 say_refusal(why);
         service_refuse(refusal);
+}
+
+static _Noreturn void refuse_by_name(enum touch_refusal refusal)
+{
+        char why[TOUCH_REFUSAL_BYTES];
+        uint32_t packed = touch_refusal_pack(refusal, standstill_culprit());
+
+        refuse(packed, touch_refusal_describe(packed, why));
 }
 
 /* The program may have wanted their numbers for its own meanwhile. */
@@ -121,7 +129,7 @@ static uint64_t make_workers(struct attachment *attachment, struct request_desk 
                 service_fail(PREFORK_STAGE_LISTENERS, EBADF);
         enum touch_refusal refusal = standstill_renew();
         if (refusal != TOUCH_FINE)
-                refuse(refusal, touch_refusal_text(refusal));
+                refuse_by_name(refusal);
         uint64_t heir_after = service.heir_fd >= 0 ? service.heir_after : 0;
         describe(attachment, desk, gate);
         close_passed();
@@ -135,7 +143,7 @@ static uint64_t stop(struct attachment *attachment, struct request_desk *desk, s
         find_own_fds(attachment);
         enum touch_refusal refusal = standstill_keep();
         if (refusal != TOUCH_FINE)
-                refuse(refusal, touch_refusal_text(refusal));
+                refuse_by_name(refusal);
         return make_workers(attachment, desk, gate);
 }
 
@@ -178,8 +186,11 @@ static bool inherit(struct attachment *attachment, struct request_desk *desk, st
                 return decline(attachment);
         enum touch_refusal refusal = standstill_keep();
         if (refusal != TOUCH_FINE) {
-                say("snapshot_after: the worker cannot be copied: ", touch_refusal_text(refusal), "; it serves on");
-                template_link_say(service.template_fd, TEMPLATE_FAILED, refusal, PREFORK_STAGE_HANDLER, EOPNOTSUPP);
+                char why[TOUCH_REFUSAL_BYTES];
+                uint32_t packed = touch_refusal_pack(refusal, standstill_culprit());
+                say("snapshot_after: the worker cannot be copied: ", touch_refusal_describe(packed, why),
+                    "; it serves on");
+                template_link_say(service.template_fd, TEMPLATE_FAILED, packed, PREFORK_STAGE_HANDLER, EOPNOTSUPP);
                 return decline(attachment);
         }
         leave_rotation(attachment, desk);

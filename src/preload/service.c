@@ -152,7 +152,7 @@ bool service_is_auto(enum attach_auto what)
 }
 
 /* It is said before the signal: a thread of the program may not block it. */
-void service_refuse(enum touch_refusal refusal)
+void service_refuse(uint32_t refusal)
 {
         template_link_say(service.template_fd, TEMPLATE_FAILED, refusal, PREFORK_STAGE_HANDLER, EOPNOTSUPP);
         sys_set_mask(ALL_SIGNALS, NULL);

@@ -100,8 +100,9 @@ void service_endure(const char *what, int error);
 /* In the template or the worker: it cannot serve. Report the stage and the errno (positive), and end. */
 _Noreturn void service_fail(enum prefork_stage stage, int error);
 
-/* The same in the template, for a program that cannot be copied. Its children, which are in its group, end with it. */
-_Noreturn void service_refuse(enum touch_refusal refusal);
+/* The same in the template, for a program that cannot be copied: why, as touch_refusal_pack() has it. Its children,
+ * which are in its group, end with it. */
+_Noreturn void service_refuse(uint32_t refusal);
 
 /* In the worker, before it ends: why. */
 void service_note_obstacle(enum rollback_obstacle obstacle);

@@ -14,6 +14,7 @@
 #include "preload/record.h"
 #include "preload/service.h"
 #include "preload/service_private.h"
+#include "preload/touch/standstill.h"
 #include "preload/touch/touch.h"
 
 #define STDERR_FD 2
@@ -82,17 +83,18 @@ static _Noreturn void end_copy(struct line *line)
 
 static void refused(enum touch_refusal refusal)
 {
-        char text[RECORD_BYTES];
+        char text[RECORD_BYTES], why[TOUCH_REFUSAL_BYTES];
         struct line line = record_begin(text, RECORD_ERROR);
+        uint32_t packed = touch_refusal_pack(refusal, standstill_culprit());
 
         line_add(&line, "start_method = snapshot cannot copy the handler: ");
-        line_add(&line, touch_refusal_text(refusal));
+        line_add(&line, touch_refusal_describe(packed, why));
         line_add(&line, "; expected forkserver or exec");
         if (sys_getpid() != service.pid)
                 end_copy(&line);
         if (!service_is_auto(ATTACH_AUTO_STOP))
                 record_write(&line);
-        service_refuse(refusal);
+        service_refuse(packed);
 }
 
 void snapshot_begin(void)

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "lib/sys.h"
+#include "preload/touch/standstill.h"
 #include "preload/touch/touch.h"
 
 #define STACK 65536
@@ -138,7 +139,9 @@ static void say(const char *text)
 
 static void refused(enum touch_refusal refusal)
 {
-        say(touch_refusal_text(refusal));
+        char why[TOUCH_REFUSAL_BYTES];
+
+        say(touch_refusal_describe(touch_refusal_pack(refusal, standstill_culprit()), why));
         for (;;)
                 SYS_1(__NR_exit_group, 3);
 }

@@ -15,6 +15,7 @@ import pytest
 from control import control_of
 from daemon import (Daemon, connect, kill_worker, listener_inode, open_descriptors, read_all, request, run_preforkd, status_value,
                     tcp4, user_arguments, wait_until)
+from inetd_handlers import without_descriptor
 from nginx import Nginx
 from programs import PYTHON, rows, wait_rows
 from test_preload import fastcgi
@@ -23,7 +24,7 @@ from test_upgrade import upgrade
 Start = Callable[..., Daemon]
 
 BEGIN = """
-import os, signal, socket, sys, threading, time, fcntl, tempfile
+import ctypes, os, signal, socket, sys, threading, time, fcntl, tempfile
 listener = socket.socket(fileno=3)
 os.chdir(sys.argv[1])
 open("starts", "a").write(f"{os.getpid()}\\n")
@@ -253,13 +254,20 @@ def test_another_number_of_addresses(pool: Callable[..., Pool]) -> None:
 @pytest.mark.parametrize(("program", "reason"), [
     ("threading.Thread(target=time.sleep, args=(60,), daemon=True).start()", "it has threads"),
     ("child = os.fork()\nif child == 0:\n    time.sleep(60)", "it has children that it has not waited for"),
-    ("pipe = os.pipe()\nos.write(pipe[1], b'x')", "it has a pipe, a connection or a timer open that all copies would share"),
-    ("peer = socket.create_server(('127.0.0.1', 0))\nclient = socket.create_connection(peer.getsockname())\npeer.close()",
-     "it has a pipe, a connection or a timer open that all copies would share"),
-    ("own = socket.create_server(('127.0.0.1', 0))",
-     "it has a pipe, a connection or a timer open that all copies would share"),
-    ("lock = open('lock', 'w')\nfcntl.lockf(lock, fcntl.LOCK_EX)", "it holds locks on files"),
-], ids=["threads", "children", "pipe", "connection", "listener of its own", "lock"])
+    ("pipe = os.pipe()\nos.write(pipe[1], b'x')\nos.dup2(pipe[0], 77)\nos.close(pipe[0])\nos.close(pipe[1])",
+     "it has a pipe open that all copies would share: descriptor 77"),
+    ("peer = socket.create_server(('127.0.0.1', 0))\nclient = socket.create_connection(peer.getsockname())\npeer.close()\n"
+     "os.dup2(client.fileno(), 78)\nclient.close()",
+     "it has a connection open that all copies would share: descriptor 78"),
+    ("own = socket.create_server(('127.0.0.1', 0))\nos.dup2(own.fileno(), 79)\nown.close()",
+     "it has a listener of its own open, which all copies would share: descriptor 79"),
+    ("timer = ctypes.CDLL(None).timerfd_create(1, 0)\nos.dup2(timer, 80)\nos.close(timer)",
+     "it has a timer open that all copies would share: descriptor 80"),
+    ("watch = ctypes.CDLL(None).inotify_init1(0)\nos.dup2(watch, 81)\nos.close(watch)",
+     "it has something open that all copies would share: descriptor 81"),
+    ("lock = os.open('lock', os.O_RDWR | os.O_CREAT)\nos.dup2(lock, 82)\nos.close(lock)\nfcntl.lockf(82, fcntl.LOCK_EX)",
+     "it holds locks on files: descriptor 82"),
+], ids=["threads", "children", "pipe", "connection", "listener of its own", "timer", "another", "lock"])
 def test_what_is_refused_by_name(pool: Callable[..., Pool], program: str, reason: str) -> None:
     www = pool(f"{program}\nserve(b'x')\n")
     assert www.daemon.wait_copies("refused") == reason
@@ -367,7 +375,7 @@ serve(answer)
     workers = www.workers()
     for _ in range(40):
         www.ask()
-    assert www.daemon.wait_copies("serves on") == "it has a pipe, a connection or a timer open that all copies would share"
+    assert without_descriptor(www.daemon.wait_copies("serves on")) == "it has a pipe open that all copies would share"
     assert set(www.workers()) == set(workers)
     state = www.control.pool()
     assert state["generation"] == 1 and state["template"]["requests"] == 0 and state["totals"]["died"] == 0

@@ -731,6 +731,6 @@ def test_what_auto_means(preforkd: Start, tmp_path: Path) -> None:
     daemon.wait_log(r"^preforkd: pool one: start_method = auto means snapshot$")
     daemon.wait_log(r"^preforkd: pool one: copy = auto means rollback$")
     daemon.wait_log(r"^preforkd: pool two: copy = auto means fork; rollback cannot be used: it needs no_new_privileges = yes$")
-    daemon.wait_log(r"^preforkd: pool two: start_method = auto means forkserver; snapshot cannot be used: it holds locks on files$")
+    daemon.wait_log(r"^preforkd: pool two: start_method = auto means forkserver; snapshot cannot be used: it holds locks on files: descriptor \d+$")
     daemon.hup("reloaded")
     assert daemon.log().count(" = auto means ") == 5

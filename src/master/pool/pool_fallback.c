@@ -15,7 +15,7 @@
 #include "master/pool/tallies.h"
 #include "master/pool/worker.h"
 
-/* Why a method was given up: enum touch_refusal, or one of these. Handed over in an upgrade: no number changes. */
+/* Why a method was given up: touch_refusal_pack(), or one of these. Handed over in an upgrade: no number changes. */
 enum start_cause {
         CAUSE_OWN = 64,
         CAUSE_NO_DISPATCH = CAUSE_OWN,
@@ -52,6 +52,8 @@ static int append_start_cause(unsigned cause, enum stop stop, struct text *text)
                                            [STOP_TOUCH] = "it does not touch its connection within start_timeout",
                                            [STOP_WAIT] = "it does not wait for a connection within start_timeout"};
 
+        char buffer[TOUCH_REFUSAL_BYTES];
+
         switch (cause) {
         case CAUSE_NO_DISPATCH:
                 return text_append(text, "the kernel does not let its system calls be watched");
@@ -64,17 +66,20 @@ static int append_start_cause(unsigned cause, enum stop stop, struct text *text)
         case CAUSE_REFUSED:
                 return text_append(text, "it cannot be copied");
         default:
-                return text_append(text, touch_refusal_text((enum touch_refusal)cause));
+                return text_append(text, touch_refusal_describe(cause, buffer));
         }
 }
 
 static unsigned cause_of_failure(const struct template *template)
 {
+        enum touch_refusal refusal;
+
         if (template->stage != PREFORK_STAGE_HANDLER)
                 return 0; /* it would fail by any method */
         switch (template->error) {
         case EOPNOTSUPP:
-                return template->refusal > 0 && template->refusal < TOUCH_REFUSALS ? template->refusal : CAUSE_REFUSED;
+                refusal = touch_refusal_unpack(template->refusal);
+                return refusal > TOUCH_FINE && refusal < TOUCH_REFUSALS ? template->refusal : CAUSE_REFUSED;
         case EINVAL: /* of prctl(2) */
         case ENOSYS:
         case EPERM:

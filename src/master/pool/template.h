@@ -102,7 +102,7 @@ struct template
         bool over; /* its last answers have had their time */
         int status;
         uint32_t stage, error;
-        uint32_t refusal;   /* enum touch_refusal, as it says */
+        uint32_t refusal;   /* touch_refusal_pack(), as it says */
         unsigned in_flight; /* orders without an answer */
         size_t listeners;   /* that it was started with: the program has places for as many */
         int fd;

@@ -195,12 +195,19 @@ static bool settle(struct channel *channel)
         return true;
 }
 
-bool channels_settle(void)
+enum touch_refusal channels_settle(int *ret_fd)
 {
+        static const enum touch_refusal refusals[] = {[CHANNEL_EVENT] = TOUCH_SHARED_OBJECT,
+                                                      [CHANNEL_PIPE] = TOUCH_PIPE,
+                                                      [CHANNEL_SOCKET] = TOUCH_CONNECTION,
+                                                      [CHANNEL_STDERR] = TOUCH_SHARED_OBJECT};
+
         for (int i = 0; i < state.count; i++)
-                if (!state.channels[i].settled && !settle(&state.channels[i]))
-                        return false;
-        return true;
+                if (!state.channels[i].settled && !settle(&state.channels[i])) {
+                        *ret_fd = state.channels[i].fd;
+                        return refusals[state.channels[i].kind];
+                }
+        return TOUCH_FINE;
 }
 
 static bool put(int fd, const struct channel *channel)

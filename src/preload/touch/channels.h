@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
+#include "lib/touch_refusal.h"
+
 /* CHANNEL_STDERR: another descriptor for what is stderr, which is the copy's own. */
 enum channel_kind { CHANNEL_EVENT, CHANNEL_PIPE, CHANNEL_SOCKET, CHANNEL_STDERR };
 
@@ -15,10 +17,11 @@ enum channel_kind { CHANNEL_EVENT, CHANNEL_PIPE, CHANNEL_SOCKET, CHANNEL_STDERR 
 bool channels_is_stderr(int fd, const struct stat *status);
 
 /* At the stop: begin, add each descriptor that may be one, and find out what belongs together. False: there are too
- * many; one end of a channel is not here; there is something in one. */
+ * many. TOUCH_FINE, or what it is that all copies would share, and *ret_fd: one end of a channel is not here; there is
+ * something in one. */
 void channels_begin(void);
 bool channels_add(enum channel_kind kind, int fd, const struct stat *status);
-bool channels_settle(void);
+enum touch_refusal channels_settle(int *ret_fd);
 
 /* In a copy. False: one cannot be made. */
 bool channels_renew(void);

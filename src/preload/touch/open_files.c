@@ -37,8 +37,14 @@ static struct {
         struct watch watches[WATCHES_MAX];
         int stand_ins[STAND_INS_MAX];
         int count, watch_count, stand_in_count;
+        int culprit;
         char text[4096]; /* of a file in /proc, or of a directory */
-} state;
+} state = {.culprit = -1};
+
+int open_files_culprit(void)
+{
+        return state.culprit;
+}
 
 const int *open_files_stand_ins(int *ret_count)
 {
@@ -160,13 +166,15 @@ static enum touch_refusal keep_anonymous(int fd, const struct stat *status)
         if (proc_is(name, "anon_inode:[eventfd]"))
                 return channels_add(CHANNEL_EVENT, fd, status) ? TOUCH_FINE : TOUCH_TOO_MANY;
         /* A signalfd reads the signals of whoever reads it. */
-        return proc_is(name, "anon_inode:[signalfd]") ? TOUCH_FINE : TOUCH_SHARED_OBJECT;
+        if (proc_is(name, "anon_inode:[signalfd]"))
+                return TOUCH_FINE;
+        return proc_is(name, "anon_inode:[timerfd]") ? TOUCH_TIMER : TOUCH_SHARED_OBJECT;
 }
 
 /* A datagram socket is syslog's, or a resolver's: each datagram is whole. */
 static enum touch_refusal keep_socket(int fd, const struct stat *status)
 {
-        int type = 0, domain = 0;
+        int type = 0, domain = 0, listens = 0;
 
         if (stand_in_is_at(fd)) {
                 if (state.stand_in_count == STAND_INS_MAX)
@@ -176,8 +184,10 @@ static enum touch_refusal keep_socket(int fd, const struct stat *status)
         }
         if (sys_socket_option(fd, SO_TYPE, &type) == 0 && type == SOCK_DGRAM)
                 return TOUCH_FINE;
+        if (sys_socket_option(fd, SO_ACCEPTCONN, &listens) == 0 && listens)
+                return TOUCH_LISTENER;
         if (sys_socket_option(fd, SO_DOMAIN, &domain) < 0 || domain != AF_UNIX || !sys_has_peer(fd))
-                return TOUCH_SHARED_OBJECT;
+                return TOUCH_CONNECTION;
         return channels_add(CHANNEL_SOCKET, fd, status) ? TOUCH_FINE : TOUCH_TOO_MANY;
 }
 
@@ -211,13 +221,14 @@ enum touch_refusal open_files_keep(void)
         struct proc_fds fds;
 
         state.count = state.watch_count = state.stand_in_count = 0;
+        state.culprit = -1;
         channels_begin();
         proc_fds_begin(&fds);
         for (int fd = proc_fds_next(&fds); fd >= 0 && refusal == TOUCH_FINE; fd = proc_fds_next(&fds))
-                if (fd != fds.directory)
-                        refusal = keep(fd);
+                if (fd != fds.directory && (refusal = keep(fd)) != TOUCH_FINE && refusal != TOUCH_TOO_MANY)
+                        state.culprit = fd;
         proc_fds_end(&fds);
-        return refusal == TOUCH_FINE && !channels_settle() ? TOUCH_SHARED_OBJECT : refusal;
+        return refusal == TOUCH_FINE ? channels_settle(&state.culprit) : refusal;
 }
 
 static bool renew(const struct file *file)

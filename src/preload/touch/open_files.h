@@ -12,6 +12,9 @@
 /* Look at all descriptors, at the stop. TOUCH_FINE, or why there can be no copy. */
 enum touch_refusal open_files_keep(void);
 
+/* The descriptor that the last of these refusals is about; -1: none. */
+int open_files_culprit(void);
+
 /* The descriptors from 3 on that are the stand-in. */
 const int *open_files_stand_ins(int *ret_count);
 

@@ -33,6 +33,11 @@ enum touch_refusal standstill_keep(void)
         return refusal;
 }
 
+int standstill_culprit(void)
+{
+        return open_files_culprit();
+}
+
 enum touch_refusal standstill_renew(void)
 {
         if (!open_files_renew())

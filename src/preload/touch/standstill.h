@@ -13,5 +13,8 @@
  * be no copy. */
 enum touch_refusal standstill_keep(void);
 
+/* Of the last refusal of standstill_keep(): the descriptor that it is about; -1: none. */
+int standstill_culprit(void);
+
 /* In a copy. TOUCH_FINE, or what it cannot have. */
 enum touch_refusal standstill_renew(void);
