@@ -158,6 +158,44 @@ def test_links_lead_inside_the_root_directory(open_path: Path, as_root: None) ->
     assert code == BAD_CONFIG and 'its interpreter "/bin/interpreter": its loader "/lib' in errors, errors
 
 
+def setuid(path: Path, mode: int = 0o4755) -> Path:
+    shutil.copy("/bin/cat", path)
+    path.chmod(mode)
+    return path
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="the file must belong to another user than the pool's")
+@pytest.mark.parametrize(("mode", "what"), [(0o4755, "it is setuid"), (0o2755, "it is setgid"), (0o4711, "it is setuid")])
+def test_rights_that_are_withheld(open_path: Path, mode: int, what: str) -> None:
+    """By no_new_privileges, from a program that nobody knows by its name; once, and not from one that has none."""
+    program = setuid(open_path / "own", mode)
+    code, errors = try_config(open_path, handler=program)
+    assert code == 0, errors
+    [warning] = [line for line in errors.splitlines() if "no_new_privileges" in line]
+    assert f'handler: "{program}": {what}, which no_new_privileges = yes makes void' in warning
+    code, errors = try_config(open_path, handler=program, no_new_privileges="no")
+    assert code == 0 and "no_new_privileges" not in errors, errors
+    code, errors = try_config(open_path, handler=setuid(open_path / "plain", 0o755))
+    assert code == 0 and "no_new_privileges" not in errors, errors
+    code, errors = try_config(open_path, handler=script(open_path / "script", mode=0o4755))
+    assert code == 0 and "no_new_privileges" not in errors, "the kernel ignores it of scripts"
+    code, errors = try_config(open_path, handler=setuid(open_path / "sudo", mode))
+    assert code == 0 and errors.count("no_new_privileges") == 1, errors
+
+
+def test_rights_that_the_mount_withholds(open_path: Path, own_mounts: Path) -> None:
+    """nosuid: there is nothing left for no_new_privileges."""
+    (open_path / "mounted").mkdir()
+    config = open_path / "preforkd.conf"
+    config.write_text(format_config({"www": {"listen": tcp4(), "handler": open_path / "mounted/own"}}))
+    for option, count in (("nosuid", 0), ("suid", 1)):
+        text = f"""mount -t tmpfs -o {option} none {open_path}/mounted
+            cp /bin/cat {open_path}/mounted/own; chmod 4755 {open_path}/mounted/own; exec {BINARY} -t -c {config}"""
+        result = subprocess.run(["unshare", "--mount", "--propagation", "private", "sh", "-ec", text], check=False,
+                                capture_output=True, text=True, env=clean_environment(), timeout=60)
+        assert result.returncode == 0 and result.stderr.count("no_new_privileges") == count, result.stderr
+
+
 def test_a_name_that_a_script_does_not_get(open_path: Path) -> None:
     script = open_path / "script"
     script.write_text("#!/bin/sh\n")

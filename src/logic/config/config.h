@@ -372,6 +372,10 @@ bool pool_config_is_guarded(const struct pool_config *pool);
  * there, that serves as much as it likes, and ends when it likes. */
 bool pool_config_is_wait(const struct pool_config *pool);
 
+/* True if its handler is known by name to need privileges itself, such as sudo, or through programs that it executes,
+ * such as sendmail; config_finish() warns of it. */
+bool pool_config_needs_privileges(const struct pool_config *pool);
+
 /* True if its handler is the builtin `status`. */
 bool pool_config_is_status(const struct pool_config *pool);
 

@@ -12,8 +12,14 @@
 /* A worker that serves itself has its own descriptors, those of its listeners, and those of its handler. */
 #define OPEN_FILES_MIN 64
 
-/* Programs that need to be setuid or setgid, and so fail as handlers with no_new_privileges. */
-static void warn_privileges(const struct rules *rules, const struct pool_config *pool)
+static const char *handler_name(const struct pool_config *pool)
+{
+        const char *slash = strrchr(pool->handler.list[0], '/');
+
+        return slash ? slash + 1 : pool->handler.list[0];
+}
+
+bool pool_config_needs_privileges(const struct pool_config *pool)
 {
         static const char *const helpers[] = {
                 "sendmail",    "sudo",       "su",          "doas",        "pkexec",  "newgrp",   "sg",
@@ -21,16 +27,21 @@ static void warn_privileges(const struct rules *rules, const struct pool_config 
                 "umount",      "fusermount", "fusermount3", "exim",        "exim4",   "postdrop", "postqueue",
                 "qmail-queue", "dma",        "procmail",    "ssh-keysign",
         };
-        const char *program = pool->handler.list[0];
-        const char *slash = strrchr(program, '/');
-        const char *name = slash ? slash + 1 : program;
 
-        for (size_t i = 0; i < ELEMENTS(helpers) && pool->no_new_privileges; i++)
-                if (text_equal(name, helpers[i]))
-                        rules_warn(rules, pool, POOL_HANDLER,
-                                   "%s needs privileges that no_new_privileges = yes "
-                                   "withholds; set it to no if the handler fails",
-                                   name);
+        for (size_t i = 0; i < ELEMENTS(helpers); i++)
+                if (text_equal(handler_name(pool), helpers[i]))
+                        return true;
+        return false;
+}
+
+/* They fail as handlers with no_new_privileges. Of others, master/config looks at the file. */
+static void warn_privileges(const struct rules *rules, const struct pool_config *pool)
+{
+        if (pool->no_new_privileges && pool_config_needs_privileges(pool))
+                rules_warn(rules, pool, POOL_HANDLER,
+                           "%s needs privileges that no_new_privileges = yes "
+                           "withholds; set it to no if the handler fails",
+                           handler_name(pool));
 }
 
 /* A connection; with several listeners a set and what ends the wait there; copies of the listeners for datagrams. */

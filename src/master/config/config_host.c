@@ -26,6 +26,7 @@
 #include "os/process/capability.h"
 #include "os/process/credentials.h"
 #include "os/process/executable.h"
+#include "os/process/file_rights.h"
 #include "os/process/program.h"
 #include "os/process/status_object.h"
 
@@ -142,6 +143,24 @@ static int check_preload(const struct host *host, const char *path)
         return r < 0 ? r : 0;
 }
 
+/* Does the program at `path` count on rights that its file gives it? */
+static int warn_rights(const struct host *host, const char *path)
+{
+        _cleanup_(freep) char *interpreter = NULL, *argument = NULL;
+        const struct pool_config *pool = host->pool;
+
+        if (!pool->no_new_privileges || pool_config_needs_privileges(pool))
+                return 0;
+        _cleanup_(fd_closep) int fd = executable_open(&host->place, path);
+        int r = executable_interpreter(&host->place, path, &interpreter, &argument);
+        const char *rights = r == 0 && fd >= 0 && !interpreter ? file_rights_of(fd, &host->place.user) : NULL;
+        if (rights)
+                host_report(host, true, POOL_HANDLER,
+                            "\"%s%s\": %s, which no_new_privileges = yes makes void; set it to no if the handler fails",
+                            pool->root_directory ? pool->root_directory : "", path, rights);
+        return r;
+}
+
 static int check_program(const struct host *host)
 {
         const struct pool_config *pool = host->pool;
@@ -162,6 +181,8 @@ static int check_program(const struct host *host)
                             path && pool->root_directory ? pool->root_directory : "",
                             path ? path : pool->handler.list[0], host->user, text_string(&why));
         int checked = r == 0 ? host_arguments_check_script(host, path) : 0;
+        if (checked == 0 && r == 0)
+                checked = warn_rights(host, path);
         if (checked == 0)
                 checked = check_preload(host, r == 0 ? path : NULL); /* decides who keeps the handler's files */
         return checked == 0 && r >= 0 ? program_files_note(host->pool, &host->place, path, search_path) : checked;

@@ -9,11 +9,11 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "os/process/file_rights.h"
 
 #define HEAD_SIZE 256
 #define DEPTH_MAX 4
@@ -96,17 +96,9 @@ static int check_elf(int fd, struct text *why)
 /* What makes the loader leave LD_PRELOAD alone (AT_SECURE). */
 static int check_privileges(const struct file_user *user, int fd, struct text *why)
 {
-        struct stat status = {0};
+        const char *rights = file_rights_of(fd, user);
 
-        if (fstat(fd, &status) < 0)
-                return 0;
-        if ((status.st_mode & S_ISUID) && status.st_uid != user->uid)
-                return explain(why, -ENOEXEC, "it is setuid, and loads nothing with no_new_privileges = no");
-        if ((status.st_mode & S_ISGID) && (status.st_mode & S_IXGRP) && status.st_gid != user->gid)
-                return explain(why, -ENOEXEC, "it is setgid, and loads nothing with no_new_privileges = no");
-        if (user->uid != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0)
-                return explain(why, -ENOEXEC, "it has capabilities, and loads nothing with no_new_privileges = no");
-        return 0;
+        return rights ? explain(why, -ENOEXEC, "%s, and loads nothing with no_new_privileges = no", rights) : 0;
 }
 
 static int check_program(const struct executable_place *place, const char *path, unsigned depth,
