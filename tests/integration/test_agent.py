@@ -90,7 +90,6 @@ def test_places_that_cannot_exist_are_not_announced(preforkd: Start) -> None:
         assert 'preforkd_pool_workers_max{pool="www"} 8\n' in metrics
         assert 'preforkd_pool_workers_available{pool="www"} 0\n' in metrics
     assert control.do("scale www max_workers=15")["limits"]["max_workers"] == 12
-    daemon.wait_log("max_workers 12, spare 0 to 0 until the next reload")
 
 
 def test_a_place_that_is_no_process_is_not_announced(preforkd: Start) -> None:

@@ -497,7 +497,11 @@ def test_recycling(preforkd: Start) -> None:
 
 
 def test_orders_of_an_administrator(preforkd: Start) -> None:
-    daemon = preforkd({"www": {"listen": tcp4(), **static(2)}, "b": {"listen": tcp4(), **static(2)}}, control=True)
+    threads = {"handler_type": "builtin", "handler": "echo", "threads_per_worker": 4, "scaling": "ondemand", "max_workers": 10}
+    daemon = preforkd({"www": {"listen": tcp4(), **static(2)}, "b": {"listen": tcp4(), **static(2)},
+                       "threads": {"listen": tcp4(), **threads}}, control=True)
+    control_of(daemon).do("scale threads max_workers=15")
+    daemon.wait_log(r"^preforkd: pool threads: max_workers 12, spare \d+ to \d+ until the next reload \(control.*\): max_workers=15$")
     control_of(daemon).do("scale www max_workers=4")
     daemon.wait_log(r"^preforkd: pool www: max_workers 4, spare \d+ to \d+ until the next reload \(control")
     assert not daemon.find_log("pool b: max_workers")
@@ -507,6 +511,7 @@ def test_orders_of_an_administrator(preforkd: Start) -> None:
     daemon.send_signal(signal.SIGTTIN)
     daemon.wait_log("^preforkd: pool www: max_workers is 5 until the next reload$")
     daemon.wait_log("^preforkd: pool b: max_workers is 3 until the next reload$")
+    daemon.wait_log("^preforkd: pool threads: max_workers is 16 until the next reload$")
 
 
 def test_a_scoreboard_that_says_what_cannot_be(preforkd: Start) -> None:
@@ -658,6 +663,13 @@ def report(daemon: Daemon, until: str) -> str:
     daemon.send_signal(signal.SIGUSR1)
     daemon.wait_log(until, after=mark)
     return daemon.log()[mark:]
+
+
+def test_the_report_of_workers_that_report_nothing(preforkd: Start, program: Callable[[str], str]) -> None:
+    daemon = preforkd({"www": {"listen": tcp4(), "handler_type": "listener", "accounting": "none", "scaling": "static",
+                               "handler": [program("acceptor"), "plain"], "max_workers": 2}}, control=True)
+    wait_until(lambda: control_of(daemon).pool()["counts"]["unwatched"] == 2, "two workers")
+    report(daemon, r"pool www: generation 1: 0 idle, 0 busy, 0 starting, 2 unwatched, 0 retiring, 0 detached; in all 2 forked")
 
 
 def test_totals_at_the_end(preforkd: Start) -> None:

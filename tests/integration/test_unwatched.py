@@ -60,8 +60,6 @@ def test_the_table_of_pools_adds_up(preforkd: Start, acceptor: Callable[..., dic
     assert table()[1]["www"]["UNWATCHED"] == "0", "it does not come and go with its first worker"
     assert command(address, "pid")
     wait_rows(daemon, 1, "unwatched")
-    daemon.send_signal(signal.SIGUSR1)
-    daemon.wait_log(r"pool www: generation 1: 0 idle, 0 busy, 0 starting, 1 unwatched, 0 retiring, 0 detached; in all ")
     total, pools = table()
     assert (pools["www"]["UNWATCHED"], pools["other"]["UNWATCHED"]) == ("1", "0")
     assert total == 3 == sum(int(row[name]) for row in pools.values() for name in ("IDLE", "BUSY", "START", "UNWATCHED"))

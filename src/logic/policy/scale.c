@@ -54,8 +54,7 @@ static uint64_t excess(uint64_t value, uint64_t limit)
 
 struct scale_limits scale_limits_of(const struct pool_config *pool)
 {
-        const unsigned unit = pool_config_threads(pool),
-                       most = whole_groups(clamp(pool->max_workers, UINT32_MAX), unit);
+        const unsigned unit = pool_config_threads(pool), most = whole_groups(pool->max_workers, unit);
 
         return (struct scale_limits){
                 .scaling = pool->scaling,
@@ -121,9 +120,7 @@ static struct question ask(const struct scale_limits *limits, const struct scale
         return q;
 }
 
-static void explain(struct scale_decision *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void explain(struct scale_decision *d, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void explain(struct scale_decision *d, const char *format, ...)
 {
         va_list arguments;
 
