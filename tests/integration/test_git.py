@@ -33,7 +33,7 @@ def repository(tmp_path: Path) -> Path:
 
 def git_pool(repository: Path, port: int, **keys: object) -> dict[str, object]:
     return {"listen": f"127.0.0.1:{port}",
-            "handler": ["/usr/bin/git", "daemon", "--inetd", f"--base-path={repository.parent}",
+            "handler": ["/usr/bin/git", "daemon", "--inetd", "--log-destination=stderr", f"--base-path={repository.parent}",
                         str(repository.parent)], **keys}
 
 

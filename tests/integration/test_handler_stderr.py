@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +30,16 @@ def test_lines_carry_pool_and_worker(preforkd: Start) -> None:
         worker = int(request(address))
         for word in ("one", "two"):
             daemon.wait_log(rf"^preforkd: pool {name}: worker {worker}: {word}$")
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+def test_what_git_daemon_says(preforkd: Start, tmp_path: Path) -> None:
+    """As the README promises of its example: without --log-destination=stderr, --inetd sends it to syslog."""
+    address = tcp4()
+    daemon = preforkd({"git": {"listen": address, "handler": ["/usr/bin/git", "daemon", "--inetd", "--log-destination=stderr",
+                                                              f"--base-path={tmp_path}"]}})
+    request(address, b"002dgit-upload-pack /none.git\0host=localhost\0")
+    daemon.wait_log(r"^preforkd: pool git: worker \d+: \[\d+\] '.*none\.git' does not appear to be a git repository$")
 
 
 @not_at_touch(ALL_BEFORE)

@@ -95,7 +95,7 @@ def test_git_is_cloned_from_the_sandbox(machine: Machine) -> None:
         chown -R preforkd: /srv/git""")
     address = tcp4()
     machine.configure({"git": {"listen": address, "user": "preforkd", "environment": "HOME=/nonexistent", "handler":
-                               f"{git_daemon} --inetd --export-all --enable=receive-pack --base-path=/srv/git /srv/git"}})
+                               f"{git_daemon} --inetd --log-destination=stderr --export-all --enable=receive-pack --base-path=/srv/git /srv/git"}})
     machine.systemctl("start", "preforkd")
     machine.run("sh", "-ec", f"""
         export HOME=/root; cd /root; rm -rf clone; git clone -q git://{address}/x.git clone; cd clone
