@@ -404,6 +404,40 @@ def test_lint(name: str) -> None:
     assert not complaints, "\n".join(complaints)
 
 
+def unescape(text: str) -> str:
+    """A literal block of a manual, as people read it."""
+    return text.replace("\\&", "").replace("\\-", "-").replace("\\e", "\\")
+
+
+def code_in_c() -> list[tuple[str, str]]:
+    """The blocks of the pages that are C: statements end with semicolons there, and in no other language that is shown."""
+    return [(name, unescape(block)) for name in PAGES
+            for block in re.findall(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed", page(name), re.MULTILINE | re.DOTALL)
+            if re.search(r"^#include <|^ *(?!#)[^'\"]*[\w)];$", block, re.MULTILINE)]
+
+
+@pytest.mark.parametrize(("name", "text"), code_in_c(), ids=lambda value: value if value in PAGES else "")
+def test_code_compiles(tmp_path: Path, name: str, text: str) -> None:
+    """As printed, without a warning."""
+    del name
+    compiler = shutil.which("cc") or pytest.skip("needs a C compiler")
+    file = tmp_path / "example.c"
+    file.write_text(text)
+    result = subprocess.run([compiler, "-O2", "-Wall", "-Werror", "-fPIC", f"-I{ROOT / 'include'}", "-c", file,
+                             "-o", tmp_path / "example.o"], capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode == 0, result.stderr
+
+
+def test_there_is_code_in_c() -> None:
+    assert {name for name, _ in code_in_c()} == {"libprefork.3", "preforkd-module.7"}
+
+
+def test_git_daemon_writes_where_it_is_logged() -> None:
+    """With --inetd it writes to syslog otherwise."""
+    lines = [line for line in all_words().splitlines() if re.match(r"handler = .*git-daemon .*--inetd", line)]
+    assert len(lines) >= 5 and all("--log-destination=stderr" in line for line in lines), lines
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_references_among_our_own(name: str) -> None:
     for title, number in re.findall(r"^\.Xr (preforkd\S*) (\d)", page(name), re.MULTILINE):
