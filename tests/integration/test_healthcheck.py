@@ -13,6 +13,7 @@ import pytest
 
 from control import control_of
 from daemon import AS_ROOT, POOL_USER, Daemon, tcp4, wait_until
+from pools import in_conversation
 from test_preforkctl import CTL, SLOW, USAGE, Ctl, ctl_of
 
 Start = Callable[..., Daemon]
@@ -61,6 +62,37 @@ def test_a_pool_that_waits_for_its_address(preforkd: Start, tmp_path: Path) -> N
                       master={"partial_start": "yes"})
     ctl = ctl_of(daemon)
     assert check(ctl) == (UNHEALTHY, "unhealthy: pool late: not listening\n")
+
+
+def test_a_daemon_that_stops(preforkd: Start) -> None:
+    """Nobody new is served while it waits for its last clients; but as long as it only drains, everybody is."""
+    daemon = preforkd({"www": {"listen": tcp4(), "handler": "/bin/cat"}}, control=True,
+                      master={"drain_delay": "1h", "shutdown_timeout": "1h"})
+    ctl = ctl_of(daemon)
+    with in_conversation(str(daemon.pools["www"]["listen"])):
+        daemon.send_signal(signal.SIGTERM)
+        wait_until(lambda: control_of(daemon).do("status")["master"]["state"] == "draining", "it drains")
+        assert check(ctl) == check(ctl, "www") == (HEALTHY, "healthy: 1 pool\n")
+        daemon.send_signal(signal.SIGTERM)
+        wait_until(lambda: control_of(daemon).do("status")["master"]["state"] == "stopping", "it stops")
+        assert check(ctl) == check(ctl, "www") == (UNHEALTHY, "unhealthy: preforkd is stopping\n")
+    assert daemon.process.wait(20 * SLOW) == 0
+
+
+def test_a_pool_that_was_removed(preforkd: Start) -> None:
+    """It does not count while it closes; who asks for it by name is told, until there is another of that name."""
+    daemon, ctl = serving(preforkd, old={"listen": tcp4(), "handler": "/bin/cat"})
+    removed = daemon.pools["old"]
+    with in_conversation(str(removed["listen"])):
+        del daemon.pools["old"]
+        daemon.hup("reloaded")
+        assert control_of(daemon).pool("old")["state"] == "closing"
+        assert check(ctl) == (HEALTHY, "healthy: 1 pool\n")
+        assert check(ctl, "old") == (UNHEALTHY, "unhealthy: pool old: closing\n")
+        daemon.pools["old"] = {**removed, "listen": tcp4()}
+        daemon.hup("reloaded")
+        assert check(ctl, "old") == (HEALTHY, "healthy: 1 pool\n")
+        assert check(ctl) == (HEALTHY, "healthy: 2 pools\n")
 
 
 def test_nobody_answers(preforkd: Start, tmp_path: Path) -> None:
