@@ -208,6 +208,14 @@ def test_a_name_that_a_script_does_not_get(open_path: Path) -> None:
     assert code == 0 and "argv0" not in errors
 
 
+@pytest.mark.parametrize("key", ["user", "group", "supplementary_groups", "socket_user", "socket_group"])
+def test_accounts_that_there_are_not(tmp_path: Path, key: str) -> None:
+    """The message names the option, and says nothing twice."""
+    kind = "user" if "user" in key else "group"
+    code, errors = try_config(tmp_path, **{"listen": tmp_path / "socket", key: "nobody-here"})
+    assert code == BAD_CONFIG and re.search(rf':\d+: {key}: there is no {kind} "nobody-here"$', errors, re.MULTILINE), errors
+
+
 def test_addresses_that_exclude_each_other(tmp_path: Path) -> None:
     port = free_port()
     for addresses in (f"0.0.0.0:{port} [::]:{port}", f"127.0.0.1:{port} *:{port}"):

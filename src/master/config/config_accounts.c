@@ -11,9 +11,16 @@
 #include "os/account.h"
 #include "os/process/program.h"
 
-static const char *failure_text(int error)
+/* `kind`: user or group. */
+static void report(struct problem_list *problems, const struct origin *origin, const char *key, const char *kind,
+                   const struct account *account, int error)
 {
-        return error == -ENOENT ? "not found" : strerror(-error);
+        if (error == -ENOENT)
+                problem_add(problems, origin->file, origin->line, "%s: there is no %s \"%s\"", key, kind,
+                            account->name);
+        else
+                problem_add(problems, origin->file, origin->line, "%s: \"%s\" cannot be looked up: %s", key,
+                            account->name, strerror(-error));
 }
 
 static void resolve_group(struct account *group, const struct origin *origin, const char *key,
@@ -25,8 +32,7 @@ static void resolve_group(struct account *group, const struct origin *origin, co
                 return;
         int r = account_find_group(group->name, &gid);
         if (r < 0) {
-                problem_add(problems, origin->file, origin->line, "%s: group \"%s\": %s", key, group->name,
-                            failure_text(r));
+                report(problems, origin, key, "group", group, r);
                 return;
         }
         group->id = gid;
@@ -127,8 +133,7 @@ static int resolve_user(struct pool_config *pool, struct account_record *ret, st
         if (r == -ENOMEM)
                 return r;
         if (r < 0) {
-                problem_add(problems, origin->file, origin->line, "user: user \"%s\": %s", pool->user.name,
-                            failure_text(r));
+                report(problems, origin, "user", "user", &pool->user, r);
                 return 0;
         }
         if (!pool->group.name)
@@ -149,9 +154,9 @@ static int resolve_pool(struct pool_config *pool, struct problem_list *problems)
         if (pool->socket_user.name) {
                 _cleanup_(account_clear) struct account_record owner = {0};
                 const struct origin *origin = &pool->origins[POOL_SOCKET_USER];
-                if (find_user(&pool->socket_user, &owner) < 0 && !pool->socket_user.resolved)
-                        problem_add(problems, origin->file, origin->line, "socket_user: there is no user \"%s\"",
-                                    pool->socket_user.name);
+                int found = find_user(&pool->socket_user, &owner);
+                if (found < 0 && !pool->socket_user.resolved)
+                        report(problems, origin, "socket_user", "user", &pool->socket_user, found);
         }
         if (pool->user.name)
                 r = resolve_user(pool, &user, problems);
