@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from control import control_of
 from daemon import (AS_ROOT, BINARY, ROOT, Daemon, children, clean_environment, format_config, request, tcp4,
                     user_arguments, wait_until)
 
@@ -47,6 +49,22 @@ def test_a_title_as_long_as_the_program_s_path(length: int) -> None:
     finally:
         daemon.terminate()
         assert daemon.wait(20) == 0
+
+
+@pytest.mark.parametrize("name", ["pf2", "preforkd-0.2.0", "x" * 200])
+def test_a_program_of_another_name(preforkd: Callable[..., Daemon], tmp_path: Path, name: str) -> None:
+    """Started as that, and upgraded to it: who looks for ^preforkd: finds it."""
+    tmp_path.chmod(0o755)
+    shutil.copy(BINARY, tmp_path / name)
+    pools = {"www": {"listen": tcp4(), "handler": "/bin/cat", "scaling": "static", "max_workers": 1}}
+    for binary in (tmp_path / name, BINARY):
+        daemon = preforkd(pools, control=True, binary=binary)
+        if binary == BINARY:
+            control_of(daemon).do(f"upgrade {tmp_path / name}")
+        wait_until(lambda: shown(daemon.pid) == f"preforkd: master ({daemon.config})", "the master's title")
+        [worker] = daemon.wait_workers(1)
+        assert shown(worker) == "preforkd: worker www"
+        daemon.stop()
 
 
 @pytest.mark.parametrize("length", [0, 1, 100, 240])

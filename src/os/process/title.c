@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define NAME "preforkd"
+
 /* The memory of the original arguments, where titles are written: its first and its last byte. NULL before
  * process_title_init(). */
 static char *first_byte, *last_byte;
@@ -19,6 +21,7 @@ void process_title_init(int argc, char **argv, char **environment)
                 return;
         char *first = argv[0], *last = argv[argc - 1], *end = last + strlen(last);
         setproctitle_init(argc, argv, environment);
+        setprogname(NAME); /* or titles would begin with that of the file */
         if (environ == environment || (argc > 1 && argv[argc - 1] == last)) /* no memory; nothing else says so */
                 return;
         first_byte = first;
@@ -42,6 +45,6 @@ void process_title_set(const char *format, ...)
         if (end < last_byte)
                 *last_byte = '.';
         /* One that is as long as the program's path has got a blank behind it, for kernels of long ago. */
-        if ((size_t)(end - first_byte) == strlen(getprogname()) + strlen(": ") + strlen(title) + 1)
+        if ((size_t)(end - first_byte) == strlen(NAME ": ") + strlen(title) + 1)
                 end[-1] = '\0';
 }

@@ -9,5 +9,6 @@
 /* Make room for titles. This moves argv and the environment, so call it before any pointer into them is stored. */
 void process_title_init(int argc, char **argv, char **environment);
 
-/* Set the title, after the program's name and ": ". A title that is too long is cut. */
+/* Set the title, after "preforkd: ", whatever the program's file is called: people look for it. A title that is too
+ * long is cut. */
 void process_title_set(const char *format, ...) __attribute__((format(printf, 1, 2)));
