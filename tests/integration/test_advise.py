@@ -45,7 +45,7 @@ def test_too_early(preforkd: Start) -> None:
     text = ctl_of(daemon).do("advise")
     assert re.match(r"www: 0 requests in \S+\n"
                     r"  max_workers, when_full, scaling, min_spare_workers, max_spare_workers, spare_timeout, max_requests: unknown\n"
-                    r"      too early: 0 requests in \S+, and it takes 1000 in 10 minutes to say anything\n\n"
+                    r"      too early: 0 requests in \S+; it takes at least 1000 requests and at least 10 minutes to say anything\n\n"
                     r"mail: 0 requests", text), text
     assert "max_spare_workers" not in ctl_of(daemon).do("advise", "mail")
     assert {item["verdict"] for item in advice(daemon).values()} == {"unknown"}

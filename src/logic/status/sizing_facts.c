@@ -59,7 +59,9 @@ bool sizing_is_early(const struct sizing_facts *facts, struct sizing *to)
         if (!facts->is_early)
                 return false;
         sizing_leave_open(to);
-        sizing_say(to, "too early: %" PRIu64 " request%s in %s, and it takes %d in %d minutes to say anything",
+        sizing_say(to,
+                   "too early: %" PRIu64 " request%s in %s; it takes at least %d requests and at least %d minutes "
+                   "to say anything",
                    facts->requests, facts->requests == 1 ? "" : "s", figure_duration(facts->observed_ms, observed),
                    SIZING_REQUESTS, SIZING_OBSERVED_MS / 60000);
         return true;
