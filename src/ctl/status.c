@@ -52,15 +52,17 @@ static int append_log(const json_t *document, struct text *text)
 
 static int append_adaptive(const json_t *pool, struct text *text)
 {
-        char idle[FIGURE_MAX], delay[FIGURE_MAX], worth[FIGURE_MAX];
+        char idle[FIGURE_MAX], delay[FIGURE_MAX], start[FIGURE_MAX], worth[FIGURE_MAX];
 
-        return text_appendf(
-                text,
-                "  adaptive   level %" PRIu64 ", idle for %s, goes after %s; a start is worth %s; %" PRIu64 " ahead\n",
-                ctl_number(pool, "adaptive.level"), figure_duration(ctl_number(pool, "adaptive.level_idle_ms"), idle),
-                figure_duration(ctl_number(pool, "adaptive.off_delay_ms"), delay),
-                figure_duration(ctl_number(pool, "adaptive.start_worth_ms"), worth),
-                ctl_number(pool, "adaptive.spare_workers"));
+        return text_appendf(text,
+                            "  adaptive   level %" PRIu64
+                            ", idle for %s, goes after %s; a start takes %s and is worth %s; %" PRIu64 " ahead\n",
+                            ctl_number(pool, "adaptive.level"),
+                            figure_duration(ctl_number(pool, "adaptive.level_idle_ms"), idle),
+                            figure_duration(ctl_number(pool, "adaptive.off_delay_ms"), delay),
+                            figure_microseconds(ctl_number(pool, "starts.duration_us"), start),
+                            figure_duration(ctl_number(pool, "adaptive.start_worth_ms"), worth),
+                            ctl_number(pool, "adaptive.spare_workers"));
 }
 
 /* The most that there was at once, and how many were busy at once, by the work that was done so. */

@@ -87,7 +87,7 @@ def test_what_is_shown(preforkd: Start) -> None:
     rows = ctl.do("status").splitlines()[-3:]
     for line, end in zip(rows, (r"LEVEL +IDLE/GOES", r" 3 +\d\w* ?\w*/\d\w* ?\w*", r" - +-"), strict=True):
         assert re.search(end + "$", line), rows
-    assert re.search(r"^  adaptive   level 3, idle for \S+, goes after .*; a start is worth .*; \d+ ahead$", ctl.do("status", "www"),
+    assert re.search(r"^  adaptive   level 3, idle for \S+, goes after .*; a start takes \S+ and is worth .*; \d+ ahead$", ctl.do("status", "www"),
                      re.MULTILINE)
     metrics = ctl.do("metrics")
     found = {name: float(value) for name, value in re.findall(r'^preforkd_pool_(\w+)\{pool="www"\} (\S+)$', metrics, re.MULTILINE)}

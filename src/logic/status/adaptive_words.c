@@ -27,18 +27,20 @@ static int append_spare(const struct status_pool *pool, struct text *text)
         char wait[FIGURE_MAX], start[FIGURE_MAX];
 
         figure_duration(pool->starts.wait_ms, wait);
+        figure_microseconds(pool->starts.duration_us, start); /* which decides, and not the processor time of it */
         if (pool->adaptive.spare > pool->limits.min_spare && pool->starts.wait_ms == 0)
-                return text_appendf(text, "; %" PRIu64 " spare, because clients waited for starts that took longer",
-                                    pool->adaptive.spare);
+                return text_appendf(text,
+                                    "; %" PRIu64 " spare, because clients waited for starts that took longer than %s",
+                                    pool->adaptive.spare, start);
         if (pool->adaptive.spare > pool->limits.min_spare)
-                return text_appendf(text, "; %" PRIu64 " spare, because a client's wait for a start is worth %s",
-                                    pool->adaptive.spare, wait);
+                return text_appendf(text, "; %" PRIu64 " spare, because a client's wait of %s for a start is worth %s",
+                                    pool->adaptive.spare, start, wait);
         if (pool->adaptive.spare > 0)
                 return text_appendf(text, "; %" PRIu64 " spare by min_spare_workers", pool->adaptive.spare);
         if (pool->starts.wait_ms == 0)
-                return text_appendf(text, "; no spare ones, because nobody notices the %s of a start",
-                                    figure_microseconds(pool->starts.duration_us, start));
-        return text_appendf(text, "; no spare ones, because too few clients waited for a start, at %s each", wait);
+                return text_appendf(text, "; no spare ones, because nobody notices the %s of a start", start);
+        return text_appendf(text, "; no spare ones, because too few clients waited %s for a start, at %s each", start,
+                            wait);
 }
 
 int adaptive_words_append_worth(const struct status_pool *pool, uint64_t memory_bytes, unsigned cpus, struct text *text)

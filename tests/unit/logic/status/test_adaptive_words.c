@@ -23,17 +23,17 @@ static void test_words(void **state)
                  "(20.0ms / 2 processors x 8.0G / 8.0M); no spare ones, because nobody notices the 1.1ms of a start"},
                 {30, 0, 2, 0, 19700, 150000, 1, 3600000, 3100,
                  "level 30 is busy, and keeps its worker for 42s after that; a start is worth 1h 00m of an idle worker "
-                 "(20.0ms / 2 processors x 8.0G / 32K, an hour at most); 2 spare, because a client's wait for a "
-                 "start is worth 3.1s"},
+                 "(20.0ms / 2 processors x 8.0G / 32K, an hour at most); 2 spare, because a client's wait of "
+                 "150ms for a start is worth 3.1s"},
                 {0, 7, 0, 0, 20, 150000, 64 << 20, 1000, 3100,
                  "no level of demand keeps a worker; a start is worth 1.0s of an idle worker "
                  "(320us / 2 processors x 8.0G / 64M, a second at least); no spare ones, because too few clients "
-                 "waited "
-                 "for a start, at 3.1s each"},
+                 "waited 150ms for a start, at 3.1s each"},
                 {5, 0, 1, 0, 19700, 1100, 8 << 20, 10240, 0,
                  "level 5 is busy, and keeps its worker for 42s after that; a start is worth 10s of an idle worker "
                  "(20.0ms / 2 "
-                 "processors x 8.0G / 8.0M); 1 spare, because clients waited for starts that took longer"},
+                 "processors x 8.0G / 8.0M); 1 spare, because clients waited for starts that took longer than "
+                 "1.1ms"},
                 {1, 1, 3, 3, 0, 0, 0, 2000, 0,
                  "level 1 has been idle for 1ms of 42s; a start is worth 2.0s of an idle worker; 3 spare by "
                  "min_spare_workers"},
