@@ -760,8 +760,10 @@ class Daemon:
         return Path(target.removeprefix("file:")) if target.startswith("file:") else self.log_path
 
     def log(self) -> str:
-        """All records so far, without the time of each line; on stderr also what preforkd's children wrote."""
-        return self.read(self.record_path)
+        """All records so far, without the time of each line; on stderr also what preforkd's children wrote. Whole lines:
+        the last one may be half written."""
+        text = self.read(self.record_path)
+        return text[:text.rfind("\n") + 1]
 
     def stderr(self) -> str:
         """Everything preforkd and what it runs wrote to stderr so far, without times."""

@@ -16,6 +16,7 @@ from control import control_of
 from daemon import (Daemon, connect, kill_worker, listener_inode, open_descriptors, read_all, request, run_preforkd, status_value,
                     tcp4, user_arguments, wait_until)
 from inetd_handlers import without_descriptor
+from messages import copies_pattern
 from nginx import Nginx
 from programs import PYTHON, rows, wait_rows
 from test_preload import fastcgi
@@ -373,8 +374,7 @@ def answer():
 serve(answer)
 """, snapshot_after=3)
     workers = www.workers()
-    for _ in range(40):
-        www.ask()
+    wait_until(lambda: www.ask() and www.daemon.find_log(copies_pattern("serves on")), "three requests of the one that was chosen")
     assert without_descriptor(www.daemon.wait_copies("serves on")) == "it has a pipe open that all copies would share"
     assert set(www.workers()) == set(workers)
     state = www.control.pool()

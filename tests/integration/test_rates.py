@@ -144,6 +144,7 @@ def test_the_pool_does_not_grow_from_what_is_held(preforkd: Start) -> None:
                                "min_spare_workers": 2, "max_spare_workers": 2, "rate_limit": "30/m burst 1"}}, control=True)
     workers(daemon, 2)
     assert request(address, b"x") == b"x", "the burst: until it is over, what waits is demand"
+    control_of(daemon).wait_at_rest()  # nor is the master about to look because of that request
     with waiting(address, 5) as clients:
         for client in clients:
             assert read_all(client) == b"hello"
