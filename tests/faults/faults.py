@@ -75,6 +75,7 @@ ERRORS: dict[str, tuple[int, ...]] = {
     "getrlimit64": (ODD,),
     "getsockname": (errno.ENOBUFS,),
     "getsockopt": (errno.ENOBUFS, ODD),
+    "getxattr": (errno.EIO, errno.EOPNOTSUPP),
     "if_nametoindex": (errno.ENODEV,),
     "ioctl": (errno.EIO, ODD),
     "kill": (ODD,),

@@ -270,6 +270,7 @@ WRAP(int, -1, getresgid, (gid_t * real_id, gid_t *effective, gid_t *saved), (rea
 WRAP(int, -1, getresuid, (uid_t * real_id, uid_t *effective, uid_t *saved), (real_id, effective, saved))
 WRAP(int, -1, getrlimit64, (LIMIT, struct rlimit64 *limit), (resource, limit))
 WRAP(int, -1, getsockname, (int fd, ADDRESS, LENGTH), (fd, address, length))
+WRAP(ssize_t, -1, getxattr, (const char *path, const char *name, void *value, size_t size), (path, name, value, size))
 WRAP(int, -1, getsockopt, (int fd, int level, int name, void *value, LENGTH), (fd, level, name, value, length))
 WRAP(unsigned, 0, if_nametoindex, (const char *name), (name))
 WRAP_MORE(ioctl, (int fd, unsigned long request, ...), request, fd, request)

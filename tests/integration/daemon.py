@@ -857,9 +857,13 @@ class Daemon:
         """Wait for such a line."""
         wait_until(lambda: self.said(words, pool, worker, after), f"the line {words!r} of a handler")
 
-    def wait_copies(self, kind: str) -> str:
-        """Wait for a record about copies of a handler, see messages.COPIES; the reason in it."""
-        return wait_until(lambda: self.find_log(copies_pattern(kind)), f"a copy {kind}")[1]
+    def wait_copies(self, kind: str, ask: Callable[[], object] = lambda: None) -> str:
+        """Wait for a record about copies of a handler, see messages.COPIES; the reason in it. Meanwhile call `ask`."""
+        def found() -> re.Match[str] | None:
+            ask()
+            return self.find_log(copies_pattern(kind))
+
+        return wait_until(found, f"a copy {kind}")[1]
 
     def told(self, kind: str, pool: str = "www") -> list[int]:
         """The numbers in the records of a kind that has no MESSAGE_ID, see messages.TOLD."""

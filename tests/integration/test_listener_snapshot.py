@@ -16,7 +16,6 @@ from control import control_of
 from daemon import (Daemon, connect, kill_worker, listener_inode, open_descriptors, read_all, request, run_preforkd, status_value,
                     tcp4, user_arguments, wait_until)
 from inetd_handlers import without_descriptor
-from messages import copies_pattern
 from nginx import Nginx
 from programs import PYTHON, rows, wait_rows
 from test_preload import fastcgi
@@ -374,8 +373,8 @@ def answer():
 serve(answer)
 """, snapshot_after=3)
     workers = www.workers()
-    wait_until(lambda: www.ask() and www.daemon.find_log(copies_pattern("serves on")), "three requests of the one that was chosen")
-    assert without_descriptor(www.daemon.wait_copies("serves on")) == "it has a pipe open that all copies would share"
+    said = www.daemon.wait_copies("serves on", www.ask)  # after three requests of the one that was chosen
+    assert without_descriptor(said) == "it has a pipe open that all copies would share"
     assert set(www.workers()) == set(workers)
     state = www.control.pool()
     assert state["generation"] == 1 and state["template"]["requests"] == 0 and state["totals"]["died"] == 0

@@ -163,7 +163,7 @@ service surroundings
 \tuser         = nobody
 \tgroup        = daemon
 \tserver       = /bin/sh
-\tserver_args  = -c 'echo $GREETING; id -un; id -gn; umask; nice; ulimit -n; ulimit -t'
+\tserver_args  = {files}/surroundings
 \tenv          = GREETING=hello
 \tumask        = 027
 \tnice         = 3
@@ -181,6 +181,7 @@ service finger
 """
 NAMES = ("git", "svn", "rsync", "tftp", "ftp", "time", "echo", "forward", "trusted", "one_each", "two", "slowly",
          "surroundings")
+SURROUNDINGS = "echo $GREETING; id -un; id -gn; umask; nice; ulimit -n; ulimit -t\n"
 VSFTPD = """\
 listen=NO
 anonymous_enable=YES
@@ -216,6 +217,7 @@ def make_files(files: Path) -> None:
     (files / "empty").mkdir()
     (files / "rsyncd.conf").write_text(f"use chroot = no\nuid = nobody\n[pub]\npath = {files}/pub\n")
     (files / "vsftpd.conf").write_text(VSFTPD.format(files=files))
+    (files / "surroundings").write_text(SURROUNDINGS)
     make_repository(files / "repo.git")
     run("svnadmin", "create", files / "tree")
     run("svn", "import", "-q", "-m", "first", files / "pub", f"file://{files}/tree/trunk")

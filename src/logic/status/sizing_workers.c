@@ -153,13 +153,14 @@ static void judge_spacious(const struct sizing_facts *facts, struct sizing *to)
                 sizing_say(to, "; a limit that is not reached costs nothing");
 }
 
-/* A static pool in which hardly any work has met its limit, and can wait. */
+/* A static pool in which hardly any work has met its limit, and can wait. Work is known when it has ended: of a pool
+ * that is full just now it is not known. */
 static bool fits_nearly_all(const struct sizing_facts *facts)
 {
         const struct status_pool *pool = facts->pool;
 
-        return pool->limits.scaling == SCALING_STATIC && !pool->refuses && knows_concurrency(facts) &&
-               pool->concurrency.p999 < pool->limits.max_workers;
+        return pool->limits.scaling == SCALING_STATIC && !pool->refuses && pool->state != STATUS_POOL_SATURATED &&
+               knows_concurrency(facts) && pool->concurrency.p999 < pool->limits.max_workers;
 }
 
 static void judge_max_workers(const struct sizing_facts *facts, struct sizing *to)

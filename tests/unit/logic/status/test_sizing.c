@@ -22,7 +22,7 @@ struct observed {
         uint64_t hours, requests, busy, demand, busy_s, cpu_s;
         uint64_t full, full_s, refused, started, recycled, unwatched;
         uint64_t quick_waits, late_waits, long_waits, start_us, start_cpu_us, worth_s, new_kb;
-        uint64_t inetd, memory_mb, cpus, workers, worker_mb, growth_kb, level, delay_s, ahead, known_s, p999;
+        uint64_t inetd, memory_mb, cpus, workers, worker_mb, growth_kb, level, delay_s, ahead, known_s, p999, is_full;
 };
 
 #define KEY(name)                                                                                                      \
@@ -38,7 +38,7 @@ static const struct {
             KEY(unwatched),    KEY(quick_waits), KEY(late_waits), KEY(long_waits), KEY(start_us), KEY(start_cpu_us),
             KEY(worth_s),      KEY(new_kb),      KEY(inetd),      KEY(memory_mb),  KEY(cpus),     KEY(workers),
             KEY(worker_mb),    KEY(growth_kb),   KEY(level),      KEY(delay_s),    KEY(ahead),    KEY(known_s),
-            KEY(p999)};
+            KEY(p999),         KEY(is_full)};
 
 static void set(struct observed *observed, const char *word)
 {
@@ -83,6 +83,7 @@ static struct status_pool pool_of(const struct observed *o)
 {
         return (struct status_pool){
                 .name = "www",
+                .state = o->is_full ? STATUS_POOL_SATURATED : STATUS_POOL_RUNNING,
                 .handler_type = o->inetd ? "inetd" : "module",
                 .accounting = o->unwatched ? "none" : "worker",
                 .counts = {.unwatched = (unsigned)o->unwatched},
