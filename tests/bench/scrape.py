@@ -51,6 +51,7 @@ def measure(figures: bench.Bench, count: int, workers: int, seconds: int) -> Non
             for second in range(seconds):
                 time.sleep(max(0.0, begun + second - time.monotonic()))
                 length = scrape(port, path)
+            time.sleep(max(0.0, begun + seconds - time.monotonic()))  # as many seconds as scrapes
             used, passed_ms = cpu_ms(daemon.pid) - before, 1000 * (time.monotonic() - begun)
             figures.say(f"{path}: {length} bytes, {used / seconds:.2f} ms of the master each")
             figures.figure(f"{path} once a second: the master's part of a processor", 100 * used / passed_ms, "%",
