@@ -366,6 +366,7 @@ def test_a_listener_that_cannot_be_opened(preforkd: Start) -> None:
     daemon = preforkd({"www": {"listen": address, **static(2)}}, control=True)
     workers = daemon.wait_workers(2)
     control_of(daemon).wait_at_rest()  # the master has made them, too
+    daemon.wait_asleep()  # and has closed the connection of that question
     before = daemon.descriptors()
     with socket.create_server(("127.0.0.1", free_port())) as taken:
         bad = f"127.0.0.1:{taken.getsockname()[1]}"
