@@ -99,14 +99,15 @@ void scaler_begin_turn(struct pool *pool)
         pool->reporting_seen = atomic_load(&board->reporting);
 }
 
-/* Who has become ready since the turn began has added itself, and is perhaps among the `reporting`, too: the next turn,
- * for which it has woken us, knows. */
+/* Who has become ready since the turn began has added itself, and is perhaps among the `reporting`, too: then the
+ * number stays for the next turn, for which it has woken us. */
 static void publish_reporting(struct pool *pool, uint32_t reporting)
 {
         struct prefork_scoreboard *board = boards_present(&pool->boards)->memory;
+        uint32_t seen = pool->reporting_seen;
 
-        if (reporting != pool->reporting_seen)
-                atomic_fetch_add(&board->reporting, reporting - pool->reporting_seen);
+        if (reporting != seen)
+                atomic_compare_exchange_strong(&board->reporting, &seen, reporting);
 }
 
 /* Levels are those of the pool, so with several boards no worker sees them; when they are one again, all were busy. */
