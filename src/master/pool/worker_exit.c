@@ -186,14 +186,14 @@ static void log_failure(const struct worker *worker, const struct log_fields *fi
         uint32_t stage = atomic_load(&slot->start_stage), error = atomic_load(&slot->start_errno);
         uint32_t obstacle = atomic_load(&slot->obstacle);
         bool has_more = obstacle > ROLLBACK_NO_OBSTACLE && obstacle < ROLLBACK_OBSTACLE_COUNT;
-        const char *more = has_more ? rollback_obstacle_text((enum rollback_obstacle)obstacle) : "";
+        char text[DECISION_TEXT_SIZE];
 
+        snprintf(text, sizeof(text), "cannot serve: %s: %s%s%s", worker_stage_name(stage), strerror((int)error),
+                 has_more ? ": " : "", has_more ? rollback_obstacle_text((enum rollback_obstacle)obstacle) : "");
         if (health_tells(worker->pool, stage, error))
-                record(worker, fields, "cannot serve: %s: %s%s%s", worker_stage_name(stage), strerror((int)error),
-                       has_more ? ": " : "", more);
+                record(worker, fields, "%s", text);
         else
-                log_emit(LOG_DEBUG, fields, "cannot serve: %s: %s%s%s", worker_stage_name(stage), strerror((int)error),
-                         has_more ? ": " : "", more);
+                log_emit(LOG_DEBUG, fields, "%s", text);
 }
 
 static void log_death(const struct worker *worker, int status)
