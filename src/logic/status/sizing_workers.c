@@ -114,12 +114,17 @@ static bool is_beyond_memory(const struct sizing_facts *facts)
                facts->pool->limits.max_workers > facts->input->memory_bytes / facts->worker_bytes;
 }
 
-/* A static pool has all its workers always, so most of them should be needed. A thousandth of the work can wait, unless
- * it is refused. */
+/* What is more than that many at once can wait, and is not refused. */
+static bool can_rest_wait(const struct sizing_facts *facts)
+{
+        return knows_concurrency(facts) && !facts->pool->refuses;
+}
+
+/* A static pool has all its workers always, so most of them should be needed. A thousandth of the work can wait. */
 static void judge_static(const struct sizing_facts *facts, struct sizing *to)
 {
         const struct status_pool *pool = facts->pool;
-        bool can_wait = knows_concurrency(facts) && !pool->refuses;
+        bool can_wait = can_rest_wait(facts);
         uint64_t wanted = MAX_OF(WITH_ROOM(can_wait ? pool->concurrency.p999 : pool->peaks.demand), UINT64_C(1));
         char all[FIGURE_MAX];
 
@@ -153,14 +158,14 @@ static void judge_spacious(const struct sizing_facts *facts, struct sizing *to)
                 sizing_say(to, "; a limit that is not reached costs nothing");
 }
 
-/* A static pool in which hardly any work has met its limit, and can wait. Work is known when it has ended: of a pool
+/* A static pool in which hardly any work has met its limit. Work is known when it has ended: of a pool
  * that is full just now it is not known. */
 static bool fits_nearly_all(const struct sizing_facts *facts)
 {
         const struct status_pool *pool = facts->pool;
 
-        return pool->limits.scaling == SCALING_STATIC && !pool->refuses && pool->state != STATUS_POOL_SATURATED &&
-               knows_concurrency(facts) && pool->concurrency.p999 < pool->limits.max_workers;
+        return pool->limits.scaling == SCALING_STATIC && pool->state != STATUS_POOL_SATURATED && can_rest_wait(facts) &&
+               pool->concurrency.p999 < pool->limits.max_workers;
 }
 
 static void judge_max_workers(const struct sizing_facts *facts, struct sizing *to)
