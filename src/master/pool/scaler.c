@@ -227,9 +227,11 @@ int scaler_take_levels(struct pool *pool)
 
 void scaler_publish(struct pool *pool)
 {
+        uint32_t reporting = count_reporting(&pool->turn.rows.counts);
+
         watch_listeners(pool, pool->turn.levels.watch_listeners);
-        publish_reporting(pool, count_reporting(&pool->turn.rows.counts));
-        publish_known(pool, count_reporting(&pool->turn.rows.counts), pool->turn.levels.reached);
+        publish_reporting(pool, reporting);
+        publish_known(pool, reporting, pool->turn.levels.reached);
         if (publish_levels(&pool->boards, &pool->turn.levels))
                 pool_touch(pool);
 }
