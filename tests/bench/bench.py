@@ -205,6 +205,15 @@ def load(port: int, clients: int, requests: int, path: str = "") -> LoadResult:
     return result
 
 
+def answers_per_second(port: int, clients: int, requests: int) -> float:
+    """The same by tests/handlers/quick.c: ab(1) is one thread, which a server that is quick enough waits for."""
+    done = subprocess.run([tests.HANDLERS / "client_quick", str(port), str(requests), str(clients)], capture_output=True,
+                          text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"client_quick failed with status {done.returncode}:\n{done.stdout}{done.stderr}")
+    return float(done.stdout.split()[0])
+
+
 # --- measuring processes --------------------------------------------------------------------------------------------
 
 class Cgroup:

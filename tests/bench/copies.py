@@ -3,11 +3,12 @@
 
 preforkd with `start_method` and `copy`, and what a service wants besides (a user, resource limits, stderr in the log),
 against tcpserver of ucspi-tcp (as the same user; no limits, no log, no look-ups), systemd-socket-activate --accept --inetd
-(no user, no limits, no log) and preforkd's own `start_method = exec`. Handlers: tests/handlers/hello.c, a Perl script with
-five modules, a Python script with six imports, also with fast_exit = python; rollback also where the kernel does not say
-what was written. In each round ab(1) meets each server once, in another order every round; the figures are medians of the
-rounds' ratios: connections a second, in which ab(1) itself has a part, and the processor time of a connection by control
-group, in which it has none.
+(no user, no limits, no log) and preforkd's own `start_method = exec`. Handlers: tests/handlers/hello.c, the same with
+stdio, a Perl script with five modules, a Python script with six imports, also with fast_exit = python or an end by
+os._exit(); rollback also where the kernel does not say what was written. In each round a client of ours meets each server
+once, in another order every round; the figures are medians of the rounds' ratios: connections a second, in which the
+client itself has a part, and the processor time of a connection by control group, in which it has none. (The client is
+tests/handlers/quick.c. ab(1) is one thread: at 8 clients it would be the one that all wait for.)
 """
 
 from __future__ import annotations
@@ -33,23 +34,33 @@ import argparse, datetime, json, logging, re, sys
 while sys.stdin.buffer.readline() not in (b"\\r\\n", b"\\n", b""): pass
 sys.stdout.write("HTTP/1.0 200 OK\\r\\nContent-Length: 3\\r\\nConnection: close\\r\\n\\r\\nhi\\n")
 """
+PYTHON_EXIT = PYTHON.replace("import argparse", "import os, argparse") + "sys.stdout.flush()\nos._exit(0)\n"
 FORK, ROLLBACK = "fork", "rollback"
 COPYING = "rollback by copying"  # as before Linux 6.7, or in a sandbox that refuses userfaultfd(2)
-# Handler → (the keys of its pool, the text of a script); and the goals over tcpserver: (handler, copy, clients) → ratio.
+# Handler → (the keys of its pool, the name of a program of tests/handlers or the text of a script); and the goals over
+# tcpserver: (handler, copy, clients) → ratio.
 HANDLERS: dict[str, tuple[dict[str, str], str]] = {
-    "C": ({"start_method": "forkserver"}, ""), "Perl": ({"start_method": "snapshot"}, PERL),
+    "C": ({"start_method": "forkserver"}, "hello"), "C-stdio": ({"start_method": "forkserver"}, "stdio"),
+    "Perl": ({"start_method": "snapshot"}, PERL),
     "Python": ({"start_method": "snapshot"}, PYTHON),
-    "Python-fast_exit": ({"start_method": "snapshot", "fast_exit": "python"}, PYTHON)}
+    "Python-fast_exit": ({"start_method": "snapshot", "fast_exit": "python"}, PYTHON),
+    "Python-os._exit": ({"start_method": "snapshot"}, PYTHON_EXIT)}
 OWN = (FORK, ROLLBACK, COPYING)
-COPYABLE = ("C", "Perl")  # the memory of others is more than is copied after each connection
-GOALS = {("C", FORK, 8): 2.0, ("C", FORK, 1): 2.5, ("C", ROLLBACK, 8): 5.0, ("C", ROLLBACK, 1): 5.5, ("Perl", FORK, 8): 16.0,
-         ("Perl", ROLLBACK, 8): 45.0, ("Python", FORK, 8): 3.5, ("Python-fast_exit", ROLLBACK, 8): 50.0}
+COPYABLE = ("C", "C-stdio", "Perl")  # the memory of others is more than is copied after each connection
+GOALS = {("C", FORK, 8): 2.0, ("C", FORK, 1): 2.5, ("C", ROLLBACK, 8): 5.0, ("C", ROLLBACK, 1): 5.5,
+         ("C-stdio", ROLLBACK, 8): 4.0, ("C-stdio", ROLLBACK, 1): 5.5, ("Perl", FORK, 8): 16.0, ("Perl", ROLLBACK, 8): 45.0,
+         ("Python", FORK, 8): 3.5, ("Python-fast_exit", ROLLBACK, 8): 50.0, ("Python-os._exit", FORK, 8): 30.0,
+         ("Python-os._exit", ROLLBACK, 8): 100.0}
 GOALS_OVER_SYSTEMD = {("C", FORK, 8): 2.8}
 
 
+def is_script(text: str) -> bool:
+    return text.startswith("#!")
+
+
 def program(figures: bench.Bench, name: str, text: str) -> str:
-    if not text:
-        return figures.handler("hello")
+    if not is_script(text):
+        return figures.handler(text)
     path = Path(figures.directory) / name
     path.write_text(text)
     path.chmod(0o755)
@@ -75,7 +86,7 @@ def measure(servers: dict[str, Server], clients: int, rounds: int) -> None:
         for name in names[number % len(names):] + names[:number % len(names)]:
             server = servers[name]
             before = server.group.cpu_us() if server.group else 0
-            server.rates.append(bench.load(server.port, clients, server.requests).per_second)
+            server.rates.append(bench.answers_per_second(server.port, clients, server.requests))
             if server.group:
                 server.costs.append((server.group.cpu_us() - before) / server.requests)
 
@@ -92,7 +103,7 @@ def start(figures: bench.Bench, handler: str, requests: int) -> dict[str, Server
     servers = {}
     for name in names:
         group = figures.stack.enter_context(Cgroup.new(f"{handler}-{name.replace(' ', '-')}"))
-        count = requests if name in OWN or not text else max(requests // 20, 16)
+        count = requests if name in OWN or not is_script(text) else max(requests // 20, 16)
         servers[name] = Server(tests.free_port(), count, group)
     commands = peer_commands(path, {name: server.port for name, server in servers.items()})
     for name, server in servers.items():
@@ -139,11 +150,11 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=1000, help="in each round, to each server that starts handlers once")
     parser.add_argument("handlers", nargs="*", default=list(HANDLERS), help=" ".join(HANDLERS))
     options = parser.parse_args()
-    bench.require({"ab": "apache2-utils", "tcpserver": "ucspi-tcp", "systemd-socket-activate": "systemd"})
+    bench.require({"tcpserver": "ucspi-tcp", "systemd-socket-activate": "systemd"})
     with bench.Bench("copies", "handlers that start once, against servers that execute them for each connection",
                      {"rounds": options.rounds, "requests a round": options.requests,
                       **{key: value for key, value in EXEC.items() if key != "start_method"}},
-                     ["ucspi-tcp", "systemd", "apache2-utils"]) as figures:
+                     ["ucspi-tcp", "systemd"]) as figures:
         for handler in options.handlers:
             compare(figures, handler, options.rounds, options.requests)
 
