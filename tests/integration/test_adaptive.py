@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from control import control_of
+from control import Control, control_of
 from daemon import Daemon, burst, connect, context_switches, read_all, request, tcp4, wait_until
 from served import most_at_once, served
 from test_preforkctl import ctl_of
@@ -99,15 +99,28 @@ def test_what_is_shown(preforkd: Start) -> None:
     assert 'preforkd_pool_adaptive_level{pool="old"} 0' in metrics
 
 
+def serve_at_once(address: str, control: Control, count: int, answer: bytes) -> None:
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(connect(address)) for _ in range(count)]
+        # One that is let go in that moment may serve, too, and is none of the pool's busy ones.
+        wait_until(lambda: sum(row["busy"] for row in control.pool(workers=True)["workers"]) == count, "busy workers", 60)
+        for client in clients:
+            client.shutdown(socket.SHUT_WR)
+            assert read_all(client) == answer
+
+
 def test_bounds(preforkd: Start) -> None:
-    """max_spare_workers and spare_timeout bound what levels keep, and min_spare_workers what is left."""
+    """max_spare_workers and spare_timeout bound what levels keep, and min_spare_workers what is left; also while the end
+    of a level is waited for, which may be minutes."""
     address = tcp4()
     daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "scaling": "adaptive", "max_workers": 20,
                                "min_spare_workers": 1, "max_spare_workers": 2, "spare_timeout": "300ms"}}, control=True)
-    daemon.wait_workers(1)
-    burst(address, 10, b"hello")
-    wait_until(lambda: decided(daemon, r"-\d+ workers? \(idle \d+ > 2 for 300ms\)"), "the end of the surplus", 20)
-    wait_until(lambda: 1 <= len(daemon.workers()) <= 2, "one or two that stay", 20)
+    control = control_of(daemon)
+
+    for count in (3, 10, 6):  # after the first there are two, and a level
+        serve_at_once(address, control, count, b"")
+        wait_until(lambda: 1 <= control.pool()["counts"]["total"] <= 2, "the end of the surplus", 20)
+    assert decided(daemon, r"-\d+ workers? \(idle \d+ > 2 for 300ms\)")
     assert request(address, b"hello") == b"hello"
 
 
@@ -122,22 +135,13 @@ def test_a_level_that_is_idle_for_too_long(preforkd: Start, tmp_path: Path) -> N
                                "max_spare_workers": 0, "spare_timeout": "1h"}}, control=True)  # levels, and nothing else
     control = control_of(daemon)
 
-    def serve_at_once(count: int) -> None:
-        with contextlib.ExitStack() as stack:
-            clients = [stack.enter_context(connect(address)) for _ in range(count)]
-            # One that is let go in that moment may serve, too, and is none of the pool's busy ones.
-            wait_until(lambda: sum(row["busy"] for row in control.pool(workers=True)["workers"]) == count, "busy workers", 60)
-            for client in clients:
-                client.shutdown(socket.SHUT_WR)
-                assert read_all(client) == b"served"
-
-    serve_at_once(3)
+    serve_at_once(address, control, 3, b"served")
     delay_s = control.pool()["adaptive"]["off_delay_ms"] / 1000
     assert delay_s < 60
     # Three are there, so nothing but what workers note tells the master that two are in use.
     deadline = time.monotonic() + 4 * delay_s + 60
     while control.pool()["counts"]["total"] == 3 and time.monotonic() < deadline:
-        serve_at_once(2)
+        serve_at_once(address, control, 2, b"served")
         time.sleep(0.1)
     assert control.pool()["counts"]["total"] == 2
     assert decided(daemon, r"-1 worker \(level 3 idle for .*")

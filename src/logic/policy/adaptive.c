@@ -148,7 +148,7 @@ static uint64_t next_look_ms(const struct adaptive_input *input, const struct ad
 
         if (top->level > now_busy)
                 at_ms = saturated_add(top->busy_ms, saturated_add(input->worth.start_ms, patience_ms(input)));
-        if (bound->level > now_busy && input->idle - advice->surplus > input->max_spare)
+        if (input->idle - advice->surplus > input->max_spare)
                 at_ms = MIN_OF(at_ms, saturated_add(bound->busy_ms, input->max_spare_ms));
         return MAX_OF(at_ms, saturated_add(input->now_ms, 1));
 }

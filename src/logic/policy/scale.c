@@ -214,7 +214,6 @@ static void shrink_surplus(const struct question *q, const struct scale_state *s
         unsigned lowest = at_once ? input->idle : MIN_OF(input->idle, input->low_water);
 
         lowest = (unsigned)excess(lowest, input->held);
-
         /* Idle workers beside a queue are just being woken: as many as are queued are no surplus. */
         unsigned surplus = clamp(excess(q->spare, q->wanted), (unsigned)excess(lowest, q->limits.max_spare));
         surplus = whole_groups(q->unit > 1 ? MIN_OF(surplus, input->whole) : surplus, q->unit);
@@ -231,7 +230,7 @@ static unsigned kept_spare(const struct question *q)
         return clamp((uint64_t)q->limits.max_spare + q->unit - 1, NEVER_HIGH);
 }
 
-/* While it runs, nobody need wake the master when workers become idle: so it runs out even if none is idle just now. */
+/* While it runs, only more idle workers than max_spare wake the master: so it runs out even if none is idle now. */
 static void set_level_timer(const struct question *q, struct scale_state *state, const struct scale_decision *d)
 {
         bool running = state->shrink_at_ms > q->input->now_ms, idle = idle_left(q, d) > kept_spare(q);
@@ -322,15 +321,16 @@ static void follow_saturation(const struct question *q, struct scale_state *stat
  * a surplus of at least a quarter; anything less is found when the timer asks again. */
 static unsigned high_above(const struct question *q, const struct scale_state *state, const struct scale_decision *d)
 {
-        unsigned max_workers = q->limits.max_workers;
-        unsigned surplus = q->limits.scaling == SCALING_STATIC
-                                   ? NEVER_HIGH
-                                   : clamp((uint64_t)kept_spare(q) + q->input->held, NEVER_HIGH);
+        unsigned max_workers = q->limits.max_workers, held = q->input->held, kept = kept_spare(q);
+        unsigned bound = clamp((uint64_t)q->max_spare + q->unit - 1 + held, NEVER_HIGH);
+        unsigned surplus = q->limits.scaling == SCALING_STATIC ? NEVER_HIGH : clamp((uint64_t)kept + held, NEVER_HIGH);
 
-        if (state->shrink_at_ms > 0 || (d->retire_any && q->unit > 1))
+        if (d->retire_any && q->unit > 1)
                 return NEVER_HIGH;
         if (total_then(q, d) > max_workers) /* any further idle group is to be retired */
                 return clamp((uint64_t)q->limits.min_spare + q->unit - 1, NEVER_HIGH);
+        if (state->shrink_at_ms > 0) /* when the next level goes, or the time of max_spare is over */
+                return q->adaptive && idle_left(q, d) <= bound && bound < max_workers ? bound : NEVER_HIGH;
         if (state->relief_at_ms > 0)
                 return NEVER_HIGH;
         if (state->saturated)

@@ -109,6 +109,20 @@ static void idle_ones_that_are_about_to_accept_are_no_surplus(void **state)
         assert_int_equal(advise(&pool, 100).surplus, 3);
 }
 
+/* They may be idle again at once, which wakes nobody. */
+static void those_that_are_about_to_accept_are_looked_at_when_the_bound_says(void **state)
+{
+        struct pool pool = pool_of(0, 5);
+
+        (void)state;
+        pool.input.queued = 2;
+        pool.input.max_spare = 3;
+        pool.input.max_spare_ms = 300;
+        pool.left_ms[4] = 95000;
+        assert_int_equal(advise(&pool, 100).surplus, 0);
+        assert_int_equal(advise(&pool, 100).look_at_ms, 100300);
+}
+
 static void more_than_max_spare_go_after_its_time(void **state)
 {
         struct pool pool = pool_of(1, 9);
@@ -325,6 +339,7 @@ int main(void)
                 cmocka_unit_test(what_is_not_known_is_kept),
                 cmocka_unit_test(what_waits_keeps_levels),
                 cmocka_unit_test(idle_ones_that_are_about_to_accept_are_no_surplus),
+                cmocka_unit_test(those_that_are_about_to_accept_are_looked_at_when_the_bound_says),
                 cmocka_unit_test(more_than_max_spare_go_after_its_time),
                 cmocka_unit_test(what_the_bound_leaves_is_not_looked_at),
                 cmocka_unit_test(min_spare_is_kept),

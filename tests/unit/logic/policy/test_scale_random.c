@@ -360,10 +360,13 @@ static void settle(struct pool *p)
 
         /* Two spare_timeouts, and what it may take until the end of an episode of saturation is seen. */
         uint64_t until_ms = p->now_ms + 2 * MAX_OF(p->limits.spare_timeout_ms, (uint64_t)1000) + 10000 + 1000;
-        bool is_adaptive = p->limits.scaling == SCALING_ADAPTIVE;
+        /* One, and a pause between two looks, until no more than max_spare workers are idle. */
+        uint64_t bound_ms = p->now_ms + p->limits.spare_timeout_ms + 1000;
+        bool is_adaptive = p->limits.scaling == SCALING_ADAPTIVE, is_bound = is_adaptive && !p->state.saturated;
         if (is_adaptive) /* until nothing counts that spare workers have earned */
                 until_ms += 100 * p->worth.start_ms;
         while (p->shrink_at_ms > 0 && p->shrink_at_ms <= until_ms) {
+                CHECK(p, !is_bound || p->shrink_at_ms <= bound_ms || p->idle < p->limits.max_spare + unit(p));
                 p->now_ms = p->shrink_at_ms;
                 turn(p);
         }
