@@ -91,11 +91,24 @@ static uint32_t note_level(struct prefork_scoreboard *board, uint32_t idle, uint
         return level;
 }
 
+/* One more is idle: perhaps more than should be. */
+static void wake_if_many(struct slot *slot)
+{
+        uint32_t high_above = atomic_load(&slot->board->high_above);
+
+        if (high_above != UINT32_MAX && idle_set_count(slot->board) > high_above)
+                slot_wake(slot, PREFORK_WAKE_HIGH);
+}
+
+/* The word that says so is the last: the master would take a worker that is ready and not in the set for a busy one,
+ * and would add one that has not added itself. (It counts all that report, but a little later, and many may be busy by
+ * then.) Until then others see less that is busy than there is, which hides no level for long. */
 void slot_join(struct slot *slot, uint64_t now_ns)
 {
-        slot_idle(slot, now_ns);
-        /* The master counts all, but a little later, and many may be busy by then. */
+        idle_set_add(slot->board, slot->index);
         atomic_fetch_add(&slot->board->reporting, 1);
+        set_activity(slot, PREFORK_IDLE, now_ns);
+        wake_if_many(slot);
 }
 
 void slot_ready(struct slot *slot, uint64_t now_ns)
@@ -120,9 +133,7 @@ static void join_idle_set(struct slot *slot, enum prefork_activity activity, uin
                 note_level(board, idle_set_count(board), now_ns);
         set_activity(slot, activity, now_ns);
         idle_set_add(board, slot->index);
-        uint32_t high_above = atomic_load(&board->high_above);
-        if (high_above != UINT32_MAX && idle_set_count(board) > high_above)
-                slot_wake(slot, PREFORK_WAKE_HIGH);
+        wake_if_many(slot);
 }
 
 void slot_idle(struct slot *slot, uint64_t now_ns)
