@@ -55,6 +55,25 @@ def wait_held(daemon: Daemon, count: int = 1) -> None:
     wait_until(lambda: control_of(daemon).pool()["counts"]["throttled"] == count, f"{count} connections to be held")
 
 
+@pytest.mark.parametrize("scaling", ["dynamic", "adaptive"])
+def test_those_that_have_held_are_surplus(preforkd: Start, scaling: str) -> None:
+    """Nobody tells when a worker holds no connection any more: so the pool looks again."""
+    address = tcp4()
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/cat", "scaling": scaling, "max_workers": 20,
+                               "min_spare_workers": 1, "max_spare_workers": 2, "spare_timeout": "1s",
+                               "rate_limit": "5/s burst 10"}}, control=True)
+    control = control_of(daemon)
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connect(address, timeout=30)) for _ in range(10)]
+        wait_until(lambda: control.pool()["counts"]["busy"] == 10, "ten that are served")
+        for client in clients:
+            client.shutdown(socket.SHUT_WR)
+            assert read_all(client) == b""
+    with waiting(address, 15) as clients:  # most are held when spare_timeout is over
+        assert [read_all(client) for client in clients] == [b"hello"] * 15
+    wait_until(lambda: control.pool()["counts"]["total"] <= 2, "the end of the surplus", 20)
+
+
 @pytest.mark.parametrize("kind", GUARDED, ids=lambda kind: kind.name)
 def test_a_source_is_refused(preforkd: Start, tmp_path: Path, kind: Kind) -> None:
     """Beyond its burst, at no cost of a handler; others are not concerned."""

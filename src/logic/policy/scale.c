@@ -243,7 +243,8 @@ static void set_level_timer(const struct question *q, struct scale_state *state,
                 state->shrink_at_ms = 0;
 }
 
-/* Arm, rearm, keep or disarm the shrink timer for the idle workers that stay. */
+/* Arm, rearm, keep or disarm the shrink timer for the idle workers that stay. Those that hold a connection are among
+ * them: nobody tells when they hold it no more. */
 static void set_shrink_timer(const struct question *q, struct scale_state *state, struct scale_decision *d)
 {
         bool running = state->shrink_at_ms > q->input->now_ms;
@@ -252,7 +253,7 @@ static void set_shrink_timer(const struct question *q, struct scale_state *state
 
         if (q->adaptive)
                 set_level_timer(q, state, d);
-        else if (excess(idle_left(q, d), q->input->held) <= kept_spare(q))
+        else if (idle_left(q, d) <= kept_spare(q))
                 state->shrink_at_ms = 0;
         else if (!running || q->deficit > 0) {
                 /* Demand restarts the timer: no shrinking within spare_timeout of growth. */
@@ -321,9 +322,8 @@ static void follow_saturation(const struct question *q, struct scale_state *stat
  * a surplus of at least a quarter; anything less is found when the timer asks again. */
 static unsigned high_above(const struct question *q, const struct scale_state *state, const struct scale_decision *d)
 {
-        unsigned max_workers = q->limits.max_workers, held = q->input->held, kept = kept_spare(q);
-        unsigned bound = clamp((uint64_t)q->max_spare + q->unit - 1 + held, NEVER_HIGH);
-        unsigned surplus = q->limits.scaling == SCALING_STATIC ? NEVER_HIGH : clamp((uint64_t)kept + held, NEVER_HIGH);
+        unsigned max_workers = q->limits.max_workers, bound = clamp((uint64_t)q->max_spare + q->unit - 1, NEVER_HIGH);
+        unsigned surplus = q->limits.scaling == SCALING_STATIC ? NEVER_HIGH : kept_spare(q);
 
         if (d->retire_any && q->unit > 1)
                 return NEVER_HIGH;

@@ -30,18 +30,18 @@ static void what_is_throttled_makes_nobody_come(void **state)
         (void)state;
         PLAY(scaling_decide, "pool dynamic max 8 spare 1 2 start 2",
              "1s -> launch a b serve (start) high 2",
-             "2s a throttled; b idle; pool queued 9 -> low 1 high 3",
-             "3s b throttled -> low 1 high 4",
-             "4s a busy -> low 1 high 3",
+             "2s a throttled; b idle; pool queued 9 -> low 1 high 2",
+             "3s b throttled -> low 1 high 2",
+             "4s a busy -> low 1 high 2",
              "# As soon as nobody is held, what waits is demand.",
              "5s b busy; pool queued 3 -> launch c d e f serve (spare 0 < 1, 3 queued) high 2");
         PLAY(scaling_decide, "pool ondemand max 4",
              "1s pool queued 3 -> launch a b c serve (3 queued, spare 0) high 0",
-             "2s a throttled; b throttled; c throttled; pool queued 50 -> low 1 high 3",
-             "# They are spare, but no surplus.",
-             "3s a idle; b idle; pool queued 0 -> say -2 workers (idle 2 > 0); retire a (surplus); retire b (surplus) low 1 high 1",
+             "2s a throttled; b throttled; c throttled; pool queued 50 -> at 3s low 1 reset",
+             "# They are spare, but no surplus: it looks again, because nobody tells when they hold nothing more.",
+             "3s a idle; b idle; pool queued 0 -> say -2 workers (idle 2 > 0); retire a (surplus); retire b (surplus) at 4s low 1 reset",
              "# Above a lowered limit the others go first.",
-             "4s pool max 1; d idle; e throttled -> say -2 workers (total 3 > 1); retire d (surplus); retire c (surplus) low 1 high 2");
+             "4s pool max 1; d idle; e throttled -> say -2 workers (total 3 > 1); retire d (surplus); retire c (surplus) at 5s low 1 reset");
 }
 
 static void the_old_ones_go_first(void **state)
