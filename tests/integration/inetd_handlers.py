@@ -155,7 +155,7 @@ sys.stdout.write("%d %s" % (connection.getsockopt(socket.SOL_SOCKET, socket.SO_K
 import random, sys, tempfile
 sys.stdin.readline()
 print(random.random(), next(tempfile._get_candidate_names()))
-""", rb"0\.\d+(e-\d+)? \w{8}\n"),
+""", rb"\d(\.\d+)?(e-\d+)? \w{8}\n"),
     script("python-subprocess", PYTHON, """
 import subprocess, sys
 before = subprocess.run(["echo", "before"], stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout
