@@ -108,6 +108,7 @@ void slot_join(struct slot *slot, uint64_t now_ns)
         idle_set_add(slot->board, slot->index);
         atomic_fetch_add(&slot->board->reporting, 1);
         set_activity(slot, PREFORK_IDLE, now_ns);
+        idle_set_add(slot->board, slot->index); /* again: a signal may have stopped us before that word was there */
         wake_if_many(slot);
 }
 
