@@ -230,7 +230,7 @@ static unsigned kept_spare(const struct question *q)
         return clamp((uint64_t)q->limits.max_spare + q->unit - 1, NEVER_HIGH);
 }
 
-/* While it runs, only more idle workers than max_spare wake the master: so it runs out even if none is idle now. */
+/* While it runs, at most more idle workers than max_spare wake the master: so it runs out even if none is idle. */
 static void set_level_timer(const struct question *q, struct scale_state *state, const struct scale_decision *d)
 {
         bool running = state->shrink_at_ms > q->input->now_ms, idle = idle_left(q, d) > kept_spare(q);
@@ -243,8 +243,7 @@ static void set_level_timer(const struct question *q, struct scale_state *state,
                 state->shrink_at_ms = 0;
 }
 
-/* Arm, rearm, keep or disarm the shrink timer for the idle workers that stay. Those that hold a connection are among
- * them: nobody tells when they hold it no more. */
+/* Arm, rearm, keep or disarm the shrink timer for all idle workers that stay: nobody tells when one holds no more. */
 static void set_shrink_timer(const struct question *q, struct scale_state *state, struct scale_decision *d)
 {
         bool running = state->shrink_at_ms > q->input->now_ms;
@@ -329,9 +328,10 @@ static unsigned high_above(const struct question *q, const struct scale_state *s
                 return NEVER_HIGH;
         if (total_then(q, d) > max_workers) /* any further idle group is to be retired */
                 return clamp((uint64_t)q->limits.min_spare + q->unit - 1, NEVER_HIGH);
-        if (state->shrink_at_ms > 0) /* when the next level goes, or the time of max_spare is over */
-                return q->adaptive && idle_left(q, d) <= bound && bound < max_workers ? bound : NEVER_HIGH;
-        if (state->relief_at_ms > 0)
+        if (state->shrink_at_ms > saturated_add(q->input->now_ms, q->limits.spare_timeout_ms) &&
+            idle_left(q, d) <= bound && bound < max_workers)
+                return bound; /* the timer is for a level, and too late for more than max_spare */
+        if (state->shrink_at_ms > 0 || state->relief_at_ms > 0)
                 return NEVER_HIGH;
         if (state->saturated)
                 return MIN_OF(MAX_OF(surplus, max_workers / 4), MAX_OF(q->enough, max_workers / 2));

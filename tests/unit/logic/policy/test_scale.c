@@ -374,11 +374,12 @@ static void adaptive_follows_advice(void **state)
              "41s busy 4 starting 2 queued 3 look 9ms -> start 1 (3 queued, spare 2) timer 41009ms high 0",
              "# More than max_spare_workers go earlier.",
              "limits adaptive min 0 max 4 limit 100 timeout 10s",
-             "50s busy 1 idle 9 surplus 5 bound next 59s -> retire 5 (idle 9 > 4 for 10s) timer 59s low 1 high 4",
-             "# They are looked for while a timer runs for a level that goes much later, and not again once they are.",
+             "50s busy 1 idle 9 surplus 5 bound next 59s -> retire 5 (idle 9 > 4 for 10s) timer 59s low 1",
+             "# They are looked for while a timer runs for a level that goes later than they would, …",
              "60s busy 9 idle 1 next 90s -> timer 90s low 1 high 4", "61s busy 1 idle 9 next 71s -> timer 71s low 1",
+             "# … and only then.", "62s busy 9 idle 1 next 72s -> timer 72s low 1",
              "# So are those above a limit that was lowered.", "limits adaptive min 0 max 4 limit 6 timeout 10s",
-             "62s busy 10 -> timer 71s watch high 0");
+             "63s busy 10 -> timer 72s watch high 0");
 }
 
 static void limits_of_a_pool(void **state)
