@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from control import Control, control_of
 from daemon import Daemon, burst, connect, context_switches, read_all, request, tcp4, wait_until
 from served import most_at_once, served
@@ -153,10 +155,12 @@ def test_a_level_that_is_idle_for_too_long(preforkd: Start, tmp_path: Path) -> N
         assert float(idle) >= float(allowed) >= 1
 
 
-def test_steady_load_wakes_nobody(preforkd: Start) -> None:
+@pytest.mark.parametrize(("at_once", "keys"), [(3, {}), (3, {"max_spare_workers": 1}), (1, {"max_spare_workers": 0})],
+                         ids=["levels", "bound", "one"])
+def test_steady_load_wakes_nobody(preforkd: Start, at_once: int, keys: dict[str, object]) -> None:
     """As many clients as ever, one request after the other: after a moment no request wakes the master."""
     address = tcp4()
-    daemon = preforkd({"www": {"listen": address, "handler": "/bin/true", "scaling": "adaptive", "max_workers": 20}})
+    daemon = preforkd({"www": {"listen": address, "handler": "/bin/true", "scaling": "adaptive", "max_workers": 20, **keys}})
     done = threading.Event()
     answered: list[int] = []
 
@@ -165,7 +169,7 @@ def test_steady_load_wakes_nobody(preforkd: Start) -> None:
             request(address)
             answered.append(1)
 
-    clients = [threading.Thread(target=ask) for _ in range(3)]
+    clients = [threading.Thread(target=ask) for _ in range(at_once)]
     for client in clients:
         client.start()
 
