@@ -20,8 +20,8 @@ void process_title_init(int argc, char **argv, char **environment)
         if (argc < 1)
                 return;
         char *first = argv[0], *last = argv[argc - 1], *end = last + strlen(last);
+        setprogname(NAME); /* or titles would begin with that of the file; before a copy of it is made */
         setproctitle_init(argc, argv, environment);
-        setprogname(NAME); /* or titles would begin with that of the file */
         if (environ == environment || (argc > 1 && argv[argc - 1] == last)) /* no memory; nothing else says so */
                 return;
         first_byte = first;
