@@ -42,7 +42,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             report.sections.append((f"log of preforkd {number} ({' '.join(daemon.arguments)})", daemon.log()[-20000:]))
             if daemon.record_path != daemon.log_path:
                 report.sections.append((f"stderr of preforkd {number}", daemon.stderr()[-20000:]))
-            if daemon.config.exists():
+            if daemon.config.is_file():  # a pipe would hold us up
                 report.sections.append((f"configuration of preforkd {number}", daemon.config.read_text()))
 
 
