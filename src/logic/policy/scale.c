@@ -224,16 +224,16 @@ static void shrink_surplus(const struct question *q, const struct scale_state *s
         explain_surplus(q, lowest, d);
 }
 
-/* So many idle workers may stay: max_spare, and what is less than a whole group. */
-static unsigned kept_spare(const struct question *q)
+/* So many idle workers may stay if `spare` may: what is less than a whole group stays, too. */
+static unsigned kept_of(const struct question *q, unsigned spare)
 {
-        return clamp((uint64_t)q->limits.max_spare + q->unit - 1, NEVER_HIGH);
+        return clamp((uint64_t)spare + q->unit - 1, NEVER_HIGH);
 }
 
-/* While it runs, at most more idle workers than max_spare wake the master: so it runs out even if none is idle. */
+/* While it runs, an idle worker wakes the master only beyond max_spare: so it runs out even if none is idle. */
 static void set_level_timer(const struct question *q, struct scale_state *state, const struct scale_decision *d)
 {
-        bool running = state->shrink_at_ms > q->input->now_ms, idle = idle_left(q, d) > kept_spare(q);
+        bool running = state->shrink_at_ms > q->input->now_ms, idle = idle_left(q, d) > kept_of(q, q->limits.max_spare);
 
         if (idle && q->input->advice.surplus > d->retire)
                 state->shrink_at_ms = saturated_add(q->input->now_ms, SURPLUS_PAUSE_MS);
@@ -243,7 +243,7 @@ static void set_level_timer(const struct question *q, struct scale_state *state,
                 state->shrink_at_ms = 0;
 }
 
-/* Arm, rearm, keep or disarm the shrink timer for all idle workers that stay: nobody tells when one holds no more. */
+/* Arm, rearm, keep or disarm the shrink timer; also for those that hold a connection, whose end nobody tells. */
 static void set_shrink_timer(const struct question *q, struct scale_state *state, struct scale_decision *d)
 {
         bool running = state->shrink_at_ms > q->input->now_ms;
@@ -252,7 +252,7 @@ static void set_shrink_timer(const struct question *q, struct scale_state *state
 
         if (q->adaptive)
                 set_level_timer(q, state, d);
-        else if (idle_left(q, d) <= kept_spare(q))
+        else if (idle_left(q, d) <= kept_of(q, q->limits.max_spare))
                 state->shrink_at_ms = 0;
         else if (!running || q->deficit > 0) {
                 /* Demand restarts the timer: no shrinking within spare_timeout of growth. */
@@ -321,13 +321,13 @@ static void follow_saturation(const struct question *q, struct scale_state *stat
  * a surplus of at least a quarter; anything less is found when the timer asks again. */
 static unsigned high_above(const struct question *q, const struct scale_state *state, const struct scale_decision *d)
 {
-        unsigned max_workers = q->limits.max_workers, bound = clamp((uint64_t)q->max_spare + q->unit - 1, NEVER_HIGH);
-        unsigned surplus = q->limits.scaling == SCALING_STATIC ? NEVER_HIGH : kept_spare(q);
+        unsigned max_workers = q->limits.max_workers, bound = kept_of(q, q->max_spare);
+        unsigned surplus = q->limits.scaling == SCALING_STATIC ? NEVER_HIGH : kept_of(q, q->limits.max_spare);
 
         if (d->retire_any && q->unit > 1)
                 return NEVER_HIGH;
         if (total_then(q, d) > max_workers) /* any further idle group is to be retired */
-                return clamp((uint64_t)q->limits.min_spare + q->unit - 1, NEVER_HIGH);
+                return kept_of(q, q->limits.min_spare);
         if (state->shrink_at_ms > saturated_add(q->input->now_ms, q->limits.spare_timeout_ms) &&
             idle_left(q, d) <= bound && bound < max_workers)
                 return bound; /* the timer is for a level, and too late for more than max_spare */
