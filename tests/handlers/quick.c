@@ -1,9 +1,8 @@
 /* A client that costs as little as a client can: `client_quick PORT COUNT AT_ONCE` asks 127.0.0.1:PORT for `/` so many
  * times, in threads that each wait for one answer. Prints how many were answered in a second, as "N answers/s".
  *
- * For benchmarks on machines where ab(1) would take as much of the processors as the server does, so that the ratio of
- * two servers would be that of ab(1) in the end. An answer is whole when the server has closed the connection; if one
- * does not begin with WANTED, it says so and exits with 1. */
+ * For benchmarks of servers that are quicker than ab(1), which is one thread: they would wait for it. An answer is
+ * whole when the server has closed the connection; if one does not begin with WANTED, it says so and exits with 1. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>

@@ -19,6 +19,7 @@ from datagrams import Client, udp
 from handler_kinds import KINDS, Kind
 from modules import module
 from test_access import ask, refused_or_answered, workers
+from test_adaptive import serve_at_once
 from test_connections import wait_records
 
 Start = Callable[..., Daemon]
@@ -63,12 +64,7 @@ def test_those_that_have_held_are_surplus(preforkd: Start, scaling: str) -> None
                                "min_spare_workers": 1, "max_spare_workers": 2, "spare_timeout": "1s",
                                "rate_limit": "5/s burst 10"}}, control=True)
     control = control_of(daemon)
-    with ExitStack() as stack:
-        clients = [stack.enter_context(connect(address, timeout=30)) for _ in range(10)]
-        wait_until(lambda: control.pool()["counts"]["busy"] == 10, "ten that are served")
-        for client in clients:
-            client.shutdown(socket.SHUT_WR)
-            assert read_all(client) == b""
+    serve_at_once(address, control, 10, b"")
     with waiting(address, 15) as clients:  # most are held when spare_timeout is over
         assert [read_all(client) for client in clients] == [b"hello"] * 15
     wait_until(lambda: control.pool()["counts"]["total"] <= 2, "the end of the surplus", 20)

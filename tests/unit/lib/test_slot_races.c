@@ -83,52 +83,6 @@ static void test_kill_9_leaves_no_drift(void **state)
         assert_true(found_idle > 0 && found_idle < kills); /* both cases happened */
 }
 
-/* --- who begins --------------------------------------------------------------------------------------------------- */
-
-static int join(void *context)
-{
-        const struct racer *racer = context;
-        struct slot slot = attach(racer->race->fixture, 0);
-
-        for (uint32_t round = 1; spin_until(&racer->race->go, round) && !racer->race->stop; round++) {
-                slot_join(&slot, round);
-                racer->race->done = round;
-        }
-        return 0;
-}
-
-/* The master, which looks at any moment, takes nobody for busy who has just begun, and counts nobody who has not. */
-static void test_who_is_ready_is_idle_and_counted(void **state)
-{
-        enum { ROUNDS = 300000 };
-        struct fixture *fixture = *state;
-        struct prefork_scoreboard *board = fixture->board;
-        struct race *race = shared_new(sizeof(*race));
-        struct racer racer = {.race = race};
-        uint32_t round = 0, busy = 0, uncounted = 0;
-
-        race->fixture = fixture;
-        board->slot_limit = 1;
-        pid_t worker = child_start(join, &racer);
-        for (uint64_t end_ms = test_now_ms() + RACE_MS; round < ROUNDS && test_now_ms() < end_ms;) {
-                idle_set_remove(board, 0);
-                board->slots[0].activity = PREFORK_STARTING;
-                board->reporting = 0;
-                race->go = ++round;
-                while (board->slots[0].activity == PREFORK_STARTING && race->done != round)
-                        ;
-                uncounted += board->reporting == 0;
-                busy += !idle_set_has(board, 0);
-                assert_true(spin_until(&race->done, round));
-        }
-        race->stop = 1;
-        race->go = round + 1;
-        assert_int_equal(child_wait(worker, DEADLINE_MS), 0);
-        assert_int_equal(busy, 0);
-        assert_int_equal(uncounted, 0);
-        assert_true(round > 0);
-}
-
 /* --- no lost wake-up ---------------------------------------------------------------------------------------------- */
 
 /* In each round the worker joins the set and wakes the master, while the master clears the flag and recounts.
@@ -177,6 +131,38 @@ static void test_clear_then_recount_loses_nothing(void **state)
         print_message("%u rounds, the worker first in %u\n", round, counted);
         assert_int_equal(lost, 0);
         assert_true(round > 0); /* only few on a busy machine */
+}
+
+/* The master, which looks at any moment, takes nobody for busy who has just begun, and counts nobody who has not. */
+static void test_who_is_ready_is_idle_and_counted(void **state)
+{
+        enum { ROUNDS = 300000 };
+        struct fixture *fixture = *state;
+        struct prefork_scoreboard *board = fixture->board;
+        struct race *race = shared_new(sizeof(*race));
+        struct racer racer = {.race = race};
+        uint32_t round = 0, busy = 0, uncounted = 0;
+
+        race->fixture = fixture;
+        board->slot_limit = 1;
+        pid_t worker = child_start(join_and_wake, &racer);
+        for (uint64_t end_ms = test_now_ms() + RACE_MS; round < ROUNDS && test_now_ms() < end_ms;) {
+                idle_set_remove(board, 0);
+                board->slots[0].activity = PREFORK_STARTING;
+                board->reporting = 0;
+                race->go = ++round;
+                while (board->slots[0].activity == PREFORK_STARTING && race->done != round)
+                        ;
+                uncounted += board->reporting == 0;
+                busy += !idle_set_has(board, 0);
+                assert_true(spin_until(&race->done, round));
+        }
+        race->stop = 1;
+        race->go = round + 1;
+        assert_int_equal(child_wait(worker, DEADLINE_MS), 0);
+        assert_int_equal(busy, 0);
+        assert_int_equal(uncounted, 0);
+        assert_true(round > 0);
 }
 
 static int serve_when_seen(void *context)
@@ -323,8 +309,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 WITH_BOARD(test_kill_9_leaves_no_drift),
-                WITH_BOARD(test_who_is_ready_is_idle_and_counted),
                 WITH_BOARD(test_clear_then_recount_loses_nothing),
+                WITH_BOARD(test_who_is_ready_is_idle_and_counted),
                 WITH_BOARD(test_master_asleep_is_woken),
                 WITH_BOARD(test_source_limit_holds),
         };
