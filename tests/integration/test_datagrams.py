@@ -280,19 +280,25 @@ def test_what_waits_is_served(preforkd: Start, script: Callable[[str], list[str]
 
 
 def test_what_nobody_has_read_before_a_reload(preforkd: Start, script: Callable[[str], list[str]], tmp_path: Path) -> None:
-    """A helper serves it, and ends, although it would read on: the old address does not stay open for it."""
+    """A helper serves it, and ends, although it would read on: the old address does not stay open for it. SIGTERM ends it
+    at once, so it comes when the last was served most likely, and not when it was read."""
     old, stuck = udp(), tmp_path / "stuck"
     daemon = preforkd({"www": wait_service(old, script(f"""
 if os.path.exists({str(stuck)!r}):
+    with open("/proc/self/comm", "w") as comm:
+        comm.write("stuck")
     time.sleep(1000)
 while True:
-    serve()
+    data, sender = listener.recvfrom(65535)
+    time.sleep(0.1)
+    listener.sendto(b"%d " % os.getpid() + data, sender)
 """))}, control=True)
     control = control_of(daemon)
     stuck.touch()
     with Client(old, 20) as client:
         client.send(b"early")
         [pid] = wait_rows(daemon, 1, "unwatched")
+        wait_until(lambda: Path(f"/proc/{pid}/comm").read_text() == "stuck\n", "the program")
         stuck.unlink()
         daemon.pools["www"]["listen"] = udp()
         daemon.hup("reloaded")

@@ -8,9 +8,10 @@
 
 #define POLL_MS 10
 
-/* How long an empty listener stays open for handshakes under way. They cannot be told from a flood of SYNs that never
- * complete, so the wait is limited. */
-#define HANDSHAKE_GRACE_MS 1000
+/* How long an empty listener stays open for handshakes under way, and for what a program that reports nothing has taken
+ * from it and still serves. Handshakes cannot be told from a flood of SYNs that never complete, and what such a program
+ * does is seen by nobody, so the wait is limited. */
+#define LAST_CLIENT_GRACE_MS 1000
 
 /* Busy workers mostly empty the queue themselves: a helper is launched only after this. */
 #define HELP_AFTER_MS 1000
@@ -39,17 +40,6 @@ static bool is_hopeless(const struct turn *turn, const struct closing_row *item)
         return item->hopeless;
 }
 
-/* True if no connection waits on it and none will. A listener that stays open for the next master is never empty under
- * load: it has drained when the connections that waited when it began to close have been served. */
-static bool has_drained(const struct turn *turn, const struct closing_row *item)
-{
-        if (item->stays_open && turn->accepted >= item->enough_accepted)
-                return true;
-        if (somebody_waits(item))
-                return is_hopeless(turn, item);
-        return item->no_handshakes || turn->now_ms >= saturated_add(item->empty_since_ms, HANDSHAKE_GRACE_MS);
-}
-
 /* True if a program that reports nothing may still accept there. */
 static bool has_unwatched_holder(const struct turn *turn, const struct closing_row *item)
 {
@@ -59,6 +49,20 @@ static bool has_unwatched_holder(const struct turn *turn, const struct closing_r
                         return true;
         }
         return false;
+}
+
+/* True if no connection waits on it and none will, and the last has most likely been served where that is not reported.
+ * A listener that stays open for the next master is never empty under load: it has drained when the connections that
+ * waited when it began to close have been served. */
+static bool has_drained(const struct turn *turn, const struct closing_row *item)
+{
+        if (item->stays_open && turn->accepted >= item->enough_accepted)
+                return true;
+        if (somebody_waits(item))
+                return is_hopeless(turn, item);
+        if (item->no_handshakes && (item->stays_open || item->waited_ms == 0 || !has_unwatched_holder(turn, item)))
+                return true;
+        return turn->now_ms >= saturated_add(MAX_OF(item->waited_ms, item->closing_since_ms), LAST_CLIENT_GRACE_MS);
 }
 
 bool drain_waits_for_roll(const struct turn *turn)

@@ -240,7 +240,7 @@ void turn_close(struct turn *turn, size_t closing)
 void turn_note_queue(struct turn *turn, size_t closing)
 {
         if (add(turn, (struct order){.kind = ORDER_NOTE_QUEUE, .row = (uint32_t)closing}, NULL))
-                turn->closing[closing].empty_since_ms = turn->now_ms;
+                turn->closing[closing].waited_ms = turn->now_ms;
 }
 
 void turn_open_listeners(struct turn *turn)

@@ -33,7 +33,7 @@ struct closing_row {
         uint64_t since_generation; /* the first generation of workers that has the listener */
         uint64_t last_generation;  /* the last one; a WORKER_DRAIN has all that closed before its own */
         uint64_t closing_since_ms;
-        uint64_t empty_since_ms;  /* no waiting connection was seen since then */
+        uint64_t waited_ms;       /* when a connection was last seen waiting, or 0: never since it closes */
         uint64_t enough_accepted; /* turn.accepted at which those that waited at first are served */
         unsigned queued;
         bool queue_known;   /* `queued` could be measured */

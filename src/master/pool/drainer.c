@@ -20,7 +20,7 @@ struct closing_row drainer_row_of(const struct pool_listener *item)
                 .since_generation = item->since_generation,
                 .last_generation = item->drain_generation,
                 .closing_since_ms = item->closing_since_ms,
-                .empty_since_ms = item->drained_since_ms,
+                .waited_ms = item->waited_ms,
                 .enough_accepted = item->drained_at,
                 .queued = queued,
                 .queue_known = known,
@@ -33,7 +33,7 @@ struct closing_row drainer_row_of(const struct pool_listener *item)
 
 void drainer_note_queue(struct pool *pool, size_t at, uint64_t now_ms)
 {
-        pool->closing.items[at].drained_since_ms = now_ms;
+        pool->closing.items[at].waited_ms = now_ms;
 }
 
 void drainer_note_failed_helper(struct pool *pool, uint64_t generation)
@@ -71,7 +71,8 @@ void drainer_close_listener(struct pool *pool, struct pool_listener *item, uint6
         item->failed_helpers = 0;
         item->drain_generation = last_generation;
         excuse_holders(pool, item);
-        item->closing_since_ms = item->drained_since_ms = clock_now_ms();
+        item->closing_since_ms = clock_now_ms();
+        item->waited_ms = 0;
         if (item->watch) /* from now on the drain policy polls the queue */
                 evloop_watch_pause(item->watch);
         pool->runtime->observer.listener_leaves(pool->runtime->observer.context, item);

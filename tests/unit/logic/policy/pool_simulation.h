@@ -400,7 +400,7 @@ static inline void carry_out(struct sim *s)
                 else if (order->kind == ORDER_CLOSE)
                         s->closing[order->row].closed = true;
                 else if (order->kind == ORDER_NOTE_QUEUE)
-                        s->closing[order->row].empty_since_ms = s->now_ms;
+                        s->closing[order->row].waited_ms = s->now_ms;
                 if (!worker)
                         continue;
                 if (order->kind == ORDER_RETIRE)

@@ -289,7 +289,6 @@ static void close_listener(struct sim *s, bool stays)
         unsigned queued = random_below(s, 5);
         s->closing[s->closing_count++] = (struct closing_row){.last_generation = s->generation,
                                                               .closing_since_ms = s->now_ms,
-                                                              .empty_since_ms = s->now_ms,
                                                               .queued = queued,
                                                               .queue_known = true,
                                                               .stays_open = stays,

@@ -147,7 +147,7 @@ static void what_cannot_be_remembered_is_not_ordered(void **state)
         assert_int_equal(turn.rows.count, 1);
         assert_true(worker_life_is_open(&turn.rows.items[worker].life));
         assert_int_equal(turn.rows.items[worker].recycling, RECYCLE_NONE);
-        assert_false(closing.closed || closing.empty_since_ms > 0);
+        assert_false(closing.closed || closing.waited_ms > 0);
         /* The turn is taken again, and not at once. */
         assert_in_range(turn.next_ms, 1001, 2000);
         assert_false(turn.again);

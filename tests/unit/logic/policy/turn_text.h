@@ -347,10 +347,8 @@ static inline void read_listener(struct world *w, char name, char *words)
 
         assert_true(name - 'A' < WORLD_LISTENERS);
         if (!*open)
-                *item = (struct closing_row){.closing_since_ms = w->facts.now_ms,
-                                             .empty_since_ms = w->facts.now_ms,
-                                             .last_generation = w->generation,
-                                             .queue_known = true};
+                *item = (struct closing_row){
+                        .closing_since_ms = w->facts.now_ms, .last_generation = w->generation, .queue_known = true};
         *open = true;
         for (char *word; (word = strsep(&words, " "));) {
                 if (text_equal(word, "gen")) {
