@@ -720,7 +720,8 @@ class Daemon:
         return self.process.poll() is None
 
     def workers(self, pool: str = "www") -> list[int]:
-        """The pids of a pool's workers: as ps would show them, or those that have executed their handler and stopped it."""
+        """The pids of a pool's workers: as ps would show them, or those that have executed their handler and stopped it. One
+        that is about to end has no title any more, before it is not alive()."""
         return [pid for pid in children(self.pid)
                 if title(pid) == f"preforkd: worker {pool}" or (START_METHOD and maps_scoreboard(pid, f"{pool} ("))]
 
