@@ -124,13 +124,15 @@ static void check_retirement(struct turn *turn, uint32_t row)
         turn_ask_at(turn, saturated_add(turn->now_ms, WORKER_ENDING_GRACE_MS));
 }
 
+/* A worker that a template has made may have waited for the template's start, which has a time of its own. */
 static void check_start(struct turn *turn, uint32_t row)
 {
         const struct worker_row *item = &turn->rows.items[row];
+        uint64_t since_ms = MAX_OF(item->launched_ms, item->life.since_ms);
 
-        if (!turn_is_due(turn, saturated_add(item->launched_ms, turn->config->start_timeout_ms)))
+        if (!turn_is_due(turn, saturated_add(since_ms, turn->config->start_timeout_ms)))
                 return;
-        turn_tell_worker(turn, row, WORKER_EVENT_START_TIMEOUT, LOG_ERR, turn->now_ms - item->launched_ms,
+        turn_tell_worker(turn, row, WORKER_EVENT_START_TIMEOUT, LOG_ERR, turn->now_ms - since_ms,
                          "start_timeout: not ready");
         turn_feed(turn, row, WORKER_EVENT_START_TIMEOUT);
 }
