@@ -66,7 +66,9 @@ class Pool:
         def find() -> list[int] | None:
             pool = self.control.pool(workers=True)
             pids = [row["pid"] for row in pool["workers"]]
-            fine = len(pids) == count and all(pids) and pool["counts"]["starting"] == 0 and not set(pids) & set(without)
+            coming_or_going = {"launching", "starting", "retiring", "ending", "killed"}
+            fine = (len(pids) == count and not set(pids) & set(without)
+                    and not any(row["state"] in coming_or_going for row in pool["workers"]))
             return sorted(pids) if fine else None
 
         return wait_until(find, f"{count} workers", 20)
