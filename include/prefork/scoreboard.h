@@ -9,7 +9,7 @@
  *
  * Writers:
  *   - the worker that holds a slot writes its worker lines, and the master writes its master line; but any worker
- *     writes what a slot has of the level of its number;
+ *     writes what a slot has of the level of its number, and the master ends the start of a worker that is late;
  *   - the idle set, the low-water mark and the wake flags are shared. They change only by atomic read-modify-writes,
  *     all seq_cst. Release/acquire would lose wake-ups: both sides exchange the flag first and count the set after
  *     that, so that one of them always sees the change of the other;
@@ -46,7 +46,8 @@ enum prefork_wake {
         PREFORK_WAKE_COUNT
 };
 
-/* What a worker reports that it does. A new slot is all zeroes. */
+/* What a worker reports that it does. A new slot is all zeroes. The first report is an exchange for PREFORK_STARTING:
+ * when the worker is too late with it, the master has written PREFORK_ENDING there, and kills it. */
 enum prefork_activity {
         PREFORK_STARTING,
         PREFORK_IDLE,    /* waits for a connection */

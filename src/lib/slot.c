@@ -71,6 +71,22 @@ static void set_activity(struct slot *slot, enum prefork_activity activity, uint
         atomic_store_explicit(&slot->words->activity, activity, memory_order_release);
 }
 
+/* The first report of a worker. If the master has given it up, it is about to be killed: it takes no connection any
+ * more. */
+static void report_first(struct slot *slot, enum prefork_activity activity, uint64_t now_ns)
+{
+        uint32_t before = PREFORK_STARTING;
+
+        atomic_store_explicit(&slot->words->activity_since_ns, now_ns, memory_order_relaxed);
+        if (atomic_compare_exchange_strong(&slot->words->activity, &before, activity))
+                return;
+        if (before == PREFORK_ENDING) {
+                idle_set_remove(slot->board, slot->index);
+                sys_exit(PREFORK_EXIT_RETIRED);
+        }
+        atomic_store_explicit(&slot->words->activity, activity, memory_order_release);
+}
+
 /* What the board has of the level at which so many workers are busy; NULL: there is no such level. */
 static struct prefork_slot *slot_of_level(struct prefork_scoreboard *board, uint32_t level)
 {
@@ -107,7 +123,7 @@ void slot_join(struct slot *slot, uint64_t now_ns)
 {
         idle_set_add(slot->board, slot->index);
         atomic_fetch_add(&slot->board->reporting, 1);
-        set_activity(slot, PREFORK_IDLE, now_ns);
+        report_first(slot, PREFORK_IDLE, now_ns);
         idle_set_add(slot->board, slot->index); /* again: a signal may have stopped us before that word was there */
         wake_if_many(slot);
 }
@@ -120,7 +136,7 @@ void slot_ready(struct slot *slot, uint64_t now_ns)
 
 void slot_unwatched(struct slot *slot, uint64_t now_ns)
 {
-        set_activity(slot, PREFORK_UNWATCHED, now_ns);
+        report_first(slot, PREFORK_UNWATCHED, now_ns);
         slot_wake(slot, PREFORK_WAKE_READY);
 }
 

@@ -81,14 +81,23 @@ static bool is_abandoned(void)
         return door_is_closed() && sys_getpid() != service.pid && sys_getppid() != service.pid;
 }
 
+/* Report that the service waits. False: it is to be recycled. */
+static bool report_wait(struct slot *slot)
+{
+        uint32_t activity = atomic_load(&slot->words->activity);
+
+        if (activity != PREFORK_STARTING && activity != PREFORK_ENDING) /* that is: the master has given it up */
+                return request_idle(&service.desk);
+        slot_ready(slot, sys_now_ns());
+        return true;
+}
+
 int service_wait(void)
 {
         struct client *client = &service.client;
         struct slot *slot = &service.desk.slot;
 
-        if (atomic_load(&slot->words->activity) == PREFORK_STARTING)
-                slot_ready(slot, sys_now_ns());
-        else if (!request_idle(&service.desk))
+        if (!report_wait(slot))
                 return service_end_with(PREFORK_EXIT_RECYCLED);
         for (;;) {
                 int connection;

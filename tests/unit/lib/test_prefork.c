@@ -136,6 +136,7 @@ static pid_t start(int (*body)(void))
         static int (*kept)(void);
 
         kept = body;
+        words()->activity = PREFORK_STARTING; /* the slot of a new worker is empty */
         return child_start(child_call_body, &kept);
 }
 

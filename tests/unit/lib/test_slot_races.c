@@ -165,6 +165,53 @@ static void test_who_is_ready_is_idle_and_counted(void **state)
         assert_true(round > 0);
 }
 
+static int start_and_accept(void *context)
+{
+        const struct racer *racer = context;
+        struct race *race = racer->race;
+        struct slot slot = attach(race->fixture, 0);
+
+        race->go = 1;
+        for (volatile uint32_t i = 0; i < racer->index; i++)
+                ;
+        while (racer->index == 0 && slot.words->activity == PREFORK_STARTING)
+                sched_yield(); /* some are late on every machine */
+        slot_ready(&slot, 1);
+        race->served[0] = 1;
+        return 3;
+}
+
+/* A worker that is given up because it starts too slowly has not begun to accept, and does not. */
+static void test_who_is_given_up_accepts_nothing(void **state)
+{
+        enum { STEPS = 400 };
+        struct fixture *fixture = *state;
+        struct prefork_scoreboard *board = fixture->board;
+        struct race *race = shared_new(sizeof(*race));
+        unsigned given_up = 0, rounds = 0;
+
+        board->slot_limit = 1;
+        for (uint64_t end_ms = test_now_ms() + RACE_MS; test_now_ms() < end_ms; rounds++) {
+                _Atomic uint32_t *activity = &board->slots[0].activity;
+                struct racer racer = {.race = race, .index = rounds % STEPS};
+                uint32_t starting = PREFORK_STARTING;
+
+                *race = (struct race){.fixture = fixture};
+                *activity = PREFORK_STARTING;
+                pid_t worker = child_start(start_and_accept, &racer);
+                assert_true(spin_until(&race->go, 1));
+                for (volatile uint32_t i = 0; i < rounds / STEPS % STEPS; i++)
+                        ;
+                bool is_late = atomic_compare_exchange_strong(activity, &starting, PREFORK_ENDING);
+                assert_int_equal(child_wait(worker, DEADLINE_MS), is_late ? PREFORK_EXIT_RETIRED : 3);
+                assert_int_equal(race->served[0], !is_late);
+                assert_true(is_late == !idle_set_remove(board, 0));
+                given_up += is_late;
+        }
+        print_message("%u rounds, given up in %u\n", rounds, given_up);
+        assert_true(given_up > 0);
+}
+
 static int serve_when_seen(void *context)
 {
         const struct racer *racer = context;
@@ -308,11 +355,9 @@ static void test_source_limit_holds(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                WITH_BOARD(test_kill_9_leaves_no_drift),
-                WITH_BOARD(test_clear_then_recount_loses_nothing),
-                WITH_BOARD(test_who_is_ready_is_idle_and_counted),
-                WITH_BOARD(test_master_asleep_is_woken),
-                WITH_BOARD(test_source_limit_holds),
+                WITH_BOARD(test_kill_9_leaves_no_drift),           WITH_BOARD(test_clear_then_recount_loses_nothing),
+                WITH_BOARD(test_who_is_ready_is_idle_and_counted), WITH_BOARD(test_who_is_given_up_accepts_nothing),
+                WITH_BOARD(test_master_asleep_is_woken),           WITH_BOARD(test_source_limit_holds),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include "logic/protocol/worker_plan.h"
 #include "master/loop/evloop.h"
 #include "master/loop/reaper.h"
+#include "master/pool/deadlines.h"
 #include "master/pool/launcher.h"
 #include "master/pool/launcher_ops.h"
 #include "master/pool/pool.h"
@@ -255,6 +256,48 @@ static void test_an_answer_makes_it_run(void **state)
 
 static const struct log_sink sink = {.write = note_record};
 
+/* What the deadline policy orders when a start takes too long. */
+static void start_takes_too_long(struct worker *worker)
+{
+        const struct order order = {
+                .event = WORKER_EVENT_START_TIMEOUT, .priority = LOG_ERR, .reason = "not ready", .duration_ms = 1};
+        const struct worker_row row = {0};
+
+        log_set_sink(&sink, LOG_WARNING);
+        deadlines_tell(worker, &order);
+        deadlines_feed(worker, order.event, &row, clock_now_ms());
+}
+
+static void test_a_start_that_takes_too_long_is_given_up(void **state)
+{
+        (void)state;
+        struct worker *worker = start();
+        const pid_t pid = worker->pid;
+        start_takes_too_long(worker);
+        assert_int_equal(worker->life.state, WORKER_KILLED);
+        assert_int_equal(worker_slot(worker, 0)->activity, PREFORK_ENDING); /* it cannot become ready any more */
+        assert_true(world.said > 0);
+        assert_int_equal(world.pool->counters.sums.start_failures, 1);
+        await_end(pid);
+        reaper_collect(world.reaper);
+        assert_int_equal(world.pool->workers.count, 0);
+}
+
+/* After the snapshot that showed it starting: it may have taken a client. */
+static void test_a_start_that_ends_at_the_last_moment_is_none(void **state)
+{
+        (void)state;
+        struct worker *worker = start();
+        worker_slot(worker, 0)->activity = PREFORK_IDLE;
+        start_takes_too_long(worker);
+        assert_int_equal(worker->life.state, WORKER_READY);
+        assert_int_equal(world.said, 0);
+        assert_int_equal(world.pool->counters.sums.start_failures, 0);
+        turn();
+        assert_int_equal(world.turns, 1);
+        end(worker);
+}
+
 /* A worker may have said something before its number comes. */
 static void test_what_it_said_has_its_number(void **state)
 {
@@ -396,6 +439,8 @@ int main(void)
                 TEST(test_a_forked_worker_that_ends_at_once_is_told_of_later),
                 TEST(test_a_launch_that_fails_leaves_nothing),
                 TEST(test_an_answer_makes_it_run),
+                TEST(test_a_start_that_takes_too_long_is_given_up),
+                TEST(test_a_start_that_ends_at_the_last_moment_is_none),
                 TEST(test_what_it_said_has_its_number),
                 TEST(test_what_it_said_is_logged_without_a_number),
                 TEST(test_an_answer_may_be_a_failure),
