@@ -17,6 +17,9 @@
  * all. */
 #define WAKE_TRIES 10
 
+/* A worker that was given up is killed at once, unless its master dies. */
+#define KILL_SECONDS 10
+
 int slot_attach(struct slot *slot, struct prefork_scoreboard *board, uint32_t index, int wake_fd)
 {
         if (board->magic != PREFORK_SCOREBOARD_MAGIC || board->version != PREFORK_SCOREBOARD_VERSION ||
@@ -71,8 +74,18 @@ static void set_activity(struct slot *slot, enum prefork_activity activity, uint
         atomic_store_explicit(&slot->words->activity, activity, memory_order_release);
 }
 
-/* The first report of a worker. If the master has given it up, it is about to be killed: it takes no connection any
- * more. */
+/* The master, which kills what this process has started before it kills the process, is about to. */
+static _Noreturn void await_end(void)
+{
+        _Atomic uint32_t nothing = 0;
+        const struct timespec second = {.tv_sec = 1};
+
+        for (unsigned i = 0; i < KILL_SECONDS; i++)
+                sys_futex_wait(&nothing, 0, &second);
+        sys_exit(PREFORK_EXIT_ORPHANED);
+}
+
+/* The first report of a worker. If the master has given it up, it takes no connection any more. */
 static void report_first(struct slot *slot, enum prefork_activity activity, uint64_t now_ns)
 {
         uint32_t before = PREFORK_STARTING;
@@ -82,7 +95,7 @@ static void report_first(struct slot *slot, enum prefork_activity activity, uint
                 return;
         if (before == PREFORK_ENDING) {
                 idle_set_remove(slot->board, slot->index);
-                sys_exit(PREFORK_EXIT_RETIRED);
+                await_end();
         }
         atomic_store_explicit(&slot->words->activity, activity, memory_order_release);
 }

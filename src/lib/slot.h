@@ -25,7 +25,7 @@ struct slot {
 int slot_attach(struct slot *slot, struct prefork_scoreboard *board, uint32_t index, int wake_fd);
 
 /* The worker can serve: it joins the idle set for the first time. slot_ready() also wakes the master (READY). Both, and
- * slot_unwatched(), end the process if the master has given the worker up (start_timeout). */
+ * slot_unwatched(), do not return if the master has given the worker up (start_timeout). */
 void slot_join(struct slot *slot, uint64_t now_ns);
 void slot_ready(struct slot *slot, uint64_t now_ns);
 

@@ -86,7 +86,8 @@ static bool report_wait(struct slot *slot)
 {
         uint32_t activity = atomic_load(&slot->words->activity);
 
-        if (activity != PREFORK_STARTING && activity != PREFORK_ENDING) /* that is: the master has given it up */
+        /* ENDING: the master has given up a worker that starts. */
+        if (activity != PREFORK_STARTING && activity != PREFORK_ENDING)
                 return request_idle(&service.desk);
         slot_ready(slot, sys_now_ns());
         return true;

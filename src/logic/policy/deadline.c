@@ -130,11 +130,8 @@ static void check_start(struct turn *turn, uint32_t row)
         const struct worker_row *item = &turn->rows.items[row];
         uint64_t since_ms = MAX_OF(item->launched_ms, item->life.since_ms);
 
-        if (!turn_is_due(turn, saturated_add(since_ms, turn->config->start_timeout_ms)))
-                return;
-        turn_tell_worker(turn, row, WORKER_EVENT_START_TIMEOUT, LOG_ERR, turn->now_ms - since_ms,
-                         "start_timeout: not ready");
-        turn_feed(turn, row, WORKER_EVENT_START_TIMEOUT);
+        if (turn_is_due(turn, saturated_add(since_ms, turn->config->start_timeout_ms)))
+                turn_give_up(turn, row, turn->now_ms - since_ms, "start_timeout: not ready");
 }
 
 static void check(struct turn *turn, uint32_t row, bool *armed)

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <syslog.h>
 
 #include "base/cleanup.h"
 #include "base/saturating.h"
@@ -213,6 +214,19 @@ void turn_feed(struct turn *turn, uint32_t row, enum worker_event event)
         item->escalated_request = item->request;
         item->escalated_thread = item->thread;
         feed_row(turn, row, event);
+}
+
+void turn_give_up(struct turn *turn, uint32_t row, uint64_t duration_ms, const char *what)
+{
+        const struct order order = {.kind = ORDER_GIVE_UP,
+                                    .row = row,
+                                    .event = WORKER_EVENT_START_TIMEOUT,
+                                    .priority = LOG_ERR,
+                                    .duration_ms = duration_ms,
+                                    .reason = what};
+
+        if (add(turn, order, NULL))
+                feed_row(turn, row, order.event);
 }
 
 void turn_interrupt(struct turn *turn, uint32_t row)

@@ -33,7 +33,7 @@ struct closing_row {
         uint64_t since_generation; /* the first generation of workers that has the listener */
         uint64_t last_generation;  /* the last one; a WORKER_DRAIN has all that closed before its own */
         uint64_t closing_since_ms;
-        uint64_t waited_ms;       /* when a connection was last seen waiting, or 0: never since it closes */
+        uint64_t waited_ms;       /* when somebody was last seen waiting there, or 0: never since it began to close */
         uint64_t enough_accepted; /* turn.accepted at which those that waited at first are served */
         unsigned queued;
         bool queue_known;   /* `queued` could be measured */
@@ -162,6 +162,7 @@ void turn_interrupt(struct turn *turn, uint32_t row);
 void turn_tell_slow(struct turn *turn, uint32_t row);
 void turn_settle(struct turn *turn, uint32_t row);
 void turn_feed(struct turn *turn, uint32_t row, enum worker_event event);
+void turn_give_up(struct turn *turn, uint32_t row, uint64_t duration_ms, const char *what);
 void turn_close(struct turn *turn, size_t closing);
 void turn_open_listeners(struct turn *turn);
 void turn_examine_listeners(struct turn *turn);

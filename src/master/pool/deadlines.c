@@ -11,7 +11,6 @@
 #include "master/pool/program.h"
 #include "master/pool/worker.h"
 #include "master/pool/worker_slots.h"
-#include "os/clock.h"
 #include "os/process/process_tree.h"
 
 static void count(struct pool *pool, enum worker_event event)
@@ -31,18 +30,8 @@ static void count(struct pool *pool, enum worker_event event)
         }
 }
 
-/* True if a worker has become ready since the snapshot, so that it serves, and may have a connection. */
-static bool was_in_time(const struct worker *worker, enum worker_event event)
-{
-        return event == WORKER_EVENT_START_TIMEOUT && !worker_life_is_starting(&worker->life);
-}
-
 void deadlines_feed(struct worker *worker, enum worker_event event, const struct worker_row *row, uint64_t now_ms)
 {
-        if (was_in_time(worker, event)) {
-                pool_touch(worker->pool);
-                return;
-        }
         if (event != WORKER_EVENT_REQUEST_TIMEOUT || !row->interrupted)
                 count(worker->pool, event);
         worker->escalated_request = row->request;
@@ -56,7 +45,7 @@ void deadlines_interrupt(struct worker *worker, const struct worker_request *req
         worker_interrupt(worker, request);
 }
 
-void deadlines_tell(struct worker *worker, const struct order *order)
+void deadlines_tell(const struct worker *worker, const struct order *order)
 {
         static const enum message_id ids[WORKER_EVENT_COUNT] = {
                 [WORKER_EVENT_REQUEST_TIMEOUT] = MESSAGE_ID_REQUEST_TIMED_OUT,
@@ -70,13 +59,22 @@ void deadlines_tell(struct worker *worker, const struct order *order)
                                           .generation = worker->generation,
                                           .request_duration_us = order->duration_ms * 1000};
 
-        if (order->event == WORKER_EVENT_START_TIMEOUT)
-                worker_give_up_start(worker, clock_now_ms());
-        if (was_in_time(worker, order->event))
-                return;
         log_emit(order->priority, &fields, "%s after %llu ms", order->reason, (unsigned long long)order->duration_ms);
-        if (order->event == WORKER_EVENT_START_TIMEOUT)
-                program_explain(worker);
+}
+
+/* Of one that is ready although its process is not known yet, the answer brings the next turn. */
+void deadlines_give_up(struct worker *worker, const struct order *order, uint64_t now_ms)
+{
+        if (!worker_give_up_start(worker)) {
+                worker_note_ready(worker, now_ms);
+                if (!worker_life_is_starting(&worker->life))
+                        pool_touch(worker->pool);
+                return;
+        }
+        deadlines_tell(worker, order);
+        program_explain(worker);
+        count(worker->pool, order->event);
+        worker_event(worker, order->event, now_ms);
 }
 
 void deadlines_tell_slow(struct worker *worker, const struct order *order, const struct worker_row *row)

@@ -18,9 +18,12 @@ void deadlines_feed(struct worker *worker, enum worker_event event, const struct
 /* Order the worker to interrupt this request besides, and count it. */
 void deadlines_interrupt(struct worker *worker, const struct worker_request *request);
 
-/* Log what the order is about to do to the worker. One whose start takes too long is given up before; if it has become
- * ready since the snapshot, there is nothing to log, and deadlines_feed() leaves it alone. */
-void deadlines_tell(struct worker *worker, const struct order *order);
+/* Log what the order is about to do to the worker. */
+void deadlines_tell(const struct worker *worker, const struct order *order);
+
+/* Kill a worker whose start takes too long, and log and count it. One that has become ready since the snapshot serves,
+ * and may have a connection already: it is left alone. */
+void deadlines_give_up(struct worker *worker, const struct order *order, uint64_t now_ms);
 
 /* Log and count a request that takes long: the processes that serve it, as the kernel shows them. Its number is that of
  * the row. */

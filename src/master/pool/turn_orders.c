@@ -91,6 +91,11 @@ static void feed(struct carrying *at)
         deadlines_feed(at->worker, at->order->event, &turn->rows.items[at->order->row], turn->now_ms);
 }
 
+static void give_up(struct carrying *at)
+{
+        deadlines_give_up(at->worker, at->order, at->pool->turn.now_ms);
+}
+
 static void interrupt(struct carrying *at)
 {
         deadlines_interrupt(at->worker, &at->pool->turn.rows.items[at->order->row].other);
@@ -157,6 +162,7 @@ static const struct {
         [ORDER_SERVE_ON] = {serve_on, true},
         [ORDER_SETTLE] = {settle, true},
         [ORDER_FEED] = {feed, true},
+        [ORDER_GIVE_UP] = {give_up, true},
         [ORDER_INTERRUPT] = {interrupt, true},
         [ORDER_CLOSE] = {close_listener, false},
         [ORDER_OPEN_LISTENERS] = {open_listeners, false},

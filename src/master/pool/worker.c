@@ -219,12 +219,12 @@ void worker_note_ready(struct worker *worker, uint64_t now_ms)
                 worker_event(worker, WORKER_EVENT_READY, now_ms);
 }
 
-void worker_give_up_start(struct worker *worker, uint64_t now_ms)
+bool worker_give_up_start(const struct worker *worker)
 {
         uint32_t activity = PREFORK_STARTING;
 
-        if (!atomic_compare_exchange_strong(&worker_slot(worker, 0)->activity, &activity, PREFORK_ENDING))
-                worker_note_ready(worker, now_ms);
+        return atomic_compare_exchange_strong(&worker_slot(worker, 0)->activity, &activity, PREFORK_ENDING) ||
+               activity == PREFORK_ENDING;
 }
 
 void worker_event(struct worker *worker, enum worker_event event, uint64_t now_ms)

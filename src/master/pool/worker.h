@@ -69,9 +69,9 @@ void worker_retire(struct worker *worker, const char *reason, uint64_t now_ms);
 /* If it reports that it is ready, it is. */
 void worker_note_ready(struct worker *worker, uint64_t now_ms);
 
-/* Before a worker that is late is killed: from now on it takes no connection, unless it has become ready; then that is
- * noted. Exactly one of both happens, see PREFORK_STARTING. */
-void worker_give_up_start(struct worker *worker, uint64_t now_ms);
+/* Before a worker that is late is killed. True: from now on it takes no connection. False: it has reported ready, see
+ * PREFORK_STARTING. */
+bool worker_give_up_start(const struct worker *worker);
 
 /* The worker `context` has been stopped by a signal, or continued. While it is stopped it is neither idle nor spare. */
 void worker_note_stop(void *context, bool stopped);

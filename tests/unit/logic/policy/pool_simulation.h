@@ -393,7 +393,8 @@ static inline void carry_out(struct sim *s)
                 const struct order *order = &s->turn.orders.items[i];
                 bool of_worker = order->kind == ORDER_RETIRE || order->kind == ORDER_LET_GO ||
                                  order->kind == ORDER_SERVE_ON || order->kind == ORDER_SETTLE ||
-                                 order->kind == ORDER_FEED || order->kind == ORDER_TELL_SLOW;
+                                 order->kind == ORDER_FEED || order->kind == ORDER_GIVE_UP ||
+                                 order->kind == ORDER_TELL_SLOW;
                 struct sim_worker *worker = of_worker ? worker_of(s, order->row) : NULL;
                 if (order->kind == ORDER_LAUNCH && !failed)
                         failed = !carry_out_launch(s, order);
@@ -407,6 +408,8 @@ static inline void carry_out(struct sim *s)
                         feed(s, worker, WORKER_EVENT_RETIRE);
                 else if (order->kind == ORDER_SETTLE)
                         worker->row.purpose = WORKER_SERVE;
+                else if (order->kind == ORDER_GIVE_UP)
+                        feed(s, worker, order->event);
                 else if (order->kind == ORDER_FEED) {
                         worker->row.escalated_request = s->turn.rows.items[order->row].request;
                         feed(s, worker, order->event);

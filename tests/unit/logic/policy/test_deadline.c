@@ -17,15 +17,14 @@ static void a_start_that_takes_too_long(void **state)
         (void)state;
         PLAY(deadline_decide, "pool start-timeout 10s",
              "1s a starting; b launching -> at 11s",
-             ("11s -> tell a start_timeout: not ready after 10s; feed a start timeout; "
-              "tell b start_timeout: not ready after 10s; feed b start timeout"),
+             "11s -> give-up a start_timeout: not ready after 10s; give-up b start_timeout: not ready after 10s",
              "# Met once.",
              "12s ->");
         PLAY(deadline_decide, "# It may have waited for a template, which has a time of its own.",
              "pool start-timeout 10s",
              "1s a launching -> at 11s",
              "9s a starting launched 1s -> at 19s",
-             "19s -> tell a start_timeout: not ready after 10s; feed a start timeout");
+             "19s -> give-up a start_timeout: not ready after 10s");
 }
 
 static void the_way_of_a_request_that_does_not_end(void **state)

@@ -121,7 +121,7 @@ static void replay(const struct sim *s, const struct order *order, struct worker
                                         &(struct worker_row){.purpose = order->purpose,
                                                              .generation = s->generation,
                                                              .slots = turn_slots_of_worker(&s->turn, order->purpose)});
-        else if (goes || order->kind == ORDER_FEED)
+        else if (goes || order->kind == ORDER_FEED || order->kind == ORDER_GIVE_UP)
                 worker_rows_feed(rows, order->row, goes ? WORKER_EVENT_RETIRE : order->event, s->now_ms);
         else if (order->kind == ORDER_SETTLE)
                 worker_rows_set_purpose(rows, order->row, WORKER_SERVE);

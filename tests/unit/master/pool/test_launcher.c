@@ -261,11 +261,9 @@ static void start_takes_too_long(struct worker *worker)
 {
         const struct order order = {
                 .event = WORKER_EVENT_START_TIMEOUT, .priority = LOG_ERR, .reason = "not ready", .duration_ms = 1};
-        const struct worker_row row = {0};
 
         log_set_sink(&sink, LOG_WARNING);
-        deadlines_tell(worker, &order);
-        deadlines_feed(worker, order.event, &row, clock_now_ms());
+        deadlines_give_up(worker, &order, clock_now_ms());
 }
 
 static void test_a_start_that_takes_too_long_is_given_up(void **state)
@@ -295,6 +293,23 @@ static void test_a_start_that_ends_at_the_last_moment_is_none(void **state)
         assert_int_equal(world.pool->counters.sums.start_failures, 0);
         turn();
         assert_int_equal(world.turns, 1);
+        end(worker);
+}
+
+/* Another process has made it, and its number has not come. */
+static void test_one_without_a_number_may_be_ready(void **state)
+{
+        (void)state;
+        struct worker *worker = start_later();
+        worker_slot(worker, 0)->activity = PREFORK_IDLE;
+        start_takes_too_long(worker);
+        assert_int_equal(worker->life.state, WORKER_LAUNCHING);
+        assert_int_equal(world.said, 0);
+        turn();
+        assert_int_equal(world.turns, 0); /* it is not looked at again and again until then */
+        launcher_answer(worker, child_start(wait_for_kill, NULL), 0);
+        worker_note_ready(worker, clock_now_ms());
+        assert_int_equal(worker->life.state, WORKER_READY);
         end(worker);
 }
 
@@ -441,6 +456,7 @@ int main(void)
                 TEST(test_an_answer_makes_it_run),
                 TEST(test_a_start_that_takes_too_long_is_given_up),
                 TEST(test_a_start_that_ends_at_the_last_moment_is_none),
+                TEST(test_one_without_a_number_may_be_ready),
                 TEST(test_what_it_said_has_its_number),
                 TEST(test_what_it_said_is_logged_without_a_number),
                 TEST(test_an_answer_may_be_a_failure),
