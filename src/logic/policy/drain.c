@@ -8,9 +8,12 @@
 
 #define POLL_MS 10
 
-/* How long an empty listener stays open for handshakes under way, and for what a program that reports nothing has taken
- * from it and still serves. Handshakes cannot be told from a flood of SYNs that never complete, and what such a program
- * does is seen by nobody, so the wait is limited. */
+/* How long an empty listener stays open for handshakes under way. They cannot be told from a flood of SYNs that never
+ * complete, so the wait is limited. */
+#define HANDSHAKE_GRACE_MS 1000
+
+/* How long a program that reports nothing has for the last that it has taken from a listener: nobody sees it serve. It
+ * has that once, because others may come for ever where they cannot be kept away. */
 #define LAST_CLIENT_GRACE_MS 1000
 
 /* Busy workers mostly empty the queue themselves: a helper is launched only after this. */
@@ -51,6 +54,16 @@ static bool has_unwatched_holder(const struct turn *turn, const struct closing_r
         return false;
 }
 
+/* True if a program that reports nothing may serve what it has taken there. */
+static bool may_be_served(const struct turn *turn, const struct closing_row *item)
+{
+        bool somebody_came = item->waited_ms > 0 || item->emptied_ms > 0 || !item->no_handshakes;
+
+        if (item->stays_open || !somebody_came || !has_unwatched_holder(turn, item))
+                return false;
+        return item->emptied_ms == 0 || turn->now_ms < saturated_add(item->emptied_ms, LAST_CLIENT_GRACE_MS);
+}
+
 /* True if no connection waits on it and none will, and the last has most likely been served where that is not reported.
  * A listener that stays open for the next master is never empty under load: it has drained when the connections that
  * waited when it began to close have been served. */
@@ -60,9 +73,10 @@ static bool has_drained(const struct turn *turn, const struct closing_row *item)
                 return true;
         if (somebody_waits(item))
                 return is_hopeless(turn, item);
-        if (item->no_handshakes && (item->stays_open || item->waited_ms == 0 || !has_unwatched_holder(turn, item)))
-                return true;
-        return turn->now_ms >= saturated_add(MAX_OF(item->waited_ms, item->closing_since_ms), LAST_CLIENT_GRACE_MS);
+        if (may_be_served(turn, item))
+                return false;
+        return item->no_handshakes ||
+               turn->now_ms >= saturated_add(MAX_OF(item->waited_ms, item->closing_since_ms), HANDSHAKE_GRACE_MS);
 }
 
 bool drain_waits_for_roll(const struct turn *turn)
@@ -80,6 +94,17 @@ bool drain_waits_for_roll(const struct turn *turn)
         return held > 0;
 }
 
+/* True if the worker has a closing listener that has not drained. */
+static bool is_needed(const struct turn *turn, const struct worker_row *row)
+{
+        for (size_t i = 0; i < turn->closing_count; i++) {
+                const struct closing_row *item = &turn->closing[i];
+                if (!item->closed && holds(row, item) && !has_drained(turn, item))
+                        return true;
+        }
+        return false;
+}
+
 /* What has drained is closed; but to a program that knows nothing of us, a listener that is shut while it accepts is an
  * error, and it may end with one. So it is asked to end first: by the roll, or here where the whole pool closes down,
  * and if it is a helper, which the roll leaves alone. */
@@ -94,7 +119,8 @@ static void finish(struct turn *turn, size_t at)
         }
         for (uint32_t i = 0; i < turn->rows.count; i++) {
                 const struct worker_row *row = &turn->rows.items[i];
-                if (row->unwatched && holds(row, item) && (turn->closing_down || row->purpose == WORKER_DRAIN))
+                bool is_ours = turn->closing_down || row->purpose == WORKER_DRAIN;
+                if (row->unwatched && is_ours && holds(row, item) && !is_needed(turn, row))
                         turn_retire(turn, i, "drained");
         }
 }
@@ -150,6 +176,8 @@ void drain_decide(struct turn *turn)
                         finish(turn, i);
                 else if (somebody_waits(&turn->closing[i]))
                         turn_note_queue(turn, i);
+                else if (turn->closing[i].emptied_ms == 0 && may_be_served(turn, &turn->closing[i]))
+                        turn_note_empty(turn, i);
         }
         if (turn_closing_left(turn) == 0) {
                 retire_helpers(turn);

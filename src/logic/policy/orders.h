@@ -34,6 +34,7 @@ enum order_kind {
         ORDER_OPEN_LISTENERS,    /* open the addresses without a listener, and put damaged listeners right */
         ORDER_EXAMINE_LISTENERS, /* compare the listeners with what they were, in the next turn */
         ORDER_NOTE_QUEUE,        /* connections wait on the closing listener number `row` now */
+        ORDER_NOTE_EMPTY,        /* none waits there now, for the first time, but the last may be served still */
         ORDER_RECORD,            /* record and log a decision about the pool */
         ORDER_TELL_SATURATED,    /* … and count an episode of saturation */
         ORDER_TELL_RELIEVED,     /* … and note the end of the episode */

@@ -257,6 +257,12 @@ void turn_note_queue(struct turn *turn, size_t closing)
                 turn->closing[closing].waited_ms = turn->now_ms;
 }
 
+void turn_note_empty(struct turn *turn, size_t closing)
+{
+        if (add(turn, (struct order){.kind = ORDER_NOTE_EMPTY, .row = (uint32_t)closing}, NULL))
+                turn->closing[closing].emptied_ms = turn->now_ms;
+}
+
 void turn_open_listeners(struct turn *turn)
 {
         turn->again |= add(turn, (struct order){.kind = ORDER_OPEN_LISTENERS}, NULL);

@@ -34,6 +34,7 @@ struct closing_row {
         uint64_t last_generation;  /* the last one; a WORKER_DRAIN has all that closed before its own */
         uint64_t closing_since_ms;
         uint64_t waited_ms;       /* when somebody was last seen waiting there, or 0: never since it began to close */
+        uint64_t emptied_ms;      /* when nobody was first seen waiting, while the last may be served; or 0 */
         uint64_t enough_accepted; /* turn.accepted at which those that waited at first are served */
         unsigned queued;
         bool queue_known;   /* `queued` could be measured */
@@ -167,6 +168,7 @@ void turn_close(struct turn *turn, size_t closing);
 void turn_open_listeners(struct turn *turn);
 void turn_examine_listeners(struct turn *turn);
 void turn_note_queue(struct turn *turn, size_t closing);
+void turn_note_empty(struct turn *turn, size_t closing);
 void turn_record(struct turn *turn, enum order_kind kind, int priority, const char *format, ...)
         __attribute__((format(printf, 4, 5)));
 void turn_tell_worker(struct turn *turn, uint32_t row, enum worker_event event, int priority, uint64_t duration_ms,

@@ -21,6 +21,7 @@ struct closing_row drainer_row_of(const struct pool_listener *item)
                 .last_generation = item->drain_generation,
                 .closing_since_ms = item->closing_since_ms,
                 .waited_ms = item->waited_ms,
+                .emptied_ms = item->emptied_ms,
                 .enough_accepted = item->drained_at,
                 .queued = queued,
                 .queue_known = known,
@@ -34,6 +35,11 @@ struct closing_row drainer_row_of(const struct pool_listener *item)
 void drainer_note_queue(struct pool *pool, size_t at, uint64_t now_ms)
 {
         pool->closing.items[at].waited_ms = now_ms;
+}
+
+void drainer_note_empty(struct pool *pool, size_t at, uint64_t now_ms)
+{
+        pool->closing.items[at].emptied_ms = now_ms;
 }
 
 void drainer_note_failed_helper(struct pool *pool, uint64_t generation)
@@ -66,13 +72,17 @@ static void excuse_holders(struct pool *pool, const struct pool_listener *item)
 
 void drainer_close_listener(struct pool *pool, struct pool_listener *item, uint64_t last_generation)
 {
+        uint32_t queued = 0;
+
         item = listener_set_move(&pool->listeners, item, &pool->closing);
         item->dead = false; /* what waits in the queue of a UNIX listener is served also if it was shut down */
         item->failed_helpers = 0;
         item->drain_generation = last_generation;
         excuse_holders(pool, item);
         item->closing_since_ms = clock_now_ms();
-        item->waited_ms = 0;
+        item->waited_ms =
+                listener_queue_length(&item->listener, &queued) == 0 && queued > 0 ? item->closing_since_ms : 0;
+        item->emptied_ms = 0;
         if (item->watch) /* from now on the drain policy polls the queue */
                 evloop_watch_pause(item->watch);
         pool->runtime->observer.listener_leaves(pool->runtime->observer.context, item);

@@ -15,6 +15,9 @@ struct closing_row drainer_row_of(const struct pool_listener *item);
 /* Connections wait on the closing listener number `at`. */
 void drainer_note_queue(struct pool *pool, size_t at, uint64_t now_ms);
 
+/* None waits there, for the first time, but a program that reports nothing may serve the last. */
+void drainer_note_empty(struct pool *pool, size_t at, uint64_t now_ms);
+
 /* A helper of that generation has ended and had served nobody. A few of those, and what waits at its listeners is given
  * up: a reload may have changed the handler to one that cannot serve it, such as one for connections where datagrams
  * wait, and each failure makes the whole pool back off. */

@@ -26,7 +26,8 @@ struct pool_listener {
         uint64_t since_generation;  /* the first generation of workers that has it */
         uint64_t drain_generation;  /* closing: the last generation that has it */
         uint64_t closing_since_ms;
-        uint64_t waited_ms;      /* closing: when a connection was last seen waiting, or 0 */
+        uint64_t waited_ms;      /* closing: when somebody was last seen waiting, or 0 */
+        uint64_t emptied_ms;     /* closing: when nobody was first seen waiting, while the last may be served; or 0 */
         unsigned failed_helpers; /* closing: workers that were launched to serve it, and could not */
         uint64_t drained_at;     /* closing: when the pool has accepted so many connections, those that waited at
                                   * first have been served */

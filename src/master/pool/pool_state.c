@@ -184,6 +184,7 @@ static const struct field listener_fields[] = {
         FIELD(struct pool_listener, drain_generation, "drain_generation"),
         FIELD(struct pool_listener, closing_since_ms, "closing_since_ms"),
         FIELD(struct pool_listener, waited_ms, "waited_ms"),
+        FIELD(struct pool_listener, emptied_ms, "emptied_ms"),
         FIELD(struct pool_listener, failed_helpers, "failed_helpers"),
         FIELD(struct pool_listener, drained_at, "drained_at"),
 };

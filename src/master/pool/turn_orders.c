@@ -123,6 +123,11 @@ static void note_queue(struct carrying *at)
         drainer_note_queue(at->pool, at->order->row, at->pool->turn.now_ms);
 }
 
+static void note_empty(struct carrying *at)
+{
+        drainer_note_empty(at->pool, at->order->row, at->pool->turn.now_ms);
+}
+
 static void record(struct carrying *at)
 {
         pool_record(at->pool, at->order->priority, "%s", orders_text(&at->pool->turn.orders, at->order));
@@ -168,6 +173,7 @@ static const struct {
         [ORDER_OPEN_LISTENERS] = {open_listeners, false},
         [ORDER_EXAMINE_LISTENERS] = {examine_listeners, false},
         [ORDER_NOTE_QUEUE] = {note_queue, false},
+        [ORDER_NOTE_EMPTY] = {note_empty, false},
         [ORDER_RECORD] = {record, false},
         [ORDER_TELL_SATURATED] = {tell_saturated, false},
         [ORDER_TELL_RELIEVED] = {tell_relieved, false},

@@ -402,6 +402,8 @@ static inline void carry_out(struct sim *s)
                         s->closing[order->row].closed = true;
                 else if (order->kind == ORDER_NOTE_QUEUE)
                         s->closing[order->row].waited_ms = s->now_ms;
+                else if (order->kind == ORDER_NOTE_EMPTY)
+                        s->closing[order->row].emptied_ms = s->now_ms;
                 if (!worker)
                         continue;
                 if (order->kind == ORDER_RETIRE)

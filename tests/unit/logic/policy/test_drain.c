@@ -139,10 +139,10 @@ static void programs_that_report_nothing_go_first(void **state)
              "pool max 2 surge 50 generation 2",
              "1s a gen 1 unwatched; b gen 2 roll unwatched; A gen 1 1 settled; B gen 1 1 queued 1 -> waits B at 1010ms",
              "# Who has taken the last of its clients may still serve it.",
-             "1010ms B queued 0 settled -> at 1020ms",
-             "1990ms -> at 2s",
-             "2s -> retire a (roll); settle b; close B; close A again",
-             "2010ms ->");
+             "1010ms B queued 0 settled -> empty B at 1020ms",
+             "2s -> at 2010ms",
+             "2010ms -> retire a (roll); settle b; close B; close A again",
+             "2020ms ->");
         PLAY(roll_and_drain, "pool max 2 surge 50 closing-down",
              "1s a unwatched; b unwatched; A settled -> retire a (drained); retire b (drained) at 1010ms",
              "1010ms -> close A again",
@@ -150,9 +150,22 @@ static void programs_that_report_nothing_go_first(void **state)
         PLAY(roll_and_drain, "# Nor are they asked while they may serve the last one.",
              "pool max 2 surge 50 closing-down",
              "1s a unwatched; A queued 1 -> waits A at 1010ms",
-             "1010ms A queued 0 settled -> at 1020ms",
-             "2s -> retire a (drained) at 2010ms",
-             "2010ms -> close A again");
+             "1010ms A queued 0 settled -> empty A at 1020ms",
+             "# Others that come meanwhile are served, but do not prolong it.",
+             "2s A queued 1 -> waits A at 2010ms",
+             "2010ms A queued 0 -> retire a (drained) at 2020ms",
+             "2020ms -> close A again");
+        PLAY(roll_and_drain, "# Nor because of one listener while others wait on another.",
+             "pool max 2 surge 50 closing-down",
+             "1s a unwatched; A settled; B queued 1 -> waits B at 1010ms",
+             "1010ms B queued 0 settled -> empty B at 1020ms",
+             "2010ms -> retire a (drained); close A again at 2020ms",
+             "2020ms -> close B again");
+        PLAY(roll_and_drain, "# A handshake that was under way may have become a client.",
+             "pool max 2 surge 50 closing-down",
+             "1s a unwatched; A -> empty A at 1010ms",
+             "1010ms A settled -> at 1020ms",
+             "2s -> retire a (drained) at 2010ms");
         PLAY(roll_and_drain, "# With a successor others come all the time.",
              "pool max 2 surge 50 closing-down accepted 100",
              "1s a unwatched; A stays enough 103 queued 1 -> waits A at 1010ms",
@@ -161,10 +174,10 @@ static void programs_that_report_nothing_go_first(void **state)
         PLAY(roll_and_drain, "# A helper is neither rolled nor ends by itself.",
              "pool max 2 surge 50 generation 2",
              "1s a gen 2 unwatched; b drain gen 2 unwatched; A gen 1 1 queued 1 -> waits A at 1010ms",
-             "1010ms A queued 0 settled -> at 1020ms",
-             "2s -> retire b (drained) at 2010ms",
-             "2010ms -> close A again",
-             "2020ms b gone ->");
+             "1010ms A queued 0 settled -> empty A at 1020ms",
+             "2010ms -> retire b (drained) at 2020ms",
+             "2020ms -> close A again",
+             "2030ms b gone ->");
         PLAY(roll_and_drain, "# One that reports, after a reload, would take up the room of the roll that it waits for.",
              "pool max 1 surge 0 generation 2",
              "1s a gen 1 unwatched; b drain gen 2 idle; A gen 1 1 settled -> retire b (drained) at 1010ms",

@@ -493,6 +493,9 @@ static inline void write_order(const struct world *w, const struct order *order,
                 text_appendf(text, "slow %c after ", worker);
                 number_format_duration_ms(text, order->duration_ms);
                 break;
+        case ORDER_NOTE_EMPTY:
+                text_appendf(text, "empty %c", listener);
+                break;
         case ORDER_GIVE_UP:
         case ORDER_TELL_WORKER:
                 text_appendf(text, "%s %c %s after ", order->kind == ORDER_GIVE_UP ? "give-up" : "tell", worker,
