@@ -225,8 +225,11 @@ void turn_give_up(struct turn *turn, uint32_t row, uint64_t duration_ms, const c
                                     .duration_ms = duration_ms,
                                     .reason = what};
 
+        bool again = turn->again;
+
         if (add(turn, order, NULL))
                 feed_row(turn, row, order.event);
+        turn->again = again; /* who carries the order out knows whether anything has changed */
 }
 
 void turn_interrupt(struct turn *turn, uint32_t row)

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/saturating.h"
 #include "base/text.h"
 #include "master/pool/health.h"
 #include "master/pool/pool.h"
@@ -62,15 +63,26 @@ void deadlines_tell(const struct worker *worker, const struct order *order)
         log_emit(order->priority, &fields, "%s after %llu ms", order->reason, (unsigned long long)order->duration_ms);
 }
 
-/* Of one that is ready although its process is not known yet, the answer brings the next turn. */
+/* True if one that is ready although its process is not known yet may wait for that: its template has a time for each
+ * answer, but not for all. The answer brings a turn. */
+static bool may_be_unknown(const struct worker *worker, const struct order *order)
+{
+        return worker->life.state == WORKER_LAUNCHING &&
+               order->duration_ms <
+                       saturated_add(worker->pool->config->start_timeout_ms, worker->pool->config->start_timeout_ms);
+}
+
 void deadlines_give_up(struct worker *worker, const struct order *order, uint64_t now_ms)
 {
-        if (!worker_give_up_start(worker)) {
-                worker_note_ready(worker, now_ms);
-                if (!worker_life_is_starting(&worker->life))
-                        pool_touch(worker->pool);
+        bool is_shut_out = worker_give_up_start(worker);
+
+        if (!is_shut_out && may_be_unknown(worker, order))
                 return;
-        }
+        pool_touch(worker->pool);
+        if (!is_shut_out)
+                worker_note_ready(worker, now_ms);
+        if (!worker_life_is_starting(&worker->life))
+                return;
         deadlines_tell(worker, order);
         program_explain(worker);
         count(worker->pool, order->event);

@@ -101,6 +101,22 @@ static void a_replacement_is_linked_and_let_go_of(void **state)
         turn_clear(&turn);
 }
 
+/* Whether it is given up is known only when that is carried out: a turn after the other would ask for it in vain. */
+static void who_may_be_ready_is_given_up_without_another_turn(void **state)
+{
+        struct turn turn = make_turn();
+        uint32_t worker = add(&turn, WORKER_READY, WORKER_SERVE);
+        const struct launch launch = {.purpose = WORKER_REPLACE, .count = 1, .reason = "recycle", .replaces = worker};
+
+        (void)state;
+        assert_int_equal(turn_launch(&turn, &launch), 1);
+        turn.again = false;
+        turn_give_up(&turn, turn.rows.items[worker].replacement, 1000, "late");
+        assert_int_equal(turn.orders.items[turn.orders.count - 1].kind, ORDER_GIVE_UP);
+        assert_false(turn.again);
+        turn_clear(&turn);
+}
+
 static void launches_know_their_limits(void **state)
 {
         struct turn turn = make_turn();
@@ -191,6 +207,7 @@ int main(void)
                 cmocka_unit_test(counts_follow_every_change),
                 cmocka_unit_test(one_that_is_stopped_is_not_spare),
                 cmocka_unit_test(a_replacement_is_linked_and_let_go_of),
+                cmocka_unit_test(who_may_be_ready_is_given_up_without_another_turn),
                 cmocka_unit_test(launches_know_their_limits),
                 cmocka_unit_test(what_cannot_be_remembered_is_not_ordered),
                 cmocka_unit_test(memory_is_kept_from_turn_to_turn),
