@@ -12,9 +12,10 @@
  * complete, so the wait is limited. */
 #define HANDSHAKE_GRACE_MS 1000
 
-/* How long a program that reports nothing has for the last that it has taken from a listener: nobody sees it serve. It
- * has that once, because others may come for ever where they cannot be kept away. */
+/* How long a program that reports nothing has for the last that it has taken from a listener: nobody sees it serve.
+ * Others may come for ever where they cannot be kept away, so that ends some time after the queue was first empty. */
 #define LAST_CLIENT_GRACE_MS 1000
+#define LAST_CLIENTS_MS 10000
 
 /* Busy workers mostly empty the queue themselves: a helper is launched only after this. */
 #define HELP_AFTER_MS 1000
@@ -61,7 +62,9 @@ static bool may_be_served(const struct turn *turn, const struct closing_row *ite
 
         if (item->stays_open || !somebody_came || !has_unwatched_holder(turn, item))
                 return false;
-        return item->emptied_ms == 0 || turn->now_ms < saturated_add(item->emptied_ms, LAST_CLIENT_GRACE_MS);
+        uint64_t last_ms = MAX_OF(item->waited_ms, item->emptied_ms);
+        return item->emptied_ms == 0 || turn->now_ms < MIN_OF(saturated_add(last_ms, LAST_CLIENT_GRACE_MS),
+                                                              saturated_add(item->emptied_ms, LAST_CLIENTS_MS));
 }
 
 /* True if no connection waits on it and none will, and the last has most likely been served where that is not reported.
@@ -94,12 +97,12 @@ bool drain_waits_for_roll(const struct turn *turn)
         return held > 0;
 }
 
-/* True if the worker has a closing listener that has not drained. */
+/* True if the worker has a closing listener that has not drained, and whose clients no next master serves. */
 static bool is_needed(const struct turn *turn, const struct worker_row *row)
 {
         for (size_t i = 0; i < turn->closing_count; i++) {
                 const struct closing_row *item = &turn->closing[i];
-                if (!item->closed && holds(row, item) && !has_drained(turn, item))
+                if (!item->closed && !item->stays_open && holds(row, item) && !has_drained(turn, item))
                         return true;
         }
         return false;

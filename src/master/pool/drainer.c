@@ -80,15 +80,15 @@ void drainer_close_listener(struct pool *pool, struct pool_listener *item, uint6
         item->drain_generation = last_generation;
         excuse_holders(pool, item);
         item->closing_since_ms = clock_now_ms();
-        item->waited_ms =
-                listener_queue_length(&item->listener, &queued) == 0 && queued > 0 ? item->closing_since_ms : 0;
-        item->emptied_ms = 0;
         if (item->watch) /* from now on the drain policy polls the queue */
                 evloop_watch_pause(item->watch);
         pool->runtime->observer.listener_leaves(pool->runtime->observer.context, item);
         item->drained_at =
                 tallies_accepted(pool) + listener_set_queued(&pool->listeners) + listener_set_queued(&pool->closing);
         int r = listener_drain(&item->listener, pool_config_is_unwatched(pool->config));
+        item->waited_ms =
+                listener_queue_length(&item->listener, &queued) == 0 && queued > 0 ? item->closing_since_ms : 0;
+        item->emptied_ms = 0;
         if (r < 0)
                 pool_record_event(pool, MESSAGE_ID_CONNECTIONS_AT_RISK, LOG_WARNING,
                                   "cannot keep new connections from %s while it drains (%s): the last may be reset",

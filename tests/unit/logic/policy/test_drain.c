@@ -151,10 +151,13 @@ static void programs_that_report_nothing_go_first(void **state)
              "pool max 2 surge 50 closing-down",
              "1s a unwatched; A queued 1 -> waits A at 1010ms",
              "1010ms A queued 0 settled -> empty A at 1020ms",
-             "# Others that come meanwhile are served, but do not prolong it.",
+             "# Others that come meanwhile have the same,",
              "2s A queued 1 -> waits A at 2010ms",
-             "2010ms A queued 0 -> retire a (drained) at 2020ms",
-             "2020ms -> close A again");
+             "2010ms A queued 0 -> at 2020ms",
+             "# but not for ever.",
+             "11s A queued 1 -> waits A at 11010ms",
+             "11010ms A queued 0 -> retire a (drained) at 11020ms",
+             "11020ms -> close A again");
         PLAY(roll_and_drain, "# Nor because of one listener while others wait on another.",
              "pool max 2 surge 50 closing-down",
              "1s a unwatched; A settled; B queued 1 -> waits B at 1010ms",
