@@ -51,6 +51,10 @@ def talk_open(address: str) -> Any:
     return client
 
 
+# States of workers that do not serve yet, or no more.
+COMING_OR_GOING = {"launching", "starting", "retiring", "ending", "killed"}
+
+
 def rows(daemon: Daemon, pool: str = "www") -> list[dict[str, Any]]:
     """A pool's workers as the control socket shows them, oldest first."""
     return control_of(daemon).pool(pool, workers=True)["workers"][::-1]

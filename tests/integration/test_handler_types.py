@@ -18,6 +18,7 @@ from control import Control, control_of
 from daemon import (Daemon, alive, burst, connect, read_all, refuses, request, stays, tcp4, tcp6, wait_until)
 from handler_kinds import KINDS, Keys, Kind
 from pools import in_conversation
+from programs import COMING_OR_GOING
 from served import most_at_once, served, who_serves
 
 Start = Callable[..., Daemon]
@@ -65,7 +66,7 @@ class Pool:
 
         def as_many() -> bool:
             found[:] = self.rows()
-            return len(found) == count and not [row for row in found if row["state"] in ("launching", "starting", "retiring")]
+            return len(found) == count and not any(row["state"] in COMING_OR_GOING for row in found)
 
         wait_until(as_many, f"{count} workers", 20)
         return sorted(row["pid"] for row in found)

@@ -18,7 +18,7 @@ from clients import ClientPool
 from control import control_of
 from daemon import (AS_ROOT, Daemon, alive, burst, children, connect, handler, kill_worker, open_descriptors, request, status_value,
                     tcp4, title, wait_until)
-from programs import PYTHON
+from programs import COMING_OR_GOING, PYTHON
 from test_preforkctl import Ctl
 from test_upgrade import upgrade
 
@@ -66,9 +66,8 @@ class Pool:
         def find() -> list[int] | None:
             pool = self.control.pool(workers=True)
             pids = [row["pid"] for row in pool["workers"]]
-            coming_or_going = {"launching", "starting", "retiring", "ending", "killed"}
             fine = (len(pids) == count and not set(pids) & set(without)
-                    and not any(row["state"] in coming_or_going for row in pool["workers"]))
+                    and not any(row["state"] in COMING_OR_GOING for row in pool["workers"]))
             return sorted(pids) if fine else None
 
         return wait_until(find, f"{count} workers", 20)
