@@ -97,7 +97,7 @@ static void report_first(struct slot *slot, enum prefork_activity activity, uint
                 idle_set_remove(slot->board, slot->index);
                 await_end();
         }
-        atomic_store_explicit(&slot->words->activity, activity, memory_order_release);
+        set_activity(slot, activity, now_ns);
 }
 
 /* What the board has of the level at which so many workers are busy; NULL: there is no such level. */

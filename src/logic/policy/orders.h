@@ -28,7 +28,7 @@ enum order_kind {
         ORDER_FEED,     /* feed `event` to the worker's life and carry out the action. The action concerns the row's
                          * request, which becomes the escalated request */
         ORDER_GIVE_UP,  /* the worker does not become ready. Unless it has by now: log `reason` with `duration_ms`, and
-                         * feed  `event` */
+                         * feed `event` */
         ORDER_INTERRUPT,         /* send TERM for the row's `other` request, beside the one that is escalated */
         ORDER_CLOSE,             /* close the closing listener number `row`: it has drained */
         ORDER_OPEN_LISTENERS,    /* open the addresses without a listener, and put damaged listeners right */

@@ -225,11 +225,9 @@ void turn_give_up(struct turn *turn, uint32_t row, uint64_t duration_ms, const c
                                     .duration_ms = duration_ms,
                                     .reason = what};
 
-        bool again = turn->again;
-
+        /* No other turn, as feed_row() would ask for: who carries the order out knows whether anything has changed. */
         if (add(turn, order, NULL))
-                feed_row(turn, row, order.event);
-        turn->again = again; /* who carries the order out knows whether anything has changed */
+                worker_rows_feed(&turn->rows, row, order.event, turn->now_ms);
 }
 
 void turn_interrupt(struct turn *turn, uint32_t row)

@@ -11,6 +11,13 @@
 
 #define FAILED_HELPERS_MAX 3
 
+static bool somebody_waits(const struct pool_listener *item)
+{
+        uint32_t queued = 0;
+
+        return listener_queue_length(&item->listener, &queued) == 0 && queued > 0;
+}
+
 struct closing_row drainer_row_of(const struct pool_listener *item)
 {
         uint32_t queued = 0;
@@ -53,10 +60,8 @@ void drainer_note_failed_helper(struct pool *pool, uint64_t generation)
 void drainer_finish(struct pool *pool, size_t at)
 {
         struct pool_listener *item = &pool->closing.items[at];
-        uint32_t queued;
 
-        if (item->failed_helpers >= FAILED_HELPERS_MAX && !listener_stays_open(&item->listener) &&
-            listener_queue_length(&item->listener, &queued) == 0 && queued > 0)
+        if (item->failed_helpers >= FAILED_HELPERS_MAX && !listener_stays_open(&item->listener) && somebody_waits(item))
                 pool_record_event(pool, MESSAGE_ID_CONNECTIONS_AT_RISK, LOG_WARNING,
                                   "closed %s with clients that wait there: no worker could serve them", item->name);
         listener_set_close_one(&pool->closing, item);
@@ -72,8 +77,6 @@ static void excuse_holders(struct pool *pool, const struct pool_listener *item)
 
 void drainer_close_listener(struct pool *pool, struct pool_listener *item, uint64_t last_generation)
 {
-        uint32_t queued = 0;
-
         item = listener_set_move(&pool->listeners, item, &pool->closing);
         item->dead = false; /* what waits in the queue of a UNIX listener is served also if it was shut down */
         item->failed_helpers = 0;
@@ -86,8 +89,7 @@ void drainer_close_listener(struct pool *pool, struct pool_listener *item, uint6
         item->drained_at =
                 tallies_accepted(pool) + listener_set_queued(&pool->listeners) + listener_set_queued(&pool->closing);
         int r = listener_drain(&item->listener, pool_config_is_unwatched(pool->config));
-        item->waited_ms =
-                listener_queue_length(&item->listener, &queued) == 0 && queued > 0 ? item->closing_since_ms : 0;
+        item->waited_ms = somebody_waits(item) ? item->closing_since_ms : 0;
         item->emptied_ms = 0;
         if (r < 0)
                 pool_record_event(pool, MESSAGE_ID_CONNECTIONS_AT_RISK, LOG_WARNING,

@@ -257,10 +257,12 @@ static void test_an_answer_makes_it_run(void **state)
 static const struct log_sink sink = {.write = note_record};
 
 /* What the deadline policy orders when a start takes too long. */
-static void start_takes_too_long(struct worker *worker)
+static void start_takes_too_long(struct worker *worker, uint64_t duration_ms)
 {
-        const struct order order = {
-                .event = WORKER_EVENT_START_TIMEOUT, .priority = LOG_ERR, .reason = "not ready", .duration_ms = 1};
+        const struct order order = {.event = WORKER_EVENT_START_TIMEOUT,
+                                    .priority = LOG_ERR,
+                                    .reason = "not ready",
+                                    .duration_ms = duration_ms};
 
         log_set_sink(&sink, LOG_WARNING);
         deadlines_give_up(worker, &order, clock_now_ms());
@@ -271,7 +273,7 @@ static void test_a_start_that_takes_too_long_is_given_up(void **state)
         (void)state;
         struct worker *worker = start();
         const pid_t pid = worker->pid;
-        start_takes_too_long(worker);
+        start_takes_too_long(worker, world.pool->config->start_timeout_ms);
         assert_int_equal(worker->life.state, WORKER_KILLED);
         assert_int_equal(worker_slot(worker, 0)->activity, PREFORK_ENDING); /* it cannot become ready any more */
         assert_true(world.said > 0);
@@ -287,7 +289,7 @@ static void test_a_start_that_ends_at_the_last_moment_is_none(void **state)
         (void)state;
         struct worker *worker = start();
         worker_slot(worker, 0)->activity = PREFORK_IDLE;
-        start_takes_too_long(worker);
+        start_takes_too_long(worker, world.pool->config->start_timeout_ms);
         assert_int_equal(worker->life.state, WORKER_READY);
         assert_int_equal(world.said, 0);
         assert_int_equal(world.pool->counters.sums.start_failures, 0);
@@ -302,7 +304,7 @@ static void test_one_without_a_number_may_be_ready(void **state)
         (void)state;
         struct worker *worker = start_later();
         worker_slot(worker, 0)->activity = PREFORK_IDLE;
-        start_takes_too_long(worker);
+        start_takes_too_long(worker, world.pool->config->start_timeout_ms);
         assert_int_equal(worker->life.state, WORKER_LAUNCHING);
         assert_int_equal(world.said, 0);
         turn();
@@ -311,6 +313,18 @@ static void test_one_without_a_number_may_be_ready(void **state)
         worker_note_ready(worker, clock_now_ms());
         assert_int_equal(worker->life.state, WORKER_READY);
         end(worker);
+}
+
+static void test_one_without_a_number_is_not_waited_for_for_ever(void **state)
+{
+        (void)state;
+        struct worker *worker = start_later();
+        worker_slot(worker, 0)->activity = PREFORK_IDLE;
+        start_takes_too_long(worker, 2 * world.pool->config->start_timeout_ms);
+        assert_int_equal(worker->life.state, WORKER_KILLED);
+        assert_int_equal(world.pool->counters.sums.start_failures, 1);
+        launcher_answer(worker, 0, -ECANCELED);
+        assert_int_equal(world.pool->workers.count, 0);
 }
 
 /* A worker may have said something before its number comes. */
@@ -457,6 +471,7 @@ int main(void)
                 TEST(test_a_start_that_takes_too_long_is_given_up),
                 TEST(test_a_start_that_ends_at_the_last_moment_is_none),
                 TEST(test_one_without_a_number_may_be_ready),
+                TEST(test_one_without_a_number_is_not_waited_for_for_ever),
                 TEST(test_what_it_said_has_its_number),
                 TEST(test_what_it_said_is_logged_without_a_number),
                 TEST(test_an_answer_may_be_a_failure),
